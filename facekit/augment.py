@@ -1,0 +1,65 @@
+"""Geometric augmentation in one resampling: similarity transforms and mirroring, for pictures, masks and points alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Ranges of a random similarity transform; uniform draws.
+
+    rotate: degrees either way. scale: (least, most) zoom, 1 leaves the size. shift: either way, as a fraction of the side.
+    mirror: probability of a horizontal flip.
+    """
+
+    rotate: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: float = 0.0
+    mirror: float = 0.0
+
+
+def random_matrices(n: int, spec: Affine, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """n random transforms around the picture's centre, in coordinates where the picture spans [-1, 1].
+
+    Returns (matrices (n,2,3) from augmented to original coordinates, as F.affine_grid takes them; mirrored (n,) bool).
+    """
+    u = torch.rand(n, 5, generator=generator)
+    angle = torch.deg2rad((2 * u[:, 0] - 1) * spec.rotate)
+    low, high = spec.scale
+    inverse_scale = 1.0 / (low + (high - low) * u[:, 1])
+    mirrored = u[:, 4] < spec.mirror
+    sign = torch.where(mirrored, -1.0, 1.0)
+    cos, sin = torch.cos(angle) * inverse_scale, torch.sin(angle) * inverse_scale
+    # x_original = R(-angle)/scale * (x_augmented - shift), the mirror applied to augmented coordinates first.
+    shift = (2 * u[:, 2:4] - 1) * spec.shift * 2
+    linear = torch.stack([torch.stack([cos * sign, sin], 1), torch.stack([-sin * sign, cos], 1)], 1)
+    offset = -(linear @ shift[:, :, None])
+    return torch.cat([linear, offset], 2), mirrored
+
+
+def warp(pictures: Tensor, matrices: Tensor, size: int, mode: str = "bilinear") -> Tensor:
+    """Resample (N,C,H,W) float pictures by `random_matrices`; outside pixels reflect. Returns (N,C,size,size)."""
+    grid = F.affine_grid(matrices.to(pictures), [len(pictures), pictures.shape[1], size, size], align_corners=False)
+    return F.grid_sample(pictures, grid, mode=mode, padding_mode="reflection", align_corners=False)
+
+
+def warp_masks(masks: Tensor, matrices: Tensor, size: int, fill: int = 255) -> Tensor:
+    """Resample (N,H,W) integer masks, nearest; outside pixels become `fill`. Returns (N,size,size), same dtype."""
+    grid = F.affine_grid(matrices.float(), [len(masks), 1, size, size], align_corners=False).to(masks.device)
+    # Ids shifted by fill: what grid_sample pads with zero then reads as fill.
+    shifted = (masks.float() - fill)[:, None]
+    out = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)[:, 0]
+    return (out + fill).round().to(masks.dtype)
+
+
+def warp_points(points: Tensor, matrices: Tensor, side_in: int, side_out: int) -> Tensor:
+    """Move (N,K,2) points, pixels of the original (0 = centre of the first pixel), into augmented pictures of side_out."""
+    normal = (points + 0.5) * (2.0 / side_in) - 1.0
+    linear, offset = matrices[:, :, :2], matrices[:, :, 2]
+    moved = torch.linalg.solve(linear, (normal - offset[:, None]).transpose(1, 2)).transpose(1, 2)
+    return (moved + 1.0) * (side_out / 2.0) - 0.5

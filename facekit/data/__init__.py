@@ -1,0 +1,1 @@
+"""Where training data comes from: generated faces, readers of data sets, annotation formats."""

@@ -1,0 +1,112 @@
+"""Pools of unlabelled face crops on disk: memory does not grow with the number of pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+log = logging.getLogger("facekit")
+
+# A crop holds this much more than the network sees, so that shifts and rotations find real pixels.
+MARGIN = 1.25
+# FSMA supplement section 2.1: faces lower than 100 px are left out. At 128 px half of that still holds all detail.
+LEAST_FACE = {256: 100, 128: 50}
+
+Face = tuple[str, np.ndarray, tuple[float, float, float, float]]
+
+
+class FacePool:
+    """N square RGB crops in one memory-mapped file.
+
+    pool[indices] -> (n,3,side,side) uint8 tensor, side = `MARGIN` times the network's input size.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = Path(path)
+        meta = json.loads(self.path.with_suffix(".json").read_text())
+        self.side: int = meta["side"]
+        self.sources: dict[str, int] = meta["sources"]
+        self._data = np.memmap(self.path, np.uint8, "r", shape=(meta["count"], self.side, self.side, 3))
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(self._data[indices.numpy()]).permute(0, 3, 1, 2)
+
+
+def pool_side(input_size: int) -> int:
+    """Side of the stored crops for a network of `input_size` px."""
+    return round(input_size * MARGIN)
+
+
+def build_pool(
+    sources: dict[str, Iterable[Face]], input_size: int, folder: str | os.PathLike[str], progress: bool = True
+) -> FacePool:
+    """Crop every face of `sources` into one file under `folder`, or open it if it is there already.
+
+    sources: name -> iterable of (picture name, (H,W,3) uint8 RGB, square box (x0,y0,x1,y1) of the network's framing).
+    The names identify the pool: a source that changed needs a new name. Raises ValueError when no face is left.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256(json.dumps([sorted(sources), input_size, MARGIN]).encode()).hexdigest()[:16]
+    path = folder / f"faces-{key}.u8"
+    if path.exists() and path.with_suffix(".json").exists():
+        return FacePool(path)
+    side, counts, small = pool_side(input_size), {}, 0
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            for name, faces in sources.items():
+                counts[name] = 0
+                for _, picture, box in tqdm(faces, desc=f"cropping {name}", disable=not progress, leave=False):
+                    if box[3] - box[1] < LEAST_FACE[input_size]:
+                        small += 1
+                        continue
+                    file.write(crop_with_margin(picture, box, side).tobytes())
+                    counts[name] += 1
+        total = sum(counts.values())
+        if total == 0:
+            raise ValueError(
+                f"no face is left in {', '.join(sources) or 'an empty list'} ({small} were lower than "
+                f"{LEAST_FACE[input_size]} px): pass larger pictures of faces"
+            )
+        meta = {"count": total, "side": side, "sources": counts}
+        path.with_suffix(".json").write_text(json.dumps(meta))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if small:
+        log.warning("%d faces lower than %d px were left out", small, LEAST_FACE[input_size])
+    return FacePool(path)
+
+
+def crop_with_margin(picture: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray:
+    """The square of `MARGIN` times the box around its centre, resampled to (side,side,3); outside pixels reflect."""
+    x0, y0, x1, y1 = box
+    cx, cy, length = (x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * MARGIN
+    scale = side / length
+    if scale < 0.75:
+        # warpAffine does not filter when it shrinks.
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.5 * (1 / scale - 1) + 0.2)
+    shift = (side - 1) / 2
+    matrix = np.array([[scale, 0, shift - scale * cx], [0, scale, shift - scale * cy]])
+    return cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def whole_picture_boxes(pictures: Iterable[tuple[str, np.ndarray]]) -> Iterator[Face]:
+    """Take pictures that are face crops already: the centred square of each."""
+    for name, picture in pictures:
+        h, w = picture.shape[:2]
+        s, cx, cy = min(h, w), (w - 1) / 2, (h - 1) / 2
+        yield name, picture, (cx - s / 2, cy - s / 2, cx + s / 2, cy + s / 2)

@@ -1,0 +1,349 @@
+"""Crops, similarity transforms and their inverses, as 3x3 matrices over pixel-centre coordinates.
+
+(x, y) = (0, 0) is the centre of the top-left pixel. A box (x0, y0, x1, y1) bounds an area, so it runs between pixel
+edges: the whole (h, w) picture is the box (-0.5, -0.5, w - 0.5, h - 0.5), and x1 - x0 is its width in pixels. A size is
+(height, width), or one number for a square. Every matrix maps picture -> crop; `invert` turns it round.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facekit.labels import LandmarkSet, landmark_set
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Border = Literal["reflect", "constant", "replicate"]
+Interpolation = Literal["linear", "cubic", "nearest"]
+Size = int | tuple[int, int]
+Matrix = NDArray[np.float64]
+
+# BORDER_REFLECT mirrors at the pixel's edge, not at its centre, so it means the same at every scale.
+_BORDERS = {"reflect": cv2.BORDER_REFLECT, "constant": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}
+_INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
+# Above this scale bilinear interpolation alone covers the source pixels well enough.
+_SHRINKING = 0.8
+_STRIP_VALUES = 1 << 24
+
+
+def crop_matrix(box: ArrayLike, size: Size, roll: float = 0.0) -> Matrix:
+    """Picture -> crop (3,3): the box, turned by `roll` degrees about its centre, fills the crop.
+
+    box: (x0, y0, x1, y1). roll: degrees, positive = clockwise in the picture; a face rolled by that stands upright in
+    the crop. Raises ValueError for a box without area or values that are not finite.
+    """
+    x0, y0, x1, y1 = (float(v) for v in np.asarray(box, dtype=np.float64).reshape(-1))
+    h, w = _size(size)
+    if not all(map(math.isfinite, (x0, y0, x1, y1, roll))) or x1 <= x0 or y1 <= y0:
+        raise ValueError(f"box {(x0, y0, x1, y1)} with roll {roll} has no area: pass finite x0 < x1 and y0 < y1")
+    sx, sy = w / (x1 - x0), h / (y1 - y0)
+    cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
+    c, s = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    m = np.array([[sx * c, sx * s, 0.0], [-sy * s, sy * c, 0.0], [0.0, 0.0, 1.0]])
+    m[:2, 2] = np.array([(w - 1) / 2, (h - 1) / 2]) - m[:2, :2] @ np.array([cx, cy])
+    return m
+
+
+def fit_matrix(picture_size: tuple[int, int], size: Size) -> Matrix:
+    """Picture -> crop (3,3): the whole (h, w) picture, its shape kept, centred in the crop (letterbox)."""
+    h, w = _size(picture_size)
+    out_h, out_w = _size(size)
+    scale = min(out_h / h, out_w / w)
+    half_w, half_h = out_w / scale / 2, out_h / scale / 2
+    cx, cy = (w - 1) / 2, (h - 1) / 2
+    return crop_matrix((cx - half_w, cy - half_h, cx + half_w, cy + half_h), (out_h, out_w))
+
+
+def similarity_from_points(source: ArrayLike, target: ArrayLike) -> Matrix:
+    """The rotation, uniform scale and shift (3,3) that take source closest to target in least squares (Umeyama 1991).
+
+    source, target: (K, 2); pairs with a NaN on either side are ignored. Raises ValueError where fewer than 2 pairs
+    remain or the source points all coincide.
+    """
+    a = np.asarray(source, dtype=np.float64)
+    b = np.asarray(target, dtype=np.float64)
+    if a.shape != b.shape or a.ndim != 2 or a.shape[-1] != 2:
+        raise ValueError(f"points of shapes {a.shape} and {b.shape} came: both must be (K, 2)")
+    good = np.isfinite(a).all(1) & np.isfinite(b).all(1)
+    if good.sum() < 2:
+        raise ValueError(f"{int(good.sum())} of {len(a)} point pairs are labelled: a similarity needs at least 2")
+    a, b = a[good], b[good]
+    mean_a, mean_b = a.mean(0), b.mean(0)
+    a, b = a - mean_a, b - mean_b
+    spread = float((a**2).sum())
+    if spread < 1e-12:
+        raise ValueError("the source points all coincide: a similarity needs two different points")
+    # In the plane the best rotation and scale have this closed form, and it never mirrors.
+    real = float((a * b).sum()) / spread
+    imaginary = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / spread
+    if math.hypot(real, imaginary) < 1e-12:
+        raise ValueError("the target points give no scale (they coincide or mirror the source): check the point order")
+    m = np.array([[real, -imaginary, 0.0], [imaginary, real, 0.0], [0.0, 0.0, 1.0]])
+    m[:2, 2] = mean_b - m[:2, :2] @ mean_a
+    return m
+
+
+def invert(matrix: ArrayLike) -> Matrix:
+    """The inverse (..., 3, 3) of affine matrices. Raises ValueError where one is singular."""
+    m = np.asarray(matrix, dtype=np.float64)
+    if m.shape[-2:] != (3, 3):
+        raise ValueError(f"a matrix of shape {m.shape} came: pass (3, 3)")
+    if not np.isfinite(m).all() or (np.abs(np.linalg.det(m)) < 1e-18).any():
+        raise ValueError("the matrix is singular or not finite, so it has no inverse: check the box it was made from")
+    return np.asarray(np.linalg.inv(m), dtype=np.float64)
+
+
+def transform_points(points: ArrayLike, matrix: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Points (..., 2) through an affine (3, 3) matrix; the same float type, NaN stays NaN."""
+    p = np.asarray(points)
+    if not np.issubdtype(p.dtype, np.floating):
+        p = p.astype(np.float64)
+    m = np.asarray(matrix, dtype=np.float64)
+    return np.asarray(p @ m[:2, :2].T + m[:2, 2]).astype(p.dtype)
+
+
+def warp_image(
+    image: NDArray[Any],
+    matrix: ArrayLike,
+    size: Size,
+    border: Border = "reflect",
+    interpolation: Interpolation = "linear",
+    fill: float = 0.0,
+) -> NDArray[Any]:
+    """The picture seen through picture -> crop `matrix`: (H,W) or (H,W,C), uint8 or float32, to size (h,w[,C]).
+
+    Shrinking averages the source pixels first (area filter), which cv2.warpAffine alone does not. border: what lies
+    outside the picture; "constant" puts `fill` there. Raises ValueError for names that are not offered.
+    """
+    if border not in _BORDERS:
+        raise ValueError(f"border={border!r} came: choose one of {', '.join(_BORDERS)}")
+    if interpolation not in _INTERPOLATIONS:
+        raise ValueError(f"interpolation={interpolation!r} came: choose one of {', '.join(_INTERPOLATIONS)}")
+    h, w = _size(size)
+    m = np.asarray(matrix, dtype=np.float64)
+    image, m = _cut_to_need(image, m, (h, w))
+    if interpolation != "nearest":
+        image, m = _reduce(image, m)
+    flags = _INTERPOLATIONS[interpolation] | cv2.WARP_INVERSE_MAP
+    inverse = invert(m)[:2]
+
+    def warp(planes: NDArray[Any]) -> NDArray[Any]:
+        return cv2.warpAffine(planes, inverse, (w, h), None, flags, _BORDERS[border], (fill,) * 4)
+
+    return _in_fours(image, warp)
+
+
+def _cut_to_need(image: NDArray[Any], m: Matrix, size: tuple[int, int]) -> tuple[NDArray[Any], Matrix]:
+    """Keeps the part of the picture that the crop shows or reflects: filtering a 20 MP picture for one face is slow."""
+    corners = transform_points(_corners(size), invert(m))
+    margin = 4 + 4 / max(min(_scales(m)), 1e-6)
+    ranges = []
+    for axis, n in ((0, image.shape[1]), (1, image.shape[0])):
+        low = math.floor(corners[:, axis].min() - margin)
+        high = math.ceil(corners[:, axis].max() + margin) + 1
+        # What lies outside by d mirrors what lies inside by d.
+        first, last = min(low, 2 * n - high), max(high, -low)
+        first, last = max(0, min(first, n - 1)), min(n, max(last, 1))
+        ranges.append((first, last) if first < last else (0, n))
+    (x0, x1), (y0, y1) = ranges
+    return image[y0:y1, x0:x1], m @ _shift(x0, y0)
+
+
+def _reduce(image: NDArray[Any], m: Matrix) -> tuple[NDArray[Any], Matrix]:
+    h, w = image.shape[:2]
+    sx, sy = _scales(m)
+    new_w = max(1, round(w * sx)) if sx < _SHRINKING else w
+    new_h = max(1, round(h * sy)) if sy < _SHRINKING else h
+    if (new_h, new_w) == (h, w):
+        return image, m
+    small = _in_fours(image, lambda planes: cv2.resize(planes, (new_w, new_h), interpolation=cv2.INTER_AREA))
+    back = crop_matrix((-0.5, -0.5, new_w - 0.5, new_h - 0.5), (h, w))
+    return small, m @ back
+
+
+def _scales(m: Matrix) -> tuple[float, float]:
+    """How long one picture pixel is in the crop, along x and along y."""
+    return float(np.hypot(*m[:2, 0])), float(np.hypot(*m[:2, 1]))
+
+
+def _in_fours(image: NDArray[Any], do: Any) -> NDArray[Any]:
+    # OpenCV warps at most four channels at once.
+    if image.ndim == 2 or image.shape[2] <= 4:
+        out: NDArray[Any] = do(np.ascontiguousarray(image))
+        return out if image.ndim == 2 or out.ndim == 3 else out[..., None]
+    parts = [do(np.ascontiguousarray(image[..., i : i + 4])) for i in range(0, image.shape[2], 4)]
+    return np.concatenate([p if p.ndim == 3 else p[..., None] for p in parts], axis=2)
+
+
+def warp_mask(mask: NDArray[Any], matrix: ArrayLike, size: Size, fill: int = 255) -> NDArray[Any]:
+    """The mask (H,W) seen through picture -> crop `matrix`, nearest pixel; `fill` (255 = ignore) outside."""
+    return _nearest(mask, invert(matrix), np.full(_size(size), fill, dtype=mask.dtype), 0, 0)
+
+
+def paste_mask(mask: NDArray[Any], matrix: ArrayLike, picture_size: tuple[int, int], fill: int = 0) -> NDArray[Any]:
+    """A crop's mask (h,w) put back: (H,W) of the picture, nearest pixel, `fill` outside the crop.
+
+    matrix: picture -> crop, the one that made the crop.
+    """
+    out = np.full(_size(picture_size), fill, dtype=mask.dtype)
+    x0, y0, x1, y1 = _region(matrix, mask.shape[:2], out.shape)
+    if x0 < x1 and y0 < y1:
+        out[y0:y1, x0:x1] = _nearest(mask, np.asarray(matrix, dtype=np.float64), out[y0:y1, x0:x1], x0, y0)
+    return out
+
+
+def paste_logits(
+    logits: NDArray[np.floating[Any]], matrix: ArrayLike, picture_size: tuple[int, int], fill: int = 0
+) -> NDArray[np.uint8]:
+    """A crop's class scores (C,h,w), C <= 255, put back and decided there: (H,W) uint8 ids, `fill` outside the crop.
+
+    Interpolating scores and then choosing gives smooth outlines where pasting ids gives stairs.
+    matrix: picture -> crop, with the scores on the crop's pixels.
+    """
+    out = np.full(_size(picture_size), fill, dtype=np.uint8)
+    m = np.asarray(matrix, dtype=np.float64)
+    size = (logits.shape[1], logits.shape[2])
+    x0, y0, x1, y1 = _region(m, size, out.shape)
+    if x0 >= x1 or y0 >= y1:
+        return out
+    planes = np.ascontiguousarray(np.moveaxis(logits, 0, -1), dtype=np.float32)
+    # Strips bound the memory: 27 classes of a 20 MP picture are 2 GB.
+    rows = max(1, _STRIP_VALUES // ((x1 - x0) * planes.shape[2]))
+    for top in range(y0, y1, rows):
+        bottom = min(y1, top + rows)
+        here = invert(m @ _shift(x0, top))
+        scores = warp_image(planes, here, (bottom - top, x1 - x0), border="replicate")
+        inside = _inside(m, size, x0, top, x1, bottom)
+        out[top:bottom, x0:x1][inside] = scores.argmax(axis=2).astype(np.uint8)[inside]
+    return out
+
+
+def paste_picture(
+    crop: NDArray[np.uint8], matrix: ArrayLike, picture: NDArray[np.uint8], feather: float = 0.0
+) -> NDArray[np.uint8]:
+    """A crop (h,w,3) put back into a copy of the picture (H,W,3).
+
+    matrix: picture -> crop. feather: width in crop pixels over which the crop's rim fades into the picture; 0 is a
+    hard edge.
+    """
+    out = picture.copy()
+    m = np.asarray(matrix, dtype=np.float64)
+    x0, y0, x1, y1 = _region(m, crop.shape[:2], picture.shape[:2])
+    if x0 >= x1 or y0 >= y1:
+        return out
+    new = warp_image(crop, invert(m @ _shift(x0, y0)), (y1 - y0, x1 - x0), border="replicate").astype(np.float32)
+    (x, y), (h, w) = _mapped(m, x0, y0, x1, y1), crop.shape[:2]
+    rim = np.minimum(np.minimum(x + 0.5, w - 0.5 - x), np.minimum(y + 0.5, h - 0.5 - y))
+    alpha = np.clip(rim / feather, 0, 1) if feather > 0 else (rim >= 0).astype(np.float64)
+    old = out[y0:y1, x0:x1].astype(np.float32)
+    out[y0:y1, x0:x1] = np.rint(old + (new - old) * alpha[..., None]).astype(np.uint8)
+    return out
+
+
+def box_of_points(points: ArrayLike, scale: float = 1.6, lift: float = 0.06, roll: float = 0.0) -> NDArray[np.float64]:
+    """The square (x0, y0, x1, y1) that frames landmarks (K, 2) as the 300-W crops do; NaN points are ignored.
+
+    Its side is `scale` times the longer side of the points' bounding box, its centre lies above the bounding box's by
+    `lift` sides: both measured on all 2,236 crops (1.60000 and 0.06000). roll: the square of a face rolled by so many
+    degrees, for `crop_matrix(box, size, roll)`. Raises ValueError with fewer than 2 different points.
+    """
+    p = np.asarray(points, dtype=np.float64)
+    p = p[np.isfinite(p).all(-1)]
+    c, s = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    turn = np.array([[c, s], [-s, c]])
+    if len(p) == 0 or np.ptp(p, axis=0).max() <= 0:
+        raise ValueError(f"{len(p)} labelled points span no area: a box needs at least 2 different points")
+    upright = p @ turn.T
+    low, high = upright.min(0), upright.max(0)
+    side = scale * float((high - low).max())
+    centre = turn.T @ ((low + high) / 2 - np.array([0.0, lift * side]))
+    return np.concatenate([centre - side / 2, centre + side / 2])
+
+
+def roll_of_points(points: ArrayLike, labels: LandmarkSet | str) -> float:
+    """How far the face leans, in degrees, positive = clockwise in the picture, from one eye to the other.
+
+    points: (K, 2). Raises ValueError where the set has no eyes or they are not labelled.
+    """
+    labels = landmark_set(labels)
+    p = np.asarray(points, dtype=np.float64)
+    groups: list[tuple[Sequence[int], Sequence[int]]] = []
+    if labels.eyes is not None:
+        groups.append(labels.eyes)
+    if labels.eye_corners is not None:
+        groups.append(((labels.eye_corners[0],), (labels.eye_corners[1],)))
+    for left, right in groups:
+        dx, dy = p[list(right)].mean(0) - p[list(left)].mean(0)
+        if math.isfinite(dx) and math.isfinite(dy) and (dx, dy) != (0.0, 0.0):
+            return math.degrees(math.atan2(dy, dx))
+    raise ValueError(f"set {labels.name!r} has no labelled eyes here, so the face's roll is unknown: pass roll=0")
+
+
+def sampling_grid(matrices: Tensor, picture_size: tuple[int, int], size: Size) -> Tensor:
+    """Grid (N,h,w,2) for `F.grid_sample(pictures, grid, align_corners=False)` that does what `warp_image` does.
+
+    matrices: (N,3,3) picture -> crop. picture_size: (H, W) of the pictures to sample. Padding modes "reflection",
+    "zeros" and "border" are borders "reflect", "constant" and "replicate". It does not antialias: shrink by at most 2.
+    """
+    import torch
+
+    h, w = _size(size)
+    height, width = _size(picture_size)
+    inverse = torch.linalg.inv(matrices.double())
+    ys, xs = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+    out = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).to(inverse)  # (h,w,3)
+    source = torch.einsum("nij,hwj->nhwi", inverse[:, :2], out)  # (N,h,w,2)
+    grid = (2 * source + 1) / source.new_tensor([width, height]) - 1
+    return grid.to(matrices.dtype if matrices.is_floating_point() else torch.float32)
+
+
+def _size(size: Size) -> tuple[int, int]:
+    h, w = (size, size) if isinstance(size, (int, np.integer)) else (int(size[0]), int(size[1]))
+    if h < 1 or w < 1:
+        raise ValueError(f"size {size} came: pass (height, width), both at least 1")
+    return int(h), int(w)
+
+
+def _shift(x: float, y: float) -> Matrix:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def _corners(size: tuple[int, int]) -> NDArray[np.float64]:
+    h, w = size
+    return np.array([[-0.5, -0.5], [w - 0.5, -0.5], [w - 0.5, h - 0.5], [-0.5, h - 0.5]])
+
+
+def _region(matrix: ArrayLike, crop_size: Any, picture_size: Any) -> tuple[int, int, int, int]:
+    """The pixels (x0, y0, x1, y1), ends excluded, that the crop may touch in the picture."""
+    corners = transform_points(_corners((crop_size[0], crop_size[1])), invert(matrix))
+    (x0, y0), (x1, y1) = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int) + 1
+    return max(0, int(x0)), max(0, int(y0)), min(int(picture_size[1]), int(x1)), min(int(picture_size[0]), int(y1))
+
+
+def _mapped(m: Matrix, x0: int, y0: int, x1: int, y1: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    xs, ys = np.arange(x0, x1)[None, :], np.arange(y0, y1)[:, None]
+    return m[0, 0] * xs + m[0, 1] * ys + m[0, 2], m[1, 0] * xs + m[1, 1] * ys + m[1, 2]
+
+
+def _inside(m: Matrix, size: tuple[int, int], x0: int, y0: int, x1: int, y1: int) -> NDArray[np.bool_]:
+    (x, y), (h, w) = _mapped(m, x0, y0, x1, y1), size
+    return np.asarray((x >= -0.5) & (x < w - 0.5) & (y >= -0.5) & (y < h - 0.5))
+
+
+def _nearest(source: NDArray[Any], m: Matrix, out: NDArray[Any], x0: int, y0: int) -> NDArray[Any]:
+    """Fills a copy of `out`, whose first pixel is (x0, y0), with the source pixel that m sends each pixel to."""
+    # cv2's nearest mode rounds in fixed point, which shifts some outlines by a pixel; masks have to be exact.
+    x, y = _mapped(m, x0, y0, x0 + out.shape[1], y0 + out.shape[0])
+    h, w = source.shape[:2]
+    inside = _inside(m, (h, w), x0, y0, x0 + out.shape[1], y0 + out.shape[0])
+    xi, yi = np.floor(x[inside] + 0.5).astype(np.intp), np.floor(y[inside] + 0.5).astype(np.intp)
+    filled = out.copy()
+    filled[inside] = source[np.minimum(yi, h - 1), np.minimum(xi, w - 1)]
+    return filled

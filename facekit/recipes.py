@@ -1,0 +1,32 @@
+"""Every hyper-parameter of every paper table, and of our own presets, with its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FSMAPretraining:
+    """Unsupervised stage, FSMA section 3.1 and supplement section 3."""
+
+    batch_size: int = 100
+    lr: float = 2e-5
+    betas: tuple[float, float] = (0.0, 0.999)
+    # Weights of the four losses (lambda 1 to 4); rec counts in grey levels (0..255), as the public 3FabRec code.
+    rec: float = 1.0
+    adv: float = 1.0
+    enc: float = 1.0
+    ssim: float = 60.0
+    # Augmentation: "random mirror, translation, rescaling and rotation"; the ranges are ours, the paper gives none.
+    rotate: float = 30.0
+    scale: tuple[float, float] = (0.85, 1.15)
+    shift: float = 0.06
+    decay: float = 0.0  # part of the run over which the learning rate falls to a tenth
+    bfloat16: bool = False
+    steps: int = 1_050_000  # 50 epochs of 2.1 million pictures in batches of 100
+
+
+PRETRAIN_128 = FSMAPretraining()
+PRETRAIN_256 = FSMAPretraining(batch_size=50, steps=2_100_000)
+# Ours: a schedule for hours on two cores, where the paper's takes weeks on GPUs.
+PRETRAIN_MINI = FSMAPretraining(batch_size=50, lr=5e-4, betas=(0.5, 0.999), decay=0.3, bfloat16=True, steps=14_000)

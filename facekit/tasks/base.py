@@ -1,0 +1,94 @@
+"""What every task offers to the rooms above it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..results import Result
+
+
+class Task(ABC):
+    """One task with its label set.
+
+    Labels live in three places: as the user gives them (`check` turns them into a clean list), moved into crops (`to_crop`),
+    and as targets of the network's dense maps (`target`).
+    """
+
+    name: ClassVar[str]
+    # Names of the metrics in `score`, the first is the headline; whether more is better.
+    headline: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Dense maps that a network has to give."""
+
+    @property
+    @abstractmethod
+    def stride(self) -> int:
+        """Pixels of the input per pixel of these maps."""
+
+    @classmethod
+    @abstractmethod
+    def from_labels(cls, labels: Any, names: Any, sizes: list[tuple[int, int]], items: list[str]) -> tuple[Task, list[np.ndarray]]:
+        """Check the user's labels and derive the task from them.
+
+        labels: as in `facekit.adapt`. names: a label set, its name, a list of names or None. sizes: (H, W) of each picture.
+        items: what to call each picture in errors. Returns (task, one clean label a picture).
+        """
+
+    @abstractmethod
+    def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
+        """Check labels against this task's label set. Returns one clean label a picture."""
+
+    @abstractmethod
+    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
+        """Move one picture's label into its crop. matrix: (3,3) picture -> crop pixels. Returns a label of the same kind."""
+
+    @abstractmethod
+    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
+        """Crop labels (N,...) under `augment.random_matrices`, left and right swapped where mirrored; out px a side."""
+
+    @abstractmethod
+    def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
+        """maps: (N,C,h,w) from the network; labels: from `augmented`, in input pixels. Returns a scalar."""
+
+    @abstractmethod
+    def mirror_maps(self, maps: Tensor) -> Tensor:
+        """Maps of the mirrored picture, turned back: flipped, with left and right channels swapped."""
+
+    @abstractmethod
+    def decode(self, maps: Tensor) -> list[np.ndarray]:
+        """maps: (N,C,h,w). Returns one prediction a picture in crop pixels of the network's input."""
+
+    @abstractmethod
+    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Result:
+        """A prediction in crop pixels as a result in the picture's. matrix: (3,3) picture -> crop."""
+
+    @abstractmethod
+    def score(self, results: list[Result], labels: list[np.ndarray]) -> dict[str, float]:
+        """The task's metrics by the field's protocols. labels: from `check`, in the pictures' pixels."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `from_dict` turns back into this task."""
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, settings: dict[str, Any]) -> Task:
+        """Undo `to_dict`."""
+
+    @property
+    @abstractmethod
+    def mirrors(self) -> bool:
+        """Whether the label set says what its mirror image is, so that mirroring may be used."""
+
+    def stack(self, labels: list[np.ndarray]) -> Tensor:
+        """One tensor of crop labels."""
+        return torch.from_numpy(np.stack(labels))

@@ -1,0 +1,154 @@
+"""The one training loop: devices, progress, checkpoints, resume.
+
+A `Program` knows one optimisation step; the loop knows everything around it. All randomness of step i derives from
+(seed, i), so a run that was killed and resumed repeats exactly what an uninterrupted run does.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from tqdm.auto import tqdm
+
+log = logging.getLogger("facekit")
+
+
+class Program(Protocol):
+    """What the loop trains."""
+
+    def step(self, index: int) -> dict[str, float]:
+        """Make optimisation step `index` (from 0); returns losses by name. Must take its randomness from (seed, index)."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on: weights, optimiser states, running averages."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Undo `state_dict`."""
+
+
+@functools.lru_cache(maxsize=8)
+def _announce(device: torch.device) -> None:
+    log.info("facekit runs on %s", device)
+
+
+def pick_device(device: str | torch.device | None = None) -> torch.device:
+    """`device`, or with None the first there is of cuda, mps, cpu. Said once in the log."""
+    if device is None:
+        if torch.cuda.is_available():
+            device = "cuda"
+        elif torch.backends.mps.is_available():
+            device = "mps"
+        else:
+            device = "cpu"
+    chosen = torch.device(device)
+    _announce(chosen)
+    return chosen
+
+
+def generator_for(seed: int, index: int, stream: int = 0) -> torch.Generator:
+    """A CPU generator for step `index`: the same on every machine, independent of what was drawn before."""
+    # Large odd multipliers keep neighbouring (seed, index, stream) triples apart; manual_seed scrambles the rest.
+    mixed = (seed * 0x9E3779B97F4A7C15 + index * 0xBF58476D1CE4E5B9 + stream * 0x94D049BB133111EB) % (1 << 63)
+    return torch.Generator().manual_seed(mixed)
+
+
+def shuffled_batch(seed: int, index: int, pool: int, batch: int) -> torch.Tensor:
+    """The indices of batch `index` when a pool is walked through in a new random order every epoch. (batch,) int64.
+
+    Short pools wrap around, so every batch is full. Depends on the arguments only.
+    """
+    per_epoch = max(1, pool // batch)
+    epoch, place = divmod(index, per_epoch)
+    if batch > pool:
+        order = torch.randint(pool, (batch,), generator=generator_for(seed, index, 1))
+        order[:pool] = torch.randperm(pool, generator=generator_for(seed, index, 2))
+        return order
+    order = torch.randperm(pool, generator=generator_for(seed, epoch, 1))
+    return order[place * batch : (place + 1) * batch]
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write atomically: a kill at any moment leaves the old file or the new one, never half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        torch.save(state, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def train(
+    program: Program,
+    steps: int,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    save_every: float = 120.0,
+    save_steps: int | None = None,
+    progress: bool = True,
+    name: str = "training",
+) -> dict[str, float]:
+    """Run `program` for `steps` steps and return the last losses.
+
+    checkpoint: a file; if it exists, training resumes at the step after the one it holds. Written every `save_every`
+    seconds (and, if given, every `save_steps` steps) and at the end. Beside it, `<name>.jsonl` gets a line of losses a step;
+    on a resume, lines past the checkpoint are dropped, so the curve has every step once.
+    Raises ValueError for a checkpoint that holds more steps than asked for, FloatingPointError for a loss that is not finite.
+    """
+    path = Path(checkpoint) if checkpoint is not None else None
+    start, losses = 0, {}
+    if path is not None and path.exists():
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        start = int(saved["step"])
+        if start > steps:
+            raise ValueError(f"{path} holds {start} steps but {steps} were asked for: pass at least {start} or another file")
+        program.load_state_dict(saved["program"])
+        losses = saved["losses"]
+        log.info("resuming %s at step %d", path, start)
+    curve = _open_curve(path, start)
+    last_save = time.monotonic()
+    try:
+        with tqdm(total=steps, initial=start, desc=name, disable=not progress, mininterval=0.5, leave=False) as bar:
+            for index in range(start, steps):
+                losses = program.step(index)
+                broken = [k for k, v in losses.items() if v != v or abs(v) == float("inf")]
+                if broken:
+                    raise FloatingPointError(f"{', '.join(broken)} is not finite at step {index}: lower the learning rate")
+                bar.update()
+                bar.set_postfix({k: f"{v:.3g}" for k, v in losses.items()}, refresh=False)
+                if curve is not None:
+                    curve.write(json.dumps({"step": index, **losses}) + "\n")
+                due = time.monotonic() - last_save > save_every or (save_steps and (index + 1) % save_steps == 0)
+                if path is not None and (due or index + 1 == steps):
+                    assert curve is not None
+                    curve.flush()
+                    save_checkpoint(path, {"step": index + 1, "program": program.state_dict(), "losses": losses})
+                    last_save = time.monotonic()
+    finally:
+        if curve is not None:
+            curve.close()
+    return losses
+
+
+def _open_curve(path: Path | None, start: int) -> Any:
+    if path is None:
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_suffix(".jsonl")
+    kept = []
+    if file.exists():
+        for line in file.read_text().splitlines():
+            try:
+                if json.loads(line)["step"] < start:
+                    kept.append(line)
+            except ValueError:
+                continue  # a line cut short by a kill
+    file.write_text("".join(line + "\n" for line in kept))
+    return file.open("a")

@@ -1,0 +1,325 @@
+"""The table of bad inputs and the error each gets: which item, what came, what was expected, what to do.
+
+One row an input: what is wrong, a call that must fail, and what its message must hold in this order. `f` in a call is a
+folder of prepared files (see `files`). Rows of pictures raise ImageError, rows of labels plain ValueError.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from facekit.annotations import check_attributes, check_landmarks, check_masks, check_targets
+from facekit.images import ImageError, list_pictures, load_image, read_pictures, save_image, to_tensor
+
+NAN, INF = float("nan"), float("inf")
+GOOD = np.full((6, 8, 3), 90, np.uint8)
+SIZES = [(6, 8), (6, 8)]
+NAMES = ["anna.png", "ben.png"]
+FACES = np.array([[[1.0, 2], [3, 4]], [[2, 2], [5, 5]]])
+IDS = np.array([[0, 1, 2, 1, 0, 0, 0, 0]] * 6)
+
+
+@pytest.fixture(scope="module")
+def f(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good and broken files: see the names."""
+    folder = tmp_path_factory.mktemp("files")
+    for name in ("empty folder", "only text", "mixed", "masks"):
+        (folder / name).mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    for kind in ("png", "jpg"):
+        Image.fromarray(noise).save(folder / f"whole.{kind}")
+        whole = (folder / f"whole.{kind}").read_bytes()
+        (folder / f"truncated.{kind}").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.png").write_text("not a picture")
+    (folder / "page.jpg").write_text("<!DOCTYPE html>")
+    header = struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (folder / "bomb.png").write_bytes(bomb + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+    (folder / "only text" / "notes.txt").write_text("no pictures here")
+    Image.fromarray(GOOD).save(folder / "mixed" / "1.png")
+    (folder / "mixed" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    Image.fromarray(GOOD).save(folder / "colours.png")
+    Image.fromarray(IDS.astype(np.uint8)).save(folder / "ids.jpg")
+    Image.fromarray(IDS.astype(np.uint8)).save(folder / "masks" / "anna.png")
+    Image.fromarray(IDS.astype(np.uint8)).save(folder / "masks" / "carl.png")
+    return folder
+
+
+def changed(array: np.ndarray, index: Any, value: float) -> np.ndarray:
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+def masks(labels: Any, classes: int | None = 3, **options: Any) -> list[np.ndarray]:
+    return check_masks(labels, SIZES, classes, names=NAMES, **options)
+
+
+def landmarks(labels: Any, k: int | None = None) -> np.ndarray:
+    return check_landmarks(labels, SIZES, NAMES, k)
+
+
+def attributes(labels: Any, names: list[str] | None = None) -> np.ndarray:
+    return check_attributes(labels, 2, NAMES, names)
+
+
+def float_picture(value: float) -> np.ndarray:
+    return changed(np.full((6, 8, 3), 0.5, np.float32), (2, 5, 0), value)
+
+
+Row = tuple[str, Callable[[Path], Any], str]
+
+# fmt: off
+PICTURES: list[Row] = [
+    # files
+    ("missing file", lambda f: load_image(f / "gone.png"),
+     r"^gone.png: no such file .*expected a picture: check the path"),
+    ("missing in a list", lambda f: read_pictures([GOOD, str(f / "gone.png")]),
+     r"^image 1 \(gone.png\): no such file"),
+    ("empty path", lambda f: load_image(""),
+     r"^'': no such file"),
+    ("empty file", lambda f: load_image(f / "empty.png"),
+     r"^empty.png: .*empty \(0 bytes\), expected .*download it again"),
+    ("truncated png", lambda f: load_image(f / "truncated.png"),
+     r"^truncated.png: .*truncated .*expected a whole picture"),
+    ("truncated jpeg", lambda f: load_image(f / "truncated.jpg"),
+     r"^truncated.jpg: .*truncated .*expected a whole picture"),
+    ("text called png", lambda f: load_image(f / "text.png"),
+     r"^text.png: not a readable image.*expected JPEG, PNG.*save it"),
+    ("web page called jpg", lambda f: load_image(f / "page.jpg"),
+     r"^page.jpg: not a readable image.*expected.*a web page"),
+    ("web address", lambda f: load_image("https://example.org/a.png"),
+     r"^a.png: a web address came, expected a file: download"),
+    ("bomb", lambda f: load_image(f / "bomb.png"),
+     r"^bomb.png: .*1600.0 megapixels.*at most 100 megapixels: shrink"),
+    ("bomb in memory", lambda f: load_image(np.broadcast_to(np.uint8(0), (11000, 10000, 3))),
+     r"10000 x 11000.*110.0 mega"),
+    ("truncated PIL image", lambda f: read_pictures([GOOD, Image.open(f / "truncated.jpg")]),
+     r"^image 1: .*truncated .*expec"),
+    # folders
+    ("missing folder", lambda f: list_pictures(f / "gone"),
+     r"gone: .*, expected a folder.*check the"),
+    ("folder without files", lambda f: read_pictures(f / "empty folder"),
+     r"empty folder: no pictures .*expected .jpg"),
+    ("folder of other files", lambda f: read_pictures(f / "only text"),
+     r"only text: .*1 other files.*expected.*pass the folder"),
+    ("corrupt file in a folder", lambda f: read_pictures(f / "mixed"),
+     r"^2.png: not a readable image file, expected.*truncated"),
+    ("folder in a list", lambda f: read_pictures([f / "mixed"]),
+     r"^image 0 \(mixed\): a folder came, expected one picture: pass"),
+    ("folder as one picture", lambda f: load_image(f / "mixed"),
+     r"^mixed: a folder came, expected one picture: pass the folder"),
+    # shapes
+    ("zero-sized array", lambda f: load_image(np.zeros((0, 8, 3), np.uint8)),
+     r"^image: zero-sized .*8 x 0.*expected at least 1"),
+    ("zero-sized PIL", lambda f: load_image(Image.new("RGB", (0, 4))),
+     r"^image: zero-sized .*0 x 4.*expected at least 1 x 1"),
+    ("zero-sized tensor", lambda f: load_image(torch.zeros(3, 4, 0)),
+     r"^image: zero-sized .*0 x 4.*expected.*check the crop"),
+    ("rank 1", lambda f: load_image(np.zeros(12, np.uint8), "mine"),
+     r"^mine: numpy array of rank 1.*expected \(H,W,3\).*reshape"),
+    ("rank 5", lambda f: read_pictures([np.zeros((1, 1, 2, 2, 3))]),
+     r"^image 0: numpy array of rank 5.*expected \(H,W,3\)"),
+    ("rank 1 tensor", lambda f: load_image(torch.zeros(7)),
+     r"^image: torch tensor of rank 1.*expected \(3,H,W\).*reshape"),
+    ("two channels", lambda f: load_image(GOOD[..., :2]),
+     r"^image: .*\(6, 8, 2\) came, expected \(H,W,3\).*keep 1, 3 or 4"),
+    ("numpy channels first", lambda f: load_image(GOOD.transpose(2, 0, 1)),
+     r"\(3, 6, 8\) came, expected.*transpose\(1, 2, 0\)"),
+    ("torch channels last", lambda f: read_pictures([torch.from_numpy(GOOD)]),
+     r"^image 0: .*\(6, 8, 3\) came, expected \(3,H,W\).*permute"),
+    ("torch batch channels last", lambda f: read_pictures(torch.zeros(2, 6, 8, 3)),
+     r"^image 0: .*\(6, 8, 3\).*permute\(2, 0, 1\)"),
+    ("torch five channels", lambda f: load_image(torch.zeros(5, 6, 8)),
+     r"\(5, 6, 8\) came, expected \(3,H,W\).*keep 1, 3 or 4"),
+    ("a batch for one picture", lambda f: load_image(GOOD[None]),
+     r"rank 4.*expected.*this is a batch"),
+    ("a batch in a list", lambda f: read_pictures([torch.zeros(2, 3, 6, 8)]),
+     r"^image 0: .*rank 4.*expected.*pass it alone"),
+    # numbers
+    ("NaN", lambda f: read_pictures([GOOD, float_picture(NAN)]),
+     r"^image 1: 1 values.*row 2, column 5.*expected.*\[0,1\]: replace"),
+    ("inf in a tensor", lambda f: load_image(torch.full((3, 2, 2), INF)),
+     r"^image: 12 values are NaN or inf.*expected"),
+    ("0 to 255 as float", lambda f: load_image(GOOD.astype(np.float32)),
+     r"floats from 90 to 90 came.*\[0,1\]: divide it by 255"),
+    ("-1 to 1", lambda f: load_image(torch.full((3, 2, 2), -0.5)),
+     r"floats from -0.5 .*expected.*\[0,1\]: .*\(x \+ 1\) / 2"),
+    ("float far out", lambda f: read_pictures([float_picture(1e6)]),
+     r"^image 0: floats from 0.5 to 1e\+06.*scale it to \[0,1\]"),
+    ("bool array", lambda f: load_image(np.ones((2, 2), bool)),
+     r"^image: a bool array \(a mask\?\) came, expected.*mask \* numpy"),
+    ("int64", lambda f: load_image(GOOD.astype(np.int64)),
+     r"^image: numbers of type int64 came, expected uint8.*convert it to"),
+    ("complex", lambda f: load_image(GOOD.astype(complex)),
+     r"^image: numbers of type complex128 came, expected uint8"),
+    ("array of words", lambda f: load_image(np.array([["a", "b"]])),
+     r"^image: numbers of type <U1 came, expected uint8"),
+    ("PIL I out of range", lambda f: load_image(Image.new("I", (2, 2), 70000)),
+     r'mode "I" with values 70000 .*expected 0 to 65535'),
+    ("PIL F out of range", lambda f: load_image(Image.new("F", (2, 2), -3)),
+     r"^image: floats from -3 to -3 came, expected.*scale"),
+    # other things
+    ("None in a list", lambda f: read_pictures([GOOD, None]),
+     r"^image 1: NoneType came, expected a path, a PIL image.*convert"),
+    ("bytes", lambda f: load_image((f / "whole.png").read_bytes()),
+     r"^image: bytes came, expected .*PIL.Image.open"),
+    ("an open file", lambda f: read_pictures(io.BytesIO()),
+     r"^image 0: BytesIO came, expected .*PIL.Image.open"),
+    ("a dict", lambda f: read_pictures({"a": GOOD}),
+     r"^image 0: dict came, expected .*: convert it"),
+    ("a list for one picture", lambda f: load_image([GOOD]),
+     r"^image: list came, expected .*: pass its pictures one by one"),
+    ("an empty list", lambda f: read_pictures([]),
+     r"^no pictures: an empty list .*expected.*: pass at least one picture"),
+    ("an empty batch", lambda f: read_pictures(np.zeros((0, 6, 8, 3), np.uint8)),
+     r"^no pictures: .*expected.*at least one"),
+    ("nothing but bad ones", lambda f: read_pictures([None, f / "empty.png"], "skip"),
+     r"^none of the 2 .*image 0: None.*empty.png"),
+    # going out
+    ("unknown suffix", lambda f: save_image(GOOD, f / "a.psd"),
+     r"^a.psd: suffix '.psd' came, expected .png, .jpg.*rename"),
+    ("save into no folder", lambda f: save_image(GOOD, f / "gone" / "a.png"),
+     r"folder .*gone is missing, expected.*make it"),
+    ("save a mask", lambda f: save_image(GOOD > 3, f / "a.png"),
+     r"bool array .* came, expected"),
+    ("tensor of floats", lambda f: to_tensor(GOOD / 255),
+     r"^to_tensor: float64 \(6, 8, 3\) came, expected uint8.*load_image"),
+    ("batch of two sizes", lambda f: to_tensor([GOOD, GOOD[1:]]),
+     r"\(5, 8, 3\), \(6, 8, 3\).*expected one common shape: crop"),
+    # target pictures
+    ("target of another size", lambda f: check_targets([GOOD, GOOD[:5]], SIZES, NAMES),
+     r"^target 1 \(ben.png\): .*5 x 8 came, expected.*6 x 8: crop"),
+    ("target turned", lambda f: check_targets([GOOD.transpose(1, 0, 2), GOOD], SIZES),
+     r"^target 0: .*8 x 6 .*expected.*swapped.*transpose"),
+    ("target missing", lambda f: check_targets([GOOD, f / "gone.png"], SIZES, NAMES),
+     r"^target 1 \(gone.png\): no such file"),
+]
+
+LABELS: list[Row] = [
+    ("on_error misspelt", lambda f: read_pictures([GOOD], on_error="ignore"),
+     r"on_error='ignore' came, expected \"raise\" or"),
+    ("targets too few", lambda f: check_targets([GOOD], SIZES),
+     r"^2 images but 1 target pictures, expected.*: pass one target"),
+    ("targets None", lambda f: check_targets(None, SIZES),
+     r"^labels: NoneType came, expected one picture .*2 in all: pass"),
+    # landmarks
+    ("landmarks too few", lambda f: landmarks(FACES[:1]),
+     r"^2 images but 1 arrays of landmarks, expected.*pass one \(K,2\)"),
+    ("landmarks for none", lambda f: check_landmarks([], []),
+     r"^0 images but 0 arrays of landmarks, expected"),
+    ("landmarks with a third column", lambda f: landmarks(np.ones((2, 4, 3))),
+     r"^landmarks 0 \(anna.png\): shape \(4, 3\) .*expected \(K,2\): drop"),
+    ("landmarks of rank 1", lambda f: landmarks([[1, 2], [3, 4]]),
+     r"^landmarks 0 \(anna.png\): shape \(2,\) came, expected \(K,2\)"),
+    ("landmarks of different K", lambda f: landmarks([FACES[0], FACES[1][:1]]),
+     r"^landmarks 1 \(ben.png\): 1 points came, expected 2"),
+    ("landmarks of another set", lambda f: landmarks(FACES, k=68),
+     r"^landmarks 0 \(anna.png\): 2 points .*expected 68 as the label set"),
+    ("landmarks inf", lambda f: landmarks(changed(FACES, (1, 0, 0), INF)),
+     r"^landmarks 1 \(ben.png\): inf in point 0 .*expected.*NaN"),
+    ("landmark without y", lambda f: landmarks(changed(FACES, (1, 1, 1), NAN)),
+     r"^landmarks 1 .*point 1 is \(5, nan\), expected both"),
+    ("landmark far right", lambda f: landmarks(changed(FACES, (1, 0, 0), 17)),
+     r"^landmarks 1 \(ben.png\): point 0 at x=17.*expected x in \[-8, 16\]"),
+    ("landmark far above", lambda f: landmarks(changed(FACES, (0, 1, 1), -7)),
+     r"^landmarks 0 .*point 1 at x=3, y=-7.*y in \[-6, 12\].*order"),
+    ("landmarks all NaN", lambda f: landmarks(FACES * NAN),
+     r"^landmarks: all 2 points of all 2 pictures are NaN, expected.*check"),
+    ("landmarks ragged", lambda f: landmarks([[[1, 2], [3]], FACES[1]]),
+     r"^landmarks 0 \(anna.png\): list came.*expected.*same length"),
+    ("landmarks None for one", lambda f: landmarks([FACES[0], None]),
+     r"^landmarks 1 \(ben.png\): NoneType came.*expected an array"),
+    ("landmarks as a path", lambda f: landmarks("points.pts"),
+     r"^landmarks: a path came \(points.pts\), expected .*read the file"),
+    # masks
+    ("masks too many", lambda f: masks([IDS] * 3),
+     r"^2 images but 3 masks, expected as many: pass one mask per image"),
+    ("mask of another size", lambda f: masks([IDS, IDS[:5]]),
+     r"^mask 1 \(ben.png\): .*5 x 8 came, expected.*6 x 8: resize.*nearest"),
+    ("mask turned", lambda f: masks([IDS.T, IDS]),
+     r"^mask 0 \(anna.png\): .*8 x 6 came, expected .*6 x 8: .*swapped"),
+    ("mask one-hot", lambda f: masks([IDS, np.stack([IDS] * 3)]),
+     r"^mask 1 \(ben.png\): rank 3.*expected \(H,W\) class ids: .*argmax"),
+    ("mask of floats", lambda f: masks([IDS, IDS * 1.0]),
+     r"^mask 1 .*type float64 came, expected integer.*astype\(numpy.uint8\)"),
+    ("mask of probabilities", lambda f: masks(torch.rand(2, 6, 8)),
+     r"^mask 0 .*float64 came, expected integer.*argmax"),
+    ("mask of words", lambda f: masks([np.full((6, 8), "hair"), IDS]),
+     r"^mask 0 .*type <U4 came, expected integer class ids"),
+    ("mask ids unknown", lambda f: masks([IDS, IDS + 7]),
+     r"^mask 1 \(ben.png\): ids 7, 8, 9 \(48 pixels\) came, expected 0 to 2, or 255"),
+    ("mask ids negative", lambda f: masks([IDS - 1, IDS]),
+     r"^mask 0 \(anna.png\): ids -1 .*expected 0 to 2.*negative"),
+    ("mask ids above 255", lambda f: masks([IDS * 300, IDS], None),
+     r"^mask 0 .*ids 300, 600 .*expected 0 to 254"),
+    ("masks all ignored", lambda f: masks([IDS * 0 + 255] * 2),
+     r"^masks: every pixel of all 2 masks is ignored .*expected labelled"),
+    ("masks black and white", lambda f: masks([(IDS > 0) * 255] * 2),
+     r"^masks: only the ids 0 and 255.*expected.*mask // 255"),
+    ("mask in colour", lambda f: masks([f / "colours.png", IDS]),
+     r'^mask 0 \(colours.png\): mode "RGB" came, expected.*palette \("P"\)'),
+    ("mask PIL in colour", lambda f: masks([IDS, Image.fromarray(GOOD)]),
+     r'^mask 1 \(ben.png\): mode "RGB" came, expected one id'),
+    ("mask as JPEG", lambda f: masks([f / "ids.jpg", IDS]),
+     r"^mask 0 \(ids.jpg\): a JPEG file came, expected PNG: .*save"),
+    ("mask file missing", lambda f: masks([IDS, f / "gone.png"]),
+     r"^mask 1 \(gone.png\): no such file.*expected"),
+    ("mask file truncated", lambda f: masks([f / "truncated.png", IDS]),
+     r"^mask 0 \(truncated.png\): .*truncated.*expected"),
+    ("mask folder of others", lambda f: masks(f / "masks"),
+     r"^ben.png: .*carl.png, expected ben\.\*: call it ben.png"),
+    ("mask None for one", lambda f: masks([IDS, None]),
+     r"^mask 1 \(ben.png\): NoneType came, expected a path"),
+    ("masks in a dict", lambda f: masks({"anna.png": IDS}),
+     r"^labels: dict came, expected one \(H,W\) .*2 in all: pass a list"),
+    ("300 classes", lambda f: masks([IDS, IDS], 300),
+     r"^300 classes came, expected 1 to 255"),
+    # attributes
+    ("attributes too few", lambda f: attributes([[0, 1]]),
+     r"^2 images but 1 rows of attributes, expected.*pass one row"),
+    ("attributes rank 1", lambda f: attributes([0, 1]),
+     r"^attributes: rank 1, shape \(2,\) came, expected \(N,A\): .*\[:, None\]"),
+    ("attributes -1 and 1", lambda f: attributes([[0, 1], [1, -1]]),
+     r"^attributes 1 \(ben.png\): -1 in column 1 .*expected 0, 1 or NaN.*/ 2"),
+    ("attributes in between", lambda f: attributes([[0.5], [1]], ["hat"]),
+     r"^attributes 0 \(anna.png\): 0.5 in column 0 \(hat\).*expected"),
+    ("attributes misnamed", lambda f: attributes([[0], [1]], ["hat", "smile"]),
+     r"1 columns came, expected 2 \(hat, smile\): give"),
+    ("attributes all NaN", lambda f: attributes([[NAN], [NAN]]),
+     r"^attributes: all labels of all 2 pictures are NaN, expected"),
+    ("attributes as words", lambda f: attributes([["yes"], ["no"]]),
+     r"^attributes: list came .*expected an array of numbers"),
+]
+# fmt: on
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(
+    ("kind", "call", "message"),
+    [pytest.param(ImageError, call, message, id=name) for name, call, message in PICTURES]
+    + [pytest.param(ValueError, call, message, id=name) for name, call, message in LABELS],
+)
+def test_bad_input(f: Path, kind: type[Exception], call: Callable[[Path], Any], message: str) -> None:
+    with pytest.raises(kind) as caught:
+        call(f)
+    assert re.search(message, str(caught.value)), f"{caught.value}\ndoes not match\n{message}"
+    assert "expected" in str(caught.value) and len(str(caught.value)) < 500 and "\n" not in str(caught.value)
+
+
+def test_the_table_is_long_enough_and_its_rows_differ() -> None:
+    rows = PICTURES + LABELS
+    assert len(rows) >= 45 and len({name for name, _, _ in rows}) == len(rows)
