@@ -1,0 +1,43 @@
+"""facekit: label a few faces, get your own face model, see it work."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Name -> module: imported at first use, so that `import facekit` costs next to nothing.
+_WHERE = {
+    "adapt": "api", "predict": "api", "evaluate": "api", "load": "api", "load_backbone": "api", "pretrain": "pretrain",
+    "Model": "model", "Adaptation": "recipes", "find_faces": "detection", "load_image": "images", "ImageError": "images",
+}  # fmt: skip
+
+if TYPE_CHECKING:
+    from .api import adapt, evaluate, load, load_backbone, predict
+    from .detection import find_faces
+    from .images import ImageError, load_image
+    from .model import Model
+    from .pretrain import pretrain
+    from .recipes import Adaptation
+
+__all__ = [
+    "Adaptation", "ImageError", "Model", "adapt", "evaluate", "find_faces", "load", "load_backbone", "load_image", "predict",
+    "pretrain",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"facekit has no {name!r}; its public names are {', '.join(__all__)}")
+    if name == "pretrain":
+        # The module of the same name would otherwise take the function's place.
+        value = importlib.import_module(".pretrain", __name__).pretrain
+    else:
+        value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,9 @@ import torch
 from tqdm.auto import tqdm
 
 log = logging.getLogger("facekit")
+
+
+Progress = bool | Callable[[int, int, dict[str, float]], None]
 
 
 class Program(Protocol):
@@ -92,7 +96,7 @@ def train(
     checkpoint: str | os.PathLike[str] | None = None,
     save_every: float = 120.0,
     save_steps: int | None = None,
-    progress: bool = True,
+    progress: Progress = True,
     name: str = "training",
 ) -> dict[str, float]:
     """Run `program` for `steps` steps and return the last losses.
@@ -100,6 +104,7 @@ def train(
     checkpoint: a file; if it exists, training resumes at the step after the one it holds. Written every `save_every`
     seconds (and, if given, every `save_steps` steps) and at the end. Beside it, `<name>.jsonl` gets a line of losses a step;
     on a resume, lines past the checkpoint are dropped, so the curve has every step once.
+    progress: True for a bar, False for silence, or a function that is called with (steps done, steps, losses) after each step.
     Raises ValueError for a checkpoint that holds more steps than asked for, FloatingPointError for a loss that is not finite.
     """
     path = Path(checkpoint) if checkpoint is not None else None
@@ -115,13 +120,15 @@ def train(
     curve = _open_curve(path, start)
     last_save = time.monotonic()
     try:
-        with tqdm(total=steps, initial=start, desc=name, disable=not progress, mininterval=0.5, leave=False) as bar:
+        with tqdm(total=steps, initial=start, desc=name, disable=progress is not True, mininterval=0.5, leave=False) as bar:
             for index in range(start, steps):
                 losses = program.step(index)
                 broken = [k for k, v in losses.items() if v != v or abs(v) == float("inf")]
                 if broken:
                     raise FloatingPointError(f"{', '.join(broken)} is not finite at step {index}: lower the learning rate")
                 bar.update()
+                if callable(progress):
+                    progress(index + 1, steps, losses)
                 bar.set_postfix({k: f"{v:.3g}" for k, v in losses.items()}, refresh=False)
                 if curve is not None:
                     curve.write(json.dumps({"step": index, **losses}) + "\n")

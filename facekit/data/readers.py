@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .pool import Face
+from .generated import GeneratedFaces
+from .pool import MARGIN, Face, pool_side
 
 # Mean square of 1.6 times the 68 points' box in 128 px CelebA-HQ pictures (9,964 of them), moved as in 300-W crops.
 CELEBAHQ_BOX = (0.053, 0.153, 0.950, 1.050)
@@ -42,6 +43,20 @@ def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
                 side = picture.shape[0]
                 x0, y0, x1, y1 = (v * side - 0.5 for v in CELEBAHQ_BOX)
                 yield member.name, picture, (x0, y0, x1, y1)
+
+
+def generated(count: int, input_size: int, seed: int = 0) -> Iterator[Face]:
+    """Generated wild faces for pre-training, rendered with the pool's margin, so that augmentation finds real pixels."""
+    side = pool_side(input_size)
+    faces = GeneratedFaces(seed=seed, size=side, domain="wild", framing=1.6 * MARGIN)
+    inner = input_size / 2
+    middle = (side - 1) / 2
+    box = (middle - inner, middle - inner, middle + inner, middle + inner)
+    for start in range(0, count, 64):
+        indices = range(start, min(start + 64, count))
+        pictures = faces.batch(indices, want=("image",))["image"].permute(0, 2, 3, 1).cpu().numpy()
+        for i, picture in zip(indices, pictures, strict=True):
+            yield f"generated {i}", picture, box
 
 
 def landmarks_300w(folder: str | os.PathLike[str] | None = None) -> tuple[list[Path], list[str], np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..results import Result
+from ..results import Drawable
 
 
 class Task(ABC):
@@ -68,11 +68,11 @@ class Task(ABC):
         """maps: (N,C,h,w). Returns one prediction a picture in crop pixels of the network's input."""
 
     @abstractmethod
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Result:
+    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Drawable:
         """A prediction in crop pixels as a result in the picture's. matrix: (3,3) picture -> crop."""
 
     @abstractmethod
-    def score(self, results: list[Result], labels: list[np.ndarray]) -> dict[str, float]:
+    def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
         """The task's metrics by the field's protocols. labels: from `check`, in the pictures' pixels."""
 
     @abstractmethod

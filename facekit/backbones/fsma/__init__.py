@@ -1,0 +1,72 @@
+"""FSMA: few-shot model adaptation of a frozen adversarial auto-encoder (arXiv 2104.09457)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from ...recipes import Adaptation
+from ...tasks import Task
+from ...weights import embedded_file
+from .adaptation import FSMANetwork, check_skip
+from .autoencoder import PRESETS, AutoEncoder, AutoEncoderSize
+
+TASKS = ("landmarks", "segmentation")
+
+
+def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder:
+    """An FSMA auto-encoder in eval mode.
+
+    weights: "auto" or "embedded" (the half-width 128 px model in this package), "none" (random, half width), or a file: our
+    .safetensors, or a 3FabRec snapshot (`saae.mdl`). Nobody published FSMA's own weights, so "official" raises ValueError.
+    """
+    if weights == "official":
+        raise ValueError("FSMA's authors published no weights: use weights='embedded' or a 3FabRec snapshot file")
+    if weights == "none":
+        torch.manual_seed(seed)
+        return AutoEncoder(PRESETS["mini"]).eval()
+    path = embedded_file("fsma") if weights in ("auto", "embedded") else Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(f"weights={str(weights)!r}: no such file; or pass 'auto', 'embedded' or 'none'")
+    if path.suffix == ".safetensors":
+        state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+    else:
+        snapshot = torch.load(path, map_location="cpu", weights_only=True)
+        state = {k: v for k, v in snapshot["state_dict"].items() if k.startswith(("Q.", "P."))}
+    if "Q.fc.weight" not in state:
+        raise ValueError(f"{path}: holds no 3FabRec auto-encoder (Q.fc.weight is missing)")
+    z_dim, features = state["Q.fc.weight"].shape
+    net = AutoEncoder(AutoEncoderSize(256 if "Q.layer0.0.conv1.weight" in state else 128, features // 8, z_dim))
+    net.load_state_dict(state)
+    return net.eval()
+
+
+def build(autoencoder: AutoEncoder, task: Task, recipe: Adaptation) -> FSMANetwork:
+    """The network that adaptation trains: `recipe.skip` or all skip layers."""
+    skip = check_skip(recipe.skip, task.stride) if recipe.skip is not None else "1111" + "1" * (task.stride == 1)
+    return FSMANetwork(autoencoder, task.channels, task.stride, skip, recipe.instance_norm)
+
+
+def to_dict(network: FSMANetwork) -> dict[str, Any]:
+    """The plain data that `from_dict` builds the same network from (weights apart)."""
+    s = network.autoencoder.size
+    return {
+        "input_size": s.input_size, "width": s.width, "z_dim": s.z_dim, "channels": network.channels,
+        "stride": network.stride, "skip": network.skip_code, "instance_norm": network.instance_norm,
+    }  # fmt: skip
+
+
+def from_dict(settings: dict[str, Any]) -> FSMANetwork:
+    """Undo `to_dict`; the weights are random."""
+    size = AutoEncoderSize(settings["input_size"], settings["width"], settings["z_dim"])
+    keys = ("channels", "stride", "skip", "instance_norm")
+    return FSMANetwork(AutoEncoder(size), **{k: settings[k] for k in keys})
+
+
+def frozen_keys(network: FSMANetwork) -> set[str]:
+    """Names in the state dict that come from the backbone's own weights."""
+    return {k for k in network.state_dict() if k.startswith("autoencoder.")}

@@ -116,6 +116,8 @@ class Decoder(nn.Module):
             setattr(self, name, nn.Sequential(UpBlock(c_in, c_out)))
         self.lin = nn.ConvTranspose2d(w, 3, 4, 2, 1, bias=False)
         _initialise(self)
+        # PyTorch's default would saturate the tanh, and training would first spend hundreds of steps on undoing that.
+        nn.init.normal_(self.lin.weight, 0.0, 0.01)
 
     def start(self, z: Tensor) -> Tensor:
         """z: (N,Z) -> the first map (N,8W,4,4)."""

@@ -1,0 +1,243 @@
+"""adapt, predict, evaluate: thin, they only join the rooms below."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import model as models
+from .backbones import BACKBONES, backbone_module
+from .fitting import Fitting
+from .framing import Frame, check_align, frame_points, frames_of
+from .geometry import warp_image
+from .images import read_pictures
+from .model import Model
+from .recipes import ADAPTATIONS, Adaptation
+from .results import Drawable, Faces
+from .tasks import LandmarkTask, Task, task_class
+from .training import Progress, pick_device, train
+from .weights import EMBEDDED, embedded_file
+
+READY = tuple(name for name in EMBEDDED if name not in BACKBONES)
+
+
+def adapt(
+    images: Any,
+    labels: Any,
+    task: str = "landmarks",
+    backbone: str = "fsma",
+    *,
+    names: Any = None,
+    weights: str | os.PathLike[str] = "auto",
+    recipe: str | Adaptation = "quick",
+    align: str = "none",
+    faces: Any = None,
+    validation: tuple[Any, Any] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    progress: Progress = True,
+    **recipe_overrides: Any,
+) -> Model:
+    """Make a face model of your own from a few labelled faces.
+
+    images: a path, folder, PIL image, numpy (H,W,3) uint8, torch (3,H,W), or a sequence of these; 1 to some thousands.
+    labels: for "landmarks" (N,K,2) x, y in pixels of each picture, NaN = not labelled; for "segmentation" one (H,W) mask of class
+    ids a picture, 255 = ignore. names: the label set ("68", "helen11", ...), its own names, or None.
+    align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their points
+    (the labels' own points for the task "landmarks"). Predictions frame pictures the same way. faces: own boxes, one a picture.
+    recipe: "quick" or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`. checkpoint: a file; a killed run
+    resumes from it. validation: (images, labels) to score the model on. progress: True, False or a function (done, steps, losses).
+    Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
+    """
+    kind = task_class(task)
+    module = backbone_module(backbone)
+    if task not in module.TASKS:
+        raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, module.TASKS))}")
+    settings = _recipe(recipe, recipe_overrides)
+    check_align(align)
+    chosen = pick_device(device)
+    started = time.monotonic()
+    pictures = read_pictures(images)
+    fitted, clean = kind.from_labels(labels, names, pictures.sizes, pictures.names)
+    torch.manual_seed(seed)
+    network = module.build(module.load(weights, seed), fitted, settings)
+    model = Model(backbone, network, fitted, align)
+    side = 2 * model.input_size
+    frames = _training_frames(pictures.arrays, pictures.names, clean, fitted, align, faces)
+    matrices = [f.matrix(p.shape[:2], side) for f, p in zip(frames, pictures.arrays, strict=True)]
+    crops = np.stack([warp_image(p, m, side) for p, m in zip(pictures.arrays, matrices, strict=True)])
+    moved = fitted.stack([fitted.to_crop(label, m, side) for label, m in zip(clean, matrices, strict=True)])
+    program = Fitting(
+        network, fitted, torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous(), moved, settings, model.input_size, chosen, seed
+    )
+    losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
+    network.eval()
+    model.about = {
+        "faces": len(clean), "seed": seed, "recipe": dataclasses.asdict(settings), "weights": str(weights),
+        "loss": losses.get("loss"), "seconds": round(time.monotonic() - started, 1),
+    }  # fmt: skip
+    if validation is not None:
+        model.about["validation"] = evaluate(model, *validation)
+    return model
+
+
+def predict(
+    model: Model | str | Sequence[Model | str],
+    images: Any,
+    *,
+    faces: Any = None,
+    align: str | None = None,
+    on_error: str = "raise",
+    device: str | torch.device | None = None,
+) -> Any:
+    """Run a model, or an embedded ready one ("landmarks", "segmentation"), on one picture or many.
+
+    One picture in, one result out; a sequence, batch or folder in, a list out. Where faces are searched (align "box" or
+    "landmarks"; ready models do), a picture with one face gives its result, one with several a `Faces` list of results, one
+    without an empty `Faces` and a warning. faces: own boxes (x0,y0,x1,y1) instead of a search; for many pictures one list each.
+    align: overrides the model's. on_error: "skip" leaves out unreadable files with a warning. A sequence of models gives a list
+    with one outcome a model.
+    """
+    if isinstance(model, (list, tuple)):
+        return [predict(m, images, faces=faces, align=align, on_error=on_error, device=device) for m in model]
+    runner = _resolve(model)
+    if device is not None:
+        runner.to(device)
+    pictures = read_pictures(images, on_error)
+    boxes = _boxes_each(faces, pictures.single, pictures.kept)
+    outcomes = [
+        _predict_one(runner, picture, name, align or runner.align, own)
+        for picture, name, own in zip(pictures.arrays, pictures.names, boxes, strict=True)
+    ]
+    return outcomes[0] if pictures.single else outcomes
+
+
+def evaluate(
+    model: Model | str, images: Any, labels: Any, *, align: str | None = None, device: str | torch.device | None = None
+) -> dict[str, float]:
+    """Score a model on labelled pictures, one face each: the task's metrics by the field's protocols, in percent.
+
+    Landmark models that frame by landmarks are given the crop of the labels' box, as is the custom on 300-W. Other searched
+    pictures in which no face is found are scored on the whole picture.
+    """
+    runner = _resolve(model)
+    if device is not None:
+        runner.to(device)
+    pictures = read_pictures(images)
+    truth = runner.task.check(labels, pictures.sizes, pictures.names)
+    how = check_align(align or runner.align)
+    results: list[Drawable] = []
+    for picture, label in zip(pictures.arrays, truth, strict=True):
+        if how == "landmarks" and isinstance(runner.task, LandmarkTask):
+            # Upright: 300-W's boxes know no rotation.
+            frame = Frame(frame_points(label, dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)).box)
+        else:
+            frame = next(iter(_frames(picture, how, None)), Frame())
+        results += runner.predict_frames(picture, [frame])
+    return runner.task.score(results, truth)
+
+
+def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
+    """Read a model that `Model.save` wrote."""
+    return models.load(path, device)
+
+
+def load_backbone(name: str, weights: str | os.PathLike[str] = "auto") -> Any:
+    """A backbone by itself: `features(x)`, and where it has them `encode(x)` and `reconstruct(x)`; x (N,3,S,S) RGB in [0, 1]."""
+    return backbone_module(name).load(weights)
+
+
+@functools.lru_cache(maxsize=8)
+def ready_model(name: str) -> Model:
+    """An embedded ready model ("landmarks": 68 points; "segmentation": face parts). Loaded once."""
+    if name not in READY:
+        raise ValueError(f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load")
+    return models.load(embedded_file(name))
+
+
+def _resolve(model: Model | str) -> Model:
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, str):
+        return ready_model(model)
+    raise TypeError(f"model is {type(model).__name__}: expected a facekit.Model or one of {', '.join(map(repr, READY))}")
+
+
+def _recipe(recipe: str | Adaptation, overrides: dict[str, Any]) -> Adaptation:
+    if isinstance(recipe, str):
+        if recipe not in ADAPTATIONS:
+            raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, ADAPTATIONS))} or an Adaptation")
+        recipe = ADAPTATIONS[recipe]
+    known = {f.name for f in dataclasses.fields(Adaptation)}
+    unknown = sorted(set(overrides) - known)
+    if unknown:
+        raise TypeError(f"adapt() has no {', '.join(unknown)}; a recipe's fields are {', '.join(sorted(known))}")
+    settings = dataclasses.replace(recipe, **overrides)
+    if settings.steps < 1 or settings.batch_size < 1:
+        raise ValueError(f"steps={settings.steps}, batch_size={settings.batch_size}: expected at least 1 of each")
+    return settings
+
+
+def _points_68(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The 68 points that the ready model sees in a crop."""
+    runner = ready_model("landmarks")
+    x = torch.from_numpy(warp_image(picture, matrix, runner.input_size)).permute(2, 0, 1)[None].float() / 255
+    prediction = runner.task.decode(runner.maps(x))[0]
+    result = runner.task.result(prediction, matrix, picture, None)
+    return result.points  # type: ignore[attr-defined]
+
+
+def _frames(picture: np.ndarray, align: str, faces: Any) -> list[Frame]:
+    return frames_of(picture, align, faces, _points_68)
+
+
+def _training_frames(
+    pictures: list[np.ndarray], items: list[str], labels: list[np.ndarray], task: Task, align: str, faces: Any
+) -> list[Frame]:
+    if align == "landmarks" and isinstance(task, LandmarkTask):
+        return [frame_points(label, task.labels) for label in labels]
+    if faces is not None and len(faces) != len(pictures):
+        raise ValueError(f"{len(pictures)} images but {len(faces)} face boxes: pass one box per image")
+    frames = []
+    for i, (picture, item) in enumerate(zip(pictures, items, strict=True)):
+        found = _frames(picture, align, None if faces is None else [faces[i]])
+        if not found:
+            raise ValueError(f"{item}: no face found; pass faces= with its box, or align='none' if it is a face crop already")
+        if len(found) > 1:
+            warnings.warn(f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=3)
+        frames.append(max(found, key=_area))
+    return frames
+
+
+def _area(frame: Frame) -> float:
+    return 0.0 if frame.box is None else (frame.box[2] - frame.box[0]) * (frame.box[3] - frame.box[1])
+
+
+def _boxes_each(faces: Any, single: bool, kept: list[int]) -> list[Any]:
+    if faces is None or single:
+        return [faces] * len(kept)
+    if len(faces) <= max(kept, default=-1):
+        raise ValueError(f"boxes for {len(faces)} pictures came for {max(kept) + 1} pictures: pass one list of boxes per picture")
+    return [faces[i] for i in kept]
+
+
+def _predict_one(model: Model, picture: np.ndarray, item: str, align: str, faces: Any) -> Any:
+    frames = _frames(picture, align, faces)
+    results = model.predict_frames(picture, frames)
+    if len(results) == 1:
+        return results[0]
+    if not results:
+        warnings.warn(f"{item}: no face found; pass faces= with its box, or align='none' for a face crop", stacklevel=3)
+    return Faces(results, image=picture)
+
+
+__all__ = ["READY", "adapt", "evaluate", "load", "load_backbone", "predict", "ready_model"]

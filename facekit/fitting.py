@@ -1,0 +1,146 @@
+"""Few-shot fitting of an adapted network: augmented views, their cached frozen features, the trained layers."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .augment import Affine, jitter, random_matrices, warp
+from .recipes import Adaptation
+from .tasks import Task
+from .training import generator_for
+
+
+class Adapted(Protocol):
+    """What a backbone offers: a network whose frozen part can be computed once."""
+
+    def frozen_features(self, x: Tensor) -> list[Tensor]: ...
+
+    def from_features(self, features: list[Tensor]) -> Tensor: ...
+
+    def new_parameters(self) -> list[nn.Parameter]: ...
+
+
+class FeatureCache:
+    """Half-precision features of numbered views, in memory up to a limit, else in a temporary file."""
+
+    def __init__(self, count: int, limit: int):
+        self.count, self.limit = count, limit
+        self._stores: list[np.ndarray] = []
+        self._file: Any = None
+
+    def write(self, start: int, features: list[Tensor]) -> None:
+        """Store the features (n,...) of views start, start + 1, ..."""
+        if not self._stores:
+            self._allocate([tuple(f.shape[1:]) for f in features])
+        for store, f in zip(self._stores, features, strict=True):
+            store[start : start + len(f)] = f.half().cpu().numpy()
+
+    def read(self, indices: Tensor, device: torch.device) -> list[Tensor]:
+        """Features of the chosen views as float32."""
+        return [torch.from_numpy(store[indices.numpy()]).to(device).float() for store in self._stores]
+
+    def _allocate(self, shapes: list[tuple[int, ...]]) -> None:
+        sizes = [2 * self.count * math.prod(s) for s in shapes]
+        if sum(sizes) <= self.limit:
+            self._stores = [np.empty((self.count, *s), np.float16) for s in shapes]
+            return
+        self._file = tempfile.TemporaryFile(prefix="facekit-features-")  # noqa: SIM115 (lives as long as the cache)
+        self._file.truncate(sum(sizes))
+        offset = 0
+        for s, size in zip(shapes, sizes, strict=True):
+            self._stores.append(np.memmap(self._file, np.float16, "r+", offset, (self.count, *s)))
+            offset += size
+
+
+class Fitting:
+    """One adaptation step; a `facekit.training.Program`.
+
+    network: an `Adapted` network. crops: (N,3,s,s) uint8, s px a side. labels: the task's crop labels (N,...).
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        task: Task,
+        crops: Tensor,
+        labels: Tensor,
+        recipe: Adaptation,
+        input_size: int,
+        device: torch.device,
+        seed: int = 0,
+    ):
+        self.network, self.task, self.recipe = network.to(device), task, recipe
+        self.crops, self.labels = crops, labels
+        self.input_size, self.device, self.seed = input_size, device, seed
+        self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, 0.5 if task.mirrors else 0.0)
+        self.views = max(recipe.views, math.ceil(recipe.least_views / len(crops))) * len(crops)
+        self.parameters = network.new_parameters()
+        self.optimiser = torch.optim.Adam(self.parameters, recipe.lr, recipe.betas)
+        self.cache: FeatureCache | None = None
+        matrices = [random_matrices(len(crops), self.affine, generator_for(seed, r, 5)) for r in range(self.rounds)]
+        self.matrices, self.mirrored = (torch.cat(parts) for parts in zip(*matrices, strict=True))
+        # The first view of each face is the face as it is.
+        self.matrices[: len(crops)] = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+        self.mirrored[: len(crops)] = False
+
+    @property
+    def rounds(self) -> int:
+        return self.views // len(self.crops)
+
+    def pictures(self, views: Tensor) -> Tensor:
+        """The augmented pictures of numbered views: (n,3,S,S) in [0, 1]."""
+        crops = self.crops[views % len(self.crops)].to(self.device).float().div_(255)
+        x = warp(crops, self.matrices[views], self.input_size)
+        if self.recipe.jitter:
+            parts = [jitter(p[None], self.recipe.jitter, generator_for(self.seed, int(v), 6)) for p, v in zip(x, views, strict=True)]
+            x = torch.cat(parts)
+        return x
+
+    def targets(self, views: Tensor) -> Tensor:
+        labels = self.labels[views % len(self.crops)]
+        side = self.crops.shape[-1]
+        return self.task.augmented(labels, self.matrices[views], self.mirrored[views], side, self.input_size).to(self.device)
+
+    def fill_cache(self) -> None:
+        """Compute the frozen features of all views, once."""
+        self.cache = FeatureCache(self.views, self.recipe.cache_bytes)
+        for views in torch.arange(self.views).split(50):
+            self.cache.write(int(views[0]), self.network.frozen_features(self.pictures(views)))
+
+    def features(self, views: Tensor) -> list[Tensor]:
+        if not self.recipe.cache:
+            return [f.half().float() for f in self.network.frozen_features(self.pictures(views))]
+        if self.cache is None:
+            self.fill_cache()
+        assert self.cache is not None
+        return self.cache.read(views, self.device)
+
+    def learning_rate(self, index: int) -> float:
+        r = self.recipe
+        rate = r.lr * min(1.0, (index + 1) / (r.warmup + 1))
+        return rate * 0.5 * (1 + math.cos(math.pi * index / r.steps)) if r.cosine else rate
+
+    def step(self, index: int) -> dict[str, float]:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(index)
+        self.network.train()
+        size = min(self.recipe.batch_size, self.views)
+        views = torch.randperm(self.views, generator=generator_for(self.seed, index, 7))[:size]
+        loss = self.task.loss(self.network.from_features(self.features(views)), self.targets(views))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        return {"loss": loss.item()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])

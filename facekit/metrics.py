@@ -1,0 +1,71 @@
+"""Metrics by the field's protocols, on plain arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .labels import LandmarkSet
+
+
+def landmark_normaliser(truth: NDArray[np.floating], labels: LandmarkSet, by: str) -> float:
+    """The distance that NME divides by, in pixels. truth: (K,2), NaN = not labelled.
+
+    by: "inter_ocular" (outer eye corners: points 36 and 45 of the 68, 60 and 72 of the 98), "inter_pupil" (means of the eye
+    points), "box" (sqrt of the area of the points' box) or "diagonal" (of that box). NaN where the points for it are missing.
+    """
+    if by == "inter_ocular":
+        pair = labels.eye_corners
+        return float(np.linalg.norm(truth[pair[0]] - truth[pair[1]])) if pair else float("nan")
+    if by == "inter_pupil":
+        if not labels.eyes:
+            return float("nan")
+        left, right = (truth[list(group)].mean(0) for group in labels.eyes)
+        return float(np.linalg.norm(left - right))
+    width, height = np.nanmax(truth, 0) - np.nanmin(truth, 0)
+    if by == "box":
+        return float(np.sqrt(width * height))
+    if by == "diagonal":
+        return float(np.hypot(width, height))
+    raise ValueError(f"by={by!r}: expected 'inter_ocular', 'inter_pupil', 'box' or 'diagonal'")
+
+
+def nme(predicted: NDArray[np.floating], truth: NDArray[np.floating], labels: LandmarkSet, by: str = "inter_ocular") -> float:
+    """Normalised mean error of one face, as a fraction (0.04 = 4 %). Points that are NaN in truth do not count."""
+    distances = np.linalg.norm(predicted - truth, axis=-1)
+    return float(np.nanmean(distances)) / landmark_normaliser(truth, labels, by)
+
+
+def failure_rate(errors: NDArray[np.floating], threshold: float) -> float:
+    """FR: the part of the faces whose NME exceeds the threshold (0.10 for FR@10)."""
+    return float((np.asarray(errors) > threshold).mean())
+
+
+def auc(errors: NDArray[np.floating], threshold: float) -> float:
+    """Area under the cumulative error distribution up to the threshold, divided by the threshold; 1 is perfect."""
+    return float(np.clip(1 - np.asarray(errors) / threshold, 0, None).mean())
+
+
+def confusion(predicted: NDArray[np.integer], truth: NDArray[np.integer], classes: int, ignore: int = 255) -> NDArray[np.int64]:
+    """(classes, classes) pixel counts, truth by row; ignored pixels of the truth left out."""
+    keep = truth != ignore
+    p = predicted[keep].astype(np.int64)
+    # A prediction outside the classes is wrong wherever it stands: it counts in the row, not in a column.
+    inside = p < classes
+    t = truth[keep].astype(np.int64)
+    table = np.bincount(t[inside] * classes + p[inside], minlength=classes * classes).reshape(classes, classes)
+    return table
+
+
+def f1_by_class(table: NDArray[np.int64]) -> NDArray[np.float64]:
+    """2TP / (2TP + FP + FN) a class from `confusion`; NaN for a class that is neither in truth nor in prediction."""
+    hit = np.diag(table).astype(float)
+    both = table.sum(0) + table.sum(1)
+    return np.where(both > 0, 2 * hit / np.maximum(both, 1), np.nan)
+
+
+def iou_by_class(table: NDArray[np.int64]) -> NDArray[np.float64]:
+    """TP / (TP + FP + FN) a class from `confusion`; NaN as in `f1_by_class`."""
+    hit = np.diag(table).astype(float)
+    either = table.sum(0) + table.sum(1) - hit
+    return np.where(either > 0, hit / np.maximum(either, 1), np.nan)

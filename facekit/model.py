@@ -1,0 +1,158 @@
+"""One adapted network with its task, label set and preprocessing: predict on crops, save, load, ONNX."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from .backbones import backbone_module
+from .framing import Frame, check_align
+from .geometry import warp_image
+from .images import to_tensor
+from .results import Drawable
+from .tasks import Task, task_from_dict
+from .training import pick_device
+
+FORMAT = 1
+
+
+class Model:
+    """What `facekit.adapt` returns.
+
+    task: the task with its label set. align: how predictions frame a face ("none", "box", "landmarks"). about: plain data on
+    how it was made (recipe, seed, number of faces, scores).
+    """
+
+    def __init__(self, backbone: str, network: Any, task: Task, align: str = "none", about: dict[str, Any] | None = None):
+        self.backbone = backbone
+        self.network = network.eval()
+        self.task = task
+        self.align = check_align(align)
+        self.about = about or {}
+
+    def __repr__(self) -> str:
+        return f"<facekit.Model {self.task.name}, {self.task.channels} outputs, on {self.backbone}, align={self.align!r}>"
+
+    @property
+    def input_size(self) -> int:
+        """Side of the network's square input, px."""
+        return self.network.autoencoder.size.input_size
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def to(self, device: str | torch.device | None) -> Model:
+        """Move the network; None picks the best device there is. Returns self."""
+        self.network.to(pick_device(device))
+        return self
+
+    @torch.inference_mode()
+    def maps(self, x: Tensor) -> Tensor:
+        """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride), averaged with those of the mirrored
+        pictures where the label set says what its mirror image is."""
+        x = x.to(self.device)
+        if not self.task.mirrors:
+            return self.network(x)
+        both = self.network(torch.cat([x, x.flip(-1)]))
+        return (both[: len(x)] + self.task.mirror_maps(both[len(x) :])) / 2
+
+    def predict_frames(self, picture: np.ndarray, frames: list[Frame]) -> list[Drawable]:
+        """One result a frame, in the picture's pixels. picture: (H,W,3) uint8 RGB."""
+        if not frames:
+            return []
+        matrices = [frame.matrix(picture.shape[:2], self.input_size) for frame in frames]
+        crops = [warp_image(picture, m, self.input_size) for m in matrices]
+        results: list[Drawable] = []
+        for start in range(0, len(crops), 16):
+            predictions = self.task.decode(self.maps(to_tensor(crops[start : start + 16])))
+            for i, prediction in enumerate(predictions, start):
+                results.append(self.task.result(prediction, matrices[i], picture, frames[i].box))
+        return results
+
+    def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
+        """Write one .facekit file (zip of JSON and safetensors), atomically. It needs nothing else to be loaded again.
+
+        whole=False leaves out the backbone's weights; loading then takes the embedded ones (for the files in this package).
+        """
+        target = Path(path)
+        module = backbone_module(self.backbone)
+        state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
+        if not whole:
+            state = {k: v for k, v in state.items() if k not in module.frozen_keys(self.network)}
+        about = {
+            "format": FORMAT, "backbone": self.backbone, "network": module.to_dict(self.network), "task": self.task.name,
+            "labels": self.task.to_dict(), "align": self.align, "whole": whole, "about": self.about,
+        }  # fmt: skip
+        packed = save_tensors({k: _smallest(v) for k, v in state.items()})
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:
+                file.writestr("model.json", json.dumps(about, indent=1))
+                file.writestr("weights.safetensors", packed)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as ONNX: input "image" (N,3,S,S) RGB in [0, 1], output "maps" (N,C,S/stride,S/stride).
+
+        Needs the extra `facekit[onnx]`; raises ImportError that says so.
+        """
+        try:
+            import onnxscript  # noqa: F401
+        except ImportError as error:
+            raise ImportError('ONNX export needs the extra packages: pip install "facekit[onnx]"') from error
+        example = torch.rand(2, 3, self.input_size, self.input_size, device=self.device)
+        temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
+        try:
+            torch.onnx.export(
+                self.network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,
+                dynamic_shapes={"x": {0: torch.export.Dim("batch")}}, external_data=False, verbose=False,
+            )  # fmt: skip
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
+    """Read a .facekit file. Nothing in it is executed.
+
+    Raises FileNotFoundError, and ValueError for a file that is no model, is damaged or comes from a newer facekit.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"{source}: no such file; expected one that model.save() wrote")
+    try:
+        with zipfile.ZipFile(source) as file:
+            about = json.loads(file.read("model.json"))
+            state = load_tensors(file.read("weights.safetensors"))
+    except (zipfile.BadZipFile, KeyError, ValueError, SafetensorError, io.UnsupportedOperation) as error:
+        raise ValueError(f"{source}: not a whole .facekit file ({error}); expected one that model.save() wrote") from error
+    if about.get("format", 0) > FORMAT:
+        raise ValueError(f"{source}: written in format {about['format']}, this facekit reads up to {FORMAT}: upgrade facekit")
+    module = backbone_module(about["backbone"])
+    network = module.from_dict(about["network"])
+    state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    if not about["whole"]:
+        state |= {f"autoencoder.{k}": v for k, v in module.load("embedded").state_dict().items()}
+    network.load_state_dict(state)
+    task = task_from_dict(about["task"], about["labels"])
+    return Model(about["backbone"], network, task, about["align"], about["about"]).to(device)
+
+
+def _smallest(tensor: Tensor) -> Tensor:
+    """Half precision where that loses nothing."""
+    half = tensor.half() if tensor.dtype == torch.float32 else tensor
+    return half if tensor.dtype == torch.float32 and torch.equal(half.float(), tensor) else tensor

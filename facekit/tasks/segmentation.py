@@ -1,0 +1,113 @@
+"""Face parsing (FSMA section 4.2): one class a pixel, cross-entropy, an ignore id."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..annotations import check_masks
+from ..augment import warp_masks
+from ..geometry import paste_logits, warp_mask
+from ..labels import SegmentationSet, segmentation_set
+from ..metrics import confusion, f1_by_class, iou_by_class
+from ..results import Drawable, Segmentation
+from .base import Task
+
+
+class SegmentationTask(Task):
+    """C classes, one logit map each."""
+
+    name: ClassVar[str] = "segmentation"
+    headline: ClassVar[str] = "f1"
+    higher_is_better: ClassVar[bool] = True
+
+    def __init__(self, labels: SegmentationSet):
+        self.labels = labels
+
+    @property
+    def channels(self) -> int:
+        return len(self.labels.classes)
+
+    @property
+    def stride(self) -> int:
+        return 1
+
+    @property
+    def mirrors(self) -> bool:
+        return self.labels.mirrors
+
+    @classmethod
+    def from_labels(
+        cls, labels: Any, names: Any, sizes: list[tuple[int, int]], items: list[str]
+    ) -> tuple[SegmentationTask, list[np.ndarray]]:
+        if names is not None:
+            chosen = segmentation_set(names)
+            return cls(chosen), check_masks(labels, sizes, len(chosen.classes), chosen.ignore, items)
+        masks = check_masks(labels, sizes, None, names=items)
+        n = 1 + max(int(m[m != 255].max(initial=0)) for m in masks)
+        return cls(segmentation_set(None, max(n, 2))), masks
+
+    def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
+        return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items)
+
+    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
+        return warp_mask(label, matrix, side)
+
+    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
+        masks = warp_masks(labels, matrices, out)
+        swap = torch.arange(256)
+        swap[: self.channels] = torch.tensor(self.labels.flip)
+        swapped = swap.to(masks.device)[masks.long()].to(masks.dtype)
+        return torch.where(mirrored.to(masks.device)[:, None, None], swapped, masks)
+
+    def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy. maps: (N,C,h,w). labels: (N,h,w) ids, 255 = ignored."""
+        return F.cross_entropy(maps.float(), labels.long(), ignore_index=255)
+
+    def mirror_maps(self, maps: Tensor) -> Tensor:
+        return maps.flip(-1)[:, list(self.labels.flip)]
+
+    def decode(self, maps: Tensor) -> list[np.ndarray]:
+        """Per picture the log-probabilities (C,h,w) float32."""
+        return list(maps.float().log_softmax(1).cpu().numpy())
+
+    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Segmentation:
+        # Logits, not ids, are brought to the picture's pixels: smooth borders at any size.
+        return Segmentation(paste_logits(prediction, matrix, image.shape[:2]), self.labels, image, box)
+
+    def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
+        """Overall F1 over the facial parts (skin, hair, background do not count), mean IoU over all classes, pixel accuracy and
+        F1 a class, all in percent, from one confusion table over all pictures."""
+        n = self.channels
+        table = np.zeros((n, n), np.int64)
+        for r, truth in zip(results, labels, strict=True):
+            assert isinstance(r, Segmentation)
+            table += confusion(r.mask, truth, n)
+        f1, iou = 100 * f1_by_class(table), 100 * iou_by_class(table)
+        seen = table.sum(1) > 0
+        parts = [i for i in self.labels.facial_parts if seen[i]] or [i for i in range(1, n) if seen[i]]
+        scores = {
+            "f1": float(np.nanmean(f1[parts])) if parts else float("nan"),
+            "miou": float(np.nanmean(iou[seen])),
+            "accuracy": 100 * float(np.diag(table).sum() / max(1, table.sum())),
+        }
+        return scores | {f"f1_{name}": float(v) for name, v in zip(self.labels.classes, f1, strict=True)}
+
+    def to_dict(self) -> dict[str, Any]:
+        s = self.labels
+        return {
+            "name": s.name, "classes": list(s.classes), "palette": [list(c) for c in s.palette], "flip": list(s.flip),
+            "facial_parts": list(s.facial_parts), "ignore": s.ignore, "mirrors": s.mirrors,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> SegmentationTask:
+        s = dict(settings)
+        s["palette"] = tuple(tuple(c) for c in s["palette"])
+        for key in ("classes", "flip", "facial_parts"):
+            s[key] = tuple(s[key])
+        return cls(SegmentationSet(**s))

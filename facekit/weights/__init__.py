@@ -1,0 +1,23 @@
+"""The weights inside this package; each has a card (`NAME.md`) beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+EMBEDDED = {
+    "fsma": "fsma-mini.safetensors",
+    "landmarks": "landmarks68.facekit",
+    "segmentation": "parsing.facekit",
+}
+
+
+def embedded_file(name: str) -> Path:
+    """Path of an embedded file. Raises ValueError for an unknown name, FileNotFoundError when the installation lacks it."""
+    if name not in EMBEDDED:
+        raise ValueError(f"no embedded weights {name!r}: there are {', '.join(EMBEDDED)}")
+    path = FOLDER / EMBEDDED[name]
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing from this installation: reinstall facekit, or pass weights=<file>")
+    return path
