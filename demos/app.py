@@ -6,10 +6,9 @@ Run it with `python -m demos.app`, then open the address that it prints. It call
 from __future__ import annotations
 
 import functools
-import os
+import html
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,110 +18,37 @@ import numpy as np
 from PIL import Image
 
 import facekit
-from facekit.data.generated import GeneratedFaces
-from facekit.images import ImageError, load_image
-from facekit.labels import (
-    FACEKIT_27,
-    LANDMARKS_5,
-    LANDMARKS_68,
-    SegmentationSet,
-    convert_landmarks,
-    landmark_set,
-    segmentation_map,
-    segmentation_set,
+from demos.labelling import (
+    MOST_PARTS,
+    PART_NAMES,
+    POINT_NAMES,
+    SIDE,
+    Sheet,
+    example_faces,
+    keep,
+    layer_of,
+    names_in,
+    parts_in,
 )
+from facekit.images import ImageError, load_image
+from facekit.labels import landmark_set
 from facekit.results import Faces, Landmarks, Segmentation
 
 POINTS, PARTS = "Points", "Parts"
 READY = {"Landmarks": "landmarks", "Parts": "segmentation"}
-POINT_NAMES = ", ".join(LANDMARKS_5.points)
-PART_NAMES = "skin, brows, eyes, nose, mouth, hair"
-MOST_PICTURES, MOST_PARTS = 100, 6
-EXAMPLE_FACES = 6
-SIDE = 640  # pictures are labelled at this longest side: large enough to aim, small enough to travel at every click
+MOST_PICTURES = 100
+START = "Choose your pictures in step 1, or load the example."
 
 CSS = """
-.gradio-container {max-width: 1180px !important; margin: 0 auto !important}
+.gradio-container {width: 100% !important; max-width: 1180px !important; margin: 0 auto !important}
 #title h1 {font-size: 2.3rem; letter-spacing: -.03em; margin-bottom: 0}
 #title p {font-size: 1.08rem; opacity: .75; margin-top: .2rem}
 .step h3 {margin-bottom: 0}
 .chip {display: inline-block; padding: .15rem .7rem; margin: .12rem; border-radius: 1rem; color: #fff; font-weight: 600;
        font-size: .85rem; text-shadow: 0 1px 2px #000a}
 #click img {cursor: crosshair}
+#progress {min-height: 4.5rem}
 """
-
-
-@dataclass
-class Sheet:
-    """One visitor's pictures (H,W,3) and what is labelled so far: clicked points (x,y) and painted ids (H,W)."""
-
-    pictures: list[np.ndarray] = field(default_factory=list)
-    points: list[list[tuple[float, float]]] = field(default_factory=list)
-    masks: list[np.ndarray] = field(default_factory=list)
-    at: int = 0
-
-    def add(self, picture: np.ndarray, points: Any = (), mask: np.ndarray | None = None) -> None:
-        """One more picture, brought to the labelling size, with labels in its own pixels."""
-        height, width = picture.shape[:2]
-        scale = SIDE / max(height, width)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        self.pictures.append(np.array(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)))
-        # Pixel centres are whole numbers, so scaling goes about the corner at (-0.5, -0.5).
-        ratio = size[0] / width, size[1] / height
-        self.points.append([((x + 0.5) * ratio[0] - 0.5, (y + 0.5) * ratio[1] - 0.5) for x, y in points])
-        mask = np.zeros((height, width), np.uint8) if mask is None else mask
-        self.masks.append(np.array(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)))
-
-
-def names_in(text: str) -> list[str]:
-    """The names of a comma-separated list, spaces trimmed; ValueError where there is none."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise ValueError("no names came: write them with commas between them, for example: left eye, right eye, nose")
-    return names
-
-
-def parts_in(text: str) -> SegmentationSet:
-    """The set of parts that a visitor paints, background first; ValueError for more than the palette holds."""
-    names = names_in(text)
-    if len(names) > MOST_PARTS:
-        raise ValueError(f"{len(names)} parts came: paint up to {MOST_PARTS}, the rest is background")
-    return segmentation_set(["background", *names])
-
-
-def layer_of(mask: np.ndarray, parts: SegmentationSet) -> np.ndarray:
-    """A painted layer (H,W,4) uint8 that shows a mask (H,W): the palette's colours, background transparent."""
-    colours = np.zeros((256, 4), np.uint8)
-    for i, colour in enumerate(parts.palette[1:], start=1):
-        colours[i] = (*colour, 255)
-    return colours[mask]
-
-
-def mask_of(layers: list[np.ndarray], parts: SegmentationSet, size: tuple[int, int]) -> np.ndarray:
-    """Class ids (H,W) uint8 of painted layers (H,W,4): the nearest palette colour, 0 where paint covers less than half."""
-    mask = np.zeros(size, np.uint8)
-    palette = np.array(parts.palette[1:], np.int32)
-    for layer in layers:
-        if layer.shape[:2] != size:
-            layer = np.array(Image.fromarray(layer).resize(size[::-1], Image.Resampling.NEAREST))
-        painted = layer[..., 3] > 127
-        distance = ((layer[painted][:, None, :3].astype(np.int32) - palette) ** 2).sum(-1)
-        mask[painted] = distance.argmin(1) + 1
-    return mask
-
-
-def example_faces() -> tuple[Sheet, np.ndarray]:
-    """Six generated faces with five points and six parts each, and a seventh picture to try the model on."""
-    faces = GeneratedFaces(seed=11, size=320, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10))
-    batch = faces.batch(range(EXAMPLE_FACES + 1))
-    table = segmentation_map(FACEKIT_27, parts_in(PART_NAMES))
-    table[table == 255] = 0
-    pictures = batch["image"].permute(0, 2, 3, 1).contiguous().numpy()
-    points = convert_landmarks(batch["landmarks68"].numpy(), LANDMARKS_68, LANDMARKS_5)
-    sheet = Sheet()
-    for picture, own, mask in zip(pictures[:-1], points, batch["mask"].numpy(), strict=False):
-        sheet.add(picture, own.tolist(), table[mask])
-    return sheet, pictures[-1]
 
 
 def example_photo() -> str | None:
@@ -139,7 +65,7 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise gr.Error(str(error), title="That did not work", print_exception=False) from error
 
     return wrapper
@@ -147,8 +73,7 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def drawn(result: Any) -> np.ndarray:
     """A result on its picture, with the colours named where it has parts."""
-    parts = isinstance(result, Segmentation) or (isinstance(result, Faces) and any(hasattr(r, "mask") for r in result))
-    return result.draw(legend=True) if parts else result.draw()
+    return result.draw(legend=True) if isinstance(result, (Segmentation, Faces)) else result.draw()
 
 
 @explained
@@ -166,39 +91,34 @@ def find(path: str | None, what: str) -> tuple[np.ndarray, str]:
 
 @explained
 def view(sheet: Sheet, kind: str, point_text: str, part_text: str) -> tuple[Any, ...]:
-    """What the labelling room shows now: clicking picture, painting editor, what to do next, the parts' colours."""
-    parts, names = parts_in(part_text), names_in(point_text)
-    clicking = kind == POINTS
+    """What the labelling room shows now: sheet, clicking picture, painting editor, what to do, the brush colours."""
+    sheet.parts, names, clicking = parts_in(part_text), names_in(point_text), kind == POINTS
+    colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in sheet.parts.palette[1:]]
     chips = "".join(
-        f'<span class="chip" style="background: rgb{colour}">{name.replace("<", "")}</span>'
-        for name, colour in list(zip(parts.classes, parts.palette, strict=True))[1:]
+        f'<span class="chip" style="background: {colour}">{html.escape(name)}</span>'
+        for name, colour in zip(sheet.parts.classes[1:], colours, strict=True)
     )
-    brush = gr.Brush(default_size=24, colors=["#%02x%02x%02x" % colour for colour in parts.palette[1:]],
-                     default_color="#%02x%02x%02x" % parts.palette[1], color_mode="fixed")  # fmt: skip
-    chips_shown = gr.HTML(f"Brush colours: {chips}", visible=not clicking)
-    if not sheet.pictures:
-        return sheet, gr.Image(None, visible=clicking), gr.ImageEditor(None, visible=not clicking, brush=brush), (
-            "Choose your pictures in step 1, or load the example."), chips_shown  # fmt: skip
-    picture, where = sheet.pictures[sheet.at], f"**Picture {sheet.at + 1} of {len(sheet.pictures)}**"
-    if not clicking:
-        layers = [layer_of(sheet.masks[sheet.at], parts)] if sheet.masks[sheet.at].any() else []
-        value = {"background": picture, "layers": layers, "composite": None}
-        text = f"{where} · Paint the parts. What stays unpainted is background."
-        return sheet, gr.Image(None, visible=False), gr.ImageEditor(value, visible=True, brush=brush), text, chips_shown
-    points = np.full((len(names), 2), np.nan, np.float32)
-    clicked = sheet.points[sheet.at][: len(names)]
-    points[: len(clicked)] = np.array(clicked, np.float32).reshape(-1, 2)
-    shown = Landmarks(points, np.ones(len(names)), landmark_set(names), picture).draw()
-    left = f"Click: **{names[len(clicked)].replace('_', ' ')}**" if len(clicked) < len(names) else "All points are set"
-    text = f"{where} · {left} · {len(clicked)} of {len(names)} points"
-    return sheet, gr.Image(shown, visible=True), gr.ImageEditor(None, visible=False, brush=brush), text, chips_shown
-
-
-def keep(sheet: Sheet, editor: dict[str, Any] | None, part_text: str) -> None:
-    """What is on the editor goes into the sheet; nothing where the editor is not in use."""
-    if sheet.pictures and editor and editor.get("background") is not None:
-        size = sheet.pictures[sheet.at].shape[:2]
-        sheet.masks[sheet.at] = mask_of(editor["layers"], parts_in(part_text), size)
+    shown, value, text = None, None, START
+    if sheet.pictures:
+        picture, text = sheet.pictures[sheet.at], f"**Picture {sheet.at + 1} of {len(sheet.pictures)}** · "
+        if clicking:
+            clicked = sheet.points[sheet.at][: len(names)]
+            points = np.full((len(names), 2), np.nan, np.float32)
+            points[: len(clicked)] = np.array(clicked, np.float32).reshape(-1, 2)
+            shown = Landmarks(points, np.ones(len(names)), landmark_set(names), picture).draw()
+            text += "all points are set" if len(clicked) == len(names) else f"click the **{names[len(clicked)]}**"
+            text = text.replace("_", " ") + f" · {len(clicked)} of {len(names)} points"
+        else:
+            value = {"background": picture, "layers": [layer_of(sheet.masks[sheet.at], sheet.parts)], "composite": None}
+            text += "paint the parts; what stays unpainted is background"
+    brush = gr.Brush(default_size=24, colors=list(colours), default_color=colours[0], color_mode="fixed")
+    return (
+        sheet,
+        gr.Image(shown, visible=clicking),
+        gr.ImageEditor(value, visible=not clicking, brush=brush),
+        text,
+        gr.HTML(f"Brush colours: {chips}", visible=not clicking),
+    )
 
 
 @explained
@@ -233,12 +153,17 @@ def click(sheet: Sheet, kind: str, point_text: str, part_text: str, place: gr.Se
     return view(sheet, kind, point_text, part_text)
 
 
+def fields(kind: str) -> tuple[Any, ...]:
+    """Point names and undo for clicking, part names for painting (the editor has its own undo)."""
+    return gr.Textbox(visible=kind == POINTS), gr.Textbox(visible=kind == PARTS), gr.Button(visible=kind == POINTS)
+
+
 def change(action: str) -> Callable[..., tuple[Any, ...]]:
     """The handler of one button (or of a changed choice: "show"), which first keeps what was painted."""
 
     @explained
     def handler(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str) -> tuple[Any, ...]:
-        keep(sheet, editor, part_text)
+        keep(sheet, editor)
         if sheet.pictures:
             if action in ("next", "previous"):
                 sheet.at = (sheet.at + (1 if action == "next" else -1)) % len(sheet.pictures)
@@ -255,15 +180,14 @@ def change(action: str) -> Callable[..., tuple[Any, ...]]:
 def adapt(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str, steps: int,
           bar: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008 - how gradio finds it  # fmt: skip
     """The labelled pictures become a model, its file, and a few of its own pictures as it sees them now."""
-    keep(sheet, editor, part_text)
+    keep(sheet, editor)
     names = names_in(point_text)
-    done = [len(p) >= len(names) if kind == POINTS else bool(m.any())
-            for p, m in zip(sheet.points, sheet.masks, strict=True)]  # fmt: skip
-    if not any(done):
+    chosen = [i for i in range(len(sheet.pictures))
+              if (len(sheet.points[i]) >= len(names) if kind == POINTS else sheet.masks[i].any())]  # fmt: skip
+    if not chosen:
         raise ValueError("no picture is labelled yet: label at least one in step 2, or load the example in step 1")
-    if not all(done):
-        gr.Warning(f"{done.count(False)} of {len(done)} pictures are not fully labelled and were left out.")
-    chosen = [i for i, labelled in enumerate(done) if labelled]
+    if len(chosen) < len(sheet.pictures):
+        gr.Warning(f"{len(sheet.pictures) - len(chosen)} pictures are not fully labelled and were left out.")
     labels: Any = [sheet.masks[i] for i in chosen]
     if kind == POINTS:
         labels = np.array([sheet.points[i][: len(names)] for i in chosen], np.float32)
@@ -272,8 +196,11 @@ def adapt(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str,
         bar((done, total), desc=", ".join(f"{name} {value:.3f}" for name, value in losses.items()), unit="steps")
 
     pictures = [sheet.pictures[i] for i in chosen]
-    task, own = ("landmarks", names) if kind == POINTS else ("segmentation", parts_in(part_text).classes)
-    model = facekit.adapt(pictures, labels, task=task, backbone="fsma", names=list(own), steps=int(steps), progress=tell)
+    align = "box" if all(facekit.find_faces(picture) for picture in pictures) else "none"
+    if align == "none":
+        gr.Warning("Not every picture shows a face that can be found, so pictures are used whole, as face crops.")
+    task, own = ("landmarks", names) if kind == POINTS else ("segmentation", list(parts_in(part_text).classes))
+    model = facekit.adapt(pictures, labels, task=task, names=own, align=align, steps=int(steps), progress=tell)
     target = Path(tempfile.mkdtemp(prefix="facekit-page-")) / "mine.facekit"
     model.save(target)
     text = f"**Done:** your model learned from {len(pictures)} pictures. Try it in step 4."
@@ -292,3 +219,93 @@ def use(model: Any, path: str | None) -> np.ndarray:
     if isinstance(result, Faces) and not result:
         gr.Warning("No face was found in this picture.")
     return drawn(result)
+
+
+def build() -> gr.Blocks:
+    """The page. Theme and CSS belong to launch(), see main()."""
+    with gr.Blocks(title="facekit", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+        gr.Markdown("# facekit\nLabel a few faces, get your own face model, see it work.", elem_id="title")
+        with gr.Tab("Try it"):
+            _try_it()
+        with gr.Tab("Your own model"):
+            _your_own()
+    return page
+
+
+def _photo(label: str, height: int) -> gr.Image:
+    return gr.Image(type="filepath", label=label, sources=["upload", "webcam", "clipboard"], height=height)
+
+
+def _try_it() -> None:
+    with gr.Row():
+        with gr.Column():
+            photo = _photo("Your photo", 400)
+            what = gr.Radio(list(READY), value="Landmarks", label="What to find")
+            go = gr.Button("Find faces", variant="primary")
+            if example := example_photo():
+                gr.Examples([[example]], [photo], label="Or take this one", api_name="example_photo")
+        with gr.Column():
+            shown = gr.Image(format="png", label="Result", interactive=False, height=520, buttons=["download",
+            "fullscreen"])
+            text = gr.Markdown()
+    gr.on([go.click, what.input], find, [photo, what], [shown, text], api_name="find")
+
+
+def _your_own() -> None:
+    sheet, model = gr.State(Sheet()), gr.State()
+    gr.Markdown("### 1 · Choose a few pictures, one face each", elem_classes="step")
+    with gr.Row():
+        files = gr.File(file_count="multiple", file_types=["image"], label="Pictures", height=190)
+        with gr.Column():
+            kind = gr.Radio([POINTS, PARTS], value=POINTS, label="What do you want to label?")
+            point_text = gr.Textbox(POINT_NAMES, label="Names of the points, in the order of your clicks")
+            part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, up to {MOST_PARTS}", visible=False)
+            ready = gr.Button("Load the example: 6 generated faces, labelled")
+    gr.Markdown("### 2 · Label them", elem_classes="step")
+    where = gr.Markdown(START)
+    chips = gr.HTML(visible=False)
+    picture = gr.Image(format="jpeg", label="Click the points", interactive=False, height=560, elem_id="click",
+                       buttons=[])  # fmt: skip
+    editor = gr.ImageEditor(format="png", label="Paint the parts", sources=(), transforms=(), layers=False,
+                            visible=False, height=660, canvas_size=(SIDE, SIDE))  # fmt: skip
+    with gr.Row():
+        buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}
+    gr.Markdown("### 3 · Adapt", elem_classes="step")
+    with gr.Row(equal_height=True):
+        steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps", info="More take longer and fit better.")
+        start = gr.Button("Adapt", variant="primary")
+    text = gr.Markdown("Nothing is trained yet.", elem_id="progress")
+    seen = gr.Gallery(label="Your pictures, as your model sees them", columns=3, height=300, format="png",
+                      visible=False)  # fmt: skip
+    gr.Markdown("### 4 · Use your model", elem_classes="step")
+    with gr.Row():
+        with gr.Column():
+            photo = _photo("A new picture", 360)
+            run = gr.Button("Predict", variant="primary")
+        with gr.Column():
+            result = gr.Image(format="png", label="Your model's result", interactive=False, height=360,
+                              buttons=["download", "fullscreen"])  # fmt: skip
+            file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
+
+    asked, room = [kind, point_text, part_text], [sheet, picture, editor, where, chips]
+    painted = [sheet, editor, *asked]
+    files.upload(choose, [files, *asked], room, api_name="choose")
+    ready.click(load_example, kind, [*room, point_text, part_text, photo], api_name="load_example")
+    kind.input(fields, kind, [point_text, part_text, buttons["undo"]], api_name="fields")
+    shows = [kind.input, point_text.submit, point_text.blur, part_text.submit, part_text.blur]
+    gr.on(shows, change("show"), painted, room, api_name="show")
+    picture.select(click, [sheet, *asked], room, api_name="click", show_progress="hidden")
+    for name, button in buttons.items():
+        button.click(change(name), painted, room, api_name=name, show_progress="hidden")
+    start.click(adapt, [*painted, steps], [model, text, file, seen], api_name="adapt", show_progress_on=text)
+    run.click(use, [model, photo], result, api_name="use")
+
+
+def main() -> None:
+    """Opens the page on this machine; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT move it."""
+    theme = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
+    build().launch(theme=theme, css=CSS, max_file_size="25mb", footer_links=["api"])
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,8 @@ __version__ = "0.1.0"
 # Name -> module: imported at first use, so that `import facekit` costs next to nothing.
 _WHERE = {
     "adapt": "api", "predict": "api", "evaluate": "api", "load": "api", "load_backbone": "api", "pretrain": "pretrain",
-    "Model": "model", "Adaptation": "recipes", "find_faces": "detection", "load_image": "images", "ImageError": "images",
+    "Model": "model", "Adaptation": "recipes", "find_faces": "detection", "load_image": "images", "ImageError":
+    "images",
 }  # fmt: skip
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from .recipes import Adaptation
 
 __all__ = [
-    "Adaptation", "ImageError", "Model", "adapt", "evaluate", "find_faces", "load", "load_backbone", "load_image", "predict",
-    "pretrain",
+    "Adaptation", "ImageError", "Model", "adapt", "evaluate", "find_faces", "load", "load_backbone", "load_image",
+    "predict", "pretrain",
 ]  # fmt: skip
 
 

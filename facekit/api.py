@@ -50,12 +50,16 @@ def adapt(
     """Make a face model of your own from a few labelled faces.
 
     images: a path, folder, PIL image, numpy (H,W,3) uint8, torch (3,H,W), or a sequence of these; 1 to some thousands.
-    labels: for "landmarks" (N,K,2) x, y in pixels of each picture, NaN = not labelled; for "segmentation" one (H,W) mask of class
-    ids a picture, 255 = ignore. names: the label set ("68", "helen11", ...), its own names, or None.
-    align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their points
-    (the labels' own points for the task "landmarks"). Predictions frame pictures the same way. faces: own boxes, one a picture.
-    recipe: "quick" or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`. checkpoint: a file; a killed run
-    resumes from it. validation: (images, labels) to score the model on. progress: True, False or a function (done, steps, losses).
+    labels: for "landmarks" (N,K,2) x, y in pixels of each picture, NaN = not labelled; for "segmentation" one (H,W)
+    mask of class ids a picture, 255 = ignore. names: the label set ("68", "helen11", ...), its own names, or None.
+    align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by
+    their points
+    (the labels' own points for the task "landmarks"). Predictions frame pictures the same way. faces: own boxes, one
+    a picture.
+    recipe: "quick" or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`. checkpoint: a file; a
+    killed run
+    resumes from it. validation: (images, labels) to score the model on. progress: True, False or a function (done,
+    steps, losses).
     Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
     """
     kind = task_class(task)
@@ -77,7 +81,14 @@ def adapt(
     crops = np.stack([warp_image(p, m, side) for p, m in zip(pictures.arrays, matrices, strict=True)])
     moved = fitted.stack([fitted.to_crop(label, m, side) for label, m in zip(clean, matrices, strict=True)])
     program = Fitting(
-        network, fitted, torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous(), moved, settings, model.input_size, chosen, seed
+        network,
+        fitted,
+        torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous(),
+        moved,
+        settings,
+        model.input_size,
+        chosen,
+        seed,
     )
     losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     network.eval()
@@ -102,10 +113,12 @@ def predict(
     """Run a model, or an embedded ready one ("landmarks", "segmentation"), on one picture or many.
 
     One picture in, one result out; a sequence, batch or folder in, a list out. Where faces are searched (align "box" or
-    "landmarks"; ready models do), a picture with one face gives its result, one with several a `Faces` list of results, one
-    without an empty `Faces` and a warning. faces: own boxes (x0,y0,x1,y1) instead of a search; for many pictures one list each.
-    align: overrides the model's. on_error: "skip" leaves out unreadable files with a warning. A sequence of models gives a list
-    with one outcome a model.
+    "landmarks"; ready models do), a picture with one face gives its result, one with several a `Faces` list of
+    results, one
+    without an empty `Faces` and a warning. faces: own boxes (x0,y0,x1,y1) instead of a search; for many pictures one
+    list each.
+    align: overrides the model's. on_error: "skip" leaves out unreadable files with a warning. A sequence of models
+    gives a list with one outcome a model.
     """
     if isinstance(model, (list, tuple)):
         return [predict(m, images, faces=faces, align=align, on_error=on_error, device=device) for m in model]
@@ -126,8 +139,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Score a model on labelled pictures, one face each: the task's metrics by the field's protocols, in percent.
 
-    Landmark models that frame by landmarks are given the crop of the labels' box, as is the custom on 300-W. Other searched
-    pictures in which no face is found are scored on the whole picture.
+    Landmark models that frame by landmarks are given the crop of the labels' box, as is the custom on 300-W. Other
+    searched pictures in which no face is found are scored on the whole picture.
     """
     runner = _resolve(model)
     if device is not None:
@@ -152,7 +165,8 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
 
 
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto") -> Any:
-    """A backbone by itself: `features(x)`, and where it has them `encode(x)` and `reconstruct(x)`; x (N,3,S,S) RGB in [0, 1]."""
+    """A backbone by itself: `features(x)`, and where it has them `encode(x)` and `reconstruct(x)`; x (N,3,S,S) RGB in
+    [0, 1]."""
     return backbone_module(name).load(weights)
 
 
@@ -160,7 +174,9 @@ def load_backbone(name: str, weights: str | os.PathLike[str] = "auto") -> Any:
 def ready_model(name: str) -> Model:
     """An embedded ready model ("landmarks": 68 points; "segmentation": face parts). Loaded once."""
     if name not in READY:
-        raise ValueError(f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load")
+        raise ValueError(
+            f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load"
+        )
     return models.load(embedded_file(name))
 
 
@@ -169,7 +185,9 @@ def _resolve(model: Model | str) -> Model:
         return model
     if isinstance(model, str):
         return ready_model(model)
-    raise TypeError(f"model is {type(model).__name__}: expected a facekit.Model or one of {', '.join(map(repr, READY))}")
+    raise TypeError(
+        f"model is {type(model).__name__}: expected a facekit.Model or one of {', '.join(map(repr, READY))}"
+    )
 
 
 def _recipe(recipe: str | Adaptation, overrides: dict[str, Any]) -> Adaptation:
@@ -211,9 +229,13 @@ def _training_frames(
     for i, (picture, item) in enumerate(zip(pictures, items, strict=True)):
         found = _frames(picture, align, None if faces is None else [faces[i]])
         if not found:
-            raise ValueError(f"{item}: no face found; pass faces= with its box, or align='none' if it is a face crop already")
+            raise ValueError(
+                f"{item}: no face found; pass faces= with its box, or align='none' if it is a face crop already"
+            )
         if len(found) > 1:
-            warnings.warn(f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=3)
+            warnings.warn(
+                f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=3
+            )
         frames.append(max(found, key=_area))
     return frames
 
@@ -226,7 +248,9 @@ def _boxes_each(faces: Any, single: bool, kept: list[int]) -> list[Any]:
     if faces is None or single:
         return [faces] * len(kept)
     if len(faces) <= max(kept, default=-1):
-        raise ValueError(f"boxes for {len(faces)} pictures came for {max(kept) + 1} pictures: pass one list of boxes per picture")
+        raise ValueError(
+            f"boxes for {len(faces)} pictures came for {max(kept) + 1} pictures: pass one list of boxes per picture"
+        )
     return [faces[i] for i in kept]
 
 

@@ -1,4 +1,5 @@
-"""Geometric augmentation in one resampling: similarity transforms and mirroring, for pictures, masks and points alike."""
+"""Geometric augmentation in one resampling: similarity transforms and mirroring, for pictures, masks and points
+alike."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from torch import Tensor
 class Affine:
     """Ranges of a random similarity transform; uniform draws.
 
-    rotate: degrees either way. scale: (least, most) zoom, 1 leaves the size. shift: either way, as a fraction of the side.
+    rotate: degrees either way. scale: (least, most) zoom, 1 leaves the size. shift: either way, as a fraction of the
+    side.
     mirror: probability of a horizontal flip.
     """
 
@@ -58,7 +60,8 @@ def warp_masks(masks: Tensor, matrices: Tensor, size: int, fill: int = 255) -> T
 
 
 def warp_points(points: Tensor, matrices: Tensor, side_in: int, side_out: int) -> Tensor:
-    """Move (N,K,2) points, pixels of the original (0 = centre of the first pixel), into augmented pictures of side_out."""
+    """Move (N,K,2) points, pixels of the original (0 = centre of the first pixel), into augmented pictures of
+    side_out."""
     normal = (points + 0.5) * (2.0 / side_in) - 1.0
     linear, offset = matrices[:, :, :2], matrices[:, :, 2]
     moved = torch.linalg.solve(linear, (normal - offset[:, None]).transpose(1, 2)).transpose(1, 2)
@@ -66,7 +69,8 @@ def warp_points(points: Tensor, matrices: Tensor, side_in: int, side_out: int) -
 
 
 def jitter(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Random exposure, contrast and colour balance. pictures: (N,3,H,W) in [0, 1]; strength 0.2 = up to 20 %. Same shape."""
+    """Random exposure, contrast and colour balance. pictures: (N,3,H,W) in [0, 1]; strength 0.2 = up to 20 %. Same
+    shape."""
     n = len(pictures)
     u = 2 * torch.rand(n, 5, generator=generator).to(pictures.device) - 1
     gain = (1 + strength * u[:, 0])[:, None, None, None]

@@ -188,9 +188,7 @@ def _windows(gray: NDArray[np.uint8], name: str, mirrored: bool, smallest: int) 
     if min(gray.shape) < smallest:
         return np.zeros((0, 4))
     seen = np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
-    found = _cascade(name).detectMultiScale(
-        seen, scaleFactor=_SCALE_STEP, minNeighbors=0, minSize=(smallest, smallest)
-    )
+    found = _cascade(name).detectMultiScale(seen, scaleFactor=_SCALE_STEP, minNeighbors=0, minSize=(smallest, smallest))
     boxes = np.asarray(found, dtype=np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     if mirrored:

@@ -98,14 +98,19 @@ class Fitting:
         crops = self.crops[views % len(self.crops)].to(self.device).float().div_(255)
         x = warp(crops, self.matrices[views], self.input_size)
         if self.recipe.jitter:
-            parts = [jitter(p[None], self.recipe.jitter, generator_for(self.seed, int(v), 6)) for p, v in zip(x, views, strict=True)]
+            parts = [
+                jitter(p[None], self.recipe.jitter, generator_for(self.seed, int(v), 6))
+                for p, v in zip(x, views, strict=True)
+            ]
             x = torch.cat(parts)
         return x
 
     def targets(self, views: Tensor) -> Tensor:
         labels = self.labels[views % len(self.crops)]
         side = self.crops.shape[-1]
-        return self.task.augmented(labels, self.matrices[views], self.mirrored[views], side, self.input_size).to(self.device)
+        return self.task.augmented(labels, self.matrices[views], self.mirrored[views], side, self.input_size).to(
+            self.device
+        )
 
     def fill_cache(self) -> None:
         """Compute the frozen features of all views, once."""

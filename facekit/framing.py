@@ -20,7 +20,8 @@ Pointer = Callable[[NDArray[np.uint8], NDArray[np.float64]], NDArray[np.floating
 
 @dataclass(frozen=True)
 class Frame:
-    """One face of a picture: its upright square in the picture's pixels, turned by `roll` degrees; None is the whole picture."""
+    """One face of a picture: its upright square in the picture's pixels, turned by `roll` degrees; None is the whole
+    picture."""
 
     box: tuple[float, float, float, float] | None = None
     roll: float = 0.0
@@ -50,7 +51,8 @@ def frame_points(points: NDArray[np.floating], labels: LandmarkSet) -> Frame:
 def frames_of(picture: NDArray[np.uint8], align: str, faces: object, pointer: Pointer | None) -> list[Frame]:
     """The faces to look at in one picture, best first.
 
-    align: "none" (one frame, the whole picture, unless faces are given), "box" (faces as found or given), "landmarks" (then cropped
+    align: "none" (one frame, the whole picture, unless faces are given), "box" (faces as found or given), "landmarks"
+    (then cropped
     again by the 68 points that `pointer` finds in the first crop). faces: the user's own boxes, or None to search.
     """
     check_align(align)

@@ -37,8 +37,10 @@ __all__ = [
 ]
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif .qoi"
-    .split()
+    (
+        ".jpg .jpeg .jpe .jfif .mpo .png .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif"
+        " .qoi"
+    ).split()
 )
 # Named one by one so that a stranger's file never reaches Pillow's EPS reader, which starts Ghostscript.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF", "QOI")

@@ -11,8 +11,10 @@ from .labels import LandmarkSet
 def landmark_normaliser(truth: NDArray[np.floating], labels: LandmarkSet, by: str) -> float:
     """The distance that NME divides by, in pixels. truth: (K,2), NaN = not labelled.
 
-    by: "inter_ocular" (outer eye corners: points 36 and 45 of the 68, 60 and 72 of the 98), "inter_pupil" (means of the eye
-    points), "box" (sqrt of the area of the points' box) or "diagonal" (of that box). NaN where the points for it are missing.
+    by: "inter_ocular" (outer eye corners: points 36 and 45 of the 68, 60 and 72 of the 98), "inter_pupil" (means of
+    the eye
+    points), "box" (sqrt of the area of the points' box) or "diagonal" (of that box). NaN where the points for it are
+    missing.
     """
     if by == "inter_ocular":
         pair = labels.eye_corners
@@ -30,7 +32,9 @@ def landmark_normaliser(truth: NDArray[np.floating], labels: LandmarkSet, by: st
     raise ValueError(f"by={by!r}: expected 'inter_ocular', 'inter_pupil', 'box' or 'diagonal'")
 
 
-def nme(predicted: NDArray[np.floating], truth: NDArray[np.floating], labels: LandmarkSet, by: str = "inter_ocular") -> float:
+def nme(
+    predicted: NDArray[np.floating], truth: NDArray[np.floating], labels: LandmarkSet, by: str = "inter_ocular"
+) -> float:
     """Normalised mean error of one face, as a fraction (0.04 = 4 %). Points that are NaN in truth do not count."""
     distances = np.linalg.norm(predicted - truth, axis=-1)
     return float(np.nanmean(distances)) / landmark_normaliser(truth, labels, by)
@@ -46,7 +50,9 @@ def auc(errors: NDArray[np.floating], threshold: float) -> float:
     return float(np.clip(1 - np.asarray(errors) / threshold, 0, None).mean())
 
 
-def confusion(predicted: NDArray[np.integer], truth: NDArray[np.integer], classes: int, ignore: int = 255) -> NDArray[np.int64]:
+def confusion(
+    predicted: NDArray[np.integer], truth: NDArray[np.integer], classes: int, ignore: int = 255
+) -> NDArray[np.int64]:
     """(classes, classes) pixel counts, truth by row; ignored pixels of the truth left out."""
     keep = truth != ignore
     p = predicted[keep].astype(np.int64)

@@ -30,11 +30,13 @@ FORMAT = 1
 class Model:
     """What `facekit.adapt` returns.
 
-    task: the task with its label set. align: how predictions frame a face ("none", "box", "landmarks"). about: plain data on
-    how it was made (recipe, seed, number of faces, scores).
+    task: the task with its label set. align: how predictions frame a face ("none", "box", "landmarks"). about: plain
+    data on how it was made (recipe, seed, number of faces, scores).
     """
 
-    def __init__(self, backbone: str, network: Any, task: Task, align: str = "none", about: dict[str, Any] | None = None):
+    def __init__(
+        self, backbone: str, network: Any, task: Task, align: str = "none", about: dict[str, Any] | None = None
+    ):
         self.backbone = backbone
         self.network = network.eval()
         self.task = task
@@ -42,7 +44,9 @@ class Model:
         self.about = about or {}
 
     def __repr__(self) -> str:
-        return f"<facekit.Model {self.task.name}, {self.task.channels} outputs, on {self.backbone}, align={self.align!r}>"
+        return (
+            f"<facekit.Model {self.task.name}, {self.task.channels} outputs, on {self.backbone}, align={self.align!r}>"
+        )
 
     @property
     def input_size(self) -> int:
@@ -60,8 +64,8 @@ class Model:
 
     @torch.inference_mode()
     def maps(self, x: Tensor) -> Tensor:
-        """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride), averaged with those of the mirrored
-        pictures where the label set says what its mirror image is."""
+        """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride), averaged with those of the
+        mirrored pictures where the label set says what its mirror image is."""
         x = x.to(self.device)
         if not self.task.mirrors:
             return self.network(x)
@@ -84,7 +88,8 @@ class Model:
     def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
         """Write one .facekit file (zip of JSON and safetensors), atomically. It needs nothing else to be loaded again.
 
-        whole=False leaves out the backbone's weights; loading then takes the embedded ones (for the files in this package).
+        whole=False leaves out the backbone's weights; loading then takes the embedded ones (for the files in this
+        package).
         """
         target = Path(path)
         module = backbone_module(self.backbone)
@@ -92,8 +97,8 @@ class Model:
         if not whole:
             state = {k: v for k, v in state.items() if k not in module.frozen_keys(self.network)}
         about = {
-            "format": FORMAT, "backbone": self.backbone, "network": module.to_dict(self.network), "task": self.task.name,
-            "labels": self.task.to_dict(), "align": self.align, "whole": whole, "about": self.about,
+            "format": FORMAT, "backbone": self.backbone, "network": module.to_dict(self.network), "task":
+            self.task.name, "labels": self.task.to_dict(), "align": self.align, "whole": whole, "about": self.about,
         }  # fmt: skip
         packed = save_tensors({k: _smallest(v) for k, v in state.items()})
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -139,9 +144,13 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
             about = json.loads(file.read("model.json"))
             state = load_tensors(file.read("weights.safetensors"))
     except (zipfile.BadZipFile, KeyError, ValueError, SafetensorError, io.UnsupportedOperation) as error:
-        raise ValueError(f"{source}: not a whole .facekit file ({error}); expected one that model.save() wrote") from error
+        raise ValueError(
+            f"{source}: not a whole .facekit file ({error}); expected one that model.save() wrote"
+        ) from error
     if about.get("format", 0) > FORMAT:
-        raise ValueError(f"{source}: written in format {about['format']}, this facekit reads up to {FORMAT}: upgrade facekit")
+        raise ValueError(
+            f"{source}: written in format {about['format']}, this facekit reads up to {FORMAT}: upgrade facekit"
+        )
     module = backbone_module(about["backbone"])
     network = module.from_dict(about["network"])
     state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}

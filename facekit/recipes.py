@@ -42,7 +42,8 @@ class Adaptation:
     betas: tuple[float, float] = (0.9, 0.999)
     warmup: int = 0  # steps of linear warm-up
     cosine: bool = False  # the learning rate falls to 0 along a half cosine
-    # Augmented views a face: their frozen features are computed once. Short sets get more, so that all have `least_views`.
+    # Augmented views a face: their frozen features are computed once. Short sets get more, so that all have
+    # `least_views`.
     views: int = 10
     least_views: int = 500
     rotate: float = 20.0

@@ -28,7 +28,8 @@ class Program(Protocol):
     """What the loop trains."""
 
     def step(self, index: int) -> dict[str, float]:
-        """Make optimisation step `index` (from 0); returns losses by name. Must take its randomness from (seed, index)."""
+        """Make optimisation step `index` (from 0); returns losses by name. Must take its randomness from (seed,
+        index)."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on: weights, optimiser states, running averages."""
@@ -102,10 +103,12 @@ def train(
     """Run `program` for `steps` steps and return the last losses.
 
     checkpoint: a file; if it exists, training resumes at the step after the one it holds. Written every `save_every`
-    seconds (and, if given, every `save_steps` steps) and at the end. Beside it, `<name>.jsonl` gets a line of losses a step;
-    on a resume, lines past the checkpoint are dropped, so the curve has every step once.
-    progress: True for a bar, False for silence, or a function that is called with (steps done, steps, losses) after each step.
-    Raises ValueError for a checkpoint that holds more steps than asked for, FloatingPointError for a loss that is not finite.
+    seconds (and, if given, every `save_steps` steps) and at the end. Beside it, `<name>.jsonl` gets a line of losses
+    a step; on a resume, lines past the checkpoint are dropped, so the curve has every step once.
+    progress: True for a bar, False for silence, or a function that is called with (steps done, steps, losses) after
+    each step.
+    Raises ValueError for a checkpoint that holds more steps than asked for, FloatingPointError for a loss that is not
+    finite.
     """
     path = Path(checkpoint) if checkpoint is not None else None
     start, losses = 0, {}
@@ -113,19 +116,25 @@ def train(
         saved = torch.load(path, map_location="cpu", weights_only=True)
         start = int(saved["step"])
         if start > steps:
-            raise ValueError(f"{path} holds {start} steps but {steps} were asked for: pass at least {start} or another file")
+            raise ValueError(
+                f"{path} holds {start} steps but {steps} were asked for: pass at least {start} or another file"
+            )
         program.load_state_dict(saved["program"])
         losses = saved["losses"]
         log.info("resuming %s at step %d", path, start)
     curve = _open_curve(path, start)
     last_save = time.monotonic()
     try:
-        with tqdm(total=steps, initial=start, desc=name, disable=progress is not True, mininterval=0.5, leave=False) as bar:
+        with tqdm(
+            total=steps, initial=start, desc=name, disable=progress is not True, mininterval=0.5, leave=False
+        ) as bar:
             for index in range(start, steps):
                 losses = program.step(index)
                 broken = [k for k, v in losses.items() if v != v or abs(v) == float("inf")]
                 if broken:
-                    raise FloatingPointError(f"{', '.join(broken)} is not finite at step {index}: lower the learning rate")
+                    raise FloatingPointError(
+                        f"{', '.join(broken)} is not finite at step {index}: lower the learning rate"
+                    )
                 bar.update()
                 if callable(progress):
                     progress(index + 1, steps, losses)

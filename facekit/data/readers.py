@@ -46,7 +46,8 @@ def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
 
 
 def generated(count: int, input_size: int, seed: int = 0) -> Iterator[Face]:
-    """Generated wild faces for pre-training, rendered with the pool's margin, so that augmentation finds real pixels."""
+    """Generated wild faces for pre-training, rendered with the pool's margin, so that augmentation finds real
+    pixels."""
     side = pool_side(input_size)
     faces = GeneratedFaces(seed=seed, size=side, domain="wild", framing=1.6 * MARGIN)
     inner = input_size / 2

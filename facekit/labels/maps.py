@@ -42,8 +42,17 @@ _HABITS: dict[str, dict[str, str | None]] = {
     # Neck, clothes, hats and jewellery are background there. Ears are skin in some pictures and background in others,
     # and under glasses lie skin, brows and eyes that a class map cannot tell apart: both ignored.
     **{
-        name: {"neck": "background", "cloth": "background", "hat": "background", "necklace": "background",
-               "left_ear": None, "right_ear": None, "earring": None, "glasses": None, "facewear": None}
+        name: {
+            "neck": "background",
+            "cloth": "background",
+            "hat": "background",
+            "necklace": "background",
+            "left_ear": None,
+            "right_ear": None,
+            "earring": None,
+            "glasses": None,
+            "facewear": None,
+        }
         for name in ("helen11", "lapa11")
     },  # fmt: skip
     # The paper's 12th label: beards, glasses, clothing and the like are ignored.
@@ -52,15 +61,25 @@ _HABITS: dict[str, dict[str, str | None]] = {
     ),
     # Ears, necks and beards are drawn as skin, clothes as background; nobody wears a hat; glasses are drawn now as
     # skin, now as eyes.
-    "fasseg6": {"left_ear": "skin", "right_ear": "skin", "neck": "skin", "cloth": "background", "glasses": None,
-                "facewear": None, "hat": None},  # fmt: skip
+    "fasseg6": {
+        "left_ear": "skin",
+        "right_ear": "skin",
+        "neck": "skin",
+        "cloth": "background",
+        "glasses": None,
+        "facewear": None,
+        "hat": None,
+    },  # fmt: skip
     # FaceSynthetics' facewear are masks and the like: not glasses.
     "celebamask19": {"facewear": None},
     "facekit27": {"facewear": None},
     # Only parts of the face are drawn. Beards and moustaches are classes of their own that one word does not tell
     # apart; there is no plain skin to fall back on.
-    "fsma_custom21": {**dict.fromkeys(("left_ear", "right_ear", "neck", "hair", "hat", "cloth", "earring", "necklace"),
-                                      "background"), "facial_hair": None, "facewear": None},  # fmt: skip
+    "fsma_custom21": {
+        **dict.fromkeys(("left_ear", "right_ear", "neck", "hair", "hat", "cloth", "earring", "necklace"), "background"),
+        "facial_hair": None,
+        "facewear": None,
+    },  # fmt: skip
 }
 
 
@@ -128,9 +147,7 @@ def convert_landmarks(
     return out
 
 
-def flip_landmarks(
-    points: NDArray[np.floating], width: int, labels: LandmarkSet | str
-) -> NDArray[np.floating]:
+def flip_landmarks(points: NDArray[np.floating], width: int, labels: LandmarkSet | str) -> NDArray[np.floating]:
     """Points (..., K, 2) of the picture mirrored left to right; `width` in pixels. Left stays left: columns become
     width - 1 - x and the names swap sides. Raises ValueError for a set without known left-right pairs."""
     labels = landmark_set(labels)

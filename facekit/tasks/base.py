@@ -15,8 +15,8 @@ from ..results import Drawable
 class Task(ABC):
     """One task with its label set.
 
-    Labels live in three places: as the user gives them (`check` turns them into a clean list), moved into crops (`to_crop`),
-    and as targets of the network's dense maps (`target`).
+    Labels live in three places: as the user gives them (`check` turns them into a clean list), moved into crops
+    (`to_crop`), and as targets of the network's dense maps (`target`).
     """
 
     name: ClassVar[str]
@@ -36,10 +36,13 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def from_labels(cls, labels: Any, names: Any, sizes: list[tuple[int, int]], items: list[str]) -> tuple[Task, list[np.ndarray]]:
+    def from_labels(
+        cls, labels: Any, names: Any, sizes: list[tuple[int, int]], items: list[str]
+    ) -> tuple[Task, list[np.ndarray]]:
         """Check the user's labels and derive the task from them.
 
-        labels: as in `facekit.adapt`. names: a label set, its name, a list of names or None. sizes: (H, W) of each picture.
+        labels: as in `facekit.adapt`. names: a label set, its name, a list of names or None. sizes: (H, W) of each
+        picture.
         items: what to call each picture in errors. Returns (task, one clean label a picture).
         """
 
@@ -49,7 +52,8 @@ class Task(ABC):
 
     @abstractmethod
     def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-        """Move one picture's label into its crop. matrix: (3,3) picture -> crop pixels. Returns a label of the same kind."""
+        """Move one picture's label into its crop. matrix: (3,3) picture -> crop pixels. Returns a label of the same
+        kind."""
 
     @abstractmethod
     def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:

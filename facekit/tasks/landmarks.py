@@ -17,8 +17,8 @@ from ..metrics import auc, failure_rate, nme
 from ..results import Drawable, Landmarks
 from .base import Task
 
-# Spread of the target Gaussian as a part of the picture's side. The public 3FabRec has 7/128; for 64 px maps and a softmax
-# a narrower one is located better.
+# Spread of the target Gaussian as a part of the picture's side. The public 3FabRec has 7/128; for 64 px maps and a
+# softmax a narrower one is located better.
 SIGMA = 1.5 / 64
 # Decoding averages over this many standard deviations around the peak.
 REACH = 2.5
@@ -68,8 +68,8 @@ class LandmarkTask(Task):
         return torch.where(mirrored[:, None, None], swapped, points)
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy between the softmax of each map and a Gaussian at the point; unlabelled or outside points are left
-        out. maps: (N,K,h,w). labels: (N,K,2) in input pixels."""
+        """Cross-entropy between the softmax of each map and a Gaussian at the point; unlabelled or outside points are
+        left out. maps: (N,K,h,w). labels: (N,K,2) in input pixels."""
         n, k, h, w = maps.shape
         points = (labels + 0.5) / self.stride - 0.5
         inside = ((points > -0.5) & (points < points.new_tensor([w - 0.5, h - 0.5]))).all(-1)
@@ -90,8 +90,8 @@ class LandmarkTask(Task):
         return Landmarks(points.astype(np.float32), prediction[:, 2].astype(np.float32), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
-        """NME in percent (inter-ocular where the set has eye corners, else the box), FR@10, AUC@10 and AUC@7 in percent, and
-        the other normalisations that the set allows."""
+        """NME in percent (inter-ocular where the set has eye corners, else the box), FR@10, AUC@10 and AUC@7 in
+        percent, and the other normalisations that the set allows."""
         faces = [(r.points, t) for r, t in zip(results, labels, strict=True) if isinstance(r, Landmarks)]
         kinds = ["inter_ocular"] * bool(self.labels.eye_corners) + ["inter_pupil"] * bool(self.labels.eyes)
         scores: dict[str, float] = {}

@@ -80,8 +80,8 @@ class SegmentationTask(Task):
         return Segmentation(paste_logits(prediction, matrix, image.shape[:2]), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
-        """Overall F1 over the facial parts (skin, hair, background do not count), mean IoU over all classes, pixel accuracy and
-        F1 a class, all in percent, from one confusion table over all pictures."""
+        """Overall F1 over the facial parts (skin, hair, background do not count), mean IoU over all classes, pixel
+        accuracy and F1 a class, all in percent, from one confusion table over all pictures."""
         n = self.channels
         table = np.zeros((n, n), np.int64)
         for r, truth in zip(results, labels, strict=True):

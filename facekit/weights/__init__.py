@@ -14,7 +14,8 @@ EMBEDDED = {
 
 
 def embedded_file(name: str) -> Path:
-    """Path of an embedded file. Raises ValueError for an unknown name, FileNotFoundError when the installation lacks it."""
+    """Path of an embedded file. Raises ValueError for an unknown name, FileNotFoundError when the installation lacks
+    it."""
     if name not in EMBEDDED:
         raise ValueError(f"no embedded weights {name!r}: there are {', '.join(EMBEDDED)}")
     path = FOLDER / EMBEDDED[name]

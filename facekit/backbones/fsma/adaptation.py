@@ -38,7 +38,8 @@ def check_skip(skip: str, stride: int) -> str:
     digits = 4 if stride == 2 else 5
     if len(skip) != digits or set(skip) - {"0", "1"}:
         raise ValueError(
-            f"skip={skip!r}: expected {digits} digits of 0 and 1, e.g. {'1' * digits!r} (features downsampled 32, 16, 8, 4"
+            f"skip={skip!r}: expected {digits} digits of 0 and 1, e.g. {'1' * digits!r} (features downsampled 32, 16, 8"
+            ", 4"
             f"{', 2' if digits == 5 else ''} times; {'full' if digits == 5 else 'half'}-size output)"
         )
     return skip
@@ -47,8 +48,8 @@ def check_skip(skip: str, stride: int) -> str:
 class FSMANetwork(nn.Module):
     """Frozen encoder and decoder, with trained transfer, skip and output layers between them.
 
-    Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride). Only `new_parameters()` train; the auto-encoder stays in eval
-    mode whatever mode this module is in, so its BatchNorm statistics never move.
+    Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride). Only `new_parameters()` train; the auto-encoder stays in
+    eval mode whatever mode this module is in, so its BatchNorm statistics never move.
     """
 
     def __init__(self, autoencoder: AutoEncoder, channels: int, stride: int, skip: str, instance_norm: bool = False):
@@ -66,7 +67,8 @@ class FSMANetwork(nn.Module):
         self.transfer = nn.ModuleDict()
         self.skip = nn.ModuleDict()
         for side, width in zip(self.sides, widths, strict=False):
-            # 3FabRec starts its transfer layers at the 8x8 map; a skip to the 4x4 map (128 px models) is added there as it is.
+            # 3FabRec starts its transfer layers at the 8x8 map; a skip to the 4x4 map (128 px models) is added there
+            # as it is.
             if side >= 8:
                 self.transfer[str(side)] = nn.Conv2d(width, width, 3, padding=1, bias=False)
             if side in self.skip_sides:
@@ -84,8 +86,8 @@ class FSMANetwork(nn.Module):
             # Identity: adaptation starts from what the frozen decoder computes.
             nn.init.dirac_(layer.weight)
         for skip in self.skip.values():
-            # A skip layer starts quiet (not silent: the ReLU behind a zero would never wake up), so that the latent code's
-            # prediction is the start and details are added to it.
+            # A skip layer starts quiet (not silent: the ReLU behind a zero would never wake up), so that the latent
+            # code's prediction is the start and details are added to it.
             nn.init.constant_(skip.body[4].weight, 0.1)
         nn.init.normal_(self.output.weight, 0, 0.01)
 
@@ -102,7 +104,8 @@ class FSMANetwork(nn.Module):
     def frozen_features(self, x: Tensor) -> list[Tensor]:
         """The part that never trains. x: (N,3,S,S) RGB in [0, 1].
 
-        Returns the decoder's last map before the first trained layer, then one encoder map a skip layer, coarsest first.
+        Returns the decoder's last map before the first trained layer, then one encoder map a skip layer, coarsest
+        first.
         """
         z, maps = self.autoencoder.Q(self.autoencoder.normalise(x))
         y = self.autoencoder.P.start(z)

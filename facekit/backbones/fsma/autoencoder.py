@@ -1,4 +1,5 @@
-"""The auto-encoder of FSMA section 3.1: ResNet18 encoder Q, inverted ResNet18 decoder P (3FabRec's, FSMA supplement section 3).
+"""The auto-encoder of FSMA section 3.1: ResNet18 encoder Q, inverted ResNet18 decoder P (3FabRec's, FSMA supplement
+section 3).
 
 Parameter names are those of 3FabRec's released snapshots, so that these load strictly.
 """

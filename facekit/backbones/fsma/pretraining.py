@@ -1,4 +1,5 @@
-"""The unsupervised stage of FSMA (section 3.1, supplement section 3): an adversarial auto-encoder on unlabelled faces."""
+"""The unsupervised stage of FSMA (section 3.1, supplement section 3): an adversarial auto-encoder on unlabelled
+faces."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ from ...losses import gan_loss, ssim_loss
 from ...recipes import FSMAPretraining
 from ...training import generator_for, shuffled_batch
 from .autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
-
 
 # Pictures that set the first codes' scale: several times the code's length.
 WHITENING = 1000
@@ -31,8 +31,8 @@ class Pool(Protocol):
 class Pretraining:
     """One step of L_unsup = L_rec + L_adv + L_enc + 60 L_ssim; a `facekit.training.Program`.
 
-    The discriminators take turns as in the public 3FabRec code: the picture's every 2nd step at half the learning rate, the
-    code's every 4th; the encoder hears the latter every 2nd.
+    The discriminators take turns as in the public 3FabRec code: the picture's every 2nd step at half the learning
+    rate, the code's every 4th; the encoder hears the latter every 2nd.
     """
 
     def __init__(

@@ -1,0 +1,102 @@
+"""What a visitor labels: the sheet of pictures with clicked points and painted parts, and an example of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from facekit.data.generated import GeneratedFaces
+from facekit.labels import (
+    FACEKIT_27,
+    LANDMARKS_5,
+    LANDMARKS_68,
+    SegmentationSet,
+    convert_landmarks,
+    segmentation_map,
+    segmentation_set,
+)
+
+POINT_NAMES = ", ".join(LANDMARKS_5.points)
+PART_NAMES = "skin, brows, eyes, nose, mouth, hair"
+MOST_PARTS = 6
+EXAMPLE_FACES = 6
+VEIL = 165  # opacity of paint that is loaded, so that the face shows through; fresh strokes are opaque (255)
+SIDE = 640  # pictures are labelled at this longest side: large enough to aim, small enough to travel at every click
+
+
+@dataclass
+class Sheet:
+    """One visitor's pictures (H,W,3) and what is labelled so far: clicked points (x,y) and painted ids (H,W)."""
+
+    pictures: list[np.ndarray] = field(default_factory=list)
+    points: list[list[tuple[float, float]]] = field(default_factory=list)
+    masks: list[np.ndarray] = field(default_factory=list)
+    at: int = 0
+    parts: SegmentationSet | None = None  # as shown last: what the painted colours mean
+
+    def add(self, picture: np.ndarray, points: Any = (), mask: np.ndarray | None = None) -> None:
+        """One more picture, brought to the labelling size, with labels in its own pixels."""
+        height, width = picture.shape[:2]
+        size = tuple(max(1, round(side * SIDE / max(height, width))) for side in (width, height))
+        self.pictures.append(np.array(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)))
+        # Pixel centres are whole numbers, so scaling goes about the corner at (-0.5, -0.5).
+        self.points.append([((x + 0.5) * size[0] / width - 0.5, (y + 0.5) * size[1] / height - 0.5) for x, y in points])
+        mask = np.zeros((height, width), np.uint8) if mask is None else mask
+        self.masks.append(np.array(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)))
+
+
+def names_in(text: str) -> list[str]:
+    """The names of a comma-separated list, spaces trimmed; ValueError where there is none."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ValueError("no names came: write them with commas between them, for example: left eye, right eye, nose")
+    return names
+
+
+def parts_in(text: str) -> SegmentationSet:
+    """The set of parts that a visitor paints, background first; ValueError for more than the palette holds."""
+    if len(names := names_in(text)) > MOST_PARTS:
+        raise ValueError(f"{len(names)} parts came: paint up to {MOST_PARTS}, the rest is background")
+    return segmentation_set(["background", *names])
+
+
+def layer_of(mask: np.ndarray, parts: SegmentationSet) -> np.ndarray:
+    """A painted layer (H,W,4) uint8 that shows a mask (H,W): the palette's colours, background transparent."""
+    colours = np.array([(0, 0, 0, 0), *((*colour, VEIL) for colour in parts.palette[1:])], np.uint8)
+    return colours[np.where(mask < len(parts), mask, 0)]
+
+
+def mask_of(layers: list[np.ndarray], parts: SegmentationSet, size: tuple[int, int]) -> np.ndarray:
+    """Class ids (H,W) uint8 of painted layers (H,W,4): the nearest palette colour, 0 where there is little paint."""
+    mask = np.zeros(size, np.uint8)
+    palette = np.array(parts.palette[1:], np.int32)
+    for layer in layers:
+        if layer.shape[:2] != size:
+            layer = np.array(Image.fromarray(layer).resize(size[::-1], Image.Resampling.NEAREST))
+        painted = layer[..., 3] > 127
+        distance = ((layer[painted][:, None, :3].astype(np.int32) - palette) ** 2).sum(-1)
+        mask[painted] = distance.argmin(1) + 1
+    return mask
+
+
+def example_faces() -> tuple[Sheet, np.ndarray]:
+    """Six generated faces with five points and six parts each, and a seventh picture to try the model on."""
+    faces = GeneratedFaces(seed=11, size=320, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10))
+    batch = faces.batch(range(EXAMPLE_FACES + 1))
+    table = segmentation_map(FACEKIT_27, parts_in(PART_NAMES))
+    table[table == 255] = 0
+    pictures = batch["image"].permute(0, 2, 3, 1).contiguous().numpy()
+    points = convert_landmarks(batch["landmarks68"].numpy(), LANDMARKS_68, LANDMARKS_5)
+    sheet = Sheet()
+    for picture, own, mask in zip(pictures[:-1], points, batch["mask"].numpy(), strict=False):
+        sheet.add(picture, own.tolist(), table[mask])
+    return sheet, pictures[-1]
+
+
+def keep(sheet: Sheet, editor: dict[str, Any] | None) -> None:
+    """What is on the editor goes into the sheet; nothing where the editor is not in use."""
+    if sheet.pictures and sheet.parts and editor and editor.get("background") is not None:
+        sheet.masks[sheet.at] = mask_of(editor["layers"], sheet.parts, sheet.pictures[sheet.at].shape[:2])

@@ -1,0 +1,197 @@
+"""The command line: `facekit COMMAND ...`. Exit code 0, or 2 for wrong input, with the reason on standard error."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("facekit", description="Label a few faces, get your own face model, see it work.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], Any], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--json", action="store_true", help="print the outcome as one JSON object, nothing else")
+        sub.set_defaults(run=run)
+        return sub
+
+    p = command(
+        "quickstart", _quickstart, "adapt on a few faces, predict on unseen ones, print scores, write one picture"
+    )
+    p.add_argument("--out", default="facekit_quickstart.png", help="where to write the picture")
+
+    p = command("adapt", _adapt, "make your own model from labelled faces")
+    p.add_argument("--images", required=True, help="folder of pictures, or one picture")
+    p.add_argument(
+        "--labels", required=True, help="masks: a folder of PNGs; landmarks: a .json of [[[x, y], ...], ...] or a .npy"
+    )
+    p.add_argument("--task", required=True, choices=["landmarks", "segmentation"])
+    p.add_argument("--backbone", default="fsma")
+    p.add_argument("--names", help="a label set: 68, 98, helen11, ...")
+    p.add_argument("--align", default="none", choices=["none", "box", "landmarks"])
+    p.add_argument("--steps", type=int)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--out", required=True, help="the .facekit file to write")
+
+    p = command("predict", _predict, "run a model on pictures")
+    p.add_argument("model", help="a .facekit file, or the ready model 'landmarks' or 'segmentation'")
+    p.add_argument("images", help="a picture or a folder")
+    p.add_argument("--out", help="folder for one drawing and one JSON file a picture")
+
+    p = command("evaluate", _evaluate, "score a model on labelled pictures")
+    p.add_argument("model")
+    p.add_argument("images")
+    p.add_argument("labels")
+
+    p = command("pretrain", _pretrain, "train a backbone on unlabelled faces")
+    p.add_argument("backbone", choices=["fsma"])
+    p.add_argument("--faces", nargs="+", required=True, help="folders of face crops, celebahq128, generated:COUNT")
+    p.add_argument("--preset", default="mini", choices=["mini", "128", "256"])
+    p.add_argument("--steps", type=int)
+    p.add_argument("--until", type=int, help="stop after so many of the steps; the same command goes on later")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--out", required=True, help="the .safetensors file to write")
+
+    p = command("demo", _demo, "open the page in a browser")
+    p.add_argument("--port", type=int, default=7860)
+    p.add_argument("--share", action="store_true", help="make a public link, through Gradio's servers")
+
+    command("doctor", _doctor, "versions, devices, clashes between packages and how to mend them")
+    return parser
+
+
+def _quickstart(a: argparse.Namespace) -> Any:
+    from .quickstart import quickstart
+
+    return quickstart(a.out, progress=not a.json)
+
+
+def _adapt(a: argparse.Namespace) -> Any:
+    from .api import adapt
+
+    overrides = {} if a.steps is None else {"steps": a.steps}
+    model = adapt(
+        a.images,
+        _labels(a.labels),
+        a.task,
+        a.backbone,
+        names=a.names,
+        align=a.align,
+        seed=a.seed,
+        progress=not a.json,
+        **overrides,
+    )
+    model.save(a.out)
+    return {"model": a.out, **model.about}
+
+
+def _predict(a: argparse.Namespace) -> Any:
+    from .api import predict
+    from .images import read_pictures
+    from .results import Faces
+
+    model = _model(a.model)
+    pictures = read_pictures(a.images, on_error="skip")
+    out = Path(a.out) if a.out else None
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for name, array in zip(pictures.names, pictures.arrays, strict=True):
+        result = predict(model, array)
+        found[name] = result.to_dict()
+        if out is not None:
+            stem = Path(name).name.replace(" ", "_")
+            result.save(out / f"{stem}.json")
+            result.save(out / f"{stem}.png")
+        if not a.json:
+            print(f"{name}: {len(result)} faces" if isinstance(result, Faces) else f"{name}: 1 face")
+    return (
+        {"results": found, "skipped": pictures.skipped}
+        if a.json
+        else {"pictures": len(found), "skipped": pictures.skipped}
+    )
+
+
+def _evaluate(a: argparse.Namespace) -> Any:
+    from .api import evaluate
+
+    return evaluate(_model(a.model), a.images, _labels(a.labels))
+
+
+def _pretrain(a: argparse.Namespace) -> Any:
+    from .pretrain import pretrain
+
+    return pretrain(
+        a.backbone, a.faces, preset=a.preset, out=a.out, steps=a.steps, until=a.until, seed=a.seed, progress=not a.json
+    )
+
+
+def _demo(a: argparse.Namespace) -> Any:
+    folder = Path(__file__).resolve().parent.parent
+    if not (folder / "demos" / "app.py").is_file():
+        raise FileNotFoundError(
+            f"{folder}/demos/app.py is missing: the page comes with the repository; install with pip install -e ."
+        )
+    sys.path.insert(0, str(folder))
+    from demos.app import launch
+
+    launch(port=a.port, share=a.share)
+    return {}
+
+
+def _doctor(a: argparse.Namespace) -> Any:
+    from .doctor import doctor
+
+    return doctor()
+
+
+def _labels(path: str) -> Any:
+    import numpy as np
+
+    source = Path(path)
+    if not source.exists():
+        raise FileNotFoundError(
+            f"{path}: no such labels; expected a folder of PNG masks, or a .json or .npy of landmarks"
+        )
+    if source.suffix == ".json":
+        return np.array(json.loads(source.read_text()), float)
+    if source.suffix == ".npy":
+        return np.load(source, allow_pickle=False)
+    return path
+
+
+def _model(name: str) -> Any:
+    from .api import READY, load
+
+    return name if name in READY else load(name)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. arguments: as on the command line; None takes them from there. Returns the exit code."""
+    a = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING if a.json else logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        outcome = a.run(a)
+    except (ValueError, TypeError, FileNotFoundError, ImportError, FloatingPointError) as error:
+        print(f"facekit {a.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"facekit {a.command}: stopped", file=sys.stderr)
+        return 130
+    if a.json:
+        print(json.dumps(outcome, default=str))
+    elif outcome:
+        for key, value in outcome.items():
+            print(f"{key}: {json.dumps(value, indent=1, default=str) if isinstance(value, (dict, list)) else value}")
+    return 1 if a.command == "doctor" and outcome["problems"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
