@@ -195,6 +195,7 @@ def adapt(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str,
     def tell(done: int, total: int, losses: dict[str, float]) -> None:
         bar((done, total), desc=", ".join(f"{name} {value:.3f}" for name, value in losses.items()), unit="steps")
 
+    bar(0.0, desc="Preparing the pictures")
     pictures = [sheet.pictures[i] for i in chosen]
     align = "box" if all(facekit.find_faces(picture) for picture in pictures) else "none"
     if align == "none":
@@ -233,7 +234,8 @@ def build() -> gr.Blocks:
 
 
 def _photo(label: str, height: int) -> gr.Image:
-    return gr.Image(type="filepath", label=label, sources=["upload", "webcam", "clipboard"], height=height)
+    sources = ["upload", "webcam", "clipboard"]
+    return gr.Image(type="filepath", format="png", label=label, sources=sources, height=height)
 
 
 def _try_it() -> None:
@@ -245,8 +247,8 @@ def _try_it() -> None:
             if example := example_photo():
                 gr.Examples([[example]], [photo], label="Or take this one", api_name="example_photo")
         with gr.Column():
-            shown = gr.Image(format="png", label="Result", interactive=False, height=520, buttons=["download",
-            "fullscreen"])
+            shown = gr.Image(format="png", label="Result", interactive=False, height=520,
+                             buttons=["download", "fullscreen"])  # fmt: skip
             text = gr.Markdown()
     gr.on([go.click, what.input], find, [photo, what], [shown, text], api_name="find")
 
@@ -271,12 +273,11 @@ def _your_own() -> None:
     with gr.Row():
         buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}
     gr.Markdown("### 3 · Adapt", elem_classes="step")
-    with gr.Row(equal_height=True):
-        steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps", info="More take longer and fit better.")
-        start = gr.Button("Adapt", variant="primary")
+    steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps", info="More take longer and fit better.")
+    start = gr.Button("Adapt", variant="primary")
     text = gr.Markdown("Nothing is trained yet.", elem_id="progress")
-    seen = gr.Gallery(label="Your pictures, as your model sees them", columns=3, height=300, format="png",
-                      visible=False)  # fmt: skip
+    seen = gr.Gallery(label="Your pictures, as your model sees them", columns=3, height=340, format="png",
+                      object_fit="contain", visible=False)  # fmt: skip
     gr.Markdown("### 4 · Use your model", elem_classes="step")
     with gr.Row():
         with gr.Column():

@@ -9,17 +9,20 @@ __version__ = "0.1.0"
 
 # Name -> module: imported at first use, so that `import facekit` costs next to nothing.
 _WHERE = {
-    "adapt": "api", "predict": "api", "evaluate": "api", "load": "api", "load_backbone": "api", "pretrain": "pretrain",
-    "Model": "model", "Adaptation": "recipes", "find_faces": "detection", "load_image": "images", "ImageError":
-    "images",
-}  # fmt: skip
+    **dict.fromkeys(("adapt", "predict", "evaluate", "load", "load_backbone"), "api"),
+    **dict.fromkeys(("load_image", "ImageError"), "images"),
+    "pretrain": "pretraining",
+    "Model": "model",
+    "Adaptation": "recipes",
+    "find_faces": "detection",
+}
 
 if TYPE_CHECKING:
     from .api import adapt, evaluate, load, load_backbone, predict
     from .detection import find_faces
     from .images import ImageError, load_image
     from .model import Model
-    from .pretrain import pretrain
+    from .pretraining import pretrain
     from .recipes import Adaptation
 
 __all__ = [
@@ -31,11 +34,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"facekit has no {name!r}; its public names are {', '.join(__all__)}")
-    if name == "pretrain":
-        # The module of the same name would otherwise take the function's place.
-        value = importlib.import_module(".pretrain", __name__).pretrain
-    else:
-        value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
     globals()[name] = value
     return value
 

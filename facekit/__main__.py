@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +61,6 @@ def _parser() -> argparse.ArgumentParser:
 
     p = command("demo", _demo, "open the page in a browser")
     p.add_argument("--port", type=int, default=7860)
-    p.add_argument("--share", action="store_true", help="make a public link, through Gradio's servers")
 
     command("doctor", _doctor, "versions, devices, clashes between packages and how to mend them")
     return parser
@@ -125,7 +125,7 @@ def _evaluate(a: argparse.Namespace) -> Any:
 
 
 def _pretrain(a: argparse.Namespace) -> Any:
-    from .pretrain import pretrain
+    from .pretraining import pretrain
 
     return pretrain(
         a.backbone, a.faces, preset=a.preset, out=a.out, steps=a.steps, until=a.until, seed=a.seed, progress=not a.json
@@ -139,9 +139,10 @@ def _demo(a: argparse.Namespace) -> Any:
             f"{folder}/demos/app.py is missing: the page comes with the repository; install with pip install -e ."
         )
     sys.path.insert(0, str(folder))
-    from demos.app import launch
+    os.environ["GRADIO_SERVER_PORT"] = str(a.port)
+    from demos.app import main as open_page
 
-    launch(port=a.port, share=a.share)
+    open_page()
     return {}
 
 

@@ -20,7 +20,7 @@ def doctor() -> dict[str, Any]:
     """Versions, devices, embedded weights, cache folder and a list of problems, each with its fix."""
     import torch
 
-    from .pretrain import cache_folder
+    from .pretraining import cache_folder
     from .training import pick_device
 
     versions = {name: v for name in PACKAGES if (v := _version(name)) is not None}

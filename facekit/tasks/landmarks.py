@@ -20,7 +20,7 @@ from .base import Task
 # Spread of the target Gaussian as a part of the picture's side. The public 3FabRec has 7/128; for 64 px maps and a
 # softmax a narrower one is located better.
 SIGMA = 1.5 / 64
-# Decoding averages over this many standard deviations around the peak.
+# Decoding averages under a Gaussian window of this many standard deviations around the peak.
 REACH = 2.5
 
 
@@ -135,7 +135,7 @@ def gaussians(points: Tensor, height: int, width: int, sigma: float) -> Tensor:
 def locate(maps: Tensor, sigma: float, stride: int) -> Tensor:
     """The centroid of the softmax around its smoothed peak. maps: (N,K,h,w) logits.
 
-    Returns (N,K,3): x, y in input pixels, and the probability mass within `REACH` sigma of them.
+    Returns (N,K,3): x, y in input pixels, and the probability mass under the window there.
     """
     n, k, h, w = maps.shape
     p = maps.flatten(2).float().softmax(-1).view(n, k, h, w)
@@ -145,10 +145,13 @@ def locate(maps: Tensor, sigma: float, stride: int) -> Tensor:
     smooth = F.conv2d(smooth, taps.view(1, 1, -1, 1), padding=(2 * radius, 0)).view(n, k, -1)
     peak = smooth.argmax(-1)
     xs, ys = torch.arange(w, device=maps.device).float(), torch.arange(h, device=maps.device).float()
-    near_x = (xs - (peak % w)[..., None]).abs() <= REACH * sigma
-    near_y = (ys - (peak // w)[..., None]).abs() <= REACH * sigma
-    window = p * near_y[..., :, None] * near_x[..., None, :]
-    mass = window.sum((2, 3)).clamp_min(1e-9)
-    x = (window.sum(2) * xs).sum(-1) / mass
-    y = (window.sum(3) * ys).sum(-1) / mass
+    x, y = (peak % w).float(), (peak // w).float()
+    # A window around the rounded peak would pull towards it; a few steps of mean shift move the window onto the centroid.
+    for _ in range(3):
+        window_x = torch.exp(-((xs - x[..., None]) ** 2) / (2 * (REACH * sigma) ** 2))
+        window_y = torch.exp(-((ys - y[..., None]) ** 2) / (2 * (REACH * sigma) ** 2))
+        window = p * window_y[..., :, None] * window_x[..., None, :]
+        mass = window.sum((2, 3)).clamp_min(1e-9)
+        x = (window.sum(2) * xs).sum(-1) / mass
+        y = (window.sum(3) * ys).sum(-1) / mass
     return torch.stack([(x + 0.5) * stride - 0.5, (y + 0.5) * stride - 0.5, mass.clamp(0, 1)], -1)

@@ -101,7 +101,9 @@ def _pseudo_landmarks() -> dict[str, np.ndarray]:
 def main() -> None:
     parser = argparse.ArgumentParser("facekit.weights.retrain", description=__doc__)
     parser.add_argument("model", choices=["landmarks", "segmentation"])
-    parser.add_argument("--out", required=True, help="the .facekit file to write; the embedded backbone is left out of it")
+    parser.add_argument(
+        "--out", required=True, help="the .facekit file to write; the embedded backbone is left out of it"
+    )
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
     a = parser.parse_args()

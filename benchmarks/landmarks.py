@@ -1,0 +1,48 @@
+"""Real landmarks from few faces: NME (inter-ocular, percent) on 300-W `lfpw_test`, mean and spread over draws.
+
+FACEKIT_DATA=... python benchmarks/landmarks.py --faces 10 50 157 --draws 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import sys
+import time
+
+import facekit
+from facekit.data.readers import landmarks_300w
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=int, nargs="+", default=[10, 50, 157])
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--steps", type=int)
+    a = parser.parse_args()
+    if "FACEKIT_DATA" not in os.environ:
+        sys.exit("FACEKIT_DATA is not set: this benchmark needs 300w/ in that folder")
+    paths, subsets, points = landmarks_300w()
+    train = [i for i, s in enumerate(subsets) if s != "lfpw_test"]
+    test = [i for i, s in enumerate(subsets) if s == "lfpw_test"]
+    unseen = [facekit.load_image(paths[i]) for i in test]
+    overrides = {} if a.steps is None else {"steps": a.steps}
+    print(f"{len(test)} test faces, draws {list(range(a.draws))}, {os.cpu_count()} cores")
+    for n in a.faces:
+        errors, seconds = [], []
+        for seed in range(a.draws):
+            chosen = random.Random(seed).sample(train, n)
+            begin = time.monotonic()
+            pictures = [facekit.load_image(paths[i]) for i in chosen]
+            model = facekit.adapt(pictures, points[chosen], names="68", seed=seed, progress=False, **overrides)
+            seconds.append(time.monotonic() - begin)
+            errors.append(facekit.evaluate(model, unseen, points[test])["nme"])
+        spread = statistics.stdev(errors) if len(errors) > 1 else float("nan")
+        mean, took = statistics.mean(errors), statistics.mean(seconds)
+        print(f"{n:4d} faces: NME {mean:.2f} +- {spread:.2f} %, adapting {took:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Where real data and parity numbers are found; tests that need them skip where the variables are unset."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+def _folder(variable: str, name: str) -> Path:
+    root = os.environ.get(variable)
+    if not root:
+        pytest.skip(f"{variable} is not set: this test needs {name}")
+    return Path(root)
+
+
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    return _folder("FACEKIT_PARITY", "numbers of reference implementations")
+
+
+@pytest.fixture(scope="session")
+def recipe(parity: Path) -> ModuleType:
+    """The parity folder's own way of filling weights by name."""
+    spec = importlib.util.spec_from_file_location("parity_recipe", parity / "recipe.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

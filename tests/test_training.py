@@ -1,0 +1,129 @@
+"""The loop: a killed and resumed run equals an uninterrupted one, checkpoints are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from facekit.images import save_image
+from facekit.losses import contrast_structure
+from facekit.training import shuffled_batch, train
+
+PRETRAIN = """
+import sys
+from facekit import pretrain
+pretrain("fsma", sys.argv[1], out=sys.argv[2], steps=6, batch_size=4, pool=sys.argv[3], progress=False, device="cpu")
+"""
+
+
+class Line:
+    """Fits a line; as small a program as there can be."""
+
+    def __init__(self) -> None:
+        self.w = torch.zeros(1, requires_grad=True)
+        self.optimiser = torch.optim.Adam([self.w], 0.1)
+
+    def step(self, index: int) -> dict[str, float]:
+        loss = (self.w - 3 - index % 3).square().sum()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return {"loss": loss.item()}
+
+    def state_dict(self) -> dict[str, object]:
+        return {"w": self.w.detach(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        with torch.no_grad():
+            self.w.copy_(state["w"])  # type: ignore[arg-type]
+        self.optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
+
+
+def test_resuming_equals_going_on(tmp_path: Path) -> None:
+    whole = train(Line(), 20, progress=False, checkpoint=tmp_path / "a.pt")
+    train(Line(), 7, progress=False, checkpoint=tmp_path / "b.pt")
+    resumed = train(Line(), 20, progress=False, checkpoint=tmp_path / "b.pt")
+    assert resumed == whole
+    assert (tmp_path / "a.jsonl").read_text() == (tmp_path / "b.jsonl").read_text()
+    with pytest.raises(ValueError, match="holds 20 steps"):
+        train(Line(), 5, progress=False, checkpoint=tmp_path / "a.pt")
+
+
+def test_progress_function_hears_every_step() -> None:
+    heard: list[tuple[int, int]] = []
+    train(Line(), 4, progress=lambda done, total, losses: heard.append((done, total)))
+    assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_broken_loss_stops(tmp_path: Path) -> None:
+    class Broken(Line):
+        def step(self, index: int) -> dict[str, float]:
+            return {"loss": float("nan")}
+
+    with pytest.raises(FloatingPointError, match="step 0"):
+        train(Broken(), 3, progress=False)
+
+
+def test_batches_walk_through_the_pool() -> None:
+    seen = torch.cat([shuffled_batch(0, i, 12, 4) for i in range(3)])
+    assert sorted(seen.tolist()) == list(range(12))
+    assert not torch.equal(seen, torch.cat([shuffled_batch(0, i, 12, 4) for i in range(3, 6)]))
+    assert sorted(shuffled_batch(0, 0, 3, 8)[:3].tolist()) == [0, 1, 2]
+
+
+def test_ssim_against_scikit_image() -> None:
+    from scipy.ndimage import gaussian_filter
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(0)
+    x = rng.random((64, 64))
+    y = 0.6 * x + 0.4 * rng.random((64, 64))
+    ours = contrast_structure(torch.from_numpy(x).float()[None, None], torch.from_numpy(y).float()[None, None])[0, 0]
+    window = {"sigma": 1.5, "truncate": 15 / 1.5}
+    _, full = structural_similarity(
+        x, y, gaussian_weights=True, use_sample_covariance=False, data_range=1.0, full=True, **window
+    )
+    mx, my = gaussian_filter(x, **window), gaussian_filter(y, **window)
+    luminance = (2 * mx * my + 0.01**2) / (mx**2 + my**2 + 0.01**2)
+    assert np.abs((full / luminance)[15:-15, 15:-15] - ours.numpy()).max() < 1e-3
+    torch.testing.assert_close(
+        contrast_structure(torch.ones(1, 1, 40, 40), torch.ones(1, 1, 40, 40)), torch.ones(1, 1, 10, 10)
+    )
+
+
+def test_killed_pretraining_resumes_exactly(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for i in range(8):
+        save_image(rng.integers(0, 256, (160, 160, 3), dtype=np.uint8), faces / f"{i}.png")
+
+    def start(out: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", PRETRAIN, str(faces), str(out), str(tmp_path / "pool")]
+        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+    assert start(tmp_path / "whole.safetensors").wait(300) == 0
+    killed = start(tmp_path / "killed.safetensors")
+    curve = tmp_path / "killed.checkpoint.jsonl"
+    deadline = time.monotonic() + 120
+    while not curve.exists() and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert start(tmp_path / "killed.safetensors").wait(300) == 0
+    lines = [[json.loads(line) for line in (tmp_path / f"{n}.checkpoint.jsonl").open()] for n in ("whole", "killed")]
+    assert [line["step"] for line in lines[1]] == list(range(6))
+    assert lines[0] == lines[1]
+    whole, resumed = (load_file(tmp_path / f"{n}.safetensors") for n in ("whole", "killed"))
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
