@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -107,7 +107,7 @@ def predict(
     *,
     faces: Any = None,
     align: str | None = None,
-    on_error: str = "raise",
+    on_error: Literal["raise", "skip"] = "raise",
     device: str | torch.device | None = None,
 ) -> Any:
     """Run a model, or an embedded ready one ("landmarks", "segmentation"), on one picture or many.
@@ -120,7 +120,7 @@ def predict(
     align: overrides the model's. on_error: "skip" leaves out unreadable files with a warning. A sequence of models
     gives a list with one outcome a model.
     """
-    if isinstance(model, (list, tuple)):
+    if isinstance(model, Sequence) and not isinstance(model, str):
         return [predict(m, images, faces=faces, align=align, on_error=on_error, device=device) for m in model]
     runner = _resolve(model)
     if device is not None:

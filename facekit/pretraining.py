@@ -98,7 +98,7 @@ def open_pool(
 ) -> FacePool:
     """Crops of the named sources (see `pretrain`), decoded once into one memory-mapped file under `folder`."""
     readers: dict[str, Iterable[Face]] = {}
-    for source in map(os.fspath, sources):
+    for source in [os.fspath(s) for s in sources]:
         if source == "celebahq128":
             readers[source] = celebahq128()
         elif source.startswith("generated"):

@@ -146,7 +146,7 @@ def locate(maps: Tensor, sigma: float, stride: int) -> Tensor:
     peak = smooth.argmax(-1)
     xs, ys = torch.arange(w, device=maps.device).float(), torch.arange(h, device=maps.device).float()
     x, y = (peak % w).float(), (peak // w).float()
-    # A window around the rounded peak would pull towards it; a few steps of mean shift move the window onto the centroid.
+    # A window around the rounded peak would pull towards it; a few steps of mean shift move it onto the centroid.
     for _ in range(3):
         window_x = torch.exp(-((xs - x[..., None]) ** 2) / (2 * (REACH * sigma) ** 2))
         window_y = torch.exp(-((ys - y[..., None]) ** 2) / (2 * (REACH * sigma) ** 2))

@@ -84,11 +84,13 @@ class FSMANetwork(nn.Module):
     def _initialise(self) -> None:
         for layer in self.transfer.values():
             # Identity: adaptation starts from what the frozen decoder computes.
+            assert isinstance(layer, nn.Conv2d)
             nn.init.dirac_(layer.weight)
         for skip in self.skip.values():
             # A skip layer starts quiet (not silent: the ReLU behind a zero would never wake up), so that the latent
             # code's prediction is the start and details are added to it.
-            nn.init.constant_(skip.body[4].weight, 0.1)
+            assert isinstance(skip, SkipLayer)
+            nn.init.constant_(skip.body.get_parameter("4.weight"), 0.1)
         nn.init.normal_(self.output.weight, 0, 0.01)
 
     def new_parameters(self) -> list[nn.Parameter]:

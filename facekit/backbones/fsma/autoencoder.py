@@ -142,6 +142,7 @@ class AutoEncoder(nn.Module):
         self.size = size
         self.Q = Encoder(size)
         self.P = Decoder(size)
+        self.mean: Tensor
         self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1), persistent=False)
 
     def normalise(self, x: Tensor) -> Tensor:

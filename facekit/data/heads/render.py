@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -163,9 +164,9 @@ def _some(
     origin: raycast.Vec,
     way: raycast.Vec,
     turn: Tensor,
-    add,
+    add: Callable[..., Any],
     *more: Tensor,
-) -> Tensor | None:  # type: ignore[no-untyped-def]
+) -> Tensor | None:
     """Run `add` on the faces `index` only and write them back; returns its mask over the whole batch where it gives
     one."""
     part = body.Layers(*(getattr(layers, f)[index] for f in body.FIELDS))

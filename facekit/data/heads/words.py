@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from facekit.data.heads.people import Params
@@ -161,7 +164,7 @@ def _join(words: list[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
-def _hair(p: Params, a: dict[str, bool], pick) -> str:  # type: ignore[no-untyped-def]
+def _hair(p: Params, a: dict[str, bool], pick: Callable[..., Any]) -> str:
     if a["Bald"]:
         return pick("a bald head", "no hair")
     if p["hat"] > 0.5 and p["hair_length"] > -1 or p["hair_style"] == "bald":
