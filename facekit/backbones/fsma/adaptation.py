@@ -112,7 +112,7 @@ class FSMANetwork(nn.Module):
         z, maps = self.autoencoder.Q(self.autoencoder.normalise(x))
         y = self.autoencoder.P.start(z)
         if "4" not in self.skip:
-            y = self.autoencoder.P.layer1(y)
+            y = self.autoencoder.P.get_submodule("layer1")(y)
         by_side = {m.shape[-1]: m for m in maps}
         return [y, *(by_side[int(side)] for side in self.skip)]
 
