@@ -93,7 +93,7 @@ def adapt(
     losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     network.eval()
     model.about = {
-        "faces": len(clean), "seed": seed, "recipe": dataclasses.asdict(settings), "weights": str(weights),
+        "faces": len(clean), "seed": seed, "recipe": {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}, "weights": str(weights),
         "loss": losses.get("loss"), "seconds": round(time.monotonic() - started, 1),
     }  # fmt: skip
     if validation is not None:
