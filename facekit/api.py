@@ -92,10 +92,16 @@ def adapt(
     )
     losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     network.eval()
+    # Lists instead of tuples: what JSON gives back is then equal.
+    recipe_data = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}
     model.about = {
-        "faces": len(clean), "seed": seed, "recipe": {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}, "weights": str(weights),
-        "loss": losses.get("loss"), "seconds": round(time.monotonic() - started, 1),
-    }  # fmt: skip
+        "faces": len(clean),
+        "seed": seed,
+        "recipe": recipe_data,
+        "weights": str(weights),
+        "loss": losses.get("loss"),
+        "seconds": round(time.monotonic() - started, 1),
+    }
     if validation is not None:
         model.about["validation"] = evaluate(model, *validation)
     return model
