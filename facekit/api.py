@@ -66,7 +66,7 @@ def adapt(
     module = backbone_module(backbone)
     if task not in module.TASKS:
         raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, module.TASKS))}")
-    settings = _recipe(recipe, recipe_overrides)
+    settings = _recipe(recipe, task, recipe_overrides)
     check_align(align)
     chosen = pick_device(device)
     started = time.monotonic()
@@ -196,11 +196,11 @@ def _resolve(model: Model | str) -> Model:
     )
 
 
-def _recipe(recipe: str | Adaptation, overrides: dict[str, Any]) -> Adaptation:
+def _recipe(recipe: str | Adaptation, task: str, overrides: dict[str, Any]) -> Adaptation:
     if isinstance(recipe, str):
         if recipe not in ADAPTATIONS:
             raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, ADAPTATIONS))} or an Adaptation")
-        recipe = ADAPTATIONS[recipe]
+        recipe = ADAPTATIONS[recipe][task]
     known = {f.name for f in dataclasses.fields(Adaptation)}
     unknown = sorted(set(overrides) - known)
     if unknown:
