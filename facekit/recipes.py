@@ -57,7 +57,7 @@ class Adaptation:
 
 
 # Ours: under a minute on two cores. The paper's rows train hundreds of epochs at 1e-2 from random transfer layers.
-QUICK_LANDMARKS = Adaptation(steps=400, lr=3e-3, warmup=20, cosine=True)
+QUICK_LANDMARKS = Adaptation(steps=300, lr=3e-3, warmup=20, cosine=True)
 # Full-size maps cost more a step, and small parts need the paper's high rate to be found in so few.
 QUICK_SEGMENTATION = Adaptation(steps=350, batch_size=12, lr=1e-2, warmup=20, cosine=True, least_views=300)
 # Name -> task -> settings.

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ from facekit.runs import runs_of_mask
 Box = tuple[float, float, float, float]
 
 
-class Drawable:
+class Drawable(ABC):
     """What every result can do; each says how it draws itself on a canvas and what its numbers are."""
 
     image: NDArray[np.uint8]
@@ -42,13 +43,13 @@ class Drawable:
         """The picture with the result drawn on it, RGB uint8."""
         return self.draw_on(self.image)
 
+    @abstractmethod
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A copy of `canvas` (H,W,3), a picture of the same size, with the result drawn on it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Numbers and names as plain lists, ready for JSON; unknown numbers (NaN) are None."""
-        raise NotImplementedError
 
     def show(self, **options: Any) -> Image.Image:
         """The drawing as a PIL image; notebooks display it. options: those of `draw`."""
