@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 import time
 import warnings
@@ -14,19 +13,18 @@ import numpy as np
 import torch
 
 from . import model as models
-from .backbones import BACKBONES, backbone_module
+from .backbones import backbone_module
+from .crops import training_crops
 from .fitting import Fitting
-from .framing import Frame, check_align, frame_points, frames_of
-from .geometry import warp_image
+from .framing import Frame, check_align, frame_points
 from .images import read_pictures
 from .model import Model
+from .ready import READY, frames_in, ready_model
 from .recipes import ADAPTATIONS, Adaptation
 from .results import Drawable, Faces
-from .tasks import LandmarkTask, Task, task_class
+from .starting import warm_start
+from .tasks import LandmarkTask, task_class
 from .training import Progress, pick_device, train
-from .weights import EMBEDDED, embedded_file
-
-READY = tuple(name for name in EMBEDDED if name not in BACKBONES)
 
 
 def adapt(
@@ -75,21 +73,9 @@ def adapt(
     torch.manual_seed(seed)
     network = module.build(module.load(weights, seed), fitted, settings)
     model = Model(backbone, network, fitted, align)
-    side = 2 * model.input_size
-    frames = _training_frames(pictures.arrays, pictures.names, clean, fitted, align, faces)
-    matrices = [f.matrix(p.shape[:2], side) for f, p in zip(frames, pictures.arrays, strict=True)]
-    crops = np.stack([warp_image(p, m, side) for p, m in zip(pictures.arrays, matrices, strict=True)])
-    moved = fitted.stack([fitted.to_crop(label, m, side) for label, m in zip(clean, matrices, strict=True)])
-    program = Fitting(
-        network,
-        fitted,
-        torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous(),
-        moved,
-        settings,
-        model.input_size,
-        chosen,
-        seed,
-    )
+    crops, moved = training_crops(pictures, clean, fitted, align, faces, 2 * model.input_size)
+    program = Fitting(network, fitted, crops, moved, settings, model.input_size, chosen, seed)
+    started_from = warm_start(program, settings.start)
     losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     network.eval()
     # Lists instead of tuples: what JSON gives back is then equal.
@@ -99,6 +85,7 @@ def adapt(
         "seed": seed,
         "recipe": recipe_data,
         "weights": str(weights),
+        "start": started_from,
         "loss": losses.get("loss"),
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -160,8 +147,8 @@ def evaluate(
             # Upright: 300-W's boxes know no rotation.
             frame = Frame(frame_points(label, dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)).box)
         else:
-            frame = next(iter(_frames(picture, how, None)), Frame())
-        results += runner.predict_frames(picture, [frame])
+            frame = next(iter(frames_in(picture, how, None)), Frame())
+        results += runner.predictframes_in(picture, [frame])
     return runner.task.score(results, truth)
 
 
@@ -174,16 +161,6 @@ def load_backbone(name: str, weights: str | os.PathLike[str] = "auto") -> Any:
     """A backbone by itself: `features(x)`, and where it has them `encode(x)` and `reconstruct(x)`; x (N,3,S,S) RGB in
     [0, 1]."""
     return backbone_module(name).load(weights)
-
-
-@functools.lru_cache(maxsize=8)
-def ready_model(name: str) -> Model:
-    """An embedded ready model ("landmarks": 68 points; "segmentation": face parts). Loaded once."""
-    if name not in READY:
-        raise ValueError(
-            f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load"
-        )
-    return models.load(embedded_file(name))
 
 
 def _resolve(model: Model | str) -> Model:
@@ -211,45 +188,6 @@ def _recipe(recipe: str | Adaptation, task: str, overrides: dict[str, Any]) -> A
     return settings
 
 
-def _points_68(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The 68 points that the ready model sees in a crop."""
-    runner = ready_model("landmarks")
-    x = torch.from_numpy(warp_image(picture, matrix, runner.input_size)).permute(2, 0, 1)[None].float() / 255
-    prediction = runner.task.decode(runner.maps(x))[0]
-    result = runner.task.result(prediction, matrix, picture, None)
-    return result.points  # type: ignore[attr-defined]
-
-
-def _frames(picture: np.ndarray, align: str, faces: Any) -> list[Frame]:
-    return frames_of(picture, align, faces, _points_68)
-
-
-def _training_frames(
-    pictures: list[np.ndarray], items: list[str], labels: list[np.ndarray], task: Task, align: str, faces: Any
-) -> list[Frame]:
-    if align == "landmarks" and isinstance(task, LandmarkTask):
-        return [frame_points(label, task.labels) for label in labels]
-    if faces is not None and len(faces) != len(pictures):
-        raise ValueError(f"{len(pictures)} images but {len(faces)} face boxes: pass one box per image")
-    frames = []
-    for i, (picture, item) in enumerate(zip(pictures, items, strict=True)):
-        found = _frames(picture, align, None if faces is None else [faces[i]])
-        if not found:
-            raise ValueError(
-                f"{item}: no face found; pass faces= with its box, or align='none' if it is a face crop already"
-            )
-        if len(found) > 1:
-            warnings.warn(
-                f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=3
-            )
-        frames.append(max(found, key=_area))
-    return frames
-
-
-def _area(frame: Frame) -> float:
-    return 0.0 if frame.box is None else (frame.box[2] - frame.box[0]) * (frame.box[3] - frame.box[1])
-
-
 def _boxes_each(faces: Any, single: bool, kept: list[int]) -> list[Any]:
     if faces is None or single:
         return [faces] * len(kept)
@@ -261,8 +199,8 @@ def _boxes_each(faces: Any, single: bool, kept: list[int]) -> list[Any]:
 
 
 def _predict_one(model: Model, picture: np.ndarray, item: str, align: str, faces: Any) -> Any:
-    frames = _frames(picture, align, faces)
-    results = model.predict_frames(picture, frames)
+    frames = frames_in(picture, align, faces)
+    results = model.predictframes_in(picture, frames)
     if len(results) == 1:
         return results[0]
     if not results:

@@ -83,6 +83,7 @@ class Fitting:
         self.parameters = network.new_parameters()
         self.optimiser = torch.optim.Adam(self.parameters, recipe.lr, recipe.betas)
         self.cache: FeatureCache | None = None
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16 and device.type != "mps")
         matrices = [random_matrices(len(crops), self.affine, generator_for(seed, r, 5)) for r in range(self.rounds)]
         self.matrices, self.mirrored = (torch.cat(parts) for parts in zip(*matrices, strict=True))
         # The first view of each face is the face as it is.
@@ -116,11 +117,16 @@ class Fitting:
         """Compute the frozen features of all views, once."""
         self.cache = FeatureCache(self.views, self.recipe.cache_bytes)
         for views in torch.arange(self.views).split(50):
-            self.cache.write(int(views[0]), self.network.frozen_features(self.pictures(views)))
+            self.cache.write(int(views[0]), self.frozen(views))
+
+    def frozen(self, views: Tensor) -> list[Tensor]:
+        """The frozen features of numbered views."""
+        with self.autocast:
+            return self.network.frozen_features(self.pictures(views))
 
     def features(self, views: Tensor) -> list[Tensor]:
         if not self.recipe.cache:
-            return [f.half().float() for f in self.network.frozen_features(self.pictures(views))]
+            return [f.half().float() for f in self.frozen(views)]
         if self.cache is None:
             self.fill_cache()
         assert self.cache is not None
@@ -137,7 +143,10 @@ class Fitting:
         self.network.train()
         size = min(self.recipe.batch_size, self.views)
         views = torch.randperm(self.views, generator=generator_for(self.seed, index, 7))[:size]
-        loss = self.task.loss(self.network.from_features(self.features(views)), self.targets(views))
+        features = self.features(views)
+        with self.autocast:
+            maps = self.network.from_features(features)
+        loss = self.task.loss(maps.float(), self.targets(views))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()

@@ -51,7 +51,7 @@ class Model:
     @property
     def input_size(self) -> int:
         """Side of the network's square input, px."""
-        return self.network.autoencoder.size.input_size
+        return self.network.input_size
 
     @property
     def device(self) -> torch.device:

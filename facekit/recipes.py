@@ -29,7 +29,7 @@ class FSMAPretraining:
 PRETRAIN_128 = FSMAPretraining()
 PRETRAIN_256 = FSMAPretraining(batch_size=50, steps=2_100_000)
 # Ours: a schedule for hours on two cores, where the paper's takes weeks on GPUs.
-PRETRAIN_MINI = FSMAPretraining(batch_size=50, lr=1e-3, betas=(0.9, 0.999), decay=0.3, bfloat16=True, steps=14_000)
+PRETRAIN_MINI = FSMAPretraining(batch_size=32, lr=1e-3, betas=(0.9, 0.999), decay=0.4, bfloat16=True, steps=10_000)
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,18 @@ class Adaptation:
     skip: str | None = None  # None: all skip layers
     cache: bool = True  # False: compute the frozen features anew at every step (the same numbers, slower)
     cache_bytes: int = 1_000_000_000  # above this the features go to a file on disk
+    # Where the trained layers start. "none": transfer layers as identities, the rest random. "embedded": layers that
+    # were fitted on labelled generated faces (no real label), if they fit the weights and skip code. Or a .facekit
+    # file of the user's.
+    start: str = "none"
+    bfloat16: bool = False
 
 
 # Ours: under a minute on two cores. The paper's rows train hundreds of epochs at 1e-2 from random transfer layers.
-QUICK_LANDMARKS = Adaptation(steps=300, lr=3e-3, warmup=20, cosine=True)
+QUICK_LANDMARKS = Adaptation(steps=300, lr=3e-3, warmup=20, cosine=True, start="embedded")
 # Full-size maps cost more a step, and small parts need the paper's high rate to be found in so few.
-QUICK_SEGMENTATION = Adaptation(steps=350, batch_size=12, lr=1e-2, warmup=20, cosine=True, least_views=300)
+QUICK_SEGMENTATION = Adaptation(
+    steps=350, batch_size=12, lr=1e-2, warmup=20, cosine=True, least_views=300, start="embedded"
+)
 # Name -> task -> settings.
 ADAPTATIONS = {"quick": {"landmarks": QUICK_LANDMARKS, "segmentation": QUICK_SEGMENTATION}}

@@ -68,6 +68,14 @@ class Task(ABC):
         """Maps of the mirrored picture, turned back: flipped, with left and right channels swapped."""
 
     @abstractmethod
+    def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
+        """How the channels of another network of this kind start this task's: (C,C_known), rows sum to 1.
+
+        known: that network's task. maps: (N,C_known,h,w), its outputs on labelled crops. labels: these crops' labels,
+        from `augmented`.
+        """
+
+    @abstractmethod
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """maps: (N,C,h,w). Returns one prediction a picture in crop pixels of the network's input."""
 

@@ -68,6 +68,17 @@ class SegmentationTask(Task):
         """Cross-entropy. maps: (N,C,h,w). labels: (N,h,w) ids, 255 = ignored."""
         return F.cross_entropy(maps.float(), labels.long(), ignore_index=255)
 
+    def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
+        """Every known class goes to the class that covers most of it; a class starts as the mean of those it got, by
+        their area, or as the one it covers best."""
+        inside = F.one_hot(labels.long().clamp(max=self.channels), self.channels + 1)[..., : self.channels].float()
+        area = torch.einsum("nkhw,nhwc->ck", maps.float().softmax(1), inside)
+        cover = area / area.sum(0).clamp_min(1e-6)
+        mine = cover == cover.amax(0)
+        mine |= (cover == cover.amax(1, keepdim=True)) & ~mine.any(1, keepdim=True)
+        weights = area * mine
+        return weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
+
     def mirror_maps(self, maps: Tensor) -> Tensor:
         return maps.flip(-1)[:, list(self.labels.flip)]
 

@@ -10,6 +10,9 @@ EMBEDDED = {
     "fsma": "fsma-mini.safetensors",
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",
+    # Where the quick recipes start: fitted on generated faces only.
+    "start-landmarks": "start-landmarks.facekit",
+    "start-segmentation": "start-segmentation.facekit",
 }
 
 

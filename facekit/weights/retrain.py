@@ -1,12 +1,15 @@
-"""Train the embedded ready models again: `python -m facekit.weights.retrain landmarks|segmentation --out FILE`.
+"""Train the embedded models again: `python -m facekit.weights.retrain MODEL --out FILE`.
 
-Needs FACEKIT_DATA. The auto-encoder below them is trained by `facekit pretrain fsma` (its card names the command).
+start-landmarks, start-segmentation: where the quick recipes start; generated faces only. landmarks, segmentation: the
+ready models; they need FACEKIT_DATA. The auto-encoder below all of them is trained by `facekit pretrain fsma` (its card
+names the command); `start-*` come before the ready models, which start from them.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
@@ -14,19 +17,64 @@ import numpy as np
 
 from ..api import adapt, evaluate
 from ..data.generated import GeneratedFaces
-from ..data.readers import celebahq128, data_folder, landmarks_300w
-from ..geometry import box_of_points, crop_matrix, transform_points, warp_image
+from ..data.readers import CELEBAHQ_BOX, celebahq128, data_folder, landmarks_300w
+from ..geometry import box_of_points, crop_matrix, transform_points, warp_image, warp_mask
 from ..images import load_image
-from ..labels import CELEBAMASK_19, FACEKIT_27, segmentation_map
+from ..labels import (
+    CELEBAMASK_19,
+    FACEKIT_27,
+    FACESYNTHETICS_19,
+    LANDMARKS_44,
+    LANDMARKS_68,
+    LANDMARKS_98,
+    landmark_set,
+    segmentation_map,
+)
 from ..model import Model
 
 SIDE = 256
+GENERATED_SIDE = 160  # the network sees 128 px
+# What all four share: half precision, fresh frozen features for every one of many views, quick to converge.
+LONG: dict[str, Any] = {
+    "bfloat16": True, "cache": False, "views": 100, "rotate": 30.0, "scale": (0.8, 1.2), "shift": 0.08, "lr": 3e-3,
+}  # fmt: skip
 
 
-def landmarks(celeba: int = 2000, steps: int = 1000, seed: int = 0) -> Model:
+def generated_faces(count: int, seed: int, want: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Batches of labelled wild faces; their people are in no other use of `GeneratedFaces` here."""
+    faces = GeneratedFaces(seed=seed, size=GENERATED_SIDE, domain="wild", yaw=(-60, 60))
+    for start in range(0, count, 100):
+        yield faces.batch(range(start, min(start + 100, count)), want=want)
+
+
+def start_landmarks(seed: int = 0, steps: int = 3000, faces: int = 4000) -> Model:
+    """All 142 points that generated faces carry: WFLW's 98, which hold 300-W's 68, and FSMA's 44."""
+    names = [*LANDMARKS_98.points, *LANDMARKS_44.points]
+    pictures, points = [], []
+    for batch in generated_faces(faces, seed + 11, ("image", "landmarks98", "landmarks44")):
+        pictures += list(batch["image"].permute(0, 2, 3, 1).numpy())
+        points.append(np.concatenate([batch["landmarks98"].numpy(), batch["landmarks44"].numpy()], 1))
+    return adapt(
+        pictures, np.concatenate(points), "landmarks", names=landmark_set(names), start="none", seed=seed, steps=steps,
+        **LONG,
+    )  # fmt: skip
+
+
+def start_segmentation(seed: int = 0, steps: int = 3000, faces: int = 4000) -> Model:
+    """The finest set: 27 classes."""
+    pictures, masks = [], []
+    for batch in generated_faces(faces, seed + 12, ("image", "mask")):
+        pictures += list(batch["image"].permute(0, 2, 3, 1).numpy())
+        masks += list(batch["mask"].numpy())
+    return adapt(
+        pictures, masks, "segmentation", names=FACEKIT_27, start="none", seed=seed, steps=steps, batch_size=16, **LONG
+    )
+
+
+def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
     """68 points: 300-W without `lfpw_test`, and CelebA-HQ faces with pseudo-landmarks. Scored on `lfpw_test`."""
     paths, subsets, points = landmarks_300w()
-    train = [i for i, s in enumerate(subsets) if s != "lfpw_test"]
+    train = [i for i, s in enumerate(subsets) if s != "lfpw_test"] * 2  # manual points weigh more than found ones
     test = [i for i, s in enumerate(subsets) if s == "lfpw_test"]
     pictures = [load_image(paths[i]) for i in train]
     labels = [points[i] for i in train]
@@ -40,54 +88,93 @@ def landmarks(celeba: int = 2000, steps: int = 1000, seed: int = 0) -> Model:
         labels.append(transform_points(known, matrix).astype(np.float32))
         if len(labels) == len(train) + celeba:
             break
-    settings: dict[str, Any] = {"steps": steps, "views": 2, "rotate": 30.0, "scale": (0.8, 1.2), "shift": 0.08}
-    model = adapt(pictures, np.stack(labels), "landmarks", names="68", seed=seed, **settings)
+    model = adapt(pictures, np.stack(labels), "landmarks", names="68", seed=seed, steps=steps, **LONG)
     model.align = "landmarks"
     model.about["lfpw_test"] = evaluate(model, [load_image(paths[i]) for i in test], points[test])
     return model
 
 
-def segmentation(generated: int = 400, steps: int = 300, seed: int = 0) -> Model:
-    """CelebAMask-HQ's 19 classes, from generated faces of both domains. Scored on the 4 real ones of `celebamask19`."""
+def segmentation(seed: int = 0, steps: int = 4000, generated: int = 3000) -> Model:
+    """CelebAMask-HQ's 19 classes: generated and Microsoft's rendered faces with whole masks; real faces with hair
+    masks (CelebA-HQ) or with the parts that landmarks outline (300-W), the rest of them unlabelled. Scored on the 4
+    real faces of `celebamask19`."""
     table = segmentation_map(FACEKIT_27, CELEBAMASK_19)
     pictures, masks = [], []
-    for domain in ("studio", "wild"):
-        faces = GeneratedFaces(seed=seed + 7, size=SIDE, domain=domain, yaw=(-50, 50))
-        for start in range(0, generated // 2, 50):
-            batch = faces.batch(range(start, start + 50), want=("image", "mask"))
-            pictures += list(batch["image"].permute(0, 2, 3, 1).cpu().numpy())
-            masks += list(table[batch["mask"].cpu().numpy()])
-    pictures, masks = _add_hair(pictures, masks)
-    model = adapt(pictures, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, views=1)
+    for batch in generated_faces(generated, seed + 13, ("image", "mask")):
+        pictures += list(batch["image"].permute(0, 2, 3, 1).numpy())
+        masks += list(table[batch["mask"].numpy()])
+    for source in (_rendered_by_microsoft, _hair, _outlined):
+        for picture, mask in source():
+            pictures.append(picture)
+            masks.append(mask)
+    model = adapt(
+        pictures, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, batch_size=16, **LONG
+    )
     model.align = "landmarks"
     folder = data_folder("celebamask19")
-    model.about["celebamask19"] = evaluate(model, folder_pictures(folder), folder_masks(folder), align="none")
+    truth = [str(folder / f"{i}.png") for i in range(4)]
+    photos = [cv2.resize(load_image(folder / f"{i}.jpg"), (512, 512), interpolation=cv2.INTER_AREA) for i in range(4)]
+    model.about["celebamask19"] = evaluate(model, photos, truth)
     return model
 
 
-def folder_pictures(folder: Any) -> list[np.ndarray]:
-    """The 4 CelebAMask-HQ pictures, brought to their masks' 512 px."""
-    return [cv2.resize(load_image(folder / f"{i}.jpg"), (512, 512), interpolation=cv2.INTER_AREA) for i in range(4)]
+def _rendered_by_microsoft() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """FaceSynthetics, cropped by its points; every face ten times, for there are 60."""
+    folder = data_folder("facesynthetics")
+    table = segmentation_map(FACESYNTHETICS_19, CELEBAMASK_19)
+    with (folder / "landmarks70.csv").open() as f:
+        rows = list(csv.reader(f))[1:]
+    for row in rows * 10:
+        points = np.array(row[1:], np.float32).reshape(-1, 2)[:68]
+        matrix = crop_matrix(box_of_points(points), SIDE)
+        mask = cv2.imread(str(folder / "masks" / row[0].replace(".jpg", ".png")), cv2.IMREAD_GRAYSCALE)
+        assert mask is not None
+        yield warp_image(load_image(folder / "images" / row[0]), matrix, SIDE), table[warp_mask(mask, matrix, SIDE)]
 
 
-def folder_masks(folder: Any) -> list[str]:
-    """Their masks."""
-    return [str(folder / f"{i}.png") for i in range(4)]
-
-
-def _add_hair(pictures: list[np.ndarray], masks: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Real faces with hair masks: everything that is not hair is left unlabelled."""
+def _hair() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Real faces whose hair is labelled; around it nothing is."""
     folder = data_folder("hair")
-    hair = CELEBAMASK_19.classes.index("hair")
     with (folder / "index.csv").open() as f:
         rows = list(csv.DictReader(f))
-    for row in rows[:150]:
+    for row in rows:
+        picture = load_image(folder / "images" / row["image"])
         mask = cv2.imread(str(folder / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE)
         assert mask is not None
-        pictures.append(cv2.resize(load_image(folder / "images" / row["image"]), (SIDE, SIDE)))
-        labelled = np.where(mask > 0, hair, 255).astype(np.uint8)
-        masks.append(cv2.resize(labelled, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST))
-    return pictures, masks
+        side = picture.shape[0]
+        x0, y0, x1, y1 = (v * side - 0.5 for v in CELEBAHQ_BOX)
+        matrix = crop_matrix((x0, y0, x1, y1), SIDE)
+        labelled = np.where(mask > 0, CELEBAMASK_19.classes.index("hair"), 255).astype(np.uint8)
+        yield warp_image(picture, matrix, SIDE), warp_mask(labelled, matrix, SIDE)
+
+
+# Closed outlines of 300-W's points. Lips: their outer and inner lines; brows have only an upper line there.
+_OUTLINES: dict[str, list[int]] = {
+    "left_eye": [*range(36, 42)],
+    "right_eye": [*range(42, 48)],
+    "upper_lip": [*range(48, 55), 64, 63, 62, 61, 60],
+    "lower_lip": [48, *range(59, 53, -1), 64, 65, 66, 67, 60],
+    "inner_mouth": [*range(60, 68)],
+}
+
+
+def _outlined() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """300-W's training faces: eyes, lips and inner mouth as their points outline them, a ring of skin around eyes and
+    lips. Everything else stays unlabelled, and so does a band along the outlines that no annotator would be sure of."""
+    paths, subsets, points = landmarks_300w()
+    skin, *inside = (CELEBAMASK_19.classes.index(name) for name in ("skin", *_OUTLINES))
+    narrow, wide = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)) for side in (5, 15))
+    for path, subset, face in zip(paths, subsets, points, strict=True):
+        if subset == "lfpw_test":
+            continue
+        picture = load_image(path)
+        parts = np.zeros(picture.shape[:2], np.uint8)
+        for part, order in zip(inside, _OUTLINES.values(), strict=True):
+            cv2.fillPoly(parts, [np.round(face[order]).astype(np.int32)], part)
+        there = (parts > 0).astype(np.uint8)
+        mask = np.where(cv2.dilate(there, wide) > 0, skin, 255)
+        mask[cv2.dilate(there, narrow) > 0] = 255
+        yield picture, np.where(parts > 0, parts, mask).astype(np.uint8)
 
 
 def _pseudo_landmarks() -> dict[str, np.ndarray]:
@@ -95,12 +182,21 @@ def _pseudo_landmarks() -> dict[str, np.ndarray]:
         rows = list(csv.reader(f))[1:]
     # The detector's score says how sure it was of a face; its lowest tenth holds the wrong points.
     least = np.quantile([float(row[1]) for row in rows], 0.1)
-    return {row[0]: np.array(row[2:], np.float32).reshape(68, 2) for row in rows if float(row[1]) > least}
+    sure = [row for row in rows if float(row[1]) > least]
+    return {row[0]: np.array(row[2:], np.float32).reshape(len(LANDMARKS_68), 2) for row in sure}
+
+
+MODELS: dict[str, Callable[..., Model]] = {
+    "start-landmarks": start_landmarks,
+    "start-segmentation": start_segmentation,
+    "landmarks": landmarks,
+    "segmentation": segmentation,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("facekit.weights.retrain", description=__doc__)
-    parser.add_argument("model", choices=["landmarks", "segmentation"])
+    parser.add_argument("model", choices=list(MODELS))
     parser.add_argument(
         "--out", required=True, help="the .facekit file to write; the embedded backbone is left out of it"
     )
@@ -108,7 +204,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     a = parser.parse_args()
     overrides = {} if a.steps is None else {"steps": a.steps}
-    model = (landmarks if a.model == "landmarks" else segmentation)(seed=a.seed, **overrides)
+    model = MODELS[a.model](seed=a.seed, **overrides)
     # Half precision, as the file will hold it: what is scored by others is what is stored.
     model.network.half().float()
     model.save(a.out, whole=False)

@@ -93,9 +93,33 @@ class FSMANetwork(nn.Module):
             nn.init.constant_(skip.body.get_parameter("4.weight"), 0.1)
         nn.init.normal_(self.output.weight, 0, 0.01)
 
+    @property
+    def input_size(self) -> int:
+        """Side of the square input, px."""
+        return self.autoencoder.size.input_size
+
     def new_parameters(self) -> list[nn.Parameter]:
         """What adaptation trains: transfer, skip and output layers."""
         return [p for part in (self.transfer, self.skip, self.output) for p in part.parameters()]
+
+    def matches(self, other: FSMANetwork) -> bool:
+        """Whether the trained layers of `other` fit here: the same frozen weights, skip code and map size."""
+        mine, theirs = self.autoencoder, other.autoencoder
+        return (
+            mine.size == theirs.size
+            and (self.skip_code, self.stride) == (other.skip_code, other.stride)
+            and self.instance_norm == other.instance_norm
+            and torch.equal(mine.P.lin.weight.cpu(), theirs.P.lin.weight.cpu())
+        )
+
+    @torch.no_grad()
+    def start_from(self, other: FSMANetwork, mixing: Tensor) -> None:
+        """Take over the trained layers of a network that `matches`; output channel c starts as the mixture mixing[c]
+        of the other's. mixing: (C,C_other)."""
+        self.transfer.load_state_dict(other.transfer.state_dict())
+        self.skip.load_state_dict(other.skip.state_dict())
+        mixed = torch.einsum("ck,wkij->wcij", mixing.to(other.output.weight), other.output.weight)
+        self.output.weight.copy_(mixed)
 
     def train(self, mode: bool = True) -> FSMANetwork:
         super().train(mode)

@@ -1,0 +1,57 @@
+"""From the user's pictures and labels to the crops that adaptation trains on."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .framing import Frame, frame_points
+from .geometry import warp_image
+from .images import Pictures
+from .ready import frames_in
+from .tasks import LandmarkTask, Task
+
+
+def training_crops(
+    pictures: Pictures, labels: list[np.ndarray], task: Task, align: str, faces: Any, side: int
+) -> tuple[Tensor, Tensor]:
+    """One face a picture. labels: from `task.check`, in the pictures' pixels. align, faces: as in `facekit.adapt`.
+
+    Returns crops (N,3,side,side) uint8 and the task's crop labels (N,...) in their pixels. Raises ValueError for a
+    picture without a face.
+    """
+    frames = _training_frames(pictures.arrays, pictures.names, labels, task, align, faces)
+    matrices = [f.matrix(p.shape[:2], side) for f, p in zip(frames, pictures.arrays, strict=True)]
+    crops = np.stack([warp_image(p, m, side) for p, m in zip(pictures.arrays, matrices, strict=True)])
+    moved = task.stack([task.to_crop(label, m, side) for label, m in zip(labels, matrices, strict=True)])
+    return torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous(), moved
+
+
+def _training_frames(
+    pictures: list[np.ndarray], items: list[str], labels: list[np.ndarray], task: Task, align: str, faces: Any
+) -> list[Frame]:
+    if align == "landmarks" and isinstance(task, LandmarkTask):
+        return [frame_points(label, task.labels) for label in labels]
+    if faces is not None and len(faces) != len(pictures):
+        raise ValueError(f"{len(pictures)} images but {len(faces)} face boxes: pass one box per image")
+    frames = []
+    for i, (picture, item) in enumerate(zip(pictures, items, strict=True)):
+        found = frames_in(picture, align, None if faces is None else [faces[i]])
+        if not found:
+            raise ValueError(
+                f"{item}: no face found; pass faces= with its box, or align='none' if it is a face crop already"
+            )
+        if len(found) > 1:
+            warnings.warn(
+                f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=3
+            )
+        frames.append(max(found, key=_area))
+    return frames
+
+
+def _area(frame: Frame) -> float:
+    return 0.0 if frame.box is None else (frame.box[2] - frame.box[0]) * (frame.box[3] - frame.box[1])

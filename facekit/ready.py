@@ -1,0 +1,43 @@
+"""The embedded ready models, and the framing that leans on one of them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+
+from .backbones import BACKBONES
+from .framing import Frame, frames_of
+from .geometry import warp_image
+from .model import Model, load
+from .results import Landmarks
+from .weights import EMBEDDED, embedded_file
+
+READY = tuple(name for name in EMBEDDED if name not in BACKBONES and not name.startswith("start-"))
+
+
+@functools.lru_cache(maxsize=8)
+def ready_model(name: str) -> Model:
+    """An embedded ready model ("landmarks": 68 points; "segmentation": face parts). Loaded once."""
+    if name not in READY:
+        raise ValueError(
+            f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load"
+        )
+    return load(embedded_file(name))
+
+
+def _points_68(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The 68 points that the ready model sees in a crop."""
+    runner = ready_model("landmarks")
+    x = torch.from_numpy(warp_image(picture, matrix, runner.input_size)).permute(2, 0, 1)[None].float() / 255
+    prediction = runner.task.decode(runner.maps(x))[0]
+    result = runner.task.result(prediction, matrix, picture, None)
+    assert isinstance(result, Landmarks)
+    return result.points
+
+
+def frames_in(picture: np.ndarray, align: str, faces: Any) -> list[Frame]:
+    """`framing.frames_of`, with the ready landmark model for align="landmarks"."""
+    return frames_of(picture, align, faces, _points_68)
