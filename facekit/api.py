@@ -50,14 +50,12 @@ def adapt(
     images: a path, folder, PIL image, numpy (H,W,3) uint8, torch (3,H,W), or a sequence of these; 1 to some thousands.
     labels: for "landmarks" (N,K,2) x, y in pixels of each picture, NaN = not labelled; for "segmentation" one (H,W)
     mask of class ids a picture, 255 = ignore. names: the label set ("68", "helen11", ...), its own names, or None.
-    align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by
-    their points
-    (the labels' own points for the task "landmarks"). Predictions frame pictures the same way. faces: own boxes, one
-    a picture.
+    align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their
+    points (the labels' own points for the task "landmarks"). Predictions frame pictures the same way. faces: own boxes,
+    one a picture.
     recipe: "quick" or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`. checkpoint: a file; a
-    killed run
-    resumes from it. validation: (images, labels) to score the model on. progress: True, False or a function (done,
-    steps, losses).
+    killed run resumes from it. validation: (images, labels) to score the model on. progress: True, False or a function
+    (done, steps, losses).
     Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
     """
     kind = task_class(task)
@@ -106,10 +104,9 @@ def predict(
     """Run a model, or an embedded ready one ("landmarks", "segmentation"), on one picture or many.
 
     One picture in, one result out; a sequence, batch or folder in, a list out. Where faces are searched (align "box" or
-    "landmarks"; ready models do), a picture with one face gives its result, one with several a `Faces` list of
-    results, one
-    without an empty `Faces` and a warning. faces: own boxes (x0,y0,x1,y1) instead of a search; for many pictures one
-    list each.
+    "landmarks"; ready models do), a picture with one face gives its result, one with several a `Faces` list of results,
+    one without an empty `Faces` and a warning. faces: own boxes (x0,y0,x1,y1) instead of a search; for many pictures
+    one list each.
     align: overrides the model's. on_error: "skip" leaves out unreadable files with a warning. A sequence of models
     gives a list with one outcome a model.
     """

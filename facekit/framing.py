@@ -52,8 +52,8 @@ def frames_of(picture: NDArray[np.uint8], align: str, faces: object, pointer: Po
     """The faces to look at in one picture, best first.
 
     align: "none" (one frame, the whole picture, unless faces are given), "box" (faces as found or given), "landmarks"
-    (then cropped
-    again by the 68 points that `pointer` finds in the first crop). faces: the user's own boxes, or None to search.
+    (then cropped again by the 68 points that `pointer` finds in the first crop). faces: the user's own boxes, or None
+    to search.
     """
     check_align(align)
     if faces is None and align == "none":

@@ -11,10 +11,9 @@ from .labels import LandmarkSet
 def landmark_normaliser(truth: NDArray[np.floating], labels: LandmarkSet, by: str) -> float:
     """The distance that NME divides by, in pixels. truth: (K,2), NaN = not labelled.
 
-    by: "inter_ocular" (outer eye corners: points 36 and 45 of the 68, 60 and 72 of the 98), "inter_pupil" (means of
-    the eye
-    points), "box" (sqrt of the area of the points' box) or "diagonal" (of that box). NaN where the points for it are
-    missing.
+    by: "inter_ocular" (outer eye corners: points 36 and 45 of the 68, 60 and 72 of the 98), "inter_pupil" (means of the
+    eye points), "box" (sqrt of the area of the points' box) or "diagonal" (of that box). NaN where the points for it
+    are missing.
     """
     if by == "inter_ocular":
         pair = labels.eye_corners

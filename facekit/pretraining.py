@@ -51,10 +51,9 @@ def pretrain(
 
     backbone: "fsma". images: one or more of: a folder of face crops, "celebahq128" (tar shards under FACEKIT_DATA),
     "generated:COUNT". preset: "mini" (half width, 128 px), "128" or "256" (the paper's sizes and schedule). out: a
-    .safetensors
-    file (half precision). checkpoint: default beside `out`; a killed run resumes from it exactly. until: stop after
-    so many of
-    the steps and resume later with the same call. pool: folder for the decoded crops, default FACEKIT_HOME/pools.
+    .safetensors file (half precision). checkpoint: default beside `out`; a killed run resumes from it exactly. until:
+    stop after so many of the steps and resume later with the same call. pool: folder for the decoded crops, default
+    FACEKIT_HOME/pools.
     Raises ValueError for an unknown name, FileNotFoundError for data that is not there.
     """
     if backbone != "fsma":

@@ -85,15 +85,12 @@ class GeneratedFaces:
     """Rendered faces, indexed from 0 to length - 1.
 
     seed: any non-negative integer. size: side of the square pictures, 16..1024 px. domain: "studio" (clean, exact
-    labels) or "wild" (camera
-    and background variety, other people around, labels smoothed and biased the way annotators do). device: None is
-    the CPU. length: how
-    many there are (they cost nothing until asked for). yaw, pitch, roll: ranges of degrees, within +-75, +-25, +-30.
-    identity: show this one
-    person only; faces_per_identity: so many consecutive pictures show one person. framing: the picture's side over
-    the side of the box around
-    the 68 points (300-W's crops: 1.6). supersample: rays per pixel and axis; None chooses by size. Raises ValueError
-    for anything else.
+    labels) or "wild" (camera and background variety, other people around, labels smoothed and biased the way annotators
+    do). device: None is the CPU. length: how many there are (they cost nothing until asked for). yaw, pitch, roll:
+    ranges of degrees, within +-75, +-25, +-30.
+    identity: show this one person only; faces_per_identity: so many consecutive pictures show one person. framing: the
+    picture's side over the side of the box around the 68 points (300-W's crops: 1.6). supersample: rays per pixel and
+    axis; None chooses by size. Raises ValueError for anything else.
     """
 
     def __init__(
@@ -186,12 +183,10 @@ class GeneratedFaces:
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks68")) -> dict[str, Any]:
         """Many pictures at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
 
-        image, shadow_free, comic, pencil: (N, 3, H, W) uint8; mask: (N, H, W) uint8; depth: (N, H, W) float32 mm to
-        the camera, inf on the
-        background; landmarksK: (N, K, 2) float32; visibleK: (N, K) bool; attributes: (N, 36) bool in the order of
-        ATTRIBUTES; pose: (N, 3)
-        degrees (yaw, pitch, roll); identity: (N,) int64; caption: list of str. Raises ValueError for an unknown name
-        or index.
+        image, shadow_free, comic, pencil: (N, 3, H, W) uint8; mask: (N, H, W) uint8; depth: (N, H, W) float32 mm to the
+        camera, inf on the background; landmarksK: (N, K, 2) float32; visibleK: (N, K) bool; attributes: (N, 36) bool in
+        the order of ATTRIBUTES; pose: (N, 3) degrees (yaw, pitch, roll); identity: (N,) int64; caption: list of str.
+        Raises ValueError for an unknown name or index.
         """
         indices = [self._checked(int(i)) for i in indices]
         unknown = [w for w in want if w not in WANTS]

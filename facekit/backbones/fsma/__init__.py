@@ -21,9 +21,8 @@ TASKS = ("landmarks", "segmentation")
 def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder:
     """An FSMA auto-encoder in eval mode.
 
-    weights: "auto" or "embedded" (the half-width 128 px model in this package), "none" (random, half width), or a
-    file: our
-    .safetensors, or a 3FabRec snapshot (`saae.mdl`). Nobody published FSMA's own weights, so "official" raises
+    weights: "auto" or "embedded" (the half-width 128 px model in this package), "none" (random, half width), or a file:
+    our .safetensors, or a 3FabRec snapshot (`saae.mdl`). Nobody published FSMA's own weights, so "official" raises
     ValueError.
     """
     if weights == "official":

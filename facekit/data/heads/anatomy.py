@@ -2,10 +2,9 @@
 
 Frame of the head: x to the viewer's right, y up, z towards the viewer of a frontal face; the origin lies at pupil
 height above the ears.
-Every direction from CENTRE meets the skin once, so the surface is a radius over directions. Directions are written as
-a point (u, v) of
-the unit disc (Lambert's azimuthal equal-area map seen from the front): no poles near the face, and no trigonometry to
-look up.
+Every direction from CENTRE meets the skin once, so the surface is a radius over directions. Directions are written as a
+point (u, v) of the unit disc (Lambert's azimuthal equal-area map seen from the front): no poles near the face, and no
+trigonometry to look up.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How heads differ and move: named modes, each a smooth displacement of the average head, written as 3D pushes in
 millimetres.
 
-A push moves the surface around a point by a vector, fading as a Gaussian. Sideways motion becomes a warp of
-directions, outward motion a change
-of radius; weights of one stand for about one standard deviation of people (identity) or for a full expression.
+A push moves the surface around a point by a vector, fading as a Gaussian. Sideways motion becomes a warp of directions,
+outward motion a change of radius; weights of one stand for about one standard deviation of people (identity) or for a
+full expression.
 """
 
 from __future__ import annotations

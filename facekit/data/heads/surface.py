@@ -2,8 +2,8 @@
 and hat laid on.
 
 Order from the viewer's side: a direction is warped back by identity and expression, the mouth's opening is closed
-again, and what is left is a
-place on the average head in millimetres, the "canonical" place, in which every facial part has one fixed outline.
+again, and what is left is a place on the average head in millimetres, the "canonical" place, in which every facial part
+has one fixed outline.
 """
 
 from __future__ import annotations
