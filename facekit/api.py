@@ -145,7 +145,7 @@ def evaluate(
             frame = Frame(frame_points(label, dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)).box)
         else:
             frame = next(iter(frames_in(picture, how, None)), Frame())
-        results += runner.predictframes_in(picture, [frame])
+        results += runner.predict_frames(picture, [frame])
     return runner.task.score(results, truth)
 
 
@@ -197,7 +197,7 @@ def _boxes_each(faces: Any, single: bool, kept: list[int]) -> list[Any]:
 
 def _predict_one(model: Model, picture: np.ndarray, item: str, align: str, faces: Any) -> Any:
     frames = frames_in(picture, align, faces)
-    results = model.predictframes_in(picture, frames)
+    results = model.predict_frames(picture, frames)
     if len(results) == 1:
         return results[0]
     if not results:

@@ -36,7 +36,8 @@ SIDE = 256
 GENERATED_SIDE = 160  # the network sees 128 px
 # What all four share: half precision, fresh frozen features for every one of many views, quick to converge.
 LONG: dict[str, Any] = {
-    "bfloat16": True, "cache": False, "views": 100, "rotate": 30.0, "scale": (0.8, 1.2), "shift": 0.08, "lr": 3e-3,
+    "bfloat16": True, "cache": False, "views": 100, "rotate": 30.0, "scale": (0.8, 1.2), "shift": 0.08, "jitter": 0.35,
+    "lr": 3e-3,
 }  # fmt: skip
 
 

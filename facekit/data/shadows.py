@@ -1,0 +1,147 @@
+"""Foreign shadows painted on shadow-free portraits: the training pairs of shadow removal.
+
+FSMA section 4.4 and supplement section 2.2, after Zhang et al., "Portrait shadow manipulation" (ToG 2020): a random
+mask from Perlin noise or from the silhouette of an object; inside, the picture is decayed by a random strength that
+varies over the face; the edge of the mask is blurred more in some places than in others, and more in red, as light that
+wandered through skin does. All of it on the portrait only; the background is put back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ShadowRange:
+    """Ranges of uniform draws; lengths are parts of the picture's side. The papers give no numbers: these are ours."""
+
+    strength: tuple[float, float] = (0.35, 0.8)  # share of the light that is lost in the middle of the shadow
+    variation: float = 0.25  # how far the strength wanders over the picture
+    blur: tuple[float, float] = (0.004, 0.05)  # standard deviation of the sharpest and of the softest edge
+    scattering: tuple[float, float] = (0.0, 0.012)  # further blur of red; green gets a third of it
+    tint: float = 0.06  # shadows are lit by the sky or a wall: difference between the colours' strengths
+    cover: tuple[float, float] = (0.2, 0.6)  # part of the picture in shadow
+    silhouettes: float = 0.5  # share of masks that are silhouettes instead of noise
+
+
+def cast_shadows(
+    pictures: Tensor, generator: torch.Generator, portrait: Tensor | None = None, spec: ShadowRange | None = None
+) -> Tensor:
+    """The pictures with random foreign shadows.
+
+    pictures: (N,3,H,W) RGB in [0, 1], free of shadows. portrait: (N,1,H,W) in [0, 1], 1 on the person; None paints
+    everywhere. generator: a CPU generator, the only source of randomness. Returns the same shape and range. Raises
+    ValueError for other shapes.
+    """
+    spec = spec or ShadowRange()
+    n, channels, h, w = pictures.shape
+    if channels != 3 or (portrait is not None and portrait.shape != (n, 1, h, w)):
+        came = f"{tuple(pictures.shape)}" + ("" if portrait is None else f" with portrait {tuple(portrait.shape)}")
+        raise ValueError(f"{came} came: expected pictures (N,3,H,W) and a portrait (N,1,H,W) of the same size")
+    side = max(h, w)
+    noise = perlin(n, side, 4, generator, octaves=4)
+    masks = torch.where(
+        (torch.rand(n, generator=generator) < spec.silhouettes)[:, None, None, None],
+        silhouettes(n, side, generator),
+        _covering(noise, _uniform(n, spec.cover, generator)),
+    )
+    edges = _uneven_blur(masks, perlin(n, side, 2, generator), spec, generator)
+    strength = _uniform(n, spec.strength, generator) + spec.variation * perlin(n, side, 3, generator)
+    tint = 1 + spec.tint * (2 * torch.rand(n, 3, 1, 1, generator=generator) - 1)
+    top, left = (side - h) // 2, (side - w) // 2
+    loss = (edges * strength * tint).clamp(0, 0.95)[:, :, top : top + h, left : left + w].to(pictures)
+    if portrait is not None:
+        loss = loss * portrait.to(pictures)
+    # Light is lost in linear intensity; pictures are stored with a gamma of about 2.2.
+    return pictures * (1 - loss) ** (1 / 2.2)
+
+
+def perlin(n: int, side: int, cells: int, generator: torch.Generator, octaves: int = 1) -> Tensor:
+    """Gradient noise (Perlin 1985), (N,1,side,side), zero on average, most of it within +-0.5. cells: grid cells a side
+    in the first octave; every further octave doubles them and halves the height."""
+    total = torch.zeros(n, 1, side, side)
+    for octave in range(octaves):
+        count = cells * 2**octave
+        angle = 2 * torch.pi * torch.rand(n, count + 1, count + 1, generator=generator)
+        gradients = torch.stack([angle.cos(), angle.sin()], 1)
+        position = (torch.arange(side) + 0.5) / side * count
+        cell = position.floor().long().clamp(max=count - 1)
+        inside = position - cell
+        fade = inside**3 * (inside * (6 * inside - 15) + 10)
+        corners = {}
+        for dy in (0, 1):
+            for dx in (0, 1):
+                g = gradients[:, :, cell + dy][:, :, :, cell + dx]
+                corners[dy, dx] = g[:, 0] * (inside - dx) + g[:, 1] * (inside - dy)[:, None]
+        upper, lower = (torch.lerp(corners[dy, 0], corners[dy, 1], fade) for dy in (0, 1))
+        total += torch.lerp(upper, lower, fade[:, None])[:, None] / 2**octave
+    return total
+
+
+def silhouettes(n: int, side: int, generator: torch.Generator) -> Tensor:
+    """Hard masks (N,1,side,side) of things that stand in the light: leaves, branches, blinds, a hat's brim, a hand's
+    fingers. Each is a union of random ellipses and bars, some of them in regular rows."""
+    axis = (torch.arange(side) + 0.5) / side - 0.5
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    masks = torch.zeros(n, 1, side, side)
+    for i in range(n):
+        u = torch.rand(8, generator=generator).tolist()
+        turn = torch.tensor(2 * torch.pi * u[0])
+        along, across = x * turn.cos() + y * turn.sin(), y * turn.cos() - x * turn.sin()
+        if u[1] < 0.25:  # blinds, a fence, fingers: bars in a row
+            pitch = 0.12 + 0.25 * u[2]
+            mask = ((across + u[3] * pitch) % pitch) < (0.3 + 0.35 * u[4]) * pitch
+        elif u[1] < 0.5:  # a brim, a wall, a door: everything beyond a bent edge
+            mask = across + (u[2] - 0.5) * 1.6 * along**2 > (u[3] - 0.5) * 0.5
+        else:  # leaves and twigs
+            mask = torch.zeros_like(x, dtype=torch.bool)
+            places = torch.rand(6 + int(14 * u[2]), 5, generator=generator)
+            for px, py, length, width, lean in places.tolist():
+                c, s = torch.tensor(torch.pi * lean).cos(), torch.tensor(torch.pi * lean).sin()
+                dx, dy = x - (px - 0.5), y - (py - 0.5)
+                radius_long, radius_short = 0.06 + 0.16 * length, 0.02 + 0.07 * width
+                mask |= ((dx * c + dy * s) / radius_long) ** 2 + ((dy * c - dx * s) / radius_short) ** 2 < 1
+        masks[i, 0] = mask.float()
+    return masks
+
+
+def _uniform(n: int, span: tuple[float, float], generator: torch.Generator) -> Tensor:
+    return span[0] + (span[1] - span[0]) * torch.rand(n, 1, 1, 1, generator=generator)
+
+
+def _covering(noise: Tensor, part: Tensor) -> Tensor:
+    """1 where the noise is among its largest `part` (N,1,1,1) of values."""
+    ordered = noise.flatten(1).sort(1).values
+    place = ((1 - part.flatten()) * (ordered.shape[1] - 1)).long()
+    return (noise > ordered.gather(1, place[:, None])[:, :, None, None]).float()
+
+
+def _uneven_blur(masks: Tensor, where: Tensor, spec: ShadowRange, generator: torch.Generator) -> Tensor:
+    """(N,3,S,S): the masks with edges between the sharpest and the softest, as the noise `where` says; red softer."""
+    n, _, side, _ = masks.shape
+    sharpest, softest = spec.blur
+    steps = [sharpest * (softest / sharpest) ** (k / 3) for k in range(4)]
+    scatter = _uniform(n, spec.scattering, generator)
+    place = ((where + 0.5).clamp(0, 1) * 3).expand(-1, 3, -1, -1)
+    out = torch.zeros(n, 3, side, side)
+    for k, sigma in enumerate(steps):
+        weight = (1 - (place - k).abs()).clamp(min=0)
+        sharp = _gaussian(masks, sigma * side)
+        soft = _gaussian(masks, (sigma + spec.scattering[1]) * side)
+        # Between the two blurs lies every amount of scattering.
+        share = scatter / spec.scattering[1] if spec.scattering[1] else torch.zeros_like(scatter)
+        red, green = torch.lerp(sharp, soft, share), torch.lerp(sharp, soft, share / 3)
+        out += weight * torch.cat([red, green, sharp], 1)
+    return out
+
+
+def _gaussian(x: Tensor, sigma: float) -> Tensor:
+    reach = max(1, round(3 * sigma))
+    taps = torch.exp(-(torch.arange(-reach, reach + 1).float() ** 2) / (2 * max(sigma, 0.1) ** 2))
+    taps = taps / taps.sum()
+    padded = F.pad(x, (reach,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
