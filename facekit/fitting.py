@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .augment import Affine, jitter, random_matrices, warp
 from .recipes import Adaptation
 from .tasks import Task
-from .training import generator_for
+from .training import autocast, generator_for
 
 
 class Adapted(Protocol):
@@ -83,7 +83,7 @@ class Fitting:
         self.parameters = network.new_parameters()
         self.optimiser = torch.optim.Adam(self.parameters, recipe.lr, recipe.betas)
         self.cache: FeatureCache | None = None
-        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16 and device.type != "mps")
+        self.autocast = autocast(device, recipe.bfloat16)
         matrices = [random_matrices(len(crops), self.affine, generator_for(seed, r, 5)) for r in range(self.rounds)]
         self.matrices, self.mirrored = (torch.cat(parts) for parts in zip(*matrices, strict=True))
         # The first view of each face is the face as it is.

@@ -22,7 +22,7 @@ class FSMAPretraining:
     scale: tuple[float, float] = (0.85, 1.15)
     shift: float = 0.06
     decay: float = 0.0  # part of the run over which the learning rate falls to a tenth
-    bfloat16: bool = False
+    bfloat16: bool = False  # where the machine computes in it
     steps: int = 1_050_000  # 50 epochs of 2.1 million pictures in batches of 100
 
 
@@ -58,14 +58,14 @@ class Adaptation:
     # were fitted on labelled generated faces (no real label), if they fit the weights and skip code. Or a .facekit
     # file of the user's.
     start: str = "none"
-    bfloat16: bool = False
+    bfloat16: bool = False  # where the machine computes in it
 
 
 # Ours: under a minute on two cores. The paper's rows train hundreds of epochs at 1e-2 from random transfer layers.
-QUICK_LANDMARKS = Adaptation(steps=300, lr=3e-3, warmup=20, cosine=True, start="embedded")
+QUICK_LANDMARKS = Adaptation(steps=300, lr=3e-3, warmup=20, cosine=True, start="embedded", bfloat16=True)
 # Full-size maps cost more a step, and small parts need the paper's high rate to be found in so few.
 QUICK_SEGMENTATION = Adaptation(
-    steps=350, batch_size=12, lr=1e-2, warmup=20, cosine=True, least_views=300, start="embedded"
+    steps=350, batch_size=12, lr=1e-2, warmup=20, cosine=True, least_views=300, start="embedded", bfloat16=True
 )
 # Name -> task -> settings.
 ADAPTATIONS = {"quick": {"landmarks": QUICK_LANDMARKS, "segmentation": QUICK_SEGMENTATION}}

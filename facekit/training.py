@@ -57,6 +57,16 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     return chosen
 
 
+def autocast(device: torch.device, wanted: bool) -> torch.autocast:
+    """Convolutions in bfloat16, if `wanted`, where the machine computes in it; on others emulation would be slower."""
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    if device.type == "cpu":
+        # There is no public question for this yet; a torch without the private one says no.
+        asked = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+        native = bool(asked())
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and native)
+
+
 def generator_for(seed: int, index: int, stream: int = 0) -> torch.Generator:
     """A CPU generator for step `index`: the same on every machine, independent of what was drawn before."""
     # Large odd multipliers keep neighbouring (seed, index, stream) triples apart; manual_seed scrambles the rest.

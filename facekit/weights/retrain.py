@@ -61,7 +61,7 @@ def start_landmarks(seed: int = 0, steps: int = 3000, faces: int = 4000) -> Mode
     )  # fmt: skip
 
 
-def start_segmentation(seed: int = 0, steps: int = 3000, faces: int = 4000) -> Model:
+def start_segmentation(seed: int = 0, steps: int = 2000, faces: int = 4000) -> Model:
     """The finest set: 27 classes."""
     pictures, masks = [], []
     for batch in generated_faces(faces, seed + 12, ("image", "mask")):

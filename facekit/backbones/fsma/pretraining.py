@@ -11,7 +11,7 @@ from torch import Tensor
 from ...augment import Affine, random_matrices, warp
 from ...losses import gan_loss, ssim_loss
 from ...recipes import FSMAPretraining
-from ...training import generator_for, shuffled_batch
+from ...training import autocast, generator_for, shuffled_batch
 from .autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
 
 # Pictures that set the first codes' scale: several times the code's length.
@@ -58,7 +58,7 @@ class Pretraining:
         if autoencoder is None:
             start = torch.cat([self.batch(-1 - i) for i in range(-(-WHITENING // recipe.batch_size))])
             whiten_codes(self.net, start)
-        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16 and device.type != "mps")
+        self.autocast = autocast(device, recipe.bfloat16)
 
     def batch(self, index: int) -> Tensor:
         """The augmented pictures of step `index`: (N,3,S,S) RGB in [0, 1]."""
