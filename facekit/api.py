@@ -62,11 +62,11 @@ def adapt(
     module = backbone_module(backbone)
     if task not in module.TASKS:
         raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, module.TASKS))}")
-    settings = _recipe(recipe, task, recipe_overrides)
     check_align(align)
     chosen = pick_device(device)
     started = time.monotonic()
     pictures = read_pictures(images)
+    settings = _recipe(recipe, task, len(pictures.arrays), recipe_overrides)
     fitted, clean = kind.from_labels(labels, names, pictures.sizes, pictures.names)
     torch.manual_seed(seed)
     network = module.build(module.load(weights, seed), fitted, settings)
@@ -170,11 +170,11 @@ def _resolve(model: Model | str) -> Model:
     )
 
 
-def _recipe(recipe: str | Adaptation, task: str, overrides: dict[str, Any]) -> Adaptation:
+def _recipe(recipe: str | Adaptation, task: str, faces: int, overrides: dict[str, Any]) -> Adaptation:
     if isinstance(recipe, str):
         if recipe not in ADAPTATIONS:
             raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, ADAPTATIONS))} or an Adaptation")
-        recipe = ADAPTATIONS[recipe][task]
+        recipe = ADAPTATIONS[recipe][task](faces)
     known = {f.name for f in dataclasses.fields(Adaptation)}
     unknown = sorted(set(overrides) - known)
     if unknown:
