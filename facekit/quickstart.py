@@ -23,7 +23,7 @@ SIDE = 256
 
 
 def quickstart(
-    out: str | os.PathLike[str] = "facekit_quickstart.png", seed: int = 0, steps: int = 200, progress: bool = True
+    out: str | os.PathLike[str] = "facekit_quickstart.png", seed: int = 0, steps: int = 150, progress: bool = True
 ) -> dict[str, Any]:
     """Adapt on `FACES` generated faces, with 68 points and with part masks; score on `UNSEEN` others; run the ready
     models on a photograph (scikit-image's astronaut); write one picture with input, truth and prediction to `out`.

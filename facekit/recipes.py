@@ -67,7 +67,7 @@ class Adaptation:
 def quick_landmarks(faces: int) -> Adaptation:
     """For so many labelled faces."""
     return Adaptation(
-        steps=min(400, 80 + 2 * faces), lr=2e-3, warmup=10, cosine=True, start="embedded", bfloat16=True
+        steps=min(400, 60 + 2 * faces), lr=1.5e-3, warmup=10, cosine=True, start="embedded", bfloat16=True
     )
 
 

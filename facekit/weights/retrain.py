@@ -95,7 +95,7 @@ def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
     return model
 
 
-def segmentation(seed: int = 0, steps: int = 4000, generated: int = 3000) -> Model:
+def segmentation(seed: int = 0, steps: int = 3000, generated: int = 3000) -> Model:
     """CelebAMask-HQ's 19 classes: generated and Microsoft's rendered faces with whole masks; real faces with hair
     masks (CelebA-HQ) or with the parts that landmarks outline (300-W), the rest of them unlabelled. Scored on the 4
     real faces of `celebamask19`."""
