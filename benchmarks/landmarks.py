@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, nargs="+", default=[10, 50, 157])
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--start", choices=["embedded", "none"], help="none: trained layers from scratch")
     parser.add_argument("--unet", metavar="FILE", help="ImageNet weights of the network that users would take instead")
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
@@ -30,7 +31,7 @@ def main() -> None:
     train = [i for i, s in enumerate(subsets) if s != "lfpw_test"]
     test = [i for i, s in enumerate(subsets) if s == "lfpw_test"]
     unseen = [facekit.load_image(paths[i]) for i in test]
-    overrides: dict[str, Any] = {} if a.steps is None else {"steps": a.steps}
+    overrides: dict[str, Any] = {k: v for k, v in {"steps": a.steps, "start": a.start}.items() if v is not None}
     print(f"{len(test)} test faces, draws {list(range(a.draws))}, {os.cpu_count()} cores", flush=True)
     for n in a.faces:
         errors, seconds = [], []

@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, nargs="+", default=[5, 10])
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--start", choices=["embedded", "none"], help="none: trained layers from scratch")
     parser.add_argument("--unet", metavar="FILE", help="ImageNet weights of the network that users would take instead")
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
@@ -34,7 +35,7 @@ def main() -> None:
         rows = [row for row in csv.DictReader(f) if row["subset"].startswith("frontal")]
     pictures = [facekit.load_image(folder / "images" / row["image"]) for row in rows]
     masks = [str(folder / "masks" / row["mask"]) for row in rows]
-    overrides: dict[str, Any] = {} if a.steps is None else {"steps": a.steps}
+    overrides: dict[str, Any] = {k: v for k, v in {"steps": a.steps, "start": a.start}.items() if v is not None}
     print(f"{len(rows)} faces, draws {list(range(a.draws))}, {os.cpu_count()} cores", flush=True)
     for n in a.faces:
         scores, seconds = [], []

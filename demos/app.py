@@ -273,7 +273,8 @@ def _your_own() -> None:
     with gr.Row():
         buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}
     gr.Markdown("### 3 · Adapt", elem_classes="step")
-    steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps", info="More take longer; for a handful of pictures 100 to 200 are enough.")
+    steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps",
+                      info="More take longer; for a handful of pictures 100 to 200 are enough.")  # fmt: skip
     start = gr.Button("Adapt", variant="primary")
     text = gr.Markdown("Nothing is trained yet.", elem_id="progress")
     seen = gr.Gallery(label="Your pictures, as your model sees them", columns=3, height=340, format="png",
