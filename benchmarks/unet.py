@@ -32,9 +32,7 @@ RECIPE = Adaptation(
 class FullSizeLandmarks(LandmarkTask):
     """Heatmaps as large as the picture."""
 
-    @property
-    def stride(self) -> int:
-        return 1
+    stride = 1
 
 
 class UNet(nn.Module):
@@ -75,6 +73,5 @@ def adapt_unet(
     torch.manual_seed(seed)
     network = UNet(fitted.channels, imagenet)
     crops, moved = training_crops(door, clean, fitted, "none", None, 2 * network.input_size)
-    train(Fitting(network, fitted, crops, moved, recipe, 128, torch.device("cpu"), seed), recipe.steps, progress=False)
-    model = Model("unet", network, fitted, "none", {"seconds": time.monotonic() - started})
-    return model
+    train(Fitting(network, fitted, crops, moved, recipe, torch.device("cpu"), seed), recipe.steps, progress=False)
+    return Model("unet", network, fitted, "none", {"seconds": time.monotonic() - started})

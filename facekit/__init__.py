@@ -9,19 +9,19 @@ __version__ = "0.1.0"
 
 # Name -> module: imported at first use, so that `import facekit` costs next to nothing.
 _WHERE = {
-    **dict.fromkeys(("adapt", "predict", "evaluate", "load", "load_backbone"), "api"),
+    **dict.fromkeys(("adapt", "predict", "evaluate", "load_backbone"), "api"),
     **dict.fromkeys(("load_image", "ImageError"), "images"),
     "pretrain": "pretraining",
-    "Model": "model",
+    **dict.fromkeys(("Model", "load"), "model"),
     "Adaptation": "recipes",
     "find_faces": "detection",
 }
 
 if TYPE_CHECKING:
-    from .api import adapt, evaluate, load, load_backbone, predict
+    from .api import adapt, evaluate, load_backbone, predict
     from .detection import find_faces
     from .images import ImageError, load_image
-    from .model import Model
+    from .model import Model, load
     from .pretraining import pretrain
     from .recipes import Adaptation
 

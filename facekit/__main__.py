@@ -168,7 +168,8 @@ def _labels(path: str) -> Any:
 
 
 def _model(name: str) -> Any:
-    from .api import READY, load
+    from .model import load
+    from .ready import READY
 
     return name if name in READY else load(name)
 

@@ -9,10 +9,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
-from . import model as models
 from .backbones import backbone_module
 from .crops import training_crops
 from .fitting import Fitting
@@ -72,7 +70,7 @@ def adapt(
     network = module.build(module.load(weights, seed), fitted, settings)
     model = Model(backbone, network, fitted, align)
     crops, moved = training_crops(pictures, clean, fitted, align, faces, 2 * model.input_size)
-    program = Fitting(network, fitted, crops, moved, settings, model.input_size, chosen, seed)
+    program = Fitting(network, fitted, crops, moved, settings, chosen, seed)
     started_from = warm_start(program, settings.start)
     losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     network.eval()
@@ -108,20 +106,28 @@ def predict(
     one without an empty `Faces` and a warning. faces: own boxes (x0,y0,x1,y1) instead of a search; for many pictures
     one list each.
     align: overrides the model's. on_error: "skip" leaves out unreadable files with a warning. A sequence of models
-    gives a list with one outcome a model.
+    gives a list with one outcome a model; faces are searched once for all of them.
     """
     if isinstance(model, Sequence) and not isinstance(model, str):
-        return [predict(m, images, faces=faces, align=align, on_error=on_error, device=device) for m in model]
-    runner = _resolve(model)
+        several, runners = True, [_resolve(m) for m in model]
+    else:
+        several, runners = False, [_resolve(model)]
     if device is not None:
-        runner.to(device)
+        for runner in runners:
+            runner.to(device)
     pictures = read_pictures(images, on_error)
     boxes = _boxes_each(faces, pictures.single, pictures.kept)
-    outcomes = [
-        _predict_one(runner, picture, name, align or runner.align, own)
-        for picture, name, own in zip(pictures.arrays, pictures.names, boxes, strict=True)
-    ]
-    return outcomes[0] if pictures.single else outcomes
+    outcomes: list[list[Any]] = [[] for _ in runners]
+    for picture, item, own in zip(pictures.arrays, pictures.names, boxes, strict=True):
+        frames = {how: frames_in(picture, how, own) for how in {align or runner.align for runner in runners}}
+        if not all(frames.values()):
+            message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
+            warnings.warn(message, stacklevel=2)
+        for runner, outcome in zip(runners, outcomes, strict=True):
+            results = runner.predict_frames(picture, frames[align or runner.align])
+            outcome.append(results[0] if len(results) == 1 else Faces(results, image=picture))
+    by_model = [outcome[0] if pictures.single else outcome for outcome in outcomes]
+    return by_model if several else by_model[0]
 
 
 def evaluate(
@@ -147,11 +153,6 @@ def evaluate(
             frame = next(iter(frames_in(picture, how, None)), Frame())
         results += runner.predict_frames(picture, [frame])
     return runner.task.score(results, truth)
-
-
-def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
-    """Read a model that `Model.save` wrote."""
-    return models.load(path, device)
 
 
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto") -> Any:
@@ -193,16 +194,3 @@ def _boxes_each(faces: Any, single: bool, kept: list[int]) -> list[Any]:
             f"boxes for {len(faces)} pictures came for {max(kept) + 1} pictures: pass one list of boxes per picture"
         )
     return [faces[i] for i in kept]
-
-
-def _predict_one(model: Model, picture: np.ndarray, item: str, align: str, faces: Any) -> Any:
-    frames = frames_in(picture, align, faces)
-    results = model.predict_frames(picture, frames)
-    if len(results) == 1:
-        return results[0]
-    if not results:
-        warnings.warn(f"{item}: no face found; pass faces= with its box, or align='none' for a face crop", stacklevel=3)
-    return Faces(results, image=picture)
-
-
-__all__ = ["READY", "adapt", "evaluate", "load", "load_backbone", "predict", "ready_model"]

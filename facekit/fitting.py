@@ -19,6 +19,9 @@ from .training import autocast, generator_for
 class Adapted(Protocol):
     """What a backbone offers: a network whose frozen part can be computed once."""
 
+    @property
+    def input_size(self) -> int: ...
+
     def frozen_features(self, x: Tensor) -> list[Tensor]: ...
 
     def from_features(self, features: list[Tensor]) -> Tensor: ...
@@ -71,13 +74,12 @@ class Fitting:
         crops: Tensor,
         labels: Tensor,
         recipe: Adaptation,
-        input_size: int,
         device: torch.device,
         seed: int = 0,
     ):
         self.network, self.task, self.recipe = network.to(device), task, recipe
         self.crops, self.labels = crops, labels
-        self.input_size, self.device, self.seed = input_size, device, seed
+        self.input_size, self.device, self.seed = network.input_size, device, seed
         self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, 0.5 if task.mirrors else 0.0)
         self.views = max(recipe.views, math.ceil(recipe.least_views / len(crops))) * len(crops)
         self.parameters = network.new_parameters()

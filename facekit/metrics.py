@@ -52,14 +52,16 @@ def auc(errors: NDArray[np.floating], threshold: float) -> float:
 def confusion(
     predicted: NDArray[np.integer], truth: NDArray[np.integer], classes: int, ignore: int = 255
 ) -> NDArray[np.int64]:
-    """(classes, classes) pixel counts, truth by row; ignored pixels of the truth left out."""
+    """(classes, classes) pixel counts, truth by row, prediction by column; ignored pixels of the truth left out.
+
+    predicted, truth: ids of the same shape. Raises ValueError for an id outside the classes.
+    """
     keep = truth != ignore
-    p = predicted[keep].astype(np.int64)
-    # A prediction outside the classes is wrong wherever it stands: it counts in the row, not in a column.
-    inside = p < classes
-    t = truth[keep].astype(np.int64)
-    table = np.bincount(t[inside] * classes + p[inside], minlength=classes * classes).reshape(classes, classes)
-    return table
+    t, p = truth[keep].astype(np.int64), predicted[keep].astype(np.int64)
+    for name, ids in (("truth", t), ("prediction", p)):
+        if len(ids) and not 0 <= ids.min() <= ids.max() < classes:
+            raise ValueError(f"{name} holds ids {ids.min()} to {ids.max()}: expected 0 to {classes - 1}")
+    return np.bincount(t * classes + p, minlength=classes * classes).reshape(classes, classes)
 
 
 def f1_by_class(table: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -97,8 +97,9 @@ class Model:
         if not whole:
             state = {k: v for k, v in state.items() if k not in module.frozen_keys(self.network)}
         about = {
-            "format": FORMAT, "backbone": self.backbone, "network": module.to_dict(self.network), "task":
-            self.task.name, "labels": self.task.to_dict(), "align": self.align, "whole": whole, "about": self.about,
+            "format": FORMAT, "backbone": self.backbone, "network": module.to_dict(self.network),
+            "task": self.task.name, "labels": self.task.to_dict(), "align": self.align, "whole": whole,
+            "about": self.about,
         }  # fmt: skip
         packed = save_tensors({k: _smallest(v) for k, v in state.items()})
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")

@@ -14,6 +14,7 @@ import torch
 
 import facekit
 from facekit.data.generated import GeneratedFaces
+from facekit.detection import Face
 from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map
 from facekit.results import Faces, Landmarks, Segmentation
 
@@ -153,6 +154,22 @@ def test_ready_models_on_a_photograph() -> None:
     skin = parts.labels.classes.index("skin")
     x, y = points.points[30].astype(int)
     assert parts.mask[y + 10, x - 25] == skin
+
+
+def test_several_models_search_faces_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from facekit import framing
+
+    searched = []
+
+    def found(picture: np.ndarray) -> list[Face]:
+        searched.append(picture.shape)
+        return [Face((40, 40, 160, 160))]
+
+    monkeypatch.setattr(framing, "find_faces", found)
+    picture = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    points, parts = facekit.predict(["landmarks", "segmentation"], [picture, picture])
+    assert searched == [(200, 200, 3)] * 2
+    assert [type(r) for r in points] == [Landmarks] * 2 and [type(r) for r in parts] == [Segmentation] * 2
 
 
 def test_no_face_is_an_empty_list_and_a_warning() -> None:

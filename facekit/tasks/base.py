@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..labels import LandmarkSet, SegmentationSet
 from ..results import Drawable
 
 
 class Task(ABC):
-    """One task with its label set.
+    """One task with its label set, and one dense map a label.
 
     Labels live in three places: as the user gives them (`check` turns them into a clean list), moved into crops
-    (`to_crop`), and as targets of the network's dense maps (`target`).
+    (`to_crop`), and as targets of the network's maps (`augmented`).
     """
 
     name: ClassVar[str]
@@ -24,15 +25,25 @@ class Task(ABC):
     headline: ClassVar[str]
     higher_is_better: ClassVar[bool]
 
-    @property
-    @abstractmethod
-    def channels(self) -> int:
-        """Dense maps that a network has to give."""
+    # Pixels of the input per pixel of the maps.
+    stride: ClassVar[int]
+
+    def __init__(self, labels: LandmarkSet | SegmentationSet):
+        self.labels = labels
 
     @property
-    @abstractmethod
-    def stride(self) -> int:
-        """Pixels of the input per pixel of these maps."""
+    def channels(self) -> int:
+        """Dense maps that a network has to give."""
+        return len(self.labels)
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether the label set says what its mirror image is, so that mirroring may be used."""
+        return self.labels.mirrors
+
+    def mirror_maps(self, maps: Tensor) -> Tensor:
+        """Maps (N,C,h,w) of the mirrored picture, turned back: flipped, with left and right channels swapped."""
+        return maps.flip(-1)[:, list(self.labels.flip)]
 
     @classmethod
     @abstractmethod
@@ -64,10 +75,6 @@ class Task(ABC):
         """maps: (N,C,h,w) from the network; labels: from `augmented`, in input pixels. Returns a scalar."""
 
     @abstractmethod
-    def mirror_maps(self, maps: Tensor) -> Tensor:
-        """Maps of the mirrored picture, turned back: flipped, with left and right channels swapped."""
-
-    @abstractmethod
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
         """How the channels of another network of this kind start this task's: (C,C_known), rows sum to 1.
 
@@ -95,11 +102,6 @@ class Task(ABC):
     @abstractmethod
     def from_dict(cls, settings: dict[str, Any]) -> Task:
         """Undo `to_dict`."""
-
-    @property
-    @abstractmethod
-    def mirrors(self) -> bool:
-        """Whether the label set says what its mirror image is, so that mirroring may be used."""
 
     def stack(self, labels: list[np.ndarray]) -> Tensor:
         """One tensor of crop labels."""

@@ -30,21 +30,8 @@ class LandmarkTask(Task):
     name: ClassVar[str] = "landmarks"
     headline: ClassVar[str] = "nme"
     higher_is_better: ClassVar[bool] = False
-
-    def __init__(self, labels: LandmarkSet):
-        self.labels = labels
-
-    @property
-    def channels(self) -> int:
-        return len(self.labels)
-
-    @property
-    def stride(self) -> int:
-        return 2
-
-    @property
-    def mirrors(self) -> bool:
-        return self.labels.mirrors
+    stride: ClassVar[int] = 2
+    labels: LandmarkSet
 
     @classmethod
     def from_labels(
@@ -83,9 +70,6 @@ class LandmarkTask(Task):
         found = torch.from_numpy(np.stack(known.decode(maps)))[:, None, :, :2]
         distance = (labels.cpu()[:, :, None] - found).norm(dim=-1).nanmean(0)
         return F.one_hot(distance.nan_to_num(torch.inf).argmin(-1), known.channels).float()
-
-    def mirror_maps(self, maps: Tensor) -> Tensor:
-        return maps.flip(-1)[:, list(self.labels.flip)]
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Per picture (K,3): x, y in input pixels and the probability mass around the point, its score in [0, 1]."""

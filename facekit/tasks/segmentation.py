@@ -24,21 +24,8 @@ class SegmentationTask(Task):
     name: ClassVar[str] = "segmentation"
     headline: ClassVar[str] = "f1"
     higher_is_better: ClassVar[bool] = True
-
-    def __init__(self, labels: SegmentationSet):
-        self.labels = labels
-
-    @property
-    def channels(self) -> int:
-        return len(self.labels.classes)
-
-    @property
-    def stride(self) -> int:
-        return 1
-
-    @property
-    def mirrors(self) -> bool:
-        return self.labels.mirrors
+    stride: ClassVar[int] = 1
+    labels: SegmentationSet
 
     @classmethod
     def from_labels(
@@ -78,9 +65,6 @@ class SegmentationTask(Task):
         mine |= (cover == cover.amax(1, keepdim=True)) & ~mine.any(1, keepdim=True)
         weights = area * mine
         return weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
-
-    def mirror_maps(self, maps: Tensor) -> Tensor:
-        return maps.flip(-1)[:, list(self.labels.flip)]
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Per picture the log-probabilities (C,h,w) float32."""

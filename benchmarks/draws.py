@@ -1,0 +1,47 @@
+"""What the few-shot benchmarks share: their options, and mean and spread of a score over draws of labelled faces."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def options(description: str | None, faces: list[int], data: str) -> argparse.Namespace:
+    """The command line. faces: default numbers of labelled faces. data: the folder that FACEKIT_DATA must hold."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=int, nargs="+", default=faces)
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--start", choices=["embedded", "none"], help="none: trained layers from scratch")
+    parser.add_argument("--unet", metavar="FILE", help="ImageNet weights of the network that users would take instead")
+    chosen = parser.parse_args()
+    if "FACEKIT_DATA" not in os.environ:
+        sys.exit(f"FACEKIT_DATA is not set: this benchmark needs {data}/ in that folder")
+    return chosen
+
+
+def adapted(chosen: argparse.Namespace, pictures: list[Any], labels: Any, task: str, names: Any, seed: int) -> Any:
+    """A model from `facekit.adapt`, or with --unet from its rival."""
+    overrides = {k: v for k, v in {"steps": chosen.steps, "start": chosen.start}.items() if v is not None}
+    if chosen.unet:
+        from unet import adapt_unet
+
+        return adapt_unet(pictures, labels, task, names, chosen.unet, seed, **overrides)
+    import facekit
+
+    return facekit.adapt(pictures, labels, task, names=names, seed=seed, progress=False, **overrides)
+
+
+def report(chosen: argparse.Namespace, name: str, once: Callable[[int, int], tuple[float, float]]) -> None:
+    """Print mean and standard deviation of `once(faces, seed)`, which returns (score in percent, seconds)."""
+    print(f"draws {list(range(chosen.draws))}, {os.cpu_count()} cores", flush=True)
+    for n in chosen.faces:
+        scores, seconds = zip(*(once(n, seed) for seed in range(chosen.draws)), strict=True)
+        spread = statistics.stdev(scores) if len(scores) > 1 else float("nan")
+        each = ", ".join(f"{s:.2f}" for s in scores)
+        mean, took = statistics.mean(scores), statistics.mean(seconds)
+        print(f"{n:4d} faces: {name} {mean:.2f} +- {spread:.2f} % ({each}), adapting {took:.0f} s", flush=True)
