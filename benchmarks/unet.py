@@ -39,6 +39,7 @@ class UNet(nn.Module):
     """(N,3,128,128) RGB in [0, 1] -> (N,C,128,128)."""
 
     input_size = 128
+    frozen = False
 
     def __init__(self, channels: int, imagenet: str):
         super().__init__()
@@ -49,9 +50,6 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.from_features([x])
-
-    def frozen_features(self, x: Tensor) -> list[Tensor]:
-        return [x]
 
     def from_features(self, features: list[Tensor]) -> Tensor:
         return self.net((features[0] - self.mean) / self.std)
@@ -67,7 +65,7 @@ def adapt_unet(
     started = time.monotonic()
     recipe = dataclasses.replace(RECIPE, **overrides)
     door = read_pictures(pictures)
-    fitted, clean = task_class(task).from_labels(labels, names, door.sizes, door.names)
+    fitted, clean = task_class(task).from_labels(labels, names, door)
     if isinstance(fitted, LandmarkTask):
         fitted = FullSizeLandmarks(fitted.labels)
     torch.manual_seed(seed)

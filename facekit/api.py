@@ -18,16 +18,16 @@ from .framing import Frame, check_align, frame_points
 from .images import read_pictures
 from .model import Model
 from .ready import READY, frames_in, ready_model
-from .recipes import ADAPTATIONS, Adaptation
+from .recipes import Adaptation, adaptation
 from .results import Drawable, Faces
 from .starting import warm_start
-from .tasks import LandmarkTask, task_class
+from .tasks import LandmarkTask, Task, task_class
 from .training import Progress, pick_device, train
 
 
 def adapt(
     images: Any,
-    labels: Any,
+    labels: Any = None,
     task: str = "landmarks",
     backbone: str = "fsma",
     *,
@@ -47,13 +47,16 @@ def adapt(
 
     images: a path, folder, PIL image, numpy (H,W,3) uint8, torch (3,H,W), or a sequence of these; 1 to some thousands.
     labels: for "landmarks" (N,K,2) x, y in pixels of each picture, NaN = not labelled; for "segmentation" one (H,W)
-    mask of class ids a picture, 255 = ignore. names: the label set ("68", "helen11", ...), its own names, or None.
+    mask of class ids a picture, 255 = ignore; for "stylization" one picture in the new style each; for "shadow_removal"
+    None (pictures without foreign shadows: shadows are cast on them) or one clean picture each. names: the label set
+    ("68", "helen11", ...), its own names, or None.
     align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their
     points (the labels' own points for the task "landmarks"). Predictions frame pictures the same way. faces: own boxes,
     one a picture.
-    recipe: "quick" or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`. checkpoint: a file; a
-    killed run resumes from it. validation: (images, labels) to score the model on. progress: True, False or a function
-    (done, steps, losses).
+    recipe: "quick" (ours, about a minute on two cores), "paper" (the row of FSMA's Table 7 that is closest in size, or
+    one by name: `facekit.recipes.TABLE_7`) or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`,
+    `skip="00000"`, `baseline="unet"`. checkpoint: a file; a killed run resumes from it. validation: (images, labels) to
+    score the model on. progress: True, False or a function (done, steps, losses).
     Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
     """
     kind = task_class(task)
@@ -64,13 +67,15 @@ def adapt(
     chosen = pick_device(device)
     started = time.monotonic()
     pictures = read_pictures(images)
-    settings = _recipe(recipe, task, len(pictures.arrays), recipe_overrides)
-    fitted, clean = kind.from_labels(labels, names, pictures.sizes, pictures.names)
+    fitted, clean = kind.from_labels(labels, names, pictures)
+    settings = _recipe(recipe, fitted, len(clean), recipe_overrides)
+    fitted = fitted.configured(settings)
     torch.manual_seed(seed)
     network = module.build(module.load(weights, seed), fitted, settings)
     model = Model(backbone, network, fitted, align)
     crops, moved = training_crops(pictures, clean, fitted, align, faces, 2 * model.input_size)
-    program = Fitting(network, fitted, crops, moved, settings, chosen, seed)
+    critic = module.critic(weights, seed) if fitted.adversarial else None
+    program = Fitting(network, fitted, crops, moved, settings, chosen, seed, critic)
     started_from = warm_start(program, settings.start)
     losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     network.eval()
@@ -171,11 +176,9 @@ def _resolve(model: Model | str) -> Model:
     )
 
 
-def _recipe(recipe: str | Adaptation, task: str, faces: int, overrides: dict[str, Any]) -> Adaptation:
+def _recipe(recipe: str | Adaptation, task: Task, faces: int, overrides: dict[str, Any]) -> Adaptation:
     if isinstance(recipe, str):
-        if recipe not in ADAPTATIONS:
-            raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, ADAPTATIONS))} or an Adaptation")
-        recipe = ADAPTATIONS[recipe][task](faces)
+        recipe = adaptation(recipe, task.name, task.customised, faces)
     known = {f.name for f in dataclasses.fields(Adaptation)}
     unknown = sorted(set(overrides) - known)
     if unknown:

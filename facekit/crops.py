@@ -12,8 +12,9 @@ from torch import Tensor
 from .framing import Frame, frame_points
 from .geometry import warp_image
 from .images import Pictures
-from .ready import frames_in
-from .tasks import LandmarkTask, Task
+from .ready import frames_in, ready_model
+from .results import Segmentation
+from .tasks import LandmarkTask, ShadowRemovalTask, Task
 
 
 def training_crops(
@@ -27,6 +28,8 @@ def training_crops(
     frames = _training_frames(pictures.arrays, pictures.names, labels, task, align, faces)
     matrices = [f.matrix(p.shape[:2], side) for f, p in zip(frames, pictures.arrays, strict=True)]
     crops = np.stack([warp_image(p, m, side) for p, m in zip(pictures.arrays, matrices, strict=True)])
+    if isinstance(task, ShadowRemovalTask):
+        labels = [with_portrait(label, f) for label, f in zip(labels, frames, strict=True)]
     moved = task.stack([task.to_crop(label, m, side) for label, m in zip(labels, matrices, strict=True)])
     return torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous(), moved
 
@@ -51,6 +54,14 @@ def _training_frames(
             )
         frames.append(max(found, key=_area))
     return frames
+
+
+def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:
+    """(H,W,4): a clean picture (H,W,3) and its portrait, 255 on the person that the ready parsing model sees in the
+    frame (it takes for granted that there is a face)."""
+    result = ready_model("segmentation").predict_frames(clean, [frame])[0]
+    assert isinstance(result, Segmentation)
+    return np.dstack([clean, 255 * (result.mask > 0).astype(np.uint8)])
 
 
 def _area(frame: Frame) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .adversary import Adversary
 from .augment import Affine, jitter, random_matrices, warp
 from .recipes import Adaptation
 from .tasks import Task
@@ -17,7 +18,10 @@ from .training import autocast, generator_for
 
 
 class Adapted(Protocol):
-    """What a backbone offers: a network whose frozen part can be computed once."""
+    """What a backbone offers: a network whose frozen part can be computed once; or nothing is frozen, and
+    `from_features([pictures])` is all of it."""
+
+    frozen: bool
 
     @property
     def input_size(self) -> int: ...
@@ -64,7 +68,8 @@ class FeatureCache:
 class Fitting:
     """One adaptation step; a `facekit.training.Program`.
 
-    network: an `Adapted` network. crops: (N,3,s,s) uint8, s px a side. labels: the task's crop labels (N,...).
+    network: an `Adapted` network. crops: (N,3,s,s) uint8, s px a side. labels: the task's crop labels (N,...). critic:
+    for adversarial tasks, from pictures (N,3,S,S) in [0, 1] to logits (N,) of being real.
     """
 
     def __init__(
@@ -76,14 +81,17 @@ class Fitting:
         recipe: Adaptation,
         device: torch.device,
         seed: int = 0,
+        critic: nn.Module | None = None,
     ):
         self.network, self.task, self.recipe = network.to(device), task, recipe
         self.crops, self.labels = crops, labels
         self.input_size, self.device, self.seed = network.input_size, device, seed
-        self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, 0.5 if task.mirrors else 0.0)
+        mirror = 0.5 if task.mirrors and recipe.mirror else 0.0
+        self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror)
         self.views = max(recipe.views, math.ceil(recipe.least_views / len(crops))) * len(crops)
         self.parameters = network.new_parameters()
-        self.optimiser = torch.optim.Adam(self.parameters, recipe.lr, recipe.betas)
+        self.optimiser = torch.optim.Adam(self.parameters, recipe.lr, recipe.betas, amsgrad=recipe.amsgrad)
+        self.adversary = Adversary(critic.to(device), recipe) if critic is not None and task.adversarial else None
         self.cache: FeatureCache | None = None
         self.autocast = autocast(device, recipe.bfloat16)
         matrices = [random_matrices(len(crops), self.affine, generator_for(seed, r, 5)) for r in range(self.rounds)]
@@ -108,12 +116,19 @@ class Fitting:
             x = torch.cat(parts)
         return x
 
+    def moved_labels(self, views: Tensor) -> Tensor:
+        """The labels of numbered views, moved with their pictures."""
+        labels, side = self.labels[views % len(self.crops)], self.crops.shape[-1]
+        moved = self.task.augmented(labels, self.matrices[views], self.mirrored[views], side, self.input_size)
+        return moved.to(self.device)
+
+    def inputs(self, views: Tensor) -> Tensor:
+        """What the network is shown of numbered views: (n,3,S,S) in [0, 1]."""
+        sources = [generator_for(self.seed, int(v), 8) for v in views]
+        return self.task.inputs(self.pictures(views), self.moved_labels(views), sources)
+
     def targets(self, views: Tensor) -> Tensor:
-        labels = self.labels[views % len(self.crops)]
-        side = self.crops.shape[-1]
-        return self.task.augmented(labels, self.matrices[views], self.mirrored[views], side, self.input_size).to(
-            self.device
-        )
+        return self.task.targets(self.moved_labels(views), lambda: self.pictures(views))
 
     def fill_cache(self) -> None:
         """Compute the frozen features of all views, once."""
@@ -123,10 +138,13 @@ class Fitting:
 
     def frozen(self, views: Tensor) -> list[Tensor]:
         """The frozen features of numbered views."""
+        x = self.inputs(views)
         with self.autocast:
-            return self.network.frozen_features(self.pictures(views))
+            return self.network.frozen_features(x)
 
     def features(self, views: Tensor) -> list[Tensor]:
+        if not self.network.frozen:
+            return [self.inputs(views)]
         if not self.recipe.cache:
             return [f.half().float() for f in self.frozen(views)]
         if self.cache is None:
@@ -148,15 +166,27 @@ class Fitting:
         features = self.features(views)
         with self.autocast:
             maps = self.network.from_features(features)
-        loss = self.task.loss(maps.float(), self.targets(views))
+        maps, targets = maps.float(), self.targets(views)
+        loss = self.task.loss(maps, targets)
+        losses = {"loss": loss.item()}
+        if self.adversary is not None:
+            real, painted = self.task.judged(maps, targets)
+            losses |= self.adversary.learn(index, self.learning_rate(index), real, painted.detach())
+            adv = self.adversary.loss(painted)
+            losses["adv"] = adv.item()
+            loss = loss + self.recipe.adv * adv
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
-        return {"loss": loss.item()}
+        return losses
 
     def state_dict(self) -> dict[str, Any]:
-        return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {"network": self.network, "optimiser": self.optimiser}
+        return parts if self.adversary is None else parts | {"adversary": self.adversary}

@@ -65,9 +65,9 @@ class Model:
     @torch.inference_mode()
     def maps(self, x: Tensor) -> Tensor:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride), averaged with those of the
-        mirrored pictures where the label set says what its mirror image is."""
+        mirrored pictures where the task allows it."""
         x = x.to(self.device)
-        if not self.task.mirrors:
+        if not (self.task.mirrors and self.task.averages):
             return self.network(x)
         both = self.network(torch.cat([x, x.flip(-1)]))
         return (both[: len(x)] + self.task.mirror_maps(both[len(x) :])) / 2

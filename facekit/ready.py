@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from .backbones import BACKBONES
 from .framing import Frame, frames_of
 from .geometry import warp_image
 from .model import Model, load
 from .results import Landmarks
 from .weights import EMBEDDED, embedded_file
 
-READY = tuple(name for name in EMBEDDED if name not in BACKBONES and not name.startswith("start-"))
+READY = tuple(name for name, file in EMBEDDED.items() if file.endswith(".facekit") and not name.startswith("start-"))
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
 class FSMAPretraining:
     """Unsupervised stage, FSMA section 3.1 and supplement section 3."""
 
-    batch_size: int = 100
+    batch_size: int = 100  # of all processes together: two take 50 each
     lr: float = 2e-5
     betas: tuple[float, float] = (0.0, 0.999)
     # Weights of the four losses (lambda 1 to 4); rec counts in grey levels (0..255), as the public 3FabRec code.
@@ -41,6 +43,7 @@ class Adaptation:
     batch_size: int = 20
     lr: float = 1e-2
     betas: tuple[float, float] = (0.9, 0.999)
+    amsgrad: bool = False
     warmup: int = 0  # steps of linear warm-up
     cosine: bool = False  # the learning rate falls to 0 along a half cosine
     # Augmented views a face: their frozen features are computed once. Short sets get more, so that all have
@@ -51,8 +54,13 @@ class Adaptation:
     scale: tuple[float, float] = (0.85, 1.15)
     shift: float = 0.06
     jitter: float = 0.2
-    instance_norm: bool = False
+    mirror: bool = True
+    instance_norm: bool = False  # in the skip layers, instead of batch norm
     skip: str | None = None  # None: all skip layers
+    # "unet": the same network, but nothing is frozen and all of it starts from random weights (Table 5's comparison).
+    baseline: str | None = None
+    heatmaps: str = "softmax"  # landmarks: "l2" is the paper's squared error, see `tasks.landmarks`
+    adv: float = 1.0  # weight of L_adv beside L_rec in grey levels, for tasks that have it
     cache: bool = True  # False: compute the frozen features anew at every step (the same numbers, slower)
     cache_bytes: int = 1_000_000_000  # above this the features go to a file on disk
     # Where the trained layers start. "none": transfer layers as identities, the rest random. "embedded": layers that
@@ -60,6 +68,10 @@ class Adaptation:
     # file of the user's.
     start: str = "none"
     bfloat16: bool = False  # where the machine computes in it
+
+
+# "The number of synthesized training data is 5,000 despite the exact amount of clean images" (supplement section 2.2).
+SHADOW_PAIRS = 5000
 
 
 # Ours: under a minute on two cores, from layers that know generated faces already. Few faces are soon learned by heart:
@@ -79,7 +91,113 @@ def quick_segmentation(faces: int) -> Adaptation:
     )  # fmt: skip
 
 
-# Name -> task -> settings for a number of labelled faces.
-ADAPTATIONS: dict[str, dict[str, Callable[[int], Adaptation]]] = {
-    "quick": {"landmarks": quick_landmarks, "segmentation": quick_segmentation}
+def quick_stylization(faces: int) -> Adaptation:
+    """faces: how many pairs; it makes no difference, for every pair shows the style."""
+    return Adaptation(
+        steps=500, batch_size=8, lr=2e-3, betas=(0.5, 0.999), warmup=10, cosine=True, least_views=300, rotate=10.0,
+        jitter=0.0, bfloat16=True,
+    )  # fmt: skip
+
+
+def quick_shadow_removal(faces: int) -> Adaptation:
+    """faces: how many clean pictures; it makes no difference, for every view gets a shadow of its own."""
+    return Adaptation(
+        steps=600, batch_size=8, lr=2e-3, betas=(0.5, 0.999), warmup=10, cosine=True, least_views=SHADOW_PAIRS,
+        rotate=15.0, bfloat16=True, cache=False,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One row of FSMA's Table 7 (supplement section 4)."""
+
+    task: str
+    customised: bool  # the user's own label format, not the field's
+    faces: int  # labelled pictures the authors had
+    epochs: int
+    settings: Adaptation  # its steps are those of `faces` pictures
+
+    def __call__(self, faces: int) -> Adaptation:
+        """The row's settings for another number of labelled pictures: as many epochs."""
+        pictures = SHADOW_PAIRS if self.task == "shadow_removal" else faces
+        steps = self.epochs * -(-pictures // self.settings.batch_size)
+        # The paper augments anew at every step, and frozen features are then of no more use.
+        fresh: dict[str, Any] = {"views": self.epochs, "least_views": pictures, "cache": False}
+        return replace(self.settings, steps=steps, **(fresh if self.settings.mirror else {}))
+
+
+# Ranges of the "random affine" are ours, the paper gives none; it names no change of colours.
+_AUGMENTED: dict[str, Any] = {"rotate": 30.0, "jitter": 0.0}
+_PLAIN: dict[str, Any] = {
+    "rotate": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "jitter": 0.0, "mirror": False, "views": 1, "least_views": 1,
+}  # fmt: skip
+_GAN: dict[str, Any] = {"lr": 1e-4, "betas": (0.5, 0.999)}
+
+
+def _row(task: str, customised: bool, faces: int, epochs: int, batch_size: int, **settings: Any) -> PaperRow:
+    row = PaperRow(task, customised, faces, epochs, Adaptation(steps=1, batch_size=batch_size, **settings))
+    return replace(row, settings=row(faces))
+
+
+# FSMA Table 7. 300-W's training part has 3,148 pictures, Helen's 2,000; the output size of 128 is half the input's.
+TABLE_7: dict[str, PaperRow] = {
+    **{
+        f"300w-{name}%": _row("landmarks", False, faces, epochs, 20, heatmaps="l2", **_AUGMENTED)
+        for name, faces, epochs in (("100", 3148, 100), ("20", 630, 500), ("10", 315, 900), ("5", 157, 900))
+    },
+    **{
+        f"customised-landmarks-{faces}": _row(
+            "landmarks", True, faces, 1000, faces, heatmaps="l2", amsgrad=True, instance_norm=True, **_PLAIN
+        )
+        for faces in (20, 10, 5, 1)
+    },
+    **{
+        f"helen-{name}%": _row("segmentation", False, faces, epochs, batch, **_AUGMENTED)
+        for name, faces, epochs, batch in (
+            ("100", 2000, 100, 50), ("25", 500, 500, 50), ("2.5", 50, 2000, 50), ("0.5", 10, 5000, 10)
+        )
+    },
+    **{
+        f"customised-segmentation-{faces}": _row("segmentation", True, faces, epochs, 5, **_AUGMENTED)
+        for faces, epochs in ((100, 500), (50, 1000), (25, 1600), (10, 2000))
+    },
+    **{
+        f"stylization-{faces}": _row("stylization", True, faces, epochs, 5, **_GAN, **_AUGMENTED)
+        for faces, epochs in ((50, 400), (25, 400), (15, 500), (10, 600))
+    },
+    **{
+        f"shadow-removal-{faces}": _row("shadow_removal", True, faces, 300, 25, **_GAN, **_AUGMENTED)
+        for faces in (2500, 500, 100, 50)
+    },
+}  # fmt: skip
+
+
+def paper_row(task: str, customised: bool, faces: int) -> PaperRow:
+    """The row of Table 7 for this task and kind of labels whose number of pictures is closest, as a factor."""
+    rows = [r for r in TABLE_7.values() if r.task == task]
+    rows = [r for r in rows if r.customised == customised] or rows
+    return min(rows, key=lambda r: abs(math.log(r.faces / faces)))
+
+
+QUICK: dict[str, Callable[[int], Adaptation]] = {
+    "landmarks": quick_landmarks,
+    "segmentation": quick_segmentation,
+    "stylization": quick_stylization,
+    "shadow_removal": quick_shadow_removal,
 }
+
+
+def adaptation(recipe: str, task: str, customised: bool, faces: int) -> Adaptation:
+    """The settings of a recipe by name: "quick", "paper" (the closest row of Table 7) or a row of Table 7.
+
+    Raises ValueError that lists the names.
+    """
+    if recipe == "quick":
+        return QUICK[task](faces)
+    if recipe == "paper":
+        return paper_row(task, customised, faces)(faces)
+    fitting = [name for name, row in TABLE_7.items() if row.task == task]
+    if recipe not in fitting:
+        known = ", ".join(map(repr, ["quick", "paper", *fitting]))
+        raise ValueError(f"recipe={recipe!r}: expected one of {known} for {task!r}, or an Adaptation")
+    return TABLE_7[recipe](faces)

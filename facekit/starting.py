@@ -8,7 +8,7 @@ import torch
 
 from .fitting import Fitting
 from .model import load
-from .weights import embedded_file
+from .weights import EMBEDDED, embedded_file
 
 log = logging.getLogger("facekit")
 
@@ -28,6 +28,8 @@ def warm_start(program: Fitting, start: str) -> str:
     if start == "none":
         return "none"
     task = program.task
+    if start == "embedded" and f"start-{task.name}" not in EMBEDDED:
+        return "none"
     known = load(embedded_file(f"start-{task.name}") if start == "embedded" else start, program.device)
     if known.task.name != task.name:
         raise ValueError(f"start={start!r}: a model for {known.task.name}, but this adaptation is for {task.name}")
@@ -40,6 +42,6 @@ def warm_start(program: Fitting, start: str) -> str:
             f"{program.network.skip_code}): pass start='none', or the weights= it was made with"
         )
     views = torch.arange(min(COMPARED, len(program.crops)))
-    maps = torch.cat([known.network(program.pictures(part)) for part in views.split(20)])
+    maps = torch.cat([known.network(program.inputs(part)) for part in views.split(20)])
     program.network.start_from(known.network, task.mixing(known.task, maps, program.targets(views)))
     return start

@@ -14,13 +14,22 @@ from facekit.tasks.landmarks import SIGMA, gaussians
 from facekit.training import generator_for
 
 
-def test_decoding_is_sub_pixel() -> None:
-    task = LandmarkTask(landmark_set(None, 40))
-    points = 8 + 110 * torch.rand(3, 40, 2, generator=torch.Generator().manual_seed(0))
-    maps = gaussians((points + 0.5) / 2 - 0.5, 64, 64, SIGMA * 64).clamp_min(1e-9).log()
-    decoded = np.stack(task.decode(maps))
-    assert np.abs(decoded[..., :2] - points.numpy()).max() < 0.1
-    assert (decoded[..., 2] > 0.8).all()
+@pytest.mark.parametrize("heatmaps", list(SIGMA))
+def test_decoding_is_sub_pixel(heatmaps: str) -> None:
+    task = LandmarkTask(landmark_set(None, 40), heatmaps)
+    points = 16 + 96 * torch.rand(3, 40, 2, generator=torch.Generator().manual_seed(0))
+    maps = gaussians((points + 0.5) / 2 - 0.5, 64, 64, task.sigma * 64)
+    decoded = np.stack(task.decode(maps.clamp_min(1e-9).log() if heatmaps == "softmax" else maps))
+    assert np.abs(decoded[..., :2] - points.numpy()).max() < 0.2
+    assert (decoded[..., 2] > (0.8 if heatmaps == "softmax" else 0.4)).all()
+    labels = points.clone()
+    labels[0, 0] = float("nan")
+    maps = maps.clone().requires_grad_()
+    task.loss(maps, labels).backward()
+    assert maps.grad is not None and maps.grad[0, 0].abs().sum() == 0
+    if heatmaps == "l2":
+        assert task.loss(maps, labels) == 0
+        assert task_from_dict("landmarks", task.to_dict()).heatmaps == "l2"  # type: ignore[attr-defined]
 
 
 def test_landmark_loss_ignores_unlabelled_points_and_prefers_the_truth() -> None:

@@ -67,3 +67,13 @@ def landmarks_300w(folder: str | os.PathLike[str] | None = None) -> tuple[list[P
         rows = list(csv.reader(f))[1:]
     points = np.array([[float(v) for v in row[2:]] for row in rows], np.float32).reshape(len(rows), -1, 2)
     return [root / "images" / row[0] for row in rows], [row[1] for row in rows], points
+
+
+def pseudo_landmarks() -> dict[str, np.ndarray]:
+    """CelebA-HQ's 68 points (68,2) by picture name, as another program found them: for training, never for a score."""
+    with (data_folder("celebahq128") / "landmarks68_pseudo.csv").open() as f:
+        rows = list(csv.reader(f))[1:]
+    # The detector's score says how sure it was of a face; its lowest tenth holds the wrong points.
+    least = np.quantile([float(row[1]) for row in rows], 0.1)
+    sure = [row for row in rows if float(row[1]) > least]
+    return {row[0]: np.array(row[2:], np.float32).reshape(68, 2) for row in sure}

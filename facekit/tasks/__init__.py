@@ -6,9 +6,12 @@ from typing import Any
 
 from .base import Task
 from .landmarks import LandmarkTask
+from .pictures import PictureTask, ShadowRemovalTask, StylizationTask
 from .segmentation import SegmentationTask
 
-TASKS: dict[str, type[Task]] = {"landmarks": LandmarkTask, "segmentation": SegmentationTask}
+TASKS: dict[str, type[Task]] = {
+    kind.name: kind for kind in (LandmarkTask, SegmentationTask, StylizationTask, ShadowRemovalTask)
+}
 
 
 def task_class(name: str) -> type[Task]:
@@ -23,4 +26,7 @@ def task_from_dict(name: str, settings: dict[str, Any]) -> Task:
     return task_class(name).from_dict(settings)
 
 
-__all__ = ["TASKS", "LandmarkTask", "SegmentationTask", "Task", "task_class", "task_from_dict"]
+__all__ = [
+    "TASKS", "LandmarkTask", "PictureTask", "SegmentationTask", "ShadowRemovalTask", "StylizationTask", "Task",
+    "task_class", "task_from_dict",
+]  # fmt: skip

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..images import Pictures
 from ..labels import LandmarkSet, SegmentationSet
+from ..recipes import Adaptation
 from ..results import Drawable
 
 
 class Task(ABC):
-    """One task with its label set, and one dense map a label.
+    """One task: what a network has to give for it, and how that is learned, read and scored.
 
     Labels live in three places: as the user gives them (`check` turns them into a clean list), moved into crops
     (`to_crop`), and as targets of the network's maps (`augmented`).
@@ -28,34 +31,44 @@ class Task(ABC):
     # Pixels of the input per pixel of the maps.
     stride: ClassVar[int]
 
-    def __init__(self, labels: LandmarkSet | SegmentationSet):
-        self.labels = labels
+    # Whether L_adv, the judgement of a discriminator, is part of the loss (FSMA sections 4.3 and 4.4).
+    adversarial: ClassVar[bool] = False
+    # Whether predictions are averaged with those of the mirrored picture, where it is known what that is.
+    averages: ClassVar[bool] = True
+    # Whether the maps are a picture, RGB in [0, 1], in their first three channels.
+    paints: ClassVar[bool] = False
 
     @property
+    @abstractmethod
     def channels(self) -> int:
         """Dense maps that a network has to give."""
-        return len(self.labels)
 
     @property
+    @abstractmethod
     def mirrors(self) -> bool:
-        """Whether the label set says what its mirror image is, so that mirroring may be used."""
-        return self.labels.mirrors
+        """Whether it is known what the mirrored picture's label is, so that mirroring may be used."""
 
+    @abstractmethod
     def mirror_maps(self, maps: Tensor) -> Tensor:
-        """Maps (N,C,h,w) of the mirrored picture, turned back: flipped, with left and right channels swapped."""
-        return maps.flip(-1)[:, list(self.labels.flip)]
+        """Maps (N,C,h,w) of the mirrored picture, turned back."""
 
     @classmethod
     @abstractmethod
-    def from_labels(
-        cls, labels: Any, names: Any, sizes: list[tuple[int, int]], items: list[str]
-    ) -> tuple[Task, list[np.ndarray]]:
+    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[Task, list[np.ndarray]]:
         """Check the user's labels and derive the task from them.
 
-        labels: as in `facekit.adapt`. names: a label set, its name, a list of names or None. sizes: (H, W) of each
-        picture.
-        items: what to call each picture in errors. Returns (task, one clean label a picture).
+        labels: as in `facekit.adapt`. names: a label set, its name, a list of names or None. Returns (task, one clean
+        label a picture).
         """
+
+    def configured(self, recipe: Adaptation) -> Task:
+        """This task as the recipe wants it learned."""
+        return self
+
+    @property
+    def customised(self) -> bool:
+        """Whether the labels are the user's own format, not the field's (FSMA's Table 7 has rows for both)."""
+        return True
 
     @abstractmethod
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
@@ -69,6 +82,20 @@ class Task(ABC):
     @abstractmethod
     def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
         """Crop labels (N,...) under `augment.random_matrices`, left and right swapped where mirrored; out px a side."""
+
+    def inputs(self, pictures: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
+        """What the network is shown of augmented pictures (N,3,S,S) in [0, 1] with `augmented` labels; one source of
+        randomness each."""
+        return pictures
+
+    def targets(self, labels: Tensor, pictures: Callable[[], Tensor]) -> Tensor:
+        """What `loss` compares with: the `augmented` labels. pictures: makes the augmented pictures, for tasks whose
+        target they are."""
+        return labels
+
+    def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """For an `adversarial` task: the (real, painted) pictures (N,3,S,S) that a discriminator is to tell apart."""
+        raise NotImplementedError(f"{self.name} has no discriminator")
 
     @abstractmethod
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
@@ -106,3 +133,21 @@ class Task(ABC):
     def stack(self, labels: list[np.ndarray]) -> Tensor:
         """One tensor of crop labels."""
         return torch.from_numpy(np.stack(labels))
+
+
+class LabelSetTask(Task):
+    """A task with one dense map a label of its set."""
+
+    def __init__(self, labels: LandmarkSet | SegmentationSet):
+        self.labels = labels
+
+    @property
+    def channels(self) -> int:
+        return len(self.labels)
+
+    @property
+    def mirrors(self) -> bool:
+        return self.labels.mirrors
+
+    def mirror_maps(self, maps: Tensor) -> Tensor:
+        return maps.flip(-1)[:, list(self.labels.flip)]

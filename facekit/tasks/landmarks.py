@@ -12,20 +12,28 @@ from torch import Tensor
 from ..annotations import check_landmarks
 from ..augment import warp_points
 from ..geometry import invert, transform_points
+from ..images import Pictures
 from ..labels import LandmarkSet, landmark_set
 from ..metrics import auc, failure_rate, nme
+from ..recipes import Adaptation
 from ..results import Drawable, Landmarks
-from .base import Task
+from .base import LabelSetTask, Task
 
-# Spread of the target Gaussian as a part of the picture's side. The public 3FabRec has 7/128; for 64 px maps and a
-# softmax a narrower one is located better.
-SIGMA = 1.5 / 64
-# Decoding averages under a Gaussian window of this many standard deviations around the peak.
-REACH = 2.5
+# Spread of the target Gaussian as a part of the picture's side, by kind of heatmap. 7/128 is the public 3FabRec's; for
+# 64 px maps and a softmax a narrower one is located better.
+SIGMA = {"softmax": 1.5 / 64, "l2": 7 / 128}
+# Decoding averages under a Gaussian window of this many of the above around the peak.
+REACH = {"softmax": 2.5, "l2": 1.0}
+# 3FabRec's factor before the squared error.
+L2_WEIGHT = 300.0
 
 
-class LandmarkTask(Task):
-    """K points, one map each: the softmax over a map is the probability of the point's place."""
+class LandmarkTask(LabelSetTask):
+    """K points, one map each.
+
+    heatmaps: "softmax" (ours): the softmax over a map is the probability of the point's place. "l2" (the paper's): the
+    map is a Gaussian of peak 1 at the point, learned by a squared error.
+    """
 
     name: ClassVar[str] = "landmarks"
     headline: ClassVar[str] = "nme"
@@ -33,11 +41,22 @@ class LandmarkTask(Task):
     stride: ClassVar[int] = 2
     labels: LandmarkSet
 
+    def __init__(self, labels: LandmarkSet, heatmaps: str = "softmax"):
+        super().__init__(labels)
+        if heatmaps not in SIGMA:
+            raise ValueError(f"heatmaps={heatmaps!r}: expected one of {', '.join(map(repr, SIGMA))}")
+        self.heatmaps, self.sigma = heatmaps, SIGMA[heatmaps]
+
+    def configured(self, recipe: Adaptation) -> LandmarkTask:
+        return LandmarkTask(self.labels, recipe.heatmaps)
+
+    @property
+    def customised(self) -> bool:
+        return self.labels.name != "68"
+
     @classmethod
-    def from_labels(
-        cls, labels: Any, names: Any, sizes: list[tuple[int, int]], items: list[str]
-    ) -> tuple[LandmarkTask, list[np.ndarray]]:
-        points = check_landmarks(labels, sizes, items)
+    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[LandmarkTask, list[np.ndarray]]:
+        points = check_landmarks(labels, pictures.sizes, pictures.names)
         k = points.shape[1]
         # 68 and 98 points are what the field calls them; every other number is the user's own set unless named.
         guess = str(k) if names is None and k in (68, 98) else names
@@ -55,14 +74,17 @@ class LandmarkTask(Task):
         return torch.where(mirrored[:, None, None], swapped, points)
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy between the softmax of each map and a Gaussian at the point; unlabelled or outside points are
-        left out. maps: (N,K,h,w). labels: (N,K,2) in input pixels."""
+        """Between each map and a Gaussian at the point: cross-entropy of the softmax, or squared error; unlabelled or
+        outside points are left out. maps: (N,K,h,w). labels: (N,K,2) in input pixels."""
         n, k, h, w = maps.shape
         points = (labels + 0.5) / self.stride - 0.5
         inside = ((points > -0.5) & (points < points.new_tensor([w - 0.5, h - 0.5]))).all(-1)
-        target = gaussians(torch.nan_to_num(points), h, w, SIGMA * w).flatten(2)
-        target = target / target.sum(-1, keepdim=True).clamp_min(1e-6)
-        error = -(target * F.log_softmax(maps.flatten(2).float(), -1)).sum(-1)
+        target = gaussians(torch.nan_to_num(points), h, w, self.sigma * w).flatten(2)
+        if self.heatmaps == "l2":
+            error = L2_WEIGHT * (maps.flatten(2).float() - target).square().mean(-1)
+        else:
+            target = target / target.sum(-1, keepdim=True).clamp_min(1e-6)
+            error = -(target * F.log_softmax(maps.flatten(2).float(), -1)).sum(-1)
         return (error * inside).sum() / inside.sum().clamp_min(1)
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
@@ -73,7 +95,10 @@ class LandmarkTask(Task):
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Per picture (K,3): x, y in input pixels and the probability mass around the point, its score in [0, 1]."""
-        return list(locate(maps, SIGMA * maps.shape[-1], self.stride).cpu().numpy())
+        maps = maps.float()
+        p = maps.clamp_min(0) + 1e-9 if self.heatmaps == "l2" else maps.flatten(2).softmax(-1).view(maps.shape)
+        p = p / p.sum((2, 3), keepdim=True)
+        return list(locate(p, self.sigma * maps.shape[-1], REACH[self.heatmaps], self.stride).cpu().numpy())
 
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Landmarks:
         points = transform_points(prediction[:, :2], invert(matrix))
@@ -100,17 +125,18 @@ class LandmarkTask(Task):
         s = self.labels
         return {
             "name": s.name, "points": list(s.points), "flip": list(s.flip), "edges": [list(e) for e in s.edges],
-            "eye_corners": s.eye_corners, "eyes": s.eyes, "mirrors": s.mirrors,
+            "eye_corners": s.eye_corners, "eyes": s.eyes, "mirrors": s.mirrors, "heatmaps": self.heatmaps,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> LandmarkTask:
         s = dict(settings)
+        heatmaps = s.pop("heatmaps", "softmax")  # files of before had no other kind
         for key in ("points", "flip", "eye_corners"):
             s[key] = tuple(s[key]) if s[key] is not None else None
         s["edges"] = tuple((int(a), int(b)) for a, b in s["edges"])
         s["eyes"] = tuple(tuple(group) for group in s["eyes"]) if s["eyes"] else None
-        return cls(LandmarkSet(**s))
+        return cls(LandmarkSet(**s), heatmaps)
 
 
 def gaussians(points: Tensor, height: int, width: int, sigma: float) -> Tensor:
@@ -122,24 +148,24 @@ def gaussians(points: Tensor, height: int, width: int, sigma: float) -> Tensor:
     return gy[..., :, None] * gx[..., None, :]
 
 
-def locate(maps: Tensor, sigma: float, stride: int) -> Tensor:
-    """The centroid of the softmax around its smoothed peak. maps: (N,K,h,w) logits.
+def locate(p: Tensor, sigma: float, reach: float, stride: int) -> Tensor:
+    """The centroid of each map around its smoothed peak, under a window of `reach` times sigma (map pixels).
 
-    Returns (N,K,3): x, y in input pixels, and the probability mass under the window there.
+    p: (N,K,h,w), not negative, each map sums to 1. Returns (N,K,3): x, y in input pixels, and the mass under the window
+    there.
     """
-    n, k, h, w = maps.shape
-    p = maps.flatten(2).float().softmax(-1).view(n, k, h, w)
+    n, k, h, w = p.shape
     radius = max(1, round(sigma))
-    taps = torch.exp(-(torch.arange(-2 * radius, 2 * radius + 1, device=maps.device).float() ** 2) / (2 * sigma**2))
+    taps = torch.exp(-(torch.arange(-2 * radius, 2 * radius + 1, device=p.device).float() ** 2) / (2 * sigma**2))
     smooth = F.conv2d(p.view(n * k, 1, h, w), taps.view(1, 1, 1, -1), padding=(0, 2 * radius))
     smooth = F.conv2d(smooth, taps.view(1, 1, -1, 1), padding=(2 * radius, 0)).view(n, k, -1)
     peak = smooth.argmax(-1)
-    xs, ys = torch.arange(w, device=maps.device).float(), torch.arange(h, device=maps.device).float()
+    xs, ys = torch.arange(w, device=p.device).float(), torch.arange(h, device=p.device).float()
     x, y = (peak % w).float(), (peak // w).float()
     # A window around the rounded peak would pull towards it; a few steps of mean shift move it onto the centroid.
     for _ in range(3):
-        window_x = torch.exp(-((xs - x[..., None]) ** 2) / (2 * (REACH * sigma) ** 2))
-        window_y = torch.exp(-((ys - y[..., None]) ** 2) / (2 * (REACH * sigma) ** 2))
+        window_x = torch.exp(-((xs - x[..., None]) ** 2) / (2 * (reach * sigma) ** 2))
+        window_y = torch.exp(-((ys - y[..., None]) ** 2) / (2 * (reach * sigma) ** 2))
         window = p * window_y[..., :, None] * window_x[..., None, :]
         mass = window.sum((2, 3)).clamp_min(1e-9)
         x = (window.sum(2) * xs).sum(-1) / mass

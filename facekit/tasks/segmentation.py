@@ -12,13 +12,14 @@ from torch import Tensor
 from ..annotations import check_masks
 from ..augment import warp_masks
 from ..geometry import paste_logits, warp_mask
+from ..images import Pictures
 from ..labels import SegmentationSet, segmentation_set
 from ..metrics import confusion, f1_by_class, iou_by_class
 from ..results import Drawable, Segmentation
-from .base import Task
+from .base import LabelSetTask, Task
 
 
-class SegmentationTask(Task):
+class SegmentationTask(LabelSetTask):
     """C classes, one logit map each."""
 
     name: ClassVar[str] = "segmentation"
@@ -28,15 +29,18 @@ class SegmentationTask(Task):
     labels: SegmentationSet
 
     @classmethod
-    def from_labels(
-        cls, labels: Any, names: Any, sizes: list[tuple[int, int]], items: list[str]
-    ) -> tuple[SegmentationTask, list[np.ndarray]]:
+    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[SegmentationTask, list[np.ndarray]]:
+        sizes, items = pictures.sizes, pictures.names
         if names is not None:
             chosen = segmentation_set(names)
             return cls(chosen), check_masks(labels, sizes, len(chosen.classes), chosen.ignore, items)
         masks = check_masks(labels, sizes, None, names=items)
         n = 1 + max(int(m[m != 255].max(initial=0)) for m in masks)
         return cls(segmentation_set(None, max(n, 2))), masks
+
+    @property
+    def customised(self) -> bool:
+        return self.labels.name != "helen11"
 
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items)

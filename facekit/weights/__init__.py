@@ -8,6 +8,7 @@ FOLDER = Path(__file__).parent
 
 EMBEDDED = {
     "fsma": "fsma-mini.safetensors",
+    "alexnet": "alexnet-lpips.safetensors",  # the trunk of the metric LPIPS
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",
     # Where the quick recipes start: fitted on generated faces only.

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..api import adapt, evaluate
 from ..data.generated import GeneratedFaces
-from ..data.readers import CELEBAHQ_BOX, celebahq128, data_folder, landmarks_300w
+from ..data.readers import CELEBAHQ_BOX, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
 from ..geometry import box_of_points, crop_matrix, transform_points, warp_image, warp_mask
 from ..images import load_image
 from ..labels import (
@@ -25,7 +25,6 @@ from ..labels import (
     FACEKIT_27,
     FACESYNTHETICS_19,
     LANDMARKS_44,
-    LANDMARKS_68,
     LANDMARKS_98,
     landmark_set,
     segmentation_map,
@@ -79,7 +78,7 @@ def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
     test = [i for i, s in enumerate(subsets) if s == "lfpw_test"]
     pictures = [load_image(paths[i]) for i in train]
     labels = [points[i] for i in train]
-    pseudo = _pseudo_landmarks()
+    pseudo = pseudo_landmarks()
     for name, picture, _ in celebahq128():
         known = pseudo.get(name.removesuffix(".jpg"))
         if known is None:
@@ -182,15 +181,6 @@ def _outlined() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         mask = np.where(cv2.dilate(there, wide) > 0, skin, 255)
         mask[cv2.dilate(there, narrow) > 0] = 255
         yield picture, np.where(parts > 0, parts, mask).astype(np.uint8)
-
-
-def _pseudo_landmarks() -> dict[str, np.ndarray]:
-    with (data_folder("celebahq128") / "landmarks68_pseudo.csv").open() as f:
-        rows = list(csv.reader(f))[1:]
-    # The detector's score says how sure it was of a face; its lowest tenth holds the wrong points.
-    least = np.quantile([float(row[1]) for row in rows], 0.1)
-    sure = [row for row in rows if float(row[1]) > least]
-    return {row[0]: np.array(row[2:], np.float32).reshape(len(LANDMARKS_68), 2) for row in sure}
 
 
 MODELS: dict[str, Callable[..., Model]] = {

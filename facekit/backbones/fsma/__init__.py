@@ -8,14 +8,16 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from ...recipes import Adaptation
 from ...tasks import Task
 from ...weights import embedded_file
 from .adaptation import FSMANetwork, check_skip
-from .autoencoder import PRESETS, AutoEncoder, AutoEncoderSize
+from .autoencoder import PRESETS, AutoEncoder, AutoEncoderSize, Centred, ImageDiscriminator
 
-TASKS = ("landmarks", "segmentation")
+TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal")
+BASELINES = (None, "unet")
 
 
 def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder:
@@ -30,26 +32,48 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
     if weights == "none":
         torch.manual_seed(seed)
         return AutoEncoder(PRESETS["mini"]).eval()
-    path = embedded_file("fsma") if weights in ("auto", "embedded") else Path(weights)
-    if not path.is_file():
-        raise FileNotFoundError(f"weights={str(weights)!r}: no such file; or pass 'auto', 'embedded' or 'none'")
-    if path.suffix == ".safetensors":
-        state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
-    else:
-        snapshot = torch.load(path, map_location="cpu", weights_only=True)
-        state = {k: v for k, v in snapshot["state_dict"].items() if k.startswith(("Q.", "P."))}
-    if "Q.fc.weight" not in state:
-        raise ValueError(f"{path}: holds no 3FabRec auto-encoder (Q.fc.weight is missing)")
+    state = {k: v for k, v in _read(weights).items() if k.startswith(("Q.", "P."))}
     z_dim, features = state["Q.fc.weight"].shape
     net = AutoEncoder(AutoEncoderSize(256 if "Q.layer0.0.conv1.weight" in state else 128, features // 8, z_dim))
     net.load_state_dict(state)
     return net.eval()
 
 
+def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module:
+    """The first stage's image discriminator, from pictures (N,3,S,S) in [0, 1] to logits (N,); with weights="none", or
+    where the file holds none (`D.` keys), it is new."""
+    torch.manual_seed(seed)
+    net = ImageDiscriminator()
+    state = {} if weights == "none" else _read(weights)
+    state = {k.removeprefix("D."): v for k, v in state.items() if k.startswith("D.")}
+    if state:
+        net.load_state_dict(state)
+    return nn.Sequential(Centred(), net)
+
+
+def _read(weights: str | os.PathLike[str]) -> dict[str, Tensor]:
+    path = embedded_file("fsma") if weights in ("auto", "embedded") else Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(f"weights={str(weights)!r}: no such file; or pass 'auto', 'embedded' or 'none'")
+    if path.suffix == ".safetensors":
+        state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    if "Q.fc.weight" not in state:
+        raise ValueError(f"{path}: holds no 3FabRec auto-encoder (Q.fc.weight is missing)")
+    return state
+
+
 def build(autoencoder: AutoEncoder, task: Task, recipe: Adaptation) -> FSMANetwork:
-    """The network that adaptation trains: `recipe.skip` or all skip layers."""
+    """The network that adaptation trains: `recipe.skip` or all skip layers; with `recipe.baseline` nothing of it is
+    frozen and the auto-encoder's weights are random. Raises ValueError for an unknown baseline."""
+    if recipe.baseline not in BASELINES:
+        raise ValueError(f"baseline={recipe.baseline!r}: expected one of {', '.join(map(repr, BASELINES))}")
     skip = check_skip(recipe.skip, task.stride) if recipe.skip is not None else "1111" + "1" * (task.stride == 1)
-    return FSMANetwork(autoencoder, task.channels, task.stride, skip, recipe.instance_norm)
+    if recipe.baseline:
+        autoencoder = AutoEncoder(autoencoder.size)
+    frozen = recipe.baseline is None
+    return FSMANetwork(autoencoder, task.channels, task.stride, skip, recipe.instance_norm, task.paints, frozen)
 
 
 def to_dict(network: FSMANetwork) -> dict[str, Any]:
@@ -58,16 +82,17 @@ def to_dict(network: FSMANetwork) -> dict[str, Any]:
     return {
         "input_size": s.input_size, "width": s.width, "z_dim": s.z_dim, "channels": network.channels,
         "stride": network.stride, "skip": network.skip_code, "instance_norm": network.instance_norm,
+        "paints": network.paints, "frozen": network.frozen,
     }  # fmt: skip
 
 
 def from_dict(settings: dict[str, Any]) -> FSMANetwork:
     """Undo `to_dict`; the weights are random."""
     size = AutoEncoderSize(settings["input_size"], settings["width"], settings["z_dim"])
-    keys = ("channels", "stride", "skip", "instance_norm")
-    return FSMANetwork(AutoEncoder(size), **{k: settings[k] for k in keys})
+    keys = ("channels", "stride", "skip", "instance_norm", "paints", "frozen")
+    return FSMANetwork(AutoEncoder(size), **{k: settings[k] for k in keys if k in settings})
 
 
 def frozen_keys(network: FSMANetwork) -> set[str]:
     """Names in the state dict that come from the backbone's own weights."""
-    return {k for k in network.state_dict() if k.startswith("autoencoder.")}
+    return {k for k in network.state_dict() if k.startswith("autoencoder.")} if network.frozen else set()

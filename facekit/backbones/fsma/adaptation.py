@@ -50,15 +50,27 @@ class FSMANetwork(nn.Module):
 
     Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride). Only `new_parameters()` train; the auto-encoder stays in
     eval mode whatever mode this module is in, so its BatchNorm statistics never move.
+
+    paints: the first three maps are a picture; they come out as the decoder's do, in about [0, 1], and their output
+    layer starts as the decoder's. frozen=False: the UNet that the paper compares with (Table 5): all parts train.
     """
 
-    def __init__(self, autoencoder: AutoEncoder, channels: int, stride: int, skip: str, instance_norm: bool = False):
+    def __init__(
+        self,
+        autoencoder: AutoEncoder,
+        channels: int,
+        stride: int,
+        skip: str,
+        instance_norm: bool = False,
+        paints: bool = False,
+        frozen: bool = True,
+    ):
         super().__init__()
         if stride not in (1, 2):
             raise ValueError(f"stride {stride}: FSMA gives maps of the input's size (1) or of half of it (2)")
         self.skip_code, self.stride, self.channels = check_skip(skip, stride), stride, channels
-        self.instance_norm = instance_norm
-        self.autoencoder = autoencoder.requires_grad_(False).eval()
+        self.instance_norm, self.paints, self.frozen = instance_norm, paints, frozen
+        self.autoencoder = autoencoder.requires_grad_(not frozen).eval()
         size, widths = autoencoder.size.input_size, autoencoder.P.channels
         # Side of the largest map that a transfer layer sees: half of the output.
         self.sides = [side for side in (4, 8, 16, 32, 64, 128) if side <= size // stride // 2]
@@ -92,6 +104,9 @@ class FSMANetwork(nn.Module):
             assert isinstance(skip, SkipLayer)
             nn.init.constant_(skip.body.get_parameter("4.weight"), 0.1)
         nn.init.normal_(self.output.weight, 0, 0.01)
+        if self.paints:
+            with torch.no_grad():
+                self.output.weight[:, :3] = self.autoencoder.P.lin.weight
 
     @property
     def input_size(self) -> int:
@@ -99,8 +114,10 @@ class FSMANetwork(nn.Module):
         return self.autoencoder.size.input_size
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """What adaptation trains: transfer, skip and output layers."""
-        return [p for part in (self.transfer, self.skip, self.output) for p in part.parameters()]
+        """What adaptation trains: transfer, skip and output layers; all layers where nothing is frozen."""
+        parts = (self.transfer, self.skip, self.output) if self.frozen else (self,)
+        unused = set() if self.frozen else set(self.autoencoder.P.lin.parameters())
+        return [p for part in parts for p in part.parameters() if p not in unused]
 
     def matches(self, other: FSMANetwork) -> bool:
         """Whether the trained layers of `other` fit here: the same frozen weights, skip code and map size."""
@@ -108,7 +125,9 @@ class FSMANetwork(nn.Module):
         return (
             mine.size == theirs.size
             and (self.skip_code, self.stride) == (other.skip_code, other.stride)
-            and self.instance_norm == other.instance_norm
+            and (self.instance_norm, self.paints) == (other.instance_norm, other.paints)
+            and self.frozen
+            and other.frozen
             and torch.equal(mine.P.lin.weight.cpu(), theirs.P.lin.weight.cpu())
         )
 
@@ -123,7 +142,8 @@ class FSMANetwork(nn.Module):
 
     def train(self, mode: bool = True) -> FSMANetwork:
         super().train(mode)
-        self.autoencoder.eval()
+        if self.frozen:
+            self.autoencoder.eval()
         return self
 
     @torch.no_grad()
@@ -131,8 +151,11 @@ class FSMANetwork(nn.Module):
         """The part that never trains. x: (N,3,S,S) RGB in [0, 1].
 
         Returns the decoder's last map before the first trained layer, then one encoder map a skip layer, coarsest
-        first.
+        first; only x where nothing is frozen.
         """
+        return self._encoded(x) if self.frozen else [x]
+
+    def _encoded(self, x: Tensor) -> list[Tensor]:
         z, maps = self.autoencoder.Q(self.autoencoder.normalise(x))
         y = self.autoencoder.P.start(z)
         if "4" not in self.skip:
@@ -142,6 +165,8 @@ class FSMANetwork(nn.Module):
 
     def from_features(self, features: list[Tensor]) -> Tensor:
         """The trained part: `frozen_features` to (N,C,S/stride,S/stride)."""
+        if not self.frozen:
+            features = self._encoded(features[0])
         y, skips = features[0], dict(zip(self.skip, features[1:], strict=True))
         for i, side in enumerate(self.sides):
             if y.shape[-1] > side:
@@ -151,6 +176,8 @@ class FSMANetwork(nn.Module):
             if side >= 8:
                 y = self.transfer[str(side)](y)
             y = self.output(y) if side == self.sides[-1] else getattr(self.autoencoder.P, f"layer{i + 1}")(y)
+        if self.paints:
+            y = torch.cat([torch.tanh(y[:, :3]) + self.autoencoder.mean, y[:, 3:]], 1)
         return y
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,150 @@
+"""FSMA's tables at mini scale on real faces: what skip layers buy, what the frozen auto-encoder buys.
+
+FACEKIT_DATA=... python benchmarks/fsma.py table1 table2 table5 stylization shadows --runs runs.jsonl --figures FOLDER
+
+table1   landmarks: NME (inter-ocular) inside, on the outline, all, by skip code (Tables 1 and 3 of the paper)
+table2   parsing: F1 a part by skip code (Table 2)
+table3   landmarks: no skip layers, all of them, the UNet without pre-training (Table 3, with Table 5's rival)
+table5   parsing: the same three (Table 5)
+stylization, shadows: SSIM, PSNR, LPIPS by skip code (section 5.1, Figures 8, 12, 13)
+
+Every run is one line of --runs; a command that was stopped goes on where it was. Mean and standard deviation over the
+draws (seeds 0, 1, ...). --figures: a strip of predictions of the first draw for every row, to be laid side by side
+(Figures 8 to 13).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fsma_data import LANDMARKS, PARTS, SHADOWS, SKETCHES, Data
+
+import facekit
+from facekit.images import save_image
+
+HALF = ("0000", "1000", "1100", "1110", "1111")
+FULL = ("00000", "10000", "11000", "11100", "11110", "11111")
+UNET = "UNet"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: all `rows` (skip codes, or the UNet) at each number of faces, with the settings that they share."""
+
+    data: Data
+    rows: tuple[str, ...]
+    faces: tuple[int, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+# No practice on generated faces: rows are to differ in what they name only. Fewer steps than the quick recipes where
+# those would take hours over all rows.
+POINTS: dict[str, Any] = {"start": "none", "steps": 300, "batch_size": 10, "lr": 3e-3}
+MASKS: dict[str, Any] = {"start": "none", "steps": 200, "batch_size": 8, "lr": 3e-3}
+# Every layer trains from random weights, so it gets three times the steps, at a rate that suits it.
+UNET_SETTINGS: dict[str, Any] = {"baseline": "unet", "lr": 1e-3}
+UNET_STEPS = 3
+
+TABLES: dict[str, Table] = {
+    "table1": Table(LANDMARKS, HALF, (157, 50, 10, 1), POINTS),
+    "table2": Table(PARTS, FULL, (10, 5, 1), MASKS),
+    "table3": Table(LANDMARKS, ("0000", "1111", UNET), (157, 50, 10, 1), POINTS),
+    "table5": Table(PARTS, ("00000", "11111", UNET), (10, 5, 1), MASKS),
+    "stylization": Table(SKETCHES, ("00000", "11111"), (15, 10)),
+    "shadows": Table(SHADOWS, ("00000", "11111"), (50,)),
+}
+
+
+class RunBook:
+    """Finished runs, one JSON line each."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        lines = path.read_text().splitlines() if path.exists() else []
+        self.runs = {json.dumps(run["key"], sort_keys=True): run for run in map(json.loads, lines)}
+
+    def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        return self.runs.get(json.dumps(key, sort_keys=True))
+
+    def add(self, key: dict[str, Any], scores: dict[str, float], seconds: float) -> dict[str, Any]:
+        run = {"key": key, "scores": scores, "seconds": seconds}
+        self.runs[json.dumps(key, sort_keys=True)] = run
+        with self.path.open("a") as f:
+            f.write(json.dumps(run) + "\n")
+        return run
+
+
+def settings_of(table: Table, row: str) -> dict[str, Any]:
+    if row != UNET:
+        return {**table.settings, "skip": row}
+    return {**table.settings, **UNET_SETTINGS, "steps": UNET_STEPS * table.settings["steps"]}
+
+
+def run(table: Table, row: str, faces: int, seed: int, book: RunBook, figures: Path | None) -> dict[str, Any]:
+    """One model, or what the book says of it."""
+    settings = settings_of(table, row)
+    key = {"task": table.data.task, "faces": faces, "seed": seed, **settings}
+    tiles = figures / f"{table.data.task}-{faces}-{row}.png" if figures and seed == 0 else None
+    known = book.get(key)
+    if known is not None and (tiles is None or tiles.exists()):
+        return known
+    split = table.data.split(faces, seed)
+    started = time.monotonic()
+    model = facekit.adapt(
+        split.pictures, split.labels, table.data.task, names=table.data.names, seed=seed, progress=False, **settings
+    )
+    seconds = time.monotonic() - started
+    if tiles is not None:
+        some = np.linspace(0, len(split.unseen) - 1, 5).astype(int)
+        save_image(np.concatenate([_tile(facekit.predict(model, split.unseen[i]).draw()) for i in some]), tiles)
+    return known or book.add(key, table.data.score(model, split), seconds)
+
+
+def _tile(picture: np.ndarray, side: int = 192) -> np.ndarray:
+    from facekit.geometry import fit_matrix, warp_image
+
+    return warp_image(picture, fit_matrix(picture.shape[:2], side), side)
+
+
+def print_table(name: str, table: Table, draws: int, book: RunBook, figures: Path | None) -> None:
+    print(f"\n{name}: {table.data.task}, draws {list(range(draws))}, {table.settings}", flush=True)
+    for faces in table.faces:
+        for row in table.rows:
+            runs = [run(table, row, faces, seed, book, figures) for seed in range(draws)]
+            cells = []
+            for column in runs[0]["scores"]:
+                values = [r["scores"][column] for r in runs]
+                spread = statistics.stdev(values) if draws > 1 else float("nan")
+                digits = 2 if table.data.unit == "%" else 3
+                cells.append(f"{column} {statistics.mean(values):.{digits}f} +- {spread:.{digits}f}")
+            took = statistics.mean(r["seconds"] for r in runs)
+            print(f"{faces:4d} faces  {row:>5s}  {'  '.join(cells)}  ({took:.0f} s)", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="+", choices=list(TABLES))
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--runs", type=Path, default=Path("fsma-runs.jsonl"))
+    parser.add_argument("--figures", type=Path, help="folder for pictures of the first draw")
+    a = parser.parse_args()
+    if "FACEKIT_DATA" not in os.environ:
+        sys.exit("FACEKIT_DATA is not set: these tables need 300w/, fasseg/, sketches/, yaleb/ and celebahq128/ there")
+    if a.figures:
+        a.figures.mkdir(parents=True, exist_ok=True)
+    book = RunBook(a.runs)
+    for name in a.tables:
+        print_table(name, TABLES[name], a.draws, book, a.figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The real faces (FACEKIT_DATA) that FSMA's tables are measured on here, and what is scored of a model."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import random
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+import facekit
+from facekit.data.readers import celebahq128, data_folder, landmarks_300w, pseudo_landmarks
+from facekit.geometry import box_of_points, crop_matrix, warp_image
+from facekit.labels import FASSEG_6, LANDMARKS_68
+from facekit.metrics import nme
+
+SIDE = 128
+OUTLINE = range(17)  # the jaw's points of the 68; the others lie inside
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled pictures to adapt on, and others to score on."""
+
+    pictures: list[Any]
+    labels: Any
+    unseen: list[np.ndarray]
+    truth: Any
+
+
+@dataclass(frozen=True)
+class Data:
+    """One data set. split: (labelled faces, seed) -> Split. score: a model on a split -> columns of the table."""
+
+    task: str
+    names: Any
+    split: Callable[[int, int], Split]
+    score: Callable[[Any, Split], dict[str, float]]
+    unit: str = "%"
+
+
+def split_300w(n: int, seed: int) -> Split:
+    """n faces of the other subsets; all 224 of `lfpw_test`."""
+    paths, subsets, points = _faces_300w()
+    train = [i for i, s in enumerate(subsets) if s != "lfpw_test"]
+    test = [i for i, s in enumerate(subsets) if s == "lfpw_test"]
+    few = random.Random(seed).sample(train, n)
+    return Split([facekit.load_image(paths[i]) for i in few], points[few], _unseen_300w(), points[test])
+
+
+@functools.cache
+def _faces_300w() -> tuple[list[Path], list[str], np.ndarray]:
+    return landmarks_300w()
+
+
+@functools.cache
+def _unseen_300w() -> list[np.ndarray]:
+    paths, subsets, _ = _faces_300w()
+    return [facekit.load_image(p) for p, s in zip(paths, subsets, strict=True) if s == "lfpw_test"]
+
+
+def score_landmarks(model: Any, split: Split) -> dict[str, float]:
+    """NME (inter-ocular) of the points inside the face, of its outline, and of all, as Tables 1 and 3."""
+    found = [r.points for r in facekit.predict(model, split.unseen)]
+    parts = {"inside": [i for i in range(68) if i not in OUTLINE], "outline": list(OUTLINE), "all": list(range(68))}
+    columns = {}
+    for name, keep in parts.items():
+        hidden = np.setdiff1d(np.arange(68), keep)
+        errors = []
+        for points, truth in zip(found, split.truth, strict=True):
+            # The eye corners, which NME divides by, are needed for the outline too.
+            scale = nme(truth + np.array([1.0, 0.0]), truth, LANDMARKS_68)
+            distances = np.linalg.norm(np.delete(points - truth, hidden, 0), axis=-1)
+            errors.append(float(distances.mean()) * scale)
+        columns[name] = 100 * statistics.mean(errors)
+    return columns
+
+
+def split_fasseg(n: int, seed: int) -> Split:
+    """n of the 20 frontal faces; the other ones."""
+    pictures, masks = _faces_fasseg()
+    few = random.Random(seed).sample(range(len(pictures)), n)
+    rest = [i for i in range(len(pictures)) if i not in few]
+    return Split(
+        [pictures[i] for i in few], [masks[i] for i in few], [pictures[i] for i in rest], [masks[i] for i in rest]
+    )
+
+
+@functools.cache
+def _faces_fasseg() -> tuple[list[np.ndarray], list[str]]:
+    folder = data_folder("fasseg")
+    with (folder / "index.csv").open() as f:
+        rows = [row for row in csv.DictReader(f) if row["subset"].startswith("frontal")]
+    return [facekit.load_image(folder / "images" / r["image"]) for r in rows], [
+        str(folder / "masks" / r["mask"]) for r in rows
+    ]
+
+
+def score_parts(model: Any, split: Split) -> dict[str, float]:
+    """F1 a part and their mean, as Tables 2 and 5 (FASSEG joins hair and brows)."""
+    scores = facekit.evaluate(model, split.unseen, split.truth)
+    columns = {part: scores[f"f1_{part}"] for part in FASSEG_6.classes[1:]}
+    return columns | {"overall": statistics.mean(columns.values())}
+
+
+def split_sketches(n: int, seed: int) -> Split:
+    """n photo-sketch pairs; 60 others, each of another person. The middle square, at the network's size."""
+    photos, sketches = _pairs()
+    order = random.Random(seed).sample(range(len(photos)), len(photos))
+    few, rest = order[:n], order[n : n + 60]
+    return Split(
+        [photos[i] for i in few], [sketches[i] for i in few], [photos[i] for i in rest], [sketches[i] for i in rest]
+    )
+
+
+@functools.cache
+def _pairs() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    folder = data_folder("sketches")
+    with (folder / "index.csv").open() as f:
+        rows = list(csv.DictReader(f))
+
+    def square(path: Path) -> np.ndarray:
+        picture = facekit.load_image(path)
+        h, w = picture.shape[:2]
+        top = (h - w) * 3 // 5  # below the middle: above the hair there is only background
+        return cv2.resize(picture[top : top + w], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+    photos, sketches = (
+        [square(folder / f"{kind}s" / row[kind]) for row in rows] for kind in ("photo", "sketch")
+    )
+    return photos, sketches
+
+
+def split_yaleb(n: int, seed: int) -> Split:
+    """n clean CelebA-HQ faces; every 8th lit picture of Extended Yale B's 20 people against the frontally lit one.
+
+    Yale B's pictures are grey and reach from brows to chin, so the clean faces are made grey and cropped alike.
+    """
+    folder = data_folder("yaleb")
+    with (folder / "index.csv").open() as f:
+        rows = list(csv.DictReader(f))
+    lit = {(r["subject"], int(r["azimuth_deg"]), int(r["elevation_deg"])): folder / "images" / r["file"] for r in rows}
+    shadowed = [key for key in sorted(lit) if key[1:] != (0, 0)][::8]
+    points, clean = pseudo_landmarks(), []
+    faces = [(name.removesuffix(".jpg"), picture) for name, picture, _ in celebahq128() if name[:-4] in points]
+    for name, picture in random.Random(seed).sample(faces, n):
+        matrix = crop_matrix(box_of_points(points[name], scale=1.1, lift=0.02), SIDE)
+        grey = cv2.cvtColor(warp_image(picture, matrix, SIDE), cv2.COLOR_RGB2GRAY)
+        clean.append(np.repeat(grey[..., None], 3, 2))
+    return Split(
+        clean, None, [facekit.load_image(lit[key]) for key in shadowed],
+        [facekit.load_image(lit[key[0], 0, 0]) for key in shadowed],
+    )  # fmt: skip
+
+
+def score_pictures(model: Any, split: Split) -> dict[str, float]:
+    """SSIM, PSNR (dB) and LPIPS to the true pictures, and of the unchanged ones."""
+    return facekit.evaluate(model, split.unseen, split.truth)
+
+
+LANDMARKS = Data("landmarks", "68", split_300w, score_landmarks)
+PARTS = Data("segmentation", FASSEG_6, split_fasseg, score_parts)
+SKETCHES = Data("stylization", None, split_sketches, score_pictures, "")
+SHADOWS = Data("shadow_removal", None, split_yaleb, score_pictures, "")

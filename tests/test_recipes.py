@@ -1,0 +1,72 @@
+"""FSMA's Table 7, row by row, and how a row is chosen."""
+
+from __future__ import annotations
+
+import pytest
+
+from facekit.recipes import TABLE_7, adaptation, paper_row
+
+# (name, epochs, batch size, learning rate, betas, amsgrad, instance norm, augmented), as printed.
+PRINTED = [
+    ("300w-100%", 100, 20, 1e-2, (0.9, 0.999), False, False, True),
+    ("300w-20%", 500, 20, 1e-2, (0.9, 0.999), False, False, True),
+    ("300w-10%", 900, 20, 1e-2, (0.9, 0.999), False, False, True),
+    ("300w-5%", 900, 20, 1e-2, (0.9, 0.999), False, False, True),
+    ("customised-landmarks-20", 1000, 20, 1e-2, (0.9, 0.999), True, True, False),
+    ("customised-landmarks-10", 1000, 10, 1e-2, (0.9, 0.999), True, True, False),
+    ("customised-landmarks-5", 1000, 5, 1e-2, (0.9, 0.999), True, True, False),
+    ("customised-landmarks-1", 1000, 1, 1e-2, (0.9, 0.999), True, True, False),
+    ("helen-100%", 100, 50, 1e-2, (0.9, 0.999), False, False, True),
+    ("helen-25%", 500, 50, 1e-2, (0.9, 0.999), False, False, True),
+    ("helen-2.5%", 2000, 50, 1e-2, (0.9, 0.999), False, False, True),
+    ("helen-0.5%", 5000, 10, 1e-2, (0.9, 0.999), False, False, True),
+    ("customised-segmentation-100", 500, 5, 1e-2, (0.9, 0.999), False, False, True),
+    ("customised-segmentation-50", 1000, 5, 1e-2, (0.9, 0.999), False, False, True),
+    ("customised-segmentation-25", 1600, 5, 1e-2, (0.9, 0.999), False, False, True),
+    ("customised-segmentation-10", 2000, 5, 1e-2, (0.9, 0.999), False, False, True),
+    ("stylization-50", 400, 5, 1e-4, (0.5, 0.999), False, False, True),
+    ("stylization-25", 400, 5, 1e-4, (0.5, 0.999), False, False, True),
+    ("stylization-15", 500, 5, 1e-4, (0.5, 0.999), False, False, True),
+    ("stylization-10", 600, 5, 1e-4, (0.5, 0.999), False, False, True),
+    ("shadow-removal-2500", 300, 25, 1e-4, (0.5, 0.999), False, False, True),
+    ("shadow-removal-500", 300, 25, 1e-4, (0.5, 0.999), False, False, True),
+    ("shadow-removal-100", 300, 25, 1e-4, (0.5, 0.999), False, False, True),
+    ("shadow-removal-50", 300, 25, 1e-4, (0.5, 0.999), False, False, True),
+]
+
+
+@pytest.mark.parametrize("printed", PRINTED, ids=[row[0] for row in PRINTED])
+def test_rows_are_as_printed(printed: tuple) -> None:
+    row = TABLE_7[printed[0]]
+    s = row.settings
+    augmented = s.rotate > 0 and s.mirror
+    assert (row.epochs, s.batch_size, s.lr, s.betas, s.amsgrad, s.instance_norm, augmented) == printed[1:]
+    # An epoch shows every picture once; of shadows there are 5,000 however few pictures they fall on.
+    pictures = 5000 if row.task == "shadow_removal" else row.faces
+    assert s.steps == row.epochs * -(-pictures // s.batch_size)
+    assert s.heatmaps == "l2" and not s.jitter if row.task == "landmarks" else not s.cosine
+
+
+def test_every_row_is_there() -> None:
+    assert list(TABLE_7) == [row[0] for row in PRINTED]
+
+
+@pytest.mark.parametrize(
+    ("task", "customised", "faces", "name"),
+    [
+        ("landmarks", False, 150, "300w-5%"),
+        ("landmarks", False, 2000, "300w-100%"),
+        ("landmarks", True, 12, "customised-landmarks-10"),
+        ("segmentation", False, 20, "helen-0.5%"),
+        ("segmentation", True, 40, "customised-segmentation-50"),
+        ("stylization", True, 4, "stylization-10"),
+        ("shadow_removal", True, 60, "shadow-removal-50"),
+    ],
+)
+def test_paper_takes_the_closest_row(task: str, customised: bool, faces: int, name: str) -> None:
+    assert paper_row(task, customised, faces) == TABLE_7[name]
+    assert adaptation("paper", task, customised, faces) == adaptation(name, task, customised, faces)
+
+
+def test_epochs_stay_when_the_number_of_pictures_is_another() -> None:
+    assert adaptation("customised-segmentation-10", "segmentation", True, 7).steps == 2000 * 2
