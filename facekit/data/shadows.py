@@ -19,7 +19,7 @@ from torch import Tensor
 class ShadowRange:
     """Ranges of uniform draws; lengths are parts of the picture's side. The papers give no numbers: these are ours."""
 
-    strength: tuple[float, float] = (0.35, 0.8)  # share of the light that is lost in the middle of the shadow
+    strength: tuple[float, float] = (0.3, 0.99)  # share of the light that is lost in the middle of the shadow
     variation: float = 0.25  # how far the strength wanders over the picture
     blur: tuple[float, float] = (0.004, 0.05)  # standard deviation of the sharpest and of the softest edge
     scattering: tuple[float, float] = (0.0, 0.012)  # further blur of red; green gets a third of it
@@ -53,7 +53,7 @@ def cast_shadows(
     strength = _uniform(n, spec.strength, generator) + spec.variation * perlin(n, side, 3, generator)
     tint = 1 + spec.tint * (2 * torch.rand(n, 3, 1, 1, generator=generator) - 1)
     top, left = (side - h) // 2, (side - w) // 2
-    loss = (edges * strength * tint).clamp(0, 0.95)[:, :, top : top + h, left : left + w].to(pictures)
+    loss = (edges * strength * tint).clamp(0, 0.995)[:, :, top : top + h, left : left + w].to(pictures)
     if portrait is not None:
         loss = loss * portrait.to(pictures)
     # Light is lost in linear intensity; pictures are stored with a gamma of about 2.2.
