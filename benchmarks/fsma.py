@@ -49,7 +49,7 @@ class Table:
 # No practice on generated faces: rows are to differ in what they name only. Fewer steps than the quick recipes where
 # those would take hours over all rows.
 POINTS: dict[str, Any] = {"start": "none", "steps": 300, "batch_size": 10, "lr": 3e-3}
-MASKS: dict[str, Any] = {"start": "none", "steps": 200, "batch_size": 8, "lr": 3e-3}
+MASKS: dict[str, Any] = {"start": "none", "steps": 400, "batch_size": 8, "lr": 1e-2}
 # Every layer trains from random weights, so it gets three times the steps, at a rate that suits it.
 UNET_SETTINGS: dict[str, Any] = {"baseline": "unet", "lr": 1e-3}
 UNET_STEPS = 3

@@ -1,0 +1,227 @@
+"""Which label set a batch of files means, and which place in it each name has.
+
+Files written here declare their set. Other files have names only: those of a known set (all of them, in any order) are
+that set, others an own one, declared orders (COCO's categories, labels.txt) first, the rest in natural order.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from facekit.labels import (
+    LANDMARK_SETS,
+    SEGMENTATION_SETS,
+    LandmarkSet,
+    SegmentationSet,
+    landmark_set,
+    segmentation_set,
+)
+
+from .records import Listed, Task, repeated
+
+IGNORE = 255
+IGNORED = "__ignore__"
+_IGNORED = frozenset((IGNORED, "_ignore_", "ignore"))
+_BACKGROUND = frozenset(("background", "_background_", "__background__"))
+
+
+def describe(labels: LandmarkSet | SegmentationSet) -> dict[str, Any]:
+    """A label set for JSON: the name of a known one, all of an own one."""
+    known = LANDMARK_SETS if isinstance(labels, LandmarkSet) else SEGMENTATION_SETS
+    task = "landmarks" if isinstance(labels, LandmarkSet) else "segmentation"
+    return {"task": task, "labels": labels.name if known.get(labels.name) == labels else asdict(labels)}
+
+
+def described(content: Any, task: Task) -> LandmarkSet | SegmentationSet | None:
+    """The set that `describe` wrote; None where nothing came, another task's, or something else."""
+    if not isinstance(content, dict) or content.get("task") != task:
+        return None
+    known: dict[str, Any] = {**(LANDMARK_SETS if task == "landmarks" else SEGMENTATION_SETS)}
+    kind: type[LandmarkSet] | type[SegmentationSet] = LandmarkSet if task == "landmarks" else SegmentationSet
+    value: Any = content.get("labels")
+    if isinstance(value, str):
+        return known.get(value)
+    try:
+        made = kind(**{f.name: _tuples(value[f.name]) for f in fields(kind) if f.name in value})
+        return made if _sound(made) else None
+    except (TypeError, ValueError, IndexError):
+        return None  # edited by hand: the names in the file still say enough
+
+
+def given_set(names: Any, task: Task) -> Any:
+    """The user's names as a set of the task, None for None. Raises ValueError for what is none."""
+    wrong = SegmentationSet if task == "landmarks" else LandmarkSet
+    if isinstance(names, wrong):
+        raise ValueError(f"names={names.name!r} came, a {wrong.__name__}, expected a set for {task}: pass one of those")
+    if names is None:
+        return None
+    return landmark_set(names) if task == "landmarks" else segmentation_set(names)
+
+
+def landmarks_meant(
+    given: LandmarkSet | None, listed: Sequence[Listed], used: Iterable[str], counts: Sequence[int]
+) -> LandmarkSet:
+    """The set of a batch. given: the user's, wins. used: names in the files. counts: points of the files without names,
+    where there are no names the most frequent one decides.
+    """
+    if given is not None:
+        return given
+    sets = [s for s in listed if isinstance(s, LandmarkSet)]
+    used = set(used)
+    if not used and counts and not sets:
+        return unnamed_points(max(set(counts), key=lambda n: (list(counts).count(n), n)))
+    if len(listed) == 1 and len(sets) == 1 and used <= set(sets[0].points):
+        return sets[0]
+    names = _merged([_names(s) for s in listed], used)
+    for known in LANDMARK_SETS.values():
+        if set(known.points) == set(names):
+            return known
+    own = landmark_set(names)
+    return replace(own, mirrors=False) if _anonymous(names) else own
+
+
+def classes_meant(
+    given: SegmentationSet | None, listed: Sequence[Listed], used: Iterable[str], highest: int
+) -> SegmentationSet:
+    """The set of a batch. highest: the largest id in the files without names. Otherwise as `landmarks_meant`."""
+    if given is not None:
+        return given
+    sets = [s for s in listed if isinstance(s, SegmentationSet)]
+    used = {"background" if name in _BACKGROUND else name for name in used if name not in _IGNORED}
+    if len(listed) == 1 and len(sets) == 1 and used <= {*sets[0].classes, "background"}:
+        return sets[0]
+    orders = [["background" if n in _BACKGROUND else n for n in _names(s) if n not in _IGNORED] for s in listed]
+    names = ["background", *(name for name in _merged(orders, used) if name != "background")]
+    if len(names) == 1:
+        return segmentation_set(None, max(highest + 1, 2))
+    for known in SEGMENTATION_SETS.values():
+        if set(known.classes) == set(names):
+            return known
+    own = segmentation_set(names)
+    return replace(own, mirrors=len(own) == 2) if _anonymous(names[1:]) else own
+
+
+def unnamed_points(k: int) -> LandmarkSet:
+    """The set of k points without names, as `adapt` takes them: 68 and 98 are known sets."""
+    return landmark_set(str(k)) if k in (68, 98) else landmark_set(None, k)
+
+
+def class_ids(names: Sequence[str], labels: SegmentationSet) -> list[int]:
+    """The id of each name. Raises ValueError for one that the set does not have."""
+    ids: list[int] = []
+    for name in names:
+        if name in labels.classes:
+            ids.append(labels.classes.index(name))
+        elif name in _BACKGROUND:
+            ids.append(0)
+        elif name in _IGNORED:
+            ids.append(IGNORE)
+        else:
+            raise ValueError(_unknown(name, labels.classes, "class", labels.name))
+    return ids
+
+
+def point_places(names: Sequence[str], labels: LandmarkSet, first: int | None = None) -> list[int]:
+    """The place of each name in the set; numbers count from `first` (see `first_number`).
+
+    Raises ValueError for a name that the set does not have.
+    """
+    places: list[int] = []
+    for name in names:
+        if name in labels.points:
+            places.append(labels.points.index(name))
+        elif first is not None and name.isdecimal() and 0 <= int(name) - first < len(labels):
+            places.append(int(name) - first)
+        else:
+            raise ValueError(_unknown(name, labels.points, "point", labels.name))
+    return places
+
+
+def first_number(used: Iterable[str], k: int) -> int | None:
+    """0 or 1: where the numbers start that stand for the K points of a set; None where names are no such numbers.
+
+    Raises ValueError where neither the first nor the last number appears in any file, so that nobody can tell.
+    """
+    used = set(used)
+    if not used or not all(name.isdecimal() and len(name) < 10 for name in used):
+        return None
+    numbers = {int(name) for name in used}
+    if 0 in numbers or max(numbers) > k:
+        return 0
+    if k in numbers:
+        return 1
+    came = f"points named {min(numbers)} to {max(numbers)} came for a set of {k}"
+    raise ValueError(f"{came}, expected 0 or {k} among them, to tell where counting starts: name the points by the set")
+
+
+def check_writable(labels: SegmentationSet) -> None:
+    """Raises ValueError for classes that would be read back as ignored or as background."""
+    reserved = [name for name in labels.classes[1:] if name in _IGNORED | _BACKGROUND] + [
+        name for name in labels.classes[:1] if name in _IGNORED
+    ]
+    if reserved:
+        fix = "ignored pixels are 255, unlabelled ones 0; give the class another name"
+        raise ValueError(f"a class named {reserved[0]!r} came, expected no such class in files: {fix}")
+
+
+def check_listing(names: Sequence[str], where: str) -> tuple[str, ...]:
+    """A declared order of names. Raises ValueError for one that comes twice."""
+    twice = repeated(tuple(names))
+    if twice:
+        raise ValueError(f"{where}: {twice[0]!r} came twice, expected each name once: rename one of them")
+    return tuple(names)
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sorts p2 before p10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", name)]
+
+
+def _names(listed: Listed) -> Sequence[str]:
+    if isinstance(listed, tuple):
+        return listed
+    return listed.points if isinstance(listed, LandmarkSet) else listed.classes
+
+
+def _merged(orders: Iterable[Iterable[str]], used: set[str]) -> list[str]:
+    names = list(dict.fromkeys(name for order in orders for name in order))
+    return names + sorted(used - set(names), key=lambda name: (natural(name), name))
+
+
+def _anonymous(names: Sequence[str]) -> bool:
+    """Numbered names say nothing about sides, so nobody knows how a mirrored picture would be labelled."""
+    return all(re.fullmatch(r"(?!left|right)\D*\d+", name) for name in names)
+
+
+def _sound(labels: LandmarkSet | SegmentationSet) -> bool:
+    """Whether a set from a file has the types that the classes promise, but do not check."""
+    n = len(labels)
+
+    def indices(value: Any, length: int | None = None) -> bool:
+        whole = isinstance(value, tuple) and all(type(i) is int and 0 <= i < n for i in value)
+        return whole and length in (None, len(value))
+
+    fair = type(labels.name) is str and type(labels.mirrors) is bool and indices(labels.flip)
+    if not fair or not n or not all(type(name) is str and name for name in _names(labels)):
+        return False
+    if isinstance(labels, SegmentationSet):
+        colours = all(len(c) == 3 and all(type(v) is int and 0 <= v <= 255 for v in c) for c in labels.palette)
+        return colours and indices(labels.facial_parts) and labels.ignore == IGNORE
+    eyes = labels.eyes is None or (len(labels.eyes) == 2 and all(indices(eye) and eye for eye in labels.eyes))
+    corners = labels.eye_corners is None or indices(labels.eye_corners, 2)
+    return bool(eyes) and corners and all(indices(edge, 2) for edge in labels.edges)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _unknown(name: str, known: Sequence[str], kind: str, labels: str) -> str:
+    close = difflib.get_close_matches(name.lower().replace(" ", "_"), known, 1, 0.7)
+    fix = f"did you mean {close[0]!r}?" if close else "rename it in the file, or pass names= that have it"
+    few = ", ".join(known[:8]) + (" ..." if len(known) > 8 else "")
+    return f"{kind} {name!r} came, expected one of set {labels!r} ({few}): {fix}"

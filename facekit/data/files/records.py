@@ -1,0 +1,156 @@
+"""What the readers of single formats hand over, and the checks on numbers that come from strangers' files.
+
+Errors raised in this folder's readers do not name the file: `Found.attempt` does, and keeps the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facekit.labels import LandmarkSet, SegmentationSet
+
+Task = Literal["landmarks", "segmentation"]
+Size = tuple[int, int]
+Listed = LandmarkSet | SegmentationSet | tuple[str, ...]
+
+# Far beyond any picture; keeps arithmetic on strangers' numbers free of overflow.
+_LARGEST = 1e9
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face's landmarks as its file has them.
+
+    source: what errors call it. size: (H, W) of the picture. points: (K,2) float64, pixels, (0,0) the centre of the
+    top-left pixel, NaN = not labelled. visible: (K,) uint8 as in COCO, 0 not labelled, 1 labelled but hidden, 2 seen.
+    names: of the points; None where the format has none, so that the place in the file is the place in the set.
+    """
+
+    source: str
+    picture: Path
+    size: Size
+    points: NDArray[np.float64]
+    visible: NDArray[np.uint8]
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """One picture's classes as its file has them.
+
+    mask: (H,W) uint8. With names, 0 is a pixel that nothing covers and i one of class names[i - 1]; without, the ids
+    are those of the label set and 255 is ignored.
+    """
+
+    source: str
+    picture: Path
+    mask: NDArray[np.uint8]
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(eq=False)
+class Found:
+    """All that the files of one batch brought. listed: label sets or ordered names that files declare."""
+
+    faces: list[Face] = field(default_factory=list)
+    parts: list[Parts] = field(default_factory=list)
+    listed: list[Listed] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def attempt(self, source: str) -> Iterator[None]:
+        """Keeps the reason where reading `source` fails, so that one bad file does not end a batch."""
+        try:
+            yield
+        except RecursionError:
+            self.skipped[source] = "data nested without end came, expected an annotation file: copy it again"
+        except OSError as error:
+            fix = "check the file and its permissions"
+            self.skipped[source] = f"{error.strerror or error}, expected a readable file: {fix}"
+        except ValueError as error:
+            self.skipped[source] = str(error)
+
+    def listing(self, listed: Listed | None) -> None:
+        """Notes a declared set or order of names, once."""
+        if listed is not None and listed not in self.listed:
+            self.listed.append(listed)
+
+
+def number(value: Any, what: str) -> float:
+    """A finite number, else ValueError. what: how the error calls it."""
+    expected = f"expected a finite number as {what}: correct it, or leave what is not labelled out"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{shown(value)} came, {expected}")
+    if not -_LARGEST <= value <= _LARGEST:
+        raise ValueError(f"{shown(value)} came, {expected}")
+    return float(value)
+
+
+def pairs(value: Any, what: str) -> NDArray[np.float64]:
+    """[[x, y], ...] as (n,2) float64, else ValueError."""
+    for pair in entries(value, what):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise ValueError(f"{shown(pair)} came in {what}, expected [x, y]: give both numbers of each point")
+    return np.array([[number(v, f"x or y of {what}") for v in pair] for pair in value], np.float64).reshape(-1, 2)
+
+
+def entries(value: Any, what: str) -> list[Any]:
+    """A list, else ValueError."""
+    if not isinstance(value, list):
+        raise ValueError(f"{shown(value)} came as {what}, expected a list: export the file again")
+    return value
+
+
+def entry(value: Any, what: str) -> dict[str, Any]:
+    """A JSON object, else ValueError."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{shown(value)} came as {what}, expected an object {{...}}: export the file again")
+    return value
+
+
+def text(value: Any, what: str) -> str:
+    """A string that is not empty, else ValueError; whole numbers become their digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{shown(value)} came as {what}, expected text: fill it in")
+    return value
+
+
+def whole(value: Any, what: str) -> int:
+    """A whole number, else ValueError."""
+    found = number(value, what)
+    if found != int(found):
+        raise ValueError(f"{shown(value)} came, expected a whole number as {what}: correct it")
+    return int(found)
+
+
+def check_declared(height: Any, width: Any, size: Size) -> None:
+    """ValueError where the file says another picture size (None: it says nothing) than the upright picture has."""
+    said = tuple(None if v is None else whole(v, "height or width of the picture") for v in (height, width))
+    if any(v is not None and v != actual for v, actual in zip(said, size, strict=True)):
+        fix = "label the picture in its present size, or put the labelled one back"
+        if said == size[::-1]:
+            fix = "the tool took no notice of the picture's EXIF orientation: save the picture upright, label it again"
+        came = " x ".join("?" if v is None else str(v) for v in said)
+        raise ValueError(f"height x width {came} came, expected its picture's {size[0]} x {size[1]}: {fix}")
+
+
+def repeated(names: list[str] | tuple[str, ...]) -> list[str]:
+    """The names that come more than once, in order."""
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+
+
+def shown(value: Any) -> str:
+    """A stranger's value in an error: short."""
+    if value is None:
+        return "nothing"
+    content = repr(value) if isinstance(value, (bool, int, float, str)) else type(value).__name__
+    return content if len(content) <= 60 else content[:57] + "..."
