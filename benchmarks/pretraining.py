@@ -1,0 +1,70 @@
+"""Images a second of FSMA pre-training at the paper's sizes: 128 px, and 256 px grown from it.
+
+python benchmarks/pretraining.py [--steps 8] [--batch 8] [--device cuda] [--bfloat16]
+torchrun --nproc_per_node 2 benchmarks/pretraining.py --batch 16     # the batch of both together
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+
+import torch
+
+from facekit.backbones.fsma.autoencoder import PRESETS, AutoEncoder
+from facekit.backbones.fsma.growing import grow
+from facekit.backbones.fsma.pretraining import Pretraining
+from facekit.data.pool import pool_side
+from facekit.pretraining import RECIPES
+from facekit.processes import join, local_device
+from facekit.training import pick_device
+
+
+class Noise:
+    """A pool in memory, so that the disk is not measured."""
+
+    def __init__(self, input_size: int, count: int = 64):
+        self.side = pool_side(input_size)
+        self._data = torch.randint(0, 256, (count, 3, self.side, self.side), dtype=torch.uint8)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
+        return self._data[indices]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=8, help="timed steps, a multiple of 4: the discriminators' turns")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--device")
+    parser.add_argument("--bfloat16", action="store_true")
+    a = parser.parse_args()
+    device = pick_device(local_device(a.device))
+    torch.manual_seed(0)
+    net = AutoEncoder(PRESETS["128"])
+    with join(device) as processes:
+        for preset in ("128", "256"):
+            if preset == "256":
+                net = grow(net.cpu(), PRESETS["256"], torch.rand(8, 3, 256, 256))
+            recipe = dataclasses.replace(RECIPES[preset], batch_size=a.batch, bfloat16=a.bfloat16)
+            pool = Noise(PRESETS[preset].input_size)
+            program = Pretraining(pool, PRESETS[preset], recipe, 10**6, device, 0, net, processes)
+            for step in range(4):
+                program.step(step)
+            begin = time.monotonic()
+            for step in range(4, 4 + a.steps):
+                losses = program.step(step)  # reads the losses, so CUDA's queue is empty when it returns
+            seconds = time.monotonic() - begin
+            if processes.first:
+                print(
+                    f"{preset} px: {a.steps * a.batch / seconds:.2f} images/s, {seconds / a.steps:.2f} s a step of "
+                    f"{a.batch} on {processes.count} x {device.type}; "
+                    + ", ".join(f"{k} {v:.3f}" for k, v in losses.items())
+                )
+
+
+if __name__ == "__main__":
+    main()
