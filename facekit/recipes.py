@@ -94,8 +94,8 @@ def quick_segmentation(faces: int) -> Adaptation:
 def quick_stylization(faces: int) -> Adaptation:
     """faces: how many pairs; it makes no difference, for every pair shows the style."""
     return Adaptation(
-        steps=500, batch_size=8, lr=2e-3, betas=(0.5, 0.999), warmup=10, cosine=True, least_views=300, rotate=10.0,
-        jitter=0.0, bfloat16=True,
+        steps=400, batch_size=8, lr=2e-3, betas=(0.5, 0.999), warmup=10, cosine=True, least_views=300, rotate=10.0,
+        adv=3.0, bfloat16=True,
     )  # fmt: skip
 
 
