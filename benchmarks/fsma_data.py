@@ -131,10 +131,9 @@ def _pairs() -> tuple[list[np.ndarray], list[np.ndarray]]:
         top = (h - w) * 3 // 5  # below the middle: above the hair there is only background
         return cv2.resize(picture[top : top + w], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
-    photos, sketches = (
-        [square(folder / f"{kind}s" / row[kind]) for row in rows] for kind in ("photo", "sketch")
-    )
-    return photos, sketches
+    return [square(folder / "photos" / row["photo"]) for row in rows], [
+        square(folder / "sketches" / row["sketch"]) for row in rows
+    ]
 
 
 def split_yaleb(n: int, seed: int) -> Split:
