@@ -44,15 +44,27 @@ def _imm() -> tuple[list[list[str]], np.ndarray]:
     return rows, np.array([[float(v) for v in row[1:]] for row in rows], np.float32).reshape(len(rows), -1, 2)
 
 
-def _generated(faces: Any, n: int, seed: int, labels: Any) -> Split:
-    """n faces from a place of the seed's own; `UNSEEN` others. labels: a batch -> its labels."""
-    few, unseen = faces.batch(range(1000 * seed, 1000 * seed + n)), _once(faces, FIRST_UNSEEN)
+def _generated(faces: Any, n: int, seed: int, want: tuple[str, ...], labels: Any) -> Split:
+    """n faces from a place of the seed's own; `UNSEEN` others. labels: a batch with what it wants -> its labels."""
+    few, unseen = faces.batch(range(1000 * seed, 1000 * seed + n), want=("image", *want)), _unseen(faces, want)
     return Split(_pictures(few), labels(few), _pictures(unseen), labels(unseen))
 
 
 @functools.cache
-def _once(faces: Any, first: int) -> dict[str, Any]:
-    return faces.batch(range(first, first + UNSEEN))
+def _unseen(faces: Any, want: tuple[str, ...]) -> dict[str, Any]:
+    return faces.batch(range(FIRST_UNSEEN, FIRST_UNSEEN + UNSEEN), want=("image", *want))
+
+
+def split_112(n: int, seed: int) -> Split:
+    return _generated(_people(), n, seed, ("landmarks68", "landmarks44"), _all_points)
+
+
+def split_parts(n: int, seed: int) -> Split:
+    return _generated(_people(), n, seed, ("mask",), _own_parts)
+
+
+def split_cats(n: int, seed: int) -> Split:
+    return _generated(_cats(), n, seed, ("landmarks",), _animal_points)
 
 
 def _pictures(batch: dict[str, Any]) -> list[np.ndarray]:
@@ -97,6 +109,6 @@ def score_f1(model: Any, split: Split) -> dict[str, float]:
 
 
 IMM = Data("landmarks", IMM_73, split_imm, score_nme)
-POINTS_112 = Data("landmarks", LANDMARKS_112, lambda n, seed: _generated(_people(), n, seed, _all_points), score_nme)
-OWN_PARTS = Data("segmentation", CUSTOM_FSMA, lambda n, seed: _generated(_people(), n, seed, _own_parts), score_f1)
-CATS = Data("landmarks", ANIMAL_POINTS, lambda n, seed: _generated(_cats(), n, seed, _animal_points), score_nme)
+POINTS_112 = Data("landmarks", LANDMARKS_112, split_112, score_nme)
+OWN_PARTS = Data("segmentation", CUSTOM_FSMA, split_parts, score_f1)
+CATS = Data("landmarks", ANIMAL_POINTS, split_cats, score_nme)

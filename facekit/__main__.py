@@ -55,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--faces", nargs="+", required=True, help="folders of face crops, celebahq128, generated:COUNT")
     p.add_argument("--preset", default="mini", choices=["mini", "128", "256"])
     p.add_argument("--steps", type=int)
+    p.add_argument("--grow-from", help="preset 256: a 128 px auto-encoder to go on from (.safetensors, .mdl)")
+    p.add_argument("--batch", type=int, help="pictures a step, of all processes together")
     p.add_argument("--until", type=int, help="stop after so many of the steps; the same command goes on later")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="the .safetensors file to write")
@@ -126,10 +128,22 @@ def _evaluate(a: argparse.Namespace) -> Any:
 
 def _pretrain(a: argparse.Namespace) -> Any:
     from .pretraining import pretrain
+    from .processes import is_first
 
-    return pretrain(
-        a.backbone, a.faces, preset=a.preset, out=a.out, steps=a.steps, until=a.until, seed=a.seed, progress=not a.json
+    overrides = {} if a.batch is None else {"batch_size": a.batch}
+    losses = pretrain(
+        a.backbone,
+        a.faces,
+        preset=a.preset,
+        out=a.out,
+        steps=a.steps,
+        until=a.until,
+        grow_from=a.grow_from,
+        seed=a.seed,
+        progress=not a.json,
+        **overrides,
     )
+    return losses if is_first() else None
 
 
 def _demo(a: argparse.Namespace) -> Any:
@@ -187,6 +201,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"facekit {a.command}: stopped", file=sys.stderr)
         return 130
+    if outcome is None:
+        return 0  # one of several processes, and not the one that speaks
     if a.json:
         print(json.dumps(outcome, default=str))
     elif outcome:

@@ -1,4 +1,7 @@
-"""Pre-training of backbones on unlabelled faces: `facekit.pretrain(...)` and `facekit pretrain ...`."""
+"""Pre-training of backbones on unlabelled faces: `facekit.pretrain(...)` and `facekit pretrain ...`.
+
+In one process or, started by torchrun or accelerate launch, in several (see `facekit.processes`).
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,14 @@ import torch
 from safetensors.torch import save
 
 from . import recipes
-from .backbones.fsma.autoencoder import PRESETS
-from .backbones.fsma.pretraining import Pretraining
+from .backbones import fsma
+from .backbones.fsma.autoencoder import PRESETS, AutoEncoder
+from .backbones.fsma.growing import PICTURES, grow
+from .backbones.fsma.pretraining import Pretraining, plain_views
 from .data.pool import Face, FacePool, build_pool, whole_picture_boxes
 from .data.readers import celebahq128, generated
 from .images import iter_pictures
+from .processes import join, local_device
 from .training import Progress, pick_device, train
 
 log = logging.getLogger("facekit")
@@ -41,6 +47,8 @@ def pretrain(
     steps: int | None = None,
     until: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    save_every: float = 120.0,
+    grow_from: str | os.PathLike[str] | None = None,
     pool: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     seed: int = 0,
@@ -51,10 +59,14 @@ def pretrain(
 
     backbone: "fsma". images: one or more of: a folder of face crops, "celebahq128" (tar shards under FACEKIT_DATA),
     "generated:COUNT". preset: "mini" (half width, 128 px), "128" or "256" (the paper's sizes and schedule). out: a
-    .safetensors file (half precision). checkpoint: default beside `out`; a killed run resumes from it exactly. until:
-    stop after so many of the steps and resume later with the same call. pool: folder for the decoded crops, default
-    FACEKIT_HOME/pools.
-    Raises ValueError for an unknown name, FileNotFoundError for data that is not there.
+    .safetensors file (half precision). checkpoint: default beside `out`, written every `save_every` seconds; a killed
+    run resumes from it exactly. until: stop after so many of the steps and resume later with the same call.
+    grow_from: with preset "256", a 128 px auto-encoder (.safetensors, or a 3FabRec snapshot) to go on from, as the
+    paper does; its width is taken over. pool: folder for the decoded crops, default FACEKIT_HOME/pools.
+    Several processes share each batch, `batch_size` is that of all together; device: None or "cuda" gives each process
+    a device of its own. Checkpoint, `out` and pool must be on a disk that all see; the first process writes them.
+    Raises ValueError for an unknown name, for weights that do not grow into the preset and for a batch that does not
+    divide by the processes; FileNotFoundError for data that is not there.
     """
     if backbone != "fsma":
         raise ValueError(f"backbone={backbone!r}: this version pre-trains 'fsma'")
@@ -64,32 +76,56 @@ def pretrain(
     if target.suffix != ".safetensors":
         raise ValueError(f"out={str(out)!r}: expected a file name that ends in .safetensors")
     recipe = dataclasses.replace(RECIPES[preset], **recipe_overrides)
-    size = PRESETS[preset]
+    size, small = PRESETS[preset], None
+    if grow_from is not None:
+        if size.input_size != 256:
+            raise ValueError(f"grow_from with preset={preset!r}: only preset='256' is grown from 128 px weights")
+        small = fsma.load(grow_from)
+        size = dataclasses.replace(size, width=small.size.width)
     total = steps if steps is not None else recipe.steps
     listed = [images] if isinstance(images, (str, os.PathLike)) else list(images)
-    faces = open_pool(listed, size.input_size, pool or cache_folder() / "pools", progress is True)
-    log.info("%d faces: %s", len(faces), faces.sources)
-    program = Pretraining(faces, size, recipe, total, pick_device(device), seed)
-    file = Path(checkpoint) if checkpoint is not None else target.with_suffix(".checkpoint.pt")
-    losses = train(
-        program, min(total, until or total), checkpoint=file, progress=progress, name=f"pretraining {backbone}"
-    )
-    state = {k: v.detach().cpu().contiguous() for k, v in program.net.state_dict().items()}
+    chosen = pick_device(local_device(device))
+    with join(chosen) as processes:
+        processes.part(recipe.batch_size)
+        with processes.first_before_others():
+            folder = pool or cache_folder() / "pools"
+            faces = open_pool(listed, size.input_size, folder, progress is True and processes.first)
+        log.info("%d faces: %s", len(faces), faces.sources)
+        grown = None if small is None else grow(small, size, plain_views(faces, PICTURES, size.input_size))
+        program = Pretraining(faces, size, recipe, total, chosen, seed, grown, processes)
+        losses = train(
+            program,
+            min(total, until or total),
+            checkpoint=Path(checkpoint) if checkpoint is not None else target.with_suffix(".checkpoint.pt"),
+            save_every=save_every,
+            progress=progress,
+            name=f"pretraining {backbone}",
+            processes=processes,
+        )
+        about = {
+            "backbone": backbone,
+            "preset": preset,
+            "steps": str(total),
+            "seed": str(seed),
+            "faces": json.dumps(faces.sources),
+        }
+        if grow_from is not None:
+            about["grown_from"] = Path(grow_from).name
+        with processes.first_before_others():
+            if processes.first:
+                _write(program.net, target, about)
+    return losses
+
+
+def _write(net: AutoEncoder, target: Path, about: dict[str, str]) -> None:
+    state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
     halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-    about = {
-        "backbone": backbone,
-        "preset": preset,
-        "steps": str(total),
-        "seed": str(seed),
-        "faces": json.dumps(faces.sources),
-    }
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(save(halves, about))
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    return losses
 
 
 def open_pool(

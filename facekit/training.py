@@ -18,6 +18,8 @@ from typing import Any, Protocol
 import torch
 from tqdm.auto import tqdm
 
+from .processes import ALONE, Processes
+
 log = logging.getLogger("facekit")
 
 
@@ -109,6 +111,7 @@ def train(
     save_steps: int | None = None,
     progress: Progress = True,
     name: str = "training",
+    processes: Processes = ALONE,
 ) -> dict[str, float]:
     """Run `program` for `steps` steps and return the last losses.
 
@@ -117,8 +120,9 @@ def train(
     a step; on a resume, lines past the checkpoint are dropped, so the curve has every step once.
     progress: True for a bar, False for silence, or a function that is called with (steps done, steps, losses) after
     each step.
-    Raises ValueError for a checkpoint that holds more steps than asked for, FloatingPointError for a loss that is not
-    finite.
+    processes: of several, all resume from the checkpoint; the first one writes and shows progress.
+    Raises ValueError for a checkpoint that holds more steps than asked for or that not all processes see,
+    FloatingPointError for a loss that is not finite.
     """
     path = Path(checkpoint) if checkpoint is not None else None
     start, losses = 0, {}
@@ -132,6 +136,9 @@ def train(
         program.load_state_dict(saved["program"])
         losses = saved["losses"]
         log.info("resuming %s at step %d", path, start)
+    processes.check_same(start, f"the step to resume at ({path})")
+    if not processes.first:
+        path, progress = None, False
     curve = _open_curve(path, start)
     last_save = time.monotonic()
     try:

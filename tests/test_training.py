@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
-from facekit.images import save_image
 from facekit.losses import contrast_structure
 from facekit.training import shuffled_batch, train
-
-PRETRAIN = """
-import sys
-from facekit import pretrain
-pretrain("fsma", sys.argv[1], out=sys.argv[2], steps=6, batch_size=4, pool=sys.argv[3], progress=False, device="cpu")
-"""
 
 
 class Line:
@@ -57,6 +43,24 @@ def test_resuming_equals_going_on(tmp_path: Path) -> None:
     assert (tmp_path / "a.jsonl").read_text() == (tmp_path / "b.jsonl").read_text()
     with pytest.raises(ValueError, match="holds 20 steps"):
         train(Line(), 5, progress=False, checkpoint=tmp_path / "a.pt")
+
+
+def test_lines_past_the_checkpoint_are_dropped(tmp_path: Path) -> None:
+    train(Line(), 20, progress=False, checkpoint=tmp_path / "whole.pt")
+
+    class Killed(Line):
+        def step(self, index: int) -> dict[str, float]:
+            if index == 11:
+                raise KeyboardInterrupt
+            return super().step(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(Killed(), 20, progress=False, checkpoint=tmp_path / "a.pt", save_steps=4)
+    curve = tmp_path / "a.jsonl"
+    assert len(curve.read_text().splitlines()) == 11
+    curve.write_text(curve.read_text() + '{"step": 11, "lo')
+    train(Line(), 20, progress=False, checkpoint=tmp_path / "a.pt")
+    assert curve.read_text() == (tmp_path / "whole.jsonl").read_text()
 
 
 def test_progress_function_hears_every_step() -> None:
@@ -99,31 +103,3 @@ def test_ssim_against_scikit_image() -> None:
     torch.testing.assert_close(
         contrast_structure(torch.ones(1, 1, 40, 40), torch.ones(1, 1, 40, 40)), torch.ones(1, 1, 10, 10)
     )
-
-
-def test_killed_pretraining_resumes_exactly(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    faces = tmp_path / "faces"
-    faces.mkdir()
-    for i in range(8):
-        save_image(rng.integers(0, 256, (160, 160, 3), dtype=np.uint8), faces / f"{i}.png")
-
-    def start(out: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", PRETRAIN, str(faces), str(out), str(tmp_path / "pool")]
-        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
-
-    assert start(tmp_path / "whole.safetensors").wait(300) == 0
-    killed = start(tmp_path / "killed.safetensors")
-    curve = tmp_path / "killed.checkpoint.jsonl"
-    deadline = time.monotonic() + 120
-    while not curve.exists() and killed.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.3)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert start(tmp_path / "killed.safetensors").wait(300) == 0
-    lines = [[json.loads(line) for line in (tmp_path / f"{n}.checkpoint.jsonl").open()] for n in ("whole", "killed")]
-    assert [line["step"] for line in lines[1]] == list(range(6))
-    assert lines[0] == lines[1]
-    whole, resumed = (load_file(tmp_path / f"{n}.safetensors") for n in ("whole", "killed"))
-    assert all(torch.equal(whole[key], resumed[key]) for key in whole)

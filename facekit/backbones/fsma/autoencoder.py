@@ -132,6 +132,19 @@ class Decoder(nn.Module):
         return torch.tanh(self.lin(x))
 
 
+class Centred(nn.Module):
+    """RGB in [0, 1] -> the networks' centred RGB."""
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - self.mean
+
+
 class AutoEncoder(nn.Module):
     """Q and P together, from RGB in [0, 1] to RGB in [0, 1]."""
 
@@ -171,13 +184,17 @@ class LatentDiscriminator(nn.Module):
         self.lin2 = nn.Linear(1000, 1000)
         self.lin3 = nn.Linear(1000, 1)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """z: (N,Z). Returns logits (N,); their sigmoid is the probability of a prior draw."""
+    def dropout(self, n: int, generator: torch.Generator) -> Tensor:
+        """What training multiplies both hidden layers with, (2,n,1000): 0 for a fifth, else 1.25. On the CPU."""
+        return torch.empty(2, n, self.lin2.in_features).bernoulli_(0.8, generator=generator) / 0.8
+
+    def forward(self, z: Tensor, dropout: Tensor | None = None) -> Tensor:
+        """z: (N,Z); dropout: (2,N,1000) from `dropout`, None for none. Returns logits (N,); their sigmoid is the
+        probability of a prior draw."""
+        x = self.lin1(z)
         # Dropout stands before the ReLU, as in the public implementation.
-        drop = nn.functional.dropout
-        x = torch.relu(drop(self.lin1(z), 0.2, self.training))
-        x = torch.relu(drop(self.lin2(x), 0.2, self.training))
-        return self.lin3(x).flatten()
+        x = self.lin2(torch.relu(x if dropout is None else x * dropout[0]))
+        return self.lin3(torch.relu(x if dropout is None else x * dropout[1])).flatten()
 
 
 class ImageDiscriminator(nn.Module):

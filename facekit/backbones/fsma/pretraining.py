@@ -3,13 +3,15 @@ faces."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...augment import Affine, random_matrices, warp
 from ...losses import gan_loss, ssim_loss
+from ...processes import ALONE, Processes
 from ...recipes import FSMAPretraining
 from ...training import autocast, generator_for, shuffled_batch
 from .autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
@@ -32,7 +34,8 @@ class Pretraining:
     """One step of L_unsup = L_rec + L_adv + L_enc + 60 L_ssim; a `facekit.training.Program`.
 
     The discriminators take turns as in the public 3FabRec code: the picture's every 2nd step at half the learning
-    rate, the code's every 4th; the encoder hears the latter every 2nd.
+    rate, the code's every 4th; the encoder hears the latter every 2nd. Of several processes each takes its part of
+    the recipe's batch, and all together make the steps that one would make with the whole.
     """
 
     def __init__(
@@ -44,31 +47,35 @@ class Pretraining:
         device: torch.device,
         seed: int = 0,
         autoencoder: AutoEncoder | None = None,
+        processes: Processes = ALONE,
     ):
+        """autoencoder: where to start, of the same `size`; None: from noise, with whitened codes.
+
+        Raises ValueError for a batch that does not divide by the processes.
+        """
         torch.manual_seed(seed)
+        self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.recipe, self.steps, self.device, self.seed = pool, recipe, steps, device, seed
         self.net = (autoencoder or AutoEncoder(size)).to(device).to(memory_format=torch.channels_last)
         self.critic = ImageDiscriminator().to(device).to(memory_format=torch.channels_last)
         self.critic_z = LatentDiscriminator(size.z_dim).to(device)
+        self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror=0.5)
+        if autoencoder is None:
+            whiten_codes(self.net, (self.batch(-1 - i) for i in range(-(-WHITENING // recipe.batch_size))))
+        for network in (self.net, self.critic, self.critic_z):
+            processes.share_norms(network)
+            processes.copy_from_first(network)
         adam = torch.optim.Adam
         self.optimiser = adam(self.net.parameters(), recipe.lr, recipe.betas)
         self.optimiser_critic = adam(self.critic.parameters(), recipe.lr / 2, recipe.betas)
         self.optimiser_critic_z = adam(self.critic_z.parameters(), recipe.lr, recipe.betas)
-        self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror=0.5)
-        if autoencoder is None:
-            start = torch.cat([self.batch(-1 - i) for i in range(-(-WHITENING // recipe.batch_size))])
-            whiten_codes(self.net, start)
         self.autocast = autocast(device, recipe.bfloat16)
 
-    def batch(self, index: int) -> Tensor:
-        """The augmented pictures of step `index`: (N,3,S,S) RGB in [0, 1]."""
+    def batch(self, index: int, part: slice = slice(None)) -> Tensor:
+        """The augmented pictures of step `index`, or a part of them: (N,3,S,S) RGB in [0, 1]."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
-        pictures = self.pool[chosen].to(self.device).float().div_(255)
-        matrices, _ = random_matrices(len(pictures), self.affine, generator_for(self.seed, index, 3))
-        # The crops in the pool are wider than what the network sees.
-        matrices[:, :, :2] *= self.net.size.input_size / self.pool.side
-        matrices[:, :, 2] *= self.net.size.input_size / self.pool.side
-        return warp(pictures, matrices, self.net.size.input_size)
+        matrices, _ = random_matrices(len(chosen), self.affine, generator_for(self.seed, index, 3))
+        return views(self.pool, chosen[part], matrices[part], self.net.size.input_size, self.device)
 
     def learning_rate(self, index: int) -> float:
         """Constant, then linear to a tenth over the last part of the run (`decay`)."""
@@ -83,45 +90,55 @@ class Pretraining:
         ):
             for group in optimiser.param_groups:
                 group["lr"] = self.learning_rate(index) * factor
-        torch.manual_seed(int(generator_for(self.seed, index, 4).initial_seed() % (1 << 62)))
+        # Draws are for the whole batch, so that they are the same however many processes share it.
+        draws = generator_for(self.seed, index, 4)
         self.net.train()
-        x = self.net.normalise(self.batch(index)).contiguous(memory_format=torch.channels_last)
-        losses: dict[str, float] = {}
+        x = self.net.normalise(self.batch(index, self.part)).contiguous(memory_format=torch.channels_last)
+        losses: dict[str, Tensor] = {}
         with self.autocast:
             z, _ = self.net.Q(x)
             y = self.net.P(z)
-        z, y = z.float(), y.float()
+        z, y = z.to(x.dtype), y.to(x.dtype)
         if index % 4 == 0:
-            losses["critic_z"] = self._update_critic_z(z.detach())
+            losses["critic_z"] = self._update_critic_z(z.detach(), draws)
         if index % 2 == 0:
             losses["critic"] = self._update_critic(x, y.detach())
         rec = (y - x).abs().mean() * 255
         ssim = ssim_loss(x, y)
         self.critic.requires_grad_(False)
         with self.autocast:
-            adv = gan_loss(self.critic(y).float(), real=True)
+            adv = gan_loss(self.critic(y).to(y.dtype), real=True)
         total = self.recipe.rec * rec + self.recipe.adv * adv + self.recipe.ssim * ssim
         if index % 2 == 0:
             self.critic_z.requires_grad_(False)
-            enc = gan_loss(self.critic_z(z), real=True)
+            enc = gan_loss(self.critic_z(z, self._dropout(draws)), real=True)
             total = total + self.recipe.enc * enc
-            losses["enc"] = enc.item()
+            losses["enc"] = enc
             self.critic_z.requires_grad_(True)
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimiser.step()
+        self._descend(self.optimiser, self.net, total)
         self.critic.requires_grad_(True)
-        return {"rec": rec.item(), "ssim": ssim.item(), "adv": adv.item(), **losses}
+        return self.processes.average({"rec": rec, "ssim": ssim, "adv": adv, **losses})
 
-    def _update_critic(self, x: Tensor, y: Tensor) -> float:
+    def _update_critic(self, x: Tensor, y: Tensor) -> Tensor:
         with self.autocast:
-            loss = gan_loss(self.critic(x).float(), real=True) + gan_loss(self.critic(y).float(), real=False)
-        return _descend(self.optimiser_critic, loss)
+            loss = gan_loss(self.critic(x).to(x.dtype), real=True) + gan_loss(self.critic(y).to(y.dtype), real=False)
+        return self._descend(self.optimiser_critic, self.critic, loss)
 
-    def _update_critic_z(self, z: Tensor) -> float:
-        prior = torch.randn_like(z)
-        loss = gan_loss(self.critic_z(prior), real=True) + gan_loss(self.critic_z(z), real=False)
-        return _descend(self.optimiser_critic_z, loss)
+    def _update_critic_z(self, z: Tensor, draws: torch.Generator) -> Tensor:
+        prior = torch.randn(self.recipe.batch_size, z.shape[1], generator=draws)[self.part].to(self.device)
+        real = gan_loss(self.critic_z(prior, self._dropout(draws)), real=True)
+        fake = gan_loss(self.critic_z(z, self._dropout(draws)), real=False)
+        return self._descend(self.optimiser_critic_z, self.critic_z, real + fake)
+
+    def _dropout(self, draws: torch.Generator) -> Tensor:
+        return self.critic_z.dropout(self.recipe.batch_size, draws)[:, self.part].to(self.device)
+
+    def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor) -> Tensor:
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.processes.average_gradients(network.parameters())
+        optimiser.step()
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         return {name: part.state_dict() for name, part in self._parts().items()}
@@ -141,26 +158,38 @@ class Pretraining:
         }
 
 
-def _descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> float:
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    optimiser.step()
-    return loss.item()
+def views(pool: Pool, chosen: Tensor, matrices: Tensor, side: int, device: torch.device) -> Tensor:
+    """Crops of a pool as a network of `side` px sees them, transformed by `random_matrices`.
+
+    chosen: (N,) indices; matrices: (N,2,3). Returns (N,3,side,side) RGB in [0, 1].
+    """
+    pictures = pool[chosen].to(device, torch.get_default_dtype()).div_(255)
+    # The crops in the pool are wider than what the network sees.
+    return warp(pictures, matrices * (side / pool.side), side)
+
+
+def plain_views(pool: Pool, n: int, side: int) -> Tensor:
+    """n crops spread over the pool (all of a smaller one), without augmentation: (n,3,side,side) RGB in [0, 1]."""
+    chosen = torch.linspace(0, len(pool) - 1, min(n, len(pool))).round().long()
+    matrices, _ = random_matrices(len(chosen), Affine(), torch.Generator())
+    return views(pool, chosen, matrices, side, torch.device("cpu"))
 
 
 @torch.no_grad()
-def whiten_codes(net: AutoEncoder, pictures: Tensor) -> None:
+def whiten_codes(net: AutoEncoder, pictures: Iterable[Tensor]) -> None:
     """Set the encoder's last layer so that the codes of `pictures` are white: zero mean, unit variance, uncorrelated.
 
     Random convolutions tell faces apart a little, but their pooled outputs are nearly constant, and a decoder that sees
     nearly constant codes spends its first thousands of steps on the mean face. Ours; the paper starts from plain noise.
-    pictures: (N,3,S,S) RGB in [0, 1], N well above the code's length.
+    pictures: batches (N,3,S,S) RGB in [0, 1], together well above the code's length. A code longer than what the layer
+    reads keeps its last elements as they are.
     """
     net.train()  # BatchNorm by the batch: its running statistics are empty yet
-    pooled = torch.cat([net.Q(net.normalise(x))[1][-1].mean(dim=(2, 3)) for x in pictures.split(50)]).double()
+    parts = (part for batch in pictures for part in batch.split(50))
+    pooled = torch.cat([net.Q(net.normalise(x))[1][-1].mean(dim=(2, 3)) for x in parts]).double()
     centre = pooled.mean(0)
     _, s, v = torch.linalg.svd(pooled - centre, full_matrices=False)
-    z = net.size.z_dim
+    z = min(net.size.z_dim, len(v))
     weight = v[:z] / (s[:z, None] / len(pooled) ** 0.5 + 1e-6)
-    net.Q.fc.weight.copy_(weight)
-    net.Q.fc.bias.copy_(-(weight @ centre))
+    net.Q.fc.weight[:z] = weight.to(net.Q.fc.weight)
+    net.Q.fc.bias[:z] = -(weight @ centre).to(net.Q.fc.bias)

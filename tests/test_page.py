@@ -1,0 +1,147 @@
+"""The page's handlers, called as the browser calls them."""
+
+from __future__ import annotations
+
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+import facekit
+from demos import pictures
+from demos.app import build
+from demos.labelling import SIDE, Sheet, parts_in
+from demos.own_model import PARTS, POINTS, pack, saved_time
+from demos.pictures import CROP, PHOTO, SHADOWS, STYLE, adapts, example_pictures, loads, looks, make, material
+from facekit.data.files import read_labels
+
+NAMES = "left eye, right eye, nose"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few and small pictures, few views."""
+    monkeypatch.setattr(pictures, "SIDE", 96)
+    monkeypatch.setattr(pictures, "EXAMPLES", {STYLE: 2, SHADOWS: 2})
+    monkeypatch.setattr(facekit, "adapt", partial(facekit.adapt, least_views=2, views=1, batch_size=2, device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Three pictures of 40 x 30, one of 20 x 30."""
+    folder, rng = tmp_path_factory.mktemp("uploads"), np.random.default_rng(0)
+    paths = [str(folder / f"{name}.png") for name in ("a", "b", "c", "narrow")]
+    for path in paths:
+        size = (30, 20 if "narrow" in path else 40, 3)
+        Image.fromarray(rng.integers(0, 255, size).astype(np.uint8)).save(path)
+    return paths
+
+
+@pytest.fixture
+def sheet() -> Sheet:
+    """A fully and a partly clicked picture, the first one painted too, and one without labels."""
+    made, picture, mask = Sheet(), np.full((60, 80, 3), 90, np.uint8), np.zeros((60, 80), np.uint8)
+    mask[10:30, 20:50] = 2
+    made.add(picture, [(10, 20), (30, 20), (20, 40)], mask)
+    made.add(picture, [(5, 6)])
+    made.add(picture)
+    return made
+
+
+def test_the_page_has_all_its_endpoints() -> None:
+    named = build().get_api_info()["named_endpoints"]
+    rooms = {f"/{task}_{step}" for task in (STYLE, SHADOWS) for step in ("show", "example", "adapt", "make")}
+    assert rooms | {"/find", "/click", "/adapt", "/use", "/saved_time", "/labels"} <= set(named)
+
+
+@pytest.mark.parametrize("style", ["Pencil", "Comic"])
+def test_example_of_a_style(style: str) -> None:
+    photos, styled, example, sheet, text, unseen, *kinds = loads(STYLE)(style)
+    assert photos is None and styled is None and kinds == [CROP, CROP] and "2 pairs" in text
+    assert [p.shape for p in example[0]] == [t.shape for t in example[1]] == [(96, 96, 3)] * 2
+    assert all(np.abs(p.astype(int) - t).mean() > 10 for p, t in zip(*example, strict=True))
+    assert not any(np.array_equal(unseen, picture) for picture in example[0])
+
+
+def test_example_of_shadows_is_clean_and_its_trial_is_not() -> None:
+    (clean, targets), unseen = example_pictures(SHADOWS, "Pencil")
+    assert targets is None and len(clean) == 2
+    _, without = example_pictures(STYLE, "Pencil")
+    assert (unseen <= without + 1).all() and 0.05 < (unseen + 20.0 < without).mean() < 0.9
+
+
+def test_uploads_come_before_the_example(files: list[str]) -> None:
+    example = ([np.zeros((4, 4, 3), np.uint8)], [np.ones((4, 4, 3), np.uint8)])
+    assert material(STYLE, files[:2], files[1:3], example) == (files[:2], files[1:3])
+    assert material(STYLE, None, None, example) is example
+    assert material(SHADOWS, files, None, None) == (files, None)
+    shown, text = looks(STYLE)(files[:3], files[:2], example)
+    assert "3 photos and 2 in the new style" in text and shown.visible
+    shown, text = looks(SHADOWS)(None, None, None)
+    assert text == pictures.EMPTY and not shown.visible
+
+
+def test_pairs_that_do_not_match_are_told(files: list[str]) -> None:
+    with pytest.raises(gr.Error, match="3 images but 2 target pictures"):
+        adapts(STYLE)(files[:3], files[:2], None, CROP, 1)
+    with pytest.raises(gr.Error, match=r"narrow\.png.*crop or resize both alike"):
+        adapts(STYLE)(files[:2], [files[0], files[3]], None, CROP, 1)
+    with pytest.raises(gr.Error, match="choose them in step 1"):
+        adapts(SHADOWS)(None, None, None, CROP, 1)
+    with pytest.raises(gr.Error, match="press Adapt in step 2"):
+        make(None, files[0], CROP)
+
+
+@pytest.mark.parametrize("task", [STYLE, SHADOWS])
+def test_the_whole_path(task: str, tmp_path: Path) -> None:
+    example, unseen = example_pictures(task, "Pencil")
+    model, text, file = adapts(task)(None, None, example, CROP, 2)
+    assert "learned from 2 pictures" in text and model.task.name == task
+    assert facekit.load(_path(file)).task.name == task
+
+    large = Image.fromarray(unseen).resize((1300, 1100))
+    large.save(tmp_path / "large.png")
+    (before, after), download = make(model, str(tmp_path / "large.png"), CROP)
+    assert before.shape == after.shape and max(after.shape) == pictures.LARGEST
+    assert not np.array_equal(before, after)
+    assert Image.open(_path(download)).size == large.size, "the download keeps every pixel"
+
+    Image.new("RGB", (90, 70), "grey").save(tmp_path / "nobody.png")
+    with pytest.warns(UserWarning, match="no face found"):
+        (before, after), _ = make(model, str(tmp_path / "nobody.png"), PHOTO)
+    assert np.array_equal(before, after)
+
+
+def _path(button: gr.DownloadButton) -> str:
+    return button.value["path"]
+
+
+def test_saved_time_counts_what_is_labelled(sheet: Sheet) -> None:
+    assert saved_time(sheet, POINTS, NAMES, 2000).startswith("1 labelled so far. Labelling time, estimated: 104.8 h")
+    assert saved_time(sheet, PARTS, NAMES, 2000).startswith("1 labelled so far. Labelling time, estimated: 520.0 h")
+    assert saved_time(Sheet(), POINTS, NAMES, 2000) == saved_time(sheet, POINTS, NAMES, None)
+    assert "h saved" not in saved_time(Sheet(), POINTS, NAMES, 2000)
+
+
+@pytest.mark.parametrize("kind", [POINTS, PARTS])
+def test_labels_come_back_from_the_zip(kind: str, sheet: Sheet, tmp_path: Path) -> None:
+    sheet.parts = parts_in("skin, nose")
+    with zipfile.ZipFile(pack(sheet, None, kind, NAMES, "skin, nose")) as archive:
+        archive.extractall(tmp_path)
+    read: Any = read_labels(tmp_path, "landmarks" if kind == POINTS else "segmentation")
+    if kind == PARTS:
+        assert len(read.labels) == 1 and np.array_equal(read.labels[0], sheet.masks[0])
+        return
+    assert [Path(p).name for p in read.images] == ["picture_001.png", "picture_002.png"]
+    np.testing.assert_allclose(read.labels[0], np.array(sheet.points[0]), atol=1e-3)
+    assert np.isnan(read.labels[1][1:]).all() and max(Image.open(read.images[0]).size) == SIDE
+
+
+def test_nothing_to_download_is_told() -> None:
+    with pytest.raises(gr.Error, match="no picture is labelled yet"):
+        pack(Sheet(), None, POINTS, NAMES, "skin")
