@@ -62,7 +62,7 @@ UNET_MASKS: Rows = {"UNet": {"baseline": "unet", "lr": 1e-3, "steps": 800}}
 TABLES: dict[str, Table] = {
     "table1": Table(LANDMARKS, codes("0000", "1000", "1100", "1110", "1111"), (157, 50, 10, 1), POINTS),
     "table2": Table(PARTS, codes("00000", "10000", "11000", "11100", "11110", "11111"), (10, 5, 1), MASKS),
-    "table3": Table(LANDMARKS, codes("0000", "1111") | UNET_POINTS, (157, 10, 1), POINTS),
+    "table3": Table(LANDMARKS, codes("0000", "1111") | UNET_POINTS, (157, 50, 10, 1), POINTS),
     "table5": Table(PARTS, codes("00000", "11111") | UNET_MASKS, (10, 5, 1), MASKS),
     "stylization": Table(SKETCHES, codes("00000", "11111"), (15, 10)),
     "shadows": Table(SHADOWS, codes("00000", "11111"), (50,)),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from facekit.data.files import write_labels
 from facekit.data.generated import GeneratedFaces
 from facekit.labels import (
     FACEKIT_27,
@@ -36,6 +39,12 @@ class Sheet:
     masks: list[np.ndarray] = field(default_factory=list)
     at: int = 0
     parts: SegmentationSet | None = None  # as shown last: what the painted colours mean
+
+    def labelled(self, names: list[str] | None) -> list[int]:
+        """Which pictures are labelled: all points of these names clicked, or with None anything painted."""
+        if names is None:
+            return [i for i, mask in enumerate(self.masks) if mask.any()]
+        return [i for i, points in enumerate(self.points) if len(points) >= len(names)]
 
     def add(self, picture: np.ndarray, points: Any = (), mask: np.ndarray | None = None) -> None:
         """One more picture, brought to the labelling size, with labels in its own pixels."""
@@ -94,6 +103,30 @@ def example_faces() -> tuple[Sheet, np.ndarray]:
     for picture, own, mask in zip(pictures[:-1], points, batch["mask"].numpy(), strict=False):
         sheet.add(picture, own.tolist(), table[mask])
     return sheet, pictures[-1]
+
+
+def write_sheet(sheet: Sheet, folder: Path, names: list[str] | None) -> Path:
+    """A zip beside the new `folder`: the labelled pictures as they were labelled, with LabelMe's file for each.
+
+    names: of the points, None for painted parts. Raises ValueError where nothing is labelled.
+    """
+    chosen = sheet.labelled(None) if names is None else [i for i, points in enumerate(sheet.points) if points]
+    if not chosen:
+        raise ValueError("no picture is labelled yet: label at least one, or load the example in step 1")
+    folder.mkdir()
+    files = [folder / f"picture_{i + 1:03}.png" for i in chosen]
+    for i, file in zip(chosen, files, strict=True):
+        Image.fromarray(sheet.pictures[i]).save(file)
+    if names is None:
+        assert sheet.parts is not None
+        write_labels(folder, files, [sheet.masks[i] for i in chosen], "segmentation", sheet.parts)
+    else:
+        points = np.full((len(chosen), len(names), 2), np.nan, np.float32)
+        for row, i in zip(points, chosen, strict=True):
+            clicked = sheet.points[i][: len(names)]
+            row[: len(clicked)] = clicked
+        write_labels(folder, files, points, "landmarks", names)
+    return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
 def keep(sheet: Sheet, editor: dict[str, Any] | None) -> None:

@@ -23,7 +23,7 @@ class ShadowRange:
     variation: float = 0.25  # how far the strength wanders over the picture
     blur: tuple[float, float] = (0.004, 0.05)  # standard deviation of the sharpest and of the softest edge
     scattering: tuple[float, float] = (0.0, 0.012)  # further blur of red; green gets a third of it
-    tint: float = 0.06  # shadows are lit by the sky or a wall: difference between the colours' strengths
+    tint: float = 0.08  # shadows are lit by the sky or a wall: how far their colours differ
     cover: tuple[float, float] = (0.2, 0.6)  # part of the picture in shadow
     silhouettes: float = 0.5  # share of masks that are silhouettes instead of noise
 
@@ -51,13 +51,14 @@ def cast_shadows(
     )
     edges = _uneven_blur(masks, perlin(n, side, 2, generator), spec, generator)
     strength = _uniform(n, spec.strength, generator) + spec.variation * perlin(n, side, 3, generator)
-    tint = 1 + spec.tint * (2 * torch.rand(n, 3, 1, 1, generator=generator) - 1)
+    tint = spec.tint * (2 * torch.rand(n, 3, 1, 1, generator=generator) - 1)
     top, left = (side - h) // 2, (side - w) // 2
-    loss = (edges * strength * tint).clamp(0, 0.995)[:, :, top : top + h, left : left + w].to(pictures)
+    light = (1 - (edges * strength).clamp(0, 0.995)) * (1 + edges * tint)
+    light = light[:, :, top : top + h, left : left + w].clamp(max=1).to(pictures)
     if portrait is not None:
-        loss = loss * portrait.to(pictures)
+        light = 1 - (1 - light) * portrait.to(pictures)
     # Light is lost in linear intensity; pictures are stored with a gamma of about 2.2.
-    return pictures * (1 - loss) ** (1 / 2.2)
+    return pictures * light ** (1 / 2.2)
 
 
 def perlin(n: int, side: int, cells: int, generator: torch.Generator, octaves: int = 1) -> Tensor:
