@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# Of annotation tools; a folder that holds none of these holds masks or pictures.
+LABEL_FILES = (".json", ".pts")
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("facekit", description="Label a few faces, get your own face model, see it work.")
@@ -28,11 +31,14 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", default="facekit_quickstart.png", help="where to write the picture")
 
     p = command("adapt", _adapt, "make your own model from labelled faces")
-    p.add_argument("--images", required=True, help="folder of pictures, or one picture")
+    p.add_argument("--images", help="folder of pictures, or one picture; label files name their own")
     p.add_argument(
-        "--labels", required=True, help="masks: a folder of PNGs; landmarks: a .json of [[[x, y], ...], ...] or a .npy"
+        "--labels",
+        help="a folder of LabelMe, COCO or .pts files, of PNG masks or of target pictures; landmarks also as a .json "
+        "of [[[x, y], ...], ...] or a .npy; shadow_removal may do without",
     )
-    p.add_argument("--task", required=True, choices=["landmarks", "segmentation"])
+    p.add_argument("--task", required=True, choices=["landmarks", "segmentation", "stylization", "shadow_removal"])
+    p.add_argument("--recipe", default="quick", help="quick, paper, or a row of FSMA's Table 7, e.g. 300w-5%%")
     p.add_argument("--backbone", default="fsma")
     p.add_argument("--names", help="a label set: 68, 98, helen11, ...")
     p.add_argument("--align", default="none", choices=["none", "box", "landmarks"])
@@ -78,12 +84,14 @@ def _adapt(a: argparse.Namespace) -> Any:
     from .api import adapt
 
     overrides = {} if a.steps is None else {"steps": a.steps}
+    images, labels, names = _labelled(a.images, a.labels, a.task, a.names)
     model = adapt(
-        a.images,
-        _labels(a.labels),
+        images,
+        labels,
         a.task,
         a.backbone,
-        names=a.names,
+        names=names,
+        recipe=a.recipe,
         align=a.align,
         seed=a.seed,
         progress=not a.json,
@@ -123,7 +131,9 @@ def _predict(a: argparse.Namespace) -> Any:
 def _evaluate(a: argparse.Namespace) -> Any:
     from .api import evaluate
 
-    return evaluate(_model(a.model), a.images, _labels(a.labels))
+    model = _model(a.model)
+    images, labels, _ = _labelled(a.images, a.labels, model.task.name, getattr(model.task, "labels", None))
+    return evaluate(model, images, labels)
 
 
 def _pretrain(a: argparse.Namespace) -> Any:
@@ -166,26 +176,38 @@ def _doctor(a: argparse.Namespace) -> Any:
     return doctor()
 
 
-def _labels(path: str) -> Any:
+def _labelled(images: str | None, path: str | None, task: str, names: Any) -> tuple[Any, Any, Any]:
+    """(pictures, labels, label set) as `adapt` takes them, from files of any kind."""
     import numpy as np
 
-    source = Path(path)
-    if not source.exists():
+    source = None if path is None else Path(path)
+    if source is not None and not source.exists():
         raise FileNotFoundError(
-            f"{path}: no such labels; expected a folder of PNG masks, or a .json or .npy of landmarks"
+            f"{path}: no such labels; expected a folder of label files, masks or target pictures, or a .json or .npy "
+            "of landmarks"
         )
-    if source.suffix == ".json":
-        return np.array(json.loads(source.read_text()), float)
-    if source.suffix == ".npy":
-        return np.load(source, allow_pickle=False)
-    return path
+    labels: Any = path
+    if source is not None and task in ("landmarks", "segmentation"):
+        if source.suffix == ".npy":
+            labels = np.load(source, allow_pickle=False)
+        elif source.suffix == ".json" and source.read_text(encoding="utf-8").lstrip().startswith("["):
+            labels = np.array(json.loads(source.read_text(encoding="utf-8")), float)
+        elif source.suffix in LABEL_FILES or any(f.suffix in LABEL_FILES for f in source.glob("*.*")):
+            from .data.files import read_labels
+
+            folder = images if images is not None and Path(images).is_dir() else None
+            found = read_labels(source, task, names, images=folder)
+            return found.images, found.labels, found.names
+    if images is None:
+        raise ValueError("no pictures came: pass --images with a folder of pictures")
+    return images, labels, names
 
 
 def _model(name: str) -> Any:
     from .model import load
-    from .ready import READY
+    from .ready import READY, ready_model
 
-    return name if name in READY else load(name)
+    return ready_model(name) if name in READY else load(name)
 
 
 def main(arguments: list[str] | None = None) -> int:

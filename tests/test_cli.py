@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import facekit
 from facekit.__main__ import main
+from facekit.data.files import write_labels
 from facekit.data.generated import GeneratedFaces
 from facekit.doctor import cv2_problems
 from facekit.images import save_image
@@ -30,6 +32,23 @@ def test_adapt_predict_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert len(list((tmp_path / "out").glob("*.png"))) == 2
     assert main(["evaluate", model, str(folder), str(tmp_path / "points.json"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["nme"] > 0
+
+
+def test_labels_of_annotation_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = GeneratedFaces(seed=5, size=128, yaw=(-20, 20)).batch(range(2), want=("image", "landmarks68", "mask"))
+    for i, picture in enumerate(batch["image"]):
+        save_image(picture.permute(1, 2, 0).numpy(), tmp_path / f"{i}.png")
+    pictures = [tmp_path / "0.png", tmp_path / "1.png"]
+    write_labels(tmp_path, pictures, batch["landmarks68"].numpy(), "landmarks", "68")
+    model = str(tmp_path / "mine.facekit")
+    base = ["adapt", "--task", "landmarks", "--labels", str(tmp_path), "--steps", "1", "--out", model, "--json"]
+    assert main(base) == 0
+    assert json.loads(capsys.readouterr().out)["faces"] == 2
+    assert facekit.load(model).task.labels.name == "68"
+    assert main(["evaluate", model, str(tmp_path), str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["nme"] > 0
+    assert main(["adapt", "--task", "shadow_removal", "--steps", "1", "--out", model, "--json"]) == 2
+    assert "--images" in capsys.readouterr().err
 
 
 def test_wrong_input_exits_2_and_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
