@@ -18,7 +18,7 @@ from safetensors.torch import save
 
 from . import recipes
 from .backbones import fsma
-from .backbones.fsma.autoencoder import PRESETS, AutoEncoder
+from .backbones.fsma.autoencoder import PRESETS
 from .backbones.fsma.growing import PICTURES, grow
 from .backbones.fsma.pretraining import Pretraining, plain_views
 from .data.pool import Face, FacePool, build_pool, whole_picture_boxes
@@ -113,12 +113,14 @@ def pretrain(
             about["grown_from"] = Path(grow_from).name
         with processes.first_before_others():
             if processes.first:
-                _write(program.net, target, about)
+                _write(program, target, about)
     return losses
 
 
-def _write(net: AutoEncoder, target: Path, about: dict[str, str]) -> None:
-    state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
+def _write(program: Pretraining, target: Path, about: dict[str, str]) -> None:
+    # 3FabRec's names: Q and P of the auto-encoder, D of the discriminator, with which adversarial tasks go on.
+    state = {**program.net.state_dict(), **{f"D.{k}": v for k, v in program.critic.state_dict().items()}}
+    state = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:

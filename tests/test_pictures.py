@@ -133,6 +133,15 @@ def test_unet_baseline_trains_all_layers(faces: Any) -> None:
     assert torch.equal(frozen.network.autoencoder.state_dict()[name], embedded.state_dict()[name])
 
 
+def test_the_critic_comes_from_the_first_stage() -> None:
+    torch.manual_seed(3)
+    embedded, fresh = fsma.critic("embedded").eval(), fsma.critic("none").eval()
+    real = torch.rand(2, 3, 128, 128)
+    with torch.no_grad():
+        assert embedded(real).shape == (2,) and not torch.allclose(embedded(real), fresh(real))
+    assert fsma.critic("embedded")[1].main[3].num_batches_tracked > 1000, "it was trained"
+
+
 def test_the_critic_learns_every_second_step(faces: Any) -> None:
     seen: list[dict[str, float]] = []
     facekit.adapt(
