@@ -11,8 +11,8 @@ imm73, points112, parts21: customised formats (sections 4.1, 4.2, Figures 10, 11
          adapted on; the paper's 68 + 44 points and its 21 parts on generated faces
 
 Every run is one line of --runs; a command that was stopped goes on where it was. Mean and standard deviation over the
-draws (seeds 0, 1, ...). --figures: a strip of predictions of the first draw for every row, to be laid side by side
-(Figures 8 to 13).
+draws (seeds 0, 1, ...). --figures: predictions of the first draw side by side, by skip code and by number of
+faces (Figures 8 to 13).
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from fsma_custom import CATS, IMM, OWN_PARTS, POINTS_112
 from fsma_data import LANDMARKS, PARTS, SHADOWS, SKETCHES, Data
+from fsma_figures import lay_out, save_strip
 
 import facekit
-from facekit.images import save_image
 
 Rows = dict[str, dict[str, Any]]
 
@@ -114,16 +113,10 @@ def run(
         split.pictures, split.labels, table.data.task, names=table.data.names, seed=seed, progress=False, **settings
     )
     seconds = time.monotonic() - started
-    if tiles is not None:
-        some = np.linspace(0, len(split.unseen) - 1, 5).astype(int)
-        save_image(np.concatenate([_tile(facekit.predict(model, split.unseen[i]).draw()) for i in some]), tiles)
+    if tiles is not None and figures is not None:
+        save_strip(tiles, [r.draw() for r in facekit.predict(model, split.unseen)])
+        save_strip(figures / f"{name}-{faces}-input.png", split.unseen)
     return known or book.add(key, table.data.score(model, split), seconds)
-
-
-def _tile(picture: np.ndarray, side: int = 192) -> np.ndarray:
-    from facekit.geometry import fit_matrix, warp_image
-
-    return warp_image(picture, fit_matrix(picture.shape[:2], side), side)
 
 
 def print_table(name: str, table: Table, draws: int, book: RunBook, figures: Path | None) -> None:
@@ -139,6 +132,22 @@ def print_table(name: str, table: Table, draws: int, book: RunBook, figures: Pat
                 cells.append(f"{column} {statistics.mean(values):.{digits}f} +- {spread:.{digits}f}")
             took = statistics.mean(r["seconds"] for r in runs)
             print(f"{faces:4d} faces  {row:>5s}  {'  '.join(cells)}  ({took:.0f} s)", flush=True)
+    if figures:
+        lay_out_all(name, table, figures)
+
+
+def lay_out_all(name: str, table: Table, figures: Path) -> None:
+    """One figure a number of faces (columns: rows of the table), one a row (columns: numbers of faces)."""
+
+    def strip(faces: int, row: str) -> Path:
+        return figures / f"{name}-{faces}-{row}.png"
+
+    for faces in table.faces:
+        columns = [(row, strip(faces, row)) for row in ("input", *table.rows)]
+        lay_out(columns, f"{table.data.task}, {faces} labelled faces", figures / f"figure-{name}-{faces}-faces.png")
+    for row in table.rows:
+        columns = [(f"{faces} faces", strip(faces, row)) for faces in table.faces]
+        lay_out(columns, f"{table.data.task}, {row}", figures / f"figure-{name}-{row}.png")
 
 
 def main() -> None:

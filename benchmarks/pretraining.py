@@ -1,4 +1,4 @@
-"""Images a second of FSMA pre-training at the paper's sizes: 128 px, and 256 px grown from it.
+"""Images a second of FSMA at the paper's sizes: pre-training at 128 px and at 256 px grown from it; adapting at 256 px.
 
 python benchmarks/pretraining.py [--steps 8] [--batch 8] [--device cuda] [--bfloat16]
 torchrun --nproc_per_node 2 benchmarks/pretraining.py --batch 16     # the batch of both together
@@ -12,12 +12,17 @@ import time
 
 import torch
 
+from facekit.backbones.fsma.adaptation import FSMANetwork
 from facekit.backbones.fsma.autoencoder import PRESETS, AutoEncoder
 from facekit.backbones.fsma.growing import grow
 from facekit.backbones.fsma.pretraining import Pretraining
 from facekit.data.pool import pool_side
+from facekit.fitting import Fitting
+from facekit.labels import HELEN_11, LANDMARKS_68
 from facekit.pretraining import RECIPES
 from facekit.processes import join, local_device
+from facekit.recipes import Adaptation
+from facekit.tasks import LandmarkTask, SegmentationTask, Task
 from facekit.training import pick_device
 
 
@@ -33,6 +38,26 @@ class Noise:
 
     def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
         return self._data[indices]
+
+
+def adapting(net: AutoEncoder, task: Task, a: argparse.Namespace, device: torch.device) -> None:
+    """Steps of `facekit.adapt` with all skip layers, the frozen features computed at every step."""
+    side = net.size.input_size
+    crops = torch.randint(0, 256, (16, 3, side, side), dtype=torch.uint8)
+    masks = torch.randint(0, 11, (16, side, side), dtype=torch.uint8)
+    labels = torch.rand(16, 68, 2) * side if isinstance(task, LandmarkTask) else masks
+    recipe = Adaptation(steps=a.steps, batch_size=a.batch, cache=False, bfloat16=a.bfloat16)
+    network = FSMANetwork(net, task.channels, task.stride, "1111" + "1" * (task.stride == 1))
+    program = Fitting(network, task, crops, labels, recipe, device)
+    program.step(0)
+    begin = time.monotonic()
+    for step in range(1, 1 + a.steps):
+        loss = program.step(step)["loss"]
+    seconds = time.monotonic() - begin
+    print(
+        f"{side} px, {task.name}: {a.steps * a.batch / seconds:.2f} images/s, {seconds / a.steps:.2f} s a step of "
+        f"{a.batch} on {device.type}; loss {loss:.3f}"
+    )
 
 
 def main() -> None:
@@ -64,6 +89,9 @@ def main() -> None:
                     f"{a.batch} on {processes.count} x {device.type}; "
                     + ", ".join(f"{k} {v:.3f}" for k, v in losses.items())
                 )
+        if processes.count == 1:
+            for task in (LandmarkTask(LANDMARKS_68), SegmentationTask(HELEN_11)):
+                adapting(net, task, a, device)
 
 
 if __name__ == "__main__":

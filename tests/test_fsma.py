@@ -7,8 +7,10 @@ from types import ModuleType
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
+import facekit
 from facekit.backbones.fsma.adaptation import FSMANetwork
 from facekit.backbones.fsma.autoencoder import (
     PRESETS,
@@ -101,6 +103,20 @@ def test_256_px_shapes() -> None:
     net = FSMANetwork(AutoEncoder(AutoEncoderSize(256, 8)), 3, 1, "11111").eval()
     with torch.no_grad():
         assert net(torch.rand(1, 3, 256, 256)).shape == (1, 3, 256, 256)
+
+
+def test_256_px_weights_adapt(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    weights = AutoEncoder(AutoEncoderSize(256, 16)).state_dict()
+    save_file({k: v.contiguous() for k, v in weights.items()}, tmp_path / "ae256.safetensors")
+    pictures = torch.randint(0, 255, (2, 3, 300, 300), dtype=torch.uint8)
+    model = facekit.adapt(
+        pictures, 20 + 250 * torch.rand(2, 5, 2), weights=tmp_path / "ae256.safetensors", steps=2, batch_size=2,
+        recipe="customised-landmarks-1", progress=False, device="cpu",
+    )  # fmt: skip
+    assert model.input_size == 256
+    assert model.maps(torch.rand(1, 3, 256, 256)).shape == (1, 5, 128, 128), "Table 7's output size"
+    assert facekit.predict(model, pictures[0]).points.shape == (5, 2)
 
 
 @pytest.mark.parametrize(("stride", "skip"), [(2, "111"), (2, "11111"), (1, "1111"), (2, "1112"), (2, "")])

@@ -1,0 +1,40 @@
+"""Figures 8 to 13: what models of a table make of the same pictures, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from facekit.geometry import fit_matrix, warp_image
+from facekit.images import load_image, save_image
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402 (after the choice of a backend without windows)
+
+SHOWN = 5  # pictures in a strip
+TILE = 160  # px
+
+
+def save_strip(path: Path, pictures: list[np.ndarray]) -> None:
+    """Some of the pictures below each other: always the same ones of a list."""
+    some = np.linspace(0, len(pictures) - 1, SHOWN).astype(int)
+    tiles = [warp_image(pictures[i], fit_matrix(pictures[i].shape[:2], TILE), TILE) for i in some]
+    save_image(np.concatenate(tiles), path)
+
+
+def lay_out(strips: list[tuple[str, Path]], title: str, out: Path) -> None:
+    """Strips beside each other, each with its name above it; those that are not there are left out."""
+    there = [(name, load_image(path)) for name, path in strips if path.exists()]
+    if not there:
+        return
+    size = (1.3 * len(there), 1.3 * SHOWN + 0.6)
+    figure, axes = plt.subplots(1, len(there), figsize=size, squeeze=False, layout="constrained")
+    for axis, (name, strip) in zip(axes[0], there, strict=True):
+        axis.imshow(strip)
+        axis.set_title(name, fontsize=9)
+        axis.axis("off")
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(out, dpi=150)
+    plt.close(figure)
