@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,9 @@ from .base import Task
 FEATHER = 0.06
 # How much the portrait's outline counts beside an error of one grey level.
 OUTLINE_WEIGHT = 10.0
-# Grey levels added to both sides of a quotient, so that black pixels divide calmly.
+# The light that shadow removal gives back is a quotient of pictures smoothed by so many of the network's pixels, with
+# grey levels added to both sides so that black pixels divide calmly.
+SMOOTH = 1.0
 CALM = 16.0
 
 
@@ -158,10 +161,13 @@ class ShadowRemovalTask(PictureTask):
         return list(maps.permute(0, 2, 3, 1).cpu().numpy())
 
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Picture:
-        """The light that the network gave back, in the picture's own detail; its background put back."""
+        """The light that the network gave back, in the picture's own detail; its background put back.
+
+        The paper puts the network's pixels back. Ours are few and soft, so only their light is taken: how much brighter
+        they are than what the network saw, at the scale of its pixels.
+        """
         seen = warp_image(image, matrix, len(prediction)).astype(np.float32)
-        # A quotient instead of the network's pixels: at its own size the same, and sharp where the picture is larger.
-        gain = (255 * prediction[..., :3] + CALM) / (seen + CALM)
+        gain = (_smooth(255 * prediction[..., :3]) + CALM) / (_smooth(seen) + CALM)
         x0, y0, x1, y1 = _reach(matrix, len(prediction), image.shape[:2])
         shift = np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
         back = invert(matrix @ shift)
@@ -175,6 +181,10 @@ class ShadowRemovalTask(PictureTask):
 
     def to_dict(self) -> dict[str, Any]:
         return {"synthesised": self.synthesised}
+
+
+def _smooth(picture: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(picture, (0, 0), SMOOTH, borderType=cv2.BORDER_REPLICATE)
 
 
 def _no_names(names: Any, task: str) -> None:
