@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--faces", nargs="+", required=True, help="folders of face crops, celebahq128, generated:COUNT")
     p.add_argument("--preset", default="mini", choices=["mini", "128", "256"])
     p.add_argument("--steps", type=int)
-    p.add_argument("--grow-from", help="preset 256: a 128 px auto-encoder to go on from (.safetensors, .mdl)")
+    p.add_argument("--weights", help="an auto-encoder to go on from: embedded, or a file (.safetensors, .mdl)")
     p.add_argument("--batch", type=int, help="pictures a step, of all processes together")
     p.add_argument("--until", type=int, help="stop after so many of the steps; the same command goes on later")
     p.add_argument("--seed", type=int, default=0)
@@ -148,7 +148,7 @@ def _pretrain(a: argparse.Namespace) -> Any:
         out=a.out,
         steps=a.steps,
         until=a.until,
-        grow_from=a.grow_from,
+        weights=a.weights,
         seed=a.seed,
         progress=not a.json,
         **overrides,

@@ -48,7 +48,7 @@ def pretrain(
     until: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     save_every: float = 120.0,
-    grow_from: str | os.PathLike[str] | None = None,
+    weights: str | os.PathLike[str] | None = None,
     pool: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     seed: int = 0,
@@ -61,8 +61,9 @@ def pretrain(
     "generated:COUNT". preset: "mini" (half width, 128 px), "128" or "256" (the paper's sizes and schedule). out: a
     .safetensors file (half precision). checkpoint: default beside `out`, written every `save_every` seconds; a killed
     run resumes from it exactly. until: stop after so many of the steps and resume later with the same call.
-    grow_from: with preset "256", a 128 px auto-encoder (.safetensors, or a 3FabRec snapshot) to go on from, as the
-    paper does; its width is taken over. pool: folder for the decoded crops, default FACEKIT_HOME/pools.
+    weights: None (from noise), or an auto-encoder to go on from: "embedded", a .safetensors, a 3FabRec snapshot. Its
+    width is taken over; one of 128 px grows into preset "256", as the paper's does. pool: folder for the decoded crops,
+    default FACEKIT_HOME/pools.
     Several processes share each batch, `batch_size` is that of all together; device: None or "cuda" gives each process
     a device of its own. Checkpoint, `out` and pool must be on a disk that all see; the first process writes them.
     Raises ValueError for an unknown name, for weights that do not grow into the preset and for a batch that does not
@@ -76,12 +77,12 @@ def pretrain(
     if target.suffix != ".safetensors":
         raise ValueError(f"out={str(out)!r}: expected a file name that ends in .safetensors")
     recipe = dataclasses.replace(RECIPES[preset], **recipe_overrides)
-    size, small = PRESETS[preset], None
-    if grow_from is not None:
-        if size.input_size != 256:
-            raise ValueError(f"grow_from with preset={preset!r}: only preset='256' is grown from 128 px weights")
-        small = fsma.load(grow_from)
-        size = dataclasses.replace(size, width=small.size.width)
+    size, known = PRESETS[preset], None
+    if weights is not None:
+        known = fsma.load(weights)
+        size = dataclasses.replace(size, width=known.size.width, z_dim=known.size.z_dim)
+        if known.size.input_size > size.input_size:
+            raise ValueError(f"weights of {known.size.input_size} px do not shrink: pass preset='256'")
     total = steps if steps is not None else recipe.steps
     listed = [images] if isinstance(images, (str, os.PathLike)) else list(images)
     chosen = pick_device(local_device(device))
@@ -91,8 +92,11 @@ def pretrain(
             folder = pool or cache_folder() / "pools"
             faces = open_pool(listed, size.input_size, folder, progress is True and processes.first)
         log.info("%d faces: %s", len(faces), faces.sources)
-        grown = None if small is None else grow(small, size, plain_views(faces, PICTURES, size.input_size))
-        program = Pretraining(faces, size, recipe, total, chosen, seed, grown, processes)
+        if known is not None and known.size != size:
+            known = grow(known, size, plain_views(faces, PICTURES, size.input_size))
+        program = Pretraining(faces, size, recipe, total, chosen, seed, known, processes)
+        if weights is not None:
+            program.critic.load_state_dict(fsma.critic(weights, seed)[1].state_dict())
         losses = train(
             program,
             min(total, until or total),
@@ -109,8 +113,8 @@ def pretrain(
             "seed": str(seed),
             "faces": json.dumps(faces.sources),
         }
-        if grow_from is not None:
-            about["grown_from"] = Path(grow_from).name
+        if weights is not None:
+            about["started_from"] = Path(weights).name
         with processes.first_before_others():
             if processes.first:
                 _write(program, target, about)

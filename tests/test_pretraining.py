@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from facekit.backbones import fsma
-from facekit.backbones.fsma.autoencoder import PRESETS, AutoEncoder, AutoEncoderSize
+from facekit.backbones.fsma.autoencoder import AutoEncoder, AutoEncoderSize
 from facekit.backbones.fsma.growing import grow
 from facekit.data.generated import GeneratedFaces
 from facekit.images import save_image
@@ -280,14 +280,14 @@ def test_pretraining_goes_on_at_256_px(faces: Path, tmp_path: Path) -> None:
     save_file(tiny, tmp_path / "ae128.safetensors")
     out = tmp_path / "ae256.safetensors"
     losses = pretrain(
-        "fsma", faces, preset="256", grow_from=tmp_path / "ae128.safetensors", out=out, steps=2, batch_size=2,
+        "fsma", faces, preset="256", weights=tmp_path / "ae128.safetensors", out=out, steps=2, batch_size=2,
         pool=tmp_path, progress=False, device="cpu",
     )  # fmt: skip
     assert np.isfinite(list(losses.values())).all()
     net = fsma.load(out)
     assert net.size == AutoEncoderSize(256, 16)
     with safe_open(out, "pt") as file:
-        assert file.metadata()["grown_from"] == "ae128.safetensors"
+        assert file.metadata()["started_from"] == "ae128.safetensors"
     # Two steps of 2e-5: what was copied is still there.
     kept = net.state_dict()["Q.layer3.0.conv1.weight"] - tiny["Q.layer3.0.conv1.weight"].float()
     assert kept.abs().max() < 1e-3
@@ -301,9 +301,20 @@ def test_what_does_not_grow_is_named(faces: Path, tmp_path: Path) -> None:
         grow(small, AutoEncoderSize(256, 8, 50), pictures)
     with pytest.raises(ValueError, match="from 256 to 256"):
         grow(AutoEncoder(AutoEncoderSize(256, 8)), AutoEncoderSize(256, 8), pictures)
-    assert PRESETS["128"].input_size == 128
-    for preset in ("mini", "128"):
-        with pytest.raises(ValueError, match="only preset='256'"):
-            pretrain("fsma", faces, preset=preset, grow_from="any.safetensors", out=tmp_path / "x.safetensors")
+    large = AutoEncoder(AutoEncoderSize(256, 16)).state_dict()
+    save_file({k: v.contiguous() for k, v in large.items()}, tmp_path / "ae256.safetensors")
+    with pytest.raises(ValueError, match="do not shrink"):
+        pretrain("fsma", faces, weights=tmp_path / "ae256.safetensors", out=tmp_path / "x.safetensors")
     with pytest.raises(FileNotFoundError, match="any.safetensors"):
-        pretrain("fsma", faces, preset="256", grow_from="any.safetensors", out=tmp_path / "x.safetensors")
+        pretrain("fsma", faces, preset="256", weights="any.safetensors", out=tmp_path / "x.safetensors")
+
+
+def test_going_on_from_weights_of_the_same_size(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "more.safetensors"
+    settings: dict[str, Any] = {"steps": 1, "batch_size": 4, "lr": 1e-6, "pool": tmp_path, "progress": False}
+    pretrain("fsma", faces, weights="embedded", out=out, device="cpu", **settings)
+    (known, critic), (new, judge) = ((fsma.load(w), fsma.critic(w)) for w in ("embedded", out))
+    assert new.size == known.size
+    for name in ("Q.layer4.1.conv2.weight", "P.layer4.0.conv1.weight"):
+        assert 0 < (new.state_dict()[name] - known.state_dict()[name]).abs().max() < 1e-3
+    assert torch.allclose(critic[1].main[0].weight, judge[1].main[0].weight, atol=1e-3), "the critic goes on, too"

@@ -39,7 +39,7 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
     return net.eval()
 
 
-def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module:
+def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Sequential:
     """The first stage's image discriminator, from pictures (N,3,S,S) in [0, 1] to logits (N,); with weights="none", or
     where the file holds none (`D.` keys), it is new."""
     torch.manual_seed(seed)

@@ -166,9 +166,13 @@ class AutoEncoder(nn.Module):
         """x: (N,3,S,S) RGB in [0, 1]. Returns the latent codes (N,Z)."""
         return self.Q(self.normalise(x))[0]
 
+    def decode(self, z: Tensor) -> Tensor:
+        """z: latent codes (N,Z). Returns what they stand for: (N,3,S,S) RGB in [0, 1]."""
+        return (self.P(z) + self.mean).clamp(0, 1)
+
     def reconstruct(self, x: Tensor) -> Tensor:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the reconstruction, same shape and range."""
-        return (self.P(self.encode(x)) + self.mean).clamp(0, 1)
+        return self.decode(self.encode(x))
 
     def features(self, x: Tensor) -> list[Tensor]:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the encoder's maps, largest (S/2) first, 4x4 last."""
