@@ -161,8 +161,8 @@ def evaluate(
 
 
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto") -> Any:
-    """A backbone by itself: `features(x)`, and where it has them `encode(x)` and `reconstruct(x)`; x (N,3,S,S) RGB in
-    [0, 1]."""
+    """A backbone by itself: `features(x)`, and where it has them `encode(x)`, `decode(z)` and `reconstruct(x)`; x
+    (N,3,S,S) RGB in [0, 1]."""
     return backbone_module(name).load(weights)
 
 
