@@ -53,7 +53,7 @@ def codes(*skips: str) -> Rows:
 # No practice on generated faces: rows are to differ in what they name only. Fewer steps than the quick recipes where
 # those would take hours over all rows.
 POINTS: dict[str, Any] = {"start": "none", "steps": 300, "batch_size": 10, "lr": 3e-3}
-MASKS: dict[str, Any] = {"start": "none", "steps": 400, "batch_size": 8, "lr": 1e-2}
+MASKS: dict[str, Any] = {"start": "none", "steps": 400, "batch_size": 8, "lr": 4e-3}
 # Every layer trains, from random weights: twice the steps, at a rate that suits it.
 UNET_POINTS: Rows = {"UNet": {"baseline": "unet", "lr": 1e-3, "steps": 600}}
 UNET_MASKS: Rows = {"UNet": {"baseline": "unet", "lr": 1e-3, "steps": 800}}
