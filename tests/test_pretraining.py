@@ -143,7 +143,9 @@ def test_two_processes_are_one_with_the_whole_batch(runs: Runs) -> None:
     assert [list(line) for line in alone] == [list(line) for line in together]
     state = _state(two, "double")
     for key, value in _state(one, "double").items():
-        torch.testing.assert_close(state[key], value, rtol=1e-6, atol=1e-8, msg=lambda m, k=key: f"{k}: {m}")
+        # Adam (beta1 = 0) turns a gradient of about its epsilon into a visible part of a step, rounding and all: a
+        # thousandth of the learning rate is allowed, where a forgotten exchange would make whole steps of difference.
+        torch.testing.assert_close(state[key], value, rtol=1e-6, atol=1e-6, msg=lambda m, k=key: f"{k}: {m}")
     # In single precision the networks amplify rounding from the second step on: one process with two threads differs
     # from itself with one thread as much.
     alone, together = _curve(one, "single"), _curve(two, "single")
