@@ -28,6 +28,15 @@ _SHIFT = 4
 _FILL = 0.45
 
 
+def palette_picture(mask: NDArray[np.uint8], labels: SegmentationSet) -> Image.Image:
+    """A mask (H,W) of ids as a palette picture in the set's colours; ids outside the set, ignored ones too, are
+    white."""
+    picture = Image.fromarray(mask)
+    colours = [*labels.palette, *[(255, 255, 255)] * (256 - len(labels))]
+    picture.putpalette([value for colour in colours for value in colour])
+    return picture
+
+
 def draw_landmarks(canvas: Canvas, points: NDArray[np.floating], labels: LandmarkSet) -> Canvas:
     """Points (K,2) as dots joined by the set's lines; NaN points are left out."""
     good = np.isfinite(points).all(1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from facekit.atomic import whole_file
 from facekit.formats import MAX_PIXELS, ImageError, decoded, from_numpy, from_pil, from_torch, too_large
 
 __all__ = [
@@ -196,14 +196,8 @@ def save_image(array: Any, path: str | os.PathLike[str]) -> None:
     if not target.parent.is_dir():
         raise ImageError(f"{target}: folder {target.parent} is missing, expected an existing one: make it first")
     picture = Image.fromarray(load_image(array))
-    # A plain open instead of tempfile, whose files would stay private (0600) after the rename.
-    temporary = target.with_name(f".facekit-{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            picture.save(file, format=kind, **({"quality": 95} if kind == "JPEG" else {}))
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target) as temporary:
+        picture.save(temporary, format=kind, **({"quality": 95} if kind == "JPEG" else {}))
 
 
 def _path(path: str | os.PathLike[str]) -> str:

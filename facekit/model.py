@@ -16,6 +16,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from .atomic import whole_file
 from .backbones import backbone_module
 from .framing import Frame, check_align
 from .geometry import warp_image
@@ -91,7 +92,6 @@ class Model:
         whole=False leaves out the backbone's weights; loading then takes the embedded ones (for the files in this
         package).
         """
-        target = Path(path)
         module = backbone_module(self.backbone)
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
         if not whole:
@@ -102,14 +102,9 @@ class Model:
             "about": self.about,
         }  # fmt: skip
         packed = save_tensors({k: _smallest(v) for k, v in state.items()})
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:
-                file.writestr("model.json", json.dumps(about, indent=1))
-                file.writestr("weights.safetensors", packed)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:
+            file.writestr("model.json", json.dumps(about, indent=1))
+            file.writestr("weights.safetensors", packed)
 
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write the network as ONNX: input "image" (N,3,S,S) RGB in [0, 1], output "maps" (N,C,S/stride,S/stride).
@@ -121,15 +116,11 @@ class Model:
         except ImportError as error:
             raise ImportError('ONNX export needs the extra packages: pip install "facekit[onnx]"') from error
         example = torch.rand(2, 3, self.input_size, self.input_size, device=self.device)
-        temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
-        try:
+        with whole_file(path) as temporary:
             torch.onnx.export(
                 self.network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,
                 dynamic_shapes={"x": {0: torch.export.Dim("batch")}}, external_data=False, verbose=False,
             )  # fmt: skip
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:

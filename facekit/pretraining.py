@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save
 
 from . import recipes
+from .atomic import whole_file
 from .backbones import fsma
 from .backbones.fsma.autoencoder import PRESETS
 from .backbones.fsma.growing import PICTURES, grow
@@ -126,12 +127,8 @@ def _write(program: Pretraining, target: Path, about: dict[str, str]) -> None:
     state = {**program.net.state_dict(), **{f"D.{k}": v for k, v in program.critic.state_dict().items()}}
     state = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(target) as temporary:
         temporary.write_bytes(save(halves, about))
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def open_pool(

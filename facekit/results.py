@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from facekit import drawing
+from facekit.atomic import whole_file
 from facekit.images import save_image
 from facekit.labels import (
     LandmarkSet,
@@ -63,7 +63,7 @@ class Drawable(ABC):
         target = Path(path)
         if target.suffix.lower() == ".json":
             text = json.dumps(self.to_dict(), allow_nan=False)
-            _write_whole(target, lambda file: file.write(text.encode()))
+            _write_whole(target, lambda file: file.write_bytes(text.encode()))
         else:
             save_image(self.draw(**options), target)
 
@@ -160,9 +160,7 @@ class Segmentation(Drawable):
         target = Path(path)
         if target.suffix.lower() != ".png":
             raise ValueError(f"{target.name} came: masks are saved as .png, which keeps every id")
-        picture = Image.fromarray(self.mask)
-        colours = [*self.labels.palette, *[(255, 255, 255)] * (256 - len(self.labels))]
-        picture.putpalette([value for colour in colours for value in colour])
+        picture = drawing.palette_picture(self.mask, self.labels)
         _write_whole(target, lambda file: picture.save(file, format="PNG"))
 
     def to_dict(self) -> dict[str, Any]:
@@ -338,13 +336,8 @@ def _about(result: Any) -> str:
     return f"{where}a picture of {result.image.shape[1]} x {result.image.shape[0]}"
 
 
-def _write_whole(target: Path, write: Callable[[Any], Any]) -> None:
+def _write_whole(target: Path, write: Callable[[Path], Any]) -> None:
     if not target.parent.is_dir():
         raise ValueError(f"folder {target.parent} is missing: make it first, or save to another")
-    temporary = target.with_name(f".facekit-{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            write(file)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target) as temporary:
+        write(temporary)

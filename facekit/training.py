@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import torch
 from tqdm.auto import tqdm
 
+from .atomic import whole_file
 from .processes import ALONE, Processes
 
 log = logging.getLogger("facekit")
@@ -94,12 +95,8 @@ def shuffled_batch(seed: int, index: int, pool: int, batch: int) -> torch.Tensor
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write atomically: a kill at any moment leaves the old file or the new one, never half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         torch.save(state, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def train(

@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import os
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,12 +27,8 @@ from PIL import Image
 from facekit.data.files import read_labels, write_labels
 from facekit.labels import HELEN_11, segmentation_set
 
-
-@pytest.fixture(autouse=True)
-def _no_stray_warnings():  # noqa: ANN202
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+# Reading people's files must not let warnings stray.
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 KEYPOINTS = [{"id": 1, "name": "face", "keypoints": ["l", "r"]}]

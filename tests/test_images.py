@@ -309,8 +309,8 @@ def test_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
     save_image(colours(), path)
     before = path.read_bytes()
 
-    def half(self: Image.Image, file: io.BufferedWriter, **_: object) -> None:
-        file.write(b"\x89PNG half a pic")
+    def half(self: Image.Image, file: Path, **_: object) -> None:
+        file.write_bytes(b"\x89PNG half a pic")
         raise OSError("no space left on device")
 
     monkeypatch.setattr(Image.Image, "save", half)

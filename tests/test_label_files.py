@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +34,8 @@ from facekit.labels import HELEN_11, LANDMARKS_5, LANDMARKS_68, landmark_set, se
 from facekit.tasks.landmarks import LandmarkTask
 from facekit.tasks.segmentation import SegmentationTask
 
-
-@pytest.fixture(autouse=True)
-def _no_stray_warnings():  # noqa: ANN202
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+# Reading people's files must not let warnings stray.
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.mark.parametrize("where", ["beside", "apart"])

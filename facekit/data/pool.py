@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from ..atomic import whole_file
+
 log = logging.getLogger("facekit")
 
 # A crop holds this much more than the network sees, so that shifts and rotations find real pixels.
@@ -64,8 +66,7 @@ def build_pool(
     if path.exists() and path.with_suffix(".json").exists():
         return FacePool(path)
     side, counts, small = pool_side(input_size), {}, 0
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         with temporary.open("wb") as file:
             for name, faces in sources.items():
                 counts[name] = 0
@@ -83,9 +84,6 @@ def build_pool(
             )
         meta = {"count": total, "side": side, "sources": counts}
         path.with_suffix(".json").write_text(json.dumps(meta))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     if small:
         log.warning("%d faces lower than %d px were left out", small, LEAST_FACE[input_size])
     return FacePool(path)

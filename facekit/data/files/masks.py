@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from facekit.drawing import palette_picture
 from facekit.images import open_image
 from facekit.labels import SegmentationSet
 
@@ -48,13 +49,10 @@ def ids_of_png(path: str | os.PathLike[str], size: Size) -> tuple[NDArray[np.uin
 
 def png_of_mask(mask: NDArray[np.uint8], labels: SegmentationSet) -> bytes:
     """A mask (H,W) uint8 as a palette PNG file; ignored pixels are white."""
-    picture = Image.fromarray(mask)
-    colours = [*labels.palette, *[(255, 255, 255)] * (256 - len(labels))]
-    picture.putpalette([value for colour in colours for value in colour])
     notes = PngImagePlugin.PngInfo()
     notes.add_text(_KEY, json.dumps(describe(labels)))
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", pnginfo=notes)
+    palette_picture(mask, labels).save(buffer, format="PNG", pnginfo=notes)
     return buffer.getvalue()
 
 

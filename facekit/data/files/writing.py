@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.annotations import check_landmarks, check_masks
+from facekit.atomic import whole_file
 from facekit.images import list_pictures
 from facekit.labels import LandmarkSet, SegmentationSet, segmentation_set
 
@@ -76,7 +76,8 @@ def write_labels(
     _check_apart(contents, pictures)
     folder.mkdir(exist_ok=True)
     for file, content in contents:
-        _write_whole(file, content)
+        with whole_file(file) as temporary:
+            temporary.write_bytes(content)
     return [file for file, _ in contents]
 
 
@@ -188,14 +189,3 @@ def _relative(picture: Path, folder: Path) -> str:
 
 def _json(data: dict[str, Any]) -> bytes:
     return json.dumps(data, indent=1, allow_nan=False).encode()
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    # A plain open instead of tempfile, whose files would stay private (0600) after the rename.
-    temporary = target.with_name(f".facekit-{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
