@@ -6,8 +6,11 @@ import argparse
 import os
 import statistics
 import sys
-from collections.abc import Callable
 from typing import Any
+
+from splits import Data, Split
+
+import facekit
 
 
 def options(description: str | None, faces: list[int], data: str) -> argparse.Namespace:
@@ -24,23 +27,28 @@ def options(description: str | None, faces: list[int], data: str) -> argparse.Na
     return chosen
 
 
-def adapted(chosen: argparse.Namespace, pictures: list[Any], labels: Any, task: str, names: Any, seed: int) -> Any:
+def adapted(chosen: argparse.Namespace, data: Data, split: Split, seed: int) -> Any:
     """A model from `facekit.adapt`, or with --unet from its rival."""
     overrides = {k: v for k, v in {"steps": chosen.steps, "start": chosen.start}.items() if v is not None}
     if chosen.unet:
         from unet import adapt_unet
 
-        return adapt_unet(pictures, labels, task, names, chosen.unet, seed, **overrides)
-    import facekit
+        return adapt_unet(split.pictures, split.labels, data.task, data.names, chosen.unet, seed, **overrides)
+    return facekit.adapt(
+        split.pictures, split.labels, data.task, names=data.names, seed=seed, progress=False, **overrides
+    )
 
-    return facekit.adapt(pictures, labels, task, names=names, seed=seed, progress=False, **overrides)
 
-
-def report(chosen: argparse.Namespace, name: str, once: Callable[[int, int], tuple[float, float]]) -> None:
-    """Print mean and standard deviation of `once(faces, seed)`, which returns (score in percent, seconds)."""
+def measure(chosen: argparse.Namespace, data: Data, column: str, name: str) -> None:
+    """Print mean and standard deviation over draws of one of the columns, in percent; `name`: what to call it."""
     print(f"draws {list(range(chosen.draws))}, {os.cpu_count()} cores", flush=True)
     for n in chosen.faces:
-        scores, seconds = zip(*(once(n, seed) for seed in range(chosen.draws)), strict=True)
+        scores, seconds = [], []
+        for seed in range(chosen.draws):
+            split = data.split(n, seed)
+            model = adapted(chosen, data, split, seed)
+            scores.append(data.score(model, split)[column])
+            seconds.append(model.about["seconds"])
         spread = statistics.stdev(scores) if len(scores) > 1 else float("nan")
         each = ", ".join(f"{s:.2f}" for s in scores)
         mean, took = statistics.mean(scores), statistics.mean(seconds)

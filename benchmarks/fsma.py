@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from fsma_custom import CATS, IMM, OWN_PARTS, POINTS_112
-from fsma_data import LANDMARKS, PARTS, SHADOWS, SKETCHES, Data
 from fsma_figures import lay_out, save_strip
+from splits import LANDMARKS, PARTS, SHADOWS, SKETCHES, Data
 
 import facekit
 

@@ -9,7 +9,7 @@ import random
 from typing import Any
 
 import numpy as np
-from fsma_data import Data, Split
+from splits import Data, Split
 
 import facekit
 from facekit.data.animals import ANIMAL_POINTS, GeneratedAnimals

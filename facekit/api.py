@@ -74,7 +74,7 @@ def adapt(
     network = module.build(module.load(weights, seed), fitted, settings)
     model = Model(backbone, network, fitted, align)
     crops, moved = training_crops(pictures, clean, fitted, align, faces, 2 * model.input_size)
-    critic = module.critic(weights, seed) if fitted.adversarial else None
+    critic = module.critic(weights, seed) if fitted.paints else None
     program = Fitting(network, fitted, crops, moved, settings, chosen, seed, critic)
     started_from = warm_start(program, settings.start)
     losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")

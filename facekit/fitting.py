@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .adversary import Adversary
 from .augment import Affine, jitter, random_matrices, warp
 from .recipes import Adaptation
-from .tasks import Task
+from .tasks import PictureTask, Task
 from .training import autocast, generator_for
 
 
@@ -69,7 +69,7 @@ class Fitting:
     """One adaptation step; a `facekit.training.Program`.
 
     network: an `Adapted` network. crops: (N,3,s,s) uint8, s px a side. labels: the task's crop labels (N,...). critic:
-    for adversarial tasks, from pictures (N,3,S,S) in [0, 1] to logits (N,) of being real.
+    for tasks that paint, from pictures (N,3,S,S) in [0, 1] to logits (N,) of being real.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Fitting:
         self.views = max(recipe.views, math.ceil(recipe.least_views / len(crops))) * len(crops)
         self.parameters = network.new_parameters()
         self.optimiser = torch.optim.Adam(self.parameters, recipe.lr, recipe.betas, amsgrad=recipe.amsgrad)
-        self.adversary = Adversary(critic.to(device), recipe) if critic is not None and task.adversarial else None
+        self.adversary = Adversary(critic.to(device), recipe) if critic is not None else None
         self.cache: FeatureCache | None = None
         self.autocast = autocast(device, recipe.bfloat16)
         matrices = [random_matrices(len(crops), self.affine, generator_for(seed, r, 5)) for r in range(self.rounds)]
@@ -170,6 +170,7 @@ class Fitting:
         loss = self.task.loss(maps, targets)
         losses = {"loss": loss.item()}
         if self.adversary is not None:
+            assert isinstance(self.task, PictureTask)
             real, painted = self.task.judged(maps, targets)
             losses |= self.adversary.learn(index, self.learning_rate(index), real, painted.detach())
             adv = self.adversary.loss(painted)

@@ -225,6 +225,19 @@ def paste_logits(
     return out
 
 
+def put_back(
+    crop: NDArray[Any], matrix: ArrayLike, picture_size: tuple[int, int], border: Border = "replicate"
+) -> tuple[NDArray[Any], tuple[slice, slice]]:
+    """A crop's values (h,w) or (h,w,C) at the picture's pixels, and the rows and columns that they are for: those that
+    the crop touches. matrix: picture -> crop. border: of `warp_image`, for pixels beyond the crop's rim."""
+    m = np.asarray(matrix, dtype=np.float64)
+    x0, y0, x1, y1 = _region(m, crop.shape[:2], picture_size)
+    here = slice(y0, max(y0, y1)), slice(x0, max(x0, x1))
+    if x0 >= x1 or y0 >= y1:
+        return np.zeros((here[0].stop - y0, here[1].stop - x0, *crop.shape[2:]), crop.dtype), here
+    return warp_image(crop, invert(m @ _shift(x0, y0)), (y1 - y0, x1 - x0), border=border), here
+
+
 def paste_picture(
     crop: NDArray[np.uint8], matrix: ArrayLike, picture: NDArray[np.uint8], feather: float = 0.0
 ) -> NDArray[np.uint8]:
@@ -235,15 +248,12 @@ def paste_picture(
     """
     out = picture.copy()
     m = np.asarray(matrix, dtype=np.float64)
-    x0, y0, x1, y1 = _region(m, crop.shape[:2], picture.shape[:2])
-    if x0 >= x1 or y0 >= y1:
-        return out
-    new = warp_image(crop, invert(m @ _shift(x0, y0)), (y1 - y0, x1 - x0), border="replicate").astype(np.float32)
-    (x, y), (h, w) = _mapped(m, x0, y0, x1, y1), crop.shape[:2]
+    new, (rows, columns) = put_back(crop, m, picture.shape[:2])
+    (x, y), (h, w) = _mapped(m, columns.start, rows.start, columns.stop, rows.stop), crop.shape[:2]
     rim = np.minimum(np.minimum(x + 0.5, w - 0.5 - x), np.minimum(y + 0.5, h - 0.5 - y))
     alpha = np.clip(rim / feather, 0, 1) if feather > 0 else (rim >= 0).astype(np.float64)
-    old = out[y0:y1, x0:x1].astype(np.float32)
-    out[y0:y1, x0:x1] = np.rint(old + (new - old) * alpha[..., None]).astype(np.uint8)
+    old = out[rows, columns].astype(np.float32)
+    out[rows, columns] = np.rint(old + (new.astype(np.float32) - old) * alpha[..., None]).astype(np.uint8)
     return out
 
 

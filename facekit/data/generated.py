@@ -24,7 +24,7 @@ from facekit.data.heads.picture import backdrop, blur, develop
 from facekit.data.heads.raycast import FAR
 from facekit.data.heads.render import Rendered, Studio, render
 from facekit.data.heads.sheet import spread, stack
-from facekit.data.heads.shots import Range, sample_shot
+from facekit.data.heads.shots import Range, check_view, sample_shot
 from facekit.data.heads.styles import STYLES, paint
 from facekit.data.heads.words import ATTRIBUTES, attributes, caption
 
@@ -111,8 +111,7 @@ class GeneratedFaces:
     ) -> None:
         if domain not in DOMAINS:
             raise ValueError(f"domain {domain!r} is unknown: choose one of {', '.join(DOMAINS)}")
-        if not isinstance(size, int) or not 16 <= size <= 1024:
-            raise ValueError(f"size must be a whole number of pixels from 16 to 1024, but {size!r} came")
+        check_view(size, framing, supersample, {"yaw": (yaw, 75.0), "pitch": (pitch, 25.0), "roll": (roll, 30.0)})
         if seed < 0 or length < 1 or faces_per_identity < 1:
             raise ValueError(
                 f"seed must be >= 0, length and faces_per_identity >= 1, but "
@@ -120,15 +119,6 @@ class GeneratedFaces:
             )
         if identity is not None and identity < 0:
             raise ValueError(f"identity must be None or >= 0, but {identity} came")
-        if not 1.0 <= framing <= 6.0:
-            raise ValueError(f"framing must lie in 1..6 (300-W's crops are 1.6), but {framing} came")
-        if supersample is not None and not 1.0 <= supersample <= 4.0:
-            raise ValueError(f"supersample must lie in 1..4, but {supersample} came")
-        for name, span, limit in (("yaw", yaw, 75.0), ("pitch", pitch, 25.0), ("roll", roll, 30.0)):
-            if len(span) != 2 or not -limit <= span[0] <= span[1] <= limit:
-                raise ValueError(
-                    f"{name} must be (low, high) within -{limit:g}..{limit:g} degrees, but {tuple(span)} came"
-                )
         self.seed, self.size, self.domain, self.length = seed, size, domain, length
         self.device = torch.device("cpu" if device is None else device)
         self.yaw, self.pitch, self.roll = yaw, pitch, roll

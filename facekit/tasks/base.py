@@ -31,11 +31,9 @@ class Task(ABC):
     # Pixels of the input per pixel of the maps.
     stride: ClassVar[int]
 
-    # Whether L_adv, the judgement of a discriminator, is part of the loss (FSMA sections 4.3 and 4.4).
-    adversarial: ClassVar[bool] = False
     # Whether predictions are averaged with those of the mirrored picture, where it is known what that is.
     averages: ClassVar[bool] = True
-    # Whether the maps are a picture, RGB in [0, 1], in their first three channels.
+    # Whether the maps are a picture, RGB in [0, 1], in their first three channels (see `pictures.PictureTask`).
     paints: ClassVar[bool] = False
 
     @property
@@ -92,10 +90,6 @@ class Task(ABC):
         """What `loss` compares with: the `augmented` labels. pictures: makes the augmented pictures, for tasks whose
         target they are."""
         return labels
-
-    def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """For an `adversarial` task: the (real, painted) pictures (N,3,S,S) that a discriminator is to tell apart."""
-        raise NotImplementedError(f"{self.name} has no discriminator")
 
     @abstractmethod
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:

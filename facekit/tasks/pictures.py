@@ -14,7 +14,7 @@ from torch import Tensor
 from ..annotations import check_targets
 from ..augment import warp
 from ..data.shadows import cast_shadows
-from ..geometry import invert, paste_picture, warp_image
+from ..geometry import paste_picture, put_back, warp_image
 from ..images import Pictures
 from ..metrics import lpips_distance, psnr, ssim
 from ..results import Drawable, Picture
@@ -31,12 +31,12 @@ CALM = 16.0
 
 
 class PictureTask(Task):
-    """The network's first three maps are the new picture, RGB in [0, 1]; labels are one target picture each."""
+    """The network's first three maps are the new picture, RGB in [0, 1]; labels are one target picture each. A
+    discriminator adds L_adv to the loss."""
 
     headline: ClassVar[str] = "ssim"
     higher_is_better: ClassVar[bool] = True
     stride: ClassVar[int] = 1
-    adversarial: ClassVar[bool] = True
     paints: ClassVar[bool] = True
     averages: ClassVar[bool] = False  # the mean of two pictures is a blurred picture
 
@@ -61,6 +61,7 @@ class PictureTask(Task):
         return warp(labels.float().div_(255), matrices, out)
 
     def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The (real, painted) pictures (N,3,S,S) in [0, 1] that the discriminator is to tell apart."""
         return labels[:, :3], maps[:, :3]
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
@@ -168,15 +169,12 @@ class ShadowRemovalTask(PictureTask):
         """
         seen = warp_image(image, matrix, len(prediction)).astype(np.float32)
         gain = (_smooth(255 * prediction[..., :3]) + CALM) / (_smooth(seen) + CALM)
-        x0, y0, x1, y1 = _reach(matrix, len(prediction), image.shape[:2])
-        shift = np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
-        back = invert(matrix @ shift)
         whole = np.concatenate([gain, prediction[..., 3:]], 2).astype(np.float32)
-        moved = warp_image(whole, back, (y1 - y0, x1 - x0), border="replicate" if box is None else "constant")
-        old = image[y0:y1, x0:x1].astype(np.float32)
+        moved, here = put_back(whole, matrix, image.shape[:2], border="replicate" if box is None else "constant")
+        old = image[here].astype(np.float32)
         new = np.clip((old + CALM) * moved[..., :3] - CALM, 0, 255)
         out = image.copy()
-        out[y0:y1, x0:x1] = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
+        out[here] = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
         return Picture(out, image, box)
 
     def to_dict(self) -> dict[str, Any]:
@@ -190,11 +188,3 @@ def _smooth(picture: np.ndarray) -> np.ndarray:
 def _no_names(names: Any, task: str) -> None:
     if names is not None:
         raise ValueError(f"names={names!r} came, but the labels of {task!r} are pictures: leave names out")
-
-
-def _reach(matrix: np.ndarray, side: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The pixels (x0, y0, x1, y1), ends excluded, that a crop of `side` px covers of a picture of `size`."""
-    corners = np.array([[-0.5, -0.5, 1], [side - 0.5, -0.5, 1], [-0.5, side - 0.5, 1], [side - 0.5, side - 0.5, 1]])
-    places = (invert(matrix) @ corners.T)[:2]
-    (x0, y0), (x1, y1) = np.floor(places.min(1)).astype(int), np.ceil(places.max(1)).astype(int) + 1
-    return max(0, int(x0)), max(0, int(y0)), min(size[1], int(x1)), min(size[0], int(y1))

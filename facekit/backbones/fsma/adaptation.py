@@ -177,7 +177,7 @@ class FSMANetwork(nn.Module):
                 y = self.transfer[str(side)](y)
             y = self.output(y) if side == self.sides[-1] else getattr(self.autoencoder.P, f"layer{i + 1}")(y)
         if self.paints:
-            y = torch.cat([torch.tanh(y[:, :3]) + self.autoencoder.mean, y[:, 3:]], 1)
+            y = torch.cat([torch.tanh(y[:, :3]) + self.autoencoder.centred.mean, y[:, 3:]], 1)
         return y
 
     def forward(self, x: Tensor) -> Tensor:

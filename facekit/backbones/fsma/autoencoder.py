@@ -155,12 +155,11 @@ class AutoEncoder(nn.Module):
         self.size = size
         self.Q = Encoder(size)
         self.P = Decoder(size)
-        self.mean: Tensor
-        self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1), persistent=False)
+        self.centred = Centred()
 
     def normalise(self, x: Tensor) -> Tensor:
         """RGB in [0, 1] -> the network's centred RGB."""
-        return x - self.mean
+        return self.centred(x)
 
     def encode(self, x: Tensor) -> Tensor:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the latent codes (N,Z)."""
@@ -168,7 +167,7 @@ class AutoEncoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """z: latent codes (N,Z). Returns what they stand for: (N,3,S,S) RGB in [0, 1]."""
-        return (self.P(z) + self.mean).clamp(0, 1)
+        return (self.P(z) + self.centred.mean).clamp(0, 1)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the reconstruction, same shape and range."""

@@ -24,7 +24,7 @@ from facekit.data.heads.noise import noise_bank
 from facekit.data.heads.people import Params
 from facekit.data.heads.picture import backdrop, develop
 from facekit.data.heads.sheet import spread
-from facekit.data.heads.shots import Range, sample_shot
+from facekit.data.heads.shots import Range, check_view, sample_shot
 
 WANTS = ("image", "mask", "landmarks", "visible", "pose")
 # What a shot of a person tells of light, camera and background; the rest is about people.
@@ -79,19 +79,9 @@ class GeneratedAnimals:
         framing: float = 1.3,
         supersample: float = 1.5,
     ) -> None:
-        if not isinstance(size, int) or not 16 <= size <= 1024:
-            raise ValueError(f"size must be a whole number of pixels from 16 to 1024, but {size!r} came")
+        check_view(size, framing, supersample, {"yaw": (yaw, 30.0), "pitch": (pitch, 15.0), "roll": (roll, 20.0)})
         if seed < 0 or length < 1:
             raise ValueError(f"seed must be >= 0 and length >= 1, but {seed}, {length} came")
-        if not 1.0 <= framing <= 6.0:
-            raise ValueError(f"framing must lie in 1..6 (1: the points touch the border), but {framing} came")
-        if not 1.0 <= supersample <= 4.0:
-            raise ValueError(f"supersample must lie in 1..4, but {supersample} came")
-        for name, span, limit in (("yaw", yaw, 30.0), ("pitch", pitch, 15.0), ("roll", roll, 20.0)):
-            if len(span) != 2 or not -limit <= span[0] <= span[1] <= limit:
-                raise ValueError(
-                    f"{name} must be (low, high) within -{limit:g}..{limit:g} degrees, but {tuple(span)} came"
-                )
         self.seed, self.size, self.length, self.framing = seed, size, length, framing
         self.device = torch.device("cpu" if device is None else device)
         self.yaw, self.pitch, self.roll = yaw, pitch, roll

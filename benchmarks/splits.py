@@ -1,4 +1,4 @@
-"""The real faces (FACEKIT_DATA) that FSMA's tables are measured on here, and what is scored of a model."""
+"""The real faces (FACEKIT_DATA) that few-shot models are measured on here: what they learn from and are scored on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import facekit
 from facekit.data.readers import celebahq128, data_folder, landmarks_300w, pseudo_landmarks
 from facekit.geometry import box_of_points, crop_matrix, warp_image
 from facekit.labels import FASSEG_6, LANDMARKS_68
-from facekit.metrics import nme
+from facekit.metrics import landmark_normaliser
 
 SIDE = 128
 OUTLINE = range(17)  # the jaw's points of the 68; the others lie inside
@@ -71,13 +71,10 @@ def score_landmarks(model: Any, split: Split) -> dict[str, float]:
     parts = {"inside": [i for i in range(68) if i not in OUTLINE], "outline": list(OUTLINE), "all": list(range(68))}
     columns = {}
     for name, keep in parts.items():
-        hidden = np.setdiff1d(np.arange(68), keep)
         errors = []
         for points, truth in zip(found, split.truth, strict=True):
-            # The eye corners, which NME divides by, are needed for the outline too.
-            scale = nme(truth + np.array([1.0, 0.0]), truth, LANDMARKS_68)
-            distances = np.linalg.norm(np.delete(points - truth, hidden, 0), axis=-1)
-            errors.append(float(distances.mean()) * scale)
+            distances = np.linalg.norm((points - truth)[keep], axis=-1)
+            errors.append(float(distances.mean()) / landmark_normaliser(truth, LANDMARKS_68, "inter_ocular"))
         columns[name] = 100 * statistics.mean(errors)
     return columns
 
