@@ -19,7 +19,7 @@ from facekit.backbones.fsma.pretraining import Pretraining
 from facekit.data.pool import pool_side
 from facekit.fitting import Fitting
 from facekit.labels import HELEN_11, LANDMARKS_68
-from facekit.pretraining import RECIPES
+from facekit.pretraining.fsma import RECIPES
 from facekit.processes import join, local_device
 from facekit.recipes import Adaptation
 from facekit.tasks import LandmarkTask, SegmentationTask, Task

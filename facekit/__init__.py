@@ -9,25 +9,27 @@ __version__ = "0.1.0"
 
 # Name -> module: imported at first use, so that `import facekit` costs next to nothing.
 _WHERE = {
-    **dict.fromkeys(("adapt", "predict", "evaluate", "load_backbone"), "api"),
+    **dict.fromkeys(("adapt", "predict", "evaluate", "evaluate_by", "load_backbone"), "api"),
     **dict.fromkeys(("load_image", "ImageError"), "images"),
     "pretrain": "pretraining",
     **dict.fromkeys(("Model", "load"), "model"),
     "Adaptation": "recipes",
     "find_faces": "detection",
+    **dict.fromkeys(("match", "explain"), "language"),
 }
 
 if TYPE_CHECKING:
-    from .api import adapt, evaluate, load_backbone, predict
+    from .api import adapt, evaluate, evaluate_by, load_backbone, predict
     from .detection import find_faces
     from .images import ImageError, load_image
+    from .language import explain, match
     from .model import Model, load
     from .pretraining import pretrain
     from .recipes import Adaptation
 
 __all__ = [
-    "Adaptation", "ImageError", "Model", "adapt", "evaluate", "find_faces", "load", "load_backbone", "load_image",
-    "predict", "pretrain",
+    "Adaptation", "ImageError", "Model", "adapt", "evaluate", "evaluate_by", "explain", "find_faces", "load",
+    "load_backbone", "load_image", "match", "predict", "pretrain",
 ]  # fmt: skip
 
 

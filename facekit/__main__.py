@@ -11,8 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .backbones import BACKBONES
+
 # Of annotation tools; a folder that holds none of these holds masks or pictures.
 LABEL_FILES = (".json", ".pts")
+TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal", "attributes")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,13 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--labels",
         help="a folder of LabelMe, COCO or .pts files, of PNG masks or of target pictures; landmarks also as a .json "
-        "of [[[x, y], ...], ...] or a .npy; shadow_removal may do without",
+        "of [[[x, y], ...], ...] or a .npy; attributes as a CSV table (the pictures' names, then a column of 0, 1 or "
+        "nothing for each) or CelebA's list_attr_celeba.txt; shadow_removal may do without",
     )
-    p.add_argument("--task", required=True, choices=["landmarks", "segmentation", "stylization", "shadow_removal"])
+    p.add_argument("--task", required=True, choices=TASKS)
     p.add_argument("--recipe", default="quick", help="quick, paper, or a row of FSMA's Table 7, e.g. 300w-5%%")
-    p.add_argument("--backbone", default="fsma")
-    p.add_argument("--names", help="a label set: 68, 98, helen11, ...")
-    p.add_argument("--align", default="none", choices=["none", "box", "landmarks"])
+    p.add_argument("--backbone", default="fsma", choices=sorted(BACKBONES))
+    p.add_argument("--names", help="a label set: 68, helen11, celeba40, ...; or own names, with commas between")
+    p.add_argument("--align", default="none", choices=["none", "box", "landmarks", "mean", "tanh"])
     p.add_argument("--steps", type=int)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="the .facekit file to write")
@@ -55,15 +59,41 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("model")
     p.add_argument("images")
     p.add_argument("labels")
+    p.add_argument("--by", metavar="COLUMN", help="score each group of people: the groups stand in this column")
+    p.add_argument("--groups", metavar="TABLE", help="a CSV table with that column, if the labels are no such table")
 
-    p = command("pretrain", _pretrain, "train a backbone on unlabelled faces")
-    p.add_argument("backbone", choices=["fsma"])
-    p.add_argument("--faces", nargs="+", required=True, help="folders of face crops, celebahq128, generated:COUNT")
-    p.add_argument("--preset", default="mini", choices=["mini", "128", "256"])
+    p = command("shard", _shard, "make pictures with texts into shards for FaRL's pre-training, their faces found")
+    p.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="a folder of pictures, a .parquet or .csv listing with columns URL and TEXT, .tar shards or a folder of "
+        "them, celebahq128, celebahq128:COUNT, generated:COUNT",
+    )
+    p.add_argument("--texts", help="a .csv of file name and caption; else a .txt beside each picture of a folder")
+    p.add_argument("--download", action="store_true", help="fetch what a listing has on the web")
+    p.add_argument("--size", type=int, default=256, help="side of generated faces, px")
+    p.add_argument("--longest", type=int, default=640, help="larger pictures are shrunk to this side, px")
+    p.add_argument("--score", type=float, default=0.9, help="pictures without a face above it are left out")
+    p.add_argument("--per-shard", type=int, default=1000, help="pictures a shard stands for")
+    p.add_argument("--workers", type=int, default=1, help="processes")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--out", required=True, help="folder to write; the same command again makes what is missing")
+
+    p = command("pretrain", _pretrain, "train a backbone, or FaRL's visual tokenizer, from its beginning")
+    p.add_argument("backbone", choices=["fsma", "farl", "tokenizer"])
+    p.add_argument(
+        "--faces",
+        nargs="+",
+        required=True,
+        help="fsma, tokenizer: folders of face crops, celebahq128, generated:COUNT; farl: shards (`facekit shard`)",
+    )
+    p.add_argument("--preset", help="mini; fsma also 128, 256; farl also base")
     p.add_argument("--steps", type=int)
-    p.add_argument("--weights", help="an auto-encoder to go on from: embedded, or a file (.safetensors, .mdl)")
+    p.add_argument("--weights", help="what to go on from: embedded, or a file (.safetensors, .mdl, .pth)")
     p.add_argument("--batch", type=int, help="pictures a step, of all processes together")
     p.add_argument("--until", type=int, help="stop after so many of the steps; the same command goes on later")
+    p.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="fields of the recipe: mim=0 align=false")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="the .safetensors file to write")
 
@@ -129,18 +159,66 @@ def _predict(a: argparse.Namespace) -> Any:
 
 
 def _evaluate(a: argparse.Namespace) -> Any:
-    from .api import evaluate
+    from .api import evaluate, evaluate_by
+    from .data.files import read_table
+    from .groups import group_members, score_table
+    from .images import list_pictures
 
+    table = Path(a.groups or a.labels)
+    if a.groups is not None and a.by is None:
+        raise ValueError("--groups came without --by: say with --by in which of its columns the groups stand")
+    if a.by is not None and not table.is_file():
+        raise ValueError(f"--by {a.by}: {table} is no table: pass --groups with a CSV file that has this column")
     model = _model(a.model)
     images, labels, _ = _labelled(a.images, a.labels, model.task.name, getattr(model.task, "labels", None))
-    return evaluate(model, images, labels)
+    if a.by is None:
+        return evaluate(model, images, labels)
+    pictures = list_pictures(images) if isinstance(images, str) and Path(images).is_dir() else images
+    names = [Path(picture).name for picture in ([pictures] if isinstance(pictures, str) else pictures)]
+    groups = read_table(table).column_of(a.by, names)
+    scores = evaluate_by(model, pictures, labels, groups)
+    if a.json:
+        return scores
+    print(score_table(scores, group_members(groups, len(names)), len(names)))
+    return {}
+
+
+def _shard(a: argparse.Namespace) -> Any:
+    from .data.pairs.making import make_shards
+
+    return make_shards(
+        a.sources,
+        a.out,
+        texts=a.texts,
+        download=a.download,
+        size=a.size,
+        seed=a.seed,
+        workers=a.workers,
+        progress=not a.json,
+        per_shard=a.per_shard,
+        score=a.score,
+        longest=a.longest,
+    )
+
+
+def _setting(item: str) -> tuple[str, Any]:
+    """"NAME=VALUE", the value a number, true, false, or else text."""
+    name, equals, value = item.partition("=")
+    if not name or not equals:
+        raise ValueError(f"--set {item}: expected NAME=VALUE, e.g. mim=0")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _pretrain(a: argparse.Namespace) -> Any:
     from .pretraining import pretrain
     from .processes import is_first
 
-    overrides = {} if a.batch is None else {"batch_size": a.batch}
+    overrides = dict(_setting(item) for item in a.set)
+    if a.batch is not None:
+        overrides["batch_size"] = a.batch
     losses = pretrain(
         a.backbone,
         a.faces,
@@ -183,19 +261,26 @@ def _labelled(images: str | None, path: str | None, task: str, names: Any) -> tu
     source = None if path is None else Path(path)
     if source is not None and not source.exists():
         raise FileNotFoundError(
-            f"{path}: no such labels; expected a folder of label files, masks or target pictures, or a .json or .npy "
-            "of landmarks"
+            f"{path}: no such labels; expected a folder of label files, masks or target pictures, a .json or .npy of "
+            "landmarks, or a table of attributes"
         )
     labels: Any = path
-    if source is not None and task in ("landmarks", "segmentation"):
+    folder = images if images is not None and Path(images).is_dir() else None
+    if isinstance(names, str) and "," in names:
+        names = [name.strip() for name in names.split(",")]
+    if source is not None and task in ("landmarks", "segmentation", "attributes"):
         if source.suffix == ".npy":
             labels = np.load(source, allow_pickle=False)
         elif source.suffix == ".json" and source.read_text(encoding="utf-8").lstrip().startswith("["):
             labels = np.array(json.loads(source.read_text(encoding="utf-8")), float)
+        elif task == "attributes":
+            from .data.files import read_attributes
+
+            found = read_attributes(source, names, images=folder)
+            return found.images, found.labels, found.names
         elif source.suffix in LABEL_FILES or any(f.suffix in LABEL_FILES for f in source.glob("*.*")):
             from .data.files import read_labels
 
-            folder = images if images is not None and Path(images).is_dir() else None
             found = read_labels(source, task, names, images=folder)
             return found.images, found.labels, found.names
     if images is None:

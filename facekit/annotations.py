@@ -132,9 +132,12 @@ def check_attributes(labels: Any, n: int, names: Names = None, attributes: Seque
 
     labels: array, tensor or list, numbers or bool, one row a picture (a bare row for a single picture). names: of the
     pictures. attributes: the names of the columns, if known.
-    Raises ValueError for another shape, other values than 0, 1 and NaN, or no label at all. Warns about columns without
-    any label.
+    Raises ValueError for another shape, other values than 0, 1 and NaN, or no label at all.
     """
+    if isinstance(labels, (str, os.PathLike)):
+        name = os.path.basename(os.fsdecode(labels))
+        fix = "read the file with facekit.data.files.read_attributes"
+        raise ValueError(f"attributes: a path came ({name}), expected an (N,A) array: {fix}")
     values = _numbers(labels, "attributes")
     if n == 1 and values.ndim == 1:
         values = values[None]
@@ -152,13 +155,8 @@ def check_attributes(labels: Any, n: int, names: Names = None, attributes: Seque
         fix = "turn -1 and 1 into 0 and 1 with (labels + 1) / 2" if (values == -1).any() else "NaN means not labelled"
         came = f"{values[row, column]:g} in {which} came"
         raise ValueError(f"{_item('attributes', row, names)}: {came}, expected 0, 1 or NaN: {fix}")
-    unknown = np.isnan(values).all(axis=0)
-    if unknown.all():
+    if np.isnan(values).all():
         raise ValueError(f"attributes: all labels of all {n} pictures are NaN, expected some 0 and 1: check the labels")
-    if unknown.any():
-        columns = [int(column) for column in np.flatnonzero(unknown)[:_LISTED]]
-        listing = ", ".join(attributes[column] if attributes is not None else str(column) for column in columns)
-        warnings.warn(f"attributes without any label, nothing to learn from: {listing}", stacklevel=2)
     return values.astype(np.float32)
 
 

@@ -12,13 +12,14 @@ from typing import Any, Literal
 import torch
 
 from .backbones import backbone_module
-from .crops import training_crops
+from .crops import mean_face_of, training_crops
 from .fitting import Fitting
-from .framing import Frame, check_align, frame_points
-from .images import read_pictures
+from .framing import Frame, check_align, frame_points, warping
+from .groups import group_members, scores_by_group
+from .images import Pictures, read_pictures
 from .model import Model
 from .ready import READY, frames_in, ready_model
-from .recipes import Adaptation, adaptation
+from .recipes import Adaptation
 from .results import Drawable, Faces
 from .starting import warm_start
 from .tasks import LandmarkTask, Task, task_class
@@ -48,15 +49,17 @@ def adapt(
     images: a path, folder, PIL image, numpy (H,W,3) uint8, torch (3,H,W), or a sequence of these; 1 to some thousands.
     labels: for "landmarks" (N,K,2) x, y in pixels of each picture, NaN = not labelled; for "segmentation" one (H,W)
     mask of class ids a picture, 255 = ignore; for "stylization" one picture in the new style each; for "shadow_removal"
-    None (pictures without foreign shadows: shadows are cast on them) or one clean picture each. names: the label set
-    ("68", "helen11", ...), its own names, or None.
+    None (pictures without foreign shadows: shadows are cast on them) or one clean picture each; for "attributes" (N,A)
+    of 0 and 1, NaN = not labelled. names: the label set ("68", "helen11", "celeba40", ...), its own names, or None.
     align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their
-    points (the labels' own points for the task "landmarks"). Predictions frame pictures the same way. faces: own boxes,
-    one a picture.
-    recipe: "quick" (ours, about a minute on two cores), "paper" (the row of FSMA's Table 7 that is closest in size, or
-    one by name: `facekit.recipes.TABLE_7`) or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`,
-    `skip="00000"`, `baseline="unet"`. checkpoint: a file; a killed run resumes from it. validation: (images, labels) to
-    score the model on. progress: True, False or a function (done, steps, losses).
+    points (the labels' own points for the task "landmarks"); "mean": and brought by eyes, nose and mouth to FaRL's mean
+    face; "tanh": and tanh-warped, so that the whole picture stays visible and the face has most of the pixels.
+    Predictions frame pictures the same way. faces: own boxes, one a picture.
+    recipe: "quick" (ours, about a minute on two cores), "paper" (fsma: the row of Table 7 that is closest in size, or
+    one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448") or an
+    `Adaptation`; any of its fields may be overridden, e.g. `steps=800`, `skip="00000"`, `baseline="unet"`. checkpoint:
+    a file; a killed run resumes from it. validation: (images, labels) to score the model on. progress: True, False or a
+    function (done, steps, losses).
     Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
     """
     kind = task_class(task)
@@ -68,14 +71,14 @@ def adapt(
     started = time.monotonic()
     pictures = read_pictures(images)
     fitted, clean = kind.from_labels(labels, names, pictures)
-    settings = _recipe(recipe, fitted, len(clean), recipe_overrides)
+    settings = _recipe(module, recipe, fitted, len(clean), recipe_overrides)
     fitted = fitted.configured(settings)
     torch.manual_seed(seed)
-    network = module.build(module.load(weights, seed), fitted, settings)
+    network = module.build(weights, seed, fitted, settings)
     model = Model(backbone, network, fitted, align)
     crops, moved = training_crops(pictures, clean, fitted, align, faces, 2 * model.input_size)
     critic = module.critic(weights, seed) if fitted.paints else None
-    program = Fitting(network, fitted, crops, moved, settings, chosen, seed, critic)
+    program = Fitting(network, fitted, crops, moved, settings, chosen, seed, critic, warping(align))
     started_from = warm_start(program, settings.start)
     losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     network.eval()
@@ -106,12 +109,13 @@ def predict(
 ) -> Any:
     """Run a model, or an embedded ready one ("landmarks", "segmentation"), on one picture or many.
 
-    One picture in, one result out; a sequence, batch or folder in, a list out. Where faces are searched (align "box" or
-    "landmarks"; ready models do), a picture with one face gives its result, one with several a `Faces` list of results,
+    One picture in, one result out; a sequence, batch or folder in, a list out. Where faces are searched (every align
+    but "none"; ready models do), a picture with one face gives its result, one with several a `Faces` list of results,
     one without an empty `Faces` and a warning. faces: own boxes (x0,y0,x1,y1) instead of a search; for many pictures
     one list each.
     align: overrides the model's. on_error: "skip" leaves out unreadable files with a warning. A sequence of models
-    gives a list with one outcome a model; faces are searched once for all of them.
+    gives a list with one outcome a model; faces are searched once for all of them, and a frozen backbone that several
+    share (farl) looks at each face once.
     """
     if isinstance(model, Sequence) and not isinstance(model, str):
         several, runners = True, [_resolve(m) for m in model]
@@ -128,8 +132,9 @@ def predict(
         if not all(frames.values()):
             message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
             warnings.warn(message, stacklevel=2)
+        seen: dict[Any, Any] | None = {} if several else None
         for runner, outcome in zip(runners, outcomes, strict=True):
-            results = runner.predict_frames(picture, frames[align or runner.align])
+            results = runner.predict_frames(picture, frames[align or runner.align], seen)
             outcome.append(results[0] if len(results) == 1 else Faces(results, image=picture))
     by_model = [outcome[0] if pictures.single else outcome for outcome in outcomes]
     return by_model if several else by_model[0]
@@ -140,13 +145,43 @@ def evaluate(
 ) -> dict[str, float]:
     """Score a model on labelled pictures, one face each: the task's metrics by the field's protocols, in percent.
 
-    Landmark models that frame by landmarks are given the crop of the labels' box, as is the custom on 300-W. Other
-    searched pictures in which no face is found are scored on the whole picture.
+    Landmark models that frame by landmarks are given the crop of the labels' box, as is the custom on 300-W; with
+    align="mean" or "tanh" the labels' eyes, nose and mouth. Other searched pictures in which no face is found are
+    scored on the whole picture.
     """
+    runner, results, truth = _tested(model, read_pictures(images), labels, align, device)
+    return runner.task.score(results, truth)
+
+
+def evaluate_by(
+    model: Model | str,
+    images: Any,
+    labels: Any,
+    groups: Any,
+    *,
+    align: str | None = None,
+    device: str | torch.device | None = None,
+) -> dict[str, dict[str, float]]:
+    """`evaluate` for each group of people (FaRL Table 11), with any task.
+
+    groups: one group's name a picture, e.g. "female"; None where it belongs to none.
+    Returns group -> its scores, and two more rows: "all", the scores of all pictures, and "discrepancy", metric by
+    metric the largest minus the smallest of the groups. Raises ValueError as `evaluate`, and for another count of
+    groups.
+    """
+    pictures = read_pictures(images)
+    members = group_members(groups, len(pictures.arrays))
+    runner, results, truth = _tested(model, pictures, labels, align, device)
+    return scores_by_group(runner.task.score, results, truth, members)
+
+
+def _tested(
+    model: Model | str, pictures: Pictures, labels: Any, align: str | None, device: str | torch.device | None
+) -> tuple[Model, list[Drawable], list[Any]]:
+    """The model, its result on each picture and the checked labels."""
     runner = _resolve(model)
     if device is not None:
         runner.to(device)
-    pictures = read_pictures(images)
     truth = runner.task.check(labels, pictures.sizes, pictures.names)
     how = check_align(align or runner.align)
     results: list[Drawable] = []
@@ -155,9 +190,10 @@ def evaluate(
             # Upright: 300-W's boxes know no rotation.
             frame = Frame(frame_points(label, dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)).box)
         else:
-            frame = next(iter(frames_in(picture, how, None)), Frame())
+            known = mean_face_of(label, runner.task, how)
+            frame = known or next(iter(frames_in(picture, how, None)), Frame())
         results += runner.predict_frames(picture, [frame])
-    return runner.task.score(results, truth)
+    return runner, results, truth
 
 
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto") -> Any:
@@ -176,14 +212,15 @@ def _resolve(model: Model | str) -> Model:
     )
 
 
-def _recipe(recipe: str | Adaptation, task: Task, faces: int, overrides: dict[str, Any]) -> Adaptation:
-    if isinstance(recipe, str):
-        recipe = adaptation(recipe, task.name, task.customised, faces)
+def _recipe(module: Any, recipe: str | Adaptation, task: Task, faces: int, overrides: dict[str, Any]) -> Adaptation:
+    chosen: Adaptation = recipe if isinstance(recipe, Adaptation) else module.named_recipe(
+        recipe, task.name, task.customised, faces
+    )
     known = {f.name for f in dataclasses.fields(Adaptation)}
     unknown = sorted(set(overrides) - known)
     if unknown:
         raise TypeError(f"adapt() has no {', '.join(unknown)}; a recipe's fields are {', '.join(sorted(known))}")
-    settings = dataclasses.replace(recipe, **overrides)
+    settings = dataclasses.replace(chosen, **overrides)
     if settings.steps < 1 or settings.batch_size < 1:
         raise ValueError(f"steps={settings.steps}, batch_size={settings.batch_size}: expected at least 1 of each")
     return settings

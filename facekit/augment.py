@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .tanh import tanh_alpha, tanh_inverse
+
 
 @dataclass(frozen=True)
 class Affine:
@@ -23,6 +25,21 @@ class Affine:
     scale: tuple[float, float] = (1.0, 1.0)
     shift: float = 0.0
     mirror: float = 0.0
+
+
+@dataclass(frozen=True)
+class TanhMoves:
+    """Transforms of tanh-warped pictures: they move the face as it is before the warp, as FaRL augments its alignment.
+
+    matrices: (n,2,3), as of `random_matrices`, in coordinates where the plain crop spans [-1, 1]. alpha: of
+    `facekit.tanh.tanh_alpha`. The functions below take it in place of matrices.
+    """
+
+    matrices: Tensor
+    alpha: float
+
+
+Moves = Tensor | TanhMoves
 
 
 def random_matrices(n: int, spec: Affine, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -44,27 +61,47 @@ def random_matrices(n: int, spec: Affine, generator: torch.Generator) -> tuple[T
     return torch.cat([linear, offset], 2), mirrored
 
 
-def warp(pictures: Tensor, matrices: Tensor, size: int, mode: str = "bilinear") -> Tensor:
+def _grid(moves: Moves, size: int, like: Tensor) -> Tensor:
+    """(n,size,size,2) for F.grid_sample: where each pixel of the augmented pictures lies in the original.
+
+    like: a tensor of the device and float type wanted.
+    """
+    if not isinstance(moves, TanhMoves):
+        return F.affine_grid(moves.to(like), [len(moves), 1, size, size], align_corners=False)
+    matrices = moves.matrices.to(like)
+    seen = F.affine_grid(torch.eye(2, 3).to(like)[None], [1, 1, size, size], align_corners=False)
+    plain = tanh_inverse(seen, moves.alpha)
+    moved = torch.einsum("nij,hwj->nhwi", matrices[:, :, :2], plain[0]) + matrices[:, None, None, :, 2]
+    # One resampling, as the warped picture has pixels for all that any transform of it shows.
+    return tanh_alpha(moved, moves.alpha)
+
+
+def warp(pictures: Tensor, moves: Moves, size: int, mode: str = "bilinear") -> Tensor:
     """Resample (N,C,H,W) float pictures by `random_matrices`; outside pixels reflect. Returns (N,C,size,size)."""
-    grid = F.affine_grid(matrices.to(pictures), [len(pictures), pictures.shape[1], size, size], align_corners=False)
+    grid = _grid(moves, size, pictures)
     return F.grid_sample(pictures, grid, mode=mode, padding_mode="reflection", align_corners=False)
 
 
-def warp_masks(masks: Tensor, matrices: Tensor, size: int, fill: int = 255) -> Tensor:
+def warp_masks(masks: Tensor, moves: Moves, size: int, fill: int = 255) -> Tensor:
     """Resample (N,H,W) integer masks, nearest; outside pixels become `fill`. Returns (N,size,size), same dtype."""
-    grid = F.affine_grid(matrices.float(), [len(masks), 1, size, size], align_corners=False).to(masks.device)
     # Ids shifted by fill: what grid_sample pads with zero then reads as fill.
     shifted = (masks.float() - fill)[:, None]
+    grid = _grid(moves, size, shifted)
     out = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)[:, 0]
     return (out + fill).round().to(masks.dtype)
 
 
-def warp_points(points: Tensor, matrices: Tensor, side_in: int, side_out: int) -> Tensor:
+def warp_points(points: Tensor, moves: Moves, side_in: int, side_out: int) -> Tensor:
     """Move (N,K,2) points, pixels of the original (0 = centre of the first pixel), into augmented pictures of
     side_out."""
+    matrices, alpha = (moves.matrices, moves.alpha) if isinstance(moves, TanhMoves) else (moves, None)
     normal = (points + 0.5) * (2.0 / side_in) - 1.0
+    if alpha is not None:
+        normal = tanh_inverse(normal, alpha)
     linear, offset = matrices[:, :, :2], matrices[:, :, 2]
     moved = torch.linalg.solve(linear, (normal - offset[:, None]).transpose(1, 2)).transpose(1, 2)
+    if alpha is not None:
+        moved = tanh_alpha(moved, alpha)
     return (moved + 1.0) * (side_out / 2.0) - 0.5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .framing import Frame, frame_points
+from .framing import MEAN_FACED, Frame, frame_points, mean_face_frame, warping
 from .geometry import warp_image
 from .images import Pictures
 from .ready import frames_in, ready_model
@@ -22,11 +23,11 @@ def training_crops(
 ) -> tuple[Tensor, Tensor]:
     """One face a picture. labels: from `task.check`, in the pictures' pixels. align, faces: as in `facekit.adapt`.
 
-    Returns crops (N,3,side,side) uint8 and the task's crop labels (N,...) in their pixels. Raises ValueError for a
-    picture without a face.
+    Returns crops (N,3,side,side) uint8 and the task's crop labels (N,...) in their pixels; with align="tanh" both are
+    warped, and `augment.TanhMoves` moves what is in them. Raises ValueError for a picture without a face.
     """
     frames = _training_frames(pictures.arrays, pictures.names, labels, task, align, faces)
-    matrices = [f.matrix(p.shape[:2], side) for f, p in zip(frames, pictures.arrays, strict=True)]
+    matrices: list[Any] = [f.matrix(p.shape[:2], side) for f, p in zip(frames, pictures.arrays, strict=True)]
     crops = np.stack([warp_image(p, m, side) for p, m in zip(pictures.arrays, matrices, strict=True)])
     if isinstance(task, ShadowRemovalTask):
         labels = [with_portrait(label, f) for label, f in zip(labels, frames, strict=True)]
@@ -39,10 +40,15 @@ def _training_frames(
 ) -> list[Frame]:
     if align == "landmarks" and isinstance(task, LandmarkTask):
         return [frame_points(label, task.labels) for label in labels]
+    own = [mean_face_of(label, task, align) for label in labels]
     if faces is not None and len(faces) != len(pictures):
         raise ValueError(f"{len(pictures)} images but {len(faces)} face boxes: pass one box per image")
     frames = []
     for i, (picture, item) in enumerate(zip(pictures, items, strict=True)):
+        known = own[i]
+        if known is not None:
+            frames.append(known)
+            continue
         found = frames_in(picture, align, None if faces is None else [faces[i]])
         if not found:
             raise ValueError(
@@ -56,10 +62,18 @@ def _training_frames(
     return frames
 
 
+def mean_face_of(label: np.ndarray, task: Task, align: str) -> Frame | None:
+    """The mean face's frame by a face's own labels, where align asks for one and the labels are points that tell."""
+    if align not in MEAN_FACED or not isinstance(task, LandmarkTask):
+        return None
+    return mean_face_frame(label, task.labels, warping(align))
+
+
 def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:
     """(H,W,4): a clean picture (H,W,3) and its portrait, 255 on the person that the ready parsing model sees in the
     frame (it takes for granted that there is a face)."""
-    result = ready_model("segmentation").predict_frames(clean, [frame])[0]
+    # It learned from faces that were not warped.
+    result = ready_model("segmentation").predict_frames(clean, [dataclasses.replace(frame, alpha=None)])[0]
     assert isinstance(result, Segmentation)
     return np.dstack([clean, 255 * (result.mask > 0).astype(np.uint8)])
 

@@ -20,8 +20,8 @@ def doctor() -> dict[str, Any]:
     """Versions, devices, embedded weights, cache folder and a list of problems, each with its fix."""
     import torch
 
-    from .pretraining import cache_folder
     from .training import pick_device
+    from .weights import cache_folder
 
     versions = {name: v for name in PACKAGES if (v := _version(name)) is not None}
     missing = [name for name, file in EMBEDDED.items() if not (FOLDER / file).is_file()]

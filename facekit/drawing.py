@@ -23,6 +23,7 @@ _DOT = (255, 255, 255)
 _DARK = (16, 24, 40)
 _PAPER = (24, 27, 33)
 _INK = (238, 240, 244)
+_DIM = (134, 142, 156)
 _FINE_SIDE = 2048
 _SHIFT = 4
 _FILL = 0.45
@@ -84,10 +85,11 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
 
 
 def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> Canvas:
-    """A box's outline with lines of text below it, or in its upper left corner where there is no room below."""
+    """A box's outline with lines of text below it, or above it, or where there is room for neither at the lower end of
+    the picture, away from the eyes; always whole."""
     fine, times = _enlarged(canvas)
     a, b = (_fixed((np.array(corner) + 0.5) * times - 0.5) for corner in (box[:2], box[2:]))
-    unit = max(canvas.shape[:2]) / 500 * times
+    unit = max(max(canvas.shape[:2]) / 700, 0.8) * times
     for colour, width in ((_DARK, 2.2), (_LINE, 1.2)):
         cv2.rectangle(fine, a, b, colour, max(1, round(unit * width)), cv2.LINE_AA, _SHIFT)
     out = _reduced(fine, canvas)
@@ -95,13 +97,19 @@ def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> 
         return out
     picture = Image.fromarray(out)
     pen = ImageDraw.Draw(picture, "RGBA")
-    font = _font(float(np.clip((box[2] - box[0]) / 9, 9, 48)))
-    pad = font.size * 0.3
-    row = font.size * 1.25
-    below = box[3] + 2 * pad + row * len(text) + 2 * pad < canvas.shape[0]
-    x, y = max(0.0, box[0]) + pad, (box[3] + 2 * pad if below else max(0.0, box[1]) + pad)
+    height, width = canvas.shape[:2]
+    font = _font(float(np.clip((box[2] - box[0]) / 12, 10, 40)))
     wide = max(pen.textlength(line, font=font) for line in text)
-    pen.rectangle((x - pad, y - pad, x + wide + pad, y + row * len(text) + pad), fill=(*_PAPER, 190))
+    if wide > 0.95 * width:
+        font = _font(max(6.0, font.size * 0.95 * width / wide))
+        wide = max(pen.textlength(line, font=font) for line in text)
+    pad, row = font.size * 0.3, font.size * 1.25
+    high = row * len(text)
+    y = box[3] + 2 * pad
+    if y + high + pad > height:
+        y = box[1] - 2 * pad - high if box[1] > high + 3 * pad else height - high - pad
+    x = float(np.clip(box[0] + pad, pad, max(pad, width - wide - pad)))
+    pen.rectangle((x - pad, y - pad, x + wide + pad, y + high + pad), fill=(*_PAPER, 190))
     for i, line in enumerate(text):
         pen.text((x, y + i * row), line, fill=_INK, font=font)
     return np.asarray(picture)
@@ -131,30 +139,37 @@ def add_legend(canvas: Canvas, entries: Sequence[tuple[str, Colour]]) -> Canvas:
 
 
 def add_bars(canvas: Canvas, entries: Sequence[tuple[str, float]]) -> Canvas:
-    """The canvas with a strip to its right that shows values in [0, 1] as bars: (H,W,3) -> (H,W+strip,3).
+    """The canvas with a strip to its right that shows probabilities as bars: (H,W,3) -> (H,W+strip,3).
 
-    The first entries that fit are shown.
+    entries: the most likely first. A column of those that fit, and more columns for as many as are likely (0.5 or
+    more); what is not likely is dimmed.
     """
     height = canvas.shape[0]
     size = float(np.clip(height / 26, 11, 40))
-    font, row, pad = _font(size), size * 1.6, size * 0.7
-    shown = list(entries)[: max(1, int((height - 2 * pad) // row))]
-    names = max((font.getlength(name) for name, _ in shown), default=0.0)
-    bar = size * 7
-    strip = Image.new("RGB", (round(names + bar + size * 3.2 + 4 * pad), height), _PAPER)
+    font, row, pad, bar = _font(size), size * 1.6, size * 0.7, size * 5
+    rows = max(1, int((height - 2 * pad) // row))
+    shown = entries[: max(rows, sum(value >= 0.5 for _, value in entries))]
+    columns = [shown[i : i + rows] for i in range(0, len(shown), rows)]
+    widths = [max(font.getlength(name) for name, _ in column) for column in columns]
+    strip = Image.new("RGB", (round(sum(widths) + len(columns) * (bar + size * 3.2 + 3 * pad) + pad), height), _PAPER)
     pen = ImageDraw.Draw(strip)
-    for i, (name, value) in enumerate(shown):
-        middle, left = pad + (i + 0.5) * row, names + 2 * pad
-        pen.text((pad, middle), name, fill=_INK, font=font, anchor="lm")
-        box = (left, middle - size * 0.32, left + bar, middle + size * 0.32)
-        pen.rounded_rectangle(box, radius=size * 0.3, fill=(52, 57, 66))
-        filled = bar * float(np.clip(value, 0, 1)) if np.isfinite(value) else 0.0
-        if filled >= size * 0.6:
-            pen.rounded_rectangle((*box[:2], left + filled, box[3]), radius=size * 0.3, fill=_LINE)
-        elif filled >= 1:
-            pen.rectangle((*box[:2], left + filled, box[3]), fill=_LINE)
-        label = f"{100 * value:.0f} %" if np.isfinite(value) else "-"
-        pen.text((left + bar + pad, middle), label, fill=_INK, font=font, anchor="lm")
+    x = pad
+    for column, names in zip(columns, widths, strict=True):
+        left = x + names + pad
+        for i, (name, value) in enumerate(column):
+            ink, fill = (_INK, _LINE) if value >= 0.5 else (_DIM, _DIM)
+            middle = pad + (i + 0.5) * row
+            pen.text((x, middle), name, fill=ink, font=font, anchor="lm")
+            box = (left, middle - size * 0.32, left + bar, middle + size * 0.32)
+            pen.rounded_rectangle(box, radius=size * 0.3, fill=(52, 57, 66))
+            filled = bar * float(np.clip(value, 0, 1)) if np.isfinite(value) else 0.0
+            if filled >= size * 0.6:
+                pen.rounded_rectangle((*box[:2], left + filled, box[3]), radius=size * 0.3, fill=fill)
+            elif filled >= 1:
+                pen.rectangle((*box[:2], left + filled, box[3]), fill=fill)
+            label = f"{100 * value:.0f} %" if np.isfinite(value) else "-"
+            pen.text((left + bar + pad, middle), label, fill=ink, font=font, anchor="lm")
+        x = left + bar + size * 3.2 + 2 * pad
     return np.concatenate([canvas, np.asarray(strip)], axis=1)
 
 

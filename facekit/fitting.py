@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .adversary import Adversary
-from .augment import Affine, jitter, random_matrices, warp
+from .augment import Affine, TanhMoves, jitter, random_matrices, warp
 from .recipes import Adaptation
 from .tasks import PictureTask, Task
 from .training import autocast, generator_for
@@ -31,6 +31,10 @@ class Adapted(Protocol):
     def from_features(self, features: list[Tensor]) -> Tensor: ...
 
     def new_parameters(self) -> list[nn.Parameter]: ...
+
+    def tuned_parameters(self) -> list[nn.Parameter]:
+        """The backbone's own, where a recipe lets them train at a rate of their own (`tower_lr`)."""
+        ...
 
 
 class FeatureCache:
@@ -69,7 +73,8 @@ class Fitting:
     """One adaptation step; a `facekit.training.Program`.
 
     network: an `Adapted` network. crops: (N,3,s,s) uint8, s px a side. labels: the task's crop labels (N,...). critic:
-    for tasks that paint, from pictures (N,3,S,S) in [0, 1] to logits (N,) of being real.
+    for tasks that paint, from pictures (N,3,S,S) in [0, 1] to logits (N,) of being real. alpha: of the tanh-warp that
+    crops and labels went through, or None.
     """
 
     def __init__(
@@ -82,15 +87,21 @@ class Fitting:
         device: torch.device,
         seed: int = 0,
         critic: nn.Module | None = None,
+        alpha: float | None = None,
     ):
         self.network, self.task, self.recipe = network.to(device), task, recipe
-        self.crops, self.labels = crops, labels
+        self.crops, self.labels, self.alpha = crops, labels, alpha
         self.input_size, self.device, self.seed = network.input_size, device, seed
         mirror = 0.5 if task.mirrors and recipe.mirror else 0.0
         self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror)
         self.views = max(recipe.views, math.ceil(recipe.least_views / len(crops))) * len(crops)
-        self.parameters = network.new_parameters()
-        self.optimiser = torch.optim.Adam(self.parameters, recipe.lr, recipe.betas, amsgrad=recipe.amsgrad)
+        # Rates as factors of the recipe's, which follows a schedule.
+        groups = [{"params": network.new_parameters(), "factor": 1.0}]
+        if recipe.tower_lr is not None:
+            groups.append({"params": network.tuned_parameters(), "factor": recipe.tower_lr / recipe.lr})
+        self.optimiser = torch.optim.AdamW(
+            groups, recipe.lr, recipe.betas, weight_decay=recipe.weight_decay, amsgrad=recipe.amsgrad
+        )
         self.adversary = Adversary(critic.to(device), recipe) if critic is not None else None
         self.cache: FeatureCache | None = None
         self.autocast = autocast(device, recipe.bfloat16)
@@ -104,10 +115,14 @@ class Fitting:
     def rounds(self) -> int:
         return self.views // len(self.crops)
 
+    def moves(self, views: Tensor) -> Any:
+        """`augment.Moves` of numbered views, which tasks only hand on."""
+        return self.matrices[views] if self.alpha is None else TanhMoves(self.matrices[views], self.alpha)
+
     def pictures(self, views: Tensor) -> Tensor:
         """The augmented pictures of numbered views: (n,3,S,S) in [0, 1]."""
         crops = self.crops[views % len(self.crops)].to(self.device).float().div_(255)
-        x = warp(crops, self.matrices[views], self.input_size)
+        x = warp(crops, self.moves(views), self.input_size)
         if self.recipe.jitter:
             parts = [
                 jitter(p[None], self.recipe.jitter, generator_for(self.seed, int(v), 6))
@@ -119,7 +134,7 @@ class Fitting:
     def moved_labels(self, views: Tensor) -> Tensor:
         """The labels of numbered views, moved with their pictures."""
         labels, side = self.labels[views % len(self.crops)], self.crops.shape[-1]
-        moved = self.task.augmented(labels, self.matrices[views], self.mirrored[views], side, self.input_size)
+        moved = self.task.augmented(labels, self.moves(views), self.mirrored[views], side, self.input_size)
         return moved.to(self.device)
 
     def inputs(self, views: Tensor) -> Tensor:
@@ -159,7 +174,7 @@ class Fitting:
 
     def step(self, index: int) -> dict[str, float]:
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate(index)
+            group["lr"] = self.learning_rate(index) * group["factor"]
         self.network.train()
         size = min(self.recipe.batch_size, self.views)
         views = torch.randperm(self.views, generator=generator_for(self.seed, index, 7))[:size]

@@ -1,7 +1,9 @@
-"""From a picture to the square that a network sees: whole picture, found face, or a crop by landmarks."""
+"""From a picture to the square that a network sees: whole picture, found face, or a crop by landmarks, tanh-warped or
+not."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,10 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .detection import Face, check_boxes, find_faces, landmark_box
-from .geometry import box_of_points, crop_matrix, fit_matrix, roll_of_points
+from .geometry import (
+    Crop,
+    box_of_points,
+    crop_matrix,
+    fit_matrix,
+    invert,
+    roll_of_points,
+    similarity_from_points,
+    transform_points,
+)
 from .labels import LANDMARKS_68, LandmarkSet
+from .tanh import ALPHA, MEAN_FACE, MEAN_FACE_SIDE, TanhCrop
 
-ALIGN = ("none", "box", "landmarks")
+ALIGN = ("none", "box", "landmarks", "mean", "tanh")
+# Those that bring a face by five points to FaRL's mean face.
+MEAN_FACED = ("mean", "tanh")
+# Of five points; two would do for a similarity, but two of one eye and the nose say little about a face.
+_LEAST_POINTS = 3
 
 # Points (68,2) in the picture, from the face in the given crop: picture, matrix, side.
 Pointer = Callable[[NDArray[np.uint8], NDArray[np.float64]], NDArray[np.floating]]
@@ -21,22 +37,66 @@ Pointer = Callable[[NDArray[np.uint8], NDArray[np.float64]], NDArray[np.floating
 @dataclass(frozen=True)
 class Frame:
     """One face of a picture: its upright square in the picture's pixels, turned by `roll` degrees; None is the whole
-    picture."""
+    picture. alpha: of the tanh-warp around that square, or None for the square alone."""
 
     box: tuple[float, float, float, float] | None = None
     roll: float = 0.0
+    alpha: float | None = None
 
-    def matrix(self, picture_size: tuple[int, int], side: int) -> NDArray[np.float64]:
-        """(3,3) from the picture's pixels to those of a crop of `side` px."""
-        if self.box is None:
-            return fit_matrix(picture_size, side)
-        return crop_matrix(self.box, side, self.roll)
+    def matrix(self, picture_size: tuple[int, int], side: int) -> Crop:
+        """From the picture's pixels to those of a crop of `side` px: (3,3), or tanh-warped."""
+        plain = self.plain(picture_size, side)
+        return plain if self.box is None or self.alpha is None else TanhCrop(plain, side, self.alpha)
+
+    def plain(self, picture_size: tuple[int, int], side: int) -> NDArray[np.float64]:
+        """(3,3) from the picture's pixels to those of a crop of `side` px that is not warped."""
+        return fit_matrix(picture_size, side) if self.box is None else crop_matrix(self.box, side, self.roll)
 
 
 def check_align(align: str) -> str:
     if align not in ALIGN:
         raise ValueError(f"align={align!r}: expected one of {', '.join(map(repr, ALIGN))}")
     return align
+
+
+def warping(align: str) -> float | None:
+    """The alpha that faces are tanh-warped by, where `align` says so."""
+    return ALPHA if align == "tanh" else None
+
+
+def five_points(points: NDArray[np.floating], labels: LandmarkSet) -> NDArray[np.float64] | None:
+    """Left and right eye, nose tip, left and right corner of the mouth (5,2), NaN where not labelled, of points (K,2).
+
+    An eye is the mean of its labelled points. None where the set does not name eyes, nose tip and mouth corners.
+    """
+    places: list[list[int]] = []
+    for i, side in enumerate(("left", "right")):
+        begins = (f"{side}_eye_", f"{side}_pupil")
+        own = [k for k, name in enumerate(labels.points) if name == f"{side}_eye" or name.startswith(begins)]
+        places.append(list(labels.eyes[i]) if labels.eyes else own)
+    for name in ("nose_tip", "left_mouth_corner", "right_mouth_corner"):
+        places.append([labels.index(name)] if name in labels.points else [])
+    if not all(places):
+        return None
+    groups = [np.asarray(points[place], np.float64) for place in places]
+    labelled = [group[np.isfinite(group).all(1)] for group in groups]
+    return np.stack([group.mean(0) if len(group) else np.full(2, np.nan) for group in labelled])
+
+
+def mean_face_frame(points: NDArray[np.floating], labels: LandmarkSet, alpha: float | None = ALPHA) -> Frame | None:
+    """The frame in which a face's five points lie closest to FaRL's mean face, warped by alpha.
+
+    points: (K,2), NaN = not labelled. None where the set does not name the five, or fewer than three are labelled.
+    """
+    five = five_points(points, labels)
+    if five is None or np.isfinite(five).all(1).sum() < _LEAST_POINTS:
+        return None
+    to_mean = similarity_from_points(five, MEAN_FACE)
+    middle = (MEAN_FACE_SIDE - 1) / 2
+    x, y = (float(v) for v in transform_points(np.array([middle, middle]), invert(to_mean)))
+    half = MEAN_FACE_SIDE / 2 / float(np.hypot(*to_mean[:2, 0]))
+    roll = -math.degrees(math.atan2(to_mean[1, 0], to_mean[0, 0]))
+    return Frame((x - half, y - half, x + half, y + half), roll, alpha)
 
 
 def frame_points(points: NDArray[np.floating], labels: LandmarkSet) -> Frame:
@@ -52,15 +112,18 @@ def frames_of(picture: NDArray[np.uint8], align: str, faces: object, pointer: Po
     """The faces to look at in one picture, best first.
 
     align: "none" (one frame, the whole picture, unless faces are given), "box" (faces as found or given), "landmarks"
-    (then cropped again by the 68 points that `pointer` finds in the first crop). faces: the user's own boxes, or None
-    to search.
+    (then cropped again by the 68 points that `pointer` finds in the first crop), "mean" (by these points brought to the
+    mean face), "tanh" (and tanh-warped). faces: the user's own boxes, or None to search.
     """
     check_align(align)
     if faces is None and align == "none":
         return [Frame()]
     found: list[Face] = find_faces(picture) if faces is None else check_boxes(faces, picture.shape[:2])
     frames = [Frame(landmark_box(face), face.roll) for face in found]
+    if align not in ("landmarks", *MEAN_FACED):
+        return frames
+    assert pointer is not None
+    pointed = [pointer(picture, f.plain(picture.shape[:2], 128)) for f in frames]
     if align == "landmarks":
-        assert pointer is not None
-        frames = [frame_points(pointer(picture, f.matrix(picture.shape[:2], 128)), LANDMARKS_68) for f in frames]
-    return frames
+        return [frame_points(points, LANDMARKS_68) for points in pointed]
+    return [f for f in (mean_face_frame(points, LANDMARKS_68, warping(align)) for points in pointed) if f is not None]

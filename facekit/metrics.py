@@ -85,6 +85,46 @@ def iou_by_class(table: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(either > 0, hit / np.maximum(either, 1), np.nan)
 
 
+def accuracy_by_attribute(
+    probabilities: NDArray[np.floating], truth: NDArray[np.floating], threshold: float = 0.5
+) -> NDArray[np.float64]:
+    """The part of the labelled faces that is told right, an attribute: (N,A), (N,A) of 0, 1 and NaN -> (A,).
+
+    An attribute is told to be there from the threshold on. NaN in truth does not count; NaN for an attribute that no
+    face is labelled with.
+    """
+    return _share((probabilities >= threshold) == (truth == 1), ~np.isnan(truth))
+
+
+def balanced_accuracy_by_attribute(
+    probabilities: NDArray[np.floating], truth: NDArray[np.floating], threshold: float = 0.5
+) -> NDArray[np.float64]:
+    """Half the accuracy on the faces that have the attribute plus half that on those that do not: 0.5 for a guess, how
+    rare ever the attribute is. Shapes as `accuracy_by_attribute`; NaN for an attribute that all faces have, or none."""
+    told = probabilities >= threshold
+    return (_share(told, truth == 1) + _share(~told, truth == 0)) / 2
+
+
+def calibration_error(probabilities: NDArray[np.floating], truth: NDArray[np.floating], bins: int = 15) -> float:
+    """Expected calibration error: how far probabilities are from how often they come true, 0 is perfect.
+
+    All labelled entries of (N,A) probabilities are sorted into bins of equal width in [0, 1], the upper end in the last
+    one; the error is the mean over the bins, weighted by their entries, of |mean probability - part of them that is
+    true|. NaN where nothing is labelled.
+    """
+    known = ~np.isnan(truth)
+    p, t = probabilities[known].astype(np.float64), truth[known].astype(np.float64)
+    if not len(p):
+        return float("nan")
+    which = np.minimum((p * bins).astype(int), bins - 1)
+    return float(np.abs(np.bincount(which, p - t, minlength=bins)).sum() / len(p))
+
+
+def _share(hit: NDArray[np.bool_], of: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """By column the part of `of` that is `hit` as well; NaN for an empty one."""
+    return np.where(of.any(0), (hit & of).sum(0) / np.maximum(of.sum(0), 1), np.nan)
+
+
 def psnr(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio of two pictures (H,W,3), in dB; inf where they are equal."""
     error = np.mean((picture.astype(np.float64) - truth) ** 2)

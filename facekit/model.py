@@ -26,12 +26,14 @@ from .tasks import Task, task_from_dict
 from .training import pick_device
 
 FORMAT = 1
+# What a backbone made of one batch of crops, by the backbone and whether they were mirrored.
+Seen = dict[tuple[str, bool], Any]
 
 
 class Model:
     """What `facekit.adapt` returns.
 
-    task: the task with its label set. align: how predictions frame a face ("none", "box", "landmarks"). about: plain
+    task: the task with its label set. align: how predictions frame a face (see `framing.ALIGN`). about: plain
     data on how it was made (recipe, seed, number of faces, scores).
     """
 
@@ -64,24 +66,40 @@ class Model:
         return self
 
     @torch.inference_mode()
-    def maps(self, x: Tensor) -> Tensor:
+    def maps(self, x: Tensor, seen: Seen | None = None) -> Tensor:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride), averaged with those of the
-        mirrored pictures where the task allows it."""
+        mirrored pictures where the task allows it. seen: what other models made of the same x, to be shared."""
         x = x.to(self.device)
         if not (self.task.mirrors and self.task.averages):
-            return self.network(x)
-        both = self.network(torch.cat([x, x.flip(-1)]))
-        return (both[: len(x)] + self.task.mirror_maps(both[len(x) :])) / 2
+            return self._maps_of(x, False, seen)
+        if seen is None:
+            both = self.network(torch.cat([x, x.flip(-1)]))
+            return (both[: len(x)] + self.task.mirror_maps(both[len(x) :])) / 2
+        return (self._maps_of(x, False, seen) + self.task.mirror_maps(self._maps_of(x.flip(-1), True, seen))) / 2
 
-    def predict_frames(self, picture: np.ndarray, frames: list[Frame]) -> list[Drawable]:
-        """One result a frame, in the picture's pixels. picture: (H,W,3) uint8 RGB."""
+    def _maps_of(self, x: Tensor, mirrored: bool, seen: Seen | None) -> Tensor:
+        trunk = getattr(self.network, "trunk_id", None) if seen is not None else None
+        if seen is None or trunk is None:
+            return self.network(x)
+        if (trunk, mirrored) not in seen:
+            seen[trunk, mirrored] = self.network.trunk(x)
+        return self.network.from_features(self.network.read(seen[trunk, mirrored]))
+
+    def predict_frames(
+        self, picture: np.ndarray, frames: list[Frame], seen: dict[Any, Seen] | None = None
+    ) -> list[Drawable]:
+        """One result a frame, in the picture's pixels. picture: (H,W,3) uint8 RGB. seen: an empty dictionary to hand to
+        several models for one picture, so that a backbone that they share runs once."""
         if not frames:
             return []
-        matrices = [frame.matrix(picture.shape[:2], self.input_size) for frame in frames]
+        matrices: list[Any] = [frame.matrix(picture.shape[:2], self.input_size) for frame in frames]
         crops = [warp_image(picture, m, self.input_size) for m in matrices]
         results: list[Drawable] = []
         for start in range(0, len(crops), 16):
-            predictions = self.task.decode(self.maps(to_tensor(crops[start : start + 16])))
+            shared = None
+            if seen is not None:
+                shared = seen.setdefault((tuple(frames), self.input_size, str(self.device), start), {})
+            predictions = self.task.decode(self.maps(to_tensor(crops[start : start + 16]), shared))
             for i, prediction in enumerate(predictions, start):
                 results.append(self.task.result(prediction, matrices[i], picture, frames[i].box))
         return results
@@ -147,7 +165,7 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
     network = module.from_dict(about["network"])
     state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     if not about["whole"]:
-        state |= {f"autoencoder.{k}": v for k, v in module.load("embedded").state_dict().items()}
+        state |= module.embedded_state()
     network.load_state_dict(state)
     task = task_from_dict(about["task"], about["labels"])
     return Model(about["backbone"], network, task, about["align"], about["about"]).to(device)

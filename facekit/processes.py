@@ -100,6 +100,14 @@ class Processes:
                     if type(child) is nn.BatchNorm2d:
                         setattr(parent, name, SharedBatchNorm(child, self))
 
+    def from_first(self, flag: bool) -> bool:
+        """The first process's answer to a question of yes or no, in all processes."""
+        if self.count == 1:
+            return flag
+        answer = torch.tensor(int(flag), device=self.device)
+        dist.broadcast(answer, 0)
+        return bool(answer.item())
+
     def gather(self, tensor: Tensor) -> Tensor:
         """The processes' tensors of one shape, stacked: (count,...)."""
         if self.count == 1:

@@ -5,23 +5,31 @@ Coordinates: (x, y) = (0, 0) is the centre of the top-left pixel of the picture 
 
 from __future__ import annotations
 
-import io
-import json
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from PIL import Image
+from numpy.typing import NDArray
 
 from facekit import drawing
-from facekit.atomic import whole_file
-from facekit.images import save_image
+from facekit.drawable import (
+    Box,
+    Drawable,
+    about_frame,
+    box_numbers,
+    frame_dict,
+    json_number,
+    png_bytes,
+    rgb_array,
+    same_size,
+    store,
+    write_whole,
+)
 from facekit.labels import (
+    AttributeSet,
     LandmarkSet,
     SegmentationSet,
     convert_landmarks,
@@ -31,44 +39,7 @@ from facekit.labels import (
 )
 from facekit.runs import runs_of_mask
 
-Box = tuple[float, float, float, float]
-
-
-class Drawable(ABC):
-    """What every result can do; each says how it draws itself on a canvas and what its numbers are."""
-
-    image: NDArray[np.uint8]
-
-    def draw(self) -> NDArray[np.uint8]:
-        """The picture with the result drawn on it, RGB uint8."""
-        return self.draw_on(self.image)
-
-    @abstractmethod
-    def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A copy of `canvas` (H,W,3), a picture of the same size, with the result drawn on it."""
-
-    @abstractmethod
-    def to_dict(self) -> dict[str, Any]:
-        """Numbers and names as plain lists, ready for JSON; unknown numbers (NaN) are None."""
-
-    def show(self, **options: Any) -> Image.Image:
-        """The drawing as a PIL image; notebooks display it. options: those of `draw`."""
-        return Image.fromarray(self.draw(**options))
-
-    def save(self, path: str | os.PathLike[str], **options: Any) -> None:
-        """Writes the numbers (.json) or the drawing (.png, .jpg; options: those of `draw`), whole or not at all.
-
-        Raises ValueError for another suffix or a missing folder.
-        """
-        target = Path(path)
-        if target.suffix.lower() == ".json":
-            text = json.dumps(self.to_dict(), allow_nan=False)
-            _write_whole(target, lambda file: file.write_bytes(text.encode()))
-        else:
-            save_image(self.draw(**options), target)
-
-    def _repr_png_(self) -> bytes:
-        return _png(self.show())
+__all__ = ["Attributes", "Box", "Drawable", "Faces", "Landmarks", "Picture", "Segmentation"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,13 +60,13 @@ class Landmarks(Drawable):
                 f"points {points.shape} and scores {scores.shape} came, but set {self.labels.name!r} needs "
                 f"({len(self.labels)}, 2) and ({len(self.labels)},)"
             )
-        _store(self, points=points, scores=scores, image=_picture(self.image), box=_box(self.box))
+        store(self, points=points, scores=scores, image=rgb_array(self.image), box=box_numbers(self.box))
 
     def __repr__(self) -> str:
-        return f"Landmarks({len(self.labels)} points of set {self.labels.name!r}, {_about(self)})"
+        return f"Landmarks({len(self.labels)} points of set {self.labels.name!r}, {about_frame(self)})"
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return drawing.draw_landmarks(_same_size(canvas, self.image), self.points, self.labels)
+        return drawing.draw_landmarks(same_size(canvas, self.image), self.points, self.labels)
 
     def to(self, target: LandmarkSet | str) -> Landmarks:
         """The same face in another set's points, by name; those that neither exist nor follow are NaN, score 0."""
@@ -109,9 +80,9 @@ class Landmarks(Drawable):
             "kind": "landmarks",
             "labels": self.labels.name,
             "names": list(self.labels.points),
-            "points": [None if not np.isfinite(p).all() else [_number(v) for v in p] for p in self.points],
-            "scores": [_number(v) for v in self.scores],
-            **_frame(self),
+            "points": [None if not np.isfinite(p).all() else [json_number(v) for v in p] for p in self.points],
+            "scores": [json_number(v) for v in self.scores],
+            **frame_dict(self),
         }
 
 
@@ -126,18 +97,18 @@ class Segmentation(Drawable):
     box: Box | None = None
 
     def __post_init__(self) -> None:
-        mask, image = np.asarray(self.mask), _picture(self.image)
+        mask, image = np.asarray(self.mask), rgb_array(self.image)
         if mask.shape != image.shape[:2]:
             raise ValueError(f"a mask of shape {mask.shape} came, but the picture is {image.shape[:2]}")
         wrong = sorted(set(np.unique(mask).tolist()) - set(range(len(self.labels))) - {self.labels.ignore})
         if wrong:
             known = f"0..{len(self.labels) - 1} and {self.labels.ignore} for ignore"
             raise ValueError(f"the mask holds ids {wrong[:5]}, but set {self.labels.name!r} has {known}")
-        _store(self, mask=mask.astype(np.uint8), image=image, box=_box(self.box))
+        store(self, mask=mask.astype(np.uint8), image=image, box=box_numbers(self.box))
 
     def __repr__(self) -> str:
         shown = ", ".join(name for name, _ in drawing.legend_entries([self.mask], self.labels)) or "background only"
-        return f"Segmentation({shown}; set {self.labels.name!r}, {_about(self)})"
+        return f"Segmentation({shown}; set {self.labels.name!r}, {about_frame(self)})"
 
     def draw(self, legend: bool = False) -> NDArray[np.uint8]:
         """The picture under translucent classes; legend=True adds a strip to its right that names the colours."""
@@ -145,7 +116,7 @@ class Segmentation(Drawable):
         return drawing.add_legend(drawn, drawing.legend_entries([self.mask], self.labels)) if legend else drawn
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return drawing.draw_mask(_same_size(canvas, self.image), self.mask, self.labels)
+        return drawing.draw_mask(same_size(canvas, self.image), self.mask, self.labels)
 
     def to(self, target: SegmentationSet | str) -> Segmentation:
         """The same face in another set's classes (labels.segmentation_map); 255 where that set has no such class."""
@@ -161,7 +132,7 @@ class Segmentation(Drawable):
         if target.suffix.lower() != ".png":
             raise ValueError(f"{target.name} came: masks are saved as .png, which keeps every id")
         picture = drawing.palette_picture(self.mask, self.labels)
-        _write_whole(target, lambda file: picture.save(file, format="PNG"))
+        write_whole(target, lambda file: picture.save(file, format="PNG"))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -170,11 +141,11 @@ class Segmentation(Drawable):
             "classes": list(self.labels.classes),
             "palette": [list(colour) for colour in self.labels.palette],
             "runs": runs_of_mask(self.mask),
-            **_frame(self),
+            **frame_dict(self),
         }
 
     def _repr_png_(self) -> bytes:
-        return _png(self.show(legend=True))
+        return png_bytes(self.show(legend=True))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -187,13 +158,13 @@ class Picture(Drawable):
     box: Box | None = None
 
     def __post_init__(self) -> None:
-        picture, image = _picture(self.picture), _picture(self.image)
+        picture, image = rgb_array(self.picture), rgb_array(self.image)
         if picture.shape != image.shape:
             raise ValueError(f"a new picture of shape {picture.shape} came, but the original is {image.shape}")
-        _store(self, picture=picture, image=image, box=_box(self.box))
+        store(self, picture=picture, image=image, box=box_numbers(self.box))
 
     def __repr__(self) -> str:
-        return f"Picture({_about(self)})"
+        return f"Picture({about_frame(self)})"
 
     def draw(self, compare: bool = False) -> NDArray[np.uint8]:
         """The new picture; compare=True puts the original to its left."""
@@ -201,51 +172,57 @@ class Picture(Drawable):
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
         changed = (self.picture != self.image).any(axis=2, keepdims=True)
-        return np.where(changed, self.picture, _same_size(canvas, self.image))
+        return np.where(changed, self.picture, same_size(canvas, self.image))
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": "picture", **_frame(self)}
+        return {"kind": "picture", **frame_dict(self)}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Attributes(Drawable):
-    """What a face is like: probabilities (A,) float32 in [0,1] of the named attributes, the picture (H,W,3) uint8 and
-    the face's box, None where the whole picture was used."""
+    """What a face is like: probabilities (A,) float32 in [0,1], the set that names them, the picture (H,W,3) uint8 and
+    the face's box, None where the whole picture was used. NaN probabilities are unknown."""
 
     probabilities: NDArray[np.float32]
-    names: tuple[str, ...]
+    labels: AttributeSet
     image: NDArray[np.uint8]
     box: Box | None = None
 
     def __post_init__(self) -> None:
         probabilities = np.asarray(self.probabilities, np.float32)
-        names = tuple(str(n) for n in self.names)
-        if probabilities.shape != (len(names),):
-            raise ValueError(f"probabilities of shape {probabilities.shape} came for {len(names)} names: one each")
-        _store(self, probabilities=probabilities, names=names, image=_picture(self.image), box=_box(self.box))
+        if probabilities.shape != (len(self.labels),):
+            needed = f"set {self.labels.name!r} needs ({len(self.labels)},)"
+            raise ValueError(f"probabilities of shape {probabilities.shape} came, but {needed}: one an attribute")
+        store(self, probabilities=probabilities, image=rgb_array(self.image), box=box_numbers(self.box))
 
     def __repr__(self) -> str:
-        return f"Attributes({', '.join(f'{name} {100 * p:.0f} %' for name, p in self.top(3))}, {_about(self)})"
+        return f"Attributes({', '.join(f'{name} {100 * p:.0f} %' for name, p in self.top(3))}, {about_frame(self)})"
 
     def top(self, n: int | None = None) -> list[tuple[str, float]]:
         """(name, probability) of the n most likely attributes, most likely first; all where n is None."""
         order = np.argsort(-self.probabilities, kind="stable")[:n]
-        return [(self.names[i], float(self.probabilities[i])) for i in order]
+        return [(self.labels.names[i], float(self.probabilities[i])) for i in order]
+
+    def present(self, threshold: float = 0.5) -> list[str]:
+        """Names of the attributes at least that probable, most likely first."""
+        return [name for name, p in self.top() if p >= threshold]
 
     def draw(self, panel: bool = True) -> NDArray[np.uint8]:
-        """The picture with a strip of bars to its right; panel=False writes the top three into the picture."""
+        """The face's box, and a strip of bars to the right of the picture; panel=False writes the three most likely of
+        what is present into the picture."""
         if not panel:
             return self.draw_on(self.image)
-        return drawing.add_bars(self.image, [(drawing.readable(name), p) for name, p in self.top()])
+        picture = self.image if self.box is None else drawing.draw_box(self.image, self.box)
+        return drawing.add_bars(picture, [(drawing.readable(name), p) for name, p in self.top()])
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (h, w), box = self.image.shape[:2], self.box
-        lines = [f"{drawing.readable(name)} {100 * p:.0f} %" for name, p in self.top(3)]
-        return drawing.draw_box(_same_size(canvas, self.image), box or (-0.5, -0.5, w - 0.5, h - 0.5), lines)
+        lines = [f"{drawing.readable(name)} {100 * p:.0f} %" for name, p in self.top(3) if p >= 0.5]
+        return drawing.draw_box(same_size(canvas, self.image), box or (-0.5, -0.5, w - 0.5, h - 0.5), lines)
 
     def to_dict(self) -> dict[str, Any]:
-        values = dict(zip(self.names, map(_number, self.probabilities), strict=True))
-        return {"kind": "attributes", "probabilities": values, **_frame(self)}
+        values = dict(zip(self.labels.names, map(json_number, self.probabilities), strict=True))
+        return {"kind": "attributes", "labels": self.labels.name, "probabilities": values, **frame_dict(self)}
 
 
 R = TypeVar("R", bound=Drawable)
@@ -262,7 +239,7 @@ class Faces(list[R], Drawable):
         super().__init__(results)
         if image is None and not self:
             raise ValueError("no results and no picture came: pass image=, so that an empty list can be drawn")
-        self.image = _picture(image if image is not None else self[0].image)
+        self.image = rgb_array(image if image is not None else self[0].image)
         sizes = sorted({result.image.shape[:2] for result in self} | {self.image.shape[:2]})
         if len(sizes) > 1:
             raise ValueError(f"results of pictures of sizes {sizes} came: Faces are those of one picture")
@@ -280,64 +257,10 @@ class Faces(list[R], Drawable):
         return drawing.add_legend(drawn, list(entries.items())) if legend else drawn
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        canvas = _same_size(canvas, self.image).copy()
+        canvas = same_size(canvas, self.image).copy()
         for result in self:
             canvas = result.draw_on(canvas)
         return canvas
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "faces", "faces": [r.to_dict() for r in self], "size": list(self.image.shape[:2])}
-
-
-def _png(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def _store(result: Drawable, **values: Any) -> None:
-    for name, value in values.items():
-        object.__setattr__(result, name, value)
-
-
-def _picture(image: ArrayLike) -> NDArray[np.uint8]:
-    array = np.asarray(image)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
-        raise ValueError(f"a picture {array.dtype} {array.shape} came: results hold RGB (H,W,3) uint8")
-    return array
-
-
-def _box(box: Any) -> Box | None:
-    if box is None:
-        return None
-    values = [float(v) for v in np.asarray(box, np.float64).reshape(-1)]
-    if len(values) != 4:
-        raise ValueError(f"a box of {len(values)} numbers came: pass (x0, y0, x1, y1) or None")
-    return values[0], values[1], values[2], values[3]
-
-
-def _same_size(canvas: NDArray[np.uint8], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if canvas.shape != image.shape:
-        raise ValueError(f"a canvas of shape {canvas.shape} came for a result of a picture {image.shape}")
-    return canvas
-
-
-def _number(value: Any) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None
-
-
-def _frame(result: Any) -> dict[str, Any]:
-    box = None if result.box is None else [round(v, 3) for v in result.box]
-    return {"size": list(result.image.shape[:2]), "box": box}
-
-
-def _about(result: Any) -> str:
-    where = "" if result.box is None else f"face at ({', '.join(f'{v:.0f}' for v in result.box)}) in "
-    return f"{where}a picture of {result.image.shape[1]} x {result.image.shape[0]}"
-
-
-def _write_whole(target: Path, write: Callable[[Path], Any]) -> None:
-    if not target.parent.is_dir():
-        raise ValueError(f"folder {target.parent} is missing: make it first, or save to another")
-    with whole_file(target) as temporary:
-        write(temporary)

@@ -35,7 +35,8 @@ class Program(Protocol):
         index)."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on: weights, optimiser states, running averages."""
+        """Everything that the next step depends on: weights, optimiser states, running averages. Of several processes
+        all are asked at the same time, and the first one's answer counts."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Undo `state_dict`."""
@@ -156,11 +157,15 @@ def train(
                 if curve is not None:
                     curve.write(json.dumps({"step": index, **losses}) + "\n")
                 due = time.monotonic() - last_save > save_every or (save_steps and (index + 1) % save_steps == 0)
-                if path is not None and (due or index + 1 == steps):
+                if checkpoint is None or not processes.from_first(bool(due or index + 1 == steps)):
+                    continue
+                # In all processes: each may hold a part of the optimiser's state.
+                state = {"step": index + 1, "program": program.state_dict(), "losses": losses}
+                if path is not None:
                     assert curve is not None
                     curve.flush()
-                    save_checkpoint(path, {"step": index + 1, "program": program.state_dict(), "losses": losses})
-                    last_save = time.monotonic()
+                    save_checkpoint(path, state)
+                last_save = time.monotonic()
     finally:
         if curve is not None:
             curve.close()

@@ -301,6 +301,8 @@ LABELS: list[Row] = [
      r"1 columns came, expected 2 \(hat, smile\): give"),
     ("attributes all NaN", lambda f: attributes([[NAN], [NAN]]),
      r"^attributes: all labels of all 2 pictures are NaN, expected"),
+    ("attributes by path", lambda f: attributes("labels.csv"),
+     r"^attributes: a path came \(labels.csv\), expected an \(N,A\) array: .*read_attributes"),
     ("attributes as words", lambda f: attributes([["yes"], ["no"]]),
      r"^attributes: list came .*expected an array of numbers"),
 ]

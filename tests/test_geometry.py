@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from facekit import geometry as g
+from facekit import resampling
 from facekit.labels import LANDMARKS_5, LANDMARKS_44, LANDMARKS_68
 
 DATA = os.environ.get("FACEKIT_DATA")
@@ -247,7 +248,7 @@ def test_sampling_grid_equals_warp_image(border: str, padding: str, rng: np.rand
     picture = smooth_picture(rng)
     matrices = np.stack([g.crop_matrix((20, -20, 110, 90), (96, 88), r) for r in (0, 25, -70)])
     tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float().expand(3, -1, -1, -1)
-    grid = g.sampling_grid(torch.from_numpy(matrices).float(), (120, 160), (96, 88))
+    grid = resampling.sampling_grid(torch.from_numpy(matrices).float(), (120, 160), (96, 88))
     assert grid.shape == (3, 96, 88, 2) and grid.dtype == torch.float32
     out = F.grid_sample(tensor, grid, padding_mode=padding, align_corners=False)
     for i, matrix in enumerate(matrices):

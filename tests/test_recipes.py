@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facekit.recipes import TABLE_7, adaptation, paper_row
+from facekit.recipes.fsma import TABLE_7, adaptation, paper_row
 
 # (name, epochs, batch size, learning rate, betas, amsgrad, instance norm, augmented), as printed.
 PRINTED = [

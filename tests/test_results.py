@@ -11,12 +11,14 @@ import pytest
 from PIL import Image
 
 from facekit.labels import (
+    CELEBA_40,
     CELEBAMASK_19,
     FACEKIT_27,
     LANDMARKS_5,
     LANDMARKS_68,
     LANDMARKS_98,
     LAPA_11,
+    attribute_set,
     segmentation_set,
 )
 from facekit.results import Attributes, Drawable, Faces, Landmarks, Picture, Segmentation
@@ -49,7 +51,8 @@ def segmentation(image: np.ndarray) -> Segmentation:
 
 @pytest.fixture
 def attributes(image: np.ndarray) -> Attributes:
-    return Attributes(np.array([0.1, 0.9, np.nan]), ("Young", "Wearing_Hat", "Smiling"), image, (30, 10, 130, 110))
+    labels = attribute_set(["Young", "Wearing_Hat", "Smiling"])
+    return Attributes(np.array([0.1, 0.9, np.nan]), labels, image, (30, 10, 130, 110))
 
 
 def everything(image: np.ndarray, *results: Drawable) -> list[Drawable]:
@@ -64,7 +67,7 @@ def test_all_draw_show_and_save(
     for i, result in enumerate(everything(image, landmarks, segmentation, attributes)):
         drawn = result.draw()
         assert drawn.dtype == np.uint8 and drawn.shape[0] == 120 and drawn.shape[1] >= 160 and drawn.shape[2] == 3
-        assert (drawn[:, :160] != image).any() or isinstance(result, Attributes)
+        assert (drawn[:, :160] != image).any()
         assert (result.draw_on(image) != image).any() and result.draw_on(image).shape == image.shape
         assert result.show().size == drawn.shape[1::-1]
         with Image.open(io.BytesIO(result._repr_png_())) as png:
@@ -224,8 +227,34 @@ def test_faces_draw_all(image: np.ndarray) -> None:
 
 def test_attributes_in_order(attributes: Attributes) -> None:
     assert [name for name, _ in attributes.top(2)] == ["Wearing_Hat", "Young"]
-    assert attributes.to_dict()["probabilities"] == {"Young": 0.1, "Wearing_Hat": 0.9, "Smiling": None}
+    assert attributes.present() == ["Wearing_Hat"] and attributes.present(0.05) == ["Wearing_Hat", "Young"]
+    data = attributes.to_dict()
+    assert data["probabilities"] == {"Young": 0.1, "Wearing_Hat": 0.9, "Smiling": None} and data["labels"] == "own3"
     assert attributes.draw().shape[1] > 160 and attributes.draw(panel=False).shape == (120, 160, 3)
+    assert (attributes.draw()[:, :160] != attributes.image).any(), "the face's box"
+
+
+@pytest.mark.parametrize("height", [64, 128, 400])
+def test_every_likely_attribute_has_its_bar(height: int) -> None:
+    image = np.full((height, 100, 3), 100, np.uint8)
+    likely = Attributes(np.r_[np.full(20, 0.9), np.full(20, 0.1)], CELEBA_40, image)
+    strip = likely.draw()[:, 100:]
+    full = (strip == (0, 200, 255)).all(2)
+    # A bar begins where its column has colour below none.
+    starts = full[1:] & ~full[:-1]
+    assert max(starts.sum(0)) * len(np.flatnonzero(np.diff(full.any(0).astype(int)) == 1)) >= 20
+    rare = Attributes(np.full(40, 0.1), CELEBA_40, image).draw()
+    assert not (rare[:, 100:] == (0, 200, 255)).all(2).any() and rare.shape[1] < 100 + strip.shape[1]
+
+
+@pytest.mark.parametrize("box", [None, (2, 2, 30, 30), (40, 2, 98, 60), (70, 90, 99, 119), (-20, -20, 300, 300)])
+def test_words_stay_inside_the_picture(box: tuple[float, ...] | None) -> None:
+    # Black on black: what is bright is the writing.
+    image = np.zeros((120, 100, 3), np.uint8)
+    result = Attributes(np.array([0.99, 0.98]), attribute_set(["Mouth_Slightly_Open", "Wearing_Necklace"]), image, box)
+    drawn = result.draw_on(image)
+    ys, xs = np.nonzero((drawn > 120).all(2))
+    assert len(xs) > 100 and xs.min() >= 1 and ys.min() >= 1 and xs.max() <= 98 and ys.max() <= 118
 
 
 def test_compare_puts_the_original_left(image: np.ndarray) -> None:
@@ -240,8 +269,8 @@ def test_what_does_not_fit_is_refused(image: np.ndarray, landmarks: Landmarks) -
         Segmentation(np.zeros((10, 10), np.uint8), LAPA_11, image)
     with pytest.raises(ValueError, match=r"ids \[12\]"):
         Segmentation(np.full((120, 160), 12, np.uint8), LAPA_11, image)
-    with pytest.raises(ValueError, match="one each"):
-        Attributes(np.zeros(3), ("a",), image)
+    with pytest.raises(ValueError, match=r"\(3,\) came, but set 'own1' needs \(1,\)"):
+        Attributes(np.zeros(3), attribute_set(["a"]), image)
     with pytest.raises(ValueError, match="float64"):
         Picture(image / 255, image)
     with pytest.raises(ValueError, match="numbers came"):

@@ -10,18 +10,22 @@ from facekit.augment import Affine, random_matrices, warp, warp_masks, warp_poin
 from facekit.labels import HELEN_11, LANDMARKS_68, landmark_set, segmentation_set
 from facekit.metrics import auc, confusion, f1_by_class, failure_rate, iou_by_class, landmark_normaliser, nme
 from facekit.tasks import LandmarkTask, SegmentationTask, task_from_dict
-from facekit.tasks.landmarks import SIGMA, gaussians
+from facekit.tasks.heatmaps import KINDS, gaussians
 from facekit.training import generator_for
 
 
-@pytest.mark.parametrize("heatmaps", list(SIGMA))
+@pytest.mark.parametrize("heatmaps", list(KINDS))
 def test_decoding_is_sub_pixel(heatmaps: str) -> None:
     task = LandmarkTask(landmark_set(None, 40), heatmaps)
     points = 16 + 96 * torch.rand(3, 40, 2, generator=torch.Generator().manual_seed(0))
     maps = gaussians((points + 0.5) / 2 - 0.5, 64, 64, task.sigma * 64)
-    decoded = np.stack(task.decode(maps.clamp_min(1e-9).log() if heatmaps == "softmax" else maps))
+    if heatmaps == "farl-code":
+        maps = torch.logit(maps, 1e-7)
+    elif heatmaps != "l2":
+        maps = maps.clamp_min(1e-9).log()
+    decoded = np.stack(task.decode(maps))
     assert np.abs(decoded[..., :2] - points.numpy()).max() < 0.2
-    assert (decoded[..., 2] > (0.8 if heatmaps == "softmax" else 0.4)).all()
+    assert (decoded[..., 2] > {"l2": 0.4, "farl-code": 0.2}.get(heatmaps, 0.8)).all()
     labels = points.clone()
     labels[0, 0] = float("nan")
     maps = maps.clone().requires_grad_()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-from . import fsma
-
-BACKBONES: dict[str, Any] = {"fsma": fsma}
+BACKBONES = {"fsma": "facekit.backbones.fsma", "farl": "facekit.backbones.farl"}
 
 
 def backbone_module(name: str) -> Any:
-    """The backbone of that name. Raises ValueError that lists the ones this version has."""
+    """The backbone of that name, imported at its first use: timm and open_clip, which some stand on, take seconds.
+    Raises ValueError that lists the ones this version has."""
     if name not in BACKBONES:
         raise ValueError(f"backbone={name!r}: this version has {', '.join(map(repr, BACKBONES))}")
-    return BACKBONES[name]
+    return importlib.import_module(BACKBONES[name])

@@ -8,13 +8,16 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..atomic import whole_file
+from ..augment import Affine, random_matrices, warp
 
 log = logging.getLogger("facekit")
 
@@ -24,6 +27,16 @@ MARGIN = 1.25
 LEAST_FACE = {256: 100, 128: 50}
 
 Face = tuple[str, np.ndarray, tuple[float, float, float, float]]
+
+
+class Pool(Protocol):
+    """What the pictures come from: (n,) indices -> (n,3,side,side) uint8."""
+
+    side: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, indices: Tensor) -> Tensor: ...
 
 
 class FacePool:
@@ -108,3 +121,20 @@ def whole_picture_boxes(pictures: Iterable[tuple[str, np.ndarray]]) -> Iterator[
         h, w = picture.shape[:2]
         s, cx, cy = min(h, w), (w - 1) / 2, (h - 1) / 2
         yield name, picture, (cx - s / 2, cy - s / 2, cx + s / 2, cy + s / 2)
+
+
+def views(pool: Pool, chosen: Tensor, matrices: Tensor, side: int, device: torch.device) -> Tensor:
+    """Crops of a pool as a network of `side` px sees them, transformed by `random_matrices`.
+
+    chosen: (N,) indices; matrices: (N,2,3). Returns (N,3,side,side) RGB in [0, 1].
+    """
+    pictures = pool[chosen].to(device, torch.get_default_dtype()).div_(255)
+    # The crops in the pool are wider than what the network sees.
+    return warp(pictures, matrices * (side / pool.side), side)
+
+
+def plain_views(pool: Pool, n: int, side: int) -> Tensor:
+    """n crops spread over the pool (all of a smaller one), without augmentation: (n,3,side,side) RGB in [0, 1]."""
+    chosen = torch.linspace(0, len(pool) - 1, min(n, len(pool))).round().long()
+    matrices, _ = random_matrices(len(chosen), Affine(), torch.Generator())
+    return views(pool, chosen, matrices, side, torch.device("cpu"))

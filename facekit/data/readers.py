@@ -77,3 +77,25 @@ def pseudo_landmarks() -> dict[str, np.ndarray]:
     least = np.quantile([float(row[1]) for row in rows], 0.1)
     sure = [row for row in rows if float(row[1]) > least]
     return {row[0]: np.array(row[2:], np.float32).reshape(68, 2) for row in sure}
+
+
+def celebahq_attributes() -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """CelebA-HQ's 40 attributes: (their names, picture name -> (40,) float32 of 0 and 1)."""
+    with (data_folder("celebahq128") / "attributes.csv").open() as f:
+        head, *rows = csv.reader(f)
+    return tuple(head[1:]), {row[0]: np.array(row[1:], np.float32) for row in rows}
+
+
+# The words of UTKFace's numbers.
+UTKFACE_GENDERS = ("male", "female")
+UTKFACE_RACES = ("white", "black", "asian", "indian", "other")
+
+
+def utkface(folder: str | os.PathLike[str] | None = None) -> tuple[list[Path], np.ndarray, np.ndarray, np.ndarray]:
+    """UTKFace. Returns (picture paths, age (N,) in years, gender (N,) and race (N,) in words)."""
+    root = Path(folder) if folder is not None else data_folder("utkface")
+    with (root / "index.csv").open() as f:
+        rows = list(csv.DictReader(f))
+    age, gender, race = (np.array([int(row[key]) for row in rows]) for key in ("age", "gender", "race"))
+    paths = [root / "images" / row["file"] for row in rows]
+    return paths, age, np.array(UTKFACE_GENDERS)[gender], np.array(UTKFACE_RACES)[race]

@@ -1,7 +1,8 @@
-"""Named label sets: landmarks and segmentation classes, palettes, left-right pairs, maps between data sets' orders."""
+"""Named label sets: landmarks, segmentation classes, attributes; palettes, left-right pairs, maps between data sets."""
 
 from __future__ import annotations
 
+from facekit.labels.attributes import ATTRIBUTE_SETS, CELEBA_40, AttributeSet, attribute_set
 from facekit.labels.landmarks import (
     LANDMARK_SETS,
     LANDMARKS_5,
@@ -30,6 +31,9 @@ from facekit.labels.segmentation import (
 )
 
 __all__ = [
+    "ATTRIBUTE_SETS",
+    "AttributeSet",
+    "CELEBA_40",
     "CELEBAMASK_19",
     "CUSTOM_FSMA",
     "FACEKIT_27",
@@ -48,6 +52,7 @@ __all__ = [
     "SEGMENTATION_SETS",
     "SYNTHPARSE_11",
     "SegmentationSet",
+    "attribute_set",
     "colours_for",
     "convert_landmarks",
     "flip_landmarks",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from .attributes import AttributesTask
 from .base import Task
 from .landmarks import LandmarkTask
 from .pictures import PictureTask, ShadowRemovalTask, StylizationTask
 from .segmentation import SegmentationTask
 
 TASKS: dict[str, type[Task]] = {
-    kind.name: kind for kind in (LandmarkTask, SegmentationTask, StylizationTask, ShadowRemovalTask)
+    kind.name: kind for kind in (LandmarkTask, SegmentationTask, StylizationTask, ShadowRemovalTask, AttributesTask)
 }
 
 
@@ -27,6 +28,6 @@ def task_from_dict(name: str, settings: dict[str, Any]) -> Task:
 
 
 __all__ = [
-    "TASKS", "LandmarkTask", "PictureTask", "SegmentationTask", "ShadowRemovalTask", "StylizationTask", "Task",
-    "task_class", "task_from_dict",
+    "TASKS", "AttributesTask", "LandmarkTask", "PictureTask", "SegmentationTask", "ShadowRemovalTask",
+    "StylizationTask", "Task", "task_class", "task_from_dict",
 ]  # fmt: skip

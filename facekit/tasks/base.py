@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..images import Pictures
-from ..labels import LandmarkSet, SegmentationSet
+from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..recipes import Adaptation
 from ..results import Drawable
 
@@ -20,7 +20,10 @@ class Task(ABC):
     """One task: what a network has to give for it, and how that is learned, read and scored.
 
     Labels live in three places: as the user gives them (`check` turns them into a clean list), moved into crops
-    (`to_crop`), and as targets of the network's maps (`augmented`).
+    (`to_crop`), and as targets of the network's outputs (`augmented`).
+
+    A network gives dense maps (N,C,h,w), or for tasks that are not dense one number a channel, (N,C); "maps" below are
+    either.
     """
 
     name: ClassVar[str]
@@ -28,8 +31,9 @@ class Task(ABC):
     headline: ClassVar[str]
     higher_is_better: ClassVar[bool]
 
-    # Pixels of the input per pixel of the maps.
-    stride: ClassVar[int]
+    # Whether the outputs are maps, and if so the pixels of the input per pixel of them.
+    dense: ClassVar[bool] = True
+    stride: ClassVar[int] = 1
 
     # Whether predictions are averaged with those of the mirrored picture, where it is known what that is.
     averages: ClassVar[bool] = True
@@ -39,7 +43,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def channels(self) -> int:
-        """Dense maps that a network has to give."""
+        """Maps, or numbers, that a network has to give."""
 
     @property
     @abstractmethod
@@ -48,7 +52,7 @@ class Task(ABC):
 
     @abstractmethod
     def mirror_maps(self, maps: Tensor) -> Tensor:
-        """Maps (N,C,h,w) of the mirrored picture, turned back."""
+        """Maps of the mirrored pictures, turned back."""
 
     @classmethod
     @abstractmethod
@@ -93,19 +97,19 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """maps: (N,C,h,w) from the network; labels: from `augmented`, in input pixels. Returns a scalar."""
+        """maps: from the network; labels: from `augmented`, in input pixels. Returns a scalar."""
 
     @abstractmethod
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
         """How the channels of another network of this kind start this task's: (C,C_known), rows sum to 1.
 
-        known: that network's task. maps: (N,C_known,h,w), its outputs on labelled crops. labels: these crops' labels,
+        known: that network's task. maps: its outputs on labelled crops, C_known channels. labels: these crops' labels,
         from `augmented`.
         """
 
     @abstractmethod
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """maps: (N,C,h,w). Returns one prediction a picture in crop pixels of the network's input."""
+        """One prediction a picture, in crop pixels of the network's input where it has places."""
 
     @abstractmethod
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Drawable:
@@ -130,9 +134,9 @@ class Task(ABC):
 
 
 class LabelSetTask(Task):
-    """A task with one dense map a label of its set."""
+    """A task with one output a label of its set."""
 
-    def __init__(self, labels: LandmarkSet | SegmentationSet):
+    def __init__(self, labels: LandmarkSet | SegmentationSet | AttributeSet):
         self.labels = labels
 
     @property
@@ -144,4 +148,5 @@ class LabelSetTask(Task):
         return self.labels.mirrors
 
     def mirror_maps(self, maps: Tensor) -> Tensor:
-        return maps.flip(-1)[:, list(self.labels.flip)]
+        turned = maps.flip(-1) if self.dense else maps
+        return turned[:, list(self.labels.flip)]

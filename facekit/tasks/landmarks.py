@@ -1,4 +1,4 @@
-"""Landmarks as heatmaps (FSMA section 4.1): any number of points, sub-pixel decoding."""
+"""Landmarks as heatmaps (FSMA section 4.1, FaRL section 4.1): any number of points, sub-pixel decoding."""
 
 from __future__ import annotations
 
@@ -18,21 +18,15 @@ from ..metrics import auc, failure_rate, nme
 from ..recipes import Adaptation
 from ..results import Drawable, Landmarks
 from .base import LabelSetTask, Task
-
-# Spread of the target Gaussian as a part of the picture's side, by kind of heatmap. 7/128 is the public 3FabRec's; for
-# 64 px maps and a softmax a narrower one is located better.
-SIGMA = {"softmax": 1.5 / 64, "l2": 7 / 128}
-# Decoding averages under a Gaussian window of this many of the above around the peak.
-REACH = {"softmax": 2.5, "l2": 1.0}
-# 3FabRec's factor before the squared error.
-L2_WEIGHT = 300.0
+from .heatmaps import KINDS
 
 
 class LandmarkTask(LabelSetTask):
     """K points, one map each.
 
-    heatmaps: "softmax" (ours): the softmax over a map is the probability of the point's place. "l2" (the paper's): the
-    map is a Gaussian of peak 1 at the point, learned by a squared error.
+    heatmaps: one of `heatmaps.KINDS`. "softmax" (ours) and "farl" (FaRL's paper, narrower): the softmax over a map is
+    the probability of the point's place, learned by cross-entropy. "l2" (FSMA's paper): the map is a Gaussian of peak 1
+    at the point, learned by a squared error. "farl-code" (FaRL's released code): the map's sigmoid is.
     """
 
     name: ClassVar[str] = "landmarks"
@@ -43,9 +37,9 @@ class LandmarkTask(LabelSetTask):
 
     def __init__(self, labels: LandmarkSet, heatmaps: str = "softmax"):
         super().__init__(labels)
-        if heatmaps not in SIGMA:
-            raise ValueError(f"heatmaps={heatmaps!r}: expected one of {', '.join(map(repr, SIGMA))}")
-        self.heatmaps, self.sigma = heatmaps, SIGMA[heatmaps]
+        if heatmaps not in KINDS:
+            raise ValueError(f"heatmaps={heatmaps!r}: expected one of {', '.join(map(repr, KINDS))}")
+        self.heatmaps, self.sigma = heatmaps, KINDS[heatmaps].sigma
 
     def configured(self, recipe: Adaptation) -> LandmarkTask:
         return LandmarkTask(self.labels, recipe.heatmaps)
@@ -74,17 +68,12 @@ class LandmarkTask(LabelSetTask):
         return torch.where(mirrored[:, None, None], swapped, points)
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Between each map and a Gaussian at the point: cross-entropy of the softmax, or squared error; unlabelled or
-        outside points are left out. maps: (N,K,h,w). labels: (N,K,2) in input pixels."""
-        n, k, h, w = maps.shape
+        """Between each map and a Gaussian at the point, as the kind of heatmap says; unlabelled or outside points are
+        left out. maps: (N,K,h,w). labels: (N,K,2) in input pixels."""
+        h, w = maps.shape[2:]
         points = (labels + 0.5) / self.stride - 0.5
         inside = ((points > -0.5) & (points < points.new_tensor([w - 0.5, h - 0.5]))).all(-1)
-        target = gaussians(torch.nan_to_num(points), h, w, self.sigma * w).flatten(2)
-        if self.heatmaps == "l2":
-            error = L2_WEIGHT * (maps.flatten(2).float() - target).square().mean(-1)
-        else:
-            target = target / target.sum(-1, keepdim=True).clamp_min(1e-6)
-            error = -(target * F.log_softmax(maps.flatten(2).float(), -1)).sum(-1)
+        error = KINDS[self.heatmaps].error(maps.float(), torch.nan_to_num(points), self.sigma * w)
         return (error * inside).sum() / inside.sum().clamp_min(1)
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
@@ -94,11 +83,11 @@ class LandmarkTask(LabelSetTask):
         return F.one_hot(distance.nan_to_num(torch.inf).argmin(-1), known.channels).float()
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per picture (K,3): x, y in input pixels and the probability mass around the point, its score in [0, 1]."""
-        maps = maps.float()
-        p = maps.clamp_min(0) + 1e-9 if self.heatmaps == "l2" else maps.flatten(2).softmax(-1).view(maps.shape)
-        p = p / p.sum((2, 3), keepdim=True)
-        return list(locate(p, self.sigma * maps.shape[-1], REACH[self.heatmaps], self.stride).cpu().numpy())
+        """Per picture (K,3): x, y in input pixels and the point's score in [0, 1]: the probability mass around it, or
+        for "farl-code" the map's highest value."""
+        found = KINDS[self.heatmaps].find(maps.float(), self.sigma * maps.shape[-1])
+        found = torch.cat([(found[..., :2] + 0.5) * self.stride - 0.5, found[..., 2:]], -1)
+        return list(found.cpu().numpy())
 
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Landmarks:
         points = transform_points(prediction[:, :2], invert(matrix))
@@ -137,37 +126,3 @@ class LandmarkTask(LabelSetTask):
         s["edges"] = tuple((int(a), int(b)) for a, b in s["edges"])
         s["eyes"] = tuple(tuple(group) for group in s["eyes"]) if s["eyes"] else None
         return cls(LandmarkSet(**s), heatmaps)
-
-
-def gaussians(points: Tensor, height: int, width: int, sigma: float) -> Tensor:
-    """(N,K,height,width) Gaussians of peak 1 at points (N,K,2), in the maps' pixels."""
-    xs = torch.arange(width, device=points.device, dtype=points.dtype)
-    ys = torch.arange(height, device=points.device, dtype=points.dtype)
-    gx = torch.exp(-((xs - points[..., :1]) ** 2) / (2 * sigma**2))
-    gy = torch.exp(-((ys - points[..., 1:]) ** 2) / (2 * sigma**2))
-    return gy[..., :, None] * gx[..., None, :]
-
-
-def locate(p: Tensor, sigma: float, reach: float, stride: int) -> Tensor:
-    """The centroid of each map around its smoothed peak, under a window of `reach` times sigma (map pixels).
-
-    p: (N,K,h,w), not negative, each map sums to 1. Returns (N,K,3): x, y in input pixels, and the mass under the window
-    there.
-    """
-    n, k, h, w = p.shape
-    radius = max(1, round(sigma))
-    taps = torch.exp(-(torch.arange(-2 * radius, 2 * radius + 1, device=p.device).float() ** 2) / (2 * sigma**2))
-    smooth = F.conv2d(p.view(n * k, 1, h, w), taps.view(1, 1, 1, -1), padding=(0, 2 * radius))
-    smooth = F.conv2d(smooth, taps.view(1, 1, -1, 1), padding=(2 * radius, 0)).view(n, k, -1)
-    peak = smooth.argmax(-1)
-    xs, ys = torch.arange(w, device=p.device).float(), torch.arange(h, device=p.device).float()
-    x, y = (peak % w).float(), (peak // w).float()
-    # A window around the rounded peak would pull towards it; a few steps of mean shift move it onto the centroid.
-    for _ in range(3):
-        window_x = torch.exp(-((xs - x[..., None]) ** 2) / (2 * (reach * sigma) ** 2))
-        window_y = torch.exp(-((ys - y[..., None]) ** 2) / (2 * (reach * sigma) ** 2))
-        window = p * window_y[..., :, None] * window_x[..., None, :]
-        mass = window.sum((2, 3)).clamp_min(1e-9)
-        x = (window.sum(2) * xs).sum(-1) / mass
-        y = (window.sum(3) * ys).sum(-1) / mass
-    return torch.stack([(x + 0.5) * stride - 0.5, (y + 0.5) * stride - 0.5, mass.clamp(0, 1)], -1)

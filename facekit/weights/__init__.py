@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .official import cache_folder, cached_file, official_file
+
+__all__ = ["EMBEDDED", "FOLDER", "cache_folder", "cached_file", "embedded_file", "official_file"]
+
 FOLDER = Path(__file__).parent
 
 EMBEDDED = {
     "fsma": "fsma-mini.safetensors",
+    "farl": "farl-mini.safetensors",
+    "tokenizer": "tokenizer.safetensors",  # visual tokens for FaRL's masked image modelling
     "alexnet": "alexnet-lpips.safetensors",  # the trunk of the metric LPIPS
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",

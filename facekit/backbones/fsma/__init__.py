@@ -11,10 +11,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...recipes import Adaptation
+from ...recipes.fsma import adaptation as named_recipe
 from ...tasks import Task
 from ...weights import embedded_file
 from .adaptation import FSMANetwork, check_skip
 from .autoencoder import PRESETS, AutoEncoder, AutoEncoderSize, Centred, ImageDiscriminator
+
+__all__ = [
+    "TASKS", "build", "critic", "embedded_state", "from_dict", "frozen_keys", "load", "named_recipe", "to_dict"
+]  # fmt: skip
 
 TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal")
 BASELINES = (None, "unet")
@@ -64,9 +69,13 @@ def _read(weights: str | os.PathLike[str]) -> dict[str, Tensor]:
     return state
 
 
-def build(autoencoder: AutoEncoder, task: Task, recipe: Adaptation) -> FSMANetwork:
-    """The network that adaptation trains: `recipe.skip` or all skip layers; with `recipe.baseline` nothing of it is
-    frozen and the auto-encoder's weights are random. Raises ValueError for an unknown baseline."""
+def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Adaptation) -> FSMANetwork:
+    """The network that adaptation trains, on the auto-encoder that `load` gives: `recipe.skip` or all skip layers; with
+    `recipe.baseline` nothing of it is frozen and the auto-encoder's weights are random. Raises ValueError for an
+    unknown baseline."""
+    if recipe.tower_lr is not None:
+        raise ValueError("tower_lr is farl's: fsma's auto-encoder stays frozen, or take baseline='unet'")
+    autoencoder = load(weights, seed)
     if recipe.baseline not in BASELINES:
         raise ValueError(f"baseline={recipe.baseline!r}: expected one of {', '.join(map(repr, BASELINES))}")
     skip = check_skip(recipe.skip, task.stride) if recipe.skip is not None else "1111" + "1" * (task.stride == 1)
@@ -96,3 +105,8 @@ def from_dict(settings: dict[str, Any]) -> FSMANetwork:
 def frozen_keys(network: FSMANetwork) -> set[str]:
     """Names in the state dict that come from the backbone's own weights."""
     return {k for k in network.state_dict() if k.startswith("autoencoder.")} if network.frozen else set()
+
+
+def embedded_state() -> dict[str, Tensor]:
+    """What `frozen_keys` names, of a network on the embedded weights."""
+    return {f"autoencoder.{k}": v for k, v in load("embedded").state_dict().items()}

@@ -113,6 +113,10 @@ class FSMANetwork(nn.Module):
         """Side of the square input, px."""
         return self.autoencoder.size.input_size
 
+    def tuned_parameters(self) -> list[nn.Parameter]:
+        """None: what is not new stays frozen."""
+        return []
+
     def new_parameters(self) -> list[nn.Parameter]:
         """What adaptation trains: transfer, skip and output layers; all layers where nothing is frozen."""
         parts = (self.transfer, self.skip, self.output) if self.frozen else (self,)

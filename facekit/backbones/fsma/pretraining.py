@@ -4,12 +4,13 @@ faces."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...augment import Affine, random_matrices, warp
+from ...augment import Affine, random_matrices
+from ...data.pool import Pool, views
 from ...losses import gan_loss, ssim_loss
 from ...processes import ALONE, Processes
 from ...recipes import FSMAPretraining
@@ -18,16 +19,6 @@ from .autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, Laten
 
 # Pictures that set the first codes' scale: several times the code's length.
 WHITENING = 1000
-
-
-class Pool(Protocol):
-    """What the pictures come from: (n,) indices -> (n,3,side,side) uint8."""
-
-    side: int
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, indices: Tensor) -> Tensor: ...
 
 
 class Pretraining:
@@ -156,23 +147,6 @@ class Pretraining:
             "optimiser_critic": self.optimiser_critic,
             "optimiser_critic_z": self.optimiser_critic_z,
         }
-
-
-def views(pool: Pool, chosen: Tensor, matrices: Tensor, side: int, device: torch.device) -> Tensor:
-    """Crops of a pool as a network of `side` px sees them, transformed by `random_matrices`.
-
-    chosen: (N,) indices; matrices: (N,2,3). Returns (N,3,side,side) RGB in [0, 1].
-    """
-    pictures = pool[chosen].to(device, torch.get_default_dtype()).div_(255)
-    # The crops in the pool are wider than what the network sees.
-    return warp(pictures, matrices * (side / pool.side), side)
-
-
-def plain_views(pool: Pool, n: int, side: int) -> Tensor:
-    """n crops spread over the pool (all of a smaller one), without augmentation: (n,3,side,side) RGB in [0, 1]."""
-    chosen = torch.linspace(0, len(pool) - 1, min(n, len(pool))).round().long()
-    matrices, _ = random_matrices(len(chosen), Affine(), torch.Generator())
-    return views(pool, chosen, matrices, side, torch.device("cpu"))
 
 
 @torch.no_grad()

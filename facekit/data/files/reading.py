@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facekit.annotations import check_landmarks, check_masks
-from facekit.labels import LandmarkSet, SegmentationSet
+from facekit.labels import AttributeSet, LandmarkSet, SegmentationSet
 
 from . import coco, labelme, pts
 from .coco import read_coco
@@ -41,16 +41,18 @@ _ORDERS = ("labels.txt", "class_names.txt")
 
 @dataclass(frozen=True, eq=False)
 class LabelFiles:
-    """What `read_labels` found; `facekit.adapt(found.images, found.labels, task, names=found.names)` takes it.
+    """What `read_labels` found; `facekit.adapt(found.images, found.labels, task, names=found.names)` takes it. Also
+    what `read_attributes` found.
 
     images: the N pictures; one with several labelled faces comes once for each. labels: landmarks (N,K,2) float32 in
-    pixels, NaN = not labelled, or N masks (H,W) uint8, 255 = ignored. names: the label set. skipped: label file
-    -> why it was left out. visible: landmarks only, (N,K) uint8, 0 not labelled, 1 labelled but hidden, 2 seen.
+    pixels or attributes (N,A) float32, NaN = not labelled, or N masks (H,W) uint8, 255 = ignored. names: the label set.
+    skipped: label file, or picture of a table -> why it was left out. visible: landmarks only, (N,K) uint8, 0 not
+    labelled, 1 labelled but hidden, 2 seen.
     """
 
     images: list[Path]
     labels: Any
-    names: LandmarkSet | SegmentationSet
+    names: LandmarkSet | SegmentationSet | AttributeSet
     skipped: dict[str, str] = field(default_factory=dict)
     visible: NDArray[np.uint8] | None = None
 

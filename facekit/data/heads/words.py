@@ -1,8 +1,12 @@
-"""What can be said about a face: attributes with CelebA's names, and a sentence in varied wording."""
+"""What can be said about a face: attributes with CelebA's names, and sentences in varied wording.
+
+The wording serves generated faces and, by way of data/pairs/captions.py, real ones with CelebA's attributes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -69,8 +73,85 @@ def attributes(p: Params) -> dict[str, bool]:
     }
 
 
+# What is said of an attribute that is true. Some are "with" a face, some are worn, some say what it does.
+HAS: dict[str, tuple[str, ...]] = {
+    "5_o_Clock_Shadow": ("stubble", "a five o'clock shadow"),
+    "Arched_Eyebrows": ("arched eyebrows", "arched brows"),
+    "Bags_Under_Eyes": ("bags under the eyes",),
+    "Big_Lips": ("full lips", "big lips"),
+    "Big_Nose": ("a big nose", "a large nose"),
+    "Bushy_Eyebrows": ("bushy eyebrows", "thick brows"),
+    "Chubby": ("a round face", "chubby cheeks"),
+    "Double_Chin": ("a double chin",),
+    "Goatee": ("a goatee",),
+    "High_Cheekbones": ("high cheekbones",),
+    "Mustache": ("a moustache", "a mustache"),
+    "Narrow_Eyes": ("narrow eyes",),
+    "Oval_Face": ("an oval face",),
+    "Pale_Skin": ("pale skin", "a pale complexion"),
+    "Pointy_Nose": ("a pointed nose", "a pointy nose"),
+    "Receding_Hairline": ("a receding hairline",),
+    "Rosy_Cheeks": ("rosy cheeks",),
+    "Sideburns": ("sideburns",),
+}
+WEARS: dict[str, tuple[str, ...]] = {
+    "Eyeglasses": ("glasses", "spectacles", "eyeglasses"),
+    "Heavy_Makeup": ("heavy make-up", "a lot of make-up"),
+    "Wearing_Earrings": ("earrings",),
+    "Wearing_Hat": ("a hat",),
+    "Wearing_Lipstick": ("lipstick",),
+    "Wearing_Necklace": ("a necklace",),
+    "Wearing_Necktie": ("a tie", "a necktie"),
+}
+MOODS: dict[str, tuple[str, ...]] = {
+    "Mouth_Slightly_Open": ("with parted lips", "with the mouth slightly open"),
+    "Smiling": ("smiling", "with a smile"),
+}
+BALD = ("a bald head", "no hair")
+MAN, WOMAN = ("man", "guy", "gentleman"), ("woman", "lady")
+_OPENINGS = ("", "", "a photo of ", "a portrait of ", "a close-up of ", "this is ", "picture of ", "the face of ")
+
+
+@dataclass
+class Said:
+    """What a sentence is to say. who: adjectives and noun, without article. he: its pronoun, "" = better none. has,
+    wears, moods, pose: what follows. openings: what may come first."""
+
+    who: str
+    he: str
+    has: list[str] = field(default_factory=list)
+    wears: list[str] = field(default_factory=list)
+    moods: list[str] = field(default_factory=list)
+    pose: str = ""
+    openings: tuple[str, ...] = _OPENINGS
+
+
+def sentence(said: Said, rng: np.random.Generator) -> str:
+    """One or two sentences, or a list of keywords as web pages have them; template, order and links by `rng`."""
+    has, wears = ([words[i] for i in rng.permutation(len(words))] for words in (said.has, said.wears))
+    someone = ("an " if said.who[0] in "aeiou" else "a ") + said.who
+    end = str(rng.choice(("", ".")))
+    template = rng.choice(3, p=(0.6, 0.25, 0.15))
+    if template == 2:
+        return ", ".join([said.who, *has, *wears, *said.moods, *([said.pose] if said.pose else [])])
+    out = str(rng.choice(said.openings)) + someone
+    if template == 1 and said.he and (has or wears):
+        follows = [f"{verb} {_join(words)}" for verb, words in (("has", has), ("wears", wears)) if words]
+        first = ", ".join([out, *said.moods, *([said.pose] if said.pose else [])])
+        return f"{_capital(first)}. {_capital(said.he)} {' and '.join(follows)}{end}"
+    if has:
+        out += " with " + _join(has)
+    if wears:
+        out += str(rng.choice((" wearing ", " who wears ", ", wearing "))) + _join(wears)
+    for i, mood in enumerate(said.moods):
+        out += (", " if i or rng.random() < 0.6 or mood.startswith("with") else " ") + mood
+    if said.pose:
+        out += ", " + said.pose
+    return _capital(out) + end
+
+
 def caption(p: Params, rng: np.random.Generator) -> str:
-    """One English sentence that mentions some of what is visible, worded by `rng`."""
+    """English words that mention some of what is visible, chosen by `rng`."""
     pick = lambda *options: str(rng.choice(options))  # noqa: E731
     a = attributes(p)
     age = p["age"]
@@ -81,47 +162,13 @@ def caption(p: Params, rng: np.random.Generator) -> str:
         if age < 55
         else pick("elderly", "older", "old")
     )
-    noun = pick("man", "guy", "gentleman") if p["male"] else pick("woman", "lady")
+    noun = pick(*(MAN if p["male"] else WOMAN))
     if age < 20:
         noun = pick("young man", "boy") if p["male"] else pick("young woman", "girl")
         stage = "teenage"
-    hair = _hair(p, a, pick)
-    wears, shows = [], []
-    if a["Eyeglasses"]:
-        wears.append(
-            pick("sunglasses", "dark glasses") if p["lens_dark"] > 0 else pick("glasses", "spectacles", "eyeglasses")
-        )
-    if a["Wearing_Hat"]:
-        wears.append(
-            {
-                "beanie": pick("a knitted hat", "a beanie"),
-                "cap": pick("a cap", "a baseball cap"),
-                "brim": pick("a hat", "a wide-brimmed hat"),
-            }[p["hat_kind"]]
-        )
-    if a["Wearing_Lipstick"]:
-        wears.append(
-            pick("lipstick", "make-up") if not a["Heavy_Makeup"] else pick("heavy make-up", "make-up and lipstick")
-        )
-    beard = {
-        "full": pick("a beard", "a full beard"),
-        "long": pick("a long beard", "a bushy beard"),
-        "goatee": "a goatee",
-        "moustache": pick("a moustache", "a mustache"),
-        "stubble": pick("stubble", "a five o'clock shadow"),
-    }.get(p["beard_kind"])
-    if hair:
-        shows.append(hair)
-    if beard:
-        shows.append(beard)
-    if a["Bushy_Eyebrows"] and rng.random() < 0.6:
-        shows.append(pick("bushy eyebrows", "thick brows"))
-    if a["Big_Nose"] and rng.random() < 0.3:
-        shows.append("a big nose")
-    if p["freckles"] > 0.3:
-        shows.append("freckles")
-    if p["iris_name"] in ("blue", "green") and rng.random() < 0.4 and not a["Narrow_Eyes"]:
-        shows.append(f"{p['iris_name']} eyes")
+    skin = ""
+    if rng.random() < 0.4:
+        skin = pick("light-skinned ", "pale ") if p["tone"] < 0.12 else "dark-skinned " if p["tone"] > 0.75 else ""
     mood = {
         "smile": pick("smiling", "with a gentle smile"),
         "grin": pick("smiling broadly", "laughing", "with a wide smile"),
@@ -139,34 +186,57 @@ def caption(p: Params, rng: np.random.Generator) -> str:
         if abs(yaw) < 55
         else pick("in profile", "seen from the side")
     )
-    skin = (
-        {0: pick("light-skinned ", "pale "), 2: "dark-skinned "}.get(
-            0 if p["tone"] < 0.12 else 2 if p["tone"] > 0.75 else 1, ""
-        )
-        if rng.random() < 0.4
-        else ""
-    )
-    article = "a" if (stage + skin)[0] not in "aeiou" or skin else "an"
-    start = pick("", "", "a photo of ", "a portrait of ", "a close-up of ", "this is ", "picture of ", "the face of ")
-    out = f"{start}{article} {stage} {skin}{noun}"
-    if shows:
-        out += " with " + _join(shows)
-    if wears:
-        out += pick(" wearing ", " who wears ", ", wearing ") + _join(wears)
-    if mood:
-        out += (", " if rng.random() < 0.6 or mood.startswith("with") else " ") + mood
-    if pose:
-        out += ", " + pose
-    return out[0].upper() + out[1:] + pick("", ".")
+    said = Said(f"{stage} {skin}{noun}", "he" if p["male"] else "she", moods=[mood] if mood else [], pose=pose)
+    said.has, said.wears = _features(p, a, rng, pick), _worn(p, a, pick)
+    return sentence(said, rng)
+
+
+def _worn(p: Params, a: dict[str, bool], pick: Callable[..., str]) -> list[str]:
+    out = []
+    if a["Eyeglasses"]:
+        out.append(pick("sunglasses", "dark glasses") if p["lens_dark"] > 0 else pick(*WEARS["Eyeglasses"]))
+    if a["Wearing_Hat"]:
+        hats = {"beanie": ("a knitted hat", "a beanie"), "cap": ("a cap", "a baseball cap")}
+        out.append(pick(*hats.get(p["hat_kind"], (*WEARS["Wearing_Hat"], "a wide-brimmed hat"))))
+    if a["Wearing_Lipstick"]:
+        out.append(pick(*WEARS["Heavy_Makeup"]) if a["Heavy_Makeup"] else pick(*WEARS["Wearing_Lipstick"], "make-up"))
+    return out
+
+
+def _features(p: Params, a: dict[str, bool], rng: np.random.Generator, pick: Callable[..., str]) -> list[str]:
+    hair = _hair(p, a, pick)
+    out = [hair] if hair else []
+    beards = {
+        "full": ("a beard", "a full beard"),
+        "long": ("a long beard", "a bushy beard"),
+        "goatee": HAS["Goatee"],
+        "moustache": HAS["Mustache"],
+        "stubble": HAS["5_o_Clock_Shadow"],
+    }
+    if p["beard_kind"] in beards:
+        out.append(pick(*beards[p["beard_kind"]]))
+    if a["Bushy_Eyebrows"] and rng.random() < 0.6:
+        out.append(pick(*HAS["Bushy_Eyebrows"]))
+    if a["Big_Nose"] and rng.random() < 0.3:
+        out.append(pick(*HAS["Big_Nose"]))
+    if p["freckles"] > 0.3:
+        out.append("freckles")
+    if p["iris_name"] in ("blue", "green") and rng.random() < 0.4 and not a["Narrow_Eyes"]:
+        out.append(f"{p['iris_name']} eyes")
+    return out
 
 
 def _join(words: list[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
 def _hair(p: Params, a: dict[str, bool], pick: Callable[..., Any]) -> str:
     if a["Bald"]:
-        return pick("a bald head", "no hair")
+        return pick(*BALD)
     if p["hat"] > 0.5 and p["hair_length"] > -1 or p["hair_style"] == "bald":
         return ""
     colour = {"dark": "dark brown", "grey": pick("gray", "grey"), "dyed": "dyed"}.get(

@@ -1,4 +1,4 @@
-"""Every hyper-parameter of every paper table, and of our own presets, with its source."""
+"""FSMA's hyper-parameters: the unsupervised stage, our quick recipes, every row of Table 7."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+
+from .adaptation import Adaptation
 
 
 @dataclass(frozen=True)
@@ -33,41 +35,6 @@ PRETRAIN_128 = FSMAPretraining()
 PRETRAIN_256 = FSMAPretraining(batch_size=50, steps=2_100_000)
 # Ours: a schedule for hours on two cores, where the paper's takes weeks on GPUs.
 PRETRAIN_MINI = FSMAPretraining(batch_size=32, lr=1e-3, betas=(0.9, 0.999), decay=0.4, bfloat16=True, steps=8_000)
-
-
-@dataclass(frozen=True)
-class Adaptation:
-    """Supervised few-shot adaptation (FSMA section 3.2, supplement Table 7)."""
-
-    steps: int
-    batch_size: int = 20
-    lr: float = 1e-2
-    betas: tuple[float, float] = (0.9, 0.999)
-    amsgrad: bool = False
-    warmup: int = 0  # steps of linear warm-up
-    cosine: bool = False  # the learning rate falls to 0 along a half cosine
-    # Augmented views a face: their frozen features are computed once. Short sets get more, so that all have
-    # `least_views`.
-    views: int = 10
-    least_views: int = 500
-    rotate: float = 20.0
-    scale: tuple[float, float] = (0.85, 1.15)
-    shift: float = 0.06
-    jitter: float = 0.2
-    mirror: bool = True
-    instance_norm: bool = False  # in the skip layers, instead of batch norm
-    skip: str | None = None  # None: all skip layers
-    # "unet": the same network, but nothing is frozen and all of it starts from random weights (Table 5's comparison).
-    baseline: str | None = None
-    heatmaps: str = "softmax"  # landmarks: "l2" is the paper's squared error, see `tasks.landmarks`
-    adv: float = 1.0  # weight of L_adv beside L_rec in grey levels, for tasks that have it
-    cache: bool = True  # False: compute the frozen features anew at every step (the same numbers, slower)
-    cache_bytes: int = 1_000_000_000  # above this the features go to a file on disk
-    # Where the trained layers start. "none": transfer layers as identities, the rest random. "embedded": layers that
-    # were fitted on labelled generated faces (no real label), if they fit the weights and skip code. Or a .facekit
-    # file of the user's.
-    start: str = "none"
-    bfloat16: bool = False  # where the machine computes in it
 
 
 # "The number of synthesized training data is 5,000 despite the exact amount of clean images" (supplement section 2.2).

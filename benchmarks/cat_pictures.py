@@ -1,0 +1,34 @@
+"""Generated cats as PNG files: crops that an auto-encoder of cats is pre-trained on (FSMA section 5.5).
+
+python benchmarks/cat_pictures.py FOLDER --count 4000
+facekit pretrain fsma --weights embedded --faces FOLDER --steps 1200 --out cats.safetensors
+python benchmarks/fsma.py --cats cats.safetensors
+
+Seed 23: other animals than the 22 that `fsma.py` adapts and scores on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+
+from facekit.data.animals import GeneratedAnimals
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=4000)
+    a = parser.parse_args()
+    a.folder.mkdir(parents=True, exist_ok=True)
+    cats = GeneratedAnimals(seed=23, size=160)
+    for start in range(0, a.count, 64):
+        indices = range(start, min(start + 64, a.count))
+        for i, picture in zip(indices, cats.batch(indices, want=("image",))["image"], strict=True):
+            Image.fromarray(picture.permute(1, 2, 0).numpy()).save(a.folder / f"{i:06d}.png")
+
+
+if __name__ == "__main__":
+    main()

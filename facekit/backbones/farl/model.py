@@ -1,0 +1,132 @@
+"""The pre-trained pair: image tower, text tower, temperature; `facekit.load_backbone("farl")`."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from .contrast import TEMPERATURE
+from .text import TextSize, TextTower, cosine_logits, text_tower_from_clip
+from .vision import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
+
+# (image tower, text tower). "mini" is the embedded one: a 28th of the paper's parameters, the same code.
+PRESETS: dict[str, tuple[TowerSize, TextSize]] = {
+    "base": (TowerSize(), TextSize()),
+    "mini": (
+        TowerSize(input_size=128, width=192, heads=3, embed_dim=128),
+        TextSize(width=128, layers=4, heads=4, vocabulary=8192, embed_dim=128),
+    ),
+}
+# What the released code's checkpoints may hold besides the towers: the masked image model.
+_MASKED = ("mask_token", "lm_transformer.", "ln_lm.", "lm_head.")
+
+
+class FaRL(nn.Module):
+    """E_I, E_T and log(1/sigma); text is None where a file holds the image tower only."""
+
+    def __init__(self, image: ImageTower, text: TextTower | None):
+        super().__init__()
+        self.image, self.text = image, text
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / TEMPERATURE)))
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """x: (N,3,S,S) RGB in [0, 1], S a multiple of the patch size. Returns the maps (N,D,h,w) of blocks 4, 6, 8 and
+        12 (of 12), before the final normalisation."""
+        return [m for _, m in self.levels(x)]
+
+    def levels(self, x: Tensor) -> list[Level]:
+        """As `features`, with each block's class token (N,D) before its map."""
+        return self.image.levels(x, spread_layers(self.image.depth))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """x: (N,3,S,S) RGB in [0, 1]. Returns embeddings (N,E) of length 1."""
+        return self.image.encode(x)
+
+    def encode_text(self, texts: str | list[str]) -> Tensor:
+        """Embeddings (N,E) of length 1. Raises ValueError where these weights have no text tower."""
+        if self.text is None:
+            raise ValueError("these weights hold no text tower: take a file with both, or the embedded ones")
+        return self.text.encode(texts)
+
+    def match(self, x: Tensor, texts: str | list[str]) -> Tensor:
+        """(N,M): the probability of each of M texts, given that one of them belongs to the picture."""
+        return cosine_logits(self.encode(x), self.encode_text(texts), self.logit_scale).softmax(-1)
+
+
+def new_pair(preset: str, seed: int) -> FaRL:
+    """Random weights. Raises ValueError for an unknown preset."""
+    if preset not in PRESETS:
+        raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, PRESETS))}")
+    torch.manual_seed(seed)
+    image, text = PRESETS[preset]
+    return FaRL(ImageTower(image), TextTower(text)).eval()
+
+
+def to_clip(pair: FaRL) -> dict[str, Tensor]:
+    """The pair's tensors in CLIP's naming, as `from_clip` reads them."""
+    state = {f"visual.{k}": v for k, v in clip_names(pair.image).items()} | {"logit_scale": pair.logit_scale}
+    if pair.text is not None:
+        state |= {k: v for k, v in pair.text.clip.state_dict().items()}
+    return {k: v.detach().cpu().contiguous() for k, v in state.items()}
+
+
+def from_clip(state: dict[str, Tensor], heads: dict[str, int] | None = None) -> FaRL:
+    """A pair from tensors in CLIP's naming, as the official files hold them; the text tower may be missing.
+
+    heads: attention heads of "image" and "text", default one for 64 channels. Raises ValueError when tensors are
+    missing, left over or of other shapes.
+    """
+    heads = heads or {}
+    visual = {k.removeprefix("visual."): v for k, v in state.items() if k.startswith("visual.")}
+    visual = {k: v for k, v in visual.items() if not k.startswith(_MASKED)}
+    rest = {k: v for k, v in state.items() if not k.startswith(("visual.", *_MASKED))}
+    scale = rest.pop("logit_scale", None)
+    # OpenAI's own files also store these three numbers.
+    for name in ("input_resolution", "context_length", "vocab_size"):
+        rest.pop(name, None)
+    image = tower_from_clip(visual, heads.get("image"))
+    text = text_tower_from_clip(rest, heads.get("text")) if rest else None
+    pair = FaRL(image, text)
+    if scale is not None:
+        pair.logit_scale.data.copy_(scale.float())
+    return pair.eval()
+
+
+def read_pair(path: str | os.PathLike[str]) -> FaRL:
+    """A file in CLIP's naming: our .safetensors, or an official .pth with `{"state_dict": ...}`.
+
+    Raises FileNotFoundError, and ValueError for a file that holds something else.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"weights={str(path)!r}: no such file; or pass 'auto', 'embedded', 'official', 'none'")
+    if source.suffix == ".safetensors":
+        try:
+            state = load_file(source)
+        except SafetensorError as error:
+            raise ValueError(f"{source}: not a whole .safetensors file ({error})") from error
+    else:
+        try:
+            held: Any = torch.load(source, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises half a dozen kinds for files that are none of its own
+            raise ValueError(f"{source}: not a file of tensors that can be read safely ({error})") from error
+        state = held.get("state_dict", held) if isinstance(held, dict) else {}
+    if not any(k.startswith("visual.") for k in state):
+        raise ValueError(f"{source}: holds no image tower in CLIP's naming (visual.conv1.weight ...)")
+    return from_clip(state, _heads(source))
+
+
+def _heads(source: Path) -> dict[str, int]:
+    """Attention heads cannot be read off shapes; our files note them."""
+    if source.suffix != ".safetensors":
+        return {}
+    with safe_open(source, "pt") as file:
+        about = file.metadata() or {}
+    return {k.removeprefix("heads_"): int(v) for k, v in about.items() if k.startswith("heads_")}

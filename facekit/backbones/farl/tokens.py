@@ -1,0 +1,96 @@
+"""Visual tokens, the targets of masked image modelling (FaRL section 3.3): a small quantised auto-encoder of our own.
+
+The paper takes DALL-E's discrete VAE (`dalle.py` reads its file). Ours learns a codebook by the rules of VQ-VAE (van
+den Oord et al., 2017): each code is the running mean of what was assigned to it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ...weights import embedded_file
+from .dalle import DalleTokens, load_dalle
+
+
+class Tokens(Protocol):
+    """What masked image modelling asks of a tokenizer."""
+
+    vocabulary: int
+
+    def ids(self, x: Tensor, side: int) -> Tensor:
+        """Pictures (N,3,S,S) in [0, 1] to ids (N,side*side) int64, row by row."""
+
+
+def _down(channels_in: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, 4, 2, 1), nn.GroupNorm(8, channels), nn.SiLU(),
+        nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(8, channels), nn.SiLU(),
+    )  # fmt: skip
+
+
+def _up(channels_in: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.ConvTranspose2d(channels_in, channels, 4, 2, 1), nn.GroupNorm(8, channels), nn.SiLU(),
+        nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(8, channels), nn.SiLU(),
+    )  # fmt: skip
+
+
+class VisualTokenizer(nn.Module):
+    """Pictures to one of `vocabulary` ids for each patch of 16 px, and back."""
+
+    patch = 16
+
+    def __init__(self, vocabulary: int = 1024, code: int = 32, widths: tuple[int, ...] = (32, 64, 128, 128)):
+        super().__init__()
+        self.vocabulary, self.code, self.widths = vocabulary, code, widths
+        self.encoder = nn.Sequential(*map(_down, (3, *widths), widths), nn.Conv2d(widths[-1], code, 1))
+        back = widths[::-1]
+        self.decoder = nn.Sequential(
+            nn.Conv2d(code, back[0], 1), *map(_up, back, (*back[1:], back[-1])), nn.Conv2d(back[-1], 3, 3, padding=1)
+        )
+        self.codes: Tensor
+        self.register_buffer("codes", F.normalize(torch.randn(vocabulary, code), dim=-1))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Pictures (N,3,S,S) in [0, 1] to vectors (N,S/16,S/16,code) of length 1."""
+        return F.normalize(self.encoder(2 * x - 1).movedim(1, -1).float(), dim=-1)
+
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """Vectors (...,code) of length 1 to the ids (...) of their closest codes."""
+        return (vectors @ self.codes.T).argmax(-1)
+
+    def decode(self, vectors: Tensor) -> Tensor:
+        """Vectors (N,h,w,code) to pictures (N,3,16h,16w), about [0, 1]."""
+        return (self.decoder(vectors.movedim(-1, 1)) + 1) / 2
+
+    @torch.no_grad()
+    def ids(self, x: Tensor, side: int) -> Tensor:
+        x = F.interpolate(x, (side * self.patch,) * 2, mode="bilinear", align_corners=False, antialias=True)
+        return self.nearest(self.encode(x)).flatten(1)
+
+
+def load_tokens(weights: str | os.PathLike[str] = "embedded") -> VisualTokenizer | DalleTokens:
+    """A tokenizer in eval mode: "embedded", a file that `facekit pretrain tokenizer` wrote, or DALL-E's `encoder.pkl`.
+
+    Raises FileNotFoundError, and ValueError for a file that is neither.
+    """
+    path = embedded_file("tokenizer") if weights == "embedded" else Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(f"tokenizer={str(weights)!r}: no such file; or pass 'embedded'")
+    if path.suffix != ".safetensors":
+        return load_dalle(path)
+    state = {k: v.float() for k, v in load_file(path).items()}
+    if "codes" not in state:
+        raise ValueError(f"{path}: holds no tokenizer (codes is missing); `facekit pretrain tokenizer` writes one")
+    widths = tuple(len(state[f"encoder.{i}.0.bias"]) for i in range(4))
+    vocabulary, code = state["codes"].shape
+    made = VisualTokenizer(vocabulary, code, widths)
+    made.load_state_dict(state)
+    return made.eval().requires_grad_(False)

@@ -1,0 +1,79 @@
+"""From the tower's four levels to one dense map: a feature pyramid and UperNet (FaRL section 4.1, facts of its code).
+
+Names of the parts follow the released code (mmsegmentation's), so that its heads load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+POOL_SCALES = (1, 2, 3, 6)
+
+
+class Pyramid(nn.Module):
+    """Four maps of one size, (N,C,h,w) each, to sizes 4h, 2h, h and h/2."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.fpns = nn.ModuleList([
+            nn.Sequential(
+                nn.ConvTranspose2d(width, width, 2, 2), nn.BatchNorm2d(width), nn.GELU(),
+                nn.ConvTranspose2d(width, width, 2, 2),
+            ),
+            nn.ConvTranspose2d(width, width, 2, 2),
+            nn.Identity(),
+            nn.MaxPool2d(2, 2),
+        ])  # fmt: skip
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        return [fpn(x) for fpn, x in zip(self.fpns, maps, strict=True)]
+
+
+class _ConvNorm(nn.Module):
+    """Convolution, BatchNorm, ReLU."""
+
+    def __init__(self, channels_in: int, channels: int, kernel: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels, kernel, padding=kernel // 2, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class UperHead(nn.Module):
+    """UperNet (Xiao et al., ECCV 2018): pyramid pooling on the coarsest map, a top-down path, all maps fused at the
+    finest one's size, and a 1x1 convolution to `classes` logits."""
+
+    def __init__(self, widths: Sequence[int], channels: int, classes: int, dropout: float = 0.1):
+        super().__init__()
+        *finer, coarsest = widths
+        self.psp_modules = nn.ModuleList(
+            nn.Sequential(nn.AdaptiveAvgPool2d(scale), _ConvNorm(coarsest, channels, 1)) for scale in POOL_SCALES
+        )
+        self.bottleneck = _ConvNorm(coarsest + len(POOL_SCALES) * channels, channels, 3)
+        self.lateral_convs = nn.ModuleList(_ConvNorm(width, channels, 1) for width in finer)
+        self.fpn_convs = nn.ModuleList(_ConvNorm(channels, channels, 3) for _ in finer)
+        self.fpn_bottleneck = _ConvNorm(len(widths) * channels, channels, 3)
+        self.dropout = nn.Dropout2d(dropout)
+        self.conv_seg = nn.Conv2d(channels, classes, 1)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Maps, finest first, to logits (N,classes,h,w) at the finest map's size."""
+        *finer, coarsest = maps
+        pooled = [_to_size(pool(coarsest), coarsest) for pool in self.psp_modules]
+        levels = [lateral(x) for lateral, x in zip(self.lateral_convs, finer, strict=True)]
+        levels.append(self.bottleneck(torch.cat([coarsest, *pooled], 1)))
+        for i in range(len(levels) - 1, 0, -1):
+            levels[i - 1] = levels[i - 1] + _to_size(levels[i], levels[i - 1])
+        fused = [conv(x) for conv, x in zip(self.fpn_convs, levels, strict=False)] + levels[-1:]
+        y = self.fpn_bottleneck(torch.cat([_to_size(x, fused[0]) for x in fused], 1))
+        return self.conv_seg(self.dropout(y))
+
+
+def _to_size(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,0 +1,47 @@
+"""Pools of unlabelled faces by name."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..data.pool import Face, FacePool, build_pool, whole_picture_boxes
+from ..data.readers import celebahq128, generated
+from ..images import iter_pictures
+from ..weights import cache_folder
+from .run import Request
+
+log = logging.getLogger("facekit")
+
+
+def pool_of(asked: Request, input_size: int) -> FacePool:
+    """The crops that were asked for; of several processes the first one makes the file."""
+    with asked.processes.first_before_others():
+        folder = asked.pool or cache_folder() / "pools"
+        faces = open_pool(asked.images, input_size, folder, asked.show)
+    log.info("%d faces: %s", len(faces), faces.sources)
+    return faces
+
+
+def open_pool(
+    sources: Sequence[str | os.PathLike[str]], input_size: int, folder: str | os.PathLike[str], progress: bool
+) -> FacePool:
+    """Crops of the named sources (see `pretrain`), decoded once into one memory-mapped file under `folder`."""
+    readers: dict[str, Iterable[Face]] = {}
+    for source in [os.fspath(s) for s in sources]:
+        if source == "celebahq128":
+            readers[source] = celebahq128()
+        elif source.startswith("generated"):
+            _, _, count = source.partition(":")
+            if not count.isdigit() or int(count) == 0:
+                raise ValueError(f"{source!r}: expected generated:COUNT, e.g. generated:5000")
+            readers[source] = generated(int(count), input_size)
+        else:
+            path = Path(source)
+            if not path.is_dir():
+                raise FileNotFoundError(f"{source!r}: no such folder; expected one, 'celebahq128' or 'generated:COUNT'")
+            stamp = f"{path.resolve()} {len(list(path.iterdir()))} files, {path.stat().st_mtime_ns}"
+            readers[stamp] = whole_picture_boxes(iter_pictures(path, on_error="skip"))
+    return build_pool(readers, input_size, folder, progress)

@@ -1,0 +1,114 @@
+"""FaRL's hyper-parameters: pre-training (section 3.4, appendix) and heads (section 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .adaptation import Adaptation
+
+
+@dataclass(frozen=True)
+class FaRLPretraining:
+    """Pre-training on image-text pairs, FaRL section 3.4 and the appendix's "Pre-training"."""
+
+    batch_size: int = 5120  # of all processes together
+    steps: int = 62_500  # 16 epochs of 20 million pairs
+    warmup: int = 3906  # one epoch
+    first_lr: float = 1e-6
+    lr: float = 1e-3
+    last_lr: float = 9e-4  # at the end of the cosine
+    weight_decay: float = 0.05  # of matrices; gains, biases, positions and tokens have none, as CLIP's
+    betas: tuple[float, float] = (0.9, 0.98)  # CLIP's; the paper gives none
+    clip: float = 1.0  # the gradient's largest norm
+    itc: float = 1.0  # weights of the two losses; the paper gives none
+    mim: float = 1.0
+    mim_layers: int = 1  # of E_MIM; Table 3's MIM_6 has 6
+    tokenizer: str = "embedded"  # visual tokens: or a file, DALL-E's encoder.pkl as the paper has it
+    align: bool = True  # one face of each picture, on the mean face; else CLIP's random crop
+    bfloat16: bool = True  # where the machine computes in it
+    checkpointing: bool = True  # blocks are computed again on the way back, which saves memory
+
+
+PRETRAIN_BASE = FaRLPretraining()
+# Ours: hours on two cores. A tenth of the run warms up, and the cosine ends near zero, for there is no second epoch.
+PRETRAIN_MINI = FaRLPretraining(batch_size=128, steps=4000, warmup=200, last_lr=1e-5, checkpointing=False)
+
+
+@dataclass(frozen=True)
+class TokenizerTraining:
+    """The embedded visual tokenizer; ours, where the paper takes DALL-E's."""
+
+    batch_size: int = 32
+    steps: int = 2000
+    lr: float = 1e-3
+    vocabulary: int = 1024
+    commitment: float = 0.25  # VQ-VAE's beta
+    decay: float = 0.97  # of the codes' running means
+    free: float = 0.3  # part of the run in which the decoder sees what the encoder says, not the nearest code
+    bfloat16: bool = True
+
+
+TOKENIZER = TokenizerTraining()
+
+
+# The heads by section 4.1 and the appendix. Steps and batch are ours, the paper gives none for parsing and alignment.
+PAPER: dict[str, Adaptation] = {
+    "segmentation": Adaptation(
+        steps=2000, batch_size=16, lr=1e-3, weight_decay=1e-5, rotate=18.0, scale=(0.9, 1.1), shift=0.01, jitter=0.0,
+        mirror=False, cache=False, views=200,
+    ),
+    "landmarks": Adaptation(
+        steps=2000, batch_size=16, lr=1e-2, weight_decay=1e-5, rotate=10.0, scale=(0.9, 1.1), shift=0.01, jitter=0.0,
+        mirror=False, cache=False, views=200, heatmaps="farl",
+    ),
+    "attributes": Adaptation(
+        steps=100, batch_size=100, lr=0.3, cosine=True, rotate=0.0, scale=(1.0, 1.0), shift=0.0, jitter=0.0, views=2,
+    ),
+}  # fmt: skip
+# FaRL_ft: the tower trains too (facts.md: at 1e-4), so nothing can be kept.
+TUNED: dict[str, Any] = {"tower_lr": 1e-4, "cache": False}
+
+
+def quick_dense(faces: int) -> Adaptation:
+    """faces: how many are labelled."""
+    return Adaptation(
+        steps=min(400, 150 + 2 * faces), batch_size=16, lr=3e-3, weight_decay=1e-4, warmup=10, cosine=True,
+        bfloat16=True,
+    )  # fmt: skip
+
+
+def quick_attributes(faces: int) -> Adaptation:
+    """faces: how many are labelled."""
+    return Adaptation(
+        steps=300, batch_size=100, lr=1e-2, weight_decay=1e-2, warmup=10, cosine=True, views=4, least_views=200,
+        rotate=8.0, scale=(0.95, 1.05), shift=0.02, bfloat16=True,
+    )  # fmt: skip
+
+
+QUICK: dict[str, Callable[[int], Adaptation]] = {
+    "landmarks": quick_dense,
+    "segmentation": quick_dense,
+    "stylization": quick_dense,
+    "shadow_removal": quick_dense,
+    "attributes": quick_attributes,
+}
+NAMES = ("quick", "paper", "paper-ft", "paper-ft-448")
+
+
+def adaptation(recipe: str, task: str, customised: bool, faces: int) -> Adaptation:
+    """The settings of a recipe by name: "quick" (ours), "paper" (frozen tower), "paper-ft" (the tower trains too) or
+    "paper-ft-448" (at 448 px). Raises ValueError that lists the names, or for a task that the paper does not have."""
+    if recipe not in NAMES:
+        raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or an Adaptation")
+    if recipe == "quick":
+        return QUICK[task](faces)
+    if task not in PAPER:
+        raise ValueError(f"recipe={recipe!r}: the paper has {', '.join(PAPER)}, not {task!r}: take recipe='quick'")
+    settings = PAPER[task]
+    if task == "attributes":
+        settings = replace(settings, steps=100 * -(-faces // settings.batch_size))  # 100 epochs
+    if recipe == "paper":
+        return settings
+    return replace(settings, **TUNED, input_size=448 if recipe == "paper-ft-448" else None)

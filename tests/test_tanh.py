@@ -1,0 +1,439 @@
+"""Tanh-warping: the reference's numbers, there and back, training that sees what prediction sees."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import facekit
+from facekit import framing
+from facekit import geometry as g
+from facekit.augment import TanhMoves, warp, warp_masks, warp_points
+from facekit.crops import training_crops
+from facekit.data.generated import GeneratedFaces
+from facekit.detection import Face
+from facekit.fitting import Fitting
+from facekit.framing import Frame, five_points, frames_of, mean_face_frame, warping
+from facekit.images import read_pictures
+from facekit.labels import (
+    FACEKIT_27,
+    HELEN_11,
+    LANDMARKS_5,
+    LANDMARKS_44,
+    LANDMARKS_68,
+    landmark_map,
+    landmark_set,
+    segmentation_map,
+)
+from facekit.ready import frames_in
+from facekit.recipes import Adaptation
+from facekit.results import Landmarks, Picture, Segmentation
+from facekit.tanh import ALPHA, MEAN_FACE, TanhCrop, reach, tanh_alpha, tanh_inverse
+from facekit.tasks import LandmarkTask, SegmentationTask
+
+ALPHAS = (0.2, 0.8, 1.0)
+HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from our pixels to facer's, which count from the edge
+
+
+@pytest.fixture(scope="module")
+def faces() -> dict[str, Any]:
+    return GeneratedFaces(seed=5, size=128, yaw=(-20, 20)).batch(range(3), want=("image", "mask", "landmarks68"))
+
+
+@pytest.fixture(scope="module")
+def numbers(parity: Path) -> dict[str, Any]:
+    return torch.load(parity / "tanh_warp.pt", weights_only=True)
+
+
+def smooth(h: int, w: int, sigma: float = 4) -> np.ndarray:
+    import cv2
+
+    noise = cv2.GaussianBlur(np.random.default_rng(0).random((h, w, 3)).astype(np.float32), (0, 0), sigma)
+    return (255 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
+
+
+def face_crop(side: int, alpha: float = ALPHA, roll: float = 12.0, width: float = 60.0) -> TanhCrop:
+    """Of a face of that width in the middle of a picture of 160 x 120 px."""
+    box = (80 - width / 2, 60 - width / 2, 80 + width / 2, 60 + width / 2)
+    return TanhCrop(g.crop_matrix(box, side, roll), side, alpha)
+
+
+def test_matrices_are_the_references(numbers: dict[str, Any]) -> None:
+    standard = (MEAN_FACE + 0.5) / 256 - 1
+    assert np.allclose(standard, numbers["std_pts"], atol=1e-6)
+    for scale in ("1.0", "0.8"):
+        target = (standard * float(scale) + 1) * 447 / 2  # a crop of 448 px, from the first pixel to the last
+        for points, theirs in zip(numbers["points"], numbers[f"facer_matrix_{scale}"], strict=True):
+            assert np.allclose(g.similarity_from_points(points, target), theirs, rtol=1e-4, atol=1e-4)
+    assert np.allclose(g.crop_matrix(numbers["box"][0], 512), numbers["blueprint_crop_512"][0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("alpha", ["0.0", *map(str, ALPHAS)])
+def test_grids_and_points_are_the_references(alpha: str, numbers: dict[str, Any]) -> None:
+    h, w, height, width = 56, 48, 100, 120
+    to_square = g.crop_matrix((-0.5, -0.5, w - 0.5, h - 0.5), h)  # ours are square; normalised coordinates do not care
+    for i, theirs in enumerate(numbers["matrix_56x48"].double().numpy()):
+        matrix = to_square @ np.linalg.inv(HALF) @ theirs @ HALF
+        crop = matrix if alpha == "0.0" else TanhCrop(matrix, h, float(alpha))
+
+        def seen(name: str, i: int = i) -> np.ndarray:
+            return numbers[f"{name}_{alpha}"][i].numpy()
+
+        warped = g.transform_points(np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(float), to_square)
+        sources = g.transform_points(warped, g.invert(crop))
+        np.testing.assert_allclose((sources + 0.5) / [width, height] * 2 - 1, seen("facer_grid"), 1e-4, 1e-4)
+        there = g.transform_points(np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(float), crop)
+        np.testing.assert_allclose((there + 0.5) / h * 2 - 1, seen("facer_inv_grid"), 1e-4, 1e-4)
+        points = numbers["points"][i].double().numpy()
+        moved = g.transform_points(points - 0.5, crop)
+        theirs = g.transform_points(moved, g.invert(to_square))
+        np.testing.assert_allclose(theirs + 0.5, seen("facer_pts_fwd"), 1e-4, 1e-4)
+        np.testing.assert_allclose(g.transform_points(moved, g.invert(crop)) + 0.5, seen("facer_pts_inv"), 1e-4, 1e-4)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_tanh_alpha_and_back(alpha: float) -> None:
+    x = np.linspace(-4, 4, 4001)
+    y = tanh_alpha(x, alpha)
+    middle = np.abs(x) <= 1 - alpha
+    assert np.array_equal(y[middle], x[middle]) and np.abs(y).max() < 1
+    assert np.allclose(y, -y[::-1]) and (np.diff(y) >= 0).all() and np.abs(np.diff(y, 2)).max() < 2e-5 / alpha
+    by_hand = alpha * np.tanh((2.0 - 1 + alpha) / alpha) + 1 - alpha
+    assert tanh_alpha(np.array([2.0]), alpha)[0] == pytest.approx(by_hand)
+    seen = np.abs(x) < reach(alpha)
+    assert np.allclose(tanh_inverse(y, alpha)[seen], x[seen], atol=1e-6)
+    assert np.allclose(np.abs(tanh_inverse(y, alpha)[~seen]), reach(alpha), atol=1e-6)
+    tensor = torch.from_numpy(x).requires_grad_()
+    bent = tanh_alpha(tensor, alpha)
+    assert np.allclose(bent.detach(), y) and np.allclose(tanh_inverse(bent, alpha).detach(), tanh_inverse(y, alpha))
+    bent.sum().backward()
+    assert tensor.grad is not None and (tensor.grad >= 0).all() and tensor.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("alpha", [0.0, -0.1, 1.01, float("nan")])
+def test_wrong_alphas_are_named(alpha: float) -> None:
+    for function in (tanh_alpha, tanh_inverse):
+        with pytest.raises(ValueError, match=r"alpha=.* in \(0, 1\]"):
+            function(np.zeros(2), alpha)
+    with pytest.raises(ValueError, match=r"alpha=.* in \(0, 1\]"):
+        TanhCrop(np.eye(3), 8, alpha)
+
+
+def test_wrong_crops_are_named() -> None:
+    with pytest.raises(ValueError, match=r"pass \(3, 3\)"):
+        TanhCrop(np.eye(2), 8)
+    with pytest.raises(ValueError, match="its own side"):
+        g.warp_image(smooth(120, 160), face_crop(64), 65)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_points_go_there_and_back(alpha: float) -> None:
+    crop = face_crop(96, alpha)
+    edge = reach(alpha) * 48 - 1
+    plain = np.random.default_rng(0).uniform(47.5 - edge, 47.5 + edge, (200, 2))
+    points = g.transform_points(plain, g.invert(crop.matrix)).astype(np.float32)
+    points[7] = np.nan
+    there = g.transform_points(points.astype(np.float64), crop)
+    assert np.nanmin(there) > -0.5 and np.nanmax(there) < 95.5
+    back = g.transform_points(there, g.invert(crop))
+    assert np.nanmax(np.abs(back - points)) < 1e-4 and np.isnan(back[7]).all()
+    assert np.array_equal(crop.inverse(there), back, equal_nan=True)
+    assert g.transform_points(points, crop).dtype == np.float32
+    assert g.invert(g.invert(crop)) is crop
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("side", [64, 400])
+def test_dots_land_where_their_points_do(side: int, alpha: float) -> None:
+    crop = face_crop(side, alpha)
+    ys, xs = np.mgrid[:120, :160]
+    rows, columns = np.mgrid[:side, :side]
+    for x, y in [(80, 60), (70, 75), (100, 45)]:
+        dot = (1000 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 8)).astype(np.float32)
+        out = g.warp_image(dot, crop, side, border="constant")
+        centre = np.array([(out * columns).sum(), (out * rows).sum()], np.float64) / out.sum(dtype=np.float64)
+        # What is squeezed weighs less: by how much longer it is in the plain crop.
+        pixels = np.stack([xs, ys], -1).astype(float)
+        plain = g.transform_points(pixels, crop.matrix)
+        weights = dot * np.prod(crop.warp(plain + 0.01) - crop.warp(plain - 0.01), -1)
+        wanted = (g.transform_points(pixels, crop) * weights[..., None]).sum((0, 1)) / weights.sum()
+        assert np.abs(centre - wanted).max() < 0.08
+        assert np.abs(wanted - g.transform_points([x, y], crop)).max() < side / 200
+
+
+def test_the_middle_is_the_plain_crop() -> None:
+    picture, crop = smooth(120, 160), face_crop(100, 0.5)
+    out, plain = g.warp_image(picture, crop, 100), g.warp_image(picture, crop.matrix, 100)
+    assert np.abs(out[26:74, 26:74].astype(int) - plain[26:74, 26:74]).max() <= 1
+    nearest = g.warp_image(picture, crop, 100, interpolation="nearest")
+    assert set(np.unique(nearest)) <= set(np.unique(picture))
+    assert np.abs(nearest.astype(int) - out).mean() < 4
+    with pytest.raises(ValueError, match="choose one of reflect"):
+        g.warp_image(picture, crop, 100, border="mirror")  # type: ignore[arg-type]
+
+
+def test_what_is_squeezed_is_averaged() -> None:
+    stripes = np.zeros((600, 600), np.uint8)
+    stripes[:, ::2] = 255
+    out = g.warp_image(stripes, TanhCrop(g.crop_matrix((249.5, 249.5, 349.5, 349.5), 100), 100), 100)
+    grey = np.abs(out[:, :12].astype(int) - 127)
+    assert grey.max() < 80 and grey.mean() < 25, "single stripes would be 0 or 255"
+
+
+def test_a_mirrored_picture_gives_the_mirrored_crop() -> None:
+    picture = smooth(121, 121)
+    crop = TanhCrop(g.crop_matrix((30, 20, 90, 80), 64), 64)
+    there, mirrored = g.warp_image(picture, crop, 64), g.warp_image(picture[:, ::-1], crop, 64)
+    assert np.abs(there[:, ::-1].astype(int) - mirrored).max() <= 2
+
+
+@pytest.mark.parametrize("side", [32, 120, 400])
+def test_pictures_go_there_and_back(side: int) -> None:
+    picture, crop = smooth(120, 160, 12), face_crop(side, roll=12 if side < 400 else 0, width=60 if side < 400 else 40)
+    back = g.paste_picture(g.warp_image(picture, crop, side), crop, picture)
+    error = np.abs(back.astype(int) - picture).max(-1)
+    # In the middle nothing is lost but what the crop's pixels cannot hold; further out it grows soft.
+    assert error[45:75, 65:95].max() <= (8 if side >= 120 else 40)
+    assert error.mean() < (7 if side >= 120 else 15)
+    black = g.paste_picture(np.zeros((side, side, 3), np.uint8), crop, picture, feather=side / 10)
+    assert black[60, 80].max() == 0 and len(np.unique(black)) > 20
+    plain = g.transform_points(np.stack(np.meshgrid(np.arange(160), np.arange(120)), -1).astype(float), crop.matrix)
+    inside = np.abs(plain - (side - 1) / 2).max(-1) < reach(ALPHA) * side / 2
+    assert inside.all() == (side < 400) and np.array_equal(black[~inside], picture[~inside])
+    values, where = g.put_back(np.ones((side, side), np.float32), crop, (120, 160), border="constant")
+    assert np.abs(values - inside[where]).mean() < 0.02
+
+
+@pytest.mark.parametrize("side", [120, 400])
+@pytest.mark.parametrize("roll", [0.0, 25.0])
+def test_masks_go_there_and_back(side: int, roll: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    ys, xs = np.mgrid[:120, :160]
+    mask = ((xs - 90) ** 2 + (ys - 70) ** 2 < 30**2).astype(np.uint8) + (xs > 100)
+    crop = face_crop(side, roll=roll)
+    warped = g.warp_mask(mask, crop, side)
+    assert (warped == 255).any(), "beyond the picture there is no label"
+    assert set(np.unique(warped)) == {0, 1, 2, 255}
+    back = g.paste_mask(warped, crop, mask.shape, fill=99)
+    labelled = (back != 99) & (back != 255)
+    assert labelled.mean() > 0.9 and (back[labelled] != mask[labelled]).mean() < 0.06
+    assert (back[40:80, 60:100] != mask[40:80, 60:100]).mean() < 0.03
+    logits = (warped[None] == np.arange(4)[:, None, None]).astype(np.float32)
+    smoothly = g.paste_logits(logits, crop, mask.shape, fill=99)
+    assert np.array_equal(smoothly == 99, back == 99)
+    assert (smoothly[labelled] != mask[labelled]).mean() < 0.06
+    monkeypatch.setattr(g, "_STRIP_VALUES", 4000)
+    assert (g.paste_logits(logits, crop, mask.shape, fill=99) != smoothly).mean() < 0.002
+
+
+def test_logits_of_a_small_face_are_averaged_not_picked() -> None:
+    crop = face_crop(240, width=20)
+    checks = np.indices((240, 240)).sum(0) % 2
+    logits = np.stack([checks, 1 - checks, np.full_like(checks, 0.2)]).astype(np.float32)
+    logits[0, ::3] += 1
+    pasted = g.paste_logits(logits, crop, (120, 160))
+    assert (pasted[55:65, 75:85] == 0).all()
+
+
+def test_pasting_outside_the_picture_changes_nothing() -> None:
+    crop = TanhCrop(g.crop_matrix((900, 900, 950, 950), 32), 32)
+    assert (g.paste_mask(np.ones((32, 32), np.uint8), crop, (100, 100)) == 0).all()
+    assert (g.paste_logits(np.ones((2, 32, 32), np.float32), crop, (100, 100), fill=3) == 3).all()
+
+
+@pytest.mark.parametrize("name", ["5", "19", "68", "98", "112"])
+def test_five_points_by_name(name: str) -> None:
+    labels = landmark_set(name)
+    source = np.random.default_rng(1).uniform(0, 100, (len(LANDMARKS_68), 2))
+    points = np.full((len(labels), 2), 33.0)
+    if name in ("68", "112"):
+        places = landmark_map(LANDMARKS_68, labels)
+        points = np.where(places[:, None] >= 0, source[places], 33.0)
+        eyes = source[36:42].mean(0), source[42:48].mean(0)
+    else:
+        eyes = np.array([20.0, 30]), np.array([60.0, 31])
+        for i, eye in enumerate(("left_pupil", "right_pupil")):
+            points[labels.index(eye)] = eyes[i]
+        for point in ("nose_tip", "left_mouth_corner", "right_mouth_corner"):
+            points[labels.index(point)] = source[LANDMARKS_68.index(point)]
+    found = five_points(points, labels)
+    assert found is not None and np.allclose(found, [*eyes, source[30], source[48], source[54]])
+
+
+def test_five_points_of_other_sets() -> None:
+    assert five_points(np.zeros((44, 2)), LANDMARKS_44) is None
+    assert five_points(np.zeros((9, 2)), landmark_set(None, 9)) is None
+    own = landmark_set(["nose_tip", "left_eye", "right_eye", "left_mouth_corner", "right_mouth_corner", "left_eyebrow"])
+    found = five_points(np.arange(12.0).reshape(6, 2), own)
+    assert found is not None and found[:, 0].tolist() == [2, 4, 0, 6, 8]
+
+
+def test_frames_bring_a_face_to_the_mean_face() -> None:
+    turn = g.invert(g.crop_matrix((40, 30, 240, 230), 512, roll=-35))
+    points = g.transform_points(MEAN_FACE, turn)
+    frame = mean_face_frame(points, LANDMARKS_5)
+    assert frame is not None and frame.roll == pytest.approx(-35) and frame.alpha == ALPHA
+    assert frame.box == pytest.approx((40, 30, 240, 230))
+    crop = frame.matrix((300, 300), 256)
+    assert isinstance(crop, TanhCrop)
+    assert np.allclose(g.transform_points(points, crop.matrix), (MEAN_FACE + 0.5) / 2 - 0.5)
+    points[0] = np.nan
+    partly = mean_face_frame(points, LANDMARKS_5)
+    assert partly is not None and partly.box == pytest.approx(frame.box)
+    points[1:3] = np.nan
+    assert mean_face_frame(points, LANDMARKS_5) is None
+    assert isinstance(Frame(alpha=ALPHA).matrix((30, 40), 16), np.ndarray), "a whole picture is not warped"
+
+
+def test_frames_of_found_and_given_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.full((68, 2), np.nan)
+    points[[36, 42, 30, 48, 54]] = MEAN_FACE / 4
+    seen = []
+
+    def pointer(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        seen.append(matrix)
+        return points
+
+    monkeypatch.setattr(framing, "find_faces", lambda picture: [Face((20, 20, 100, 100))] * 2)
+    picture = np.zeros((130, 130, 3), np.uint8)
+    found = frames_of(picture, "tanh", None, pointer)
+    given = frames_of(picture, "tanh", [(10, 20, 90, 100)], pointer)
+    assert len(found) == 2 and len(given) == 1 and found[0].alpha == given[0].alpha == ALPHA
+    (plain,) = frames_of(picture, "mean", [(10, 20, 90, 100)], pointer)
+    assert plain.alpha is None and plain.box == given[0].box, "the same square, not warped"
+    assert all(isinstance(m, np.ndarray) for m in seen), "the pointing model sees a plain crop"
+    with pytest.raises(ValueError, match="'none', 'box', 'landmarks', 'mean', 'tanh'"):
+        frames_of(picture, "tahn", None, pointer)
+
+
+class Eye:
+    """A network that shows what it is shown."""
+
+    frozen = False
+    input_size = 96
+
+    def __init__(self) -> None:
+        self.layer = torch.nn.Linear(1, 1)
+
+    def to(self, device: Any) -> Eye:
+        return self
+
+    def new_parameters(self) -> list[torch.nn.Parameter]:
+        return list(self.layer.parameters())
+
+
+def fitting_of(faces: dict[str, Any], align: str, **settings: Any) -> tuple[Fitting, list[np.ndarray], list[Frame]]:
+    """A fitting on generated faces in larger pictures, the pictures, and how prediction frames them."""
+    pictures = [np.pad(p.permute(1, 2, 0).numpy(), ((30, 50), (60, 20), (0, 0)), "reflect") for p in faces["image"]]
+    boxes = [[(90, 50, 160, 120)]] * 3
+    task = SegmentationTask(HELEN_11)
+    masks = [np.pad(segmentation_map(FACEKIT_27, HELEN_11)[m.numpy()], ((30, 50), (60, 20))) for m in faces["mask"]]
+    given, side = [b[0] for b in boxes], 2 * Eye.input_size
+    crops, moved = training_crops(read_pictures(pictures), masks, task, align, given, side)
+    recipe = Adaptation(steps=1, jitter=0.0, views=4, least_views=1, **settings)
+    fitting = Fitting(Eye(), task, crops, moved, recipe, torch.device("cpu"), alpha=warping(align))
+    return fitting, pictures, [frames_in(p, align, b)[0] for p, b in zip(pictures, boxes, strict=True)]
+
+
+@pytest.mark.parametrize("align", ["box", "landmarks", "tanh"])
+def test_training_sees_what_prediction_sees(align: str, faces: dict[str, Any]) -> None:
+    fitting, pictures, frames = fitting_of(faces, align)
+    seen = 255 * fitting.pictures(torch.arange(3)).permute(0, 2, 3, 1).numpy()
+    for picture, frame, view in zip(pictures, frames, seen, strict=True):
+        predicted = g.warp_image(picture, frame.matrix(picture.shape[:2], 96), 96)
+        assert np.abs(predicted - view).mean() < 1.5
+
+
+def test_augmenting_moves_the_face_before_the_warp(faces: dict[str, Any]) -> None:
+    fitting, pictures, frames = fitting_of(faces, "tanh", rotate=18.0, scale=(0.9, 1.1), shift=0.05)
+    views = torch.arange(3, fitting.views)
+    seen = 255 * fitting.pictures(views).permute(0, 2, 3, 1).numpy()
+    labels = fitting.moved_labels(views).numpy()
+    normal = g.crop_matrix((-1, -1, 1, 1), 96)  # from [-1, 1] to pixels
+    for v, view, label in zip(views, seen, labels, strict=True):
+        picture, frame = pictures[v % 3], frames[v % 3]
+        move = np.vstack([fitting.matrices[v].double().numpy(), [0, 0, 1]])
+        if fitting.mirrored[v]:
+            view, label = view[:, ::-1], None
+            move = move @ np.diag([-1.0, 1, 1])
+        aligned = normal @ np.linalg.inv(move) @ np.linalg.inv(normal) @ frame.plain(picture.shape[:2], 96)
+        wanted = g.warp_image(picture, TanhCrop(aligned, 96), 96)
+        assert np.abs(wanted - view).mean() < 3.0
+        if label is not None:
+            mask = np.pad(segmentation_map(FACEKIT_27, HELEN_11)[faces["mask"][v % 3].numpy()], ((30, 50), (60, 20)))
+            assert (g.warp_mask(mask, TanhCrop(aligned, 96), 96) != label).mean() < 0.05
+
+
+def test_points_masks_and_pictures_move_together() -> None:
+    side, alpha = 128, ALPHA
+    angle = torch.deg2rad(torch.tensor([0.0, 15.0, -10.0]))
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    matrices = torch.stack([torch.stack([cos, sin, 0 * cos + 0.1], 1), torch.stack([-sin, cos, 0 * cos], 1)], 1)
+    moves = TanhMoves(matrices, alpha)
+    points = torch.tensor([[[40.0, 60.0], [90.0, 30.0], [float("nan")] * 2]]).repeat(3, 1, 1)
+    ys, xs = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
+    pictures = torch.exp(-((xs - 40) ** 2 + (ys - 60) ** 2) / 8).repeat(3, 1, 1, 1)
+    masks = torch.zeros(3, side, side, dtype=torch.uint8)
+    masks[:, 57:64, 37:44] = 1
+    moved = warp_points(points, moves, side, 64)
+    assert moved[:, 2].isnan().all() and moved[:, :2].isfinite().all()
+    torch.testing.assert_close(moved[0, 1], warp_points(points, TanhMoves(matrices[:1], alpha), side, 64)[0, 1])
+    still = TanhMoves(torch.eye(2, 3).repeat(3, 1, 1), alpha)
+    torch.testing.assert_close(warp_points(points, still, side, side)[:, :2], points[:, :2], atol=1e-3, rtol=0)
+    torch.testing.assert_close(warp(pictures, still, side), pictures, atol=1e-3, rtol=0)
+    assert torch.equal(warp_masks(masks, still, side), masks)
+    seen, out = warp(pictures, moves, 64), warp_masks(masks, moves, 64)
+    grid = torch.arange(64.0)
+    weights = seen / seen.sum((2, 3), keepdim=True)
+    found = torch.stack([(weights.sum(2) * grid).sum(-1), (weights.sum(3) * grid).sum(-1)], -1)[:, 0]
+    assert (found - moved[:, 0]).abs().max() < 0.2
+    for i in range(3):
+        y, x = torch.nonzero(out[i] == 1, as_tuple=True)
+        assert (torch.stack([x.float().mean(), y.float().mean()]) - moved[i, 0]).abs().max() < 0.6
+
+
+@pytest.mark.parametrize("task", ["landmarks", "segmentation", "stylization", "shadow_removal"])
+def test_adapt_predict_save_load(task: str, faces: dict[str, Any], tmp_path: Path) -> None:
+    boxes = []
+    for points in faces["landmarks68"].numpy():
+        boxes.append([*points.min(0), *points.max(0)])
+    labels: Any = faces["landmarks68"]
+    if task == "segmentation":
+        labels = segmentation_map(FACEKIT_27, HELEN_11)[faces["mask"].numpy()]
+    elif task != "landmarks":
+        labels = 255 - faces["image"] if task == "stylization" else None
+    model = facekit.adapt(
+        faces["image"], labels, task, names=HELEN_11 if task == "segmentation" else None, align="tanh", faces=boxes,
+        weights="none", steps=2, least_views=6, batch_size=4, progress=False, device="cpu",
+    )  # fmt: skip
+    model.save(tmp_path / "m.facekit")
+    loaded = facekit.load(tmp_path / "m.facekit", device="cpu")
+    assert loaded.align == "tanh"
+    picture = faces["image"][0].permute(1, 2, 0).numpy()
+    one, again = (facekit.predict(m, picture, faces=[boxes[0]]) for m in (model, loaded))
+    assert isinstance(one, {"landmarks": Landmarks, "segmentation": Segmentation}.get(task, Picture))
+    assert json.dumps(one.to_dict()) == json.dumps(again.to_dict())
+    assert one.draw().shape == (128, 128, 3) and one.box is not None
+    truth = faces["image"] if labels is None else labels
+    assert np.isfinite(facekit.evaluate(loaded, faces["image"], truth)[loaded.task.headline])
+
+
+def test_landmark_training_goes_by_the_labels(faces: dict[str, Any]) -> None:
+    pictures, points = read_pictures(faces["image"]), faces["landmarks68"].numpy()
+    crops, moved = training_crops(pictures, list(points), LandmarkTask(LANDMARKS_68), "tanh", None, 192)
+    assert crops.shape == (3, 3, 192, 192)
+    for own, label in zip(points, moved.numpy(), strict=True):
+        frame = mean_face_frame(own, LANDMARKS_68)
+        assert frame is not None
+        assert np.allclose(label, g.transform_points(own, frame.matrix((128, 128), 192)), atol=1e-3)
+        assert label.min() > 0 and label.max() < 191
+
+
+def test_learning_learns_and_comes_back_to_the_picture(faces: dict[str, Any]) -> None:
+    settings: dict[str, Any] = {"steps": 25, "least_views": 12, "lr": 5e-3, "align": "tanh", "progress": False}
+    model = facekit.adapt(faces["image"], faces["landmarks68"], device="cpu", **settings)
+    assert facekit.evaluate(model, faces["image"], faces["landmarks68"])["nme"] < 8
