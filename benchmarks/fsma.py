@@ -18,7 +18,6 @@ faces (Figures 8 to 13).
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -29,6 +28,7 @@ from typing import Any
 
 from fsma_custom import CATS, IMM, OWN_PARTS, POINTS_112
 from fsma_figures import lay_out, save_strip
+from runbook import RunBook
 from splits import LANDMARKS, PARTS, SHADOWS, SKETCHES, Data
 
 import facekit
@@ -75,25 +75,6 @@ def cats(weights: Path) -> Table:
     """Section 5.5: an auto-encoder that was pre-trained on cats beside the one that knows people only."""
     rows = {"people's": {"weights": "embedded"}, "cats'": {"weights": str(weights)}}
     return Table(CATS, rows, (100, 20), {"start": "none", "steps": 300, "batch_size": 10, "lr": 3e-3})
-
-
-class RunBook:
-    """Finished runs, one JSON line each."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        lines = path.read_text().splitlines() if path.exists() else []
-        self.runs = {json.dumps(run["key"], sort_keys=True): run for run in map(json.loads, lines)}
-
-    def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
-        return self.runs.get(json.dumps(key, sort_keys=True))
-
-    def add(self, key: dict[str, Any], scores: dict[str, float], seconds: float) -> dict[str, Any]:
-        run = {"key": key, "scores": scores, "seconds": seconds}
-        self.runs[json.dumps(key, sort_keys=True)] = run
-        with self.path.open("a") as f:
-            f.write(json.dumps(run) + "\n")
-        return run
 
 
 def run(

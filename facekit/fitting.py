@@ -176,6 +176,8 @@ class Fitting:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(index) * group["factor"]
         self.network.train()
+        # Dropout draws from torch's own source.
+        torch.manual_seed(generator_for(self.seed, index, 10).initial_seed())
         size = min(self.recipe.batch_size, self.views)
         views = torch.randperm(self.views, generator=generator_for(self.seed, index, 7))[:size]
         features = self.features(views)

@@ -165,7 +165,7 @@ def test_what_comes_out_is_loaded_and_described(shards: Path, tokenizer: Path, t
     losses = pretrain("farl", shards, out=out, tokenizer=str(tokenizer), **settings)
     assert set(losses) == {"itc", "mim"}
     pair = farl.load(out)
-    assert pair.encode_text("a man").shape == (1, 128) and pair.image.size.heads == 3
+    assert pair.encode_text("a man").shape == (1, 128) and pair.image.size.heads == 4
     with safe_open(out, "pt") as file:
         assert file.metadata()["pairs"] == "8"
     card = json.loads(out.with_suffix(".json").read_text())

@@ -157,9 +157,8 @@ def test_only_the_first_process_speaks_and_writes(runs: Runs) -> None:
     folder = runs.whole("torchrun")
     lines = [line for line in runs.printed["torchrun"].splitlines() if line.strip()]
     assert len(lines) == 1 and json.loads(lines[0])["rec"] > 0
-    written = {
-        f"{run}.{end}" for run in ("single", "double") for end in ("safetensors", "json", "checkpoint.pt", "checkpoint.jsonl")
-    }
+    ends = ("safetensors", "json", "checkpoint.pt", "checkpoint.jsonl")
+    written = {f"{run}.{end}" for run in ("single", "double") for end in ends}
     assert {p.name for p in folder.iterdir() if p.is_file()} == written
     assert len(list((folder / "pools").glob("*.u8"))) == 1
 

@@ -33,7 +33,7 @@ class FaRLPretraining:
 
 PRETRAIN_BASE = FaRLPretraining()
 # Ours: hours on two cores. A tenth of the run warms up, and the cosine ends near zero, for there is no second epoch.
-PRETRAIN_MINI = FaRLPretraining(batch_size=128, steps=4000, warmup=200, last_lr=1e-5, checkpointing=False)
+PRETRAIN_MINI = FaRLPretraining(batch_size=64, steps=1800, warmup=150, last_lr=1e-5, checkpointing=False)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TokenizerTraining:
     """The embedded visual tokenizer; ours, where the paper takes DALL-E's."""
 
     batch_size: int = 32
-    steps: int = 2000
+    steps: int = 600
     lr: float = 1e-3
     vocabulary: int = 1024
     commitment: float = 0.25  # VQ-VAE's beta

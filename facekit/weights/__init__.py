@@ -17,6 +17,9 @@ EMBEDDED = {
     "alexnet": "alexnet-lpips.safetensors",  # the trunk of the metric LPIPS
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",
+    "attributes": "attributes40.facekit",
+    "farl-landmarks": "farl-landmarks68.facekit",
+    "farl-segmentation": "farl-parsing.facekit",
     # Where the quick recipes start: fitted on generated faces only.
     "start-landmarks": "start-landmarks.facekit",
     "start-segmentation": "start-segmentation.facekit",

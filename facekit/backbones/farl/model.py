@@ -16,12 +16,12 @@ from .contrast import TEMPERATURE
 from .text import TextSize, TextTower, cosine_logits, text_tower_from_clip
 from .vision import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
 
-# (image tower, text tower). "mini" is the embedded one: a 28th of the paper's parameters, the same code.
+# (image tower, text tower). "mini" is the embedded one: a fortieth of the paper's parameters, the same code.
 PRESETS: dict[str, tuple[TowerSize, TextSize]] = {
     "base": (TowerSize(), TextSize()),
     "mini": (
-        TowerSize(input_size=128, width=192, heads=3, embed_dim=128),
-        TextSize(width=128, layers=4, heads=4, vocabulary=8192, embed_dim=128),
+        TowerSize(input_size=128, width=128, heads=4, embed_dim=128),
+        TextSize(width=128, layers=4, heads=4, vocabulary=4096, embed_dim=128),
     ),
 }
 # What the released code's checkpoints may hold besides the towers: the masked image model.

@@ -1,0 +1,37 @@
+"""A file of finished benchmark runs, so that a command that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class RunBook:
+    """Finished runs, one JSON line each."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        lines = path.read_text().splitlines() if path.exists() else []
+        self.runs = {json.dumps(run["key"], sort_keys=True): run for run in map(json.loads, lines)}
+
+    def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        return self.runs.get(json.dumps(key, sort_keys=True))
+
+    def add(self, key: dict[str, Any], scores: dict[str, float], seconds: float) -> dict[str, Any]:
+        run = {"key": key, "scores": scores, "seconds": seconds}
+        self.runs[json.dumps(key, sort_keys=True)] = run
+        with self.path.open("a") as f:
+            f.write(json.dumps(run) + "\n")
+        return run
+
+    def once(self, key: dict[str, Any], measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """The scores of this run, measured unless the file has them."""
+        known = self.get(key)
+        if known is None:
+            started = time.monotonic()
+            scores = measure()
+            known = self.add(key, scores, time.monotonic() - started)
+        return known["scores"]
