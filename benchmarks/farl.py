@@ -1,6 +1,6 @@
 """FaRL's tables in small, on real faces that no pre-training saw.
 
-FACEKIT_DATA=... python benchmarks/farl.py attributes --runs runs.jsonl [--weights FILE]
+FACEKIT_DATA=... python benchmarks/farl.py attributes --weights FILE --runs runs.jsonl
 FACEKIT_DATA=... python benchmarks/farl.py table3 --shards FOLDER ... --folder WEIGHTS --runs runs.jsonl
 
 attributes  CelebA-HQ's 40 attributes from 100 and 1,000 labelled faces, the tower frozen, against the majority class
@@ -46,7 +46,7 @@ STEPS = 150
 def attribute_faces() -> tuple[list[np.ndarray], np.ndarray]:
     """CelebA-HQ's pictures that no pre-training saw, and their attributes (N,40)."""
     _, table = celebahq_attributes()
-    faces = [(name, picture) for name, picture, _ in celebahq128()][SEEN:]
+    faces = [(name.removesuffix(".jpg"), picture) for name, picture, _ in celebahq128()][SEEN:]
     return [picture for _, picture in faces], np.stack([table[name] for name, _ in faces])
 
 
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("tables", nargs="+", choices=["attributes", "table3"])
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--runs", type=Path, default=Path("farl-runs.jsonl"))
-    parser.add_argument("--weights", default="embedded")
+    parser.add_argument("--weights", help="of attributes: what `facekit pretrain farl` wrote, or an official file")
     parser.add_argument("--shards", nargs="+")
     parser.add_argument("--folder", type=Path, default=Path("farl-table3"))
     parser.add_argument("--steps", type=int, default=400)
@@ -199,6 +199,8 @@ def main() -> None:
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
         sys.exit("FACEKIT_DATA is not set: these tables need celebahq128/, 300w/ and fasseg/ there")
+    if "attributes" in a.tables and not a.weights:
+        sys.exit("attributes needs --weights: the tower to measure")
     if "table3" in a.tables and not a.shards:
         sys.exit("table3 needs --shards: folders that `facekit shard` wrote")
     book = RunBook(a.runs)

@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--task", required=True, choices=TASKS)
     p.add_argument("--recipe", default="quick", help="quick, paper, or a row of FSMA's Table 7, e.g. 300w-5%%")
     p.add_argument("--backbone", default="fsma", choices=sorted(BACKBONES))
+    p.add_argument("--weights", default="auto", help="the backbone's: auto, embedded, official, none or a file")
     p.add_argument("--names", help="a label set: 68, helen11, celeba40, ...; or own names, with commas between")
     p.add_argument("--align", default="none", choices=["none", "box", "landmarks", "mean", "tanh"])
     p.add_argument("--steps", type=int)
@@ -121,6 +122,7 @@ def _adapt(a: argparse.Namespace) -> Any:
         a.task,
         a.backbone,
         names=names,
+        weights=a.weights,
         recipe=a.recipe,
         align=a.align,
         seed=a.seed,

@@ -1,16 +1,14 @@
 """Train the embedded models again: `python -m facekit.weights.retrain MODEL --out FILE`.
 
 start-landmarks, start-segmentation: where the quick recipes start; generated faces only. landmarks, segmentation: the
-ready models on fsma; farl-landmarks, farl-segmentation, attributes: on farl. They need FACEKIT_DATA. The backbones
-below them are trained by `facekit pretrain` (their cards name the commands); `start-*` come before the ready models on
-fsma, which start from them.
+ready models; they need FACEKIT_DATA. The auto-encoder below all of them is trained by `facekit pretrain fsma` (its card
+names the command); `start-*` come before the ready models, which start from them.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,18 +17,10 @@ import numpy as np
 
 from ..api import adapt, evaluate
 from ..data.generated import GeneratedFaces
-from ..data.readers import (
-    CELEBAHQ_BOX,
-    celebahq128,
-    celebahq_attributes,
-    data_folder,
-    landmarks_300w,
-    pseudo_landmarks,
-)
+from ..data.readers import CELEBAHQ_BOX, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
 from ..geometry import box_of_points, crop_matrix, transform_points, warp_image, warp_mask
 from ..images import load_image
 from ..labels import (
-    CELEBA_40,
     CELEBAMASK_19,
     FACEKIT_27,
     FACESYNTHETICS_19,
@@ -40,10 +30,8 @@ from ..labels import (
     segmentation_map,
 )
 from ..model import Model
-from ..recipes import farl as recipes
 
 SIDE = 256
-SEEN = 8000  # CelebA-HQ pictures that FaRL's towers learned from, too
 GENERATED_SIDE = 160  # the network sees 128 px
 # What all four share: half precision, fresh frozen features for every one of many views, quick to converge.
 LONG: dict[str, Any] = {
@@ -83,7 +71,7 @@ def start_segmentation(seed: int = 0, steps: int = 2000, faces: int = 4000) -> M
     )
 
 
-def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000, **settings: Any) -> Model:
+def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
     """68 points: 300-W without `lfpw_test`, and CelebA-HQ faces with pseudo-landmarks. Scored on `lfpw_test`."""
     paths, subsets, points = landmarks_300w()
     train = [i for i, s in enumerate(subsets) if s != "lfpw_test"] * 2  # manual points weigh more than found ones
@@ -100,15 +88,13 @@ def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000, **settings: 
         labels.append(transform_points(known, matrix).astype(np.float32))
         if len(labels) == len(train) + celeba:
             break
-    model = adapt(
-        pictures, np.stack(labels), "landmarks", names="68", seed=seed, steps=steps, **{**LONG, **settings}
-    )
+    model = adapt(pictures, np.stack(labels), "landmarks", names="68", seed=seed, steps=steps, **LONG)
     model.align = "landmarks"
     model.about["lfpw_test"] = evaluate(model, [load_image(paths[i]) for i in test], points[test])
     return model
 
 
-def segmentation(seed: int = 0, steps: int = 2500, generated: int = 3000, **settings: Any) -> Model:
+def segmentation(seed: int = 0, steps: int = 2500, generated: int = 3000) -> Model:
     """CelebAMask-HQ's 19 classes: generated and Microsoft's rendered faces with whole masks; real faces with hair
     masks (CelebA-HQ) or with the parts that landmarks outline (300-W), the rest of them unlabelled. Scored on the 4
     real faces of `celebamask19`."""
@@ -122,9 +108,8 @@ def segmentation(seed: int = 0, steps: int = 2500, generated: int = 3000, **sett
             pictures.append(picture)
             masks.append(mask)
     model = adapt(
-        pictures, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, batch_size=16,
-        **{**LONG, **settings},
-    )  # fmt: skip
+        pictures, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, batch_size=16, **LONG
+    )
     model.align = "landmarks"
     folder = data_folder("celebamask19")
     truth = [str(folder / f"{i}.png") for i in range(4)]
@@ -198,42 +183,11 @@ def _outlined() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield picture, np.where(parts > 0, parts, mask).astype(np.uint8)
 
 
-# The same faces under FaRL's heads: one tower then serves all three.
-FARL: dict[str, Any] = {"backbone": "farl", "weight_decay": 1e-4, "warmup": 20, "cosine": True}
-
-
-def farl_landmarks(seed: int = 0, steps: int = 2000) -> Model:
-    return landmarks(seed, steps, **FARL)
-
-
-def farl_segmentation(seed: int = 0, steps: int = 1500) -> Model:
-    return segmentation(seed, steps, **FARL)
-
-
-def attributes(seed: int = 0, steps: int = 1500) -> Model:
-    """CelebA's 40: the first 8,000 CelebA-HQ pictures, which lie as on FaRL's mean face. Scored on the last 800."""
-    names, table = celebahq_attributes()
-    faces = [(name, picture) for name, picture, _ in celebahq128()]
-    pictures, labels = [p for _, p in faces], np.stack([table[name] for name, _ in faces])
-    few = recipes.quick_attributes(SEEN)
-    model = adapt(
-        pictures[:SEEN], labels[:SEEN], "attributes", "farl", names=CELEBA_40, seed=seed, steps=steps,
-        recipe=dataclasses.replace(few, views=2),
-    )  # fmt: skip
-    model.align = "mean"
-    scores = evaluate(model, pictures[-800:], labels[-800:], align="none")
-    model.about["celebahq_last_800"] = {k: v for k, v in scores.items() if not k.startswith("accuracy_")}
-    return model
-
-
 MODELS: dict[str, Callable[..., Model]] = {
     "start-landmarks": start_landmarks,
     "start-segmentation": start_segmentation,
     "landmarks": landmarks,
     "segmentation": segmentation,
-    "farl-landmarks": farl_landmarks,
-    "farl-segmentation": farl_segmentation,
-    "attributes": attributes,
 }
 
 

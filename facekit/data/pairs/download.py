@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 
-AGENT = "facekit (https://pypi.org/project/facekit; pictures for research)"
+AGENT = "facekit (pictures with texts for research)"
 # What sites write who do not want their pictures to train models, and what img2dataset heeds too.
 REFUSALS = frozenset(("noai", "noimageai", "noindex", "noimageindex"))
 _CHUNK = 1 << 16

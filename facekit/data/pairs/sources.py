@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from facekit.data.generated import GeneratedFaces
-from facekit.data.readers import data_folder, pseudo_landmarks
+from facekit.data.readers import celebahq_attributes, data_folder, pseudo_landmarks
 from facekit.images import list_pictures
 
 from .captions import caption_from_attributes
@@ -133,10 +131,7 @@ class CelebaHQ:
     def __init__(self, seed: int = 0, count: int | None = None):
         self.seed, root = seed, data_folder("celebahq128")
         self.name = f"celebahq128{'' if count is None else f':{count}'} seed {seed}"
-        with (root / "attributes.csv").open(newline="") as file:
-            head, *rows = csv.reader(file)
-        self._attributes = {row[0]: np.array(row[1:], np.int8) for row in rows}
-        self._names = head[1:]
+        self._names, self._attributes = celebahq_attributes()
         self._points = pseudo_landmarks()
         listed = [(shard, key, spans["jpg"]) for shard in sorted(root.glob("*.tar")) for key, spans in members(shard)]
         self._pictures = [p for p in listed[:count] if p[1] in self._points and p[1] in self._attributes]
