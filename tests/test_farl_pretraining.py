@@ -58,10 +58,7 @@ recipe = FaRLPretraining(batch_size=8, warmup=2, mim_layers=1, bfloat16=False)
 with join(torch.device("cpu")) as processes:
     batches = Batches(processes.part(8))
     program = Pretraining(tiny_pair(), batches, tokens, recipe, 10, torch.device("cpu"), 0, processes)
-    total, parts = program.losses(0)
-    total.backward()
-    processes.average_gradients(program.parameters)
-    losses = processes.average(parts)
+    losses = processes.average(program.gradients(0))
     gradients = {k: p.grad.clone() for k, p in program.networks.named_parameters()}
     curve = [program.step(i) for i in range(3)]
     state = program.state_dict()

@@ -102,7 +102,7 @@ class Pretraining:
         assert text is not None
         ids = text.tokenize(batch["text"]).to(self.device)
         n, parts = len(x), {}
-        with self.autocast, self._attention():
+        with self.autocast:
             patches = self.pair.image.patches(x)
             masked = self._masks(index)
             if self.mim is not None:
@@ -144,13 +144,21 @@ class Pretraining:
             return torch.zeros(0)
         return random_masks(self.recipe.batch_size, self.side, generator_for(self.seed, index, 9))
 
+    def gradients(self, index: int) -> dict[str, Tensor]:
+        """Leave the gradients of step `index`, of the pictures of all processes, in the parameters. Returns this
+        process's parts of the loss."""
+        # Around the way back as well: blocks that are computed again have to be computed alike.
+        with self._attention():
+            total, parts = self.losses(index)
+            self.optimiser.zero_grad(set_to_none=True)
+            total.backward()
+        self.processes.average_gradients(self.parameters)
+        return parts
+
     def step(self, index: int) -> dict[str, float]:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(index)
-        total, parts = self.losses(index)
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        self.processes.average_gradients(self.parameters)
+        parts = self.gradients(index)
         torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
         self.optimiser.step()
         return self.processes.average(parts)
