@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facekit.tanh import affine
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Border = Literal["reflect", "constant", "replicate"]
 Interpolation = Literal["linear", "cubic", "nearest"]
@@ -114,20 +111,3 @@ def picked(
     columns, rows = np.floor(x[where] + 0.5).astype(np.intp), np.floor(y[where] + 0.5).astype(np.intp)
     filled[where] = image[np.minimum(rows, h - 1), np.minimum(columns, w - 1)]
     return filled
-
-
-def sampling_grid(matrices: Tensor, picture_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Grid (N,h,w,2) for `F.grid_sample(pictures, grid, align_corners=False)` that does what `warp_image` does.
-
-    matrices: (N,3,3) picture -> crop. picture_size: (H, W) of the pictures to sample. Padding modes "reflection",
-    "zeros" and "border" are borders "reflect", "constant" and "replicate". It does not antialias: shrink by at most 2.
-    """
-    import torch
-
-    (h, w), (height, width) = size, picture_size
-    inverse = torch.linalg.inv(matrices.double())
-    ys, xs = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
-    out = torch.stack([xs, ys, torch.ones_like(xs)], dim=-1).to(inverse)  # (h,w,3)
-    source = torch.einsum("nij,hwj->nhwi", inverse[:, :2], out)  # (N,h,w,2)
-    grid = (2 * source + 1) / source.new_tensor([width, height]) - 1
-    return grid.to(matrices.dtype if matrices.is_floating_point() else torch.float32)

@@ -96,4 +96,4 @@ def frozen_keys(network: FaRLNetwork) -> set[str]:
 
 def embedded_state() -> dict[str, Tensor]:
     """What `frozen_keys` names, of a network on the embedded weights."""
-    return {f"tower.{k}": v for k, v in load("auto").image.state_dict().items()}
+    return {f"tower.{k}": v for k, v in load("embedded").image.state_dict().items()}

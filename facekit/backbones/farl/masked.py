@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from open_clip.transformer import QuickGELU, Transformer
 from torch import Tensor, nn
-
-from .vision import ImageTower
 
 # "At most 75 patches" of 196 are masked.
 MOST_MASKED = 75 / 196
@@ -40,20 +37,10 @@ class MaskedImageModel(nn.Module):
         return patches * (1 - here) + self.mask_token.to(patches.dtype) * here
 
     def logits(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """The tower's tokens (N,1+P,D) of hidden pictures to scores (M,V) of the M masked patches' visual tokens."""
+        """The tower's tokens (N,1+P,D) of hidden pictures to scores (M,V) of the M masked patches' visual tokens;
+        equation 3 is their cross-entropy."""
         hidden = self.ln_lm(self.lm_transformer(tokens)[:, 1:])
         return self.lm_head(hidden[masked])
-
-    def forward(self, tower: ImageTower, x: Tensor, masked: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures (N,3,S,S) in [0, 1] and masked (N,P) to (scores (M,V), the hidden pictures' embeddings (N,E))."""
-        tokens, _ = tower.tokens(self.hide(tower.patches(x), masked))
-        return self.logits(tokens, masked), tower.embedding(tokens)
-
-
-def mim_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Equation 3, as a mean over masked patches: the cross-entropy of their visual tokens. logits: (M,V). targets:
-    (M,) ids."""
-    return F.cross_entropy(logits.float(), targets)
 
 
 def random_masks(n: int, side: int, generator: torch.Generator) -> Tensor:

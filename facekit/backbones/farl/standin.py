@@ -12,7 +12,7 @@ import torch
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
-from .vision import Level
+from .vision import Level, Normalise
 
 
 class StandInTower(nn.Module):
@@ -28,10 +28,7 @@ class StandInTower(nn.Module):
             raise ValueError(f"tower={name!r}: expected a vision transformer; timm.list_models('vit*') lists some")
         data = resolve_model_data_config(self.vit)
         self.input_size: int = input_size or data["input_size"][-1]
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor(data["mean"]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(data["std"]).view(1, 3, 1, 1), persistent=False)
+        self.normalise = Normalise(data["mean"], data["std"])
 
     @property
     def depth(self) -> int:
@@ -45,7 +42,7 @@ class StandInTower(nn.Module):
         """Pictures (N,3,S,S) to (class token (N,D), map (N,D,h,w)) of the selected blocks, counted from 1. Without a
         class token, the mean of the patch tokens stands for it."""
         found = self.vit.forward_intermediates(
-            (x - self.mean) / self.std, indices=[i - 1 for i in selected], return_prefix_tokens=True,
+            self.normalise(x), indices=[i - 1 for i in selected], return_prefix_tokens=True,
             intermediates_only=True,
         )  # fmt: skip
         pairs = [(m, None) if isinstance(m, Tensor) else m for m in found]

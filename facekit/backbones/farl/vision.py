@@ -39,6 +39,20 @@ def spread_layers(layers: int) -> tuple[int, ...]:
     return tuple(max(1, layers * k // 12) for k in (4, 6, 8, 12))
 
 
+class Normalise(nn.Module):
+    """Pictures (N,3,S,S) RGB in [0, 1] minus a mean colour, over a standard deviation."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]):
+        super().__init__()
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean.to(x)) / self.std.to(x)
+
+
 class ImageTower(nn.Module):
     """E_I. Pictures are RGB in [0, 1], (N,3,S,S) with S a multiple of the patch size; for sizes other than
     `size.input_size` the position embedding is resized (bicubic), as the paper does for 448 px."""
@@ -56,10 +70,7 @@ class ImageTower(nn.Module):
         self.vit.head = nn.Linear(size.width, size.embed_dim, bias=False)
         nn.init.normal_(self.vit.head.weight, std=size.width**-0.5)
         self.checkpointing = False  # compute the blocks again on the way back instead of keeping them
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor(CLIP_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(CLIP_STD).view(1, 3, 1, 1), persistent=False)
+        self.normalise = Normalise(CLIP_MEAN, CLIP_STD)
 
     @property
     def depth(self) -> int:
@@ -94,7 +105,7 @@ class ImageTower(nn.Module):
 
     def patches(self, x: Tensor) -> Tensor:
         """Pictures to patch embeddings (N,h,w,D), before positions are added."""
-        return self.vit.patch_embed((x - self.mean.to(x)) / self.std.to(x))
+        return self.vit.patch_embed(self.normalise(x))
 
     def tokens(self, patches: Tensor, selected: Sequence[int] = ()) -> tuple[Tensor, list[Level]]:
         """Patch embeddings (N,h,w,D) to the last block's tokens (N,1+h*w,D), the class token first, and the `selected`
