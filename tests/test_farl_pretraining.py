@@ -159,10 +159,11 @@ def test_killed_run_resumes_exactly(shards: Path, tokenizer: Path, tmp_path: Pat
 def test_what_comes_out_is_loaded_and_described(shards: Path, tokenizer: Path, tmp_path: Path) -> None:
     out = tmp_path / "farl.safetensors"
     settings: dict[str, Any] = {"steps": 2, "batch_size": 4, "device": "cpu", "progress": False, "warmup": 1}
-    losses = pretrain("farl", shards, out=out, tokenizer=str(tokenizer), **settings)
+    losses = pretrain("farl", shards, out=out, tokenizer=str(tokenizer), input_size=64, noise=2.0, **settings)
     assert set(losses) == {"itc", "mim"}
     pair = farl.load(out)
-    assert pair.encode_text("a man").shape == (1, 128) and pair.image.size.heads == 4
+    assert pair.encode_text("a man").shape == (1, 128) and pair.image.size.heads == 3
+    assert pair.image.size.input_size == 96, "the size of the tower stays, whatever the pictures'"
     with safe_open(out, "pt") as file:
         assert file.metadata()["pairs"] == "8"
     card = json.loads(out.with_suffix(".json").read_text())
@@ -174,7 +175,10 @@ def test_what_comes_out_is_loaded_and_described(shards: Path, tokenizer: Path, t
     onward = tmp_path / "more.safetensors"
     more = pretrain("farl", shards, out=onward, weights=out, tokenizer=str(tokenizer), **settings)
     assert set(more) == {"itc", "mim"}
-    for wrong, match in (({"batch_size": 0}, "batch_size=0"), ({"preset": "huge"}, "'mini', 'base'")):
+    for wrong, match in (
+        ({"batch_size": 0}, "batch_size=0"), ({"preset": "huge"}, "'mini', 'base'"),
+        ({"input_size": 60}, "a multiple of the patch size, 8"), ({"noise": -1.0}, "noise=-1"),
+    ):  # fmt: skip
         with pytest.raises(ValueError, match=match):
             pretrain("farl", shards, out=tmp_path / "x.safetensors", **{**settings, **wrong})
     with pytest.raises(FileNotFoundError, match="nowhere"):

@@ -167,6 +167,17 @@ def test_mirrored_faces_are_the_mean_face_too_unless_the_text_has_sides() -> Non
         np.testing.assert_allclose(centres(View(128, mirror=0).of(pair, draws)), mean_face(128)[:3], atol=0.3)
 
 
+def test_noise_moves_the_aligned_points() -> None:
+    face = turned_face(0.1, 0.6, (20, 10))
+    pair = Pair("p", drawn(face, (300, 320)), "left", np.zeros((1, 4), np.float32), face[None].astype(np.float32))
+    most = np.array([0] * 5 + [1 - 1e-9, 0] * 5)  # all five points as far to the right and up as can be
+    seen = centres(View(112, noise=4.0).of(pair, most))
+    far = np.sqrt(3) * 4 / 2  # 4 px of a view twice as large; an even distribution ends at sqrt(3) deviations
+    np.testing.assert_allclose(seen, mean_face(112)[:3] + [far, -far], atol=0.3)
+    middle = View(112, noise=4.0).of(pair, np.array([0] * 5 + [0.5] * 10))
+    assert np.array_equal(middle, View(112).of(pair, most))
+
+
 def test_each_face_is_chosen_alike() -> None:
     faces = np.stack([turned_face(0, 0.2, (x, 10)) for x in (0, 100, 200)])
     image = np.concatenate([np.full((140, 100, 3), v, np.uint8) for v in (50, 120, 190)], 1)

@@ -23,8 +23,8 @@ log = logging.getLogger("facekit")
 
 # A crop holds this much more than the network sees, so that shifts and rotations find real pixels.
 MARGIN = 1.25
-# FSMA supplement section 2.1: faces lower than 100 px are left out. At 128 px half of that still holds all detail.
-LEAST_FACE = {256: 100, 128: 50}
+# FSMA supplement section 2.1: faces lower than 100 px are left out of what a network of 256 px sees.
+LEAST_FACE = 100 / 256
 
 Face = tuple[str, np.ndarray, tuple[float, float, float, float]]
 
@@ -78,13 +78,13 @@ def build_pool(
     path = folder / f"faces-{key}.u8"
     if path.exists() and path.with_suffix(".json").exists():
         return FacePool(path)
-    side, counts, small = pool_side(input_size), {}, 0
+    side, least, counts, small = pool_side(input_size), LEAST_FACE * input_size, {}, 0
     with whole_file(path) as temporary:
         with temporary.open("wb") as file:
             for name, faces in sources.items():
                 counts[name] = 0
                 for _, picture, box in tqdm(faces, desc=f"cropping {name}", disable=not progress, leave=False):
-                    if box[3] - box[1] < LEAST_FACE[input_size]:
+                    if box[3] - box[1] < least:
                         small += 1
                         continue
                     file.write(crop_with_margin(picture, box, side).tobytes())
@@ -93,12 +93,12 @@ def build_pool(
         if total == 0:
             raise ValueError(
                 f"no face is left in {', '.join(sources) or 'an empty list'} ({small} were lower than "
-                f"{LEAST_FACE[input_size]} px): pass larger pictures of faces"
+                f"{least:.0f} px): pass larger pictures of faces"
             )
         meta = {"count": total, "side": side, "sources": counts}
         path.with_suffix(".json").write_text(json.dumps(meta))
     if small:
-        log.warning("%d faces lower than %d px were left out", small, LEAST_FACE[input_size])
+        log.warning("%d faces lower than %.0f px were left out", small, least)
     return FacePool(path)
 
 

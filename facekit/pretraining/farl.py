@@ -33,9 +33,12 @@ def prepare(asked: Request) -> Run:
     with asked.processes.first_before_others():
         pairs = PairPool(asked.images)
     size = pair.image.size
+    input_size = recipe.input_size or size.input_size
+    if input_size % size.patch:
+        raise ValueError(f"input_size={input_size}: expected a multiple of the patch size, {size.patch} px")
     batches = PairBatches(
         pairs, asked.seed, recipe.batch_size, asked.processes.part(recipe.batch_size),
-        View(size.input_size, align=recipe.align),
+        View(input_size, align=recipe.align, noise=recipe.noise),
     )  # fmt: skip
     tokens = load_tokens(recipe.tokenizer) if recipe.mim else None
     program = Pretraining(pair, batches, tokens, recipe, total, asked.device, asked.seed, asked.processes)
@@ -50,7 +53,7 @@ def prepare(asked: Request) -> Run:
     def tensors() -> dict[str, Tensor]:
         return to_clip(pair)
 
-    patches = (size.input_size // size.patch) ** 2
+    patches = (input_size // size.patch) ** 2
     passes = 2 if recipe.mim else 1
     per_step = {
         "pairs": recipe.batch_size, "patch tokens": recipe.batch_size * passes * (1 + patches),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -31,11 +32,11 @@ def open_pool(
     """Crops of the named sources (see `pretrain`), decoded once into one memory-mapped file under `folder`."""
     readers: dict[str, Iterable[Face]] = {}
     for source in [os.fspath(s) for s in sources]:
-        if source == "celebahq128":
-            readers[source] = celebahq128()
-        elif source.startswith("generated"):
-            _, _, count = source.partition(":")
-            if not count.isdigit() or int(count) == 0:
+        name, _, count = source.partition(":")
+        if name == "celebahq128" and (not count or _positive(count)):
+            readers[source] = itertools.islice(celebahq128(), int(count) if count else None)
+        elif name == "generated":
+            if not _positive(count):
                 raise ValueError(f"{source!r}: expected generated:COUNT, e.g. generated:5000")
             readers[source] = generated(int(count), input_size)
         else:
@@ -45,3 +46,7 @@ def open_pool(
             stamp = f"{path.resolve()} {len(list(path.iterdir()))} files, {path.stat().st_mtime_ns}"
             readers[stamp] = whole_picture_boxes(iter_pictures(path, on_error="skip"))
     return build_pool(readers, input_size, folder, progress)
+
+
+def _positive(count: str) -> bool:
+    return count.isdigit() and int(count) > 0

@@ -26,7 +26,9 @@ class FaRLPretraining:
     mim: float = 1.0
     mim_layers: int = 1  # of E_MIM; Table 3's MIM_6 has 6
     tokenizer: str = "embedded"  # visual tokens: or a file, DALL-E's encoder.pkl as the paper has it
+    input_size: int | None = None  # of the pictures, px; else the tower's own. Small ones first save much time
     align: bool = True  # one face of each picture, on the mean face; else CLIP's random crop
+    noise: float = 0.0  # deviation of the five points that are aligned, px in 224; Section 4.1's FaRL_ft has sqrt(5)
     bfloat16: bool = True  # where the machine computes in it
     checkpointing: bool = True  # blocks are computed again on the way back, which saves memory
 
@@ -41,7 +43,7 @@ class TokenizerTraining:
     """The embedded visual tokenizer; ours, where the paper takes DALL-E's."""
 
     batch_size: int = 32
-    steps: int = 600
+    steps: int = 900
     lr: float = 1e-3
     vocabulary: int = 1024
     commitment: float = 0.25  # VQ-VAE's beta

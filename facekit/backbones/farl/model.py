@@ -16,11 +16,11 @@ from .contrast import TEMPERATURE
 from .text import TextSize, TextTower, cosine_logits, text_tower_from_clip
 from .vision import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
 
-# (image tower, text tower). "mini" is for two cores: a fortieth of the paper's parameters, the same code.
+# (image tower, text tower). "mini" is for two cores: a thirtieth of the paper's parameters, the same code.
 PRESETS: dict[str, tuple[TowerSize, TextSize]] = {
     "base": (TowerSize(), TextSize()),
     "mini": (
-        TowerSize(input_size=128, width=128, heads=4, embed_dim=128),
+        TowerSize(input_size=96, patch=8, width=192, layers=6, heads=3, embed_dim=128),
         TextSize(width=128, layers=4, heads=4, vocabulary=4096, embed_dim=128),
     ),
 }

@@ -57,7 +57,7 @@ class Pretraining:
         self.processes, self.pair, self.tokens = processes, pair.to(device).train(), tokens
         self.pair.image.checkpointing = recipe.checkpointing
         size = pair.image.size
-        self.side = size.input_size // size.patch
+        self.side = (recipe.input_size or size.input_size) // size.patch
         self.mim: MaskedImageModel | None = None
         if tokens is not None:
             self.mim = MaskedImageModel(size.width, size.heads, tokens.vocabulary, recipe.mim_layers).to(device)

@@ -14,7 +14,7 @@ from ...recipes.farl import TokenizerTraining
 from ...training import autocast, generator_for, shuffled_batch
 from .tokens import VisualTokenizer
 
-SIDE = 128
+SIDE = 64
 # Faces as the masked image model will see them, near and far.
 VIEWS = Affine(rotate=10.0, scale=(0.75, 1.35), shift=0.08, mirror=0.5)
 WARMUP = 20  # steps
@@ -36,7 +36,7 @@ class TokenizerProgram:
         self.autocast = autocast(device, recipe.bfloat16)
 
     def batch(self, index: int) -> Tensor:
-        """The pictures of step `index`: (N,3,128,128) in [0, 1]."""
+        """The pictures of step `index`: (N,3,64,64) in [0, 1]."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), VIEWS, generator_for(self.seed, index, 3))
         return views(self.pool, chosen, matrices, SIDE, self.device)
