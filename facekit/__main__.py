@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--faces",
         nargs="+",
         required=True,
-        help="fsma, tokenizer: folders of face crops, celebahq128[:COUNT], generated:COUNT; farl: shards (`facekit shard`)",
+        help="fsma, tokenizer: folders of faces, celebahq128[:COUNT], generated:COUNT; farl: shards (`facekit shard`)",
     )
     p.add_argument("--preset", help="mini; fsma also 128, 256; farl also base")
     p.add_argument("--steps", type=int)

@@ -47,7 +47,8 @@ def pretrain(
 
     backbone: "fsma" and "tokenizer" (FaRL's visual tokens) learn from unlabelled faces, "farl" from image-text pairs.
     images: for the former one or more of: a folder of face crops, "celebahq128" (tar shards under FACEKIT_DATA;
-    "celebahq128:COUNT" for the first ones), "generated:COUNT"; for "farl" shards, or folders of them, that `facekit shard` wrote.
+    "celebahq128:COUNT" for the first ones), "generated:COUNT"; for "farl" shards, or folders of them, that
+    `facekit shard` wrote.
     preset: "mini" (the embedded weights' size, the default); fsma also "128" and "256", farl "base" (the papers' sizes
     and schedules). out: a .safetensors file (half precision); beside it a card (.json) of data, steps and throughput.
     checkpoint: default beside `out`, written every `save_every` seconds; a killed run resumes from it exactly. until:
