@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _WHERE = {
     **dict.fromkeys(("adapt", "predict", "evaluate", "evaluate_by", "load_backbone"), "api"),
     **dict.fromkeys(("load_image", "ImageError"), "images"),
+    "adapt_labels": "relabelling",
     "pretrain": "pretraining",
     **dict.fromkeys(("Model", "load"), "model"),
     "Adaptation": "recipes",
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from .model import Model, load
     from .pretraining import pretrain
     from .recipes import Adaptation
+    from .relabelling import adapt_labels
 
 __all__ = [
-    "Adaptation", "ImageError", "Model", "adapt", "evaluate", "evaluate_by", "explain", "find_faces", "load",
-    "load_backbone", "load_image", "match", "predict", "pretrain",
+    "Adaptation", "ImageError", "Model", "adapt", "adapt_labels", "evaluate", "evaluate_by", "explain", "find_faces",
+    "load", "load_backbone", "load_image", "match", "predict", "pretrain",
 ]  # fmt: skip
 
 

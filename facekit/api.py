@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import time
 import warnings
@@ -17,6 +18,7 @@ from .fitting import Fitting
 from .framing import Frame, check_align, frame_points, warping
 from .groups import group_members, scores_by_group
 from .images import Pictures, read_pictures
+from .keeping import KeepBest, crop_score
 from .model import Model
 from .ready import READY, frames_in, ready_model
 from .recipes import Adaptation
@@ -56,9 +58,10 @@ def adapt(
     face; "tanh": and tanh-warped, so that the whole picture stays visible and the face has most of the pixels.
     Predictions frame pictures the same way. faces: own boxes, one a picture.
     recipe: "quick" (ours, about a minute on two cores), "paper" (fsma: the row of Table 7 that is closest in size, or
-    one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448") or an
-    `Adaptation`; any of its fields may be overridden, e.g. `steps=800`, `skip="00000"`, `baseline="unet"`. checkpoint:
-    a file; a killed run resumes from it. validation: (images, labels) to score the model on. progress: True, False or a
+    one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448"; synthparse: its best
+    model, or "paper-unet", "paper-fpn", "paper-deeplabv3plus") or an `Adaptation`; any of its fields may be overridden,
+    e.g. `steps=800`, `skip="00000"`, `baseline="unet"`. checkpoint: a file; a killed run resumes from it. validation:
+    (images, labels) to score the model on, and with `keep_best` to choose its weights by. progress: True, False or a
     function (done, steps, losses).
     Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
     """
@@ -77,10 +80,14 @@ def adapt(
     network = module.build(weights, seed, fitted, settings)
     model = Model(backbone, network, fitted, align)
     crops, moved = training_crops(pictures, clean, fitted, align, faces, 2 * model.input_size)
+    fitted = model.task = fitted.balanced(moved)
     critic = module.critic(weights, seed) if fitted.paints else None
     program = Fitting(network, fitted, crops, moved, settings, chosen, seed, critic, warping(align))
     started_from = warm_start(program, settings.start)
-    losses = train(program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
+    kept = _kept(program, model, settings, validation)
+    losses = train(kept or program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
+    if kept is not None:
+        kept.finish()
     network.eval()
     # Lists instead of tuples: what JSON gives back is then equal.
     recipe_data = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}
@@ -96,6 +103,17 @@ def adapt(
     if validation is not None:
         model.about["validation"] = evaluate(model, *validation)
     return model
+
+
+def _kept(program: Fitting, model: Model, settings: Adaptation, validation: tuple[Any, Any] | None) -> KeepBest | None:
+    """`program` with its best epoch kept, if that is wanted and there are faces to choose by."""
+    if not settings.keep_best or validation is None:
+        return None
+    pictures = read_pictures(validation[0])
+    clean = model.task.check(validation[1], pictures.sizes, pictures.names)
+    crops, moved = training_crops(pictures, clean, model.task, model.align, None, model.input_size)
+    every = -(-len(program.crops) // settings.batch_size)
+    return KeepBest(program, functools.partial(crop_score, model, crops, moved), every, settings.steps)
 
 
 def predict(

@@ -15,6 +15,7 @@ from .augment import Affine, TanhMoves, jitter, random_matrices, warp
 from .recipes import Adaptation
 from .tasks import PictureTask, Task
 from .training import autocast, generator_for
+from .wild import WildAugmentation
 
 
 class Adapted(Protocol):
@@ -69,6 +70,17 @@ class FeatureCache:
             offset += size
 
 
+def new_optimiser(groups: list[dict[str, Any]], recipe: Adaptation) -> torch.optim.Optimizer:
+    """The recipe's. Raises ValueError for an unknown one."""
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(
+            groups, recipe.lr, recipe.betas, weight_decay=recipe.weight_decay, amsgrad=recipe.amsgrad
+        )
+    if recipe.optimiser == "nadam":
+        return torch.optim.NAdam(groups, recipe.lr, recipe.betas, weight_decay=recipe.weight_decay)
+    raise ValueError(f"optimiser={recipe.optimiser!r}: expected 'adamw' or 'nadam'")
+
+
 class Fitting:
     """One adaptation step; a `facekit.training.Program`.
 
@@ -99,10 +111,10 @@ class Fitting:
         groups = [{"params": network.new_parameters(), "factor": 1.0}]
         if recipe.tower_lr is not None:
             groups.append({"params": network.tuned_parameters(), "factor": recipe.tower_lr / recipe.lr})
-        self.optimiser = torch.optim.AdamW(
-            groups, recipe.lr, recipe.betas, weight_decay=recipe.weight_decay, amsgrad=recipe.amsgrad
-        )
+        self.optimiser = new_optimiser(groups, recipe)
         self.adversary = Adversary(critic.to(device), recipe) if critic is not None else None
+        self.wild = WildAugmentation() if recipe.wild else None
+        self._views: tuple[Tensor, tuple[Tensor, Tensor]] | None = None
         self.cache: FeatureCache | None = None
         self.autocast = autocast(device, recipe.bfloat16)
         matrices = [random_matrices(len(crops), self.affine, generator_for(seed, r, 5)) for r in range(self.rounds)]
@@ -119,8 +131,19 @@ class Fitting:
         """`augment.Moves` of numbered views, which tasks only hand on."""
         return self.matrices[views] if self.alpha is None else TanhMoves(self.matrices[views], self.alpha)
 
+    def _wild_views(self, views: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures and masks of numbered views by `facekit.wild`; the last ones are kept, for both are asked for."""
+        assert self.wild is not None
+        if self._views is None or not torch.equal(self._views[0], views):
+            faces = views % len(self.crops)
+            seeds = [generator_for(self.seed, int(v), 12).initial_seed() for v in views]
+            self._views = views, self.wild.batch(self.crops[faces], self.labels[faces], seeds, self.input_size)
+        return self._views[1]
+
     def pictures(self, views: Tensor) -> Tensor:
         """The augmented pictures of numbered views: (n,3,S,S) in [0, 1]."""
+        if self.wild is not None:
+            return self._wild_views(views)[0].to(self.device)
         crops = self.crops[views % len(self.crops)].to(self.device).float().div_(255)
         x = warp(crops, self.moves(views), self.input_size)
         if self.recipe.jitter:
@@ -133,6 +156,8 @@ class Fitting:
 
     def moved_labels(self, views: Tensor) -> Tensor:
         """The labels of numbered views, moved with their pictures."""
+        if self.wild is not None:
+            return self._wild_views(views)[1].to(self.device)
         labels, side = self.labels[views % len(self.crops)], self.crops.shape[-1]
         moved = self.task.augmented(labels, self.moves(views), self.mirrored[views], side, self.input_size)
         return moved.to(self.device)

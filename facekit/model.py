@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from .tasks import Task, task_from_dict
 from .training import pick_device
 
 FORMAT = 1
+_ADAPTER = "adapter."  # before the names of the label adapter's tensors
 # What a backbone made of one batch of crops, by the backbone and whether they were mirrored.
 Seen = dict[tuple[str, bool], Any]
 
@@ -34,15 +36,26 @@ class Model:
     """What `facekit.adapt` returns.
 
     task: the task with its label set. align: how predictions frame a face (see `framing.ALIGN`). about: plain
-    data on how it was made (recipe, seed, number of faces, scores).
+    data on how it was made (recipe, seed, number of faces, scores). adapter, target: what `facekit.adapt_labels` adds,
+    a network from label maps (N,S,S) to the maps of the task `target`, which is then this model's task; `naked` is the
+    model without them.
     """
 
     def __init__(
-        self, backbone: str, network: Any, task: Task, align: str = "none", about: dict[str, Any] | None = None
+        self,
+        backbone: str,
+        network: Any,
+        task: Task,
+        align: str = "none",
+        about: dict[str, Any] | None = None,
+        adapter: Any = None,
+        target: Task | None = None,
     ):
         self.backbone = backbone
         self.network = network.eval()
-        self.task = task
+        self.adapter = None if adapter is None else adapter.eval()
+        self._naked_task = task
+        self.task = task if target is None else target
         self.align = check_align(align)
         self.about = about or {}
 
@@ -62,20 +75,35 @@ class Model:
 
     def to(self, device: str | torch.device | None) -> Model:
         """Move the network; None picks the best device there is. Returns self."""
-        self.network.to(pick_device(device))
+        chosen = pick_device(device)
+        self.network.to(chosen)
+        if self.adapter is not None:
+            self.adapter.to(chosen)
         return self
 
-    @torch.inference_mode()
+    @property
+    def naked(self) -> Model:
+        """This model without its label adapter."""
+        return Model(self.backbone, self.network, self._naked_task, self.align, self.about)
+
     def maps(self, x: Tensor, seen: Seen | None = None) -> Tensor:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride), averaged with those of the
         mirrored pictures where the task allows it. seen: what other models made of the same x, to be shared."""
-        x = x.to(self.device)
-        if not (self.task.mirrors and self.task.averages):
+        return self._adapted(self._naked_maps(x, seen))
+
+    @torch.inference_mode()
+    def _adapted(self, maps: Tensor) -> Tensor:
+        return maps if self.adapter is None else self.adapter(maps.argmax(1))
+
+    @torch.inference_mode()
+    def _naked_maps(self, x: Tensor, seen: Seen | None) -> Tensor:
+        x, task = x.to(self.device), self._naked_task
+        if not (task.mirrors and task.averages):
             return self._maps_of(x, False, seen)
         if seen is None:
             both = self.network(torch.cat([x, x.flip(-1)]))
-            return (both[: len(x)] + self.task.mirror_maps(both[len(x) :])) / 2
-        return (self._maps_of(x, False, seen) + self.task.mirror_maps(self._maps_of(x.flip(-1), True, seen))) / 2
+            return (both[: len(x)] + task.mirror_maps(both[len(x) :])) / 2
+        return (self._maps_of(x, False, seen) + task.mirror_maps(self._maps_of(x.flip(-1), True, seen))) / 2
 
     def _maps_of(self, x: Tensor, mirrored: bool, seen: Seen | None) -> Tensor:
         trunk = getattr(self.network, "trunk_id", None) if seen is not None else None
@@ -99,10 +127,21 @@ class Model:
             shared = None
             if seen is not None:
                 shared = seen.setdefault((tuple(frames), self.input_size, str(self.device), start), {})
-            predictions = self.task.decode(self.maps(to_tensor(crops[start : start + 16]), shared))
-            for i, prediction in enumerate(predictions, start):
-                results.append(self.task.result(prediction, matrices[i], picture, frames[i].box))
+            naked = self._naked_maps(to_tensor(crops[start : start + 16]), shared)
+            results += self._results(naked, self._naked_task, picture, matrices[start:], frames[start:])
+            if self.adapter is not None:
+                adapted = self._results(self._adapted(naked), self.task, picture, matrices[start:], frames[start:])
+                results[start:] = [
+                    dataclasses.replace(a, naked=n)  # type: ignore[type-var]
+                    for a, n in zip(adapted, results[start:], strict=True)
+                ]
         return results
+
+    def _results(
+        self, maps: Tensor, task: Task, picture: np.ndarray, matrices: list[Any], frames: list[Frame]
+    ) -> list[Drawable]:
+        found = zip(task.decode(maps), matrices, frames, strict=False)  # the first of the frames, as many as maps
+        return [task.result(prediction, matrix, picture, frame.box) for prediction, matrix, frame in found]
 
     def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
         """Write one .facekit file (zip of JSON and safetensors), atomically. It needs nothing else to be loaded again.
@@ -114,10 +153,14 @@ class Model:
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
         if not whole:
             state = {k: v for k, v in state.items() if k not in module.frozen_keys(self.network)}
+        adapter = {}
+        if self.adapter is not None:
+            state |= {f"{_ADAPTER}{k}": v.detach().cpu().contiguous() for k, v in self.adapter.state_dict().items()}
+            adapter = {"adapter": {"network": self.adapter.to_dict(), "labels": self.task.to_dict()}}
         about = {
             "format": FORMAT, "backbone": self.backbone, "network": module.to_dict(self.network),
-            "task": self.task.name, "labels": self.task.to_dict(), "align": self.align, "whole": whole,
-            "about": self.about,
+            "task": self.task.name, "labels": self._naked_task.to_dict(), "align": self.align, "whole": whole,
+            "about": self.about, **adapter,
         }  # fmt: skip
         packed = save_tensors({k: _smallest(v) for k, v in state.items()})
         with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:
@@ -134,9 +177,14 @@ class Model:
         except ImportError as error:
             raise ImportError('ONNX export needs the extra packages: pip install "facekit[onnx]"') from error
         example = torch.rand(2, 3, self.input_size, self.input_size, device=self.device)
+        network = self.network
+        if self.adapter is not None:
+            from .backbones.synthparse.adapter import Relabelled
+
+            network = Relabelled(self.network, self.adapter)
         with whole_file(path) as temporary:
             torch.onnx.export(
-                self.network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,
+                network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,
                 dynamic_shapes={"x": {0: torch.export.Dim("batch")}}, external_data=False, verbose=False,
             )  # fmt: skip
 
@@ -164,11 +212,19 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
     module = backbone_module(about["backbone"])
     network = module.from_dict(about["network"])
     state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    adapter, target = None, None
+    if "adapter" in about:
+        from .backbones.synthparse.adapter import LabelAdapter
+
+        adapter = LabelAdapter.from_dict(about["adapter"]["network"])
+        adapter.load_state_dict({k.removeprefix(_ADAPTER): v for k, v in state.items() if k.startswith(_ADAPTER)})
+        state = {k: v for k, v in state.items() if not k.startswith(_ADAPTER)}
+        target = task_from_dict(about["task"], about["adapter"]["labels"])
     if not about["whole"]:
         state |= module.embedded_state()
     network.load_state_dict(state)
     task = task_from_dict(about["task"], about["labels"])
-    return Model(about["backbone"], network, task, about["align"], about["about"]).to(device)
+    return Model(about["backbone"], network, task, about["align"], about["about"], adapter, target).to(device)
 
 
 def _smallest(tensor: Tensor) -> Tensor:

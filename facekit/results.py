@@ -89,12 +89,13 @@ class Landmarks(Drawable):
 @dataclass(frozen=True, eq=False, repr=False)
 class Segmentation(Drawable):
     """Parts of one face: mask (H,W) uint8 of class ids (255 = ignore), the set that names them, the picture (H,W,3)
-    uint8 and the face's box, None where the whole picture was used."""
+    uint8 and the face's box, None where the whole picture was used. naked: what a label adapter was given, or None."""
 
     mask: NDArray[np.uint8]
     labels: SegmentationSet
     image: NDArray[np.uint8]
     box: Box | None = None
+    naked: Segmentation | None = None
 
     def __post_init__(self) -> None:
         mask, image = np.asarray(self.mask), rgb_array(self.image)

@@ -18,7 +18,11 @@ from facekit.detection import Face
 from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map
 from facekit.results import Faces, Landmarks, Picture, Segmentation
 
-PAIRS = [("fsma", task) for task in ("landmarks", "segmentation", "stylization", "shadow_removal")]
+PAIRS = [
+    (backbone, task)
+    for backbone in ("fsma", "synthparse")
+    for task in ("landmarks", "segmentation", "stylization", "shadow_removal")
+]
 KINDS = {"landmarks": Landmarks, "segmentation": Segmentation}
 FAST: dict[str, Any] = {
     "weights": "none",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-BACKBONES = {"fsma": "facekit.backbones.fsma", "farl": "facekit.backbones.farl"}
+BACKBONES = {name: f"facekit.backbones.{name}" for name in ("fsma", "farl", "synthparse")}
 
 
 def backbone_module(name: str) -> Any:

@@ -13,6 +13,7 @@ class Adaptation:
     batch_size: int = 20
     lr: float = 1e-2
     betas: tuple[float, float] = (0.9, 0.999)
+    optimiser: str = "adamw"  # or "nadam"
     amsgrad: bool = False
     weight_decay: float = 0.0  # AdamW's
     warmup: int = 0  # steps of linear warm-up
@@ -31,13 +32,19 @@ class Adaptation:
     # fsma. "unet": the same network, but nothing is frozen and all of it starts from random weights (Table 5).
     baseline: str | None = None
     heatmaps: str = "softmax"  # landmarks: "l2" is the paper's squared error, see `tasks.landmarks`
+    loss: str = "softmax"  # segmentation: "sigmoid" asks about every class by itself, see `tasks.segmentation`
+    wild: bool = False  # segmentation: views as section 3.1.2 of synthparse makes them, see `facekit.wild`
+    keep_best: bool = False  # the weights of the epoch that does best on adapt()'s `validation` are kept
     # farl: blocks that the head reads, counted from 1 (None: 4, 6, 8, 12 of 12); channels inside UperNet (None: 64 on
     # the embedded tower, else the tower's width); side of the input, px (None: what the tower was trained on).
     layers: tuple[int, ...] | None = None
     head_channels: int | None = None
     input_size: int | None = None
     tower: str | None = None  # farl: a timm ViT by name in the tower's place
-    tower_lr: float | None = None  # farl: the tower trains too, at this rate (FaRL_ft)
+    tower_lr: float | None = None  # farl, synthparse: the tower or encoder trains at this rate (FaRL_ft)
+    # synthparse: the segmentation model and its encoder by segmentation_models_pytorch's names.
+    decoder: str = "unet"
+    encoder: str = "mobilenet_v2"
     adv: float = 1.0  # weight of L_adv beside L_rec in grey levels, for tasks that have it
     cache: bool = True  # False: compute the frozen features anew at every step (the same numbers, slower)
     cache_bytes: int = 1_000_000_000  # above this the features go to a file on disk

@@ -67,6 +67,10 @@ class Task(ABC):
         """This task as the recipe wants it learned."""
         return self
 
+    def balanced(self, labels: Tensor) -> Task:
+        """This task with its loss weighted, if the recipe has it so, by what the crop labels (N,...) hold."""
+        return self
+
     @property
     def customised(self) -> bool:
         """Whether the labels are the user's own format, not the field's (FSMA's Table 7 has rows for both)."""

@@ -15,18 +15,42 @@ from ..geometry import paste_logits, warp_mask
 from ..images import Pictures
 from ..labels import SegmentationSet, segmentation_set
 from ..metrics import confusion, f1_by_class, iou_by_class
+from ..recipes import Adaptation
 from ..results import Drawable, Segmentation
 from .base import LabelSetTask, Task
 
+LOSSES = ("softmax", "sigmoid")
+
 
 class SegmentationTask(LabelSetTask):
-    """C classes, one logit map each."""
+    """C classes, one logit map each.
+
+    losses: "softmax": each pixel is of one class, cross-entropy. "sigmoid": every class is a question of yes or no of
+    its own, binary cross-entropy on one-hot targets (synthparse section 3.1.3). weights: of the classes (C,) in the
+    latter; all alike where None.
+    """
 
     name: ClassVar[str] = "segmentation"
     headline: ClassVar[str] = "f1"
     higher_is_better: ClassVar[bool] = True
     stride: ClassVar[int] = 1
     labels: SegmentationSet
+
+    def __init__(self, labels: SegmentationSet, losses: str = "softmax", weights: Tensor | None = None):
+        super().__init__(labels)
+        if losses not in LOSSES:
+            raise ValueError(f"loss={losses!r}: expected one of {', '.join(map(repr, LOSSES))}")
+        self.losses, self.weights = losses, weights
+
+    def configured(self, recipe: Adaptation) -> SegmentationTask:
+        return SegmentationTask(self.labels, recipe.loss)
+
+    def balanced(self, labels: Tensor) -> SegmentationTask:
+        if self.losses == "softmax":
+            return self
+        counts = torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
+        # The paper's code: 1 minus the class's part of all labelled pixels.
+        return SegmentationTask(self.labels, self.losses, 1 - counts / counts.sum().clamp_min(1))
 
     @classmethod
     def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[SegmentationTask, list[np.ndarray]]:
@@ -56,8 +80,17 @@ class SegmentationTask(LabelSetTask):
         return torch.where(mirrored.to(masks.device)[:, None, None], swapped, masks)
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy. maps: (N,C,h,w). labels: (N,h,w) ids, 255 = ignored."""
-        return F.cross_entropy(maps.float(), labels.long(), ignore_index=255)
+        """Cross-entropy, or the mean over classes of weighted binary ones. maps: (N,C,h,w). labels: (N,h,w) ids, 255 =
+        ignored."""
+        if self.losses == "softmax":
+            return F.cross_entropy(maps.float(), labels.long(), ignore_index=255)
+        ids = labels.long()
+        truth = F.one_hot(ids.clamp(max=self.channels), self.channels + 1)[..., :-1].movedim(-1, 1).to(maps.dtype)
+        error = F.binary_cross_entropy_with_logits(maps.float(), truth.float(), reduction="none").movedim(1, -1)
+        if self.weights is not None:
+            error = error * self.weights.to(error)
+        seen = ids != 255
+        return error[seen].mean() if bool(seen.any()) else 0.0 * maps.float().sum()
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
         """Every known class goes to the class that covers most of it; a class starts as the mean of those it got, by
@@ -72,7 +105,8 @@ class SegmentationTask(LabelSetTask):
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Per picture the log-probabilities (C,h,w) float32."""
-        return list(maps.float().log_softmax(1).cpu().numpy())
+        logs = maps.float().log_softmax(1) if self.losses == "softmax" else F.logsigmoid(maps.float())
+        return list(logs.cpu().numpy())
 
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Segmentation:
         # Logits, not ids, are brought to the picture's pixels: smooth borders at any size.
@@ -101,12 +135,14 @@ class SegmentationTask(LabelSetTask):
         return {
             "name": s.name, "classes": list(s.classes), "palette": [list(c) for c in s.palette], "flip": list(s.flip),
             "facial_parts": list(s.facial_parts), "ignore": s.ignore, "mirrors": s.mirrors,
+            "losses": self.losses,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> SegmentationTask:
         s = dict(settings)
+        losses = s.pop("losses", "softmax")
         s["palette"] = tuple(tuple(c) for c in s["palette"])
         for key in ("classes", "flip", "facial_parts"):
             s[key] = tuple(s[key])
-        return cls(SegmentationSet(**s))
+        return cls(SegmentationSet(**s), losses)

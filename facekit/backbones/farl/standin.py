@@ -12,7 +12,8 @@ import torch
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
-from .vision import Level, Normalise
+from ..normalise import Normalise
+from .vision import Level
 
 
 class StandInTower(nn.Module):

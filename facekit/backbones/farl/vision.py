@@ -13,6 +13,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..normalise import Normalise
+
 # Of RGB in [0, 1]: what CLIP's pictures had on average.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -37,20 +39,6 @@ Level = tuple[Tensor, Tensor]
 def spread_layers(layers: int) -> tuple[int, ...]:
     """Which blocks the heads read, counted from 1: (4, 6, 8, 12) of 12 (section 4.1), the like of other depths."""
     return tuple(max(1, layers * k // 12) for k in (4, 6, 8, 12))
-
-
-class Normalise(nn.Module):
-    """Pictures (N,3,S,S) RGB in [0, 1] minus a mean colour, over a standard deviation."""
-
-    def __init__(self, mean: Sequence[float], std: Sequence[float]):
-        super().__init__()
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean.to(x)) / self.std.to(x)
 
 
 class ImageTower(nn.Module):

@@ -1,0 +1,115 @@
+"""Face parsing trained on generated, real or mixed faces, with a label adapter ("In the Wild Face Parsing in
+Synthetic-Data Trained Models")."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ...recipes import Adaptation
+from ...recipes.synthparse import adaptation as named_recipe
+from ...tasks import Task
+from .imagenet import imagenet_state
+from .network import ParserNetwork, ParserSize
+
+__all__ = [
+    "TASKS", "build", "critic", "embedded_state", "from_dict", "frozen_keys", "load", "named_recipe", "to_dict"
+]  # fmt: skip
+
+TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal")
+# Maps of a network whose head is nobody's yet.
+_NO_CLASSES = 1
+
+
+def load(
+    weights: str | os.PathLike[str] = "auto", seed: int = 0, size: ParserSize | None = None
+) -> ParserNetwork:
+    """A segmentation model in eval mode, whose encoder (`features`) and decoder are trained, but not its head.
+
+    weights: "auto" (ImageNet weights of the encoder if they are on this machine already, else random, which is said),
+    "imagenet" (fetched if they are not), "none" (random), or a .safetensors file of an encoder's or a whole network's
+    tensors. Raises FileNotFoundError, and ValueError for a file that does not fit `size`.
+    """
+    torch.manual_seed(seed)
+    network = ParserNetwork(size or ParserSize(), _NO_CLASSES).eval()
+    if weights == "none":
+        return network
+    if weights in ("auto", "imagenet"):
+        state = imagenet_state(network.size.encoder, download=weights == "imagenet")
+        if state is not None:
+            network.encoder.load_state_dict(state)
+        return network
+    network.load_state_dict(network.state_dict() | _read(Path(weights), network))
+    return network
+
+
+def _read(path: Path, network: ParserNetwork) -> dict[str, Tensor]:
+    """A file's tensors by the network's names, without a head."""
+    if not path.is_file():
+        raise FileNotFoundError(f"weights={str(path)!r}: no such file; or pass 'auto', 'imagenet' or 'none'")
+    try:
+        state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a whole .safetensors file ({error})") from error
+    if not any(k.startswith("model.") for k in state):
+        state = {f"model.encoder.{k}": v for k, v in state.items() if not k.startswith("classifier.")}
+    state = {k: v for k, v in state.items() if not k.startswith("model.segmentation_head.")}
+    known = {k: v.shape for k, v in network.state_dict().items()}
+    wrong = next((k for k, v in state.items() if known.get(k) != v.shape), None)
+    missing = next((k for k in known if k.startswith("model.encoder.") and k not in state), None)
+    if wrong or missing:
+        raise ValueError(
+            f"{path}: {wrong or missing} {'does not fit' if wrong else 'is missing'}: expected the tensors of "
+            f"{network.size.decoder!r} on {network.size.encoder!r}, or of that encoder"
+        )
+    return state
+
+
+def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Adaptation) -> ParserNetwork:
+    """The network that adaptation trains; without `recipe.tower_lr` its encoder is frozen."""
+    size = ParserSize(recipe.decoder, recipe.encoder, recipe.input_size or ParserSize.input_size)
+    start = load(weights, seed, size)
+    torch.manual_seed(seed)
+    network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=recipe.tower_lr is None)
+    network.encoder.load_state_dict(start.encoder.state_dict())
+    network.model.decoder.load_state_dict(start.model.decoder.state_dict())
+    return network
+
+
+def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
+    """None: pictures come from a plain regression head here. The paper has no such task."""
+    return None
+
+
+def to_dict(network: ParserNetwork) -> dict[str, Any]:
+    """The plain data that `from_dict` builds the same network from (weights apart)."""
+    return {
+        **asdict(network.size), "channels": network.channels, "stride": network.stride, "paints": network.paints,
+        "frozen": network.frozen,
+    }  # fmt: skip
+
+
+def from_dict(settings: dict[str, Any]) -> ParserNetwork:
+    """Undo `to_dict`; the weights are random."""
+    rest = dict(settings)
+    own = {k: rest.pop(k) for k in ("decoder", "encoder", "input_size", "decoder_channels")}
+    if own["decoder_channels"] is not None:
+        own["decoder_channels"] = tuple(own["decoder_channels"])
+    return ParserNetwork(ParserSize(**own), **rest)
+
+
+def frozen_keys(network: ParserNetwork) -> set[str]:
+    """Names in the state dict that come from the backbone's own weights: none, for these networks train as a whole."""
+    return set()
+
+
+def embedded_state() -> dict[str, Tensor]:
+    """What `frozen_keys` names."""
+    return {}

@@ -1,0 +1,122 @@
+"""The label adapter (sections 2.2 and 3.2): from what a parser says to what the target's annotators would draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...training import autocast, generator_for, shuffled_batch
+from ...wild import LABEL_MAPS
+from .network import ParserSize, new_model
+
+# How the adapter reads the parser's label map. "ids": as the paper's code, the ids in three equal channels; classes
+# whose numbers are close look alike. "onehot": one channel a class.
+READS = ("onehot", "ids")
+
+
+class LabelAdapter(nn.Module):
+    """Label maps (N,h,w) int64 of `known` classes to logits (N,C,h,w) of the target's.
+
+    size: of the segmentation model inside; the paper's is the same UNet as its parser. reads: one of `READS`.
+    """
+
+    def __init__(self, size: ParserSize, known: int, channels: int, reads: str = "onehot"):
+        super().__init__()
+        if reads not in READS:
+            raise ValueError(f"reads={reads!r}: expected one of {', '.join(map(repr, READS))}")
+        self.size, self.known, self.channels, self.reads = size, known, channels, reads
+        self.model = new_model(size, channels, inputs=3 if reads == "ids" else known)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.model(self._read(ids))
+
+    def _read(self, ids: Tensor) -> Tensor:
+        if self.reads == "ids":
+            # As large as the normalised pictures that the encoder's ImageNet weights know.
+            return (ids.float() * (4.0 / max(1, self.known - 1)) - 2.0)[:, None].expand(-1, 3, -1, -1)
+        # What lies outside the picture belongs to no class: 255 is a zero vector.
+        return F.one_hot(ids.clamp(max=self.known), self.known + 1)[..., :-1].movedim(-1, 1).float()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `from_dict` builds the same network from, weights apart."""
+        s = self.size
+        return {
+            "decoder": s.decoder, "encoder": s.encoder, "input_size": s.input_size,
+            "decoder_channels": s.decoder_channels, "known": self.known, "channels": self.channels,
+            "reads": self.reads,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> LabelAdapter:
+        s = dict(settings)
+        widths = s.pop("decoder_channels")
+        size = ParserSize(
+            s.pop("decoder"), s.pop("encoder"), s.pop("input_size"), None if widths is None else tuple(widths)
+        )
+        return cls(size, **s)
+
+
+class Relabelled(nn.Module):
+    """A parser and its adapter in one network: (N,3,S,S) RGB in [0, 1] to the adapter's logits."""
+
+    def __init__(self, parser: nn.Module, adapter: LabelAdapter):
+        super().__init__()
+        self.parser, self.adapter = parser, adapter
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.adapter(self.parser(x).argmax(1))
+
+
+class LabelAdaptation:
+    """One step of the adapter's training; a `facekit.training.Program`. The parser's part is done: its label maps
+    (N,s,s) uint8 are all that is read.
+
+    masks: the target's labels (N,s,s) uint8, 255 = ignored. loss: from logits (N,C,h,w) and masks (N,h,w).
+    """
+
+    def __init__(
+        self,
+        network: LabelAdapter,
+        ids: Tensor,
+        masks: Tensor,
+        loss: Any,
+        steps: int,
+        batch_size: int,
+        lr: float,
+        device: torch.device,
+        seed: int = 0,
+    ):
+        self.network, self.ids, self.masks, self.loss = network.to(device), ids, masks, loss
+        self.steps, self.batch_size, self.lr, self.device, self.seed = steps, batch_size, lr, device, seed
+        self.optimiser = torch.optim.NAdam(network.parameters(), lr)
+        self.autocast = autocast(device, True)
+
+    def views(self, index: int) -> tuple[Tensor, Tensor]:
+        """Label maps and masks of step `index`, moved alike: (n,S,S) uint8 each."""
+        chosen = shuffled_batch(self.seed, index, len(self.ids), self.batch_size)
+        # Views are drawn by numbers of their own, so that no two of a run are alike.
+        seeds = torch.randint(2**62, (len(chosen),), generator=generator_for(self.seed, index, 11)).tolist()
+        maps = self.ids[chosen][:, None].expand(-1, 3, -1, -1)
+        moved, masks = LABEL_MAPS.batch(maps, self.masks[chosen], seeds, self.network.size.input_size)
+        return (moved[:, 0] * 255).round().to(torch.uint8), masks
+
+    def step(self, index: int) -> dict[str, float]:
+        self.network.train()
+        ids, masks = (part.to(self.device) for part in self.views(index))
+        with self.autocast:
+            maps = self.network(ids.long())
+        loss = self.loss(maps, masks)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        return {"loss": loss.item()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])

@@ -1,0 +1,116 @@
+"""The paper's segmentation models (section 3.1.1), built by segmentation_models_pytorch, for any dense task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import torch
+from segmentation_models_pytorch.encoders import get_encoder_names
+from torch import Tensor, nn
+
+from ..normalise import Normalise
+
+# Of RGB in [0, 1]; every encoder here was trained so on ImageNet.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# What the encoders halve the picture to, so that sizes have to be multiples of it.
+STEP = 32
+DECODERS: dict[str, Callable[..., Any]] = {"unet": smp.Unet, "deeplabv3plus": smp.DeepLabV3Plus, "fpn": smp.FPN}
+
+@dataclass(frozen=True)
+class ParserSize:
+    """A segmentation model's measures; the defaults are the paper's best (Table 8), at its size.
+
+    decoder: one of `DECODERS`. encoder: any name that segmentation_models_pytorch knows. decoder_channels: of UNet's
+    five stages, from the smallest map up; the library's own where None.
+    """
+
+    decoder: str = "unet"
+    encoder: str = "mobilenet_v2"
+    input_size: int = 128
+    decoder_channels: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.decoder not in DECODERS:
+            raise ValueError(f"decoder={self.decoder!r}: expected one of {', '.join(map(repr, DECODERS))}")
+        if not self.encoder.startswith("tu-") and self.encoder not in get_encoder_names():
+            raise ValueError(
+                f"encoder={self.encoder!r}: segmentation_models_pytorch has no such encoder; the paper's are "
+                "'mobilenet_v2' and 'resnet101'"
+            )
+        if self.input_size < STEP or self.input_size % STEP:
+            raise ValueError(f"input_size={self.input_size}: expected a multiple of {STEP} px")
+        if self.decoder_channels is not None and (self.decoder != "unet" or len(self.decoder_channels) != 5):
+            raise ValueError(
+                f"decoder_channels={self.decoder_channels} for decoder={self.decoder!r}: expected five numbers, and "
+                "decoder='unet'"
+            )
+
+
+def new_model(size: ParserSize, channels: int, inputs: int = 3) -> Any:
+    """The library's model with `channels` maps, random weights."""
+    extra = {} if size.decoder_channels is None else {"decoder_channels": size.decoder_channels}
+    return DECODERS[size.decoder](size.encoder, encoder_weights=None, in_channels=inputs, classes=channels, **extra)
+
+
+class ParserNetwork(nn.Module):
+    """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride); an `Adapted` network of which nothing is frozen, or,
+    with `frozen`, the encoder.
+
+    paints: the first three maps are a picture in [0, 1].
+    """
+
+    def __init__(
+        self, size: ParserSize, channels: int, stride: int = 1, paints: bool = False, frozen: bool = False
+    ):
+        super().__init__()
+        self.size, self.channels, self.stride, self.paints, self.frozen = size, channels, stride, paints, frozen
+        self.normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
+        self.model = new_model(size, channels)
+        self.encoder.requires_grad_(not frozen)
+
+    @property
+    def encoder(self) -> Any:
+        return self.model.encoder
+
+    @property
+    def input_size(self) -> int:
+        return self.size.input_size
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """What trains at the recipe's rate: decoder and head."""
+        return [*self.model.decoder.parameters(), *self.model.segmentation_head.parameters()]
+
+    def tuned_parameters(self) -> list[nn.Parameter]:
+        """What trains at `tower_lr`: the encoder, unless frozen."""
+        return [] if self.frozen else list(self.encoder.parameters())
+
+    def train(self, mode: bool = True) -> ParserNetwork:
+        super().train(mode)
+        if self.frozen:
+            # Its running means stay as well, or cached features would differ from fresh ones.
+            self.encoder.eval()
+        return self
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """x: (N,3,S,S) RGB in [0, 1], S a multiple of 32. The encoder's maps (N,c,h,w) at S/2, S/4, ... S/32."""
+        return self.encoder(self.normalise(x))[1:]
+
+    @torch.no_grad()
+    def frozen_features(self, x: Tensor) -> list[Tensor]:
+        """The part that never trains, of pictures (N,3,S,S) in [0, 1]; only x where nothing is frozen."""
+        return self.encoder(self.normalise(x)) if self.frozen else [x]
+
+    def from_features(self, features: list[Tensor]) -> Tensor:
+        """The trained part: `frozen_features` to (N,C,S/stride,S/stride)."""
+        if not self.frozen:
+            features = self.encoder(self.normalise(features[0]))
+        maps = self.model.segmentation_head(self.model.decoder(features))
+        if self.stride > 1:
+            maps = nn.functional.avg_pool2d(maps, self.stride)
+        return torch.cat([maps[:, :3].sigmoid(), maps[:, 3:]], 1) if self.paints else maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.from_features(self.frozen_features(x))

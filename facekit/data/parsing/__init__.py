@@ -1,0 +1,39 @@
+"""Labelled faces for face parsing, of any source, in one label set: SYNTHPARSE_11, 255 = ignored.
+
+From "In the Wild Face Parsing in Synthetic-Data Trained Models", section 3.1.2. face.py is what a labelled face is;
+helen.py, lapa.py, ibugmask.py, facesynthetics.py, generated.py and shared.py read one source each, when asked for a
+face; mix.py mixes and splits them; crop.py makes what a network learns from.
+
+    sources = {"lapa": lapa_faces("LaPa"), "studio": GeneratedParsing(5000)}
+    train, val, test = split(mix({"lapa": 0.5, "studio": 0.5}, 2330, sources))
+    pictures, masks = crops(train, 128)
+"""
+
+from .crop import crops
+from .face import ParsedFace, cropped
+from .facesynthetics import facesynthetics_faces
+from .generated import GeneratedParsing
+from .helen import helen_faces
+from .ibugmask import ibugmask_faces
+from .lapa import lapa_faces
+from .lazy import LazyFaces
+from .mix import ParsingSet, mix, split
+from .shared import celebamask_faces, fasseg_faces, hair_faces
+
+__all__ = [
+    "GeneratedParsing",
+    "LazyFaces",
+    "ParsedFace",
+    "ParsingSet",
+    "celebamask_faces",
+    "cropped",
+    "crops",
+    "facesynthetics_faces",
+    "fasseg_faces",
+    "hair_faces",
+    "helen_faces",
+    "ibugmask_faces",
+    "lapa_faces",
+    "mix",
+    "split",
+]

@@ -1,0 +1,54 @@
+"""The hyper-parameters of "In the Wild Face Parsing in Synthetic-Data Trained Models" (section 3.1.3), and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from .adaptation import Adaptation
+
+EPOCHS = 30
+# Views are made anew at every step, so there is nothing to keep.
+PAPER = Adaptation(
+    steps=1, batch_size=24, lr=1e-3, optimiser="nadam", loss="sigmoid", wild=True, keep_best=True, tower_lr=1e-3,
+    cache=False, views=EPOCHS, least_views=1,
+)  # fmt: skip
+# Section 3.1.1's four models.
+MODELS: dict[str, dict[str, str]] = {
+    "deeplabv3plus": {"decoder": "deeplabv3plus", "encoder": "resnet101"},
+    "fpn": {"decoder": "fpn", "encoder": "resnet101"},
+    "unet": {"decoder": "unet", "encoder": "resnet101"},
+    "mobilenet_v2": {"decoder": "unet", "encoder": "mobilenet_v2"},
+}
+
+
+def quick(faces: int) -> Adaptation:
+    """faces: how many are labelled."""
+    return Adaptation(
+        steps=min(400, 150 + 2 * faces), batch_size=12, lr=2e-3, tower_lr=3e-4, weight_decay=1e-4, warmup=10,
+        cosine=True, jitter=0.35, bfloat16=True, cache=False, views=100,
+    )  # fmt: skip
+
+
+QUICK: dict[str, Callable[[int], Adaptation]] = {
+    "landmarks": quick,
+    "segmentation": quick,
+    "stylization": quick,
+    "shadow_removal": quick,
+}
+NAMES = ("quick", "paper", *(f"paper-{name}" for name in MODELS))
+
+
+def adaptation(recipe: str, task: str, customised: bool, faces: int) -> Adaptation:
+    """The settings of a recipe by name: "quick" (ours), "paper" (30 epochs of the paper's best model), or one of its
+    four models: "paper-unet", "paper-fpn", "paper-deeplabv3plus", "paper-mobilenet_v2". Raises ValueError that lists
+    the names, or for a task that the paper does not have."""
+    if recipe not in NAMES:
+        raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or an Adaptation")
+    if recipe == "quick":
+        return QUICK[task](faces)
+    if task != "segmentation":
+        raise ValueError(f"recipe={recipe!r}: the paper is about segmentation, not {task!r}: take recipe='quick'")
+    chosen: dict[str, Any] = MODELS.get(recipe.removeprefix("paper-"), {})
+    return replace(PAPER, steps=EPOCHS * max(1, -(-faces // PAPER.batch_size)), **chosen)
