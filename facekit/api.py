@@ -55,8 +55,9 @@ def adapt(
     of 0 and 1, NaN = not labelled. names: the label set ("68", "helen11", "celeba40", ...), its own names, or None.
     align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their
     points (the labels' own points for the task "landmarks"); "mean": and brought by eyes, nose and mouth to FaRL's mean
-    face; "tanh": and tanh-warped, so that the whole picture stays visible and the face has most of the pixels.
-    Predictions frame pictures the same way. faces: own boxes, one a picture.
+    face; "tanh": and tanh-warped, so that the whole picture stays visible and the face has most of the pixels; "haar":
+    faces are found as synthparse's paper finds them. Predictions frame pictures the same way. faces: own boxes, one a
+    picture.
     recipe: "quick" (ours, about a minute on two cores), "paper" (fsma: the row of Table 7 that is closest in size, or
     one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448"; synthparse: its best
     model, or "paper-unet", "paper-fpn", "paper-deeplabv3plus") or an `Adaptation`; any of its fields may be overridden,

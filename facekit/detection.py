@@ -91,18 +91,23 @@ def find_faces(image: NDArray[np.uint8], min_size: float | None = None) -> list[
     Rolled faces are sought at +-30 degrees where no upright one is found. Raises ValueError for anything but such an
     array.
     """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        came = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ValueError(f"{came} came: find_faces takes RGB (H,W,3) uint8; facekit.images.load_image makes it")
+    check_rgb(image, "find_faces")
     if min_size is not None and not (math.isfinite(min_size) and min_size > 0):
         raise ValueError(f"min_size={min_size} came: pass the smallest face's side in pixels, above 0")
-    gray, scale = _working_copy(image, min_size)
+    gray, scale = working_copy(image, min_size)
     smallest = _WINDOW if min_size is None else max(_WINDOW, round(min_size * scale))
     upright = _search(gray, smallest)
     faces = _sure(upright)
     faces = faces or _search_turned(gray, smallest) or upright[:1]
     back = invert(crop_matrix((-0.5, -0.5, image.shape[1] - 0.5, image.shape[0] - 0.5), gray.shape))
-    return [Face(_moved(face.box, back), face.roll, face.score) for face in faces]
+    return [Face(moved_box(face.box, back), face.roll, face.score) for face in faces]
+
+
+def check_rgb(image: Any, name: str) -> None:
+    """Raises ValueError, in the name of a function, for anything but (H,W,3) uint8."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        came = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"{came} came: {name} takes RGB (H,W,3) uint8; facekit.images.load_image makes it")
 
 
 def landmark_box(face: Face) -> tuple[float, float, float, float]:
@@ -158,7 +163,7 @@ def _checked(face: Any, i: int, size: tuple[int, int]) -> Face:
     return face
 
 
-def _working_copy(image: NDArray[np.uint8], min_size: float | None) -> tuple[NDArray[np.uint8], float]:
+def working_copy(image: NDArray[np.uint8], min_size: float | None) -> tuple[NDArray[np.uint8], float]:
     longest = max(image.shape[:2])
     side = _WORK_SIDE if min_size is None else min(_WORK_LIMIT, max(_WORK_SIDE, longest * _WINDOW / min_size))
     # Enlarging more than twice only shows the pixels' squares.
@@ -169,7 +174,7 @@ def _working_copy(image: NDArray[np.uint8], min_size: float | None) -> tuple[NDA
     return np.asarray(cv2.resize(gray, (w, h), interpolation=how), dtype=np.uint8), scale
 
 
-def _cascade(name: str) -> cv2.CascadeClassifier:
+def haar_cascade(name: str) -> cv2.CascadeClassifier:
     # A CascadeClassifier keeps its working memory inside itself: one per thread.
     loaded: dict[str, cv2.CascadeClassifier] = _local.__dict__.setdefault("cascades", {})
     if name not in loaded:
@@ -188,7 +193,9 @@ def _windows(gray: NDArray[np.uint8], name: str, mirrored: bool, smallest: int) 
     if min(gray.shape) < smallest:
         return np.zeros((0, 4))
     seen = np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
-    found = _cascade(name).detectMultiScale(seen, scaleFactor=_SCALE_STEP, minNeighbors=0, minSize=(smallest, smallest))
+    found = haar_cascade(name).detectMultiScale(
+        seen, scaleFactor=_SCALE_STEP, minNeighbors=0, minSize=(smallest, smallest)
+    )
     boxes = np.asarray(found, dtype=np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     if mirrored:
@@ -204,7 +211,7 @@ def _search(gray: NDArray[np.uint8], smallest: int, roll: float = 0.0) -> list[F
     for box, vote in zip(boxes, votes, strict=True):
         if vote < _FEWEST_VOTES:
             continue
-        lean = _lean(gray, box)
+        lean = eye_roll(gray, box)
         score = _logistic(vote if lean is None else vote + _EYES)
         if score >= _LAST_RESORT:
             x0, y0, x1, y1 = (float(v) for v in box)
@@ -212,7 +219,7 @@ def _search(gray: NDArray[np.uint8], smallest: int, roll: float = 0.0) -> list[F
     found: list[Face] = []
     for face in sorted(seen, key=lambda face: -face.score):
         # A box whose middle lies in a better one, or the other way round, is a second look at the same face.
-        if not any(_holds(other.box, face.box) or _holds(face.box, other.box) for other in found):
+        if not any(holds_middle(other.box, face.box) or holds_middle(face.box, other.box) for other in found):
             found.append(face)
     return found
 
@@ -255,7 +262,7 @@ def _overlaps(boxes: Boxes) -> Boxes:
     return np.asarray(both / (area[:, None] + area[None, :] - both))
 
 
-def _holds(outer: Sequence[float], inner: Sequence[float]) -> bool:
+def holds_middle(outer: Sequence[float], inner: Sequence[float]) -> bool:
     x, y = (inner[0] + inner[2]) / 2, (inner[1] + inner[3]) / 2
     return outer[0] < x < outer[2] and outer[1] < y < outer[3]
 
@@ -272,19 +279,21 @@ def _search_turned(gray: NDArray[np.uint8], smallest: int) -> list[Face]:
         turned = warp_image(gray, matrix, size, border="replicate")
         back = invert(matrix)
         found = _sure(_search(turned, max(smallest, _TURNED_WINDOW), roll))
-        faces = [Face(_moved(f.box, back), f.roll, f.score) for f in found]
+        faces = [Face(moved_box(f.box, back), f.roll, f.score) for f in found]
         if faces and (not best or faces[0].score > best[0].score):
             best = faces
     return best
 
 
-def _lean(gray: NDArray[np.uint8], box: Boxes) -> float | None:
+def eye_roll(gray: NDArray[np.uint8], box: Boxes) -> float | None:
     """Degrees, clockwise positive, from one eye to the other; None where not both are seen where eyes can be."""
     side = box[2] - box[0]
     size = (60, 120)
     matrix = crop_matrix((box[0], box[1] + 0.15 * side, box[2], box[1] + 0.65 * side), size)
     upper = warp_image(gray, matrix, size, border="replicate")
-    found = _cascade("eye").detectMultiScale(upper, scaleFactor=1.1, minNeighbors=3, minSize=(18, 18), maxSize=(48, 48))
+    found = haar_cascade("eye").detectMultiScale(
+        upper, scaleFactor=1.1, minNeighbors=3, minSize=(18, 18), maxSize=(48, 48)
+    )
     eyes = np.asarray(found, dtype=np.float64).reshape(-1, 4)
     centres = eyes[:, :2] + eyes[:, 2:] / 2
     best, lean = 30.0, None
@@ -300,7 +309,7 @@ def _lean(gray: NDArray[np.uint8], box: Boxes) -> float | None:
     return lean
 
 
-def _moved(box: ArrayLike, matrix: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def moved_box(box: ArrayLike, matrix: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """The box through a similarity, upright in the new frame: centre mapped, sides scaled."""
     x0, y0, x1, y1 = (float(v) for v in np.asarray(box))
     cx, cy = transform_points([(x0 + x1) / 2, (y0 + y1) / 2], matrix)

@@ -21,10 +21,11 @@ from .geometry import (
     similarity_from_points,
     transform_points,
 )
+from .haar import haar_faces
 from .labels import LANDMARKS_68, LandmarkSet
 from .tanh import ALPHA, MEAN_FACE, MEAN_FACE_SIDE, TanhCrop
 
-ALIGN = ("none", "box", "landmarks", "mean", "tanh")
+ALIGN = ("none", "box", "landmarks", "mean", "tanh", "haar")
 # Those that bring a face by five points to FaRL's mean face.
 MEAN_FACED = ("mean", "tanh")
 # Of five points; two would do for a similarity, but two of one eye and the nose say little about a face.
@@ -113,12 +114,14 @@ def frames_of(picture: NDArray[np.uint8], align: str, faces: object, pointer: Po
 
     align: "none" (one frame, the whole picture, unless faces are given), "box" (faces as found or given), "landmarks"
     (then cropped again by the 68 points that `pointer` finds in the first crop), "mean" (by these points brought to the
-    mean face), "tanh" (and tanh-warped). faces: the user's own boxes, or None to search.
+    mean face), "tanh" (and tanh-warped), "haar" (faces as "In the Wild Face Parsing ..." finds them, largest first).
+    faces: the user's own boxes, or None to search.
     """
     check_align(align)
     if faces is None and align == "none":
         return [Frame()]
-    found: list[Face] = find_faces(picture) if faces is None else check_boxes(faces, picture.shape[:2])
+    search = haar_faces if align == "haar" else find_faces
+    found: list[Face] = search(picture) if faces is None else check_boxes(faces, picture.shape[:2])
     frames = [Frame(landmark_box(face), face.roll) for face in found]
     if align not in ("landmarks", *MEAN_FACED):
         return frames
