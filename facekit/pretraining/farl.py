@@ -14,6 +14,7 @@ from ..backbones.farl.pretraining import Pretraining
 from ..backbones.farl.tokens import load_tokens
 from ..data.pairs import PairBatches, PairPool, View
 from ..recipes import farl as recipes
+from ..weights import embedded_file
 from .run import Request, Run, chosen_preset
 
 RECIPES = {"mini": recipes.PRETRAIN_MINI, "base": recipes.PRETRAIN_BASE}
@@ -27,7 +28,7 @@ def prepare(asked: Request) -> Run:
     if asked.weights is None:
         pair = new_pair(preset, asked.seed)
     else:
-        pair = read_pair(asked.weights)
+        pair = read_pair(embedded_file("farl") if asked.weights == "embedded" else asked.weights)
         if pair.text is None:
             raise ValueError(f"weights={str(asked.weights)!r} hold no text tower, but texts are what is learned from")
     with asked.processes.first_before_others():

@@ -12,10 +12,12 @@ FOLDER = Path(__file__).parent
 
 EMBEDDED = {
     "fsma": "fsma-mini.safetensors",
+    "farl": "farl-mini.safetensors",
     "tokenizer": "tokenizer.safetensors",  # visual tokens for FaRL's masked image modelling
     "alexnet": "alexnet-lpips.safetensors",  # the trunk of the metric LPIPS
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",
+    "attributes": "attributes40.facekit",
     # Where the quick recipes start: fitted on generated faces only.
     "start-landmarks": "start-landmarks.facekit",
     "start-segmentation": "start-segmentation.facekit",

@@ -1,8 +1,9 @@
 """Train the embedded models again: `python -m facekit.weights.retrain MODEL --out FILE`.
 
 start-landmarks, start-segmentation: where the quick recipes start; generated faces only. landmarks, segmentation: the
-ready models; they need FACEKIT_DATA. The auto-encoder below all of them is trained by `facekit pretrain fsma` (its card
-names the command); `start-*` come before the ready models, which start from them.
+ready models on fsma, attributes: the one on farl; they need FACEKIT_DATA. The backbones below them are trained by
+`facekit pretrain` (their cards name the commands); `start-*` come before the ready models on fsma, which start from
+them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,18 @@ import numpy as np
 
 from ..api import adapt, evaluate
 from ..data.generated import GeneratedFaces
-from ..data.readers import CELEBAHQ_BOX, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
+from ..data.readers import (
+    CELEBAHQ_BOX,
+    celebahq128,
+    celebahq_attributes,
+    data_folder,
+    landmarks_300w,
+    pseudo_landmarks,
+)
 from ..geometry import box_of_points, crop_matrix, transform_points, warp_image, warp_mask
 from ..images import load_image
 from ..labels import (
+    CELEBA_40,
     CELEBAMASK_19,
     FACEKIT_27,
     FACESYNTHETICS_19,
@@ -32,6 +41,8 @@ from ..labels import (
 from ..model import Model
 
 SIDE = 256
+SEEN = 8000  # CelebA-HQ pictures that farl's embedded tower learned from, too
+SCORED = 800  # the last ones
 GENERATED_SIDE = 160  # the network sees 128 px
 # What all four share: half precision, fresh frozen features for every one of many views, quick to converge.
 LONG: dict[str, Any] = {
@@ -183,11 +194,28 @@ def _outlined() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield picture, np.where(parts > 0, parts, mask).astype(np.uint8)
 
 
+def attributes(seed: int = 0, steps: int = 1500) -> Model:
+    """CelebA's 40: the first 8,000 CelebA-HQ pictures, which lie as on FaRL's mean face. Scored on the last 800."""
+    names, table = celebahq_attributes()
+    faces = [(name.removesuffix(".jpg"), picture) for name, picture, _ in celebahq128()]
+    pictures, labels = [p for _, p in faces], np.stack([table[name] for name, _ in faces])
+    assert names == CELEBA_40.names
+    model = adapt(
+        pictures[:SEEN], labels[:SEEN], "attributes", "farl", names=CELEBA_40, seed=seed, steps=steps, views=2,
+        weight_decay=0.01,
+    )  # fmt: skip
+    model.align = "mean"
+    scores = evaluate(model, pictures[-SCORED:], labels[-SCORED:], align="none")
+    model.about["celebahq_last_800"] = {k: v for k, v in scores.items() if not k.startswith("accuracy_")}
+    return model
+
+
 MODELS: dict[str, Callable[..., Model]] = {
     "start-landmarks": start_landmarks,
     "start-segmentation": start_segmentation,
     "landmarks": landmarks,
     "segmentation": segmentation,
+    "attributes": attributes,
 }
 
 

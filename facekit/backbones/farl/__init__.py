@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...recipes import Adaptation
 from ...recipes.farl import adaptation as named_recipe
 from ...tasks import Task
-from ...weights import cached_file, official_file
+from ...weights import cached_file, embedded_file, official_file
 from .model import FaRL, new_pair, read_pair
 from .network import FaRLNetwork
 from .standin import StandInTower, stand_in
@@ -30,10 +30,10 @@ NARROW, NARROW_HEAD = 384, 64
 def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> FaRL:
     """A pre-trained pair of towers in eval mode.
 
-    weights: "auto" (an official file if one is in the cache already), "official" (ViT-B/16 of the paper's 16 epochs,
-    downloaded at first use), "official-ep64" (64 epochs), "none" (random, of preset "mini"), or a file: our
-    .safetensors or one in CLIP's naming (`{"state_dict": ...}`), as FaRL's are. Raises FileNotFoundError for "auto"
-    without a file in the cache: this version embeds no weights for farl yet.
+    weights: "auto" (an official file if one is in the cache already, else the embedded one), "embedded" (small, in this
+    package), "official" (ViT-B/16 of the paper's 16 epochs, downloaded at first use), "official-ep64" (64 epochs),
+    "none" (random, of the embedded one's size), or a file: our .safetensors or one in CLIP's naming
+    (`{"state_dict": ...}`), as FaRL's are.
     """
     if weights == "none":
         return new_pair("mini", seed)
@@ -41,14 +41,8 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> FaRL:
         return read_pair(official_file(OFFICIAL_NAMES[str(weights)]))
     if weights == "auto":
         there = [cached_file(name) for name in OFFICIAL_NAMES.values()]
-        found = next((path for path in there if path is not None), None)
-        if found is None:
-            raise FileNotFoundError(
-                "farl has no embedded weights in this version and none are in the cache: pass weights='official' "
-                "(a download), a file, or 'none' (random)"
-            )
-        return read_pair(found)
-    return read_pair(weights)
+        return read_pair(next((path for path in there if path is not None), None) or embedded_file("farl"))
+    return read_pair(embedded_file("farl") if weights == "embedded" else weights)
 
 
 def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Adaptation) -> FaRLNetwork:

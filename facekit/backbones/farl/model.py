@@ -16,7 +16,7 @@ from .contrast import TEMPERATURE
 from .text import TextSize, TextTower, cosine_logits, text_tower_from_clip
 from .vision import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
 
-# (image tower, text tower). "mini" is for two cores: a thirtieth of the paper's parameters, the same code.
+# (image tower, text tower). "mini" is the embedded one: a thirtieth of the paper's parameters, the same code.
 PRESETS: dict[str, tuple[TowerSize, TextSize]] = {
     "base": (TowerSize(), TextSize()),
     "mini": (
@@ -106,7 +106,7 @@ def read_pair(path: str | os.PathLike[str]) -> FaRL:
     """
     source = Path(path)
     if not source.is_file():
-        raise FileNotFoundError(f"weights={str(path)!r}: no such file; or pass 'auto', 'official' or 'none'")
+        raise FileNotFoundError(f"weights={str(path)!r}: no such file; or pass 'auto', 'embedded', 'official', 'none'")
     if source.suffix == ".safetensors":
         try:
             state = load_file(source)

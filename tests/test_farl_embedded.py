@@ -1,0 +1,58 @@
+"""The embedded tower of farl, and the ready model on it."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from skimage.data import astronaut
+
+import facekit
+from facekit.data.generated import ATTRIBUTES, GeneratedFaces
+from facekit.results import Attributes
+
+
+def test_it_knows_words_of_generated_faces() -> None:
+    """Nobody labelled anything: sentences alone tell colours of hair, hats, beards, women and men."""
+    faces = GeneratedFaces(seed=4242, size=96, domain="wild", framing=2.0, yaw=(-25, 25))
+    batch = faces.batch(range(120), want=("image", "attributes"))
+    pictures = list(batch["image"].permute(0, 2, 3, 1).numpy())
+    truth = dict(zip(ATTRIBUTES, batch["attributes"].T.numpy().astype(bool), strict=True))
+    for name, texts, least in (
+        ("Blond_Hair", ["blond hair", "black hair"], 0.9), ("Wearing_Hat", ["a hat", "a person with hair"], 0.75),
+        ("No_Beard", ["a woman", "a man with a beard"], 0.65), ("Male", ["a man", "a woman"], 0.65),
+    ):  # fmt: skip
+        chance = facekit.match(pictures, texts, weights="embedded")[:, 0]
+        yes, no = chance[truth[name]], chance[~truth[name]]
+        ranked = (yes[:, None] > no[None]).mean()  # the area under the ROC curve
+        assert ranked > least, f"{name}: {ranked:.2f}"
+
+
+def test_the_ready_model_describes_a_photo() -> None:
+    result = facekit.predict("attributes", astronaut())
+    assert isinstance(result, Attributes) and len(result.probabilities) == 40
+    says = dict(zip(result.labels.names, result.probabilities, strict=True))
+    assert says["Smiling"] > 0.5 and max(says["Bald"], says["Eyeglasses"], says["Wearing_Hat"], says["Goatee"]) < 0.3
+    assert result.box is not None
+
+
+def test_its_size() -> None:
+    pair = facekit.load_backbone("farl", weights="embedded")
+    assert pair.image.size.input_size == 96 and pair.text is not None
+    with torch.inference_mode():
+        maps = pair.features(torch.rand(1, 3, 96, 96))
+    assert [tuple(m.shape) for m in maps] == [(1, 192, 12, 12)] * 4
+
+
+@pytest.mark.skipif("FACEKIT_DATA" not in os.environ, reason="FACEKIT_DATA is not set: needs celebahq128/")
+def test_it_beats_pixels_on_unseen_faces() -> None:
+    from facekit.data.readers import celebahq128, celebahq_attributes
+
+    _, table = celebahq_attributes()
+    faces = [(name.removesuffix(".jpg"), picture) for name, picture, _ in celebahq128()][-200:]
+    truth = np.stack([table[name] for name, _ in faces])
+    scores = facekit.evaluate("attributes", [p for _, p in faces], truth, align="none")
+    commoner = 100 * float(np.maximum(truth.mean(0), 1 - truth.mean(0)).mean())
+    assert scores["accuracy"] > commoner + 4
