@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import os
 import time
 import warnings
@@ -26,6 +27,8 @@ from .results import Drawable, Faces
 from .starting import warm_start
 from .tasks import LandmarkTask, Task, task_class
 from .training import Progress, pick_device, train
+
+log = logging.getLogger("facekit")
 
 
 def adapt(
@@ -108,7 +111,10 @@ def adapt(
 
 def _kept(program: Fitting, model: Model, settings: Adaptation, validation: tuple[Any, Any] | None) -> KeepBest | None:
     """`program` with its best epoch kept, if that is wanted and there are faces to choose by."""
-    if not settings.keep_best or validation is None:
+    if not settings.keep_best:
+        return None
+    if validation is None:
+        log.warning("no validation= came to choose the best epoch by: the last one's weights are kept")
         return None
     pictures = read_pictures(validation[0])
     clean = model.task.check(validation[1], pictures.sizes, pictures.names)

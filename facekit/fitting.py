@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .adversary import Adversary
 from .augment import Affine, TanhMoves, jitter, random_matrices, warp
 from .recipes import Adaptation
-from .tasks import PictureTask, Task
+from .tasks import PictureTask, SegmentationTask, Task
 from .training import autocast, generator_for
 from .wild import WildAugmentation
 
@@ -113,6 +113,11 @@ class Fitting:
             groups.append({"params": network.tuned_parameters(), "factor": recipe.tower_lr / recipe.lr})
         self.optimiser = new_optimiser(groups, recipe)
         self.adversary = Adversary(critic.to(device), recipe) if critic is not None else None
+        if recipe.wild and (not isinstance(task, SegmentationTask) or alpha is not None):
+            raise ValueError(
+                f"wild=True came for {task.name}{'' if alpha is None else ', tanh-warped'}: it moves plain pictures "
+                "with their masks, so it is for segmentation without align='tanh'"
+            )
         self.wild = WildAugmentation() if recipe.wild else None
         self._views: tuple[Tensor, tuple[Tensor, Tensor]] | None = None
         self.cache: FeatureCache | None = None

@@ -15,10 +15,9 @@ from .backbones.synthparse.network import ParserSize
 from .crops import training_crops
 from .images import read_pictures
 from .model import Model
+from .recipes.synthparse import EPOCHS, PAPER
 from .tasks import SegmentationTask
 from .training import Progress, pick_device, train
-
-EPOCHS = 30
 
 
 def adapt_labels(
@@ -34,8 +33,8 @@ def adapt_labels(
     weights: str | os.PathLike[str] = "auto",
     faces: Any = None,
     steps: int | None = None,
-    batch_size: int = 24,
-    lr: float = 1e-3,
+    batch_size: int = PAPER.batch_size,
+    lr: float = PAPER.lr,
     checkpoint: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     seed: int = 0,
@@ -69,7 +68,7 @@ def adapt_labels(
     if weights != "none":
         _start(network.model.encoder, imagenet_state(encoder, download=weights == "imagenet"))
     total = steps if steps is not None else EPOCHS * -(-len(crops) // batch_size)
-    program = LabelAdaptation(network, said, masks, target.loss, total, batch_size, lr, chosen, seed)
+    program = LabelAdaptation(network, said, masks, target.loss, batch_size, lr, chosen, seed)
     losses = train(program, total, checkpoint=checkpoint, progress=progress, name="adapting labels")
     about = {
         "faces": len(clean), "seed": seed, "reads": reads, "steps": total, "loss": losses.get("loss"),

@@ -142,6 +142,7 @@ class Segmentation(Drawable):
             "classes": list(self.labels.classes),
             "palette": [list(colour) for colour in self.labels.palette],
             "runs": runs_of_mask(self.mask),
+            **({} if self.naked is None else {"naked": self.naked.to_dict()}),
             **frame_dict(self),
         }
 

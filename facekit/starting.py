@@ -28,6 +28,10 @@ def warm_start(program: Fitting, start: str) -> str:
     if start == "none":
         return "none"
     task = program.task
+    if not hasattr(program.network, "start_from"):
+        if start == "embedded":
+            return "none"
+        raise ValueError(f"start={start!r}: warm starts are fsma's; other backbones take start='none'")
     if start == "embedded" and f"start-{task.name}" not in EMBEDDED:
         return "none"
     known = load(embedded_file(f"start-{task.name}") if start == "embedded" else start, program.device)

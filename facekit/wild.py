@@ -11,7 +11,7 @@ import functools
 import os
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -39,21 +39,18 @@ class WildAugmentation:
 
     rotate: degrees either way, always drawn. perspective: probability of moving the corners inwards. photometric:
     Gaussian noise (probability .2) and, .9 each, one of CLAHE, brightness, gamma; one of sharpening, blur; one of
-    contrast, hue and saturation. nearest: pictures are label maps, whose values must not mix. Nothing is mirrored.
+    contrast, hue and saturation. Nothing is mirrored.
     """
 
     rotate: float = 18.0
     perspective: float = 0.5
     photometric: bool = True
-    nearest: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.rotate <= 180:
             raise ValueError(f"rotate={self.rotate} came: pass degrees from 0 to 180")
         if not 0 <= self.perspective <= 1:
             raise ValueError(f"perspective={self.perspective} came: pass a probability, from 0 to 1")
-        if self.photometric and self.nearest:
-            raise ValueError("nearest=True, for label maps, came with photometric=True: ids are no colours, pass False")
 
     def __call__(
         self, picture: NDArray[np.uint8], mask: NDArray[np.uint8], seed: int
@@ -84,10 +81,28 @@ class WildAugmentation:
             self._check(picture, mask)
             pictures[i], ids[i] = self._view(picture, mask, seeds[i], (size, size))
 
-        # The pool lives as long as the batch: one that lived on would be dead in forked workers.
-        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-            list(pool.map(fill, range(len(crops))))
+        _in_threads(fill, len(crops))
         return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(255), torch.from_numpy(ids)
+
+    def maps(self, first: Tensor, second: Tensor, seeds: Sequence[int], size: int) -> tuple[Tensor, Tensor]:
+        """Pairs of label maps (N,s,s) uint8 moved alike, one seed each, in `size` px: two of (N,size,size) uint8.
+
+        Ids do not mix, 255 comes from outside; no colours change.
+        """
+        if not len(first) == len(second) == len(seeds):
+            raise ValueError(
+                f"{len(first)} and {len(second)} maps and {len(seeds)} seeds came: pass a pair and a seed each"
+            )
+        moved = np.empty((2, len(first), size, size), np.uint8)
+
+        def fill(i: int) -> None:
+            shape = (first.shape[1], first.shape[2])
+            matrix = self._move(np.random.default_rng(seeds[i]), random.Random(seeds[i]), shape)
+            for out, ids in zip(moved, (first, second), strict=True):
+                out[i] = _ids(ids[i].contiguous().numpy(), matrix, (size, size))
+
+        _in_threads(fill, len(first))
+        return torch.from_numpy(moved[0]), torch.from_numpy(moved[1])
 
     def _check(self, picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
         if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
@@ -100,29 +115,40 @@ class WildAugmentation:
     def _view(
         self, picture: NDArray[np.uint8], mask: NDArray[np.uint8], seed: int, size: tuple[int, int]
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        moves, colours = _transforms(self.rotate, self.perspective, threading.get_ident())
         # One pair of generators for all: by set_random_seed each transform would get the same draws, and the noise
         # would come only with the perspective.
         draws, coins = np.random.default_rng(seed), random.Random(seed)
-        colours.set_random_state(draws, coins)
-        matrix = np.eye(3)
-        for move in moves:
-            move.set_random_state(draws, coins)
-            if move.should_apply():
-                matrix = move.get_params_dependent_on_data({"shape": picture.shape}, {})["matrix"] @ matrix
-        ids = _seen(mask, matrix, size, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
-        if self.nearest:
-            return _seen(picture, matrix, size, cv2.INTER_NEAREST, cv2.BORDER_REFLECT_101), ids
+        matrix = self._move(draws, coins, (picture.shape[0], picture.shape[1]))
         fine = max(size[0], picture.shape[0]), max(size[1], picture.shape[1])
         moved = _seen(picture, matrix, fine, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
         if fine != size:
             moved = np.asarray(cv2.resize(moved, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        return colours(image=moved)["image"] if self.photometric else moved, ids
+        if self.photometric:
+            _, colours = _transforms(self.rotate, self.perspective, threading.get_ident())
+            colours.set_random_state(draws, coins)
+            moved = colours(image=moved)["image"]
+        return moved, _ids(mask, matrix, size)
+
+    def _move(self, draws: np.random.Generator, coins: random.Random, shape: tuple[int, int]) -> Matrix:
+        """A random move (3,3) of a picture of `shape` (h, w), in its own pixels."""
+        moves, _ = _transforms(self.rotate, self.perspective, threading.get_ident())
+        matrix: Matrix = np.eye(3)
+        for move in moves:
+            move.set_random_state(draws, coins)
+            if move.should_apply():
+                matrix = move.get_params_dependent_on_data({"shape": shape}, {})["matrix"] @ matrix
+        return matrix
 
 
-# For the label adapter, in whose pictures (predicted ids in three equal channels) colours mean classes: the settings of
-# the paper's code.
-LABEL_MAPS = WildAugmentation(rotate=11.0, perspective=0.4, photometric=False, nearest=True)
+# For the label adapter's `maps`: the settings of the paper's code.
+LABEL_MAPS = WildAugmentation(rotate=11.0, perspective=0.4)
+
+
+def _in_threads(fill: Callable[[int], None], count: int) -> None:
+    """fill(0) to fill(count - 1). The pool lives as long as the batch: one that lived on would be dead in forked
+    workers."""
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        list(pool.map(fill, range(count)))
 
 
 def _seen(image: NDArray[Any], matrix: Matrix, size: tuple[int, int], interpolation: int, border: int) -> NDArray[Any]:
@@ -132,6 +158,11 @@ def _seen(image: NDArray[Any], matrix: Matrix, size: tuple[int, int], interpolat
     return cv2.warpPerspective(
         image, to_size @ matrix, size[::-1], flags=interpolation, borderMode=border, borderValue=(IGNORE,) * 3
     )
+
+
+def _ids(mask: NDArray[np.uint8], matrix: Matrix, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """`_seen` of ids: the nearest one, 255 from outside."""
+    return np.asarray(_seen(mask, matrix, size, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT), dtype=np.uint8)
 
 
 # A transform keeps its random state in itself, so no two threads share one. A finished thread's number may come again,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from facekit.backbones.fsma.growing import grow
 from facekit.data.generated import GeneratedFaces
 from facekit.images import save_image
 from facekit.pretraining import pretrain
+from facekit.pretraining.pools import open_pool
 from facekit.processes import (
     ALONE,
     COUNT,
@@ -250,6 +253,25 @@ def _double(x: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
+def test_a_source_may_be_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEKIT_DATA", str(tmp_path))
+    (tmp_path / "celebahq128").mkdir()
+    with tarfile.open(tmp_path / "celebahq128" / "0.tar", "w") as tar:
+        for i in range(5):
+            save_image(np.full((128, 128, 3), 40 * i, np.uint8), tmp_path / "one.png")
+            content = (tmp_path / "one.png").read_bytes()
+            member = tarfile.TarInfo(f"{i}.png")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    pool = open_pool(["celebahq128:3"], 64, tmp_path / "pools", False)
+    assert pool[torch.arange(len(pool))][:, 0, 0, 0].tolist() == [0, 40, 80]
+    for wrong in ("celebahq128:0", "celebahq128:", "generated:many"):
+        with pytest.raises(ValueError, match="COUNT"):
+            open_pool([wrong], 64, tmp_path / "pools", False)
+    with pytest.raises(FileNotFoundError, match="celebahq129"):
+        open_pool(["celebahq129:3"], 64, tmp_path / "pools", False)
+
+
 def test_grown_network_reconstructs_like_the_small_one() -> None:
     small = fsma.load("embedded")
     faces = GeneratedFaces(seed=9, size=128, domain="wild").batch(range(24), want=("image",))["image"].float() / 255

@@ -85,7 +85,7 @@ def test_sigmoid_loss_is_weighted_and_ignores() -> None:
     moved[:, :, 1] += 3
     assert float(weighted.loss(moved, labels)) == pytest.approx(expected, rel=1e-5), "ignored pixels do not count"
     assert float(task.loss(maps, torch.full_like(labels, 255))) == 0.0
-    assert SegmentationTask.from_dict(weighted.to_dict()).losses == "sigmoid"
+    assert SegmentationTask.from_dict(weighted.to_dict()).activation == "sigmoid"
     logs = weighted.decode(maps)[0]
     np.testing.assert_allclose(np.exp(logs), torch.sigmoid(maps[0]).numpy(), rtol=1e-5)
     with pytest.raises(ValueError, match="'softmax', 'sigmoid'"):
@@ -128,6 +128,7 @@ def test_label_adapter(reads: str, parser: facekit.Model, faces: Any, tmp_path: 
     plain = facekit.predict(parser, pictures[0])
     assert np.array_equal(result.naked.mask, plain.mask)
     assert np.array_equal(facekit.predict(adapted.naked, pictures[0]).mask, plain.mask)
+    assert result.to_dict()["naked"] == result.naked.to_dict()
     adapted.save(tmp_path / "a.facekit")
     again = facekit.load(tmp_path / "a.facekit", "cpu")
     x = torch.rand(2, 3, 64, 64)
@@ -154,6 +155,8 @@ def test_ids_outside_belong_to_no_class() -> None:
     adapter = LabelAdapter(ParserSize(input_size=32), 5, 4)
     ids = torch.tensor([[[0, 4, 255]]])
     assert adapter._read(ids)[0, :, 0].T.tolist() == [[1, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]]
+    coded = LabelAdapter(ParserSize(input_size=32), 5, 4, "ids")
+    assert coded._read(ids)[0, :, 0].T.tolist() == [[-2.0] * 3, [2.0] * 3, [-2.0] * 3], "outside is background"
 
 
 def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
@@ -161,7 +164,7 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
     for wrong, match in (
         ({"decoder": "pspnet"}, "'unet', 'deeplabv3plus', 'fpn'"), ({"encoder": "resnet9"}, "'mobilenet_v2'"),
         ({"input_size": 100}, "a multiple of 32"), ({"optimiser": "sgd"}, "'adamw' or 'nadam'"),
-        ({"loss": "dice"}, "'softmax', 'sigmoid'"),
+        ({"activation": "relu"}, "'softmax', 'sigmoid'"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=match):
             facekit.adapt(pictures, masks, "segmentation", "synthparse", **{**FAST, "steps": 1, **wrong})
@@ -183,6 +186,16 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
     points = facekit.adapt(
         pictures, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, **FAST
     )
+    with pytest.raises(ValueError, match="wild=True came for landmarks"):
+        facekit.adapt(
+            pictures, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, wild=True, **FAST
+        )
+    points.save(tmp_path / "points.facekit")
+    with pytest.raises(ValueError, match="warm starts are fsma's"):
+        facekit.adapt(
+            pictures, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64,
+            start=str(tmp_path / "points.facekit"), **FAST,
+        )  # fmt: skip
     with pytest.raises(ValueError, match="label adapters are for segmentation"):
         facekit.adapt_labels(points, pictures, masks)
 

@@ -30,6 +30,21 @@ def data_folder(name: str) -> Path:
     return path
 
 
+def named_source(text: str) -> tuple[str, int | None] | None:
+    """"celebahq128", "celebahq128:COUNT" or "generated:COUNT" -> (name, count); None for anything else: a path.
+
+    Raises ValueError for a count that is none.
+    """
+    name, colon, count = text.partition(":")
+    if text == "celebahq128":
+        return name, None
+    if not colon or name not in ("celebahq128", "generated"):
+        return None
+    if not count.isdigit() or int(count) == 0:
+        raise ValueError(f"{text!r}: expected {name}:COUNT, e.g. {name}:5000")
+    return name, int(count)
+
+
 def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
     """Aligned CelebA-HQ faces from tar shards of JPEG, with the framing box that is the same for all. Unlabelled."""
     root = Path(folder) if folder is not None else data_folder("celebahq128")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..data.pool import Face, FacePool, build_pool, whole_picture_boxes
-from ..data.readers import celebahq128, generated
+from ..data.readers import celebahq128, generated, named_source
 from ..images import iter_pictures
 from ..weights import cache_folder
 from .run import Request
@@ -32,21 +32,17 @@ def open_pool(
     """Crops of the named sources (see `pretrain`), decoded once into one memory-mapped file under `folder`."""
     readers: dict[str, Iterable[Face]] = {}
     for source in [os.fspath(s) for s in sources]:
-        name, _, count = source.partition(":")
-        if name == "celebahq128" and (not count or _positive(count)):
-            readers[source] = itertools.islice(celebahq128(), int(count) if count else None)
-        elif name == "generated":
-            if not _positive(count):
-                raise ValueError(f"{source!r}: expected generated:COUNT, e.g. generated:5000")
-            readers[source] = generated(int(count), input_size)
+        named = named_source(source)
+        if named is not None:
+            name, count = named
+            celeba = name == "celebahq128"
+            readers[source] = itertools.islice(celebahq128(), count) if celeba else generated(count or 0, input_size)
         else:
             path = Path(source)
             if not path.is_dir():
-                raise FileNotFoundError(f"{source!r}: no such folder; expected one, 'celebahq128' or 'generated:COUNT'")
+                raise FileNotFoundError(
+                    f"{source!r}: no such folder; expected one, 'celebahq128', 'celebahq128:COUNT' or 'generated:COUNT'"
+                )
             stamp = f"{path.resolve()} {len(list(path.iterdir()))} files, {path.stat().st_mtime_ns}"
             readers[stamp] = whole_picture_boxes(iter_pictures(path, on_error="skip"))
     return build_pool(readers, input_size, folder, progress)
-
-
-def _positive(count: str) -> bool:
-    return count.isdigit() and int(count) > 0

@@ -32,14 +32,14 @@ class Adaptation:
     # fsma. "unet": the same network, but nothing is frozen and all of it starts from random weights (Table 5).
     baseline: str | None = None
     heatmaps: str = "softmax"  # landmarks: "l2" is the paper's squared error, see `tasks.landmarks`
-    loss: str = "softmax"  # segmentation: "sigmoid" asks about every class by itself, see `tasks.segmentation`
+    activation: str = "softmax"  # segmentation: "sigmoid" asks about every class by itself, see `tasks.segmentation`
     wild: bool = False  # segmentation: views as section 3.1.2 of synthparse makes them, see `facekit.wild`
     keep_best: bool = False  # the weights of the epoch that does best on adapt()'s `validation` are kept
     # farl: blocks that the head reads, counted from 1 (None: 4, 6, 8, 12 of 12); channels inside UperNet (None: 64 on
-    # the embedded tower, else the tower's width); side of the input, px (None: what the tower was trained on).
+    # the embedded tower, else the tower's width).
     layers: tuple[int, ...] | None = None
     head_channels: int | None = None
-    input_size: int | None = None
+    input_size: int | None = None  # farl, synthparse: px (None: what the tower was trained on; the paper's 128)
     tower: str | None = None  # farl: a timm ViT by name in the tower's place
     tower_lr: float | None = None  # farl, synthparse: the tower or encoder trains at this rate (FaRL_ft)
     # synthparse: the segmentation model and its encoder by segmentation_models_pytorch's names.

@@ -11,7 +11,7 @@ from .adaptation import Adaptation
 EPOCHS = 30
 # Views are made anew at every step, so there is nothing to keep.
 PAPER = Adaptation(
-    steps=1, batch_size=24, lr=1e-3, optimiser="nadam", loss="sigmoid", wild=True, keep_best=True, tower_lr=1e-3,
+    steps=1, batch_size=24, lr=1e-3, optimiser="nadam", activation="sigmoid", wild=True, keep_best=True, tower_lr=1e-3,
     cache=False, views=EPOCHS, least_views=1,
 )  # fmt: skip
 # Section 3.1.1's four models.

@@ -19,14 +19,14 @@ from ..recipes import Adaptation
 from ..results import Drawable, Segmentation
 from .base import LabelSetTask, Task
 
-LOSSES = ("softmax", "sigmoid")
+ACTIVATIONS = ("softmax", "sigmoid")
 
 
 class SegmentationTask(LabelSetTask):
     """C classes, one logit map each.
 
-    losses: "softmax": each pixel is of one class, cross-entropy. "sigmoid": every class is a question of yes or no of
-    its own, binary cross-entropy on one-hot targets (synthparse section 3.1.3). weights: of the classes (C,) in the
+    activation: "softmax": each pixel is of one class, cross-entropy. "sigmoid": every class is a question of yes or no
+    of its own, binary cross-entropy on one-hot targets (synthparse section 3.1.3). weights: of the classes (C,) in the
     latter; all alike where None.
     """
 
@@ -36,21 +36,21 @@ class SegmentationTask(LabelSetTask):
     stride: ClassVar[int] = 1
     labels: SegmentationSet
 
-    def __init__(self, labels: SegmentationSet, losses: str = "softmax", weights: Tensor | None = None):
+    def __init__(self, labels: SegmentationSet, activation: str = "softmax", weights: Tensor | None = None):
         super().__init__(labels)
-        if losses not in LOSSES:
-            raise ValueError(f"loss={losses!r}: expected one of {', '.join(map(repr, LOSSES))}")
-        self.losses, self.weights = losses, weights
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation={activation!r}: expected one of {', '.join(map(repr, ACTIVATIONS))}")
+        self.activation, self.weights = activation, weights
 
     def configured(self, recipe: Adaptation) -> SegmentationTask:
-        return SegmentationTask(self.labels, recipe.loss)
+        return SegmentationTask(self.labels, recipe.activation)
 
     def balanced(self, labels: Tensor) -> SegmentationTask:
-        if self.losses == "softmax":
+        if self.activation == "softmax":
             return self
         counts = torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
         # The paper's code: 1 minus the class's part of all labelled pixels.
-        return SegmentationTask(self.labels, self.losses, 1 - counts / counts.sum().clamp_min(1))
+        return SegmentationTask(self.labels, self.activation, 1 - counts / counts.sum().clamp_min(1))
 
     @classmethod
     def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[SegmentationTask, list[np.ndarray]]:
@@ -82,7 +82,7 @@ class SegmentationTask(LabelSetTask):
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy, or the mean over classes of weighted binary ones. maps: (N,C,h,w). labels: (N,h,w) ids, 255 =
         ignored."""
-        if self.losses == "softmax":
+        if self.activation == "softmax":
             return F.cross_entropy(maps.float(), labels.long(), ignore_index=255)
         ids = labels.long()
         truth = F.one_hot(ids.clamp(max=self.channels), self.channels + 1)[..., :-1].movedim(-1, 1).to(maps.dtype)
@@ -105,7 +105,7 @@ class SegmentationTask(LabelSetTask):
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Per picture the log-probabilities (C,h,w) float32."""
-        logs = maps.float().log_softmax(1) if self.losses == "softmax" else F.logsigmoid(maps.float())
+        logs = maps.float().log_softmax(1) if self.activation == "softmax" else F.logsigmoid(maps.float())
         return list(logs.cpu().numpy())
 
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Segmentation:
@@ -135,14 +135,14 @@ class SegmentationTask(LabelSetTask):
         return {
             "name": s.name, "classes": list(s.classes), "palette": [list(c) for c in s.palette], "flip": list(s.flip),
             "facial_parts": list(s.facial_parts), "ignore": s.ignore, "mirrors": s.mirrors,
-            "losses": self.losses,
+            "activation": self.activation,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> SegmentationTask:
         s = dict(settings)
-        losses = s.pop("losses", "softmax")
+        activation = s.pop("activation", "softmax")
         s["palette"] = tuple(tuple(c) for c in s["palette"])
         for key in ("classes", "flip", "facial_parts"):
             s[key] = tuple(s[key])
-        return cls(SegmentationSet(**s), losses)
+        return cls(SegmentationSet(**s), activation)

@@ -57,7 +57,6 @@ class Pretraining:
         self.processes, self.pair, self.tokens = processes, pair.to(device).train(), tokens
         self.pair.image.checkpointing = recipe.checkpointing
         size = pair.image.size
-        self.side = (recipe.input_size or size.input_size) // size.patch
         self.mim: MaskedImageModel | None = None
         if tokens is not None:
             self.mim = MaskedImageModel(size.width, size.heads, tokens.vocabulary, recipe.mim_layers).to(device)
@@ -104,7 +103,8 @@ class Pretraining:
         n, parts = len(x), {}
         with self.autocast:
             patches = self.pair.image.patches(x)
-            masked = self._masks(index)
+            side = patches.shape[1]
+            masked = self._masks(index, side)
             if self.mim is not None:
                 own = masked[self.part].to(self.device)
                 # Both passes at once: the tower works best on large batches.
@@ -119,7 +119,7 @@ class Pretraining:
         if self.mim is not None:
             assert self.tokens is not None
             with self.autocast:
-                targets = self.tokens.ids(x, self.side)[own]
+                targets = self.tokens.ids(x, side)[own]
             # The mean over the masked patches of all processes, of which gradients and losses are averaged later.
             share = self.processes.count / masked.sum().item()
             parts["mim"] = share * F.cross_entropy(scores.float(), targets, reduction="sum")
@@ -138,11 +138,11 @@ class Pretraining:
         self._next = index + 1
         return next(self._coming)
 
-    def _masks(self, index: int) -> Tensor:
+    def _masks(self, index: int, side: int) -> Tensor:
         """The whole batch's masks (B,P): the same however many processes share it."""
         if self.mim is None:
             return torch.zeros(0)
-        return random_masks(self.recipe.batch_size, self.side, generator_for(self.seed, index, 9))
+        return random_masks(self.recipe.batch_size, side, generator_for(self.seed, index, 9))
 
     def gradients(self, index: int) -> dict[str, Tensor]:
         """Leave the gradients of step `index`, of the pictures of all processes, in the parameters. Returns this

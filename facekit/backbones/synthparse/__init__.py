@@ -100,8 +100,6 @@ def from_dict(settings: dict[str, Any]) -> ParserNetwork:
     """Undo `to_dict`; the weights are random."""
     rest = dict(settings)
     own = {k: rest.pop(k) for k in ("decoder", "encoder", "input_size", "decoder_channels")}
-    if own["decoder_channels"] is not None:
-        own["decoder_channels"] = tuple(own["decoder_channels"])
     return ParserNetwork(ParserSize(**own), **rest)
 
 

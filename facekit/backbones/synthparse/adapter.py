@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -34,29 +36,23 @@ class LabelAdapter(nn.Module):
         return self.model(self._read(ids))
 
     def _read(self, ids: Tensor) -> Tensor:
+        # What lies outside the picture is 255.
         if self.reads == "ids":
+            inside = ids.where(ids < self.known, 0)
             # As large as the normalised pictures that the encoder's ImageNet weights know.
-            return (ids.float() * (4.0 / max(1, self.known - 1)) - 2.0)[:, None].expand(-1, 3, -1, -1)
-        # What lies outside the picture belongs to no class: 255 is a zero vector.
+            return (inside.float() * (4.0 / max(1, self.known - 1)) - 2.0)[:, None].expand(-1, 3, -1, -1)
         return F.one_hot(ids.clamp(max=self.known), self.known + 1)[..., :-1].movedim(-1, 1).float()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` builds the same network from, weights apart."""
-        s = self.size
         return {
-            "decoder": s.decoder, "encoder": s.encoder, "input_size": s.input_size,
-            "decoder_channels": s.decoder_channels, "known": self.known, "channels": self.channels,
-            "reads": self.reads,
+            "size": asdict(self.size), "known": self.known, "channels": self.channels, "reads": self.reads,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> LabelAdapter:
-        s = dict(settings)
-        widths = s.pop("decoder_channels")
-        size = ParserSize(
-            s.pop("decoder"), s.pop("encoder"), s.pop("input_size"), None if widths is None else tuple(widths)
-        )
-        return cls(size, **s)
+        rest = dict(settings)
+        return cls(ParserSize(**rest.pop("size")), **rest)
 
 
 class Relabelled(nn.Module):
@@ -82,15 +78,14 @@ class LabelAdaptation:
         network: LabelAdapter,
         ids: Tensor,
         masks: Tensor,
-        loss: Any,
-        steps: int,
+        loss: Callable[[Tensor, Tensor], Tensor],
         batch_size: int,
         lr: float,
         device: torch.device,
         seed: int = 0,
     ):
         self.network, self.ids, self.masks, self.loss = network.to(device), ids, masks, loss
-        self.steps, self.batch_size, self.lr, self.device, self.seed = steps, batch_size, lr, device, seed
+        self.batch_size, self.device, self.seed = batch_size, device, seed
         self.optimiser = torch.optim.NAdam(network.parameters(), lr)
         self.autocast = autocast(device, True)
 
@@ -99,9 +94,7 @@ class LabelAdaptation:
         chosen = shuffled_batch(self.seed, index, len(self.ids), self.batch_size)
         # Views are drawn by numbers of their own, so that no two of a run are alike.
         seeds = torch.randint(2**62, (len(chosen),), generator=generator_for(self.seed, index, 11)).tolist()
-        maps = self.ids[chosen][:, None].expand(-1, 3, -1, -1)
-        moved, masks = LABEL_MAPS.batch(maps, self.masks[chosen], seeds, self.network.size.input_size)
-        return (moved[:, 0] * 255).round().to(torch.uint8), masks
+        return LABEL_MAPS.maps(self.ids[chosen], self.masks[chosen], seeds, self.network.size.input_size)
 
     def step(self, index: int) -> dict[str, float]:
         self.network.train()

@@ -19,6 +19,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 STEP = 32
 DECODERS: dict[str, Callable[..., Any]] = {"unet": smp.Unet, "deeplabv3plus": smp.DeepLabV3Plus, "fpn": smp.FPN}
 
+
 @dataclass(frozen=True)
 class ParserSize:
     """A segmentation model's measures; the defaults are the paper's best (Table 8), at its size.
@@ -42,7 +43,10 @@ class ParserSize:
             )
         if self.input_size < STEP or self.input_size % STEP:
             raise ValueError(f"input_size={self.input_size}: expected a multiple of {STEP} px")
-        if self.decoder_channels is not None and (self.decoder != "unet" or len(self.decoder_channels) != 5):
+        if self.decoder_channels is None:
+            return
+        object.__setattr__(self, "decoder_channels", tuple(self.decoder_channels))  # JSON gives lists
+        if self.decoder != "unet" or len(self.decoder_channels) != 5:
             raise ValueError(
                 f"decoder_channels={self.decoder_channels} for decoder={self.decoder!r}: expected five numbers, and "
                 "decoder='unet'"

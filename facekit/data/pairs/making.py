@@ -21,6 +21,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from facekit.atomic import whole_file
+from facekit.data.readers import named_source
 
 from . import listing, sources
 from .faces import LONGEST, SCORE, shrink, with_faces
@@ -98,14 +99,11 @@ def open_sources(
     found: list[sources.Source] = []
     for text in listed:
         path = Path(text).expanduser()
-        name, colon, count = text.partition(":")
-        if text == "celebahq128":
-            found.append(sources.CelebaHQ(seed))
-        elif colon and name in ("celebahq128", "generated"):
-            if not count.isdigit() or int(count) == 0:
-                raise ValueError(f"{text!r}: expected {name}:COUNT, e.g. {name}:5000")
+        named = named_source(text)
+        if named is not None:
+            name, count = named
             celeba = name == "celebahq128"
-            found.append(sources.CelebaHQ(seed, int(count)) if celeba else sources.Generated(int(count), size, seed))
+            found.append(sources.CelebaHQ(seed, count) if celeba else sources.Generated(count or 0, size, seed))
         elif not path.exists():
             raise FileNotFoundError(
                 f"{text!r}: no such file or folder; expected a folder of pictures or .tar shards, a .parquet or .csv "
