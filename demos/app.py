@@ -12,6 +12,7 @@ import facekit
 from demos.common import NO_PHOTO, drawn, example_photo, explained, photo_field
 from demos.own_model import own_model_tab
 from demos.pictures import pictures_tab
+from demos.words import words_tab
 from facekit.images import load_image
 from facekit.results import Faces
 
@@ -54,6 +55,8 @@ def build() -> gr.Blocks:
             own_model_tab()
         with gr.Tab("New pictures"):
             pictures_tab()
+        with gr.Tab("Words"):
+            words_tab()
     return page
 
 

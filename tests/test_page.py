@@ -18,6 +18,7 @@ from demos.app import build
 from demos.labelling import SIDE, Sheet, parts_in
 from demos.own_model import PARTS, POINTS, pack, saved_time
 from demos.pictures import CROP, PHOTO, SHADOWS, STYLE, adapts, example_pictures, loads, looks, make, material
+from demos.words import fit, heat
 from facekit.data.files import read_labels
 
 NAMES = "left eye, right eye, nose"
@@ -56,7 +57,18 @@ def sheet() -> Sheet:
 def test_the_page_has_all_its_endpoints() -> None:
     named = build().get_api_info()["named_endpoints"]
     rooms = {f"/{task}_{step}" for task in (STYLE, SHADOWS) for step in ("show", "example", "adapt", "make")}
-    assert rooms | {"/find", "/click", "/adapt", "/use", "/saved_time", "/labels"} <= set(named)
+    assert rooms | {"/find", "/click", "/adapt", "/use", "/saved_time", "/labels", "/words", "/explain"} <= set(named)
+
+
+def test_words(files: list[str]) -> None:
+    chances, choice = fit(files[0], "a man\n\na woman with glasses\na man\n", CROP)
+    assert set(chances) == {"a man", "a woman with glasses"} and sum(chances.values()) == pytest.approx(1)
+    best = max(chances, key=lambda sentence: chances[sentence])
+    assert choice.value == best and heat(files[0], best, CROP).shape == (30, 40, 3)
+    assert heat(None, best, CROP) is None
+    for path, text, match in ((None, "a\nb", "no picture"), (files[0], "a man", "1 sentences came")):
+        with pytest.raises(gr.Error, match=match):
+            fit(path, text, CROP)
 
 
 @pytest.mark.parametrize("style", ["Pencil", "Comic"])

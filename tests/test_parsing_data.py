@@ -33,11 +33,12 @@ from facekit.data.parsing import (
     ibugmask_faces,
     lapa_faces,
     mix,
+    outlined_faces,
     split,
 )
 from facekit.data.pool import MARGIN
 from facekit.geometry import box_of_points
-from facekit.labels import FACEKIT_27, SYNTHPARSE_11
+from facekit.labels import CELEBAMASK_19, FACEKIT_27, SYNTHPARSE_11, segmentation_map
 
 DATA = os.environ.get("FACEKIT_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set")
@@ -138,6 +139,8 @@ def test_crop_at_the_pictures_own_scale_is_exact_and_reflects_outside() -> None:
     around = ((12, 8), (16, 16))
     assert np.array_equal(seen, np.pad(f.picture, (*around, (0, 0)), mode="symmetric"))
     assert np.array_equal(mask, np.pad(f.mask, around, constant_values=255))
+    seen, mask = cropped(f, 40, lift=0.1)  # four rows up
+    assert np.array_equal(seen, f.picture[4:44, 4:44]) and np.array_equal(mask, f.mask[4:44, 4:44])
 
 
 def test_crop_averages_the_picture_and_picks_from_the_mask_where_it_shrinks() -> None:
@@ -416,11 +419,28 @@ def test_fasseg_ignores_what_it_does_not_tell_apart(tmp_path: Path) -> None:
 def test_hair_knows_only_hair(tmp_path: Path) -> None:
     hair = (drawn() == 10).astype(np.uint8)
     f = hair_faces(table(tmp_path, picture(), hair))[0]
-    assert np.array_equal(f.mask, np.where(hair == 1, 10, 255))
+    assert f.mask[0, 0] == f.mask[0, -1] == 0, "above the shoulders, beside the head"
+    assert np.array_equal(f.mask[hair == 1], np.full(hair.sum(), 10))
+    assert set(np.unique(f.mask[hair == 0])) == {0, 255} and f.mask[len(f.mask) * 2 // 3 :].min() > 0
     with pytest.raises(ValueError, match="1.png: ids 2, 3 came, expected 0 to 1, or 255"):
         hair_faces(table(tmp_path, picture(), np.minimum(drawn(), 3)))[0]
     with pytest.raises(FileNotFoundError, match=r"index.csv.*expected hair \(index.csv of image,mask"):
         hair_faces(tmp_path / "images")
+
+
+@needs_data
+@pytest.mark.parametrize("reader", [facesynthetics_faces, celebamask_faces, hair_faces, outlined_faces])
+def test_finer_labels(reader: Callable[..., LazyFaces[Any]]) -> None:
+    """What SYNTHPARSE_11 joins or ignores stays apart in a finer set, and the rest is the same."""
+    for fine, coarse in zip(reader(labels=CELEBAMASK_19)[:3], reader()[:3], strict=True):
+        assert fine.labels is CELEBAMASK_19 and np.array_equal(fine.picture, coarse.picture)
+        again = segmentation_map(CELEBAMASK_19, SYNTHPARSE_11)[fine.mask]
+        assert np.array_equal(again, coarse.mask) or reader is facesynthetics_faces
+    if reader is facesynthetics_faces:
+        found = set(np.unique(np.concatenate([f.mask.ravel() for f in reader(labels=CELEBAMASK_19)])).tolist())
+        assert {CELEBAMASK_19.index(name) for name in ("left_ear", "neck", "glasses", "hat", "cloth")} <= found
+        with pytest.raises(ValueError, match="expected 0 to 10 of synthparse11"):
+            ParsedFace(fine.name, fine.picture, fine.mask, fine.box)
 
 
 # Mixes and splits.
@@ -588,7 +608,8 @@ def test_sides_of_real_masks_are_the_viewers(reader: Reader) -> None:
         (facesynthetics_faces, 60, {*range(11), 255}),
         (celebamask_faces, 4, {*range(11), 255} - {8}),
         (fasseg_faces, 202, {0, 1, 6, 255}),
-        (hair_faces, 500, {10, 255}),
+        (hair_faces, 500, {0, 10, 255}),
+        (outlined_faces, 2012, {1, 4, 5, 7, 8, 9, 255}),
     ],
 )
 def test_real_sets_are_whole_and_framed_alike(reader: Reader, count: int, ids: set[int]) -> None:

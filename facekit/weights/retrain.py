@@ -1,16 +1,16 @@
 """Train the embedded models again: `python -m facekit.weights.retrain MODEL --out FILE`.
 
 start-landmarks, start-segmentation: where the quick recipes start; generated faces only. landmarks, segmentation: the
-ready models on fsma, attributes: the one on farl; they need FACEKIT_DATA. The backbones below them are trained by
-`facekit pretrain` (their cards name the commands); `start-*` come before the ready models on fsma, which start from
-them.
+ready models on fsma; farl-landmarks, farl-segmentation, attributes: those on farl. They need FACEKIT_DATA. The
+backbones below them are trained by `facekit pretrain` (their cards name the commands); `start-*` come before the ready
+models on fsma, which start from them.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -18,6 +18,7 @@ import numpy as np
 
 from ..api import adapt, evaluate
 from ..data.generated import GeneratedFaces
+from ..data.parsing import GeneratedParsing, ParsedFace, crops, facesynthetics_faces, hair_faces, outlined_faces
 from ..data.readers import (
     CELEBAHQ_BOX,
     celebahq128,
@@ -26,21 +27,20 @@ from ..data.readers import (
     landmarks_300w,
     pseudo_landmarks,
 )
-from ..geometry import box_of_points, crop_matrix, transform_points, warp_image, warp_mask
+from ..geometry import box_of_points, crop_matrix, transform_points, warp_image
 from ..images import load_image
 from ..labels import (
     CELEBA_40,
     CELEBAMASK_19,
     FACEKIT_27,
-    FACESYNTHETICS_19,
     LANDMARKS_44,
     LANDMARKS_98,
     landmark_set,
-    segmentation_map,
 )
 from ..model import Model
 
 SIDE = 256
+TEST_300W = "lfpw_test"  # the subset that models are scored on
 SEEN = 8000  # CelebA-HQ pictures that farl's embedded tower learned from, too
 SCORED = 800  # the last ones
 GENERATED_SIDE = 160  # the network sees 128 px
@@ -82,46 +82,56 @@ def start_segmentation(seed: int = 0, steps: int = 2000, faces: int = 4000) -> M
     )
 
 
-def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
-    """68 points: 300-W without `lfpw_test`, and CelebA-HQ faces with pseudo-landmarks. Scored on `lfpw_test`."""
+def pointed_faces(celeba: int, cropped: bool) -> tuple[list[np.ndarray], np.ndarray]:
+    """Pictures and 68 points (N,68,2): 300-W without `lfpw_test`, twice, for manual points weigh more than found ones;
+    and so many CelebA-HQ faces with another program's points, cropped like 300-W or whole."""
     paths, subsets, points = landmarks_300w()
-    train = [i for i, s in enumerate(subsets) if s != "lfpw_test"] * 2  # manual points weigh more than found ones
-    test = [i for i, s in enumerate(subsets) if s == "lfpw_test"]
-    pictures = [load_image(paths[i]) for i in train]
-    labels = [points[i] for i in train]
+    train = [i for i, s in enumerate(subsets) if s != TEST_300W] * 2
+    pictures, labels = [load_image(paths[i]) for i in train], [points[i] for i in train]
     pseudo = pseudo_landmarks()
-    for name, picture, _ in celebahq128():
-        known = pseudo.get(name.removesuffix(".jpg"))
-        if known is None:
-            continue
-        matrix = crop_matrix(box_of_points(known), SIDE)
-        pictures.append(warp_image(picture, matrix, SIDE))
-        labels.append(transform_points(known, matrix).astype(np.float32))
-        if len(labels) == len(train) + celeba:
-            break
-    model = adapt(pictures, np.stack(labels), "landmarks", names="68", seed=seed, steps=steps, **LONG)
-    model.align = "landmarks"
+    known = ((picture, pseudo[name[:-4]]) for name, picture, _ in celebahq128() if name[:-4] in pseudo)
+    for picture, own in itertools.islice(known, celeba):
+        matrix = crop_matrix(box_of_points(own), SIDE)
+        pictures.append(warp_image(picture, matrix, SIDE) if cropped else picture)
+        labels.append(transform_points(own, matrix).astype(np.float32) if cropped else own)
+    return pictures, np.stack(labels)
+
+
+def scored_landmarks(model: Model) -> Model:
+    paths, subsets, points = landmarks_300w()
+    test = [i for i, s in enumerate(subsets) if s == TEST_300W]
     model.about["lfpw_test"] = evaluate(model, [load_image(paths[i]) for i in test], points[test])
     return model
 
 
-def segmentation(seed: int = 0, steps: int = 2500, generated: int = 3000) -> Model:
-    """CelebAMask-HQ's 19 classes: generated and Microsoft's rendered faces with whole masks; real faces with hair
-    masks (CelebA-HQ) or with the parts that landmarks outline (300-W), the rest of them unlabelled. Scored on the 4
-    real faces of `celebamask19`."""
-    table = segmentation_map(FACEKIT_27, CELEBAMASK_19)
-    pictures, masks = [], []
-    for batch in generated_faces(generated, seed + 13, ("image", "mask")):
-        pictures += list(batch["image"].permute(0, 2, 3, 1).numpy())
-        masks += list(table[batch["mask"].numpy()])
-    for source in (_rendered_by_microsoft, _hair, _outlined):
-        for picture, mask in source():
-            pictures.append(picture)
-            masks.append(mask)
-    model = adapt(
-        pictures, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, batch_size=16, **LONG
-    )
+def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
+    """68 points. Scored on `lfpw_test`."""
+    pictures, points = pointed_faces(celeba, cropped=True)
+    model = adapt(pictures, points, "landmarks", names="68", seed=seed, steps=steps, **LONG)
     model.align = "landmarks"
+    return scored_landmarks(model)
+
+
+def parsed_faces(seed: int, generated: int, margin: float = 1.0, lift: float = 0.0) -> tuple[list[Any], list[Any]]:
+    """Crops with masks of CelebAMask-HQ's 19 classes: generated and Microsoft's rendered faces with whole masks; real
+    faces with hair masks (CelebA-HQ) or with the parts that landmarks outline (300-W), the rest of them unlabelled."""
+    # How often each of them comes.
+    sources: tuple[tuple[Sequence[ParsedFace], int], ...] = (
+        (GeneratedParsing(generated, "wild", seed + 13, GENERATED_SIDE, CELEBAMASK_19, yaw=(-60, 60)), 1),
+        (facesynthetics_faces(labels=CELEBAMASK_19), 10),
+        (hair_faces(labels=CELEBAMASK_19), 2),
+        (outlined_faces(labels=CELEBAMASK_19), 1),
+    )
+    pictures, masks = [], []
+    for faces, times in sources:
+        seen, drawn = crops(faces, SIDE, margin, lift)
+        pictures += seen * times
+        masks += drawn * times
+    return pictures, masks
+
+
+def scored_segmentation(model: Model) -> Model:
+    """With its scores on the 4 real faces of `celebamask19`, of which nothing was trained on."""
     folder = data_folder("celebamask19")
     truth = [str(folder / f"{i}.png") for i in range(4)]
     photos = [cv2.resize(load_image(folder / f"{i}.jpg"), (512, 512), interpolation=cv2.INTER_AREA) for i in range(4)]
@@ -129,69 +139,39 @@ def segmentation(seed: int = 0, steps: int = 2500, generated: int = 3000) -> Mod
     return model
 
 
-def _rendered_by_microsoft() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """FaceSynthetics, cropped by its points; every face ten times, for there are 60."""
-    folder = data_folder("facesynthetics")
-    table = segmentation_map(FACESYNTHETICS_19, CELEBAMASK_19)
-    with (folder / "landmarks70.csv").open() as f:
-        rows = list(csv.reader(f))[1:]
-    for row in rows * 10:
-        points = np.array(row[1:], np.float32).reshape(-1, 2)[:68]
-        matrix = crop_matrix(box_of_points(points), SIDE)
-        mask = cv2.imread(str(folder / "masks" / row[0].replace(".jpg", ".png")), cv2.IMREAD_GRAYSCALE)
-        assert mask is not None
-        yield warp_image(load_image(folder / "images" / row[0]), matrix, SIDE), table[warp_mask(mask, matrix, SIDE)]
+def segmentation(seed: int = 0, steps: int = 2500, generated: int = 3000) -> Model:
+    """CelebAMask-HQ's 19 classes."""
+    pictures, masks = parsed_faces(seed, generated)
+    model = adapt(
+        pictures, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, batch_size=16, **LONG
+    )  # fmt: skip
+    model.align = "landmarks"
+    return scored_segmentation(model)
 
 
-def _hair() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Real faces whose hair is labelled. What is not hair is background beside and above the head, where nothing else
-    can be; elsewhere it stays unlabelled."""
-    folder = data_folder("hair")
-    hair = CELEBAMASK_19.classes.index("hair")
-    y, x = (np.mgrid[:SIDE, :SIDE] + 0.5) / SIDE
-    beside = (((x - 0.5) / 0.42) ** 2 + ((y - 0.55) / 0.6) ** 2 > 1) & (y < 0.5)
-    with (folder / "index.csv").open() as f:
-        rows = list(csv.DictReader(f))
-    for row in rows * 2:
-        picture = load_image(folder / "images" / row["image"])
-        mask = cv2.imread(str(folder / "masks" / row["mask"]), cv2.IMREAD_GRAYSCALE)
-        assert mask is not None
-        side = picture.shape[0]
-        x0, y0, x1, y1 = (v * side - 0.5 for v in CELEBAHQ_BOX)
-        matrix = crop_matrix((x0, y0, x1, y1), SIDE)
-        # 255 also where the crop reaches beyond the picture.
-        found = warp_mask((mask > 0).astype(np.uint8), matrix, SIDE)
-        labelled = np.where(found == 1, hair, np.where((found == 0) & beside, 0, 255)).astype(np.uint8)
-        yield warp_image(picture, matrix, SIDE), labelled
+# FaRL's heads see faces as its tower does, on the mean face, so that one look serves all three. Where that lies around
+# a face's square is known from CelebA-HQ, whose pictures are brought to it.
+MEAN_MARGIN = 1 / (CELEBAHQ_BOX[2] - CELEBAHQ_BOX[0])
+MEAN_LIFT = ((CELEBAHQ_BOX[1] + CELEBAHQ_BOX[3]) / 2 - 0.5) * MEAN_MARGIN
+FARL: dict[str, Any] = {
+    **LONG, "backbone": "farl", "weights": "embedded", "batch_size": 16, "weight_decay": 1e-4, "warmup": 20, "cosine": True,
+}  # fmt: skip
 
 
-# Closed outlines of 300-W's points. Lips: their outer and inner lines; brows have only an upper line there.
-_OUTLINES: dict[str, list[int]] = {
-    "left_eye": [*range(36, 42)],
-    "right_eye": [*range(42, 48)],
-    "upper_lip": [*range(48, 55), 64, 63, 62, 61, 60],
-    "lower_lip": [48, *range(59, 53, -1), 64, 65, 66, 67, 60],
-    "inner_mouth": [*range(60, 68)],
-}
+def farl_landmarks(seed: int = 0, steps: int = 2000, celeba: int = 6000) -> Model:
+    """The same faces as `landmarks`."""
+    pictures, points = pointed_faces(celeba, cropped=False)
+    return scored_landmarks(
+        adapt(pictures, points, "landmarks", names="68", align="mean", seed=seed, steps=steps, **FARL)
+    )
 
 
-def _outlined() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """300-W's training faces: eyes, lips and inner mouth as their points outline them, a ring of skin around eyes and
-    lips. Everything else stays unlabelled, and so does a band along the outlines that no annotator would be sure of."""
-    paths, subsets, points = landmarks_300w()
-    skin, *inside = (CELEBAMASK_19.classes.index(name) for name in ("skin", *_OUTLINES))
-    narrow, wide = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)) for side in (5, 15))
-    for path, subset, face in zip(paths, subsets, points, strict=True):
-        if subset == "lfpw_test":
-            continue
-        picture = load_image(path)
-        parts = np.zeros(picture.shape[:2], np.uint8)
-        for part, order in zip(inside, _OUTLINES.values(), strict=True):
-            cv2.fillPoly(parts, [np.round(face[order]).astype(np.int32)], part)
-        there = (parts > 0).astype(np.uint8)
-        mask = np.where(cv2.dilate(there, wide) > 0, skin, 255)
-        mask[cv2.dilate(there, narrow) > 0] = 255
-        yield picture, np.where(parts > 0, parts, mask).astype(np.uint8)
+def farl_segmentation(seed: int = 0, steps: int = 1500, generated: int = 3000) -> Model:
+    """The same faces as `segmentation`."""
+    pictures, masks = parsed_faces(seed, generated, MEAN_MARGIN, MEAN_LIFT)
+    model = adapt(pictures, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, **FARL)
+    model.align = "mean"
+    return scored_segmentation(model)
 
 
 def attributes(seed: int = 0, steps: int = 1500) -> Model:
@@ -202,7 +182,7 @@ def attributes(seed: int = 0, steps: int = 1500) -> Model:
     assert names == CELEBA_40.names
     model = adapt(
         pictures[:SEEN], labels[:SEEN], "attributes", "farl", names=CELEBA_40, seed=seed, steps=steps, views=2,
-        weight_decay=0.01,
+        weight_decay=0.01, weights="embedded",
     )  # fmt: skip
     model.align = "mean"
     scores = evaluate(model, pictures[-SCORED:], labels[-SCORED:], align="none")
@@ -215,6 +195,8 @@ MODELS: dict[str, Callable[..., Model]] = {
     "start-segmentation": start_segmentation,
     "landmarks": landmarks,
     "segmentation": segmentation,
+    "farl-landmarks": farl_landmarks,
+    "farl-segmentation": farl_segmentation,
     "attributes": attributes,
 }
 

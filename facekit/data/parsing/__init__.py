@@ -1,8 +1,8 @@
-"""Labelled faces for face parsing, of any source, in one label set: SYNTHPARSE_11, 255 = ignored.
+"""Labelled faces for face parsing, of any source, in one label set: SYNTHPARSE_11 or a finer one, 255 = ignored.
 
 From "In the Wild Face Parsing in Synthetic-Data Trained Models", section 3.1.2. face.py is what a labelled face is;
-helen.py, lapa.py, ibugmask.py, facesynthetics.py, generated.py and shared.py read one source each, when asked for a
-face; mix.py mixes and splits them; crop.py makes what a network learns from.
+helen.py, lapa.py, ibugmask.py, facesynthetics.py, generated.py, shared.py and outlined.py read the sources, a face when
+it is asked for; mix.py mixes and splits them; crop.py makes what a network learns from.
 
     sources = {"lapa": lapa_faces("LaPa"), "studio": GeneratedParsing(5000)}
     train, val, test = split(mix({"lapa": 0.5, "studio": 0.5}, 2330, sources))
@@ -18,6 +18,7 @@ from .ibugmask import ibugmask_faces
 from .lapa import lapa_faces
 from .lazy import LazyFaces
 from .mix import ParsingSet, mix, split
+from .outlined import outlined_faces
 from .shared import celebamask_faces, fasseg_faces, hair_faces
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "ibugmask_faces",
     "lapa_faces",
     "mix",
+    "outlined_faces",
     "split",
 ]

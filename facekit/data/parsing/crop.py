@@ -21,14 +21,14 @@ Crop = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def crops(
-    faces: Sequence[ParsedFace], side: int, margin: float = 1.0, workers: int | None = None
+    faces: Sequence[ParsedFace], side: int, margin: float = 1.0, lift: float = 0.0, workers: int | None = None
 ) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
     """Pictures (side,side,3) and masks (side,side), uint8, of all faces that can be read, in their order.
 
     margin: how many times the face's square a crop shows; 1 is what a network is shown, `data.pool.MARGIN` leaves room
-    for augmentation. workers: threads that read; None: as many as there are processors, 8 at most. At most 32 large
-    pictures are in memory at once. A face that cannot be read is named in a warning and left out. Raises ValueError if
-    none is left or none came, and for what `cropped` refuses.
+    for augmentation. lift: how far above that square, in parts of it. workers: threads that read; None: as many as
+    there are processors, 8 at most. At most 32 large pictures are in memory at once. A face that cannot be read is
+    named in a warning and left out. Raises ValueError if none is left or none came, and for what `cropped` refuses.
     """
     if not faces:
         raise ValueError("no faces came: pass at least one")
@@ -40,7 +40,7 @@ def crops(
             face = faces[index] if rendered is None else rendered
         except (ValueError, OSError) as error:
             return f"{_name(faces, index)}: {error}"
-        return cropped(face, side, margin)
+        return cropped(face, side, margin, lift)
 
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(faces), _AT_ONCE):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facekit.data.readers import data_folder
 from facekit.geometry import box_of_points
 from facekit.images import load_image
-from facekit.labels import FACESYNTHETICS_19
+from facekit.labels import FACESYNTHETICS_19, SYNTHPARSE_11, SegmentationSet
 
 from .boxes import as_box
 from .face import ParsedFace
@@ -28,16 +28,18 @@ _SEG = "_seg.png"
 _POINTS = 70
 
 
-def facesynthetics_faces(folder: str | os.PathLike[str] | None = None) -> LazyFaces[str]:
+def facesynthetics_faces(
+    folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
+) -> LazyFaces[str]:
     """Face Synthetics, framed by 68 of their points. folder: as released, or None for FACEKIT_DATA's sample.
 
-    As in the paper's code ears and neck become skin; beards, clothes, glasses, hats and facewear are ignored, which
-    were its 12th label. Raises FileNotFoundError that says which files are expected; a face raises ValueError or
-    OSError when it is read and its files do not fit together.
+    labels: what the masks are brought to. In SYNTHPARSE_11, as in the paper's code, ears and neck become skin; beards,
+    clothes, glasses, hats and facewear are ignored, which were its 12th label. Raises FileNotFoundError that says which
+    files are expected; a face raises ValueError or OSError when it is read and its files do not fit together.
     """
     root = Path(folder).expanduser() if folder is not None else data_folder("facesynthetics")
     if (root / "landmarks70.csv").exists():
-        return _shared(root)
+        return _shared(root, labels)
     released = sorted(entry.name.removesuffix(_SEG) for entry in root.glob("*" + _SEG))
     if not released:
         home = "https://github.com/microsoft/FaceSynthetics"
@@ -45,12 +47,12 @@ def facesynthetics_faces(folder: str | os.PathLike[str] | None = None) -> LazyFa
 
     def read(name: str) -> ParsedFace:
         points = read_points(root / f"{name}_ldmks.txt", _POINTS)
-        return _face(root / f"{name}.png", root / f"{name}{_SEG}", points)
+        return _face(root / f"{name}.png", root / f"{name}{_SEG}", points, labels)
 
     return LazyFaces("Face Synthetics", released, read)
 
 
-def _shared(root: Path) -> LazyFaces[str]:
+def _shared(root: Path, target: SegmentationSet) -> LazyFaces[str]:
     with (root / "landmarks70.csv").open() as f:
         rows = list(csv.reader(f))[1:]
     for row in rows:
@@ -60,12 +62,12 @@ def _shared(root: Path) -> LazyFaces[str]:
     points = {row[0]: np.array(row[1:], np.float64).reshape(_POINTS, 2) for row in rows}
 
     def read(name: str) -> ParsedFace:
-        return _face(root / "images" / name, root / "masks" / Path(name).with_suffix(".png"), points[name])
+        return _face(root / "images" / name, root / "masks" / Path(name).with_suffix(".png"), points[name], target)
 
     return LazyFaces("Face Synthetics", list(points), read)
 
 
-def _face(path: Path, labels: Path, points: NDArray[np.float64]) -> ParsedFace:
+def _face(path: Path, seg: Path, points: NDArray[np.float64], target: SegmentationSet) -> ParsedFace:
     picture = load_image(path)
-    mask = mapped_from(read_ids(labels, picture.shape[:2]), FACESYNTHETICS_19, labels.name)
-    return ParsedFace(path.name, picture, mask, as_box(box_of_points(points[:68])))
+    mask = mapped_from(read_ids(seg, picture.shape[:2]), FACESYNTHETICS_19, seg.name, target)
+    return ParsedFace(path.name, picture, mask, as_box(box_of_points(points[:68])), target)

@@ -53,7 +53,7 @@ def read_ids(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def mapped(ids: NDArray[np.uint8], table: NDArray[np.uint8], known: int, where: str) -> NDArray[np.uint8]:
-    """`table[ids]`, (H,W) uint8 of SYNTHPARSE_11. known: ids 0 to known - 1 and 255 may come.
+    """`table[ids]`, (H,W) uint8. known: ids 0 to known - 1 and 255 may come.
 
     Raises ValueError that names `where` and the ids that are none of them.
     """
@@ -66,9 +66,11 @@ def mapped(ids: NDArray[np.uint8], table: NDArray[np.uint8], known: int, where: 
     return table[ids]
 
 
-def mapped_from(ids: NDArray[np.uint8], source: SegmentationSet, where: str) -> NDArray[np.uint8]:
+def mapped_from(
+    ids: NDArray[np.uint8], source: SegmentationSet, where: str, target: SegmentationSet = SYNTHPARSE_11
+) -> NDArray[np.uint8]:
     """`mapped` by the names of the source's classes."""
-    return mapped(ids, segmentation_map(source, SYNTHPARSE_11), len(source), where)
+    return mapped(ids, segmentation_map(source, target), len(source), where)
 
 
 def read_points(path: Path, count: int) -> NDArray[np.float64]:

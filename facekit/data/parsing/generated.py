@@ -7,7 +7,7 @@ from typing import Any
 
 from facekit.data.generated import GeneratedFaces
 from facekit.geometry import box_of_points
-from facekit.labels import FACEKIT_27, SYNTHPARSE_11, segmentation_map
+from facekit.labels import FACEKIT_27, SYNTHPARSE_11, SegmentationSet, segmentation_map
 
 from .boxes import as_box
 from .face import ParsedFace
@@ -21,13 +21,22 @@ _FRAMING, _SQUARE = 2.2, 1.6
 class GeneratedParsing(LazyFaces[int]):
     """Rendered faces 0 to count - 1 of a seed; the square around a face is about `side` px large.
 
-    domain: "studio" (exact masks) or "wild" (masks as annotators draw them). The pictures show more than the square, so
-    that augmentation finds real pixels. settings: device, yaw, pitch, roll, ... of `GeneratedFaces`, which checks all
-    of them.
+    domain: "studio" (exact masks) or "wild" (masks as annotators draw them). labels: what the masks are brought to. The
+    pictures show more than the square, so that augmentation finds real pixels. settings: device, yaw, pitch, roll, ...
+    of `GeneratedFaces`, which checks all of them.
     """
 
-    def __init__(self, count: int, domain: str = "studio", seed: int = 0, side: int = 128, **settings: Any) -> None:
+    def __init__(
+        self,
+        count: int,
+        domain: str = "studio",
+        seed: int = 0,
+        side: int = 128,
+        labels: SegmentationSet = SYNTHPARSE_11,
+        **settings: Any,
+    ) -> None:
         super().__init__(f"generated, {domain}", range(count), lambda number: self._rendered([number])[0])
+        self.labels = labels
         size = round(side * _FRAMING / _SQUARE)
         self.faces = GeneratedFaces(seed, size, domain, length=count, framing=_FRAMING, **settings)
 
@@ -38,7 +47,7 @@ class GeneratedParsing(LazyFaces[int]):
     def _rendered(self, numbers: Sequence[int]) -> list[ParsedFace]:
         out = self.faces.batch(numbers, want=("image", "mask", "landmarks68"))
         pictures = out["image"].permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        masks = segmentation_map(FACEKIT_27, SYNTHPARSE_11)[out["mask"].cpu().numpy()]
+        masks = segmentation_map(FACEKIT_27, self.labels)[out["mask"].cpu().numpy()]
         boxes = [as_box(box_of_points(points)) for points in out["landmarks68"].cpu().numpy()]
         names = [f"generated {self.faces.domain} {self.faces.seed}/{n}" for n in numbers]
-        return [ParsedFace(*face) for face in zip(names, pictures, masks, boxes, strict=True)]
+        return [ParsedFace(*face, self.labels) for face in zip(names, pictures, masks, boxes, strict=True)]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facekit.data.readers import CELEBAHQ_BOX, data_folder
 from facekit.geometry import box_of_points
 from facekit.images import list_pictures, load_image
-from facekit.labels import CELEBAMASK_19, FASSEG_6, SYNTHPARSE_11
+from facekit.labels import CELEBAMASK_19, FASSEG_6, SYNTHPARSE_11, SegmentationSet
 
 from .boxes import as_box, box_of_mask, extent
 from .face import Box, ParsedFace
@@ -28,11 +28,13 @@ _PICTURE, _MASK = (1024, 1024), (512, 512)
 _TALLER, _LOWER = 1.72, 0.096
 
 
-def celebamask_faces(folder: str | os.PathLike[str] | None = None) -> LazyFaces[Path]:
+def celebamask_faces(
+    folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
+) -> LazyFaces[Path]:
     """CelebAMask-HQ, pictures NAME.jpg beside masks NAME.png of 19 ids, framed by the mask. Sides are the viewer's.
 
-    Pictures of 1024 px are halved to their masks' size. Raises FileNotFoundError for a missing folder; a face raises
-    ValueError when it is read and its files do not fit together.
+    labels: what the masks are brought to. Pictures of 1024 px are halved to their masks' size. Raises FileNotFoundError
+    for a missing folder; a face raises ValueError when it is read and its files do not fit together.
     """
     root = _root(
         folder, "celebamask19", (), "NAME.jpg beside NAME.png", "https://github.com/switchablenorms/CelebAMask-HQ"
@@ -40,12 +42,12 @@ def celebamask_faces(folder: str | os.PathLike[str] | None = None) -> LazyFaces[
     pictures = [path for path in list_pictures(root) if path.suffix == ".jpg"]
 
     def read(path: Path) -> ParsedFace:
-        picture, labels = load_image(path), path.with_suffix(".png")
+        picture, seg = load_image(path), path.with_suffix(".png")
         if picture.shape[:2] == _PICTURE:
             picture = cv2.resize(picture, _MASK, interpolation=cv2.INTER_AREA)
-        ids = read_ids(labels, picture.shape[:2])
-        mask = mapped_from(ids, CELEBAMASK_19, labels.name)
-        return ParsedFace(path.name, picture, mask, box_of_mask(ids, CELEBAMASK_19, labels.name))
+        ids = read_ids(seg, picture.shape[:2])
+        mask = mapped_from(ids, CELEBAMASK_19, seg.name, labels)
+        return ParsedFace(path.name, picture, mask, box_of_mask(ids, CELEBAMASK_19, seg.name), labels)
 
     return LazyFaces("CelebAMask-HQ", pictures, read)
 
@@ -72,25 +74,36 @@ def fasseg_faces(folder: str | os.PathLike[str] | None = None) -> LazyFaces[tupl
     return LazyFaces("FASSEG", _rows(root), read)
 
 
-def hair_faces(folder: str | os.PathLike[str] | None = None) -> LazyFaces[tuple[str, str]]:
-    """Aligned CelebA-HQ faces with masks of hair (1), all else (0) unknown: 255. Mix them with whole masks, for alone
-    they teach that everything is hair.
+def hair_faces(
+    folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
+) -> LazyFaces[tuple[str, str]]:
+    """Aligned CelebA-HQ faces with masks of hair (1). All else (0) is background beside and above the head, where
+    nothing else can be, and elsewhere unknown: 255. Mix them with whole masks, for alone they teach little else.
 
-    Raises FileNotFoundError for missing files; a face raises ValueError when it is read and its files do not fit
-    together.
+    labels: what the masks are brought to. Raises FileNotFoundError for missing files; a face raises ValueError when it
+    is read and its files do not fit together.
     """
     home = "https://github.com/switchablenorms/CelebAMask-HQ"
     root = _root(folder, "hair", ("index.csv", "images", "masks"), _TABLE, home)
-    table = np.full(256, SYNTHPARSE_11.ignore, np.uint8)
-    table[1] = SYNTHPARSE_11.index("hair")
+    table = np.full(256, labels.ignore, np.uint8)
+    table[1] = labels.index("hair")
 
     def read(row: tuple[str, str]) -> ParsedFace:
         picture = load_image(root / "images" / row[0])
-        mask = mapped(read_ids(root / "masks" / row[1], picture.shape[:2]), table, 2, row[1])
+        ids = read_ids(root / "masks" / row[1], picture.shape[:2])
+        mask = mapped(ids, table, 2, row[1])
         x0, y0, x1, y1 = (v * picture.shape[0] - 0.5 for v in CELEBAHQ_BOX)
-        return ParsedFace(row[0], picture, mask, (x0, y0, x1, y1))
+        mask[(ids == 0) & _beside(mask.shape, (x0, y0, x1, y1))] = 0
+        return ParsedFace(row[0], picture, mask, (x0, y0, x1, y1), labels)
 
     return LazyFaces("hair", _rows(root), read)
+
+
+def _beside(shape: tuple[int, ...], box: Box) -> NDArray[np.bool_]:
+    """The corners above a face's shoulders, outside an ellipse that holds the head."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    x, y = ((v - low) / (high - low) for v, low, high in zip((x, y), box[:2], box[2:], strict=True))
+    return np.asarray((((x - 0.5) / 0.42) ** 2 + ((y - 0.55) / 0.6) ** 2 > 1) & (y < 0.5))
 
 
 def _root(folder: str | os.PathLike[str] | None, name: str, inside: tuple[str, ...], layout: str, home: str) -> Path:
