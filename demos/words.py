@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import gradio as gr
 import numpy as np
 
@@ -12,13 +13,15 @@ from facekit.images import load_image
 
 SENTENCES = "a woman with a smile\na man with a beard\na man with glasses\na young woman with blond hair"
 MOST = 12
+SHOWN = 480  # px of the face that is explained
 
 
 def lines_of(text: str) -> list[str]:
     """One sentence a line. Raises ValueError for none or too many."""
     sentences = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     if not 2 <= len(sentences) <= MOST:
-        raise ValueError(f"{len(sentences)} sentences came: write 2 to {MOST}, one a line")
+        came = "1 sentence" if len(sentences) == 1 else f"{len(sentences)} sentences"
+        raise ValueError(f"{came} came: write 2 to {MOST}, one a line")
     return sentences
 
 
@@ -36,10 +39,16 @@ def fit(path: str | None, text: str, kind: str) -> tuple[dict[str, float], gr.Ra
 
 @explained
 def heat(path: str | None, sentence: str | None, kind: str) -> np.ndarray | None:
-    """Where in the photo the sentence is found."""
+    """Where in the face the sentence is found."""
     if path is None or not sentence:
         return None
-    return facekit.explain(load_image(path), sentence, align="mean" if kind == PHOTO else "none").draw()
+    result = facekit.explain(load_image(path), sentence, align="mean" if kind == PHOTO else "none")
+    shown = result.draw()
+    if result.box is None:
+        return shown
+    x0, y0, x1, y1 = (max(0, round(v)) for v in result.box)
+    face = shown[y0:y1, x0:x1]
+    return cv2.resize(face, None, fx=SHOWN / max(face.shape), fy=SHOWN / max(face.shape), interpolation=cv2.INTER_CUBIC)
 
 
 def words_tab() -> None:
@@ -54,10 +63,11 @@ def words_tab() -> None:
         with gr.Column():
             chances = gr.Label(label="Given that one of them is about this face", num_top_classes=MOST)
             chosen = gr.Radio([], label="Where does it say so?", visible=False)
-            shown = gr.Image(format="png", label="Warm: what spoke for the sentence", interactive=False, height=380)
+            shown = gr.Image(format="png", show_label=False, interactive=False, height=380)
             gr.Markdown(
-                "The small model in the package learned its words from captions of drawn faces and of celebrities' "
-                "attributes. It knows hair, beards, glasses and smiles; it does not know who anybody is.",
+                "Warm is what spoke for the sentence. The small model in the package sees a face as 12 x 12 patches and "
+                "learned its words from captions of drawn faces and of celebrities' attributes. It knows hair, beards, "
+                "glasses and smiles, where they are only roughly, and not who anybody is.",
                 elem_classes="aside",
             )
     go.click(fit, [photo, text, kind], [chances, chosen], api_name="words").then(

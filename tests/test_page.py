@@ -66,7 +66,7 @@ def test_words(files: list[str]) -> None:
     best = max(chances, key=lambda sentence: chances[sentence])
     assert choice.value == best and heat(files[0], best, CROP).shape == (30, 40, 3)
     assert heat(None, best, CROP) is None
-    for path, text, match in ((None, "a\nb", "no picture"), (files[0], "a man", "1 sentences came")):
+    for path, text, match in ((None, "a\nb", "no picture"), (files[0], "a man", "1 sentence came")):
         with pytest.raises(gr.Error, match=match):
             fit(path, text, CROP)
 

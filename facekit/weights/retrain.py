@@ -154,7 +154,8 @@ def segmentation(seed: int = 0, steps: int = 2500, generated: int = 3000) -> Mod
 MEAN_MARGIN = 1 / (CELEBAHQ_BOX[2] - CELEBAHQ_BOX[0])
 MEAN_LIFT = ((CELEBAHQ_BOX[1] + CELEBAHQ_BOX[3]) / 2 - 0.5) * MEAN_MARGIN
 FARL: dict[str, Any] = {
-    **LONG, "backbone": "farl", "weights": "embedded", "batch_size": 16, "weight_decay": 1e-4, "warmup": 20, "cosine": True,
+    **LONG, "backbone": "farl", "weights": "embedded", "batch_size": 16, "weight_decay": 1e-4, "warmup": 20,
+    "cosine": True,
 }  # fmt: skip
 
 
