@@ -62,6 +62,7 @@ _HABITS: dict[str, dict[str, str | None]] = {
     # Ears, necks and beards are drawn as skin, clothes as background; nobody wears a hat; glasses are drawn now as
     # skin, now as eyes.
     "fasseg6": {
+        "skin_ears_neck": "skin",
         "left_ear": "skin",
         "right_ear": "skin",
         "neck": "skin",

@@ -52,12 +52,15 @@ def celebamask_faces(
     return LazyFaces("CelebAMask-HQ", pictures, read)
 
 
-def fasseg_faces(folder: str | os.PathLike[str] | None = None) -> LazyFaces[tuple[str, str]]:
-    """FASSEG, framed by eyes, mouth and skin. It labels skin, nose and, above the mouth, background.
+def fasseg_faces(
+    folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
+) -> LazyFaces[tuple[str, str]]:
+    """FASSEG, framed by eyes, mouth and skin. labels: what the masks are brought to; FASSEG_6 are its own.
 
-    Its hair is also brows, its eyes and mouth are one class each: 255. So is the background below the mouth, where it
-    hides clothes. The multi-pose pictures show 7 people: the middle two digits of a name's number tell whom. Raises
-    FileNotFoundError for missing files; a face raises ValueError when it is read and its files do not fit together.
+    In SYNTHPARSE_11 it labels skin, nose and, above the mouth, background. Its hair is also brows, its eyes and mouth
+    are one class each: 255. So is the background below the mouth, where it hides clothes. The multi-pose pictures show
+    7 people: the middle two digits of a name's number tell whom. Raises FileNotFoundError for missing files; a face
+    raises ValueError when it is read and its files do not fit together.
     """
     home = "http://massimomauro.github.io/FASSEG-repository/"
     root = _root(folder, "fasseg", ("index.csv", "images", "masks"), _TABLE, home)
@@ -65,11 +68,12 @@ def fasseg_faces(folder: str | os.PathLike[str] | None = None) -> LazyFaces[tupl
     def read(row: tuple[str, str]) -> ParsedFace:
         picture = load_image(root / "images" / row[0])
         ids = read_ids(root / "masks" / row[1], picture.shape[:2])
-        mask = mapped_from(ids, FASSEG_6, row[1])
+        mask = mapped_from(ids, FASSEG_6, row[1], labels)
         box, mouth = _head_box(ids, row[1])
-        below = mask[mouth:]
-        below[below == 0] = SYNTHPARSE_11.ignore
-        return ParsedFace(row[0], picture, mask, box)
+        if labels != FASSEG_6:
+            below = mask[mouth:]
+            below[below == 0] = labels.ignore
+        return ParsedFace(row[0], picture, mask, box, labels)
 
     return LazyFaces("FASSEG", _rows(root), read)
 
