@@ -66,8 +66,8 @@ def words_tab() -> None:
             shown = gr.Image(format="png", show_label=False, interactive=False, height=380)
             gr.Markdown(
                 "Warm is what spoke for the sentence. The small model in the package sees a face as 12 x 12 patches, "
-                "and learned its words from captions of drawn faces and of celebrities' attributes. It knows hair, beards, "
-                "glasses and smiles, where they are only roughly, and not who anybody is.",
+                "and learned its words from captions of drawn faces and of celebrities' attributes. It knows hair, "
+                "beards, glasses and smiles, where they are only roughly, and not who anybody is.",
                 elem_classes="aside",
             )
     go.click(fit, [photo, text, kind], [chances, chosen], api_name="words").then(
