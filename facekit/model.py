@@ -98,20 +98,32 @@ class Model:
     @torch.inference_mode()
     def _naked_maps(self, x: Tensor, seen: Seen | None) -> Tensor:
         x, task = x.to(self.device), self._naked_task
-        if not (task.mirrors and task.averages):
-            return self._maps_of(x, False, seen)
-        if seen is None:
-            both = self.network(torch.cat([x, x.flip(-1)]))
-            return (both[: len(x)] + task.mirror_maps(both[len(x) :])) / 2
-        return (self._maps_of(x, False, seen) + task.mirror_maps(self._maps_of(x.flip(-1), True, seen))) / 2
-
-    def _maps_of(self, x: Tensor, mirrored: bool, seen: Seen | None) -> Tensor:
+        mirrored = task.mirrors and task.averages
         trunk = getattr(self.network, "trunk_id", None) if seen is not None else None
         if seen is None or trunk is None:
-            return self.network(x)
-        if (trunk, mirrored) not in seen:
-            seen[trunk, mirrored] = self.network.trunk(x)
-        return self.network.from_features(self.network.read(seen[trunk, mirrored]))
+            maps = self.network(torch.cat([x, x.flip(-1)]) if mirrored else x)
+        else:
+            levels = self._shared_levels(x, mirrored, trunk, seen)
+            maps = self.network.from_features(self.network.read(levels))
+        return (maps[: len(x)] + task.mirror_maps(maps[len(x) :])) / 2 if mirrored else maps
+
+    def _shared_levels(self, x: Tensor, mirrored: bool, trunk: str, seen: Seen) -> list[tuple[Tensor, ...]]:
+        """What the trunk makes of x, and of its mirrored copies after it, if nobody has asked yet."""
+        n = len(x)
+        plain, flipped = (trunk, False), (trunk, True)
+        if mirrored and plain not in seen and flipped not in seen:
+            # Both at once are cheaper than one after the other.
+            both = self.network.trunk(torch.cat([x, x.flip(-1)]))
+            seen[plain] = [tuple(t[:n] for t in level) for level in both]
+            seen[flipped] = [tuple(t[n:] for t in level) for level in both]
+        if plain not in seen:
+            seen[plain] = self.network.trunk(x)
+        if not mirrored:
+            return seen[plain]
+        if flipped not in seen:
+            seen[flipped] = self.network.trunk(x.flip(-1))
+        pairs = zip(seen[plain], seen[flipped], strict=True)
+        return [tuple(torch.cat(both) for both in zip(*pair, strict=True)) for pair in pairs]
 
     def predict_frames(
         self, picture: np.ndarray, frames: list[Frame], seen: dict[Any, Seen] | None = None

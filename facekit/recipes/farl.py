@@ -79,7 +79,7 @@ TUNED: dict[str, Any] = {"tower_lr": 1e-4, "cache": False}
 def quick_dense(faces: int) -> Adaptation:
     """faces: how many are labelled."""
     return Adaptation(
-        steps=min(400, 150 + 2 * faces), batch_size=16, lr=3e-3, weight_decay=1e-4, warmup=10, cosine=True,
+        steps=min(600, 300 + 3 * faces), batch_size=16, lr=3e-3, weight_decay=1e-4, warmup=10, cosine=True,
         bfloat16=True,
     )  # fmt: skip
 

@@ -160,7 +160,7 @@ FARL: dict[str, Any] = {
 }  # fmt: skip
 
 
-def farl_landmarks(seed: int = 0, steps: int = 1500, celeba: int = 6000) -> Model:
+def farl_landmarks(seed: int = 0, steps: int = 3000, celeba: int = 6000) -> Model:
     """The same faces as `landmarks`."""
     pictures, points = pointed_faces(celeba, cropped=False)
     return scored_landmarks(
@@ -168,7 +168,7 @@ def farl_landmarks(seed: int = 0, steps: int = 1500, celeba: int = 6000) -> Mode
     )
 
 
-def farl_segmentation(seed: int = 0, steps: int = 1500, generated: int = 3000) -> Model:
+def farl_segmentation(seed: int = 0, steps: int = 2500, generated: int = 3000) -> Model:
     """The same faces as `segmentation`."""
     pictures, masks = parsed_faces(seed, generated, MEAN_MARGIN, MEAN_LIFT)
     model = adapt(pictures, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, **FARL)

@@ -16,11 +16,12 @@ from .vision import ImageTower, Level
 
 
 class DenseHead(nn.Module):
-    """Four levels (N,D,h,w) to maps (N,C,4h,4w): pyramid and UperNet of `channels` channels."""
+    """Four levels (N,D,h,w) to maps (N,C,S/4,S/4): pyramid and UperNet of `channels` channels. patch: the tower's,
+    px."""
 
-    def __init__(self, width: int, channels: int, classes: int):
+    def __init__(self, width: int, patch: int, channels: int, classes: int):
         super().__init__()
-        self.pyramid = Pyramid(width)
+        self.pyramid = Pyramid(width, patch)
         self.uper = UperHead([width] * 4, channels, classes)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
@@ -68,7 +69,7 @@ class FaRLNetwork(nn.Module):
         self.tower = tower.requires_grad_(not frozen).eval()
         self.head: nn.Module
         if dense:
-            self.head = DenseHead(tower.width, self.head_channels, channels)
+            self.head = DenseHead(tower.width, tower.patch, self.head_channels, channels)
         else:
             self.head = TokenHead(tower.width, 3 * len(self.layers), channels)
 

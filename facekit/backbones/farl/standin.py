@@ -39,6 +39,10 @@ class StandInTower(nn.Module):
     def width(self) -> int:
         return self.vit.embed_dim
 
+    @property
+    def patch(self) -> int:
+        return self.vit.patch_embed.patch_size[0]
+
     def levels(self, x: Tensor, selected: Sequence[int]) -> list[Level]:
         """Pictures (N,3,S,S) to (class token (N,D), map (N,D,h,w)) of the selected blocks, counted from 1. Without a
         class token, the mean of the patch tokens stands for it."""

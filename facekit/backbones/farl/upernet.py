@@ -15,16 +15,24 @@ POOL_SCALES = (1, 2, 3, 6)
 
 
 class Pyramid(nn.Module):
-    """Four maps of one size, (N,C,h,w) each, to sizes 4h, 2h, h and h/2."""
+    """Four maps of one size, (N,C,h,w) each, to steps of 4, 8, 16 and 32 pixels: for the paper's patches of 16 px to
+    4h, 2h, h and h/2, for patches of 8 px to 2h, h, h/2 and h/4.
 
-    def __init__(self, width: int):
+    patch: px; other ones are taken as 16 or, up to 8, as 8.
+    """
+
+    def __init__(self, width: int, patch: int = 16):
         super().__init__()
+        twice = nn.ConvTranspose2d(width, width, 2, 2)
+        if patch <= 8:
+            self.fpns = nn.ModuleList([twice, nn.Identity(), nn.MaxPool2d(2, 2), nn.MaxPool2d(4, 4)])
+            return
         self.fpns = nn.ModuleList([
             nn.Sequential(
                 nn.ConvTranspose2d(width, width, 2, 2), nn.BatchNorm2d(width), nn.GELU(),
                 nn.ConvTranspose2d(width, width, 2, 2),
             ),
-            nn.ConvTranspose2d(width, width, 2, 2),
+            twice,
             nn.Identity(),
             nn.MaxPool2d(2, 2),
         ])  # fmt: skip

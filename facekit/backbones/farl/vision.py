@@ -68,6 +68,10 @@ class ImageTower(nn.Module):
     def width(self) -> int:
         return self.size.width
 
+    @property
+    def patch(self) -> int:
+        return self.size.patch
+
     def resized(self, input_size: int) -> ImageTower:
         """This tower for another input size: the same weights, its position embedding resized. Raises ValueError for
         a size that the patches do not divide."""
