@@ -40,7 +40,7 @@ from facekit.labels import CELEBA_40
 SEEN = 8000  # pictures of the shards that pre-training may have seen
 TEST = 800  # the last ones; the 1,200 between are labelled from
 ONE_PERCENT = {"attributes": 80, "landmarks": 31}
-STEPS = 150
+STEPS = 300
 SEEN_SIDE = 64  # px that table 3's towers learn at: the heads look at faces of the same size
 
 

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", required=True, help="the .facekit file to write")
 
     p = command("predict", _predict, "run a model on pictures")
-    p.add_argument("model", help="a .facekit file, or the ready model 'landmarks', 'segmentation' or 'attributes'")
+    p.add_argument("model", help="a .facekit file, or a ready model: 'landmarks', 'segmentation', 'attributes', ...")
     p.add_argument("images", help="a picture or a folder")
     p.add_argument("--out", help="folder for one drawing and one JSON file a picture")
 

@@ -19,8 +19,8 @@ READY = tuple(name for name, file in EMBEDDED.items() if file.endswith(".facekit
 
 @functools.lru_cache(maxsize=8)
 def ready_model(name: str) -> Model:
-    """An embedded ready model ("landmarks": 68 points; "segmentation": face parts; "attributes": CelebA's 40). Loaded
-    once."""
+    """An embedded ready model ("landmarks", "farl-landmarks": 68 points; "segmentation", "farl-segmentation": face
+    parts; "attributes": CelebA's 40). Loaded once."""
     if name not in READY:
         raise ValueError(
             f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load"

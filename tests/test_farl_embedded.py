@@ -1,8 +1,9 @@
-"""The embedded tower of farl, and the ready model on it."""
+"""The embedded tower of farl, and the ready models on it."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from skimage.data import astronaut
 
 import facekit
+from facekit.backbones.farl.vision import ImageTower
 from facekit.data.generated import ATTRIBUTES, GeneratedFaces
 from facekit.results import Attributes
 
@@ -36,6 +38,27 @@ def test_the_ready_model_describes_a_photo() -> None:
     says = dict(zip(result.labels.names, result.probabilities, strict=True))
     assert says["Smiling"] > 0.5 and max(says["Bald"], says["Eyeglasses"], says["Wearing_Hat"], says["Goatee"]) < 0.3
     assert result.box is not None
+
+
+def test_three_ready_models_look_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    levels = ImageTower.levels
+
+    def counted(self: ImageTower, x: torch.Tensor, selected: Any) -> Any:
+        seen.append(len(x))
+        return levels(self, x, selected)
+
+    monkeypatch.setattr(ImageTower, "levels", counted)
+    aligned, parsed, tagged = facekit.predict(["farl-landmarks", "farl-segmentation", "attributes"], astronaut())
+    assert sum(seen) == 2, "the face and its mirrored copy"
+    assert aligned.box == parsed.box == tagged.box
+    fine = facekit.predict("landmarks", astronaut())
+    apart = np.linalg.norm(aligned.points - fine.points, axis=1).mean()
+    assert apart < 0.1 * np.linalg.norm(fine.points[45] - fine.points[36]), "the same face, about the same points"
+    mouth, eye = fine.points[48:60].mean(0), fine.points[36:42].mean(0)
+    for name, (x, y) in (("skin", (mouth + eye) / 2), ("hair", eye + 1.3 * (eye - mouth))):
+        assert parsed.labels.classes[parsed.mask[round(y), round(x)]] == name
+    assert (parsed.mask == parsed.labels.index("left_eye")).any()
 
 
 def test_its_size() -> None:
