@@ -56,7 +56,8 @@ def test_three_ready_models_look_once(monkeypatch: pytest.MonkeyPatch) -> None:
     apart = np.linalg.norm(aligned.points - fine.points, axis=1).mean()
     assert apart < 0.1 * np.linalg.norm(fine.points[45] - fine.points[36]), "the same face, about the same points"
     mouth, eye = fine.points[48:60].mean(0), fine.points[36:42].mean(0)
-    for name, (x, y) in (("skin", (mouth + eye) / 2), ("hair", eye + 1.3 * (eye - mouth))):
+    cheek = (fine.points[2] + fine.points[31]) / 2
+    for name, (x, y) in (("skin", cheek), ("hair", eye + 1.3 * (eye - mouth)), ("nose", fine.points[30])):
         assert parsed.labels.classes[parsed.mask[round(y), round(x)]] == name
     assert (parsed.mask == parsed.labels.index("left_eye")).any()
 
