@@ -204,10 +204,13 @@ def _shard(a: argparse.Namespace) -> Any:
 
 
 def _setting(item: str) -> tuple[str, Any]:
-    """"NAME=VALUE", the value a number, true, false, or else text."""
+    """"NAME=VALUE", the value a number, true, false, none, or else text."""
     name, equals, value = item.partition("=")
     if not name or not equals:
         raise ValueError(f"--set {item}: expected NAME=VALUE, e.g. mim=0")
+    words = {"true": True, "false": False, "none": None}
+    if value.lower() in words:
+        return name, words[value.lower()]
     try:
         return name, json.loads(value)
     except ValueError:

@@ -22,7 +22,7 @@ from .images import Pictures, read_pictures
 from .keeping import KeepBest, crop_score
 from .model import Model
 from .ready import READY, frames_in, ready_model
-from .recipes import Adaptation
+from .recipes import Adaptation, overridden
 from .results import Drawable, Faces
 from .starting import warm_start
 from .tasks import LandmarkTask, Task, task_class
@@ -242,11 +242,7 @@ def _recipe(module: Any, recipe: str | Adaptation, task: Task, faces: int, overr
     chosen: Adaptation = recipe if isinstance(recipe, Adaptation) else module.named_recipe(
         recipe, task.name, task.customised, faces
     )
-    known = {f.name for f in dataclasses.fields(Adaptation)}
-    unknown = sorted(set(overrides) - known)
-    if unknown:
-        raise TypeError(f"adapt() has no {', '.join(unknown)}; a recipe's fields are {', '.join(sorted(known))}")
-    settings = dataclasses.replace(chosen, **overrides)
+    settings = overridden(chosen, overrides, "adapt()")
     if settings.steps < 1 or settings.batch_size < 1:
         raise ValueError(f"steps={settings.steps}, batch_size={settings.batch_size}: expected at least 1 of each")
     return settings

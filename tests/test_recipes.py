@@ -1,9 +1,14 @@
-"""FSMA's Table 7, row by row, and how a row is chosen."""
+"""FSMA's Table 7, row by row, and how a row is chosen; fields of the user's own."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
+from facekit.__main__ import _setting
+from facekit.recipes import Adaptation, overridden
 from facekit.recipes.fsma import TABLE_7, adaptation, paper_row
 
 # (name, epochs, batch size, learning rate, betas, amsgrad, instance norm, augmented), as printed.
@@ -70,3 +75,35 @@ def test_paper_takes_the_closest_row(task: str, customised: bool, faces: int, na
 
 def test_epochs_stay_when_the_number_of_pictures_is_another() -> None:
     assert adaptation("customised-segmentation-10", "segmentation", True, 7).steps == 2000 * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cosine": "false"}, "cosine='false' came: expected bool"),
+        ({"cosine": 0}, "cosine=0 came: expected bool"),
+        ({"steps": 2.5}, "steps=2.5 came: expected int"),
+        ({"steps": True}, "steps=True came: expected int"),
+        ({"lr": "fast"}, "lr='fast' came: expected float"),
+        ({"tower_lr": "none"}, r"tower_lr='none' came: expected float \| None"),
+        ({"layers": 5}, "layers=5 came: expected"),
+        ({"heatmaps": 2}, "heatmaps=2 came: expected str"),
+        ({"epochs": 3}, r"adapt\(\) has no epochs; a recipe's fields are .*batch_size"),
+    ],
+)
+def test_wrong_fields_are_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        overridden(Adaptation(steps=1), change, "adapt()")
+
+
+def test_fields_of_the_right_type_are_taken() -> None:
+    change: dict[str, Any] = {"lr": 1, "steps": np.int64(3), "tower_lr": None, "layers": [1, 2, 3, 4], "cosine": True}
+    changed = overridden(Adaptation(steps=1), change, "adapt()")
+    assert all(getattr(changed, name) is value for name, value in change.items())
+
+
+def test_words_of_the_command_line() -> None:
+    said = dict(_setting(text) for text in ("align=False", "mim=0", "tower_lr=None", "noise=2.5", "tokenizer=a.pkl"))
+    assert said == {"align": False, "mim": 0, "tower_lr": None, "noise": 2.5, "tokenizer": "a.pkl"}
+    with pytest.raises(ValueError, match="expected NAME=VALUE"):
+        _setting("align")

@@ -14,6 +14,7 @@ from ..backbones.farl.pretraining import Pretraining
 from ..backbones.farl.tokens import load_tokens
 from ..data.pairs import PairBatches, PairPool, View
 from ..recipes import farl as recipes
+from ..recipes import overridden
 from ..weights import embedded_file
 from .run import Request, Run, chosen_preset
 
@@ -23,7 +24,7 @@ RECIPES = {"mini": recipes.PRETRAIN_MINI, "base": recipes.PRETRAIN_BASE}
 def prepare(asked: Request) -> Run:
     """asked.images: shards that `facekit shard` wrote. asked.overrides: fields of `recipes.FaRLPretraining`."""
     preset = chosen_preset(asked.preset, RECIPES)
-    recipe = dataclasses.replace(RECIPES[preset], **asked.overrides)
+    recipe = overridden(RECIPES[preset], asked.overrides, "pretrain()")
     total = asked.steps if asked.steps is not None else recipe.steps
     if asked.weights is None:
         pair = new_pair(preset, asked.seed)

@@ -14,6 +14,7 @@ from ..backbones.fsma.growing import PICTURES, grow
 from ..backbones.fsma.pretraining import Pretraining
 from ..data.pool import plain_views
 from ..recipes import fsma as recipes
+from ..recipes import overridden
 from .pools import pool_of
 from .run import Request, Run, chosen_preset
 
@@ -22,7 +23,7 @@ RECIPES = {"mini": recipes.PRETRAIN_MINI, "128": recipes.PRETRAIN_128, "256": re
 
 def prepare(asked: Request) -> Run:
     preset = chosen_preset(asked.preset, RECIPES)
-    recipe = dataclasses.replace(RECIPES[preset], **asked.overrides)
+    recipe = overridden(RECIPES[preset], asked.overrides, "pretrain()")
     asked.processes.part(recipe.batch_size)
     size, known = PRESETS[preset], None
     if asked.weights is not None:

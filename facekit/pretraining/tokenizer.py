@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 from ..backbones.farl.tokenizing import SIDE, TokenizerProgram
+from ..recipes import overridden
 from ..recipes.farl import TOKENIZER
 from .pools import pool_of
 from .run import Request, Run, chosen_preset
@@ -13,7 +13,7 @@ from .run import Request, Run, chosen_preset
 
 def prepare(asked: Request) -> Run:
     preset = chosen_preset(asked.preset, {"mini": TOKENIZER})
-    recipe = dataclasses.replace(TOKENIZER, **asked.overrides)
+    recipe = overridden(TOKENIZER, asked.overrides, "pretrain()")
     if asked.weights is not None:
         raise ValueError("the tokenizer is trained from random weights: leave weights out")
     if asked.processes.count > 1:

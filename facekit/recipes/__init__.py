@@ -3,5 +3,6 @@
 from .adaptation import Adaptation
 from .farl import FaRLPretraining
 from .fsma import TABLE_7, FSMAPretraining
+from .overriding import overridden
 
-__all__ = ["TABLE_7", "Adaptation", "FSMAPretraining", "FaRLPretraining"]
+__all__ = ["TABLE_7", "Adaptation", "FSMAPretraining", "FaRLPretraining", "overridden"]
