@@ -5,8 +5,8 @@ FACEKIT_DATA=... python benchmarks/farl.py table3 --shards FOLDER ... --folder W
 
 attributes  CelebA-HQ's 40 attributes from 100 and 1,000 labelled faces, the tower frozen, against the majority class
             and a logistic regression on 32 px pixels (its penalty chosen on a quarter of the same labels)
-table3      scratch, ITC, ITC+MIM and each with ALIGN: pre-trained for equal steps with 3 seeds, then frozen under the same
-            heads for landmarks (300-W, 1 % and 10 %), parsing (FASSEG) and attributes (1 % and 10 %): Tables 2 and 3
+table3      scratch, ITC, ITC+MIM and each with ALIGN: pre-trained for equal steps with 3 seeds, then frozen under the
+            same heads for landmarks (300-W, 1 % and 10 %), parsing (FASSEG) and attributes (1 % and 10 %): Tables 2, 3
 
 Every run is one line of --runs; a command that was stopped goes on where it was. Pre-training takes shards of the
 first 8,000 CelebA-HQ pictures (`facekit shard celebahq128:8000`); labelled and scored faces are among the 2,000 others.
