@@ -185,7 +185,7 @@ def table3(a: argparse.Namespace, book: RunBook) -> None:
     for row in ROWS:
         runs = []
         for seed in range(a.draws):
-            key = {"table": "table3", "row": row, "seed": seed, "steps": a.steps, "batch": a.batch}
+            key = {"table": "table3", "row": row, "seed": seed, "steps": a.steps, "batch": a.batch, "heads": STEPS}
             runs.append(book.once(key, functools.partial(pretrained_scores, a, row, seed)))
         show(row, runs)
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 import facekit
-from facekit.data.readers import celebahq128, data_folder, landmarks_300w, pseudo_landmarks
+from facekit.data.readers import TEST_300W, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
 from facekit.geometry import box_of_points, crop_matrix, warp_image
 from facekit.labels import FASSEG_6, LANDMARKS_68
 from facekit.metrics import landmark_normaliser
@@ -48,8 +48,8 @@ class Data:
 def split_300w(n: int, seed: int) -> Split:
     """n faces of the other subsets; all 224 of `lfpw_test`."""
     paths, subsets, points = _faces_300w()
-    train = [i for i, s in enumerate(subsets) if s != "lfpw_test"]
-    test = [i for i, s in enumerate(subsets) if s == "lfpw_test"]
+    train = [i for i, s in enumerate(subsets) if s != TEST_300W]
+    test = [i for i, s in enumerate(subsets) if s == TEST_300W]
     few = random.Random(seed).sample(train, n)
     return Split([facekit.load_image(paths[i]) for i in few], points[few], _unseen_300w(), points[test])
 
@@ -62,7 +62,7 @@ def _faces_300w() -> tuple[list[Path], list[str], np.ndarray]:
 @functools.cache
 def _unseen_300w() -> list[np.ndarray]:
     paths, subsets, _ = _faces_300w()
-    return [facekit.load_image(p) for p, s in zip(paths, subsets, strict=True) if s == "lfpw_test"]
+    return [facekit.load_image(p) for p, s in zip(paths, subsets, strict=True) if s == TEST_300W]
 
 
 def score_landmarks(model: Any, split: Split) -> dict[str, float]:

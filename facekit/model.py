@@ -108,7 +108,7 @@ class Model:
         return (maps[: len(x)] + task.mirror_maps(maps[len(x) :])) / 2 if mirrored else maps
 
     def _shared_levels(self, x: Tensor, mirrored: bool, trunk: str, seen: Seen) -> list[tuple[Tensor, ...]]:
-        """What the trunk makes of x, and of its mirrored copies after it, if nobody has asked yet."""
+        """The trunk's levels of x (N,3,S,S), or of x and then its mirrored copies (2N), as far as `seen` lacks them."""
         n = len(x)
         plain, flipped = (trunk, False), (trunk, True)
         if mirrored and plain not in seen and flipped not in seen:

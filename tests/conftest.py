@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from torch import Tensor
+
+from facekit.backbones.farl.vision import ImageTower, Level
 
 
 def _folder(variable: str, name: str) -> Path:
@@ -15,6 +19,25 @@ def _folder(variable: str, name: str) -> Path:
     if not root:
         pytest.skip(f"{variable} is not set: this test needs {name}")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    return _folder("FACEKIT_DATA", "real labelled faces")
+
+
+@pytest.fixture
+def tower_runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pictures FaRL's tower was shown each time that it ran for heads."""
+    runs: list[int] = []
+    levels = ImageTower.levels
+
+    def counted(self: ImageTower, x: Tensor, selected: Sequence[int]) -> list[Level]:
+        runs.append(len(x))
+        return levels(self, x, selected)
+
+    monkeypatch.setattr(ImageTower, "levels", counted)
+    return runs
 
 
 @pytest.fixture(scope="session")

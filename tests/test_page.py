@@ -15,10 +15,11 @@ from PIL import Image
 import facekit
 from demos import pictures
 from demos.app import build
+from demos.common import example_photo
 from demos.labelling import SIDE, Sheet, parts_in
 from demos.own_model import PARTS, POINTS, pack, saved_time
 from demos.pictures import CROP, PHOTO, SHADOWS, STYLE, adapts, example_pictures, loads, looks, make, material
-from demos.words import fit, heat
+from demos.words import SHOWN, fit, heat
 from facekit.data.files import read_labels
 
 NAMES = "left eye, right eye, nose"
@@ -66,6 +67,8 @@ def test_words(files: list[str]) -> None:
     best = max(chances, key=lambda sentence: chances[sentence])
     assert choice.value == best and heat(files[0], best, CROP).shape == (30, 40, 3)
     assert heat(None, best, CROP) is None
+    photo = example_photo()
+    assert photo is not None and max(heat(photo, "a smile", PHOTO).shape) == SHOWN, "the face alone, enlarged"
     for path, text, match in ((None, "a\nb", "no picture"), (files[0], "a man", "1 sentence came")):
         with pytest.raises(gr.Error, match=match):
             fit(path, text, CROP)

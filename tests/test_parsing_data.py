@@ -38,7 +38,7 @@ from facekit.data.parsing import (
 )
 from facekit.data.pool import MARGIN
 from facekit.geometry import box_of_points
-from facekit.labels import CELEBAMASK_19, FACEKIT_27, SYNTHPARSE_11, segmentation_map
+from facekit.labels import CELEBAMASK_19, FACEKIT_27, FASSEG_6, SYNTHPARSE_11, segmentation_map
 
 DATA = os.environ.get("FACEKIT_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set")
@@ -416,6 +416,15 @@ def test_fasseg_ignores_what_it_does_not_tell_apart(tmp_path: Path) -> None:
             fasseg_faces(table(tmp_path, picture(), swapped))[0]
 
 
+def test_fasseg_in_its_own_labels(tmp_path: Path) -> None:
+    ids = np.minimum(drawn(), 5)
+    root = table(tmp_path, picture(), ids)
+    with pytest.raises(ValueError, match="'celebamask19' came, expected synthparse11 or fasseg6"):
+        fasseg_faces(root, labels=CELEBAMASK_19)
+    with pytest.raises(FileNotFoundError, match="FASSEG|fasseg"):
+        fasseg_faces(tmp_path / "images", labels=FASSEG_6)
+
+
 def test_hair_knows_only_hair(tmp_path: Path) -> None:
     hair = (drawn() == 10).astype(np.uint8)
     f = hair_faces(table(tmp_path, picture(), hair))[0]
@@ -426,6 +435,14 @@ def test_hair_knows_only_hair(tmp_path: Path) -> None:
         hair_faces(table(tmp_path, picture(), np.minimum(drawn(), 3)))[0]
     with pytest.raises(FileNotFoundError, match=r"index.csv.*expected hair \(index.csv of image,mask"):
         hair_faces(tmp_path / "images")
+
+
+@needs_data
+def test_real_fasseg_in_its_own_labels() -> None:
+    for own, coarse in zip(fasseg_faces(labels=FASSEG_6)[:3], fasseg_faces()[:3], strict=True):
+        assert set(np.unique(own.mask).tolist()) == set(range(6)), "nothing is ignored"
+        known = coarse.mask != 255
+        assert np.array_equal(own.mask[known] == 4, coarse.mask[known] == SYNTHPARSE_11.index("nose"))
 
 
 @needs_data

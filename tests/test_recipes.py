@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,7 @@ def test_fields_of_the_right_type_are_taken() -> None:
     change: dict[str, Any] = {"lr": 1, "steps": np.int64(3), "tower_lr": None, "layers": [1, 2, 3, 4], "cosine": True}
     changed = overridden(Adaptation(steps=1), change, "adapt()")
     assert all(getattr(changed, name) is value for name, value in change.items())
+    assert overridden(Adaptation(steps=1), {"start": Path("a.facekit")}, "adapt()").start == "a.facekit"
 
 
 def test_words_of_the_command_line() -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from .generated import GeneratedFaces
 from .pool import MARGIN, Face, pool_side
 
+TEST_300W = "lfpw_test"  # the subset of 300-W that models are scored on
 # Mean square of 1.6 times the 68 points' box in 128 px CelebA-HQ pictures (9,964 of them), moved as in 300-W crops.
 CELEBAHQ_BOX = (0.053, 0.153, 0.950, 1.050)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
+import os
 import types
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -20,6 +21,7 @@ def overridden(recipe: T, overrides: dict[str, Any], caller: str) -> T:
     unknown = sorted(set(overrides) - set(hints))
     if unknown:
         raise TypeError(f"{caller} has no {', '.join(unknown)}; a recipe's fields are {', '.join(sorted(hints))}")
+    overrides = {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in overrides.items()}
     for name, value in overrides.items():
         if not _fits(value, hints[name]):
             said = getattr(hints[name], "__name__", None) if isinstance(hints[name], type) else None

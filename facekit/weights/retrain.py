@@ -21,6 +21,7 @@ from ..data.generated import GeneratedFaces
 from ..data.parsing import GeneratedParsing, ParsedFace, crops, facesynthetics_faces, hair_faces, outlined_faces
 from ..data.readers import (
     CELEBAHQ_BOX,
+    TEST_300W,
     celebahq128,
     celebahq_attributes,
     data_folder,
@@ -43,7 +44,6 @@ from ..ready import ready_model
 from ..results import Segmentation
 
 SIDE = 256
-TEST_300W = "lfpw_test"  # the subset that models are scored on
 SEEN = 8000  # CelebA-HQ pictures that farl's embedded tower learned from, too
 SCORED = 800  # the last ones
 GENERATED_SIDE = 160  # the network sees 128 px
@@ -103,7 +103,7 @@ def pointed_faces(celeba: int, cropped: bool) -> tuple[list[np.ndarray], np.ndar
 def scored_landmarks(model: Model) -> Model:
     paths, subsets, points = landmarks_300w()
     test = [i for i, s in enumerate(subsets) if s == TEST_300W]
-    model.about["lfpw_test"] = evaluate(model, [load_image(paths[i]) for i in test], points[test])
+    model.about[TEST_300W] = evaluate(model, [load_image(paths[i]) for i in test], points[test])
     return model
 
 

@@ -15,7 +15,7 @@ POOL_SCALES = (1, 2, 3, 6)
 
 
 class Pyramid(nn.Module):
-    """Four maps of one size, (N,C,h,w) each, to steps of 4, 8, 16 and 32 pixels: for the paper's patches of 16 px to
+    """Four maps of one size, (N,C,h,w) each, to strides of 4, 8, 16 and 32 px: for the paper's patches of 16 px to
     4h, 2h, h and h/2, for patches of 8 px to 2h, h, h/2 and h/4.
 
     patch: px; other ones are taken as 16 or, up to 8, as 8.

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.data.readers import landmarks_300w
+from facekit.data.readers import TEST_300W, landmarks_300w
 from facekit.geometry import box_of_points
 from facekit.images import load_image
 from facekit.labels import SYNTHPARSE_11, SegmentationSet
@@ -18,7 +18,6 @@ from .boxes import as_box
 from .face import ParsedFace
 from .lazy import LazyFaces
 
-TEST = "lfpw_test"  # the subset that models are scored on
 # Closed outlines of 300-W's 68 points. Lips: their outer and inner lines; brows have only an upper line there.
 _OUTLINES: dict[str, list[int]] = {
     "left_eye": [*range(36, 42)],
@@ -39,7 +38,7 @@ def outlined_faces(
     brought to. Raises FileNotFoundError for missing files; a face raises OSError when its picture cannot be read.
     """
     paths, subsets, points = landmarks_300w(folder)
-    rows = [(p, own) for p, subset, own in zip(paths, subsets, points, strict=True) if subset != TEST]
+    rows = [(p, own) for p, subset, own in zip(paths, subsets, points, strict=True) if subset != TEST_300W]
     skin = next(name for name in ("skin", "skin_ears_neck") if name in labels.classes)
     ids = [labels.index(name) for name in (skin, *_OUTLINES)]
 

@@ -55,13 +55,16 @@ def celebamask_faces(
 def fasseg_faces(
     folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
 ) -> LazyFaces[tuple[str, str]]:
-    """FASSEG, framed by eyes, mouth and skin. labels: what the masks are brought to; FASSEG_6 are its own.
+    """FASSEG, framed by eyes, mouth and skin. labels: SYNTHPARSE_11, or FASSEG_6, its own.
 
     In SYNTHPARSE_11 it labels skin, nose and, above the mouth, background. Its hair is also brows, its eyes and mouth
     are one class each: 255. So is the background below the mouth, where it hides clothes. The multi-pose pictures show
-    7 people: the middle two digits of a name's number tell whom. Raises FileNotFoundError for missing files; a face
-    raises ValueError when it is read and its files do not fit together.
+    7 people: the middle two digits of a name's number tell whom. Raises FileNotFoundError for missing files, ValueError
+    for other labels; a face raises ValueError when it is read and its files do not fit together.
     """
+    if labels not in (SYNTHPARSE_11, FASSEG_6):
+        known = f"{SYNTHPARSE_11.name} or {FASSEG_6.name}"
+        raise ValueError(f"labels={labels.name!r} came, expected {known}: FASSEG's skin is also ears and neck")
     home = "http://massimomauro.github.io/FASSEG-repository/"
     root = _root(folder, "fasseg", ("index.csv", "images", "masks"), _TABLE, home)
 
