@@ -18,6 +18,7 @@ def options(description: str | None, faces: list[int], data: str) -> argparse.Na
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, nargs="+", default=faces)
     parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--backbone", choices=["fsma", "farl", "synthparse"], default="fsma")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--start", choices=["embedded", "none"], help="none: trained layers from scratch")
     parser.add_argument("--unet", metavar="FILE", help="ImageNet weights of the network that users would take instead")
@@ -35,8 +36,9 @@ def adapted(chosen: argparse.Namespace, data: Data, split: Split, seed: int) -> 
 
         return adapt_unet(split.pictures, split.labels, data.task, data.names, chosen.unet, seed, **overrides)
     return facekit.adapt(
-        split.pictures, split.labels, data.task, names=data.names, seed=seed, progress=False, **overrides
-    )
+        split.pictures, split.labels, data.task, chosen.backbone, names=data.names, seed=seed, progress=False,
+        **overrides,
+    )  # fmt: skip
 
 
 def measure(chosen: argparse.Namespace, data: Data, column: str, name: str) -> None:

@@ -5,7 +5,8 @@ python benchmarks/synthparse.py table7 --synthetic FaceSynthetics --real LaPa --
 
 table7  parsers trained on synthetic, real and mixed faces, tested on the target's faces before and after a label
         adapter, which learned from the target's training faces: F1 a class, their mean, net adaptation
-ratios  the mean after adaptation with 0, 20, 30, 40, 50 and 100 % of real faces (Figure 6)
+ratios  the mean before and after adaptation with 0, 20, 30, 40, 50 and 100 % of real faces (Figure 6)
+quantity  the same of synthetic parsers from a quarter, a half and all of --faces, and from real ones (section 4.4)
 inputs  the adapter of the synthetic parsers, reading ids (the paper's code) or one channel a class
 
 Without folders: synthetic is "studio" (exact masks), real is "wild" (masks as annotators draw them), both generated;
@@ -53,11 +54,20 @@ LEARNED = ("1", "2", "3", "4")  # FASSEG's people that adapters learn from
 Crops = tuple[list[np.ndarray], list[np.ndarray]]
 
 
+@functools.cache
+def rendered(count: int, domain: str, seed: int, size: int) -> list[ParsedFace]:
+    """Generated faces, made once for all runs."""
+    faces = GeneratedParsing(count, domain, seed, size)
+    return [face for start in range(0, count, 32) for face in faces.batch(range(start, min(start + 32, count)))]
+
+
 def sources(a: argparse.Namespace) -> dict[str, Sequence[ParsedFace]]:
     """Synthetic and real faces to train on."""
     count = a.faces + a.validation
-    synthetic = facesynthetics_faces(a.synthetic) if a.synthetic else GeneratedParsing(count, "studio", 51, a.size)
-    real: Sequence[ParsedFace] = GeneratedParsing(count, "wild", 52, a.size)
+    synthetic: Sequence[ParsedFace] = (
+        facesynthetics_faces(a.synthetic) if a.synthetic else rendered(count, "studio", 51, a.size)
+    )
+    real: Sequence[ParsedFace] = [] if a.real else rendered(count, "wild", 52, a.size)
     if a.real:
         real = lapa_faces(a.real) if (Path(a.real) / "train").is_dir() else helen_faces(a.real)
     return {"synthetic": synthetic, "real": real}
@@ -95,7 +105,8 @@ def trained(a: argparse.Namespace, model: str, real: float, seed: int) -> faceki
 def adapter(a: argparse.Namespace, parser: facekit.Model, seed: int, reads: str) -> facekit.Model:
     learned, _, labels = target(a)
     pictures, masks = crops(learned, a.size)
-    steps = a.epochs * -(-len(pictures) // 24)
+    # As many as the parser had.
+    steps = a.epochs * -(-a.faces // 24)
     return facekit.adapt_labels(
         parser, pictures, masks, names=labels, reads=reads, steps=steps, seed=seed, progress=False
     )
@@ -157,6 +168,15 @@ def ratios(a: argparse.Namespace, book: RunBook) -> None:
                   f"{cell(runs, 'adapted mean')}", flush=True)  # fmt: skip
 
 
+def quantity(a: argparse.Namespace, book: RunBook) -> None:
+    for model in a.models:
+        for part, real in ((4, 0.0), (2, 0.0), (1, 0.0), (1, 1.0)):
+            fewer = argparse.Namespace(**{**vars(a), "faces": a.faces // part})
+            runs = runs_of(fewer, book, model, real)
+            print(f"{model}, {fewer.faces} {'real' if real else 'synthetic'} faces: naked {cell(runs, 'naked mean')}, "
+                  f"adapted {cell(runs, 'adapted mean')}", flush=True)  # fmt: skip
+
+
 def inputs(a: argparse.Namespace, book: RunBook) -> None:
     for model in a.models:
         for reads in ("ids", "onehot"):
@@ -165,9 +185,12 @@ def inputs(a: argparse.Namespace, book: RunBook) -> None:
                   f"{cell(runs, 'seconds')} s", flush=True)  # fmt: skip
 
 
+TABLES = {"table7": table7, "ratios": ratios, "quantity": quantity, "inputs": inputs}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+", choices=["table7", "ratios", "inputs"])
+    parser.add_argument("tables", nargs="+", choices=list(TABLES))
     parser.add_argument("--models", nargs="+", choices=MODELS, default=["mobilenet_v2"])
     parser.add_argument("--synthetic", metavar="FOLDER", help="Face Synthetics, as released")
     parser.add_argument("--real", metavar="FOLDER", help="LaPa or Helen, as released")
@@ -186,7 +209,7 @@ def main() -> None:
     print(f"{a.faces} faces, {a.epochs} epochs, {a.size} px, seeds {list(range(a.draws))}, {os.cpu_count()} cores")
     book = RunBook(a.runs)
     for name in a.tables:
-        {"table7": table7, "ratios": ratios, "inputs": inputs}[name](a, book)
+        TABLES[name](a, book)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 import facekit
 from demos.common import NO_PHOTO, drawn, example_photo, explained, photo_field
 from demos.own_model import own_model_tab
+from demos.parsing import parsing_tab
 from demos.pictures import pictures_tab
 from demos.words import words_tab
 from facekit.images import load_image
@@ -55,6 +56,8 @@ def build() -> gr.Blocks:
             own_model_tab()
         with gr.Tab("New pictures"):
             pictures_tab()
+        with gr.Tab("Parts in the wild"):
+            parsing_tab()
         with gr.Tab("Words"):
             words_tab()
     return page

@@ -20,7 +20,7 @@ from .framing import Frame, check_align, frame_points, warping
 from .groups import group_members, scores_by_group
 from .images import Pictures, read_pictures
 from .keeping import KeepBest, crop_score
-from .model import Model
+from .model import AT_ONCE, Model
 from .ready import READY, frames_in, ready_model
 from .recipes import Adaptation, overridden
 from .results import Drawable, Faces
@@ -153,15 +153,20 @@ def predict(
     pictures = read_pictures(images, on_error)
     boxes = _boxes_each(faces, pictures.single, pictures.kept)
     outcomes: list[list[Any]] = [[] for _ in runners]
-    for picture, item, own in zip(pictures.arrays, pictures.names, boxes, strict=True):
-        frames = {how: frames_in(picture, how, own) for how in {align or runner.align for runner in runners}}
-        if not all(frames.values()):
-            message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
-            warnings.warn(message, stacklevel=2)
+    ways = {align or runner.align for runner in runners}
+    for start in range(0, len(boxes), AT_ONCE):
+        some = pictures.arrays[start : start + AT_ONCE]
+        framed: list[dict[str, list[Frame]]] = []
+        for picture, item, own in zip(some, pictures.names[start:], boxes[start:], strict=False):
+            framed.append({how: frames_in(picture, how, own) for how in ways})
+            if not all(framed[-1].values()):
+                message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
+                warnings.warn(message, stacklevel=2)
         seen: dict[Any, Any] | None = {} if several else None
         for runner, outcome in zip(runners, outcomes, strict=True):
-            results = runner.predict_frames(picture, frames[align or runner.align], seen)
-            outcome.append(results[0] if len(results) == 1 else Faces(results, image=picture))
+            frames = [by_way[align or runner.align] for by_way in framed]
+            for picture, results in zip(some, runner.predict_pictures(some, frames, seen), strict=True):
+                outcome.append(results[0] if len(results) == 1 else Faces(results, image=picture))
     by_model = [outcome[0] if pictures.single else outcome for outcome in outcomes]
     return by_model if several else by_model[0]
 
@@ -210,15 +215,16 @@ def _tested(
         runner.to(device)
     truth = runner.task.check(labels, pictures.sizes, pictures.names)
     how = check_align(align or runner.align)
-    results: list[Drawable] = []
+    frames: list[list[Frame]] = []
     for picture, label in zip(pictures.arrays, truth, strict=True):
         if how == "landmarks" and isinstance(runner.task, LandmarkTask):
             # Upright: 300-W's boxes know no rotation.
-            frame = Frame(frame_points(label, dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)).box)
+            upright = dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)
+            frames.append([Frame(frame_points(label, upright).box)])
         else:
             known = mean_face_of(label, runner.task, how)
-            frame = known or next(iter(frames_in(picture, how, None)), Frame())
-        results += runner.predict_frames(picture, [frame])
+            frames.append([known or next(iter(frames_in(picture, how, None)), Frame())])
+    results = [own[0] for own in runner.predict_pictures(pictures.arrays, frames)]
     return runner, results, truth
 
 
@@ -239,8 +245,8 @@ def _resolve(model: Model | str) -> Model:
 
 
 def _recipe(module: Any, recipe: str | Adaptation, task: Task, faces: int, overrides: dict[str, Any]) -> Adaptation:
-    chosen: Adaptation = recipe if isinstance(recipe, Adaptation) else module.named_recipe(
-        recipe, task.name, task.customised, faces
+    chosen: Adaptation = (
+        recipe if isinstance(recipe, Adaptation) else module.named_recipe(recipe, task.name, task.customised, faces)
     )
     settings = overridden(chosen, overrides, "adapt()")
     if settings.steps < 1 or settings.batch_size < 1:

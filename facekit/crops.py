@@ -28,11 +28,14 @@ def training_crops(
     """
     frames = _training_frames(pictures.arrays, pictures.names, labels, task, align, faces)
     matrices: list[Any] = [f.matrix(p.shape[:2], side) for f, p in zip(frames, pictures.arrays, strict=True)]
-    crops = np.stack([warp_image(p, m, side) for p, m in zip(pictures.arrays, matrices, strict=True)])
+    # Written where they stay: of thousands of faces every further copy is gigabytes.
+    crops = np.empty((len(matrices), 3, side, side), np.uint8)
+    for crop, picture, matrix in zip(crops, pictures.arrays, matrices, strict=True):
+        crop[:] = warp_image(picture, matrix, side).transpose(2, 0, 1)
     if isinstance(task, ShadowRemovalTask):
         labels = [with_portrait(label, f) for label, f in zip(labels, frames, strict=True)]
     moved = task.stack([task.to_crop(label, m, side) for label, m in zip(labels, matrices, strict=True)])
-    return torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous(), moved
+    return torch.from_numpy(crops), moved
 
 
 def _training_frames(

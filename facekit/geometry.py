@@ -214,23 +214,28 @@ def paste_logits(
 ) -> NDArray[np.uint8]:
     """A crop's class scores (C,h,w), C <= 255, put back and decided there: (H,W) uint8 ids, `fill` outside the crop.
 
-    Interpolating scores and then choosing gives smooth outlines where pasting ids gives stairs.
-    matrix: picture -> crop, with the scores on the crop's pixels.
+    Interpolating scores and then choosing gives smooth outlines where pasting ids gives stairs. A crop finer than the
+    picture is read at the pixels' centres, too: means would lose lips and brows. matrix: picture -> crop, with the
+    scores on the crop's pixels.
     """
-    out = np.full(_size(picture_size), fill, dtype=np.uint8)
-    size = (logits.shape[1], logits.shape[2])
+    out, size = np.full(_size(picture_size), fill, dtype=np.uint8), (logits.shape[1], logits.shape[2])
+    planes = np.ascontiguousarray(np.moveaxis(logits, 0, -1), dtype=np.float32)
+    if size == out.shape and isinstance(matrix, np.ndarray) and np.array_equal(matrix, np.eye(3)):
+        return planes.argmax(axis=2).astype(np.uint8)  # the crop is the picture
     x0, y0, x1, y1 = _region(matrix, size, out.shape)
     if x0 >= x1 or y0 >= y1:
         return out
-    planes = np.ascontiguousarray(np.moveaxis(logits, 0, -1), dtype=np.float32)
     # Strips bound the memory: 27 classes of a 20 MP picture are 2 GB.
-    values = (x1 - x0) * planes.shape[2] * (matrix.finer**2 if isinstance(matrix, TanhCrop) else 1)
-    rows = max(1, _STRIP_VALUES // values)
+    finer = matrix.finer if isinstance(matrix, TanhCrop) else 1
+    rows = max(1, _STRIP_VALUES // ((x1 - x0) * planes.shape[2] * finer**2))
     for top in range(y0, y1, rows):
         bottom = min(y1, top + rows)
-        here = invert(matrix @ _shift(x0, top))
-        scores = warp_image(planes, here, (bottom - top, x1 - x0), border="replicate")
-        inside = _inside(matrix, size, *_mapped(matrix, x0, top, x1, bottom))
+        x, y = _mapped(matrix, x0, top, x1, bottom)
+        inside = _inside(matrix, size, x, y)
+        if isinstance(matrix, TanhCrop):
+            scores = _unwarped(planes, matrix @ _shift(x0, top), (bottom - top, x1 - x0), None, "linear")
+        else:
+            scores = resampling.looked_up(planes, x, y, "linear")
         out[top:bottom, x0:x1][inside] = scores.argmax(axis=2).astype(np.uint8)[inside]
     return out
 

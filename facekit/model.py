@@ -7,6 +7,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from .tasks import Task, task_from_dict
 from .training import pick_device
 
 FORMAT = 1
+# Pictures in one batch; on CPUs larger ones are slower a picture, as what flows through outgrows the caches.
+AT_ONCE = 16
 _ADAPTER = "adapter."  # before the names of the label adapter's tensors
 # What a backbone made of one batch of crops, by the backbone and whether they were mirrored.
 Seen = dict[tuple[str, bool], Any]
@@ -88,7 +91,7 @@ class Model:
 
     def maps(self, x: Tensor, seen: Seen | None = None) -> Tensor:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride), averaged with those of the
-        mirrored pictures where the task allows it. seen: what other models made of the same x, to be shared."""
+        mirrored pictures where task and network allow it. seen: what other models made of the same x, to be shared."""
         return self._adapted(self._naked_maps(x, seen))
 
     @torch.inference_mode()
@@ -98,10 +101,11 @@ class Model:
     @torch.inference_mode()
     def _naked_maps(self, x: Tensor, seen: Seen | None) -> Tensor:
         x, task = x.to(self.device), self._naked_task
-        mirrored = task.mirrors and task.averages
+        mirrored = task.mirrors and task.averages and getattr(self.network, "averages", True)
         trunk = getattr(self.network, "trunk_id", None) if seen is not None else None
         if seen is None or trunk is None:
-            maps = self.network(torch.cat([x, x.flip(-1)]) if mirrored else x)
+            views = torch.cat([x, x.flip(-1)]) if mirrored else x
+            maps = torch.cat([self.network(some) for some in views.split(AT_ONCE)])
         else:
             levels = self._shared_levels(x, mirrored, trunk, seen)
             maps = self.network.from_features(self.network.read(levels))
@@ -128,32 +132,42 @@ class Model:
     def predict_frames(
         self, picture: np.ndarray, frames: list[Frame], seen: dict[Any, Seen] | None = None
     ) -> list[Drawable]:
-        """One result a frame, in the picture's pixels. picture: (H,W,3) uint8 RGB. seen: an empty dictionary to hand to
-        several models for one picture, so that a backbone that they share runs once."""
-        if not frames:
-            return []
-        matrices: list[Any] = [frame.matrix(picture.shape[:2], self.input_size) for frame in frames]
-        crops = [warp_image(picture, m, self.input_size) for m in matrices]
-        results: list[Drawable] = []
-        for start in range(0, len(crops), 16):
+        """One result a frame, in the picture's pixels. picture: (H,W,3) uint8 RGB. seen: as in `predict_pictures`."""
+        return self.predict_pictures([picture], [frames], seen)[0]
+
+    def predict_pictures(
+        self, pictures: Sequence[np.ndarray], frames: Sequence[list[Frame]], seen: dict[Any, Seen] | None = None
+    ) -> list[list[Drawable]]:
+        """For each picture one result a frame, in its pixels; the network is shown faces of several pictures at once.
+
+        pictures: (H,W,3) uint8 RGB each, of any sizes. frames: one list a picture. seen: an empty dictionary to hand to
+        several models for the same pictures, so that a backbone that they share runs once.
+        """
+        faces = [(i, frame) for i, own in enumerate(frames) for frame in own]
+        results: list[list[Drawable]] = [[] for _ in frames]
+        for start in range(0, len(faces), AT_ONCE):
+            part = faces[start : start + AT_ONCE]
+            places = [(pictures[i], f.matrix(pictures[i].shape[:2], self.input_size), f.box) for i, f in part]
+            x = to_tensor([warp_image(picture, matrix, self.input_size) for picture, matrix, _ in places])
             shared = None
             if seen is not None:
-                shared = seen.setdefault((tuple(frames), self.input_size, str(self.device), start), {})
-            naked = self._naked_maps(to_tensor(crops[start : start + 16]), shared)
-            results += self._results(naked, self._naked_task, picture, matrices[start:], frames[start:])
+                shared = seen.setdefault((tuple(part), self.input_size, str(self.device)), {})
+            maps = self._naked_maps(x, shared)
+            found = self._results(maps, self._naked_task, places)
             if self.adapter is not None:
-                adapted = self._results(self._adapted(naked), self.task, picture, matrices[start:], frames[start:])
-                results[start:] = [
+                adapted = self._results(self._adapted(maps), self.task, places)
+                found = [
                     dataclasses.replace(a, naked=n)  # type: ignore[type-var]
-                    for a, n in zip(adapted, results[start:], strict=True)
+                    for a, n in zip(adapted, found, strict=True)
                 ]
+            for (i, _), result in zip(part, found, strict=True):
+                results[i].append(result)
         return results
 
-    def _results(
-        self, maps: Tensor, task: Task, picture: np.ndarray, matrices: list[Any], frames: list[Frame]
-    ) -> list[Drawable]:
-        found = zip(task.decode(maps), matrices, frames, strict=False)  # the first of the frames, as many as maps
-        return [task.result(prediction, matrix, picture, frame.box) for prediction, matrix, frame in found]
+    def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Any, Any]]) -> list[Drawable]:
+        """places: picture, matrix and box of each face."""
+        predictions = zip(task.decode(maps), places, strict=True)
+        return [task.result(prediction, matrix, picture, box) for prediction, (picture, matrix, box) in predictions]
 
     def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
         """Write one .facekit file (zip of JSON and safetensors), atomically. It needs nothing else to be loaded again.
@@ -193,7 +207,7 @@ class Model:
         if self.adapter is not None:
             from .backbones.synthparse.adapter import Relabelled
 
-            network = Relabelled(self.network, self.adapter)
+            network = Relabelled(self.network, self.adapter).eval()
         with whole_file(path) as temporary:
             torch.onnx.export(
                 network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,

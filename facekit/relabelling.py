@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from typing import Any
 
 import torch
@@ -19,6 +20,9 @@ from .recipes.synthparse import EPOCHS, PAPER
 from .tasks import SegmentationTask
 from .training import Progress, pick_device, train
 
+# Of an adapter's encoder.
+WEIGHTS = ("auto", "imagenet", "none")
+
 
 def adapt_labels(
     model: Model,
@@ -30,7 +34,7 @@ def adapt_labels(
     decoder: str = "unet",
     encoder: str = "mobilenet_v2",
     decoder_channels: tuple[int, ...] | None = None,
-    weights: str | os.PathLike[str] = "auto",
+    weights: str = "auto",
     faces: Any = None,
     steps: int | None = None,
     batch_size: int = PAPER.batch_size,
@@ -49,12 +53,20 @@ def adapt_labels(
     reads: "onehot" (one channel a class) or "ids" (the paper's code: the numbers in three equal channels). decoder,
     encoder, decoder_channels: of the segmentation model inside. weights: of its encoder, "auto" (ImageNet's if they are
     on this machine), "imagenet" or "none". steps: None is 30 epochs.
-    Raises ValueError as `facekit.adapt`, and for a model that is not for segmentation or has an adapter already.
+    Raises ValueError as `facekit.adapt`, and for a model that is not for segmentation or has an adapter already. Warns
+    of classes that no mask holds, and where the model says the same of every pixel, so that there is nothing to learn.
     """
+    if not isinstance(model, Model):
+        raise TypeError(f"model is {type(model).__name__}, expected a facekit.Model: pass what adapt or load returned")
     if not isinstance(model.task, SegmentationTask):
         raise ValueError(f"a model for {model.task.name} came: label adapters are for segmentation")
     if model.adapter is not None:
         raise ValueError("this model has a label adapter already: pass model.naked")
+    if weights not in WEIGHTS:
+        raise ValueError(f"weights={weights!r}: expected one of {', '.join(map(repr, WEIGHTS))}")
+    if batch_size < 1 or (steps is not None and steps < 1):
+        raise ValueError(f"steps={steps}, batch_size={batch_size}: expected at least 1 of each")
+    size = ParserSize(decoder, encoder, model.input_size, decoder_channels)
     started, chosen = time.monotonic(), pick_device(device)
     pictures = read_pictures(images)
     target, clean = SegmentationTask.from_labels(labels, model.task.labels if names is None else names, pictures)
@@ -62,11 +74,15 @@ def adapt_labels(
     target = SegmentationTask(target.labels, "sigmoid").balanced(masks)
     model.to(chosen)
     said = torch.cat([model.maps(part.float() / 255).argmax(1).to("cpu", torch.uint8) for part in crops.split(32)])
-    size = ParserSize(decoder, encoder, model.input_size, decoder_channels)
+    if len(said.unique()) == 1:
+        everywhere = model.task.labels.classes[int(said[0, 0, 0])]
+        came = f"the model says {everywhere!r} at every pixel of all {len(said)} faces"
+        warnings.warn(f"{came}, expected several classes: check its align, and that it is trained", stacklevel=2)
     torch.manual_seed(seed)
     network = LabelAdapter(size, model.task.channels, target.channels, reads)
     if weights != "none":
         _start(network.model.encoder, imagenet_state(encoder, download=weights == "imagenet"))
+    network.start_from(said, masks)
     total = steps if steps is not None else EPOCHS * -(-len(crops) // batch_size)
     program = LabelAdaptation(network, said, masks, target.loss, batch_size, lr, chosen, seed)
     losses = train(program, total, checkpoint=checkpoint, progress=progress, name="adapting labels")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 
 import torch
+from torch import nn
 
 from .fitting import Fitting
 from .model import load
-from .weights import EMBEDDED, embedded_file
+from .weights import embedded_file
 
 log = logging.getLogger("facekit")
 
@@ -20,32 +21,44 @@ COMPARED = 100
 def warm_start(program: Fitting, start: str) -> str:
     """Start the trained layers of `program` as the recipe's `start` says. Returns what they were started from.
 
-    "embedded": layers fitted on labelled generated faces, where the network stands on the embedded weights with all
-    skip layers; else, and with "none", they stay as they are. A .facekit file: any model of the same task. New label
-    sets need no names in common: each output is started from the known ones that agree with the user's labels.
-    Raises ValueError for a file of another task or other frozen weights.
+    "embedded": the file that the network's class names for this task, where the network stands on the embedded weights
+    and is built like that file's; else, and with "none", they stay as they are. A .facekit file: any model of the same
+    task. The same labels start as they are; new ones need no names in common: each output is started from the known
+    ones that agree with the user's labels. Raises ValueError for a file of another task, another network or other
+    frozen weights.
     """
     if start == "none":
         return "none"
-    task = program.task
-    if not hasattr(program.network, "start_from"):
+    task, network = program.task, program.network
+    if not hasattr(network, "start_from"):
         if start == "embedded":
             return "none"
-        raise ValueError(f"start={start!r}: warm starts are fsma's; other backbones take start='none'")
-    if start == "embedded" and f"start-{task.name}" not in EMBEDDED:
+        raise ValueError(f"start={start!r}: warm starts are for fsma and synthparse; others take start='none'")
+    if start == "embedded" and task.name not in network.STARTS:
         return "none"
-    known = load(embedded_file(f"start-{task.name}") if start == "embedded" else start, program.device)
+    known = load(embedded_file(network.STARTS[task.name]) if start == "embedded" else start, program.device)
     if known.task.name != task.name:
         raise ValueError(f"start={start!r}: a model for {known.task.name}, but this adaptation is for {task.name}")
-    if not program.network.matches(known.network):
-        if start == "embedded":
-            log.info("no embedded start for these weights or this skip code: trained layers start as identities")
-            return "none"
+    if start == "embedded" and not (_begin_alike(network, known.network) and network.matches(known.network)):
+        log.info("no embedded start for these weights or this build: trained layers start anew")
+        return "none"
+    if type(known.network) is not type(network) or not network.matches(known.network):
         raise ValueError(
-            f"start={start!r}: made with other weights or another skip code ({known.network.skip_code}, here "
-            f"{program.network.skip_code}): pass start='none', or the weights= it was made with"
+            f"start={start!r}: made on {known.backbone} with other weights or built otherwise "
+            f"({network.__class__.__name__} here): pass start='none', or the weights= and recipe it was made with"
         )
-    views = torch.arange(min(COMPARED, len(program.crops)))
-    maps = torch.cat([known.network(program.inputs(part)) for part in views.split(20)])
-    program.network.start_from(known.network, task.mixing(known.task, maps, program.targets(views)))
+    known = known.naked
+    if known.task.to_dict() == task.to_dict():
+        mixing = torch.eye(task.channels)
+    else:
+        views = torch.arange(min(COMPARED, len(program.crops)))
+        maps = torch.cat([known.network(program.inputs(part)) for part in views.split(20)])
+        mixing = task.mixing(known.task, maps, program.targets(views))
+    network.start_from(known.network, mixing)
     return start
+
+
+def _begin_alike(network: nn.Module, other: nn.Module) -> bool:
+    """Whether both stand on the same weights: so their first ones tell."""
+    mine, theirs = next(network.parameters()), next(other.parameters())
+    return mine.shape == theirs.shape and torch.equal(mine.detach().cpu(), theirs.detach().cpu())

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import facekit
+from facekit.backbones.synthparse import embedded_parser
 from facekit.data.generated import GeneratedFaces
 from facekit.labels import (
     FACEKIT_27,
@@ -101,3 +102,48 @@ def test_own_model_as_a_start(faces: dict[str, Any], tmp_path: Path) -> None:
         facekit.adapt(faces["image"], faces["landmarks68"], **FAST, start=file, weights="none")
     with pytest.raises(FileNotFoundError, match="gone.facekit"):
         facekit.adapt(faces["image"], faces["landmarks68"], **FAST, start="gone.facekit")
+    with pytest.raises(ValueError, match="warm starts are for fsma and synthparse"):
+        facekit.adapt(faces["image"], faces["landmarks68"], backbone="farl", **FAST, start=file)
+
+
+PARSER: dict[str, Any] = {**FAST, "tower_lr": 1e-9, "backbone": "synthparse"}
+
+
+def test_parser_starts_as_the_ready_one(faces: dict[str, Any]) -> None:
+    masks = segmentation_map(FACEKIT_27, HELEN_11)[faces["mask"].numpy()]
+    model = facekit.adapt(faces["image"], masks, "segmentation", names=HELEN_11, **PARSER)
+    assert model.about["start"] == "embedded"
+    assert facekit.evaluate(model, faces["image"], masks)["f1"] > 40
+    # Points have no such start, but encoder and decoder know faces.
+    points = facekit.adapt(faces["image"], faces["landmarks68"], names="68", **PARSER)
+    assert points.about["start"] == "none"
+    known = embedded_parser()
+    for mine, theirs in ((points.network.encoder, known.encoder), (points.network.model.decoder, known.model.decoder)):
+        for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+
+
+def test_parser_that_does_not_start_as_the_ready_one(faces: dict[str, Any]) -> None:
+    masks = segmentation_map(FACEKIT_27, HELEN_11)[faces["mask"].numpy()]
+    for change in ({"weights": "none"}, {"decoder_channels": (32, 32, 16, 16, 16)}):
+        model = facekit.adapt(faces["image"], masks, "segmentation", names=HELEN_11, **{**PARSER, **change})
+        assert model.about["start"] == "none"
+    with pytest.raises(ValueError, match="'embedded' are of"):
+        facekit.adapt(
+            faces["image"], masks, "segmentation", names=HELEN_11, **PARSER, weights="embedded", decoder="fpn",
+            decoder_channels=None,
+        )  # fmt: skip
+
+
+def test_own_parser_as_a_start(faces: dict[str, Any], tmp_path: Path) -> None:
+    masks = segmentation_map(FACEKIT_27, FASSEG_6)[faces["mask"].numpy()]
+    settings = {**PARSER, "weights": "none", "decoder_channels": (16, 16, 16, 16, 16), "input_size": 64}
+    first = facekit.adapt(faces["image"], masks, "segmentation", names=FASSEG_6, **settings)
+    file = str(tmp_path / "first.facekit")
+    first.save(file)
+    second = facekit.adapt(faces["image"], masks, "segmentation", names=FASSEG_6, **settings, seed=1, start=file)
+    assert second.about["start"] == file
+    for one, other in zip(second.network.encoder.parameters(), first.network.encoder.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+    with pytest.raises(ValueError, match="built otherwise"):
+        facekit.adapt(faces["image"], masks, "segmentation", names=FASSEG_6, **FAST, start=file)

@@ -1,4 +1,4 @@
-"""synthparse: the paper's four models, sigmoid loss, the best epoch, the label adapter."""
+"""synthparse: sigmoid loss, the best epoch, the label adapter. Its networks: test_synthparse_models.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from facekit.backbones.synthparse.adapter import LabelAdapter
 from facekit.backbones.synthparse.network import ParserNetwork, ParserSize
 from facekit.data.generated import GeneratedFaces
 from facekit.labels import FACEKIT_27, SYNTHPARSE_11, segmentation_map
-from facekit.recipes.synthparse import MODELS, adaptation
+from facekit.recipes.synthparse import adaptation
 from facekit.results import Segmentation
 from facekit.tasks import SegmentationTask
 
@@ -35,34 +35,6 @@ def parser(faces: tuple[list[np.ndarray], list[np.ndarray]]) -> facekit.Model:
     return facekit.adapt(
         *faces, "segmentation", "synthparse", names=SYNTHPARSE_11, recipe="paper", steps=2, input_size=64, **FAST
     )
-
-
-@pytest.mark.parametrize("name", sorted(MODELS))
-@pytest.mark.parametrize("side", [64, 96])
-def test_the_papers_four_models(name: str, side: int, faces: Any, tmp_path: Path) -> None:
-    pictures, masks = faces
-    model = facekit.adapt(
-        pictures[:4], masks[:4], "segmentation", "synthparse", names=SYNTHPARSE_11, recipe=f"paper-{name}", steps=1,
-        input_size=side, **FAST,
-    )  # fmt: skip
-    size = model.network.size
-    assert (size.decoder, size.encoder) == (MODELS[name]["decoder"], MODELS[name]["encoder"])
-    result = facekit.predict(model, pictures[0])
-    assert isinstance(result, Segmentation) and result.mask.shape == (96, 96) and result.naked is None
-    model.save(tmp_path / "m.facekit")
-    x = torch.rand(2, 3, side, side)
-    assert torch.equal(facekit.load(tmp_path / "m.facekit", "cpu").maps(x), model.maps(x))
-    assert model.maps(x).shape == (2, 11, side, side)
-
-
-def test_onnx(parser: facekit.Model, tmp_path: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
-    parser.export_onnx(tmp_path / "m.onnx")
-    x = torch.rand(3, 3, 64, 64)
-    with torch.inference_mode():
-        ours = parser.network(x)
-    theirs = onnxruntime.InferenceSession(tmp_path / "m.onnx").run(None, {"image": x.numpy()})[0]
-    np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-4)
 
 
 def test_sigmoid_loss_is_weighted_and_ignores() -> None:
@@ -138,6 +110,24 @@ def test_label_adapter(reads: str, parser: facekit.Model, faces: Any, tmp_path: 
         facekit.adapt_labels(adapted, pictures, masks)
 
 
+def test_an_adapter_starts_as_a_relabelling() -> None:
+    size = ParserSize(decoder_channels=(16, 16, 16, 16, 16), input_size=32)
+    adapter = LabelAdapter(size, 3, 4).eval()
+    ids = torch.randint(0, 3, (2, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    masks = torch.tensor([0, 3, 1], dtype=torch.uint8)[ids.long()]
+    masks[:, :4] = 2  # a class that no id stands for
+    masks[:, 4:8] = 255
+    adapter.start_from(ids, masks)
+    with torch.inference_mode():
+        chances = adapter(ids.long()).sigmoid()
+    assert torch.equal(chances.argmax(1)[:, 8:], masks[:, 8:].long())
+    assert float(chances[:, 2].mean()) == pytest.approx(4 / 28, abs=0.03), "as often as it was drawn there"
+    plain = LabelAdapter(size, 3, 4, reads="ids").eval()
+    before = {k: v.clone() for k, v in plain.state_dict().items()}
+    plain.start_from(ids, masks)
+    assert all(torch.equal(v, before[k]) for k, v in plain.state_dict().items()), "the paper's knows nothing yet"
+
+
 def test_an_adapter_learns_a_swap(parser: facekit.Model, faces: Any) -> None:
     """Annotators who call every class by the next one's id: nothing in the pictures says so, the pairs do."""
     pictures, _ = faces
@@ -190,12 +180,6 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
         facekit.adapt(
             pictures, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, wild=True, **FAST
         )
-    points.save(tmp_path / "points.facekit")
-    with pytest.raises(ValueError, match="warm starts are fsma's"):
-        facekit.adapt(
-            pictures, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64,
-            start=str(tmp_path / "points.facekit"), **FAST,
-        )  # fmt: skip
     with pytest.raises(ValueError, match="label adapters are for segmentation"):
         facekit.adapt_labels(points, pictures, masks)
 

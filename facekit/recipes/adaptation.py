@@ -45,11 +45,12 @@ class Adaptation:
     # synthparse: the segmentation model and its encoder by segmentation_models_pytorch's names.
     decoder: str = "unet"
     encoder: str = "mobilenet_v2"
+    decoder_channels: tuple[int, ...] | None = None  # of UNet's five stages, coarsest first (None: the library's own)
     adv: float = 1.0  # weight of L_adv beside L_rec in grey levels, for tasks that have it
     cache: bool = True  # False: compute the frozen features anew at every step (the same numbers, slower)
     cache_bytes: int = 1_000_000_000  # above this the features go to a file on disk
-    # Where the trained layers start. "none": transfer layers as identities, the rest random. "embedded": layers that
-    # were fitted on labelled generated faces (no real label), if they fit the weights and skip code. Or a .facekit
-    # file of the user's.
+    # Where the trained layers start. "none": fsma's transfer layers as identities, the rest random. "embedded": fsma's
+    # layers that were fitted on labelled generated faces (no real label), synthparse's head from the ready parser's, if
+    # they fit the network. Or a .facekit file of the user's.
     start: str = "none"
     bfloat16: bool = False  # where the machine computes in it

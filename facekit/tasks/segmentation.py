@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..results import Drawable, Segmentation
 from .base import LabelSetTask, Task
 
 ACTIVATIONS = ("softmax", "sigmoid")
+_LISTED = 8
 
 
 class SegmentationTask(LabelSetTask):
@@ -55,12 +57,14 @@ class SegmentationTask(LabelSetTask):
     @classmethod
     def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[SegmentationTask, list[np.ndarray]]:
         sizes, items = pictures.sizes, pictures.names
-        if names is not None:
-            chosen = segmentation_set(names)
-            return cls(chosen), check_masks(labels, sizes, len(chosen.classes), chosen.ignore, items)
-        masks = check_masks(labels, sizes, None, names=items)
-        n = 1 + max(int(m[m != 255].max(initial=0)) for m in masks)
-        return cls(segmentation_set(None, max(n, 2))), masks
+        chosen = None if names is None else segmentation_set(names)
+        known, ignore = (None, 255) if chosen is None else (len(chosen.classes), chosen.ignore)
+        masks = check_masks(labels, sizes, known, ignore, items)
+        if chosen is None:
+            n = 1 + max(int(m[m != 255].max(initial=0)) for m in masks)
+            chosen = segmentation_set(None, max(n, 2))
+        _warn_of_absent(masks, chosen)
+        return cls(chosen), masks
 
     @property
     def customised(self) -> bool:
@@ -146,3 +150,17 @@ class SegmentationTask(LabelSetTask):
         for key in ("classes", "flip", "facial_parts"):
             s[key] = tuple(s[key])
         return cls(SegmentationSet(**s), activation)
+
+
+def _warn_of_absent(masks: list[np.ndarray], labels: SegmentationSet) -> None:
+    """Says which classes of the set no mask (H,W) holds: networks cannot learn these."""
+    found = np.zeros(256, bool)
+    for mask in masks:
+        found |= np.bincount(mask.ravel(), minlength=256) > 0
+    absent = [name for name, there in zip(labels.classes, found, strict=False) if not there]
+    if absent:
+        listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
+        came = f"no pixel of {len(absent)} of the {len(labels)} classes came in {len(masks)} masks ({listing})"
+        fix = "add masks that hold them, or pass names= without them"
+        # Of `adapt` or `adapt_labels`' caller.
+        warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=4)

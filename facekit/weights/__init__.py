@@ -18,10 +18,10 @@ EMBEDDED = {
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",
     "attributes": "attributes40.facekit",
-    # On farl's tower, which then looks once for these and "attributes"; those above on fsma find more.
+    # On farl's tower, which then looks once for these and "attributes"; those above find more.
     "farl-landmarks": "farl-landmarks68.facekit",
     "farl-segmentation": "farl-parsing.facekit",
-    # Where the quick recipes start: fitted on generated faces only.
+    # Where fsma's quick recipes start: fitted on generated faces only.
     "start-landmarks": "start-landmarks.facekit",
     "start-segmentation": "start-segmentation.facekit",
 }

@@ -1,34 +1,30 @@
 """Train the embedded models again: `python -m facekit.weights.retrain MODEL --out FILE`.
 
-start-landmarks, start-segmentation: where the quick recipes start; generated faces only. landmarks, segmentation: the
-ready models on fsma; farl-landmarks, farl-segmentation, attributes: those on farl. They need FACEKIT_DATA. The
-backbones below them are trained by `facekit pretrain` (their cards name the commands); `start-*` come before the ready
-models on fsma, which start from them.
+start-landmarks, start-segmentation: where fsma's quick recipes start; generated faces only. landmarks: the ready model
+on fsma, which starts there; segmentation: that of synthparse, from ImageNet's weights; adapted-segmentation: with a
+label adapter, which costs more than it brings (see its card) and so is not embedded; farl-landmarks,
+farl-segmentation (which `segmentation` teaches), attributes: those on farl. They need FACEKIT_DATA. The backbones below
+them are trained by `facekit pretrain` (their cards name the commands).
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..api import adapt, evaluate
 from ..data.generated import GeneratedFaces
-from ..data.parsing import GeneratedParsing, ParsedFace, crops, facesynthetics_faces, hair_faces, outlined_faces
 from ..data.readers import (
-    CELEBAHQ_BOX,
     TEST_300W,
     celebahq128,
     celebahq_attributes,
-    data_folder,
     landmarks_300w,
     pseudo_landmarks,
 )
-from ..framing import Frame
 from ..geometry import box_of_points, crop_matrix, transform_points, warp_image
 from ..images import load_image
 from ..labels import (
@@ -41,13 +37,23 @@ from ..labels import (
 )
 from ..model import Model
 from ..ready import ready_model
-from ..results import Segmentation
+from ..recipes.synthparse import READY_CHANNELS
+from ..relabelling import adapt_labels
+from .parsed import GENERATED_SIDE, SIDE, adapter_faces, parser_faces, parsing_scores, taught_faces
 
-SIDE = 256
 SEEN = 8000  # CelebA-HQ pictures that farl's embedded tower learned from, too
 SCORED = 800  # the last ones
-GENERATED_SIDE = 160  # the network sees 128 px
-# What all four share: half precision, fresh frozen features for every one of many views, quick to converge.
+PARSER: dict[str, Any] = {
+    "task": "segmentation", "backbone": "synthparse", "names": CELEBAMASK_19, "input_size": 160,
+    "decoder_channels": READY_CHANNELS, "batch_size": 16, "lr": 2e-3, "tower_lr": 1e-3, "weight_decay": 1e-4,
+    "warmup": 50, "cosine": True, "bfloat16": True, "cache": False, "views": 20, "rotate": 25.0, "scale": (0.8, 1.2),
+    "shift": 0.05, "jitter": 0.35,
+}  # fmt: skip
+# Label maps need less than pictures do: 1 MB.
+ADAPTER: dict[str, Any] = {
+    "encoder": "tu-mobilenetv3_small_050", "decoder_channels": (48, 32, 24, 16, 16), "weights": "none",
+}  # fmt: skip
+# What all on fsma share: half precision, fresh frozen features for every one of many views, quick to converge.
 LONG: dict[str, Any] = {
     "bfloat16": True, "cache": False, "views": 100, "rotate": 30.0, "scale": (0.8, 1.2), "shift": 0.08, "jitter": 0.35,
     "lr": 3e-3,
@@ -115,47 +121,25 @@ def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
     return scored_landmarks(model)
 
 
-def parsed_faces(seed: int, generated: int, margin: float = 1.0, lift: float = 0.0) -> tuple[list[Any], list[Any]]:
-    """Crops with masks of CelebAMask-HQ's 19 classes: generated and Microsoft's rendered faces with whole masks; real
-    faces with hair masks (CelebA-HQ) or with the parts that landmarks outline (300-W), the rest of them unlabelled."""
-    # How often each of them comes.
-    sources: tuple[tuple[Sequence[ParsedFace], int], ...] = (
-        (GeneratedParsing(generated, "wild", seed + 13, GENERATED_SIDE, CELEBAMASK_19, yaw=(-60, 60)), 1),
-        (facesynthetics_faces(labels=CELEBAMASK_19), 10),
-        (hair_faces(labels=CELEBAMASK_19), 2),
-        (outlined_faces(labels=CELEBAMASK_19), 1),
-    )
-    pictures, masks = [], []
-    for faces, times in sources:
-        seen, drawn = crops(faces, SIDE, margin, lift)
-        pictures += seen * times
-        masks += drawn * times
-    return pictures, masks
-
-
-def scored_segmentation(model: Model) -> Model:
-    """With its scores on the 4 real faces of `celebamask19`, of which nothing was trained on."""
-    folder = data_folder("celebamask19")
-    truth = [str(folder / f"{i}.png") for i in range(4)]
-    photos = [cv2.resize(load_image(folder / f"{i}.jpg"), (512, 512), interpolation=cv2.INTER_AREA) for i in range(4)]
-    model.about["celebamask19"] = evaluate(model, photos, truth)
+def segmentation(seed: int = 0, steps: int = 1500, generated: int = 3000) -> Model:
+    """CelebAMask-HQ's 19 classes: synthparse's best model from ImageNet's weights."""
+    model = adapt(*parser_faces(seed, generated), weights="imagenet", start="none", seed=seed, steps=steps, **PARSER)
+    model.align = "mean"
+    model.about["celebamask19"] = parsing_scores(model)
     return model
 
 
-def segmentation(seed: int = 0, steps: int = 2500, generated: int = 3000) -> Model:
-    """CelebAMask-HQ's 19 classes."""
-    pictures, masks = parsed_faces(seed, generated)
-    model = adapt(
-        pictures, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, batch_size=16, **LONG
-    )  # fmt: skip
-    model.align = "landmarks"
-    return scored_segmentation(model)
+def adapted_segmentation(seed: int = 0, steps: int = 300, generated: int = 300) -> Model:
+    """The ready parser with a label adapter, trained on faces that the parser has not seen."""
+    model = ready_model("segmentation").naked
+    model.align = "none"  # crops as they are
+    adapted = adapt_labels(model, *adapter_faces(seed, generated), steps=steps, seed=seed, **ADAPTER)
+    adapted.align = "mean"
+    adapted.about |= {"celebamask19": parsing_scores(adapted), "celebamask19_naked": parsing_scores(adapted.naked)}
+    return adapted
 
 
-# FaRL's heads see faces as its tower does, on the mean face, so that one look serves all three. Where that lies around
-# a face's square is known from CelebA-HQ, whose pictures are brought to it.
-MEAN_MARGIN = 1 / (CELEBAHQ_BOX[2] - CELEBAHQ_BOX[0])
-MEAN_LIFT = ((CELEBAHQ_BOX[1] + CELEBAHQ_BOX[3]) / 2 - 0.5) * MEAN_MARGIN
+# FaRL's heads see faces as its tower does, on the mean face, so that one look serves all three.
 # A face that was brought there needs no large moves.
 FARL: dict[str, Any] = {
     **LONG, "backbone": "farl", "weights": "embedded", "batch_size": 16, "weight_decay": 1e-4, "warmup": 20,
@@ -171,31 +155,17 @@ def farl_landmarks(seed: int = 0, steps: int = 3000, celeba: int = 6000) -> Mode
     )
 
 
-def taught_faces(count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Whole CelebA-HQ pictures with the masks that the ready model on fsma draws, 255 beyond its crop."""
-    teacher = ready_model("segmentation")
-    pictures, masks = [], []
-    for _, picture, box in itertools.islice(celebahq128(), count):
-        drawn = teacher.predict_frames(picture, [Frame(box)])[0]
-        assert isinstance(drawn, Segmentation)
-        x0, y0, x1, y1 = (max(0, round(v)) for v in box)
-        mask = np.full_like(drawn.mask, CELEBAMASK_19.ignore)
-        mask[y0:y1, x0:x1] = drawn.mask[y0:y1, x0:x1]
-        pictures.append(picture)
-        masks.append(mask)
-    return pictures, masks
-
-
 def farl_segmentation(seed: int = 0, steps: int = 2000, generated: int = 1500, taught: int = 3000) -> Model:
     """The same sources as `segmentation`, which is its teacher on real faces: its frozen features tell drawn from real,
     so that brows learned from drawn ones alone are not found in photos."""
-    pictures, masks = parsed_faces(seed, generated, MEAN_MARGIN, MEAN_LIFT)
-    real, drawn = taught_faces(taught)
+    pictures, masks = parser_faces(seed, generated)
+    real, drawn = taught_faces(ready_model("segmentation"), taught)
     model = adapt(
         pictures + real, masks + drawn, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, **FARL
     )  # fmt: skip
     model.align = "mean"
-    return scored_segmentation(model)
+    model.about["celebamask19"] = parsing_scores(model)
+    return model
 
 
 def attributes(seed: int = 0, steps: int = 1500) -> Model:
@@ -219,6 +189,7 @@ MODELS: dict[str, Callable[..., Model]] = {
     "start-segmentation": start_segmentation,
     "landmarks": landmarks,
     "segmentation": segmentation,
+    "adapted-segmentation": adapted_segmentation,
     "farl-landmarks": farl_landmarks,
     "farl-segmentation": farl_segmentation,
     "attributes": attributes,
@@ -237,7 +208,9 @@ def main() -> None:
     overrides = {} if a.steps is None else {"steps": a.steps}
     model = MODELS[a.model](seed=a.seed, **overrides)
     # Half precision, as the file will hold it: what is scored by others is what is stored.
-    model.network.half().float()
+    for network in (model.network, model.adapter):
+        if network is not None:
+            network.half().float()
     model.save(a.out, whole=False)
     print(model.about)
 

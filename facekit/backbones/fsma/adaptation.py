@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -54,6 +56,9 @@ class FSMANetwork(nn.Module):
     paints: the first three maps are a picture; they come out as the decoder's do, in about [0, 1], and their output
     layer starts as the decoder's. frozen=False: the UNet that the paper compares with (Table 5): all parts train.
     """
+
+    # Embedded models that trained layers start from, by task.
+    STARTS: ClassVar[dict[str, str]] = {"landmarks": "start-landmarks", "segmentation": "start-segmentation"}
 
     def __init__(
         self,

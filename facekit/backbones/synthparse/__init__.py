@@ -28,19 +28,26 @@ TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal")
 _NO_CLASSES = 1
 
 
-def load(
-    weights: str | os.PathLike[str] = "auto", seed: int = 0, size: ParserSize | None = None
-) -> ParserNetwork:
+def load(weights: str | os.PathLike[str] = "auto", seed: int = 0, size: ParserSize | None = None) -> ParserNetwork:
     """A segmentation model in eval mode, whose encoder (`features`) and decoder are trained, but not its head.
 
-    weights: "auto" (ImageNet weights of the encoder if they are on this machine already, else random, which is said),
-    "imagenet" (fetched if they are not), "none" (random), or a .safetensors file of an encoder's or a whole network's
-    tensors. Raises FileNotFoundError, and ValueError for a file that does not fit `size`.
+    weights: "embedded" (the ready parser's), "imagenet" (of the encoder; fetched if they are not on this machine),
+    "auto" (the ready parser's where they fit `size`, else ImageNet's if they are here already, else random, which is
+    said), "none" (random), or a .safetensors file of an encoder's or a whole network's tensors. size: None is the ready
+    parser's. Raises FileNotFoundError, and ValueError for weights that do not fit `size`.
     """
     torch.manual_seed(seed)
-    network = ParserNetwork(size or ParserSize(), _NO_CLASSES).eval()
+    network = ParserNetwork(size or embedded_parser().size, _NO_CLASSES).eval()
     if weights == "none":
         return network
+    if weights in ("auto", "embedded"):
+        known = embedded_parser()
+        if network.size.fits(known.size):
+            network.encoder.load_state_dict(known.encoder.state_dict())
+            network.model.decoder.load_state_dict(known.model.decoder.state_dict())
+            return network
+        if weights == "embedded":
+            raise ValueError(f"weights='embedded' are of {known.size}, but {network.size} came: take recipe='quick'")
     if weights in ("auto", "imagenet"):
         state = imagenet_state(network.size.encoder, download=weights == "imagenet")
         if state is not None:
@@ -50,10 +57,20 @@ def load(
     return network
 
 
+def embedded_parser() -> ParserNetwork:
+    """The network of `facekit.predict("segmentation", ...)`."""
+    from ...ready import ready_model  # which imports this package
+
+    network: ParserNetwork = ready_model("segmentation").network
+    return network
+
+
 def _read(path: Path, network: ParserNetwork) -> dict[str, Tensor]:
     """A file's tensors by the network's names, without a head."""
     if not path.is_file():
-        raise FileNotFoundError(f"weights={str(path)!r}: no such file; or pass 'auto', 'imagenet' or 'none'")
+        raise FileNotFoundError(
+            f"weights={str(path)!r}: no such file; or pass 'auto', 'embedded', 'imagenet' or 'none'"
+        )
     try:
         state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
     except SafetensorError as error:
@@ -74,7 +91,9 @@ def _read(path: Path, network: ParserNetwork) -> dict[str, Tensor]:
 
 def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Adaptation) -> ParserNetwork:
     """The network that adaptation trains; without `recipe.tower_lr` its encoder is frozen."""
-    size = ParserSize(recipe.decoder, recipe.encoder, recipe.input_size or ParserSize.input_size)
+    size = ParserSize(
+        recipe.decoder, recipe.encoder, recipe.input_size or ParserSize.input_size, recipe.decoder_channels
+    )
     start = load(weights, seed, size)
     torch.manual_seed(seed)
     network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=recipe.tower_lr is None)

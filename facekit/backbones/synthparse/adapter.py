@@ -15,8 +15,11 @@ from ...wild import LABEL_MAPS
 from .network import ParserSize, new_model
 
 # How the adapter reads the parser's label map. "ids": as the paper's code, the ids in three equal channels; classes
-# whose numbers are close look alike. "onehot": one channel a class.
+# whose numbers are close look alike. "onehot": one channel a class, and what each class mostly is to the target's
+# annotators is known from the start: the network only learns where that is wrong, so that small classes are not lost.
 READS = ("onehot", "ids")
+# The least and, from 1, the most that a class of the target starts at, given one of the parser's.
+_UNLIKELY = 0.01
 
 
 class LabelAdapter(nn.Module):
@@ -31,9 +34,31 @@ class LabelAdapter(nn.Module):
             raise ValueError(f"reads={reads!r}: expected one of {', '.join(map(repr, READS))}")
         self.size, self.known, self.channels, self.reads = size, known, channels, reads
         self.model = new_model(size, channels, inputs=3 if reads == "ids" else known)
+        self.relabelling = None if reads == "ids" else nn.Conv2d(known, channels, 1, bias=False)
 
     def forward(self, ids: Tensor) -> Tensor:
-        return self.model(self._read(ids))
+        x = self._read(ids)
+        return self.model(x) if self.relabelling is None else self.model(x) + self.relabelling(x)
+
+    @torch.no_grad()
+    def start_from(self, ids: Tensor, masks: Tensor) -> None:
+        """With reads="onehot", start as the relabelling pixel by pixel that the pairs show.
+
+        ids: label maps (N,s,s) uint8. masks: what the target's annotators drew there (N,s,s) uint8, 255 = ignored.
+        """
+        if self.relabelling is None:
+            return
+        seen = (masks != 255) & (ids < self.known)
+        pairs = ids[seen].long() * self.channels + masks[seen].long()
+        counts = torch.bincount(pairs, minlength=self.known * self.channels).view(self.known, self.channels).float()
+        # One pixel more of each kind: what was never seen together is unlikely, not impossible.
+        chances = (counts + 1) / (counts + 1).sum(1, keepdim=True)
+        self.relabelling.weight.copy_(chances.clamp(_UNLIKELY, 1 - _UNLIKELY).logit().t()[..., None, None])
+        for layer in self.model.segmentation_head.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.zeros_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def _read(self, ids: Tensor) -> Tensor:
         # What lies outside the picture is 255.

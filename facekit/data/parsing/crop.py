@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from facekit.labels import SegmentationSet
+
 from .face import ParsedFace, cropped
 from .generated import GeneratedParsing
 from .mix import ParsingSet
@@ -28,18 +30,21 @@ def crops(
     margin: how many times the face's square a crop shows; 1 is what a network is shown, `data.pool.MARGIN` leaves room
     for augmentation. lift: how far above that square, in parts of it. workers: threads that read; None: as many as
     there are processors, 8 at most. At most 32 large pictures are in memory at once. A face that cannot be read is
-    named in a warning and left out. Raises ValueError if none is left or none came, and for what `cropped` refuses.
+    named in a warning and left out. Raises ValueError if none is left or none came, for faces that are labelled in
+    different sets, and for what `cropped` refuses.
     """
     if not faces:
         raise ValueError("no faces came: pass at least one")
     found: list[Crop] = []
     failed: list[str] = []
+    sets: set[SegmentationSet] = set()
 
     def one(index: int, rendered: ParsedFace | None) -> Crop | str:
         try:
             face = faces[index] if rendered is None else rendered
         except (ValueError, OSError) as error:
             return f"{_name(faces, index)}: {error}"
+        sets.add(face.labels)
         return cropped(face, side, margin, lift)
 
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
@@ -48,6 +53,9 @@ def crops(
             rendered = _rendered(faces, indices)
             for done in pool.map(one, indices, map(rendered.get, indices)):
                 failed.append(done) if isinstance(done, str) else found.append(done)
+            if len(sets) > 1:
+                came = f"faces labelled in {' and '.join(sorted(s.name for s in sets))} came"
+                raise ValueError(f"{came}, expected one label set: read all sources with the same labels=")
     listing = "; ".join(failed[:_LISTED]) + (f"; and {len(failed) - _LISTED} more" if len(failed) > _LISTED else "")
     if not found:
         raise ValueError(f"none of the {len(faces)} faces can be read: {listing}")

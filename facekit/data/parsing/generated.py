@@ -35,6 +35,8 @@ class GeneratedParsing(LazyFaces[int]):
         labels: SegmentationSet = SYNTHPARSE_11,
         **settings: Any,
     ) -> None:
+        if count < 1:
+            raise ValueError(f"{count} generated faces came, expected at least 1: pass count=")
         super().__init__(f"generated, {domain}", range(count), lambda number: self._rendered([number])[0])
         self.labels = labels
         size = round(side * _FRAMING / _SQUARE)

@@ -1,0 +1,116 @@
+"""The ready parser on real faces with labels: F1 a class, percent, as its network says and after its label adapter.
+
+FACEKIT_DATA=... python benchmarks/parser.py [--model FILE.facekit] [--pictures FOLDER]
+
+celebamask19: 4 faces, 19 classes. hair: the last hundred of CelebA-HQ's hair masks, which no training here saw.
+fasseg: all 202 pictures (six classes, people up to 90 degrees from the side), of which nothing was trained on. Faces
+are searched for, as `facekit.predict` does, and what lies outside the found crop counts as background; a picture in
+which no face is found is parsed whole, and counted. --pictures draws all faces of dlib's photos, one file each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import facekit
+from facekit.data.parsing import fasseg_faces
+from facekit.data.readers import data_folder
+from facekit.framing import Frame
+from facekit.images import save_image
+from facekit.labels import CELEBAMASK_19, FASSEG_6, SegmentationSet, segmentation_set
+from facekit.metrics import confusion, f1_by_class
+from facekit.ready import frames_in, ready_model
+from facekit.results import Segmentation
+from facekit.weights.parsed import HAIR_SCORED
+
+Pair = tuple[np.ndarray, np.ndarray]
+HAIR = segmentation_set(["background", "hair"])
+
+
+def celebamask19() -> Iterable[Pair]:
+    folder = data_folder("celebamask19")
+    for i in range(4):
+        picture = facekit.load_image(folder / f"{i}.jpg")
+        mask = cv2.imread(str(folder / f"{i}.png"), cv2.IMREAD_UNCHANGED)
+        yield cv2.resize(picture, mask.shape[::-1], interpolation=cv2.INTER_AREA), mask
+
+
+def hair() -> Iterable[Pair]:
+    """Two classes: hair and all else."""
+    folder = data_folder("hair")
+    rows = (folder / "index.csv").read_text().splitlines()[1:][HAIR_SCORED]
+    for row in rows:
+        image, mask = row.split(",")[:2]
+        yield facekit.load_image(folder / "images" / image), cv2.imread(str(folder / "masks" / mask), 0)
+
+
+def fasseg() -> Iterable[Pair]:
+    for face in fasseg_faces(labels=FASSEG_6):
+        yield face.picture, face.mask
+
+
+def in_classes(result: Segmentation, labels: SegmentationSet) -> np.ndarray:
+    """The mask in the labels' ids; what they have no class for is background."""
+    mask = (result.mask == result.labels.index("hair")).astype(np.uint8) if labels is HAIR else result.to(labels).mask
+    return np.where(mask == labels.ignore, 0, mask)
+
+
+def scored(model: facekit.Model, pairs: Iterable[Pair], labels: SegmentationSet) -> None:
+    tables = {"naked": np.zeros((len(labels),) * 2, np.int64), "adapted": np.zeros((len(labels),) * 2, np.int64)}
+    pictures = lost = 0
+    started = time.monotonic()
+    for picture, truth in pairs:
+        frames = frames_in(picture, model.align, None)
+        pictures, lost = pictures + 1, lost + (not frames)
+        # One face each: where more are found, the one nearest to the picture's middle.
+        middle = np.array(picture.shape[1::-1]) / 2
+        frame = min(frames, key=lambda f: np.hypot(*(np.reshape(f.box, (2, 2)).mean(0) - middle)), default=Frame())
+        result = model.predict_frames(picture, [frame])[0]
+        assert isinstance(result, Segmentation)
+        for state, said in (("naked", result.naked or result), ("adapted", result)):
+            tables[state] += confusion(in_classes(said, labels), truth, len(labels))
+    seconds = time.monotonic() - started
+    print(f"{labels.name}: {pictures} pictures, no face found in {lost}, {seconds:.0f} s")
+    for state, table in tables.items():
+        if state == "adapted" and model.adapter is None:
+            continue
+        f1, present = 100 * f1_by_class(table), table.sum(1) > 0
+        cells = "  ".join(
+            f"{name} {v:.1f}" for name, v, there in zip(labels.classes, f1, present, strict=True) if there
+        )
+        parts = [i for i in labels.facial_parts if present[i]] or [i for i in range(1, len(labels)) if present[i]]
+        print(f"  {state:8s} mean over facial parts {np.nanmean(f1[parts]):.1f}, over all classes but background "
+              f"{np.nanmean(f1[1:][present[1:]]):.1f}, pixels right {100 * np.diag(table).sum() / table.sum():.1f}; "
+              f"{cells}", flush=True)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="another parser than the embedded one")
+    parser.add_argument("--pictures", type=Path, help="folder for drawn photos")
+    a = parser.parse_args()
+    if "FACEKIT_DATA" not in os.environ:
+        sys.exit("FACEKIT_DATA is not set: this benchmark needs celebamask19/, hair/, fasseg/ and dlib_faces/ there")
+    warnings.simplefilter("ignore")
+    model = facekit.load(a.model) if a.model else ready_model("segmentation")
+    scored(model, celebamask19(), CELEBAMASK_19)
+    scored(model, hair(), HAIR)
+    scored(model, fasseg(), FASSEG_6)
+    if a.pictures:
+        a.pictures.mkdir(parents=True, exist_ok=True)
+        for path in sorted(data_folder("dlib_faces").glob("*.jpg")):
+            found = facekit.predict(model, facekit.load_image(path))
+            save_image(found.draw(), a.pictures / f"{path.stem}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Face parsing end to end: faces a second of facekit.predict against plain inference of the same network.
+
+python benchmarks/parsing_speed.py [--model FILE.facekit] [--rounds 40] [--profile]
+
+Both are given 128 px face crops (or of the model's own size) as uint8 arrays and give one mask of ids a crop. The plain
+side is segmentation_models_pytorch as one would write it for speed: inference mode, channels last if that is faster
+here, one normalisation for the batch, no softmax before the argmax. With an adapter both run it. Rounds alternate;
+ratios are medians of the rounds' own, above 1 where facekit is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+import facekit
+from facekit.data.generated import GeneratedFaces
+from facekit.labels import FACEKIT_27, SYNTHPARSE_11, segmentation_map
+from facekit.ready import ready_model
+
+Parse = Callable[[list[np.ndarray]], list[np.ndarray]]
+
+
+def model_of(path: str | None) -> facekit.Model:
+    """The file's, the ready one if it is synthparse's, or one of random weights: they are as fast as trained ones."""
+    if path is not None:
+        return facekit.load(path)
+    ready = ready_model("segmentation")
+    if ready.backbone == "synthparse":
+        return ready
+    batch = GeneratedFaces(seed=1, size=128).batch(range(8), want=("image", "mask"))
+    masks = list(segmentation_map(FACEKIT_27, SYNTHPARSE_11)[batch["mask"].numpy()])
+    return facekit.adapt(
+        list(batch["image"].permute(0, 2, 3, 1).numpy()), masks, "segmentation", "synthparse", names=SYNTHPARSE_11,
+        recipe="paper-mobilenet_v2", weights="none", steps=1, keep_best=False, progress=False,
+    )  # fmt: skip
+
+
+def ours(model: facekit.Model) -> Parse:
+    return lambda crops: [result.mask for result in facekit.predict(model, crops, align="none")]
+
+
+def plain(model: facekit.Model, layout: torch.memory_format) -> Parse:
+    """The network's parts called directly; nothing of facekit's path from picture to mask."""
+    # A model of its own: its layout would else stay in ours.
+    network = model.network
+    net = type(network)(network.size, network.channels, network.stride, network.paints).eval()
+    net.load_state_dict(network.state_dict())
+    segmenter = net.model.to(model.device, memory_format=layout)
+    mean, std = (t.to(model.device).reshape(1, 3, 1, 1) for t in (net.normalise.mean, net.normalise.std))
+
+    @torch.inference_mode()
+    def parse(crops: list[np.ndarray]) -> list[np.ndarray]:
+        x = torch.from_numpy(np.stack(crops)).to(model.device).permute(0, 3, 1, 2).float().div_(255)
+        x = x.sub_(mean).div_(std).contiguous(memory_format=layout)
+        maps = segmenter(x)
+        if model.adapter is not None:
+            maps = model.adapter(maps.argmax(1))
+        return list(maps.argmax(1).to(torch.uint8).cpu().numpy())
+
+    return parse
+
+
+def seconds(parse: Parse, crops: list[np.ndarray]) -> float:
+    started = time.perf_counter()
+    parse(crops)
+    return time.perf_counter() - started
+
+
+def faster(candidates: list[Parse], crops: list[np.ndarray]) -> Parse:
+    """The one with the best median of a few rounds."""
+    for parse in candidates:
+        parse(crops)
+    took = [[seconds(parse, crops) for parse in candidates] for _ in range(7)]
+    medians = [statistics.median(times) for times in zip(*took, strict=True)]
+    return candidates[medians.index(min(medians))]
+
+
+def compare(model: facekit.Model, crops: list[np.ndarray], rounds: int) -> None:
+    """Prints faces a second of both and their ratio, for one batch."""
+    layouts = (torch.contiguous_format, torch.channels_last)
+    sides = (ours(model), faster([plain(model, layout) for layout in layouts], crops))
+    mine, theirs = (parse(crops) for parse in sides)
+    agree = np.mean([(a == b).mean() for a, b in zip(mine, theirs, strict=True)])
+    assert agree > 0.999, f"the two sides must do the same work, but agree on {agree:.4f} of the pixels"
+    took = []
+    for i in range(rounds):
+        order = list(enumerate(sides))[:: 1 if i % 2 else -1]
+        times = {k: seconds(parse, crops) for k, parse in order}
+        took.append((times[0], times[1]))
+    rates = [len(crops) / statistics.median(times) for times in zip(*took, strict=True)]
+    ratios = sorted(other / own for own, other in took)
+    print(
+        f"batch {len(crops)}: facekit {rates[0]:.1f} faces/s, plain {rates[1]:.1f}: ratio "
+        f"{statistics.median(ratios):.3f} (quartiles {ratios[rounds // 4]:.3f}, {ratios[3 * rounds // 4]:.3f})"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="a .facekit file of a parser on synthparse")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--profile", action="store_true", help="where facekit's own time goes at batch 16")
+    a = parser.parse_args()
+    model = model_of(a.model)
+    faces = GeneratedFaces(seed=31, size=model.input_size, domain="wild").batch(range(16), want=("image",))
+    crops = list(faces["image"].permute(0, 2, 3, 1).contiguous().numpy())
+    size = model.network.size
+    print(f"{size.decoder} on {size.encoder}, {size.input_size} px, {model.device}, {torch.get_num_threads()} threads")
+    for count in (1, 16):
+        compare(model, crops[:count], a.rounds)
+    if a.profile:
+        profile = cProfile.Profile()
+        profile.runcall(lambda: [ours(model)(crops) for _ in range(5)])
+        pstats.Stats(profile).sort_stats("tottime").print_stats(20)
+
+
+if __name__ == "__main__":
+    main()

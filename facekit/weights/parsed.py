@@ -1,0 +1,95 @@
+"""Faces in CelebAMask-HQ's 19 classes that the ready parsers learn from and are scored on (FACEKIT_DATA).
+
+Whole masks: generated and Microsoft's rendered faces. Real faces with what is known of them, the rest 255: CelebA-HQ
+with hair masks, 300-W with the parts that landmarks outline. Real ones are for one thing only: to train the parser, to
+train its label adapter, or to score them; so are the rendered people, but for FASSEG and celebamask19, which are scored
+whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..api import evaluate
+from ..data.parsing import GeneratedParsing, ParsedFace, crops, facesynthetics_faces, hair_faces, outlined_faces
+from ..data.readers import CELEBAHQ_BOX, celebahq128, data_folder
+from ..images import load_image, to_tensor
+from ..labels import CELEBAMASK_19
+from ..model import Model
+
+SIDE = 256
+GENERATED_SIDE = 160
+# Faces are seen as on FaRL's mean face. Where that lies around a face's square is known from CelebA-HQ, whose pictures
+# are brought to it.
+MEAN_MARGIN = 1 / (CELEBAHQ_BOX[2] - CELEBAHQ_BOX[0])
+MEAN_LIFT = ((CELEBAHQ_BOX[1] + CELEBAHQ_BOX[3]) / 2 - 0.5) * MEAN_MARGIN
+# Of 500 hair masks the parser learns from the first, the adapter from the next; the last hundred are scored.
+HAIR_PARSER, HAIR_ADAPTER = slice(0, 300), slice(300, 400)
+HAIR_SCORED = slice(400, 500)
+SYNTHETIC_PARSER, SYNTHETIC_ADAPTER = slice(0, 45), slice(45, 60)
+# Every fourth of 300-W's is the adapter's; `lfpw_test` is no one's.
+FOURTHS_PARSER, FOURTHS_ADAPTER = (0, 1, 2), (3,)
+
+Crops = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+def _generated(count: int, seed: int) -> GeneratedParsing:
+    return GeneratedParsing(count, "wild", seed, GENERATED_SIDE, CELEBAMASK_19, yaw=(-60, 60))
+
+
+def _outlined(fourths: Sequence[int]) -> list[Sequence[ParsedFace]]:
+    faces = outlined_faces(labels=CELEBAMASK_19)
+    return [faces[first::4] for first in fourths]
+
+
+def _cropped(sources: Sequence[tuple[Sequence[ParsedFace], int]]) -> Crops:
+    """Crops on the mean face; each source so many times."""
+    pictures: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    for faces, times in sources:
+        seen, drawn = crops(faces, SIDE, MEAN_MARGIN, MEAN_LIFT)
+        pictures += seen * times
+        masks += drawn * times
+    return pictures, masks
+
+
+def parser_faces(seed: int, generated: int) -> Crops:
+    """What a parser learns from. generated: how many rendered faces, of people that nothing else here shows."""
+    synthetic = facesynthetics_faces(labels=CELEBAMASK_19)[SYNTHETIC_PARSER]
+    hair = hair_faces(labels=CELEBAMASK_19)[HAIR_PARSER]
+    real = [(part, 1) for part in _outlined(FOURTHS_PARSER)]
+    return _cropped([(_generated(generated, seed + 13), 1), (synthetic, 12), (hair, 3), *real])
+
+
+def adapter_faces(seed: int, generated: int) -> Crops:
+    """What a parser's label adapter learns from: other faces of the same kinds, those with real labels most often."""
+    synthetic = facesynthetics_faces(labels=CELEBAMASK_19)[SYNTHETIC_ADAPTER]
+    hair = hair_faces(labels=CELEBAMASK_19)[HAIR_ADAPTER]
+    real = [(part, 1) for part in _outlined(FOURTHS_ADAPTER)]
+    return _cropped([(_generated(generated, seed + 14), 1), (synthetic, 12), (hair, 4), *real])
+
+
+def taught_faces(teacher: Model, count: int) -> Crops:
+    """CelebA-HQ pictures, which lie as on the mean face, with what a teacher on the mean face sees in them."""
+    pictures = [picture for _, picture, _ in itertools.islice(celebahq128(), count)]
+    masks: list[np.ndarray] = []
+    for start in range(0, count, 50):
+        x = to_tensor(pictures[start : start + 50])
+        maps = F.interpolate(x, teacher.input_size, mode="bilinear", antialias=True)
+        maps = F.interpolate(teacher.naked.maps(maps), x.shape[-1], mode="bilinear")
+        masks += list(maps.argmax(1).to(torch.uint8).cpu().numpy())
+    return pictures, masks
+
+
+def parsing_scores(model: Model) -> dict[str, float]:
+    """Of the 4 real faces of `celebamask19`, of which nothing was trained on."""
+    folder = data_folder("celebamask19")
+    truth = [str(folder / f"{i}.png") for i in range(4)]
+    photos = [cv2.resize(load_image(folder / f"{i}.jpg"), (512, 512), interpolation=cv2.INTER_AREA) for i in range(4)]
+    return evaluate(model, photos, truth)
