@@ -105,7 +105,8 @@ class Model:
         trunk = getattr(self.network, "trunk_id", None) if seen is not None else None
         if seen is None or trunk is None:
             views = torch.cat([x, x.flip(-1)]) if mirrored else x
-            maps = torch.cat([self.network(some) for some in views.split(AT_ONCE)])
+            parts = [self.network(some) for some in views.split(AT_ONCE)]
+            maps = parts[0] if len(parts) == 1 else torch.cat(parts)
         else:
             levels = self._shared_levels(x, mirrored, trunk, seen)
             maps = self.network.from_features(self.network.read(levels))

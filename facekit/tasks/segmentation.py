@@ -108,9 +108,10 @@ class SegmentationTask(LabelSetTask):
         return weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per picture the log-probabilities (C,h,w) float32."""
-        logs = maps.float().log_softmax(1) if self.activation == "softmax" else F.logsigmoid(maps.float())
-        return list(logs.cpu().numpy())
+        """Per picture the scores (C,h,w) float32, whose largest is the class, also between pixels: logits, for what
+        softmax would take off is the same for all classes; of sigmoids the logarithms."""
+        scores = maps.float() if self.activation == "softmax" else F.logsigmoid(maps.float())
+        return list(scores.cpu().numpy())
 
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Segmentation:
         # Logits, not ids, are brought to the picture's pixels: smooth borders at any size.
