@@ -21,7 +21,7 @@ from .groups import group_members, scores_by_group
 from .images import Pictures, read_pictures
 from .keeping import KeepBest, crop_score
 from .model import AT_ONCE, Model
-from .ready import READY, frames_in, ready_model
+from .ready import READY, frames_in, frames_in_by_way, ready_model
 from .recipes import Adaptation, overridden
 from .results import Drawable, Faces
 from .starting import warm_start
@@ -158,7 +158,7 @@ def predict(
         some = pictures.arrays[start : start + AT_ONCE]
         framed: list[dict[str, list[Frame]]] = []
         for picture, item, own in zip(some, pictures.names[start:], boxes[start:], strict=False):
-            framed.append({how: frames_in(picture, how, own) for how in ways})
+            framed.append(frames_in_by_way(picture, ways, own))
             if not all(framed[-1].values()):
                 message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
                 warnings.warn(message, stacklevel=2)

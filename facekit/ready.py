@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import torch
 
-from .framing import Frame, frames_of
+from .framing import Frame, frames_by_way, frames_of
 from .geometry import warp_image
 from .model import Model, load
 from .results import Landmarks
@@ -41,3 +42,8 @@ def _points_68(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def frames_in(picture: np.ndarray, align: str, faces: Any) -> list[Frame]:
     """`framing.frames_of`, with the ready landmark model for align="landmarks"."""
     return frames_of(picture, align, faces, _points_68)
+
+
+def frames_in_by_way(picture: np.ndarray, ways: Collection[str], faces: Any) -> dict[str, list[Frame]]:
+    """`frames_in` for several aligns, with one search for faces."""
+    return frames_by_way(picture, ways, faces, _points_68)
