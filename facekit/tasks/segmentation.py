@@ -48,9 +48,10 @@ class SegmentationTask(LabelSetTask):
         return SegmentationTask(self.labels, recipe.activation)
 
     def balanced(self, labels: Tensor) -> SegmentationTask:
+        counts = torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
+        _warn_of_absent(counts, len(labels), self.labels)
         if self.activation == "softmax":
             return self
-        counts = torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
         # The paper's code: 1 minus the class's part of all labelled pixels.
         return SegmentationTask(self.labels, self.activation, 1 - counts / counts.sum().clamp_min(1))
 
@@ -63,7 +64,6 @@ class SegmentationTask(LabelSetTask):
         if chosen is None:
             n = 1 + max(int(m[m != 255].max(initial=0)) for m in masks)
             chosen = segmentation_set(None, max(n, 2))
-        _warn_of_absent(masks, chosen)
         return cls(chosen), masks
 
     @property
@@ -153,15 +153,12 @@ class SegmentationTask(LabelSetTask):
         return cls(SegmentationSet(**s), activation)
 
 
-def _warn_of_absent(masks: list[np.ndarray], labels: SegmentationSet) -> None:
-    """Says which classes of the set no mask (H,W) holds: networks cannot learn these."""
-    found = np.zeros(256, bool)
-    for mask in masks:
-        found |= np.bincount(mask.ravel(), minlength=256) > 0
-    absent = [name for name, there in zip(labels.classes, found, strict=False) if not there]
+def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None:
+    """Says which classes of the set have no pixel: networks cannot learn these. counts: pixels of each."""
+    absent = [name for name, pixels in zip(labels.classes, counts.tolist(), strict=True) if not pixels]
     if absent:
         listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
-        came = f"no pixel of {len(absent)} of the {len(labels)} classes came in {len(masks)} masks ({listing})"
+        came = f"no pixel of {len(absent)} of the {len(labels)} classes came in {masks} masks ({listing})"
         fix = "add masks that hold them, or pass names= without them"
         # Of `adapt` or `adapt_labels`' caller.
         warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=4)
