@@ -22,25 +22,9 @@ import torch
 
 import facekit
 from facekit.data.generated import GeneratedFaces
-from facekit.labels import FACEKIT_27, SYNTHPARSE_11, segmentation_map
 from facekit.ready import ready_model
 
 Parse = Callable[[list[np.ndarray]], list[np.ndarray]]
-
-
-def model_of(path: str | None) -> facekit.Model:
-    """The file's, the ready one if it is synthparse's, or one of random weights: they are as fast as trained ones."""
-    if path is not None:
-        return facekit.load(path)
-    ready = ready_model("segmentation")
-    if ready.backbone == "synthparse":
-        return ready
-    batch = GeneratedFaces(seed=1, size=128).batch(range(8), want=("image", "mask"))
-    masks = list(segmentation_map(FACEKIT_27, SYNTHPARSE_11)[batch["mask"].numpy()])
-    return facekit.adapt(
-        list(batch["image"].permute(0, 2, 3, 1).numpy()), masks, "segmentation", "synthparse", names=SYNTHPARSE_11,
-        recipe="paper-mobilenet_v2", weights="none", steps=1, keep_best=False, progress=False,
-    )  # fmt: skip
 
 
 def ours(model: facekit.Model) -> Parse:
@@ -105,11 +89,11 @@ def compare(model: facekit.Model, crops: list[np.ndarray], rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", help="a .facekit file of a parser on synthparse")
+    parser.add_argument("--model", help="a .facekit file of a parser on synthparse, instead of the ready one")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--profile", action="store_true", help="where facekit's own time goes at batch 16")
     a = parser.parse_args()
-    model = model_of(a.model)
+    model = facekit.load(a.model) if a.model else ready_model("segmentation")
     faces = GeneratedFaces(seed=31, size=model.input_size, domain="wild").batch(range(16), want=("image",))
     crops = list(faces["image"].permute(0, 2, 3, 1).contiguous().numpy())
     size = model.network.size

@@ -3,6 +3,7 @@ not."""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -112,30 +113,37 @@ def frame_points(points: NDArray[np.floating], labels: LandmarkSet) -> Frame:
 def frames_by_way(
     picture: NDArray[np.uint8], ways: Collection[str], faces: object, pointer: Pointer | None
 ) -> dict[str, list[Frame]]:
-    """`frames_of` for several aligns; faces are searched once for all that search alike."""
-    alike = [way for way in ways if way not in ("none", "haar")]
-    found = find_faces(picture) if faces is None and len(alike) > 1 else faces
-    return {way: frames_of(picture, way, found if way in alike else faces, pointer) for way in ways}
-
-
-def frames_of(picture: NDArray[np.uint8], align: str, faces: object, pointer: Pointer | None) -> list[Frame]:
-    """The faces to look at in one picture, best first.
+    """The faces to look at in one picture, best first, by each of several aligns.
 
     align: "none" (one frame, the whole picture, unless faces are given), "box" (faces as found or given), "landmarks"
     (then cropped again by the 68 points that `pointer` finds in the first crop), "mean" (by these points brought to the
     mean face), "tanh" (and tanh-warped), "haar" (faces as "In the Wild Face Parsing ..." finds them, largest first).
-    faces: the user's own boxes, or None to search.
+    faces: the user's own boxes, or None to search. Searched and pointed once for all aligns that do so alike.
     """
-    check_align(align)
-    if faces is None and align == "none":
-        return [Frame()]
-    search = haar_faces if align == "haar" else find_faces
-    found: list[Face] = search(picture) if faces is None else check_boxes(faces, picture.shape[:2])
-    frames = [Frame(landmark_box(face), face.roll) for face in found]
-    if align not in ("landmarks", *MEAN_FACED):
-        return frames
-    assert pointer is not None
-    pointed = [pointer(picture, f.plain(picture.shape[:2], 128)) for f in frames]
-    if align == "landmarks":
-        return [frame_points(points, LANDMARKS_68) for points in pointed]
-    return [f for f in (mean_face_frame(points, LANDMARKS_68, warping(align)) for points in pointed) if f is not None]
+    given = None if faces is None else check_boxes(faces, picture.shape[:2])
+
+    @functools.cache
+    def boxed(search: Callable[[NDArray[np.uint8]], list[Face]]) -> list[Frame]:
+        return [Frame(landmark_box(face), face.roll) for face in (search(picture) if given is None else given)]
+
+    @functools.cache
+    def pointed() -> list[NDArray[np.floating]]:
+        assert pointer is not None
+        return [pointer(picture, frame.plain(picture.shape[:2], 128)) for frame in boxed(find_faces)]
+
+    def frames(align: str) -> list[Frame]:
+        if given is None and align == "none":
+            return [Frame()]
+        if align == "landmarks":
+            return [frame_points(points, LANDMARKS_68) for points in pointed()]
+        if align in MEAN_FACED:
+            found = [mean_face_frame(points, LANDMARKS_68, warping(align)) for points in pointed()]
+            return [frame for frame in found if frame is not None]
+        return list(boxed(haar_faces if align == "haar" else find_faces))
+
+    return {align: frames(check_align(align)) for align in ways}
+
+
+def frames_of(picture: NDArray[np.uint8], align: str, faces: object, pointer: Pointer | None) -> list[Frame]:
+    """`frames_by_way` for one align."""
+    return frames_by_way(picture, [align], faces, pointer)[align]

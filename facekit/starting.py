@@ -39,10 +39,11 @@ def warm_start(program: Fitting, start: str) -> str:
     known = load(embedded_file(network.STARTS[task.name]) if start == "embedded" else start, program.device)
     if known.task.name != task.name:
         raise ValueError(f"start={start!r}: a model for {known.task.name}, but this adaptation is for {task.name}")
-    if start == "embedded" and not (_begin_alike(network, known.network) and network.matches(known.network)):
+    fits = type(known.network) is type(network) and network.matches(known.network)
+    if start == "embedded" and not (fits and _begin_alike(network, known.network)):
         log.info("no embedded start for these weights or this build: trained layers start anew")
         return "none"
-    if type(known.network) is not type(network) or not network.matches(known.network):
+    if not fits:
         raise ValueError(
             f"start={start!r}: made on {known.backbone} with other weights or built otherwise "
             f"({network.__class__.__name__} here): pass start='none', or the weights= and recipe it was made with"

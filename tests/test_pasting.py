@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,12 +170,11 @@ def test_a_finer_crop_keeps_thin_parts() -> None:
     assert np.array_equal(paste_logits(logits, matrix, truth.shape) == 1, truth == 1)
 
 
-@pytest.mark.skipif("FACEKIT_DATA" not in os.environ, reason="FACEKIT_DATA is not set")
 @pytest.mark.parametrize("roll", ROLLS)
-def test_real_masks_come_back(roll: float) -> None:
+def test_real_masks_come_back(roll: float, data: Path) -> None:
     """FASSEG's six classes, its faces about as large as the crop; the square may reach beyond the photo."""
     scores = []
-    for face in fasseg_faces(labels=FASSEG_6)[:40:8]:
+    for face in fasseg_faces(data / "fasseg", FASSEG_6)[:40:8]:
         frame = Frame(face.box, roll)
         size = (face.mask.shape[0], face.mask.shape[1])
         came = parsed(oracle(face.mask, [frame], 256, FASSEG_6), [frame], size)[0]

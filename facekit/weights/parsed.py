@@ -11,15 +11,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from ..api import evaluate
-from ..data.parsing import GeneratedParsing, ParsedFace, crops, facesynthetics_faces, hair_faces, outlined_faces
-from ..data.readers import CELEBAHQ_BOX, celebahq128, data_folder
-from ..images import load_image, to_tensor
+from ..data.parsing import (
+    GeneratedParsing,
+    ParsedFace,
+    celebamask_faces,
+    crops,
+    facesynthetics_faces,
+    hair_faces,
+    outlined_faces,
+)
+from ..data.readers import CELEBAHQ_BOX, celebahq128
+from ..images import to_tensor
 from ..labels import CELEBAMASK_19
 from ..model import Model
 
@@ -89,7 +96,5 @@ def taught_faces(teacher: Model, count: int) -> Crops:
 
 def parsing_scores(model: Model) -> dict[str, float]:
     """Of the 4 real faces of `celebamask19`, of which nothing was trained on."""
-    folder = data_folder("celebamask19")
-    truth = [str(folder / f"{i}.png") for i in range(4)]
-    photos = [cv2.resize(load_image(folder / f"{i}.jpg"), (512, 512), interpolation=cv2.INTER_AREA) for i in range(4)]
-    return evaluate(model, photos, truth)
+    faces = celebamask_faces(labels=CELEBAMASK_19)
+    return evaluate(model, [face.picture for face in faces], [face.mask for face in faces])

@@ -1,6 +1,6 @@
 """The ready parser on real faces with labels: F1 a class, percent, as its network says and after its label adapter.
 
-FACEKIT_DATA=... python benchmarks/parser.py [--model FILE.facekit] [--pictures FOLDER]
+FACEKIT_DATA=... python benchmarks/ready_parser.py [--model FILE.facekit] [--pictures FOLDER]
 
 celebamask19: 4 faces, 19 classes. hair: the last hundred of CelebA-HQ's hair masks, which no training here saw.
 fasseg: all 202 pictures (six classes, people up to 90 degrees from the side), of which nothing was trained on. Faces
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 import facekit
-from facekit.data.parsing import fasseg_faces
+from facekit.data.parsing import ParsedFace, celebamask_faces, fasseg_faces
 from facekit.data.readers import data_folder
 from facekit.framing import Frame
 from facekit.images import save_image
@@ -36,14 +36,6 @@ Pair = tuple[np.ndarray, np.ndarray]
 HAIR = segmentation_set(["background", "hair"])
 
 
-def celebamask19() -> Iterable[Pair]:
-    folder = data_folder("celebamask19")
-    for i in range(4):
-        picture = facekit.load_image(folder / f"{i}.jpg")
-        mask = cv2.imread(str(folder / f"{i}.png"), cv2.IMREAD_UNCHANGED)
-        yield cv2.resize(picture, mask.shape[::-1], interpolation=cv2.INTER_AREA), mask
-
-
 def hair() -> Iterable[Pair]:
     """Two classes: hair and all else."""
     folder = data_folder("hair")
@@ -53,22 +45,21 @@ def hair() -> Iterable[Pair]:
         yield facekit.load_image(folder / "images" / image), cv2.imread(str(folder / "masks" / mask), 0)
 
 
-def fasseg() -> Iterable[Pair]:
-    for face in fasseg_faces(labels=FASSEG_6):
-        yield face.picture, face.mask
+def pairs(faces: Iterable[ParsedFace]) -> Iterable[Pair]:
+    return ((face.picture, face.mask) for face in faces)
 
 
 def in_classes(result: Segmentation, labels: SegmentationSet) -> np.ndarray:
     """The mask in the labels' ids; what they have no class for is background."""
-    mask = (result.mask == result.labels.index("hair")).astype(np.uint8) if labels is HAIR else result.to(labels).mask
+    mask = result.to(labels).mask
     return np.where(mask == labels.ignore, 0, mask)
 
 
-def scored(model: facekit.Model, pairs: Iterable[Pair], labels: SegmentationSet) -> None:
+def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet) -> None:
     tables = {"naked": np.zeros((len(labels),) * 2, np.int64), "adapted": np.zeros((len(labels),) * 2, np.int64)}
     pictures = lost = 0
     started = time.monotonic()
-    for picture, truth in pairs:
+    for picture, truth in faces:
         frames = frames_in(picture, model.align, None)
         pictures, lost = pictures + 1, lost + (not frames)
         # One face each: where more are found, the one nearest to the picture's middle.
@@ -102,9 +93,9 @@ def main() -> None:
         sys.exit("FACEKIT_DATA is not set: this benchmark needs celebamask19/, hair/, fasseg/ and dlib_faces/ there")
     warnings.simplefilter("ignore")
     model = facekit.load(a.model) if a.model else ready_model("segmentation")
-    scored(model, celebamask19(), CELEBAMASK_19)
+    scored(model, pairs(celebamask_faces(labels=CELEBAMASK_19)), CELEBAMASK_19)
     scored(model, hair(), HAIR)
-    scored(model, fasseg(), FASSEG_6)
+    scored(model, pairs(fasseg_faces(labels=FASSEG_6)), FASSEG_6)
     if a.pictures:
         a.pictures.mkdir(parents=True, exist_ok=True)
         for path in sorted(data_folder("dlib_faces").glob("*.jpg")):
