@@ -4,8 +4,9 @@ python benchmarks/parsing_speed.py [--model FILE.facekit] [--rounds 40] [--profi
 
 Both are given 128 px face crops (or of the model's own size) as uint8 arrays and give one mask of ids a crop. The plain
 side is segmentation_models_pytorch as one would write it for speed: inference mode, channels last if that is faster
-here, one normalisation for the batch, no softmax before the argmax. With an adapter both run it. Rounds alternate;
-ratios are medians of the rounds' own, above 1 where facekit is faster.
+here, one normalisation for the batch, no softmax before the argmax. (What predict folds into the convolutions, their
+batch norms, stays as it is there.) With an adapter both run it. Rounds alternate; ratios are medians of the rounds'
+own, above 1 where facekit is faster.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -80,6 +81,7 @@ class Model:
         """Move the network; None picks the best device there is. Returns self."""
         chosen = pick_device(device)
         self.network.to(chosen)
+        self.__dict__.pop("_runner", None)
         if self.adapter is not None:
             self.adapter.to(chosen)
         return self
@@ -89,27 +91,32 @@ class Model:
         """This model without its label adapter."""
         return Model(self.backbone, self.network, self._naked_task, self.align, self.about)
 
-    def maps(self, x: Tensor, seen: Seen | None = None) -> Tensor:
-        """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride), averaged with those of the
-        mirrored pictures where task and network allow it. seen: what other models made of the same x, to be shared."""
-        return self._adapted(self._naked_maps(x, seen))
+    @functools.cached_property
+    def _runner(self) -> Any:
+        """The network for predictions, in the form that its backbone runs fastest; made once training is over."""
+        return self.network.folded() if hasattr(self.network, "folded") else self.network
+
+    def maps(self, x: Tensor) -> Tensor:
+        """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride) by the weights as they are now,
+        averaged with those of the mirrored pictures where task and network allow it."""
+        return self._adapted(self._naked_maps(self.network, x))
 
     @torch.inference_mode()
     def _adapted(self, maps: Tensor) -> Tensor:
         return maps if self.adapter is None else self.adapter(maps.argmax(1))
 
     @torch.inference_mode()
-    def _naked_maps(self, x: Tensor, seen: Seen | None) -> Tensor:
+    def _naked_maps(self, network: Any, x: Tensor, seen: Seen | None = None) -> Tensor:
         x, task = x.to(self.device), self._naked_task
-        mirrored = task.mirrors and task.averages and getattr(self.network, "averages", True)
-        trunk = getattr(self.network, "trunk_id", None) if seen is not None else None
+        mirrored = task.mirrors and task.averages and getattr(network, "averages", True)
+        trunk = getattr(network, "trunk_id", None) if seen is not None else None
         if seen is None or trunk is None:
             views = torch.cat([x, x.flip(-1)]) if mirrored else x
-            parts = [self.network(some) for some in views.split(AT_ONCE)]
+            parts = [network(some) for some in views.split(AT_ONCE)]
             maps = parts[0] if len(parts) == 1 else torch.cat(parts)
         else:
             levels = self._shared_levels(x, mirrored, trunk, seen)
-            maps = self.network.from_features(self.network.read(levels))
+            maps = network.from_features(network.read(levels))
         return (maps[: len(x)] + task.mirror_maps(maps[len(x) :])) / 2 if mirrored else maps
 
     def _shared_levels(self, x: Tensor, mirrored: bool, trunk: str, seen: Seen) -> list[tuple[Tensor, ...]]:
@@ -153,7 +160,7 @@ class Model:
             shared = None
             if seen is not None:
                 shared = seen.setdefault((tuple(part), self.input_size, str(self.device)), {})
-            maps = self._naked_maps(x, shared)
+            maps = self._naked_maps(self._runner, x, shared)
             found = self._results(maps, self._naked_task, places)
             if self.adapter is not None:
                 adapted = self._results(self._adapted(maps), self.task, places)

@@ -63,6 +63,22 @@ def check_onnx(model: facekit.Model, network: torch.nn.Module, x: torch.Tensor, 
         assert np.abs(theirs - ours).max() <= 1e-4 * np.abs(ours).max()
 
 
+def check_folding(model: facekit.Model, x: torch.Tensor) -> None:
+    """What predictions run: a copy with fewer layers and the same maps; the model's own network is left as it was."""
+
+    def norms(network: torch.nn.Module) -> int:
+        return sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in network.modules())
+
+    network = model.network
+    before, count = {k: v.clone() for k, v in network.state_dict().items()}, norms(network)
+    folded = network.folded()
+    with torch.inference_mode():
+        theirs, ours = network(x), folded(x)
+    assert (theirs - ours).abs().max() <= 1e-4 * theirs.abs().max()
+    assert norms(folded) == 0 if network.size.encoder == "mobilenet_v2" else norms(folded) < count
+    assert norms(network) == count and all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+
+
 @pytest.mark.parametrize(("name", "side"), SIDES)
 def test_the_papers_four_models(name: str, side: int, faces: Any, tmp_path: Path) -> None:
     model = parser(faces, recipe=f"paper-{name}", input_size=side)
@@ -74,6 +90,7 @@ def test_the_papers_four_models(name: str, side: int, faces: Any, tmp_path: Path
     loaded = facekit.load(tmp_path / "m.facekit", "cpu")
     x = torch.rand(2, 3, side, side)
     assert torch.equal(loaded.maps(x), model.maps(x)) and model.maps(x).shape == (2, 11, side, side)
+    check_folding(loaded, x)
     check_onnx(loaded, loaded.network, crops(faces, side, 3), tmp_path / "m.onnx")
 
 
