@@ -25,17 +25,13 @@ from ..data.parsing import (
     hair_faces,
     outlined_faces,
 )
-from ..data.readers import CELEBAHQ_BOX, celebahq128
+from ..data.readers import PORTRAIT_LIFT, PORTRAIT_MARGIN, celebahq128
 from ..images import to_tensor
 from ..labels import CELEBAMASK_19
 from ..model import Model
 
 SIDE = 256
 GENERATED_SIDE = 160
-# Faces are seen as on FaRL's mean face. Where that lies around a face's square is known from CelebA-HQ, whose pictures
-# are brought to it.
-MEAN_MARGIN = 1 / (CELEBAHQ_BOX[2] - CELEBAHQ_BOX[0])
-MEAN_LIFT = ((CELEBAHQ_BOX[1] + CELEBAHQ_BOX[3]) / 2 - 0.5) * MEAN_MARGIN
 # Of 500 hair masks the parser learns from the first, the adapter from the next; the last hundred are scored.
 HAIR_PARSER, HAIR_ADAPTER = slice(0, 300), slice(300, 400)
 HAIR_SCORED = slice(400, 500)
@@ -56,11 +52,11 @@ def _outlined(fourths: Sequence[int]) -> list[Sequence[ParsedFace]]:
 
 
 def _cropped(sources: Sequence[tuple[Sequence[ParsedFace], int]]) -> Crops:
-    """Crops on the mean face; each source so many times."""
+    """Crops on FaRL's mean face, which lies as in CelebA-HQ's pictures; each source so many times."""
     pictures: list[np.ndarray] = []
     masks: list[np.ndarray] = []
     for faces, times in sources:
-        seen, drawn = crops(faces, SIDE, MEAN_MARGIN, MEAN_LIFT)
+        seen, drawn = crops(faces, SIDE, PORTRAIT_MARGIN, PORTRAIT_LIFT)
         pictures += seen * times
         masks += drawn * times
     return pictures, masks
