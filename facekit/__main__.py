@@ -82,12 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", required=True, help="folder to write; the same command again makes what is missing")
 
     p = command("pretrain", _pretrain, "train a backbone, or FaRL's visual tokenizer, from its beginning")
-    p.add_argument("backbone", choices=["fsma", "farl", "tokenizer"])
+    p.add_argument("backbone", choices=["fsma", "farl", "tokenizer", "stylegan2"])
     p.add_argument(
         "--faces",
         nargs="+",
         required=True,
-        help="fsma, tokenizer: folders of faces, celebahq128[:COUNT], generated:COUNT; farl: shards (`facekit shard`)",
+        help="fsma, tokenizer, stylegan2: folders of faces, celebahq128[:COUNT], generated:COUNT; farl: shards (`facekit shard`)",
     )
     p.add_argument("--preset", help="mini; fsma also 128, 256; farl also base")
     p.add_argument("--steps", type=int)

@@ -18,6 +18,9 @@ from .pool import MARGIN, Face, pool_side
 TEST_300W = "lfpw_test"  # the subset of 300-W that models are scored on
 # Mean square of 1.6 times the 68 points' box in 128 px CelebA-HQ pictures (9,964 of them), moved as in 300-W crops.
 CELEBAHQ_BOX = (0.053, 0.153, 0.950, 1.050)
+# How many times such a square these pictures show, and how far above its middle their own is, in parts of its side.
+PORTRAIT_MARGIN = 1 / (CELEBAHQ_BOX[2] - CELEBAHQ_BOX[0])
+PORTRAIT_LIFT = ((CELEBAHQ_BOX[1] + CELEBAHQ_BOX[3]) / 2 - 0.5) * PORTRAIT_MARGIN
 
 
 def data_folder(name: str) -> Path:
@@ -32,7 +35,7 @@ def data_folder(name: str) -> Path:
 
 
 def named_source(text: str) -> tuple[str, int | None] | None:
-    """"celebahq128", "celebahq128:COUNT" or "generated:COUNT" -> (name, count); None for anything else: a path.
+    """ "celebahq128", "celebahq128:COUNT" or "generated:COUNT" -> (name, count); None for anything else: a path.
 
     Raises ValueError for a count that is none.
     """
@@ -61,12 +64,20 @@ def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
                 yield member.name, picture, (x0, y0, x1, y1)
 
 
-def generated(count: int, input_size: int, seed: int = 0) -> Iterator[Face]:
-    """Generated wild faces for pre-training, rendered with the pool's margin, so that augmentation finds real
-    pixels."""
+def portrait_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """What CelebA-HQ's pictures show around a face with this square."""
+    x0, y0, x1, y1 = box
+    side = x1 - x0
+    x, y, half = (x0 + x1) / 2, (y0 + y1) / 2 - PORTRAIT_LIFT * side, PORTRAIT_MARGIN * side / 2
+    return x - half, y - half, x + half, y + half
+
+
+def generated(count: int, input_size: int, seed: int = 0, margin: float = 1.0) -> Iterator[Face]:
+    """Generated wild faces for pre-training, rendered with the pool's margin, so that augmentation finds real pixels,
+    and so many times more around them."""
     side = pool_side(input_size)
-    faces = GeneratedFaces(seed=seed, size=side, domain="wild", framing=1.6 * MARGIN)
-    inner = input_size / 2
+    faces = GeneratedFaces(seed=seed, size=side, domain="wild", framing=1.6 * MARGIN * margin)
+    inner = input_size / margin / 2
     middle = (side - 1) / 2
     box = (middle - inner, middle - inner, middle + inner, middle + inner)
     for start in range(0, count, 64):

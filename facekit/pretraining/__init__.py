@@ -23,7 +23,7 @@ from ..training import Program, Progress, pick_device, train
 from .run import Request, Run
 
 # What can be trained, and the file beside this one that prepares it.
-KINDS = ("fsma", "farl", "tokenizer")
+KINDS = ("fsma", "farl", "tokenizer", "stylegan2")
 
 
 def pretrain(

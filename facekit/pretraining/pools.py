@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..data.pool import Face, FacePool, build_pool, whole_picture_boxes
-from ..data.readers import celebahq128, generated, named_source
+from ..data.readers import PORTRAIT_MARGIN, celebahq128, generated, named_source, portrait_box
 from ..images import iter_pictures
 from ..weights import cache_folder
 from .run import Request
@@ -17,26 +17,40 @@ from .run import Request
 log = logging.getLogger("facekit")
 
 
-def pool_of(asked: Request, input_size: int) -> FacePool:
+def pool_of(asked: Request, input_size: int, portraits: bool = False) -> FacePool:
     """The crops that were asked for; of several processes the first one makes the file."""
     with asked.processes.first_before_others():
         folder = asked.pool or cache_folder() / "pools"
-        faces = open_pool(asked.images, input_size, folder, asked.show)
+        faces = open_pool(asked.images, input_size, folder, asked.show, portraits)
     log.info("%d faces: %s", len(faces), faces.sources)
     return faces
 
 
 def open_pool(
-    sources: Sequence[str | os.PathLike[str]], input_size: int, folder: str | os.PathLike[str], progress: bool
+    sources: Sequence[str | os.PathLike[str]],
+    input_size: int,
+    folder: str | os.PathLike[str],
+    progress: bool,
+    portraits: bool = False,
 ) -> FacePool:
-    """Crops of the named sources (see `pretrain`), decoded once into one memory-mapped file under `folder`."""
+    """Crops of the named sources (see `pretrain`), decoded once into one memory-mapped file under `folder`.
+
+    portraits: not faces alone, but as much around them as CelebA-HQ's pictures show. Pictures of a folder are taken
+    whole in either case.
+    """
     readers: dict[str, Iterable[Face]] = {}
     for source in [os.fspath(s) for s in sources]:
         named = named_source(source)
         if named is not None:
             name, count = named
-            celeba = name == "celebahq128"
-            readers[source] = itertools.islice(celebahq128(), count) if celeba else generated(count or 0, input_size)
+            if name == "celebahq128":
+                found: Iterable[Face] = itertools.islice(celebahq128(), count)
+            else:
+                found = generated(count or 0, input_size, margin=PORTRAIT_MARGIN if portraits else 1.0)
+            if portraits:
+                readers[f"{source}, portraits"] = ((key, picture, portrait_box(box)) for key, picture, box in found)
+            else:
+                readers[source] = found
         else:
             path = Path(source)
             if not path.is_dir():

@@ -1,0 +1,101 @@
+"""StyleGAN2's discriminator: residual blocks, the spread within a batch as one more channel; NVIDIA's names."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .filters import binomial_filter, blur
+from .stylegan2 import GeneratorSize, Linear, activated
+
+# Pictures whose spread is taken together.
+GROUP = 4
+
+
+class Conv(nn.Module):
+    """An equalised convolution, then leaky ReLU; `down` halves the side. Without bias it is linear."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, down: bool = False, bias: bool = True):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.down, self.scale = down, 1 / math.sqrt(inputs * kernel**2)
+        self.register_buffer("resample_filter", binomial_filter(), persistent=down)
+        self.resample_filter: Tensor
+
+    def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
+        kernel, weight = self.weight.shape[-1], self.weight * self.scale
+        if not self.down:
+            x = F.conv2d(x, weight, padding=kernel // 2)
+        elif kernel == 1:
+            x = F.conv2d(blur(x, self.resample_filter, pad=1, stride=2), weight)
+        else:
+            x = F.conv2d(blur(x, self.resample_filter, pad=2), weight, stride=2)
+        return x * gain if self.bias is None else activated(x + self.bias.to(x.dtype)[:, None, None], gain)
+
+
+class Down(nn.Module):
+    """Two convolutions beside a shortcut; the first block begins with the colours."""
+
+    def __init__(self, inputs: int, outputs: int, colours: bool):
+        super().__init__()
+        if colours:
+            self.fromrgb = Conv(3, inputs, 1)
+        self.conv0 = Conv(inputs, inputs, 3)
+        self.conv1 = Conv(inputs, outputs, 3, down=True)
+        self.skip = Conv(inputs, outputs, 1, down=True, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.fromrgb(x) if hasattr(self, "fromrgb") else x
+        half = math.sqrt(0.5)  # so that the sum has unit variance
+        both: Tensor = self.skip(x, half) + self.conv1(self.conv0(x), half)
+        return both
+
+
+class Top(nn.Module):
+    """From maps of 4 px to one logit a picture."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = Conv(channels + 1, channels, 3)
+        self.fc = Linear(channels * 16, channels, lrelu=True)
+        self.out = Linear(channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(torch.cat([x, spread(x)], 1))
+        logits: Tensor = self.out(self.fc(x.flatten(1)))
+        return logits[:, 0]
+
+
+def spread(x: Tensor) -> Tensor:
+    """The mean deviation within groups of pictures, as one map each: (N,C,H,W) to (N,1,H,W).
+
+    N is divided into groups of up to 4; a batch that 4 does not divide is one group.
+    """
+    n = len(x)
+    group = GROUP if n % GROUP == 0 else n
+    y = x.float().reshape(group, n // group, *x.shape[1:])
+    deviation = (y.var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
+    return deviation.to(x.dtype).repeat(group)[:, None, None, None].expand(-1, 1, *x.shape[2:])
+
+
+class Discriminator(nn.Module):
+    """Pictures (N,3,S,S) RGB, about [-1, 1], to logits (N,): how real they look."""
+
+    def __init__(self, size: GeneratorSize):
+        super().__init__()
+        self.size = size
+        for side in reversed(size.sides[1:]):
+            block = Down(size.channels(side), size.channels(side // 2), colours=side == size.resolution)
+            setattr(self, f"b{side}", block)
+        self.b4 = Top(size.channels(4))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for side in reversed(self.size.sides[1:]):
+            x = getattr(self, f"b{side}")(x)
+        logits: Tensor = self.b4(x)
+        return logits

@@ -1,0 +1,341 @@
+"""StyleGAN2 weights as others publish them, in one naming: NVIDIA's stylegan2-ada-pytorch's.
+
+Three files are read, none of which is ever executed: NVIDIA's .pkl (see unpickling.py), the .pt of rosinality's PyTorch
+port (see port.py), and our .safetensors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ...atomic import whole_file
+from .port import KERNEL, renamed_discriminator, renamed_generator
+from .unpickling import REMEDY, Record, arguments, read_pickle, shown, tensors, wanted
+
+_DISCRIMINATOR = "discriminator."  # before its names in our .safetensors
+_OPTIONAL = ("mapping.w_avg", ".noise_const", ".resample_filter")  # files may lack these
+_LEGACY_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A published file. No author published a checksum with it; `seen` says where its sha256 comes from."""
+
+    name: str
+    url: str
+    licence: str
+    about: str
+    seen: str
+
+
+KNOWN_CHECKSUMS: dict[str, KnownFile] = {
+    "a205a346e86a9ddaae702e118097d014b7b8bd719491396a162cca438f2f524c": KnownFile(
+        "ffhq.pkl",
+        "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/ffhq.pkl",
+        "NVIDIA Source Code License for StyleGAN2 with ADA: research and evaluation only",
+        "StyleGAN2 at 1024 px on FFHQ, 381624121 bytes",
+        "independent uploads of it to Hugging Face (DragGan/DragGan-Models, edemana/my-stylegan-model)",
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Released:
+    """A StyleGAN2 generator read from a file.
+
+    state: float32 tensors on the CPU by NVIDIA's names (`mapping.fc0.weight`, `synthesis.b4.conv1.weight`, ...), each
+    with memory of its own. It lacks `mapping.w_avg` where not `w_avg_known`, and `noise_const` where not `noise_known`:
+    some files of the port do not hold them, and truncation needs the former.
+    resolution: pixels a side. mapping_layers: fully connected ones. channel_base, channel_max: a block of `res` pixels
+    has min(channel_base // res, channel_max) channels, None for a generator that follows no such rule.
+    channels: of each block by its pixels a side.
+    discriminator: the same for the discriminator (`b64.conv0.weight`, ...), None where the file holds none.
+    init_kwargs: what NVIDIA's constructor was called with (mapping_kwargs and synthesis_kwargs have what shapes do not
+    tell, such as conv_clamp), empty for the port's files, which do not say.
+    """
+
+    state: dict[str, Tensor]
+    resolution: int
+    z_dim: int
+    w_dim: int
+    mapping_layers: int
+    img_channels: int
+    channels: dict[int, int]
+    channel_base: int | None
+    channel_max: int | None
+    w_avg_known: bool
+    noise_known: bool
+    discriminator: dict[str, Tensor] | None = None
+    c_dim: int = 0
+    init_kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+def read_released(path: str | os.PathLike[str]) -> Released:
+    """The moving-average generator of a file, by its content: NVIDIA's .pkl, the port's .pt, or our .safetensors.
+
+    Raises ValueError that says what came, what was expected and what to do.
+    """
+    kind = _kind(path)
+    if kind == "safetensors":
+        return _read_safetensors(path)
+    if kind in ("zip", "torch"):
+        return read_port(path)
+    if kind == "pickle" or Path(path).suffix in (".pkl", ".pickle"):
+        return read_nvidia(path)
+    with open(path, "rb") as file:
+        head = file.read(24)
+    raise ValueError(
+        f"{path}: a file that begins with {head!r} came, expected NVIDIA's .pkl, the PyTorch port's .pt or our "
+        f".safetensors: {REMEDY}; a web page or a Git LFS pointer may have come in its place"
+    )
+
+
+def read_nvidia(path: str | os.PathLike[str], which: str = "G_ema") -> Released:
+    """A generator of a stylegan2-ada-pytorch .pkl: "G_ema", the moving average, or "G".
+
+    Raises ValueError for a file that is damaged, wants to run code, holds no such generator or a conditional one.
+    """
+    if which not in ("G_ema", "G"):
+        raise ValueError(f"which={which!r}: pass 'G_ema' or 'G'")
+    held = read_pickle(path)
+    if not isinstance(held, dict) or not isinstance(held.get(which), Record):
+        raise ValueError(
+            f"{path}: {_held(held)} came, expected a dict with a network {which!r} as stylegan2-ada-pytorch writes: "
+            "pass a network-snapshot .pkl of its training"
+        )
+    record, other = held[which], held.get("D")
+    try:
+        called = arguments(record)
+        discriminator = tensors(other) if isinstance(other, Record) else None
+        state = tensors(record)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return _released(path, state, discriminator, called)
+
+
+def read_port(path: str | os.PathLike[str], which: str = "g_ema") -> Released:
+    """A generator of the PyTorch port's {g_ema, latent_avg[, g, d]}: "g_ema" or "g". Weights are copied as they are,
+    without kernel flips; NVIDIA's resampling filters are the port's kernels, normalised.
+
+    Raises ValueError for a file that holds no such generator.
+    """
+    held = _torch_file(path)
+    if not isinstance(held, dict) or not isinstance(held.get(which), dict):
+        raise ValueError(
+            f"{path}: {_held(held)} came, expected {which!r} (and latent_avg) as the StyleGAN2 port writes: pass a "
+            "checkpoint of rosinality's stylegan2-pytorch"
+        )
+    average, other = held.get("latent_avg"), held.get("d")
+    try:
+        state = renamed_generator(held[which])
+        discriminator = renamed_discriminator(other) if isinstance(other, dict) else None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if isinstance(average, Tensor):
+        state["mapping.w_avg"] = average.to(torch.float32, copy=True).flatten()
+    return _released(path, state, discriminator, {})
+
+
+def write_released(released: Released, path: str | os.PathLike[str]) -> None:
+    """One .safetensors, which read_released reads again. Atomic."""
+    named = dict(released.state)
+    named |= {_DISCRIMINATOR + name: tensor for name, tensor in (released.discriminator or {}).items()}
+    with whole_file(path) as temporary:
+        save_file(named, temporary, metadata={"init_kwargs": json.dumps(released.init_kwargs)})
+
+
+def check_known(path: str | os.PathLike[str]) -> KnownFile | None:
+    """The published file whose sha256 this one has, None where it has no known one. NVIDIA publishes no checksums:
+    the table holds what independent copies agree on."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return KNOWN_CHECKSUMS.get(digest.hexdigest())
+
+
+def _kind(path: str | os.PathLike[str]) -> str | None:
+    with open(path, "rb") as file:
+        head = file.read(32)
+        size = file.seek(0, os.SEEK_END)
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
+        return "safetensors"
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head.startswith(_LEGACY_TORCH):
+        return "torch"
+    return "pickle" if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5") else None
+
+
+def _torch_file(path: str | os.PathLike[str]) -> Any:
+    kind = _kind(path)
+    if kind not in ("zip", "torch"):
+        raise ValueError(f"{path}: no file of torch.save came, expected the PyTorch port's .pt: {REMEDY}")
+    # Of what is no zip, older versions of torch try whether it is a tar archive too, which they unpickle without
+    # restriction: only where it is a real file.
+    source = path if kind == "zip" else io.BytesIO(Path(path).read_bytes())
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):  # the port's training keeps its options so
+            return torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen kinds for files that are none of its own
+        # Not `from error`: torch's message advises to load the file without restriction.
+        raise ValueError(
+            f"{path}: a torch file came that cannot be read as plain tensors ({wanted(error)}), nothing of it was "
+            f"executed. Expected the PyTorch port's .pt: {REMEDY}"
+        ) from None
+
+
+def _read_safetensors(path: str | os.PathLike[str]) -> Released:
+    try:
+        with safe_open(path, "pt") as file:
+            named = {name: file.get_tensor(name).to(torch.float32, copy=True) for name in file.keys()}
+            called = json.loads((file.metadata() or {}).get("init_kwargs", "{}"))
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(f"{path}: not a whole .safetensors file ({error}): {REMEDY}") from error
+    own = {name: tensor for name, tensor in named.items() if not name.startswith(_DISCRIMINATOR)}
+    other = {name.removeprefix(_DISCRIMINATOR): tensor for name, tensor in named.items() if name not in own}
+    return _released(path, own, other or None, called if isinstance(called, dict) else {})
+
+
+def _held(held: Any) -> str:
+    if not isinstance(held, dict):
+        return f"{shown(type(held).__name__)} instead of a dict"
+    return f"a file of {', '.join(shown(key) for key in list(held)[:8]) or 'nothing'}"
+
+
+def _released(
+    path: str | os.PathLike[str],
+    state: dict[str, Tensor],
+    discriminator: dict[str, Tensor] | None,
+    called: dict[str, Any],
+) -> Released:
+    """A generator's tensors, checked against the shapes that it must have by its own sizes."""
+    if called.get("c_dim") or any(name.startswith("mapping.embed.") for name in state):
+        raise ValueError(
+            f"{path}: a conditional generator (c_dim {called.get('c_dim', '> 0')}) came, expected one without labels: "
+            "conditional models are not supported, pass one trained with c_dim 0"
+        )
+    if any(re.match(r"synthesis\.(input\.|L\d+_)", name) for name in state):
+        raise ValueError(f"{path}: a StyleGAN3 generator came, expected a StyleGAN2 one: pass ffhq.pkl or its like")
+    found = [re.fullmatch(r"synthesis\.b(\d{1,5})\.conv1\.weight", name) for name in state]
+    resolution = max((int(match[1]) for match in found if match), default=0)
+    layers = next(i for i in range(len(state) + 1) if f"mapping.fc{i}.weight" not in state)
+    if resolution < 4 or resolution & (resolution - 1) or not layers:
+        raise ValueError(
+            f"{path}: tensors {_some(state)} came, expected a StyleGAN2 generator's (mapping.fc0.weight, "
+            "synthesis.b4.conv1.weight, ...): StyleGAN1 and others cannot be used"
+        )
+    shapes, filters = _layout(state, resolution, layers)
+    missing = [name for name in shapes if name not in state and not name.endswith(_OPTIONAL)]
+    strange = [name for name in state if name not in shapes and name not in filters]
+    if missing or strange:
+        raise ValueError(
+            f"{path}: a generator came that lacks {_some(missing)} and has {_some(strange)} beyond, expected NVIDIA's "
+            "with architecture='skip' and noise: pass one of those"
+        )
+    if wrong := [name for name, shape in shapes.items() if name in state and tuple(state[name].shape) != shape]:
+        came, expected = tuple(state[wrong[0]].shape), shapes[wrong[0]]
+        raise ValueError(f"{path}: {wrong[0]} of shape {came} came, expected {expected}: {REMEDY}")
+    if discriminator is not None and f"b{resolution}.fromrgb.weight" not in discriminator:
+        raise ValueError(
+            f"{path}: a discriminator of {_some(discriminator)} came beside a generator of {resolution} px, expected "
+            f"one with b{resolution}.fromrgb.weight: {REMEDY}"
+        )
+    channels = {4 << i: shapes[f"synthesis.b{4 << i}.conv1.weight"][0] for i in range(resolution.bit_length() - 2)}
+    base, most = _rule(channels, called.get("synthesis_kwargs"))
+    _fill(state, filters)
+    if discriminator is not None:
+        layers_of_it = {name.removesuffix(".weight") for name, tensor in discriminator.items() if tensor.ndim == 4}
+        filtered = sorted(layers_of_it | {f"b{side}" for side in channels if side > 4})
+        _fill(discriminator, [f"{part}.resample_filter" for part in filtered])
+    return Released(
+        state=state,
+        resolution=resolution,
+        z_dim=shapes["mapping.fc0.weight"][1],
+        w_dim=shapes["mapping.w_avg"][0],
+        mapping_layers=layers,
+        img_channels=shapes["synthesis.b4.torgb.weight"][0],
+        channels=channels,
+        channel_base=base,
+        channel_max=most,
+        w_avg_known="mapping.w_avg" in state,
+        noise_known=all(name in state for name in shapes if name.endswith(".noise_const")),
+        discriminator=discriminator,
+        init_kwargs=called,
+    )
+
+
+def _layout(
+    state: Mapping[str, Tensor], resolution: int, layers: int
+) -> tuple[dict[str, tuple[int, ...]], tuple[str, ...]]:
+    """The shape of everything in a generator of these sizes, and the names of its resampling filters."""
+
+    def size(name: str, axis: int) -> int:
+        return state[name].shape[axis] if name in state and state[name].ndim > axis else 0
+
+    widths = [size("mapping.fc0.weight", 1), *(size(f"mapping.fc{i}.weight", 0) for i in range(layers))]
+    shapes: dict[str, tuple[int, ...]] = {"mapping.w_avg": (widths[-1],)}
+    for i, (before, now) in enumerate(pairwise(widths)):
+        shapes |= {f"mapping.fc{i}.weight": (now, before), f"mapping.fc{i}.bias": (now,)}
+    filters: list[str] = []
+    before = now = size("synthesis.b4.conv1.weight", 0)
+    shapes["synthesis.b4.const"] = (now, 4, 4)
+    for side in (4 << i for i in range(resolution.bit_length() - 2)):
+        block = f"synthesis.b{side}"
+        before, now = now, size(f"{block}.conv1.weight", 0)
+        parts = {"conv0": (before, now, 3), "conv1": (now, now, 3), "torgb": (now, size(f"{block}.torgb.weight", 0), 1)}
+        if side == 4:
+            del parts["conv0"]
+        filters.append(f"{block}.resample_filter")
+        for part, (a, b, k) in parts.items():
+            name = f"{block}.{part}"
+            shapes |= {f"{name}.weight": (b, a, k, k), f"{name}.bias": (b,)}
+            shapes |= {f"{name}.affine.weight": (a, widths[-1]), f"{name}.affine.bias": (a,)}
+            if part != "torgb":
+                shapes |= {f"{name}.noise_strength": (), f"{name}.noise_const": (side, side)}
+                filters.append(f"{name}.resample_filter")
+    return shapes, tuple(filters)
+
+
+def _fill(state: dict[str, Tensor], filters: Sequence[str]) -> None:
+    """All resampling filters are one constant, which a file may hold once or not at all."""
+    kernel = next((state[name] for name in filters if name in state), KERNEL)
+    state.update({name: kernel.clone() for name in filters if name not in state})
+
+
+def _rule(channels: Mapping[int, int], said: Any) -> tuple[int | None, int | None]:
+    """channel_base and channel_max: what the file says where it is so, else the smallest that make these channels."""
+    most = max(channels.values())
+    reduced = [side * n for side, n in channels.items() if n < most]
+    candidates = [(max(reduced, default=most * max(channels)), most)]
+    if isinstance(said, dict):  # NVIDIA's defaults where it does not say
+        candidates.insert(0, (said.get("channel_base", 32768), said.get("channel_max", 512)))
+    for base, most in candidates:
+        if (
+            isinstance(base, int)
+            and isinstance(most, int)
+            and all(min(base // side, most) == n for side, n in channels.items())
+        ):
+            return base, most
+    return None, None
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+    return (", ".join(shown(name) for name in listed[:3]) or "nothing") + more

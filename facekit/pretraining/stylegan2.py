@@ -1,0 +1,39 @@
+"""StyleGAN2, the generator that PFTGAN stands on."""
+
+from __future__ import annotations
+
+import json
+
+from torch import Tensor
+
+from ..backbones.pftgan.pretraining import Pretraining
+from ..backbones.pftgan.stylegan2 import GeneratorSize
+from ..recipes import overridden
+from ..recipes import pftgan as recipes
+from .pools import pool_of
+from .run import Request, Run, chosen_preset
+
+RECIPES = {"mini": recipes.PRETRAIN_MINI, "256": recipes.PRETRAIN_256, "1024": recipes.PRETRAIN_1024}
+SIZES = {
+    "mini": GeneratorSize(64, 128, 128, 2048, 128, 4),
+    "256": GeneratorSize(256, channel_base=16384),
+    "1024": GeneratorSize(1024),
+}
+
+
+def prepare(asked: Request) -> Run:
+    preset = chosen_preset(asked.preset, RECIPES)
+    recipe, size = overridden(RECIPES[preset], asked.overrides, "pretrain()"), SIZES[preset]
+    if asked.weights is not None:
+        raise ValueError(f"weights={str(asked.weights)!r}: a generator is trained from noise; resume by its checkpoint")
+    asked.processes.part(recipe.batch_size)
+    total = asked.steps if asked.steps is not None else recipe.steps
+    faces = pool_of(asked, size.resolution, portraits=True)
+    program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, asked.processes)
+
+    def tensors() -> dict[str, Tensor]:
+        critic = {f"discriminator.{k}": v for k, v in program.critic.state_dict().items()}
+        return {**program.mean.state_dict(), **critic}
+
+    about = {"preset": preset, "faces": json.dumps(faces.sources)}
+    return Run(program, total, tensors, about, {"pictures": recipe.batch_size})

@@ -1,0 +1,203 @@
+"""StyleGAN2: NVIDIA's numbers, its discriminator, regularisers, augmentation and training."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from torch import Tensor
+
+import facekit
+from facekit.backbones.pftgan.augmenting import adapted_chance, augmented
+from facekit.backbones.pftgan.discriminator import Discriminator, spread
+from facekit.backbones.pftgan.filters import binomial_filter, blur, double
+from facekit.backbones.pftgan.pretraining import Pretraining
+from facekit.backbones.pftgan.released import read_released
+from facekit.backbones.pftgan.stylegan2 import Generator, GeneratorSize, ModulatedConv, SynthesisLayer
+from facekit.data.readers import CELEBAHQ_BOX, portrait_box
+from facekit.recipes.pftgan import PRETRAIN_MINI
+
+TINY = GeneratorSize(16, 8, 8, 256, 16, 2)
+RECIPE = replace(PRETRAIN_MINI, batch_size=8, bfloat16=False, path_length_every=2, r1_every=2)
+
+
+class Stripes:
+    """16 pictures of stripes; a `Pool`."""
+
+    side = 20
+
+    def __len__(self) -> int:
+        return 16
+
+    def __getitem__(self, indices: Tensor) -> Tensor:
+        waves = torch.arange(20)[None, None, None] * (indices[:, None, None, None] + 1)
+        return (waves % 7 * 40).expand(-1, 3, 20, -1).to(torch.uint8)
+
+
+def training(recipe: Any = RECIPE, seed: int = 0) -> Pretraining:
+    return Pretraining(Stripes(), TINY, recipe, 10, torch.device("cpu"), seed)
+
+
+def test_nvidias_generator(parity: Path) -> None:
+    known = torch.load(parity / "sg2ada_nvlabs_64.pt", weights_only=True)
+    generator = Generator(GeneratorSize(64, 64, 64, 2048, 64))
+    generator.load_state_dict(known["state_dict"])
+    wanted, z = known["output"], known["z"]
+    ours = {
+        "ws": generator.codes(z), "ws_psi0p7_cut8": generator.codes(z, 0.7, 8), "image_const": generator(z),
+        "image_none": generator(z, noise="none"), "image_psi0p7": generator(z, 0.7),
+    }  # fmt: skip
+    for name, value in ours.items():
+        torch.testing.assert_close(value, wanted[name], rtol=1e-4, atol=1e-4, msg=name)
+    # Of NVIDIA's blocks the last layer.
+    layers = generator.synthesis.features(wanted["ws"])[::2]
+    for layer, theirs in zip(layers, wanted["block_feats"].values(), strict=True):
+        packed = isinstance(theirs, dict)
+        mine = layer.contiguous().flatten()[:: theirs["stride"]] if packed else layer
+        torch.testing.assert_close(mine, theirs["values"] if packed else theirs, rtol=1e-4, atol=1e-4)
+    pictures = wanted["block_imgs"].items()
+    state = None
+    for name, picture in pictures:
+        state = generator.synthesis.run(wanted["ws"], [int(name[1:])], state)
+        assert state.picture is not None
+        torch.testing.assert_close(state.picture, picture, rtol=1e-4, atol=1e-4)
+
+
+def test_a_modulated_convolution_is_the_papers() -> None:
+    """Equations 1 and 3 with one set of weights a picture, as the paper writes them."""
+    layer = SynthesisLayer(5, 7, 8, 6, up=False)
+    x, w = torch.randn(3, 5, 6, 6), torch.randn(3, 8)
+    style = layer.affine(w)
+    for i in range(3):
+        weight = layer.weight * style[i][None, :, None, None]
+        weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
+        y = torch.nn.functional.conv2d(x[i : i + 1], weight, padding=1)
+        expected = torch.nn.functional.leaky_relu(y, 0.2) * 2**0.5
+        torch.testing.assert_close(layer(x, w, None)[i : i + 1], expected)
+    assert isinstance(layer, ModulatedConv)
+
+
+def test_filters_keep_the_mean_and_double() -> None:
+    kernel, x = binomial_filter(), torch.ones(1, 2, 8, 8)
+    assert double(x, kernel).shape == (1, 2, 16, 16) and blur(x, kernel, pad=1, stride=2).shape == (1, 2, 4, 4)
+    torch.testing.assert_close(double(x, kernel)[..., 2:-2, 2:-2], torch.ones(1, 2, 12, 12))
+    torch.testing.assert_close(blur(x, kernel, pad=2)[..., 2:-2, 2:-2], torch.ones(1, 2, 5, 5))
+
+
+@pytest.mark.parametrize(("values", "said"), [
+    ({"resolution": 48}, "resolution=48: expected a power of two"),
+    ({"resolution": 64, "channel_base": 32}, "channel_base=32: no channel would be left at 64 px"),
+])  # fmt: skip
+def test_sizes_that_cannot_be(values: dict[str, int], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        GeneratorSize(**values)
+
+
+def test_a_deviation_is_that_of_the_group() -> None:
+    x = torch.zeros(8, 2, 3, 3)
+    x[0] = 4.0  # one of the group 0, 2, 4, 6 stands out
+    found = spread(x)[:, 0, 0, 0]
+    assert found[::2].min() > 1.5 and found[1::2].max() < 1e-3 and spread(x[:3]).shape == (3, 1, 3, 3)
+
+
+def test_every_weight_learns() -> None:
+    generator, critic = Generator(TINY), Discriminator(TINY)
+    critic(generator(torch.randn(4, 8), noise="random")).sum().backward()
+    for network in (generator, critic):
+        without = [name for name, p in network.named_parameters() if p.grad is None]
+        assert not without and TINY.codes == 6 and len(generator.synthesis.features(torch.zeros(1, 6, 8))) == 5
+
+
+def test_augmentation() -> None:
+    draws = torch.Generator().manual_seed(0)
+    x = torch.rand(64, 3, 16, 16) * 2 - 1
+    assert augmented(x, 0.0, draws) is x
+    few, all_ = augmented(x, 0.02, draws), augmented(x, 1.0, draws)
+    same = ((few - x).abs().amax((1, 2, 3)) < 1e-4).float().mean()
+    assert 0.3 < same < 1 and ((all_ - x).abs().amax((1, 2, 3)) > 0.05).all()
+    again = augmented(x, 0.5, torch.Generator().manual_seed(3))
+    assert torch.equal(again, augmented(x, 0.5, torch.Generator().manual_seed(3)))
+    grey = torch.full((32, 3, 16, 16), 0.2)
+    changed = augmented(grey, 1.0, draws)
+    # Neither hue nor saturation touches grey, so that its three channels stay equal.
+    assert (changed.std(1) < 1e-5).all() and changed.mean((1, 2, 3)).std() > 0.05
+    pictures = x.clone().requires_grad_(True)
+    augmented(pictures, 1.0, draws).sum().backward()
+    assert pictures.grad is not None and pictures.grad.abs().sum() > 0
+
+
+def test_the_chance_follows_the_sign() -> None:
+    assert adapted_chance(0.5, 0.9, 100, 0.6, 1000) == pytest.approx(0.6)
+    assert adapted_chance(0.05, 0.1, 100, 0.6, 1000) == 0 and adapted_chance(0.95, 1.0, 100, 0.6, 1000) == 1
+
+
+def test_penalties_are_gradients() -> None:
+    """R1 and path lengths against differences of the networks themselves."""
+    program = training()
+    x = program.real(0)
+    penalty = float(program._flatten_critic(x[:4]))
+    fresh = training()  # whose critic has not stepped
+    critic, y = fresh.critic.double(), x[:4].double().requires_grad_(True)
+    direction, step = torch.randn(4, 3, 16, 16, dtype=torch.float64), 1e-5
+    (gradient,) = torch.autograd.grad(critic(y).double().sum(), y)
+    with torch.no_grad():
+        slope = (critic(y + step * direction).sum() - critic(y - step * direction).sum()) / 2 / step
+    assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=0.01)
+    assert penalty == pytest.approx(float(gradient.square().sum((1, 2, 3)).mean()), rel=1e-4)
+    before = fresh.path_mean
+    assert float(fresh._even_paths(8, torch.Generator().manual_seed(1))) >= 0 and fresh.path_mean > before
+
+
+def test_training_resumes_exactly(tmp_path: Path) -> None:
+    straight, stopped = training(), training()
+    for i in range(6):
+        losses = straight.step(i)
+    assert {"critic", "generator", "chance"} <= set(losses) and straight.chance > 0
+    for i in range(3):
+        stopped.step(i)
+    torch.save(stopped.state_dict(), tmp_path / "c.pt")
+    resumed = training(seed=0)
+    resumed.load_state_dict(torch.load(tmp_path / "c.pt", weights_only=True))
+    for i in range(3, 6):
+        resumed.step(i)
+    for a, b in zip(straight.mean.state_dict().values(), resumed.mean.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(straight.mean.mapping.fc0.weight, straight.generator.mapping.fc0.weight)
+    assert straight.generator.mapping.w_avg.abs().sum() > 0
+
+
+def test_the_critic_learns_to_tell() -> None:
+    program = training(replace(RECIPE, ada_target=0.0, path_length=0.0))
+    losses = [program.step(i)["critic"] for i in range(60)]
+    assert sum(losses[:5]) / 5 > 1.3 and sum(losses[50:]) / 10 < 0.7 and program.chance == 0
+
+
+def test_pretrain_writes_what_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        Image.fromarray(rng.integers(0, 255, (80, 80, 3), np.uint8)).save(folder / f"{i}.png")
+    out = tmp_path / "g.safetensors"
+    facekit.pretrain("stylegan2", folder, out=out, steps=1, batch_size=4, pool=tmp_path, progress=False)
+    found = read_released(out)
+    assert (found.resolution, found.w_dim, found.mapping_layers) == (64, 128, 4) and found.discriminator is not None
+    critic = Discriminator(GeneratorSize(64, 128, 128, 2048, 128, 4))
+    wanted = critic.state_dict()
+    critic.load_state_dict({k: v for k, v in found.discriminator.items() if k in wanted})
+    with safe_open(out, "pt") as file:
+        assert json.loads(file.metadata()["faces"])
+    with pytest.raises(ValueError, match="a generator is trained from noise"):
+        facekit.pretrain("stylegan2", folder, out=out, steps=2, weights="embedded", pool=tmp_path, progress=False)
+
+
+def test_a_portrait_is_celebahqs_picture() -> None:
+    box = tuple(v * 128 - 0.5 for v in CELEBAHQ_BOX)
+    np.testing.assert_allclose(portrait_box(box), (-0.5, -0.5, 127.5, 127.5), rtol=0, atol=0.25)  # type: ignore[arg-type]
