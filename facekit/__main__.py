@@ -82,14 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", required=True, help="folder to write; the same command again makes what is missing")
 
     p = command("pretrain", _pretrain, "train a backbone, or FaRL's visual tokenizer, from its beginning")
-    p.add_argument("backbone", choices=["fsma", "farl", "tokenizer", "stylegan2"])
+    p.add_argument("backbone", choices=["fsma", "farl", "tokenizer", "stylegan2", "inversion"])
     p.add_argument(
         "--faces",
         nargs="+",
         required=True,
-        help="fsma, tokenizer, stylegan2: folders of faces, celebahq128[:COUNT], generated:COUNT; farl: shards (`facekit shard`)",
+        help="folders of faces, celebahq128[:COUNT], generated:COUNT; farl: shards (`facekit shard`)",
     )
-    p.add_argument("--preset", help="mini; fsma also 128, 256; farl also base")
+    p.add_argument("--preset", help="mini; fsma also 128, 256; farl also base; stylegan2 also 256, 1024")
     p.add_argument("--steps", type=int)
     p.add_argument("--weights", help="what to go on from: embedded, or a file (.safetensors, .mdl, .pth)")
     p.add_argument("--batch", type=int, help="pictures a step, of all processes together")

@@ -149,14 +149,14 @@ def lpips_distance(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> floa
     pictures that have nothing in common."""
     import torch
 
-    net = _lpips_net()
+    net = alexnet_lpips()
     both = torch.from_numpy(np.stack([picture, truth])).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.inference_mode():
         return float(net(both[:1], both[1:]))
 
 
 @functools.cache
-def _lpips_net() -> lpips.LPIPS:
+def alexnet_lpips() -> lpips.LPIPS:
     """The network with its trunk from this package: lpips itself would download that."""
     import warnings
 

@@ -23,7 +23,7 @@ from ..training import Program, Progress, pick_device, train
 from .run import Request, Run
 
 # What can be trained, and the file beside this one that prepares it.
-KINDS = ("fsma", "farl", "tokenizer", "stylegan2")
+KINDS = ("fsma", "farl", "tokenizer", "stylegan2", "inversion")
 
 
 def pretrain(
@@ -45,12 +45,14 @@ def pretrain(
 ) -> dict[str, float]:
     """Train a backbone from its beginning and write its weights; returns the last losses.
 
-    backbone: "fsma" and "tokenizer" (FaRL's visual tokens) learn from unlabelled faces, "farl" from image-text pairs.
+    backbone: "fsma", "tokenizer" (FaRL's visual tokens), "stylegan2" (a generator) and "inversion" (the encoder to the
+    codes of the generator in `weights`) learn from unlabelled faces, "farl" from image-text pairs.
     images: for the former one or more of: a folder of face crops, "celebahq128" (tar shards under FACEKIT_DATA;
     "celebahq128:COUNT" for the first ones), "generated:COUNT"; for "farl" shards, or folders of them, that
     `facekit shard` wrote.
-    preset: "mini" (the embedded weights' size, the default); fsma also "128" and "256", farl "base" (the papers' sizes
-    and schedules). out: a .safetensors file (half precision); beside it a card (.json) of data, steps and throughput.
+    preset: "mini" (the embedded weights' size, the default); the papers' sizes and schedules are fsma's "128" and
+    "256", farl's "base", stylegan2's "256" and "1024". out: a .safetensors file (half precision); beside it a card
+    (.json) of data, steps and throughput.
     checkpoint: default beside `out`, written every `save_every` seconds; a killed run resumes from it exactly. until:
     stop after so many of the steps and resume later with the same call.
     weights: None (from noise), or what to go on from: "embedded" or a file. An auto-encoder's width is taken over; one

@@ -156,7 +156,9 @@ def write_released(released: Released, path: str | os.PathLike[str]) -> None:
     named = dict(released.state)
     named |= {_DISCRIMINATOR + name: tensor for name, tensor in (released.discriminator or {}).items()}
     with whole_file(path) as temporary:
-        save_file(named, temporary, metadata={"init_kwargs": json.dumps(released.init_kwargs)})
+        # Channels may be last in memory, which these files do not keep.
+        packed = {name: tensor.contiguous() for name, tensor in named.items()}
+        save_file(packed, temporary, metadata={"init_kwargs": json.dumps(released.init_kwargs)})
 
 
 def check_known(path: str | os.PathLike[str]) -> KnownFile | None:

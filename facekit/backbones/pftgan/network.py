@@ -1,0 +1,133 @@
+"""The adapted network: inversion encoder, segmentation stream, pixel classifiers (PFTGAN section 3)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .classifier import Ensemble, PixelClassifier
+from .inversion import InversionEncoder, InversionSize, ReferenceEncoder
+from .stylegan2 import GeneratorSize, Synthesis
+
+
+def layer_channels(size: GeneratorSize) -> tuple[int, ...]:
+    """Channels of `Synthesis.features`."""
+    return tuple(size.channels(side) for side in size.sides for _ in range(1 if side == 4 else 2))
+
+
+def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tensor:
+    """Pictures (N,3,S,S) at the encoder's side."""
+    side = encoder.size.input_size if isinstance(encoder, InversionEncoder) else 256
+    return x if x.shape[-1] == side else F.interpolate(x, side, mode="bilinear", antialias=True)
+
+
+class PFTGANNetwork(nn.Module):
+    """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to a picture with `paints`; an `Adapted` network.
+
+    The encoder is frozen; its codes are the features. The stream is the generator's, fine-tuned before the classifiers
+    learn, and frozen then. paints: the stream's own colours are the answer, there are no classifiers.
+    """
+
+    # A mirrored picture has other codes: looking at both costs twice the time.
+    averages: ClassVar[bool] = False
+    frozen: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        encoder: InversionEncoder | ReferenceEncoder,
+        synthesis: Synthesis,
+        channels: int,
+        stride: int = 1,
+        paints: bool = False,
+        members: int = 1,
+    ):
+        super().__init__()
+        self.encoder, self.stream = encoder, synthesis
+        self.channels, self.stride, self.paints = channels, stride, paints
+        self.heads = None if paints else Ensemble(layer_channels(synthesis.size), max(channels, 2), members)
+        self.requires_grad_(False)
+        if self.heads is not None:
+            self.heads.requires_grad_(True)
+
+    @property
+    def input_size(self) -> int:
+        return self.stream.size.resolution
+
+    def train(self, mode: bool = True) -> PFTGANNetwork:
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        return [] if self.heads is None else list(self.heads.parameters())
+
+    def tuned_parameters(self) -> list[nn.Parameter]:
+        return []
+
+    @torch.no_grad()
+    def frozen_features(self, x: Tensor) -> list[Tensor]:
+        """Codes (N,L,w_dim) of pictures (N,3,S,S) in [0, 1]."""
+        return [self.encoder(at_encoder(x, self.encoder)).float()]
+
+    def from_features(self, features: list[Tensor]) -> Tensor:
+        """Codes to (N,C,S/stride,S/stride): logits, of several members the logarithm of their mean probabilities."""
+        (codes,) = features
+        if self.heads is None:
+            return (self.stream(codes) + 1) / 2
+        with torch.no_grad():
+            maps = self.stream.features(codes)
+        side = self.input_size // self.stride
+        if self.training:
+            # One head learns whole maps by gradients; several learn from single pixels, see `pixels`.
+            return dense_logits(self.heads.each()[0], maps, side)
+        if len(self.heads.members) == 1:
+            return self.heads.each()[0].logits(maps, side)
+        return self.heads.vote(maps, side).probabilities.clamp_min(1e-8).log()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.from_features(self.frozen_features(x))
+
+    def to_dict(self) -> dict[str, Any]:
+        size, encoder = self.stream.size, self.encoder
+        if isinstance(encoder, InversionEncoder):
+            about: dict[str, Any] = {"size": vars(encoder.size)}
+        else:
+            about = {
+                "kind": encoder.kind, "layers": encoder.layers, "channels_in": encoder.channels_in,
+                "w_dim": encoder.w_dim,
+            }  # fmt: skip
+        return {
+            "generator": dict(vars(size)), "encoder": dict(about), "channels": self.channels, "stride": self.stride,
+            "paints": self.paints, "members": 0 if self.heads is None else len(self.heads.members),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> PFTGANNetwork:
+        """Undo `to_dict`; the weights are random."""
+        about = settings["encoder"]
+        encoder: InversionEncoder | ReferenceEncoder
+        encoder = InversionEncoder(InversionSize(**about["size"])) if "size" in about else ReferenceEncoder(**about)
+        synthesis = Synthesis(GeneratorSize(**settings["generator"]))
+        return cls(
+            encoder, synthesis, settings["channels"], settings["stride"], settings["paints"],
+            max(1, settings["members"]),
+        )  # fmt: skip
+
+
+def dense_logits(head: PixelClassifier, maps: list[Tensor], side: int) -> Tensor:
+    """What `PixelClassifier.logits` gives, with gradients and in training mode: (N,C,side,side)."""
+    one = head.layers[0]
+    assert isinstance(one, nn.Linear)
+    total: Tensor | None = None
+    for x, weight in zip(maps, one.weight.split(head.channels, 1), strict=True):
+        share = F.conv2d(x.float(), weight[:, :, None, None])
+        share = F.interpolate(share, side, mode="bilinear", align_corners=False)
+        total = share if total is None else total + share
+    assert total is not None
+    pixels = total.permute(0, 2, 3, 1).flatten(0, 2) + one.bias
+    for layer in list(head.layers)[1:]:
+        pixels = layer(pixels)
+    return pixels.view(len(maps[0]), side, side, -1).permute(0, 3, 1, 2)
