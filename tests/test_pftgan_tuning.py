@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import facekit
 from facekit.backbones.pftgan import load_generator
 from facekit.backbones.pftgan.classifier import PixelClassifier
 from facekit.backbones.pftgan.finetuning import Labelled, Progressive, Support
+from facekit.backbones.pftgan.fitting import PFTGANFitting
 from facekit.backbones.pftgan.inversion import InversionEncoder, InversionSize
 from facekit.backbones.pftgan.inverting import Inverting, pictures_of, refined
 from facekit.backbones.pftgan.network import PFTGANNetwork, dense_logits, layer_channels
@@ -30,7 +33,9 @@ from facekit.backbones.pftgan.streams import (
     spread_palette,
 )
 from facekit.backbones.pftgan.stylegan2 import Generator, GeneratorSize
+from facekit.labels import landmark_set, segmentation_set
 from facekit.recipes.pftgan import INVERSION_MINI, PFTGANAdaptation
+from facekit.tasks import LandmarkTask, SegmentationTask, StylizationTask
 
 SIZE = GeneratorSize(32, 8, 8, 256, 16, 2)
 RECIPE = PFTGANAdaptation(steps=1, stage_steps=3, batch_size=2, support_batch=2)
@@ -279,3 +284,63 @@ def test_dense_logits_are_the_fused_ones() -> None:
     loss = dense_logits(head.train(), maps, 16).square().mean()
     loss.backward()
     assert all(p.grad is not None for p in head.parameters())
+
+
+def fitted(generator: Generator, task: Any, labels: Tensor, paints: bool, **settings: Any) -> PFTGANFitting:
+    torch.manual_seed(2)
+    encoder = InversionEncoder(InversionSize(32, SIZE.codes, 8, 4), generator.mapping.w_avg)
+    recipe = PFTGANAdaptation(
+        steps=3, batch_size=2, stage_steps=2, support_batch=2, views=2, least_views=1, classifier_epochs=2,
+        classifier_lr=0.05, perceptual="parser", **settings,
+    )  # fmt: skip
+    stream = copy.deepcopy(generator.synthesis)
+    network = PFTGANNetwork(encoder, stream, task.channels, task.stride, paints, recipe.members)
+    crops = torch.randint(255, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return PFTGANFitting(network, generator, task, crops, labels, None, recipe, torch.device("cpu"))
+
+
+def run(program: PFTGANFitting, first: int = 0, last: int | None = None) -> dict[str, float]:
+    losses: dict[str, float] = {}
+    for i in range(first, program.steps if last is None else last):
+        losses = program.step(i)
+    return losses
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "landmarks", "stylization"])
+def test_all_of_it(kind: str, generator: Generator, tmp_path: Path) -> None:
+    if kind == "segmentation":
+        task: Any = SegmentationTask(segmentation_set(["none", "left", "right"]))
+        labels = torch.zeros(2, 64, 64, dtype=torch.uint8)
+        labels[:, :, :20], labels[:, :, 40:], labels[0, :8] = 1, 2, 255
+    elif kind == "landmarks":
+        task, labels = LandmarkTask(landmark_set(None, 4)), torch.rand(2, 4, 2) * 60
+    else:
+        task, labels = StylizationTask(), torch.randint(255, (2, 3, 64, 64), dtype=torch.uint8)
+    make = functools.partial(fitted, generator, task, labels, task.paints, members=2 if kind == "segmentation" else 1)
+    straight, stopped = make(), make()
+    stages = 0 if kind == "landmarks" else 6
+    assert straight.steps == stages + {"segmentation": 4, "landmarks": 3, "stylization": 0}[kind]
+    run(straight)
+    stream, plain = state(straight.network.stream), state(generator.synthesis)
+    assert bool(changed(plain, stream)) == (kind != "landmarks")
+    x = torch.rand(1, 3, 32, 32)
+    maps = straight.network.eval()(x)
+    assert maps.shape == (1, task.channels, 32 // task.stride, 32 // task.stride) and bool(maps.isfinite().all())
+    run(stopped, 0, straight.steps - 2)
+    torch.save(stopped.state_dict(), tmp_path / "c.pt")
+    resumed = make()
+    resumed.load_state_dict(torch.load(tmp_path / "c.pt", weights_only=True))
+    run(resumed, straight.steps - 2)
+    assert torch.equal(resumed.network.eval()(x), maps)
+
+
+def test_refined_codes_show_the_picture_better(generator: Generator) -> None:
+    labels = torch.zeros(2, 64, 64, dtype=torch.uint8)
+    labels[:, 20:] = 1
+    task = SegmentationTask(segmentation_set(["none", "left"]))
+    plain, better = (fitted(generator, task, labels, False, refine=steps) for steps in (0, 15))
+    pictures = plain.views.pictures(plain.numbers)
+    far = [
+        float((pictures_of(generator.synthesis, p.codes) - pictures).square().mean().detach()) for p in (plain, better)
+    ]
+    assert far[1] < far[0]

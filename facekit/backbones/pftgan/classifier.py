@@ -18,7 +18,7 @@ from torch import Tensor, nn
 # Height and width of a map or an output in pixels; one number is both.
 Side = int | tuple[int, int]
 # Pixels a band. On CPUs what the first layer makes of it, 1 kB a pixel, should stay in a core's own cache.
-_BAND = {"cpu": 512}
+_BAND = {"cpu": 640}
 _BAND_ELSEWHERE = 65_536
 
 
@@ -227,18 +227,17 @@ class _Level:
             return
         fresh = max(start, self.start + len(self.kept))
         if fresh < stop:
-            self.kept = torch.cat([self.kept[start - self.start :], self._projected(fresh, stop)])
+            self.kept = torch.cat([self.kept[start - self.start :], self._project(fresh, stop)])
             self.start = start
         window = self.kept[start - self.start : stop - self.start]
         sums += self._resampled(mixing, window).flatten(0, 1)
 
-    def _project(self, low: int, high: int, sums: Tensor) -> None:
+    def _project(self, low: int, high: int, sums: Tensor | None = None) -> Tensor:
+        """The layer's share of map rows low to high (rows,w,K), added to `sums` (rows*w,K) if that is given."""
         for x, weight in self.parts:
-            sums.addmm_(x[:, low:high].flatten(1).float().t(), weight)
-
-    def _projected(self, low: int, high: int) -> Tensor:
-        sums = self.mixing.new_zeros((high - low) * self.width, self.hidden)
-        self._project(low, high, sums)
+            pixels = x[:, low:high].flatten(1).float().t()
+            sums = pixels @ weight if sums is None else sums.addmm_(pixels, weight)
+        assert sums is not None
         return sums.view(-1, self.width, self.hidden)
 
     def _resampled(self, mixing: Tensor, window: Tensor) -> Tensor:
