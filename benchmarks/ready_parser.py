@@ -1,11 +1,14 @@
-"""The ready parser on real faces with labels: F1 a class, percent, as its network says and after its label adapter.
+"""The ready parsers on real faces with labels: F1 a class, percent, as the network says and after its label adapter.
 
-FACEKIT_DATA=... python benchmarks/ready_parser.py [--model FILE.facekit] [--pictures FOLDER]
+FACEKIT_DATA=... python benchmarks/ready_parser.py [--sets NAME ...] [--model FILE.facekit] [--pictures FOLDER]
 
 celebamask19: 4 faces, 19 classes. hair: the last hundred of CelebA-HQ's hair masks, which no training here saw.
 fasseg: all 202 pictures (six classes, people up to 90 degrees from the side), of which nothing was trained on. Faces
 are searched for, as `facekit.predict` does, and what lies outside the found crop counts as background; a picture in
-which no face is found is parsed whole, and counted. --pictures draws all faces of dlib's photos, one file each.
+which no face is found is parsed whole, and counted.
+fasseg-people, fasseg-frontal: "segmentation-fasseg", whose label adapter learned from four of FASSEG's people, on the
+other three and on the frontal pictures; pictures in which no face is found are left out, and counted.
+--model: one file for all of these. --pictures draws all faces of dlib's photos, one file each.
 """
 
 from __future__ import annotations
@@ -27,13 +30,15 @@ from facekit.data.readers import data_folder
 from facekit.framing import Frame
 from facekit.images import save_image
 from facekit.labels import CELEBAMASK_19, FASSEG_6, SegmentationSet, segmentation_set
-from facekit.metrics import confusion, f1_by_class
+from facekit.metrics import confusion, f1_by_class, iou_by_class
 from facekit.ready import frames_in, ready_model
 from facekit.results import Segmentation
-from facekit.weights.parsed import HAIR_SCORED
+from facekit.weights.parsed import FASSEG_FRONTAL, FASSEG_SCORED, HAIR_SCORED, fasseg_people
 
 Pair = tuple[np.ndarray, np.ndarray]
 HAIR = segmentation_set(["background", "hair"])
+BROWS = [CELEBAMASK_19.index(name) for name in ("left_brow", "right_brow")]
+SETS = ("celebamask19", "hair", "fasseg", "fasseg-people", "fasseg-frontal")
 
 
 def hair() -> Iterable[Pair]:
@@ -55,13 +60,17 @@ def in_classes(result: Segmentation, labels: SegmentationSet) -> np.ndarray:
     return np.where(mask == labels.ignore, 0, mask)
 
 
-def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet) -> None:
+def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet, name: str, whole: bool = True) -> None:
+    """whole: whether pictures in which no face is found are parsed whole; else they are left out."""
     tables = {"naked": np.zeros((len(labels),) * 2, np.int64), "adapted": np.zeros((len(labels),) * 2, np.int64)}
+    brows = np.zeros(3, np.int64)
     pictures = lost = 0
     started = time.monotonic()
     for picture, truth in faces:
         frames = frames_in(picture, model.align, None)
         pictures, lost = pictures + 1, lost + (not frames)
+        if not (frames or whole):
+            continue
         # One face each: where more are found, the one nearest to the picture's middle.
         middle = np.array(picture.shape[1::-1]) / 2
         frame = min(frames, key=lambda f: np.hypot(*(np.reshape(f.box, (2, 2)).mean(0) - middle)), default=Frame())
@@ -69,8 +78,11 @@ def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet)
         assert isinstance(result, Segmentation)
         for state, said in (("naked", result.naked or result), ("adapted", result)):
             tables[state] += confusion(in_classes(said, labels), truth, len(labels))
+        if labels == FASSEG_6 and result.naked is not None:
+            brow, hairy = np.isin(result.naked.mask, BROWS), FASSEG_6.index("hair_and_brows")
+            brows += brow.sum(), (truth[brow] == hairy).sum(), (in_classes(result, labels)[brow] == hairy).sum()
     seconds = time.monotonic() - started
-    print(f"{labels.name}: {pictures} pictures, no face found in {lost}, {seconds:.0f} s")
+    print(f"{name}: {pictures} pictures, no face found in {lost}{'' if whole else ' (left out)'}, {seconds:.0f} s")
     for state, table in tables.items():
         if state == "adapted" and model.adapter is None:
             continue
@@ -80,22 +92,36 @@ def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet)
         )
         parts = [i for i in labels.facial_parts if present[i]] or [i for i in range(1, len(labels)) if present[i]]
         print(f"  {state:8s} mean over facial parts {np.nanmean(f1[parts]):.1f}, over all classes but background "
-              f"{np.nanmean(f1[1:][present[1:]]):.1f}, pixels right {100 * np.diag(table).sum() / table.sum():.1f}; "
-              f"{cells}", flush=True)  # fmt: skip
+              f"{np.nanmean(f1[1:][present[1:]]):.1f}, mIoU {100 * np.nanmean(iou_by_class(table)[present]):.1f}, "
+              f"pixels right {100 * np.diag(table).sum() / table.sum():.1f}; {cells}", flush=True)  # fmt: skip
+    if brows[0]:
+        drawn, kept = 100 * brows[1:] / brows[0]
+        print(
+            f"  of what the parser calls brow {drawn:.0f} % are hair and brows in the masks, {kept:.0f} % when adapted"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="another parser than the embedded one")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
+    parser.add_argument("--model", type=Path, help="another parser than the embedded ones")
     parser.add_argument("--pictures", type=Path, help="folder for drawn photos")
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
         sys.exit("FACEKIT_DATA is not set: this benchmark needs celebamask19/, hair/, fasseg/ and dlib_faces/ there")
     warnings.simplefilter("ignore")
-    model = facekit.load(a.model) if a.model else ready_model("segmentation")
-    scored(model, pairs(celebamask_faces(labels=CELEBAMASK_19)), CELEBAMASK_19)
-    scored(model, hair(), HAIR)
-    scored(model, pairs(fasseg_faces(labels=FASSEG_6)), FASSEG_6)
+    own = facekit.load(a.model) if a.model else None
+    model = own or ready_model("segmentation")
+    if "celebamask19" in a.sets:
+        scored(model, pairs(celebamask_faces(labels=CELEBAMASK_19)), CELEBAMASK_19, "celebamask19")
+    if "hair" in a.sets:
+        scored(model, hair(), HAIR, "hair")
+    if "fasseg" in a.sets:
+        scored(model, pairs(fasseg_faces(labels=FASSEG_6)), FASSEG_6, "fasseg")
+    for name, people in (("fasseg-people", FASSEG_SCORED), ("fasseg-frontal", FASSEG_FRONTAL)):
+        if name in a.sets:
+            adapted = own or ready_model("segmentation-fasseg")
+            scored(adapted, pairs(fasseg_people(people)), FASSEG_6, name, whole=False)
     if a.pictures:
         a.pictures.mkdir(parents=True, exist_ok=True)
         for path in sorted(data_folder("dlib_faces").glob("*.jpg")):

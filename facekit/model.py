@@ -186,7 +186,8 @@ class Model:
         module = backbone_module(self.backbone)
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
         if not whole:
-            state = {k: v for k, v in state.items() if k not in module.frozen_keys(self.network)}
+            left_out = module.frozen_keys(self.network)
+            state = {k: v for k, v in state.items() if k not in left_out}
         adapter = {}
         if self.adapter is not None:
             state |= {f"{_ADAPTER}{k}": v.detach().cpu().contiguous() for k, v in self.adapter.state_dict().items()}
@@ -254,7 +255,8 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
         adapter.load_state_dict({k.removeprefix(_ADAPTER): v for k, v in state.items() if k.startswith(_ADAPTER)})
         state = {k: v for k, v in state.items() if not k.startswith(_ADAPTER)}
         target = task_from_dict(about["task"], about["adapter"]["labels"])
-    if not about["whole"]:
+    # The ready parser is itself what synthparse's other files are completed by.
+    if not about["whole"] and state.keys() != network.state_dict().keys():
         state |= module.embedded_state()
     network.load_state_dict(state)
     task = task_from_dict(about["task"], about["labels"])

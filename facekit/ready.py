@@ -21,7 +21,8 @@ READY = tuple(name for name, file in EMBEDDED.items() if file.endswith(".facekit
 @functools.lru_cache(maxsize=8)
 def ready_model(name: str) -> Model:
     """An embedded ready model ("landmarks", "farl-landmarks": 68 points; "segmentation", "farl-segmentation": face
-    parts; "attributes": CelebA's 40). Loaded once."""
+    parts; "segmentation-fasseg": what the first of these says, drawn as in FASSEG; "attributes": CelebA's 40). Loaded
+    once."""
     if name not in READY:
         raise ValueError(
             f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load"
@@ -40,7 +41,7 @@ def _points_68(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def frames_in(picture: np.ndarray, align: str, faces: Any) -> list[Frame]:
-    """`framing.frames_of`, with the ready landmark model for align="landmarks"."""
+    """`framing.frames_of`, with the ready landmark model for align="landmarks", "mean" and "tanh"."""
     return frames_of(picture, align, faces, _points_68)
 
 

@@ -17,6 +17,7 @@ EMBEDDED = {
     "alexnet": "alexnet-lpips.safetensors",  # the trunk of the metric LPIPS
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",
+    "segmentation-fasseg": "parsing-fasseg.facekit",  # a label adapter on the former
     "attributes": "attributes40.facekit",
     # On farl's tower, which then looks once for these and "attributes"; those above find more.
     "farl-landmarks": "farl-landmarks68.facekit",

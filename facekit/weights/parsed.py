@@ -2,8 +2,8 @@
 
 Whole masks: generated and Microsoft's rendered faces. Real faces with what is known of them, the rest 255: CelebA-HQ
 with hair masks, 300-W with the parts that landmarks outline. Real ones are for one thing only: to train the parser, to
-train its label adapter, or to score them; so are the rendered people, but for FASSEG and celebamask19, which are scored
-whole.
+train its label adapter, or to score them; so are the rendered people. celebamask19 and FASSEG taught no parser and
+score them whole; of FASSEG's people some teach the label adapter to its way of drawing, which the others score.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from ..data.parsing import (
     celebamask_faces,
     crops,
     facesynthetics_faces,
+    fasseg_faces,
     hair_faces,
     outlined_faces,
 )
 from ..data.readers import PORTRAIT_LIFT, PORTRAIT_MARGIN, celebahq128
+from ..geometry import warp_image, warp_mask
 from ..images import to_tensor
-from ..labels import CELEBAMASK_19
+from ..labels import CELEBAMASK_19, FASSEG_6
 from ..model import Model
+from ..ready import frames_in
 
 SIDE = 256
 GENERATED_SIDE = 160
@@ -38,6 +41,9 @@ HAIR_SCORED = slice(400, 500)
 SYNTHETIC_PARSER, SYNTHETIC_ADAPTER = slice(0, 45), slice(45, 60)
 # Every fourth of 300-W's is the adapter's; `lfpw_test` is no one's.
 FOURTHS_PARSER, FOURTHS_ADAPTER = (0, 1, 2), (3,)
+# FASSEG's people in many poses (Pointing'04): whom its label adapter learns from and who are scored. So are the frontal
+# pictures, which are of other data sets (MIT-CBCL, FEI).
+FASSEG_ADAPTER, FASSEG_SCORED, FASSEG_FRONTAL = ("1", "2", "3", "4"), ("5", "6", "7"), ("frontal",)
 
 Crops = tuple[list[np.ndarray], list[np.ndarray]]
 
@@ -76,6 +82,30 @@ def adapter_faces(seed: int, generated: int) -> Crops:
     hair = hair_faces(labels=CELEBAMASK_19)[HAIR_ADAPTER]
     real = [(part, 1) for part in _outlined(FOURTHS_ADAPTER)]
     return _cropped([(_generated(generated, seed + 14), 1), (synthetic, 12), (hair, 4), *real])
+
+
+def fasseg_people(people: Sequence[str]) -> list[ParsedFace]:
+    """The pictures of some of FASSEG's people ("1" to "7", "frontal") in its six classes."""
+    faces = fasseg_faces(labels=FASSEG_6)
+    return [faces[i] for i, (picture, _) in enumerate(faces.items) if _person(picture) in people]
+
+
+def _person(picture: str) -> str:
+    # multi_train_p45_062.jpg shows person 6.
+    return picture[-6] if picture.startswith("multi") else "frontal"
+
+
+def shown(faces: Sequence[ParsedFace], model: Model) -> Crops:
+    """What the model sees of each picture in which a face is found, and the labels there; other pictures are left
+    out."""
+    pictures: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    for face in faces:
+        for frame in frames_in(face.picture, model.align, None)[:1]:
+            matrix = frame.matrix(face.picture.shape[:2], model.input_size)
+            pictures.append(warp_image(face.picture, matrix, model.input_size))
+            masks.append(warp_mask(face.mask, matrix, model.input_size))
+    return pictures, masks
 
 
 def taught_faces(teacher: Model, count: int) -> Crops:

@@ -2,9 +2,9 @@
 
 start-landmarks, start-segmentation: where fsma's quick recipes start; generated faces only. landmarks: the ready model
 on fsma, which starts there; segmentation: that of synthparse, from ImageNet's weights; adapted-segmentation: with a
-label adapter, which costs more than it brings (see its card) and so is not embedded; farl-landmarks,
-farl-segmentation (which `segmentation` teaches), attributes: those on farl. They need FACEKIT_DATA. The backbones below
-them are trained by `facekit pretrain` (their cards name the commands).
+label adapter, which costs more than it brings (see its card) and so is not embedded; segmentation-fasseg: with one to
+FASSEG's way of drawing; farl-landmarks, farl-segmentation (which `segmentation` teaches), attributes: those on farl.
+They need FACEKIT_DATA. The backbones below them are trained by `facekit pretrain` (their cards name the commands).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from ..labels import (
     CELEBA_40,
     CELEBAMASK_19,
     FACEKIT_27,
+    FASSEG_6,
     LANDMARKS_44,
     LANDMARKS_98,
     landmark_set,
@@ -39,7 +40,17 @@ from ..model import Model
 from ..ready import ready_model
 from ..recipes.synthparse import READY_CHANNELS
 from ..relabelling import adapt_labels
-from .parsed import GENERATED_SIDE, SIDE, adapter_faces, parser_faces, parsing_scores, taught_faces
+from .parsed import (
+    FASSEG_ADAPTER,
+    GENERATED_SIDE,
+    SIDE,
+    adapter_faces,
+    fasseg_people,
+    parser_faces,
+    parsing_scores,
+    shown,
+    taught_faces,
+)
 
 SEEN = 8000  # CelebA-HQ pictures that farl's embedded tower learned from, too
 SCORED = 800  # the last ones
@@ -139,6 +150,19 @@ def adapted_segmentation(seed: int = 0, steps: int = 300, generated: int = 300) 
     return adapted
 
 
+def segmentation_fasseg(seed: int = 0, steps: int = 300) -> Model:
+    """The ready parser with a label adapter to FASSEG's six classes, trained on four of its people, of whom the parser
+    saw nothing. `benchmarks/ready_parser.py` scores it on the others."""
+    model = ready_model("segmentation").naked
+    pictures, masks = shown(fasseg_people(FASSEG_ADAPTER), model)
+    model.align = "none"  # crops as they are
+    adapted = adapt_labels(
+        model, pictures, masks, names=FASSEG_6, steps=steps, batch_size=8, lr=1e-3, seed=seed, **ADAPTER
+    )
+    adapted.align = "mean"
+    return adapted
+
+
 # FaRL's heads see faces as its tower does, on the mean face, so that one look serves all three.
 # A face that was brought there needs no large moves.
 FARL: dict[str, Any] = {
@@ -190,6 +214,7 @@ MODELS: dict[str, Callable[..., Model]] = {
     "landmarks": landmarks,
     "segmentation": segmentation,
     "adapted-segmentation": adapted_segmentation,
+    "segmentation-fasseg": segmentation_fasseg,
     "farl-landmarks": farl_landmarks,
     "farl-segmentation": farl_segmentation,
     "attributes": attributes,
@@ -200,7 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("facekit.weights.retrain", description=__doc__)
     parser.add_argument("model", choices=list(MODELS))
     parser.add_argument(
-        "--out", required=True, help="the .facekit file to write; the embedded backbone is left out of it"
+        "--out", required=True, help="the .facekit file to write; the embedded backbone, or parser, is left out of it"
     )
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
@@ -211,7 +236,8 @@ def main() -> None:
     for network in (model.network, model.adapter):
         if network is not None:
             network.half().float()
-    model.save(a.out, whole=False)
+    # What other files are completed by has to be whole.
+    model.save(a.out, whole=a.model == "segmentation")
     print(model.about)
 
 

@@ -123,10 +123,13 @@ def from_dict(settings: dict[str, Any]) -> ParserNetwork:
 
 
 def frozen_keys(network: ParserNetwork) -> set[str]:
-    """Names in the state dict that come from the backbone's own weights: none, for these networks train as a whole."""
-    return set()
+    """Names in the state dict that come from the backbone's own weights: all where these are the ready parser's (under
+    a label adapter), else none, for these networks train as a whole."""
+    own, known = network.state_dict(), embedded_state()
+    same = own.keys() == known.keys() and all(torch.equal(v.cpu(), known[k].cpu()) for k, v in own.items())
+    return set(own) if same else set()
 
 
 def embedded_state() -> dict[str, Tensor]:
-    """What `frozen_keys` names."""
-    return {}
+    """What `frozen_keys` names: the ready parser's weights."""
+    return embedded_parser().state_dict()
