@@ -17,10 +17,12 @@ _WHERE = {
     "Adaptation": "recipes",
     "find_faces": "detection",
     **dict.fromkeys(("match", "explain"), "language"),
+    "uncertainty": "backbones.pftgan.uncertainty",
 }
 
 if TYPE_CHECKING:
     from .api import adapt, evaluate, evaluate_by, load_backbone, predict
+    from .backbones.pftgan.uncertainty import uncertainty
     from .detection import find_faces
     from .images import ImageError, load_image
     from .language import explain, match
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Adaptation", "ImageError", "Model", "adapt", "adapt_labels", "evaluate", "evaluate_by", "explain", "find_faces",
-    "load", "load_backbone", "load_image", "match", "predict", "pretrain",
+    "load", "load_backbone", "load_image", "match", "predict", "pretrain", "uncertainty",
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 from facekit.formats import ImageError, decoded
 from facekit.images import list_pictures, load_image, open_image
+from facekit.palettes import check_palettes
 
 IGNORE = 255
 _LISTED = 8
@@ -75,7 +76,8 @@ def check_masks(
     integers or bool. classes: ids 0 to classes - 1 are allowed (None: 0 to 254). ignore: the user's value for "not
     labelled", also a negative one.
     Raises ValueError for another count, size or rank, colours or fractions instead of ids, unknown ids, masks with
-    nothing labelled or with nothing but 0 and 255 in all pictures. Warns about single masks with nothing labelled.
+    nothing labelled or with nothing but 0 and 255 in all pictures, palettes that disagree. Warns about single masks
+    with nothing labelled.
     """
     if classes is not None and not 1 <= classes <= IGNORE:
         raise ValueError(f"{classes} classes came, expected 1 to {IGNORE}: {IGNORE} itself means ignored")
@@ -97,6 +99,7 @@ def check_masks(
             empty.append(where)
         found |= present
         masks.append(mask)
+    check_palettes(items, masks, [_item("mask", i, names, item) for i, item in enumerate(items)])
     if len(empty) == len(masks):
         came = f"every pixel of all {len(masks)} masks is ignored ({ignore})"
         raise ValueError(f"masks: {came}, expected labelled pixels: check the ids")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 
 from .backbones import backbone_module
-from .crops import mean_face_of, training_crops
+from .crops import mean_face_of, support_crops, training_crops
 from .fitting import Fitting
 from .framing import Frame, check_align, frame_points, warping
 from .groups import group_members, scores_by_group
@@ -38,6 +38,7 @@ def adapt(
     backbone: str = "fsma",
     *,
     names: Any = None,
+    support_images: Any = None,
     weights: str | os.PathLike[str] = "auto",
     recipe: str | Adaptation = "quick",
     align: str = "none",
@@ -60,13 +61,14 @@ def adapt(
     points (the labels' own points for the task "landmarks"); "mean": and brought by eyes, nose and mouth to FaRL's mean
     face; "tanh": and tanh-warped, so that the whole picture stays visible and the face has most of the pixels; "haar":
     faces are found as synthparse's paper finds them. Predictions frame pictures the same way. faces: own boxes, one a
-    picture.
+    picture. support_images: for pftgan, pictures without labels that its image stream keeps to; the ones to be
+    predicted may be among them (None: the generator makes some).
     recipe: "quick" (ours, about a minute on two cores), "paper" (fsma: the row of Table 7 that is closest in size, or
     one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448"; synthparse: its best
-    model, or "paper-unet", "paper-fpn", "paper-deeplabv3plus") or an `Adaptation`; any of its fields may be overridden,
-    e.g. `steps=800`, `skip="00000"`, `baseline="unet"`. checkpoint: a file; a killed run resumes from it. validation:
-    (images, labels) to score the model on, and with `keep_best` to choose its weights by. progress: True, False or a
-    function (done, steps, losses).
+    model, or "paper-unet", "paper-fpn", "paper-deeplabv3plus"; pftgan: section 4.1, also "datasetgan") or an
+    `Adaptation`; any of its fields may be overridden, e.g. `steps=800`, `skip="00000"`, `baseline="unet"`. checkpoint:
+    a file; a killed run resumes from it. validation: (images, labels) to score the model on, and with `keep_best` to
+    choose its weights by. progress: True, False or a function (done, steps, losses).
     Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
     """
     kind = task_class(task)
@@ -74,6 +76,9 @@ def adapt(
     if task not in module.TASKS:
         raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, module.TASKS))}")
     check_align(align)
+    staged = getattr(module, "program", None)  # of a backbone that brings its own fitting
+    if support_images is not None and staged is None:
+        raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled pictures only")
     chosen = pick_device(device)
     started = time.monotonic()
     pictures = read_pictures(images)
@@ -85,11 +90,18 @@ def adapt(
     model = Model(backbone, network, fitted, align)
     crops, moved = training_crops(pictures, clean, fitted, align, faces, 2 * model.input_size)
     fitted = model.task = fitted.balanced(moved)
-    critic = module.critic(weights, seed) if fitted.paints else None
-    program = Fitting(network, fitted, crops, moved, settings, chosen, seed, critic, warping(align))
+    alpha = warping(align)
+    if staged is None:
+        critic = module.critic(weights, seed) if fitted.paints else None
+        program = Fitting(network, fitted, crops, moved, settings, chosen, seed, critic, alpha)
+    else:
+        support = None
+        if support_images is not None:
+            support = support_crops(read_pictures(support_images), align, model.input_size)
+        program = staged(weights, network, fitted, crops, moved, support, settings, chosen, seed, alpha)
     started_from = warm_start(program, settings.start)
     kept = _kept(program, model, settings, validation)
-    losses = train(kept or program, settings.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
+    losses = train(kept or program, program.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     if kept is not None:
         kept.finish()
     network.eval()
@@ -228,10 +240,11 @@ def _tested(
     return runner, results, truth
 
 
-def load_backbone(name: str, weights: str | os.PathLike[str] = "auto") -> Any:
-    """A backbone by itself: `features(x)`, and where it has them `encode(x)`, `decode(z)` and `reconstruct(x)`; x
-    (N,3,S,S) RGB in [0, 1]."""
-    return backbone_module(name).load(weights)
+def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options: Any) -> Any:
+    """A backbone by itself: `features(x)`, and where it has them `encode(x)`, `decode(z)`, `reconstruct(x)`,
+    `generate(z)` and `synthesize(w)`; x (N,3,S,S) RGB in [0, 1]. options: of the backbone's own `load`, such as
+    pftgan's `inversion`."""
+    return backbone_module(name).load(weights, **options)
 
 
 def _resolve(model: Model | str) -> Model:

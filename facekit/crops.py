@@ -38,6 +38,25 @@ def training_crops(
     return torch.from_numpy(crops), moved
 
 
+def support_crops(pictures: Pictures, align: str, side: int) -> Tensor:
+    """One face of each picture, without labels: (N,3,side,side) uint8. Pictures without a face are left out with a
+    warning. Raises ValueError where none is left."""
+    crops = []
+    for picture, item in zip(pictures.arrays, pictures.names, strict=True):
+        found = frames_in(picture, align, None)
+        if not found:
+            warnings.warn(f"support_images: {item}: no face found, left out", stacklevel=3)
+            continue
+        matrix = max(found, key=_area).matrix(picture.shape[:2], side)
+        crops.append(warp_image(picture, matrix, side).transpose(2, 0, 1))
+    if not crops:
+        raise ValueError(
+            f"support_images: {len(pictures.arrays)} pictures came, a face was found in none: pass face crops with "
+            "align='none', or leave support_images out"
+        )
+    return torch.from_numpy(np.stack(crops))
+
+
 def _training_frames(
     pictures: list[np.ndarray], items: list[str], labels: list[np.ndarray], task: Task, align: str, faces: Any
 ) -> list[Frame]:

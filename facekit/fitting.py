@@ -129,6 +129,11 @@ class Fitting:
         self.mirrored[: len(crops)] = False
 
     @property
+    def steps(self) -> int:
+        """Of the whole adaptation."""
+        return self.recipe.steps
+
+    @property
     def rounds(self) -> int:
         return self.views // len(self.crops)
 

@@ -22,7 +22,7 @@ PAIRS = [
     (backbone, task)
     for backbone in ("fsma", "synthparse")
     for task in ("landmarks", "segmentation", "stylization", "shadow_removal")
-]
+] + [("pftgan", task) for task in ("landmarks", "segmentation", "stylization")]
 KINDS = {"landmarks": Landmarks, "segmentation": Segmentation}
 FAST: dict[str, Any] = {
     "weights": "none",
@@ -32,6 +32,12 @@ FAST: dict[str, Any] = {
     "progress": False,
     "device": "cpu",
 }
+# Backbones whose quick recipes have more to cut short.
+SHORT: dict[str, dict[str, Any]] = {"pftgan": {"views": 1, "classifier_epochs": 2, "pixels": 500, "refine": 1}}
+
+
+def _fast(backbone: str) -> dict[str, Any]:
+    return FAST | SHORT.get(backbone, {})
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +62,8 @@ def _names(task: str) -> Any:
 @pytest.mark.parametrize(("backbone", "task"), PAIRS)
 def test_adapt_predict_save_load(backbone: str, task: str, faces: dict[str, Any], tmp_path: Path) -> None:
     labels = _labels(faces, task)
-    model = facekit.adapt(faces["image"], labels, task, backbone, names=_names(task), **FAST)
-    again = facekit.adapt(faces["image"], labels, task, backbone, names=_names(task), **FAST)
+    model = facekit.adapt(faces["image"], labels, task, backbone, names=_names(task), **_fast(backbone))
+    again = facekit.adapt(faces["image"], labels, task, backbone, names=_names(task), **_fast(backbone))
     x = torch.rand(2, 3, model.input_size, model.input_size)
     assert torch.equal(model.maps(x), again.maps(x)), "same seed, same result"
     model.save(tmp_path / "m.facekit")
@@ -77,7 +83,7 @@ def test_adapt_predict_save_load(backbone: str, task: str, faces: dict[str, Any]
 def test_cache_changes_nothing(backbone: str, task: str, faces: dict[str, Any]) -> None:
     labels = _labels(faces, task)
     models = [
-        facekit.adapt(faces["image"], labels, task, backbone, names=_names(task), **FAST, **kind)
+        facekit.adapt(faces["image"], labels, task, backbone, names=_names(task), **_fast(backbone), **kind)
         for kind in ({"cache": True}, {"cache": False}, {"cache": True, "cache_bytes": 1000})
     ]
     assert models[0].about["loss"] == pytest.approx(models[1].about["loss"], rel=1e-3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-BACKBONES = {name: f"facekit.backbones.{name}" for name in ("fsma", "farl", "synthparse")}
+BACKBONES = {name: f"facekit.backbones.{name}" for name in ("fsma", "farl", "synthparse", "pftgan")}
 
 
 def backbone_module(name: str) -> Any:

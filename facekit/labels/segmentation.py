@@ -96,6 +96,10 @@ _COLOURS: dict[str, tuple[int, int, int]] = {
     "necklace": (180, 255, 120),
     "cloth": (110, 110, 170),
     "facewear": (200, 200, 200),
+    # The colour circle would bring these too close to their neighbours' in FFHQ-34.
+    "temple": (205, 165, 225),
+    "philtrum": (255, 105, 60),
+    "wrinkles": (75, 50, 25),
 }
 _PARTS = frozenset(
     ["left_brow", "right_brow", "brows", "left_eye", "right_eye", "eyes", "nose", "upper_lip", "lower_lip", "lips"]
@@ -160,10 +164,36 @@ SEGMENTATION_SETS: dict[str, SegmentationSet] = {
     s.name: s
     for s in (HELEN_11, LAPA_11, SYNTHPARSE_11, CELEBAMASK_19, FACESYNTHETICS_19, FASSEG_6, CUSTOM_FSMA, FACEKIT_27)
 }
+
+
+def _of_parts(name: str, classes: Sequence[str]) -> SegmentationSet:
+    # No class has a side, so a mirrored mask keeps its ids. Every class but the background is a part for F1.
+    n = len(classes)
+    return SegmentationSet(name, tuple(classes), colours_for(classes), tuple(range(n)), tuple(range(1, n)))
+
+
+# Names and order: nv-tlabs/datasetGAN_release, utils/data_util.py, face_class and car_20_class; the face's again in
+# yandex-research/ddpm-segmentation, src/data_util.py, ffhq_class.
+FFHQ_34 = _of_parts("ffhq34", ("background", "head", "cheek", "chin", "ear", "ear_helix", "ear_lobule", "lower_eyelid",
+                    "eyelashes", "iris", "pupil", "sclera", "tear_duct", "upper_eyelid", "brows", "forehead", "frown",
+                    "hair", "sideburns", "jaw", "moustache", "lower_lip", "mouth_corners", "upper_lip", "teeth", "neck",
+                    "nose", "nose_wings", "nose_bridge", "nose_tip", "nostrils", "philtrum", "temple",
+                    "wrinkles"))  # fmt: skip
+"""DatasetGAN's face parts (34), also DDPM-segmentation's ffhq_34; both sides of the face are one class. They form a
+tree ("head***nose***nose tip"): head, ear, hair and nose are what their own parts leave over. Its names for ids 7, 13,
+14, 21, 22, 23, 27: bottom lid, top lid, eyebrow, inferior lip, oral commissure, superior lip, ala of nose."""
+CAR_20 = _of_parts("car20", ("background", "back_bumper", "front_bumper", "car_body", "head_light", "door", "fender",
+                   "grille", "handle", "hood", "license_plate", "mirror", "roof", "running_board", "tail_light", "tire",
+                   "trunk_lid", "wheel_hub", "window", "windshield"))  # fmt: skip
+"""DatasetGAN's car parts (20), PFTGAN's LSUN CAR-20. Its own names for ids 2 and 4: bumper, car_lights (which its map
+to 12 classes calls head light)."""
+
+PART_SETS: dict[str, SegmentationSet] = {s.name: s for s in (FFHQ_34, CAR_20)}
+"""Sets of few-shot part segmentation. Apart from SEGMENTATION_SETS, which all follow from FACEKIT_27: these do not."""
 _ALIASES = {"helen": "helen11", "lapa": "lapa11", "synthparse": "synthparse11", "celebamask": "celebamask19",
             "celebamaskhq": "celebamask19", "facesynthetics": "facesynthetics19", "fasseg": "fasseg6",
             "customfsma": "fsma_custom21", "fsma": "fsma_custom21", "fsmacustom": "fsma_custom21",
-            "facekit": "facekit27"}  # fmt: skip
+            "facekit": "facekit27", "face34": "ffhq34", "lsuncar20": "car20"}  # fmt: skip
 
 
 def segmentation_set(
@@ -173,7 +203,7 @@ def segmentation_set(
 ) -> SegmentationSet:
     """The segmentation set that a user means.
 
-    spec: a set; its name ("lapa11", "celebamask19", "LAPA_11", "lapa", ...); a list of class names, background first;
+    spec: a set; its name ("lapa11", "ffhq34", "LAPA_11", "lapa", ...); a list of class names, background first;
     or None for n anonymous classes, background included. n: the number of classes that is expected, checked.
     pairs: left-right pairs, by id or name, for own sets; without them names that start with left/right pair up, and
     anonymous classes pair up with nothing (`mirrors` is False: such masks cannot be flipped).
@@ -188,10 +218,11 @@ def segmentation_set(
     if isinstance(spec, str):
         key = spec.lower()
         plain = key.replace("_", "").replace("-", "")
-        by_plain = {name.replace("_", ""): s for name, s in SEGMENTATION_SETS.items()}
+        sets = SEGMENTATION_SETS | PART_SETS
+        by_plain = {name.replace("_", ""): s for name, s in sets.items()}
         found = by_plain.get(_ALIASES.get(plain, plain).replace("_", ""))
         if found is None:
-            known = ", ".join(SEGMENTATION_SETS)
+            known = ", ".join(sets)
             raise ValueError(f"unknown segmentation set {spec!r}; known: {known}; or pass a list of class names")
     elif isinstance(spec, SegmentationSet):
         found = spec

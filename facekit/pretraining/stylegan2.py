@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
+import torch
 from torch import Tensor
 
+from ..backbones.pftgan.inversion import InversionEncoder, InversionSize
+from ..backbones.pftgan.perceptual import perceptual
 from ..backbones.pftgan.pretraining import Pretraining
+from ..backbones.pftgan.reconstructing import Reconstructing
 from ..backbones.pftgan.stylegan2 import GeneratorSize
 from ..recipes import overridden
 from ..recipes import pftgan as recipes
@@ -29,11 +34,20 @@ def prepare(asked: Request) -> Run:
     asked.processes.part(recipe.batch_size)
     total = asked.steps if asked.steps is not None else recipe.steps
     faces = pool_of(asked, size.resolution, portraits=True)
-    program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, asked.processes)
+    beside = None
+    about = {"preset": preset, "faces": json.dumps(faces.sources)}
+    if recipe.reconstructed:
+        own = InversionSize(size.resolution, size.codes, size.w_dim)
+        torch.manual_seed(asked.seed)
+        encoder = InversionEncoder(own)
+        beside = Reconstructing(encoder, perceptual(), recipes.INVERSION_BESIDE, asked.device, asked.processes)
+        about["encoder"] = json.dumps(dataclasses.asdict(own))
+    program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, asked.processes, beside)
 
     def tensors() -> dict[str, Tensor]:
-        critic = {f"discriminator.{k}": v for k, v in program.critic.state_dict().items()}
-        return {**program.mean.state_dict(), **critic}
+        kept = program.critic.state_dict() if recipe.keep_critic else {}
+        critic = {f"discriminator.{k}": v for k, v in kept.items()}
+        encoder = {} if beside is None else {f"encoder.{k}": v for k, v in beside.mean.state_dict().items()}
+        return {**program.mean.state_dict(), **encoder, **critic}
 
-    about = {"preset": preset, "faces": json.dumps(faces.sources)}
     return Run(program, total, tensors, about, {"pictures": recipe.batch_size})

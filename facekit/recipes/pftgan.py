@@ -1,8 +1,9 @@
-"""PFTGAN's hyper-parameters: StyleGAN2's own training."""
+"""PFTGAN's hyper-parameters: those of the generator, of its inversion encoder and of the few-shot adaptation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from .adaptation import Adaptation
 
@@ -25,6 +26,10 @@ class StyleGAN2Pretraining:
     ada_target: float = 0.6  # mean sign of real pictures' logits; 0: no augmentation
     ada_pictures: int = 500_000  # in which the chance of a change may go from 0 to 1
     ada_every: int = 4
+    # Real pictures a step that an encoder finds and the generator shows again ("l2" and "lpips" of INVERSION_BESIDE);
+    # 0: none, as in the paper. The file then holds the encoder, too.
+    reconstructed: int = 0
+    keep_critic: bool = True  # the discriminator in the file, too
     bfloat16: bool = False  # where the machine computes in it
     steps: int = 390_625  # 25 million pictures
 
@@ -33,8 +38,9 @@ PRETRAIN_256 = StyleGAN2Pretraining()
 PRETRAIN_1024 = StyleGAN2Pretraining(batch_size=32, lr=2e-3, r1=10.0, ema_pictures=10_000, steps=781_250)
 # Ours: hours on two cores. gamma by stylegan2-ada's rule .0002 side^2 / batch; path lengths half as often.
 PRETRAIN_MINI = StyleGAN2Pretraining(
-    batch_size=32, r1=0.0256, path_length_every=8, ema_pictures=10_000, ema_rampup=0.05, bfloat16=True, steps=10_000
-)
+    batch_size=32, r1=0.0256, path_length_every=8, ema_pictures=10_000, ema_rampup=0.05, reconstructed=16,
+    bfloat16=True, steps=5_000,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,9 @@ class InversionPretraining:
     deltas: float = 1e-3
     codes: float = 0.1  # squared error of the codes of generated pictures
     truncation: float = 1.0  # of these
+    # Beside a generator that is still learning: weight of the latent discriminator's loss, and its gamma.
+    prior: float = 0.0
+    prior_r1: float = 1.0
     rotate: float = 6.0
     scale: tuple[float, float] = (0.94, 1.06)
     shift: float = 0.02
@@ -62,30 +71,70 @@ class InversionPretraining:
 
 
 INVERSION_MINI = InversionPretraining()
+# Beside a generator that is still learning: against its critic's loss, which is about 1.
+INVERSION_BESIDE = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
 
 
 @dataclass(frozen=True)
 class PFTGANAdaptation(Adaptation):
     """PFTGAN section 3: fine-tuning of the two streams, then pixel classifiers on the segmentation stream's maps.
 
-    T, the optimiser and rates of the stages are nowhere published: JoJoGAN's, whose loss the paper takes, are the
-    defaults.
+    `steps` is T, of each stage (for landmarks, which have no stages, of their head); lr and betas are Adam's in the
+    stages. None of them is published: the recipes take JoJoGAN's, whose loss the paper takes.
     """
 
     # Algorithm 1's steps in a row: "1" toRGB layers towards X_M, "2" all layers towards X_M, "3" toRGB towards M;
     # "v" all layers towards M ("vanilla ft." of Table 6); "" leaves the generator as it is (DatasetGAN).
     stages: str = "123"
-    stage_steps: int = 300  # T
-    stage_lr: float = 2e-3
-    stage_betas: tuple[float, float] = (0.0, 0.99)
     interpolation: float = 0.1  # lambda of equation 5
     image_stream: bool = True  # False: Table 4's single stream
     shared: int | None = None  # px; up to which side both streams share layers. None: 4/9 of them; 0: none (Table 5)
     support_batch: int = 4  # pictures that the image stream sees a step
     perceptual: str = "auto"  # see `backbones.pftgan.perceptual`
     members: int = 1  # pixel classifiers that vote
-    classifier_epochs: int = 100  # of each
+    classifier_epochs: int = 100  # of each, at most
     classifier_optimiser: str = "sgd"
     classifier_lr: float = 0.5
-    pixels: int | None = None  # labelled ones that they learn from; None: all, as far as memory allows
+    pixels: int | None = None  # labelled ones that they learn from; None: all, as far as they fit
+    memory_limit: int = 2_000_000_000  # bytes that their features may take
     refine: int = 0  # steps in which the encoder's codes of labelled pictures are made to fit them better
+    inversion: str | None = None  # the encoder's file, where adapt()'s weights= is a generator's
+    # Whose maps the classifiers read. "generator"; or what the paper compares with: "vit" (`tower`, a timm ViT),
+    # "farl" (its embedded tower), "diffusion" (a diffusers UNet's folder as weights=). Those have no stages; `layers`
+    # are the blocks that are read.
+    features: str = "generator"
+
+
+# Views beside the picture itself stay near it: what the encoder finds of others is worse.
+_NEAR: dict[str, Any] = {"rotate": 8.0, "scale": (0.93, 1.07), "shift": 0.03, "jitter": 0.1}
+PAPER = PFTGANAdaptation(steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), views=1, least_views=1, members=10)
+DATASETGAN = replace(PAPER, stages="", classifier_optimiser="adam", classifier_lr=1e-3)
+QUICK: dict[str, PFTGANAdaptation] = {
+    "segmentation": replace(PAPER, views=8, refine=100, members=3, **_NEAR),
+    "landmarks": PFTGANAdaptation(
+        steps=300, batch_size=8, lr=1e-2, warmup=10, cosine=True, stages="", views=20, least_views=100, **_NEAR
+    ),
+    "stylization": replace(PAPER, stages="v", views=4, refine=100, **_NEAR),
+}
+# What the paper compares with: ten classifiers as DatasetGAN's on other frozen features.
+COMPARED = {
+    "datasetgan": DATASETGAN,
+    "mae": replace(DATASETGAN, features="vit", tower="vit_large_patch16_224.mae"),
+    "ddpm": replace(DATASETGAN, features="diffusion"),
+    "farl": replace(DATASETGAN, features="farl"),
+}
+NAMES = ("quick", "paper", *COMPARED)
+
+
+def adaptation(recipe: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:
+    """The settings of a recipe by name: "quick" (ours), "paper" (section 4.1 as far as it says; ten classifiers vote)
+    or what the paper compares with: "datasetgan" (the generator as it is), "mae" (a ViT), "ddpm" (a diffusion
+    UNet) or "farl" (our embedded tower). Raises ValueError that lists the names, or for a task that the papers do not
+    have."""
+    if recipe not in NAMES:
+        raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or a PFTGANAdaptation")
+    if recipe == "quick":
+        return QUICK[task]
+    if task != "segmentation":
+        raise ValueError(f"recipe={recipe!r}: the paper is about segmentation, not {task!r}: take recipe='quick'")
+    return PAPER if recipe == "paper" else COMPARED[recipe]

@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent
 EMBEDDED = {
     "fsma": "fsma-mini.safetensors",
     "farl": "farl-mini.safetensors",
+    "pftgan": "pftgan-mini.safetensors",  # a generator and the encoder of its codes
     "tokenizer": "tokenizer.safetensors",  # visual tokens for FaRL's masked image modelling
     "alexnet": "alexnet-lpips.safetensors",  # the trunk of the metric LPIPS
     "landmarks": "landmarks68.facekit",

@@ -2,30 +2,108 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from pathlib import Path
+from typing import Any
 
-from .released import read_released
-from .stylegan2 import Generator, GeneratorSize
+import torch
+from torch import Tensor, nn
 
-__all__ = ["load_generator"]
+from ...recipes.pftgan import PFTGANAdaptation
+from ...recipes.pftgan import adaptation as named_recipe
+from ...tasks import Task
+from .compared import ComparedFitting, ComparedNetwork, frozen_features
+from .fitting import PFTGANFitting
+from .loading import load_generator, load_inversion, load_pair
+from .model import PFTGAN
+from .network import PFTGANNetwork
+
+__all__ = [
+    "TASKS", "build", "critic", "embedded_state", "from_dict", "frozen_keys", "load", "load_generator",
+    "load_inversion", "named_recipe", "program", "to_dict",
+]  # fmt: skip
+
+TASKS = ("segmentation", "landmarks", "stylization")
 
 
-def load_generator(weights: str | os.PathLike[str]) -> Generator:
-    """A StyleGAN2 generator in eval mode: our .safetensors, NVIDIA's .pkl or the PyTorch port's .pt.
+def load(
+    weights: str | os.PathLike[str] = "auto", inversion: str | os.PathLike[str] | None = None, seed: int = 0
+) -> PFTGAN:
+    """The generator with its encoder, in eval mode. weights, inversion, errors: see `loading.load_pair`."""
+    return PFTGAN(*load_pair(weights, inversion, seed)).eval()
 
-    Raises FileNotFoundError, and ValueError for files that hold none, or one whose channels follow no rule.
-    """
-    path = Path(weights)
-    if not path.is_file():
-        raise FileNotFoundError(f"weights={str(weights)!r}: no such file; expected a StyleGAN2 generator's")
-    found = read_released(path)
-    if found.channel_base is None or found.channel_max is None:
-        raise ValueError(f"{path}: a generator with {found.channels} channels came, expected min(base / side, most)")
-    size = GeneratorSize(
-        found.resolution, found.z_dim, found.w_dim, found.channel_base, found.channel_max, found.mapping_layers
+
+def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Any) -> PFTGANNetwork | ComparedNetwork:
+    """The network that `program` trains; its segmentation stream is the generator as it is."""
+    own = _own(recipe)
+    if own.features != "generator":
+        torch.manual_seed(seed)
+        features = frozen_features(own.features, weights, own.tower, own.layers, own.input_size)
+        return ComparedNetwork(features, task.channels, own.members, task.stride)
+    generator, encoder = load_pair(weights, own.inversion, seed)
+    torch.manual_seed(seed)
+    return PFTGANNetwork(
+        encoder, copy.deepcopy(generator.synthesis), task.channels, task.stride, task.paints, own.members
     )
-    generator = Generator(size)
-    # Files may lack the mean code and the noise.
-    generator.load_state_dict({**generator.state_dict(), **found.state})
-    return generator.eval()
+
+
+def program(
+    weights: str | os.PathLike[str],
+    network: PFTGANNetwork | ComparedNetwork,
+    task: Task,
+    crops: Tensor,
+    labels: Tensor,
+    support: Tensor | None,
+    recipe: Any,
+    device: torch.device,
+    seed: int,
+    alpha: float | None,
+) -> PFTGANFitting | ComparedFitting:
+    """The staged fitting of `build`'s network. Raises ValueError for tanh-warped faces, for `keep_best`, and for
+    support pictures where nothing learns from them."""
+    own = _own(recipe)
+    if alpha is not None:
+        raise ValueError("align='tanh': generators know no tanh-warped faces; pass 'mean', 'landmarks' or 'none'")
+    if own.keep_best:
+        raise ValueError("keep_best=True: pftgan's stages have no epochs to choose from; try other recipes by evaluate")
+    if support is not None and not (own.image_stream and own.stages and own.features == "generator"):
+        raise ValueError("support_images came, but this recipe has no image stream that learns from them")
+    if isinstance(network, ComparedNetwork):
+        return ComparedFitting(network, task, crops, labels, own, device, seed)
+    generator, _ = load_pair(weights, own.inversion, seed)
+    return PFTGANFitting(network, generator, task, crops, labels, support, own, device, seed)
+
+
+def _own(recipe: Any) -> PFTGANAdaptation:
+    if not isinstance(recipe, PFTGANAdaptation):
+        raise ValueError(
+            f"recipe is {type(recipe).__name__}: backbone 'pftgan' takes a PFTGANAdaptation or a name such as 'quick'"
+        )
+    return recipe
+
+
+def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
+    """None: the streams learn by a perceptual distance alone."""
+    return None
+
+
+def to_dict(network: PFTGANNetwork | ComparedNetwork) -> dict[str, Any]:
+    """The plain data that `from_dict` builds the same network from (weights apart)."""
+    return network.to_dict()
+
+
+def from_dict(settings: dict[str, Any]) -> PFTGANNetwork | ComparedNetwork:
+    """Undo `to_dict`; the weights are random."""
+    kind = ComparedNetwork if "features" in settings else PFTGANNetwork
+    return kind.from_dict(settings)
+
+
+def frozen_keys(network: PFTGANNetwork | ComparedNetwork) -> set[str]:
+    """Names in the state dict that come from the backbone's own weights: the encoder's. The generator's are tuned."""
+    return {name for name in network.state_dict() if name.startswith("encoder.")}
+
+
+def embedded_state() -> dict[str, Tensor]:
+    """What `frozen_keys` names, of the embedded encoder."""
+    _, encoder = load_pair("embedded")
+    return {f"encoder.{name}": value for name, value in encoder.state_dict().items()}

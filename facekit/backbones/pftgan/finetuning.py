@@ -41,7 +41,7 @@ class Support:
 
 
 class Progressive:
-    """`recipe.stages` one after the other, `recipe.stage_steps` each; a `facekit.training.Program`.
+    """`recipe.stages` one after the other, `recipe.steps` each; a `facekit.training.Program`.
 
     A step tunes the segmentation stream on labelled pictures and then the image stream on support pictures (equation
     4), by one perceptual distance. Of each stage the optimiser is new, for other weights train in it. distance: from
@@ -72,7 +72,7 @@ class Progressive:
 
     @property
     def steps(self) -> int:
-        return len(self.recipe.stages) * self.recipe.stage_steps
+        return len(self.recipe.stages) * self.recipe.steps
 
     def _begin(self, stage: int) -> None:
         self.stage = stage
@@ -86,10 +86,10 @@ class Progressive:
         both = {id(p): p for _, weights in self.trained for p in weights}  # shared layers once
         for p in both.values():
             p.requires_grad_(True)
-        self.optimiser = torch.optim.Adam(both.values(), self.recipe.stage_lr, self.recipe.stage_betas)
+        self.optimiser = torch.optim.Adam(both.values(), self.recipe.lr, self.recipe.betas)
 
     def step(self, index: int) -> dict[str, float]:
-        stage = index // self.recipe.stage_steps
+        stage = index // self.recipe.steps
         if stage != self.stage:
             self._begin(stage)
         draws = generator_for(self.seed, index, 16)

@@ -13,10 +13,11 @@ from ...recipes.pftgan import PFTGANAdaptation
 from ...tasks import PictureTask, SegmentationTask, Task
 from ...training import generator_for
 from .finetuning import Labelled, Progressive, Support
+from .heads import check_parts, head_steps, pixel_fitting
 from .inverting import pictures_of, refined
 from .network import PFTGANNetwork
 from .perceptual import perceptual
-from .pixels import PixelFitting, PixelRecipe, draw_pixels
+from .pixels import PixelFitting
 from .streams import TwoStream, label_picture, resized_masks, spread_palette
 from .stylegan2 import Generator
 
@@ -69,7 +70,7 @@ class PFTGANFitting:
         if self.network.heads is None:
             return 0
         if isinstance(self.task, SegmentationTask):
-            return self.recipe.members * self.recipe.classifier_epochs
+            return head_steps(self.recipe)
         return self.recipe.steps
 
     @torch.no_grad()
@@ -92,6 +93,7 @@ class PFTGANFitting:
         if not isinstance(self.task, SegmentationTask):
             return Labelled(self.codes, shown, shown, torch.ones_like(shown[:, :1]))
         self.masks = resized_masks(moved, self.network.input_size)
+        check_parts(self.masks)
         palette = torch.from_numpy(spread_palette(self.task.channels)).float().to(self.device) / 127.5 - 1
         targets, known = label_picture(self.masks, palette)
         return Labelled(self.codes, shown, targets, known)
@@ -112,19 +114,17 @@ class PFTGANFitting:
             self.heads = self.views
             return
         assert self.network.heads is not None
-        r = self.recipe
-        settings = PixelRecipe(r.classifier_optimiser, r.classifier_lr, epochs=r.classifier_epochs, members=r.members)
 
         @torch.no_grad()
         def maps(n: int) -> list[Tensor]:
             return self.network.stream.features(self.codes[n : n + 1])
 
-        pixels = draw_pixels(maps, self.masks, r.pixels, seed=self.seed)
-        self.heads = PixelFitting(self.network.heads, pixels, settings, self.device, self.seed)
+        self.heads = pixel_fitting(self.network.heads, maps, self.masks, self.recipe, self.device, self.seed)
 
     def step(self, index: int) -> dict[str, float]:
         if index < self.tuning.steps:
             losses = self.tuning.step(index)
+            losses = {"loss": sum(losses.values()), **losses}
         else:
             if self.heads is None:
                 self._begin_heads()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .classifier import Ensemble, PixelClassifier
+from .classifier import Ensemble, PixelClassifier, Votes
 from .inversion import InversionEncoder, InversionSize, ReferenceEncoder
 from .stylegan2 import GeneratorSize, Synthesis
 
@@ -83,9 +84,13 @@ class PFTGANNetwork(nn.Module):
         if self.training:
             # One head learns whole maps by gradients; several learn from single pixels, see `pixels`.
             return dense_logits(self.heads.each()[0], maps, side)
-        if len(self.heads.members) == 1:
-            return self.heads.each()[0].logits(maps, side)
-        return self.heads.vote(maps, side).probabilities.clamp_min(1e-8).log()
+        return spoken(self.heads, maps, side)
+
+    def votes(self, x: Tensor) -> Votes:
+        """What the classifiers say of pictures (N,3,S,S) in [0, 1], at S px."""
+        assert self.heads is not None
+        (codes,) = self.frozen_features(x)
+        return self.heads.vote(self.stream.features(codes), self.input_size)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.from_features(self.frozen_features(x))
@@ -115,6 +120,14 @@ class PFTGANNetwork(nn.Module):
             encoder, synthesis, settings["channels"], settings["stride"], settings["paints"],
             max(1, settings["members"]),
         )  # fmt: skip
+
+
+def spoken(heads: Ensemble, maps: Sequence[Tensor], side: int) -> Tensor:
+    """Maps [(N,C_i,H_i,W_i)] to (N,C,side,side): logits, of several members the logarithm of their mean
+    probabilities."""
+    if len(heads.members) == 1:
+        return heads.each()[0].logits(maps, side)
+    return heads.vote(maps, side).probabilities.clamp_min(1e-8).log()
 
 
 def dense_logits(head: PixelClassifier, maps: list[Tensor], side: int) -> Tensor:

@@ -18,6 +18,7 @@ from ...recipes.pftgan import StyleGAN2Pretraining
 from ...training import autocast, generator_for, shuffled_batch
 from .augmenting import adapted_chance, augmented
 from .discriminator import Discriminator
+from .reconstructing import Reconstructing
 from .stylegan2 import Generator, GeneratorSize
 
 MIRRORED = Affine(mirror=0.5)
@@ -43,8 +44,10 @@ class Pretraining:
         device: torch.device,
         seed: int = 0,
         processes: Processes = ALONE,
+        beside: Reconstructing | None = None,
     ):
-        """Raises ValueError for a batch that does not divide by the processes."""
+        """beside: an encoder that learns with the generator, for recipes with `reconstructed` pictures. Raises
+        ValueError for batches that do not divide by the processes."""
         torch.manual_seed(seed)
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.size, self.recipe, self.steps, self.device, self.seed = pool, size, recipe, steps, device, seed
@@ -53,6 +56,9 @@ class Pretraining:
         for network in (self.generator, self.critic):
             processes.copy_from_first(network)
         self.mean = copy.deepcopy(self.generator).requires_grad_(False).eval()
+        self.beside = beside
+        if beside is not None:
+            self.shown = processes.part(recipe.reconstructed)
         self.optimiser = self._adam(self.generator, recipe.path_length_every if recipe.path_length else 0)
         self.optimiser_critic = self._adam(self.critic, recipe.r1_every if recipe.r1 else 0)
         self.autocast = autocast(device, recipe.bfloat16)
@@ -99,14 +105,18 @@ class Pretraining:
         draws = generator_for(self.seed, index, 5 + self.part.start)
         self.generator.train()
         real = augmented(self.real(index), self.chance, draws)
-        made = self.picture(self.mixed_codes(len(real), draws), draws)
+        codes = self.mixed_codes(len(real), draws)
+        made = self.picture(codes, draws)
         losses = {"critic": self._update_critic(real, made.detach(), draws)}
         if self.recipe.r1 and index % self.recipe.r1_every == 0:
             losses["r1"] = self._flatten_critic(real)
         self.critic.requires_grad_(False)
         loss = F.softplus(-self.judged(augmented(made, self.chance, draws))).mean()
-        self._descend(self.optimiser, self.generator, loss)
-        losses["generator"] = loss
+        losses["generator"] = loss.detach()
+        if self.beside is None:
+            self._descend(self.optimiser, self.generator, loss)
+        else:
+            losses |= self._reconstruct(loss, made, codes, index, draws)
         if self.recipe.path_length and index % self.recipe.path_length_every == 0:
             losses["path"] = self._even_paths(len(real), draws)
         self.critic.requires_grad_(True)
@@ -120,6 +130,21 @@ class Pretraining:
         self.signs = [self.signs[0] + float(logits.detach().sign().mean()), self.signs[1] + 1]
         fake = self.judged(augmented(made, self.chance, draws))
         return self._descend(self.optimiser_critic, self.critic, F.softplus(-logits).mean() + F.softplus(fake).mean())
+
+    def _reconstruct(
+        self, loss: Tensor, made: Tensor, codes: Tensor, index: int, draws: torch.Generator
+    ) -> dict[str, Tensor]:
+        """The generator's step, and the encoder's: by the adversarial loss and by what is shown again."""
+        assert self.beside is not None
+        chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.reconstructed)[self.shown]
+        real = self.beside.real(self.pool, chosen, self.seed, index)
+        with self.autocast:
+            losses = self.beside.losses(self.generator, real, made[: len(real)], codes[: len(real)], draws)
+        self.beside.optimiser.zero_grad(set_to_none=True)
+        self._descend(self.optimiser, self.generator, loss + self.beside.weighted(losses))
+        self.processes.average_gradients(self.beside.encoder.parameters())
+        self.beside.optimiser.step()
+        return {name: value.detach() for name, value in losses.items()}
 
     def _flatten_critic(self, real: Tensor) -> Tensor:
         """R1: gamma / 2 times the squared gradient of the logits at real pictures."""
@@ -150,10 +175,14 @@ class Pretraining:
         if self.recipe.ema_rampup:
             half_life = min(half_life, (index + 1) * self.recipe.batch_size * self.recipe.ema_rampup)
         kept = 0.5 ** (self.recipe.batch_size / max(half_life, 1e-8))
-        for weight, now in zip(self.mean.parameters(), self.generator.parameters(), strict=True):
-            weight.lerp_(now, 1 - kept)
-        for constant, value in zip(self.mean.buffers(), self.generator.buffers(), strict=True):
-            constant.copy_(value)
+        pairs: list[tuple[nn.Module, nn.Module]] = [(self.mean, self.generator)]
+        if self.beside is not None:
+            pairs.append((self.beside.mean, self.beside.encoder))
+        for mean, network in pairs:
+            for weight, now in zip(mean.parameters(), network.parameters(), strict=True):
+                weight.lerp_(now, 1 - kept)
+            for constant, value in zip(mean.buffers(), network.buffers(), strict=True):
+                constant.copy_(value)
 
     def _adapt_chance(self, index: int) -> None:
         if not self.recipe.ada_target or (index + 1) % self.recipe.ada_every:
@@ -183,7 +212,8 @@ class Pretraining:
         self.chance, self.signs, self.path_mean = numbers["chance"], list(numbers["signs"]), numbers["path_mean"]
 
     def _parts(self) -> dict[str, Any]:
-        return {
+        parts: dict[str, Any] = {
             "generator": self.generator, "critic": self.critic, "mean": self.mean, "optimiser": self.optimiser,
             "optimiser_critic": self.optimiser_critic,
         }  # fmt: skip
+        return parts if self.beside is None else parts | {"beside": self.beside}

@@ -28,6 +28,7 @@ from .port import KERNEL, renamed_discriminator, renamed_generator
 from .unpickling import REMEDY, Record, arguments, read_pickle, shown, tensors, wanted
 
 _DISCRIMINATOR = "discriminator."  # before its names in our .safetensors
+ENCODER = "encoder."  # and before those of an encoder that learned beside the generator
 _OPTIONAL = ("mapping.w_avg", ".noise_const", ".resample_filter")  # files may lack these
 _LEGACY_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
 
@@ -209,8 +210,8 @@ def _read_safetensors(path: str | os.PathLike[str]) -> Released:
             called = json.loads((file.metadata() or {}).get("init_kwargs", "{}"))
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path}: not a whole .safetensors file ({error}): {REMEDY}") from error
-    own = {name: tensor for name, tensor in named.items() if not name.startswith(_DISCRIMINATOR)}
-    other = {name.removeprefix(_DISCRIMINATOR): tensor for name, tensor in named.items() if name not in own}
+    own = {name: tensor for name, tensor in named.items() if not name.startswith((_DISCRIMINATOR, ENCODER))}
+    other = {k.removeprefix(_DISCRIMINATOR): v for k, v in named.items() if k.startswith(_DISCRIMINATOR)}
     return _released(path, own, other or None, called if isinstance(called, dict) else {})
 
 

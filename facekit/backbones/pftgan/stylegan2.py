@@ -188,6 +188,7 @@ class Synthesis(nn.Module):
         for side in size.sides:
             setattr(self, f"b{side}", Block(inputs, size.channels(side), size.w_dim, side))
             inputs = size.channels(side)
+        self.to(memory_format=torch.channels_last)
 
     def block(self, side: int) -> Block:
         found: Block = getattr(self, f"b{side}")
@@ -251,7 +252,7 @@ class Generator(nn.Module):
         super().__init__()
         self.size = size
         self.mapping = Mapping(size)
-        self.synthesis = Synthesis(size).to(memory_format=torch.channels_last)
+        self.synthesis = Synthesis(size)
 
     def codes(self, z: Tensor, truncation: float = 1.0, cutoff: int | None = None) -> Tensor:
         """z (N,z_dim) to the same w for all layers (N,L,w_dim); truncated, to w_avg + truncation (w - w_avg).

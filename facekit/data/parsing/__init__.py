@@ -2,7 +2,8 @@
 
 From "In the Wild Face Parsing in Synthetic-Data Trained Models", section 3.1.2. face.py is what a labelled face is;
 helen.py, lapa.py, ibugmask.py, facesynthetics.py, generated.py, shared.py and outlined.py read the sources, a face when
-it is asked for; mix.py mixes and splits them; crop.py makes what a network learns from.
+it is asked for; mix.py mixes and splits them; crop.py makes what a network learns from. parts.py stands apart: it
+reads pictures of faces or cars with masks of parts, FFHQ_34 or CAR_20, as PFTGAN learns from them.
 
     sources = {"lapa": lapa_faces("LaPa"), "studio": GeneratedParsing(5000)}
     train, val, test = split(mix({"lapa": 0.5, "studio": 0.5}, 2330, sources))
@@ -19,6 +20,7 @@ from .lapa import lapa_faces
 from .lazy import LazyFaces
 from .mix import ParsingSet, mix, split
 from .outlined import outlined_faces
+from .parts import labelled_parts
 from .shared import celebamask_faces, fasseg_faces, hair_faces
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "hair_faces",
     "helen_faces",
     "ibugmask_faces",
+    "labelled_parts",
     "lapa_faces",
     "mix",
     "outlined_faces",

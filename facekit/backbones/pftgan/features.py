@@ -1,0 +1,210 @@
+"""Frozen features that PFTGAN is compared with (section 4.1): a ViT's and FaRL's tower's; `diffusion` has the third.
+
+What each gives goes to the same pixel classifiers, see `compared`. The choices are those of the paper's reference [4],
+"Label-Efficient Semantic Segmentation with Diffusion Models", and of its code, yandex-research/ddpm-segmentation.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ..normalise import Normalise
+
+if TYPE_CHECKING:
+    from ..farl.vision import ImageTower
+
+# ddpm-segmentation's MAE baseline (src/feature_extractors.py: num_blocks=12) reads its ViT-L's last 12 blocks.
+LAST_BLOCKS = 12
+
+
+class FrozenFeatures(nn.Module, ABC):
+    """Pictures (N,3,S,S) RGB in [0, 1], S = `input_size` px, to maps [(N,C_i,H_i,W_i)] with C_i = `channels`.
+
+    It never trains: no gradients, always in eval mode.
+    """
+
+    kind: ClassVar[str]
+    channels: tuple[int, ...]
+    input_size: int
+
+    def train(self, mode: bool = True) -> FrozenFeatures:
+        super().train(False)
+        return self
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Raises ValueError for pictures of another shape."""
+        side = self.input_size
+        if x.ndim != 4 or x.shape[1:] != (3, side, side):
+            raise ValueError(f"pictures of shape {tuple(x.shape)}: expected (N,3,{side},{side}), resize them first")
+        return self.maps(x)
+
+    @abstractmethod
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """`forward` of checked pictures."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `compared.features_from_dict` builds the same module from; weights travel in the state
+        dict."""
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, settings: dict[str, Any]) -> FrozenFeatures:
+        """Undo `to_dict`; the weights are random."""
+
+
+class ViTFeatures(FrozenFeatures):
+    """Outputs of a vision transformer's blocks, before the final normalisation, as maps of its patches.
+
+    name: any timm ViT's; the paper's kind is MAE's, "vit_base_patch16_224.mae" or "vit_large_patch16_224.mae". blocks:
+    counted from 1 as in `recipes`; None: the last 12. input_size: px, a multiple of the patch size; None: the model's
+    own; positions are resized to it. weights: None (random), a .safetensors file or .pth of tensors, among them MAE's
+    own with or without its decoder, or "pretrained", upon which timm downloads them. patch: px, where it is not the
+    name's: ddpm-segmentation's FFHQ checkpoint is "vit_large_patch16_224.mae" with patch=8 at 256 px.
+
+    Raises ValueError for a name that timm does not know or that is no ViT, for blocks and sizes that it has not, and
+    for a file that holds something else; FileNotFoundError where there is none.
+    """
+
+    kind: ClassVar[str] = "vit"
+
+    def __init__(
+        self,
+        name: str = "vit_base_patch16_224.mae",
+        blocks: Sequence[int] | None = None,
+        input_size: int | None = None,
+        weights: str | os.PathLike[str] | None = None,
+        patch: int | None = None,
+    ):
+        super().__init__()
+        self.name, self.patch = name, patch
+        self.vit, mean, std, known = _timm_vit(name, input_size, patch, weights)
+        self.input_size = input_size or known
+        own = self.vit.patch_embed.patch_size[0]
+        if self.input_size % own:
+            raise ValueError(f"input_size={self.input_size}: expected a multiple of the patch size, {own} px")
+        self.blocks = _chosen_blocks(blocks, len(self.vit.blocks), name)
+        self._indices = self.vit.prune_intermediate_layers([i - 1 for i in self.blocks], prune_norm=True)
+        self.channels = (self.vit.embed_dim,) * len(self.blocks)
+        self.normalise = Normalise(mean, std)
+        self.requires_grad_(False).eval()
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        return self.vit.forward_intermediates(self.normalise(x), indices=self._indices, intermediates_only=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind, "name": self.name, "blocks": list(self.blocks), "input_size": self.input_size,
+            "patch": self.patch,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> ViTFeatures:
+        return cls(**{k: v for k, v in settings.items() if k != "kind"})
+
+
+class FaRLFeatures(FrozenFeatures):
+    """The same of FaRL's image tower, e.g. `FaRLFeatures(facekit.load_backbone("farl").image)`; for another input size
+    pass `tower.resized(px)`. blocks: as of `ViTFeatures`; raises ValueError for ones that it has not."""
+
+    kind: ClassVar[str] = "farl"
+
+    def __init__(self, tower: ImageTower, blocks: Sequence[int] | None = None):
+        super().__init__()
+        self.tower, self.input_size = tower, tower.size.input_size
+        self.blocks = _chosen_blocks(blocks, tower.depth, "this tower")
+        self.channels = (tower.width,) * len(self.blocks)
+        self.requires_grad_(False).eval()
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        return [m for _, m in self.tower.levels(x, self.blocks)]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "size": asdict(self.tower.size), "blocks": list(self.blocks)}
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> FaRLFeatures:
+        # Here, as with timm: importing it takes seconds that others need not wait for.
+        from ..farl.vision import ImageTower, TowerSize
+
+        return cls(ImageTower(TowerSize(**settings["size"])), settings["blocks"])
+
+
+def _chosen_blocks(blocks: Sequence[int] | None, depth: int, name: str) -> tuple[int, ...]:
+    """Counted from 1, in order."""
+    if blocks is None:
+        return tuple(range(max(1, depth - LAST_BLOCKS + 1), depth + 1))
+    chosen = tuple(sorted(set(blocks)))
+    if not chosen or not 1 <= chosen[0] <= chosen[-1] <= depth:
+        raise ValueError(f"blocks={list(blocks)}: expected some of 1 to {depth}, which {name} has; None is its last 12")
+    return chosen
+
+
+def _timm_vit(
+    name: str, input_size: int | None, patch: int | None, weights: str | os.PathLike[str] | None
+) -> tuple[Any, Sequence[float], Sequence[float], int]:
+    """The model, the mean and standard deviation of its pictures and its own input size."""
+    import timm
+    from timm.data import resolve_model_data_config
+
+    if not timm.is_model(name):
+        raise ValueError(f"name={name!r}: timm has no such model; timm.list_models('vit*', pretrained=True) lists some")
+    overlay: dict[str, Any] | None = None
+    if weights is not None and weights != "pretrained":
+        # With no classes to expect timm takes all tensors or none.
+        overlay = {"state_dict": _vit_file(weights), "custom_load": False, "num_classes": 0}
+    settings: dict[str, Any] = {"img_size": input_size, "patch_size": patch}
+    try:
+        vit: Any = timm.create_model(
+            name, pretrained=weights is not None, pretrained_cfg_overlay=overlay, num_classes=0,
+            **{k: v for k, v in settings.items() if v is not None},
+        )  # fmt: skip
+    except RuntimeError as error:
+        raise ValueError(
+            f"name={name!r}, patch={patch}, weights={str(weights)!r} do not go together: {error}"
+        ) from error
+    except TypeError as error:
+        raise ValueError(f"name={name!r}: expected a vision transformer, but it takes no {error}") from error
+    if not hasattr(vit, "forward_intermediates") or not hasattr(vit, "blocks"):
+        raise ValueError(f"name={name!r}: expected a vision transformer; timm.list_models('vit*') lists some")
+    data = resolve_model_data_config(vit)
+    # It would hold the file's tensors a second time.
+    vit.pretrained_cfg = vit.default_cfg = {}
+    return vit, data["mean"], data["std"], data["input_size"][-1]
+
+
+def _vit_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """A ViT's tensors, without MAE's decoder and heads for classes."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"weights={str(path)!r}: no such file; or pass None or 'pretrained' (timm downloads)")
+    try:
+        if source.suffix == ".safetensors":
+            held: Any = load_file(source)
+        else:
+            held = torch.load(source, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise ValueError(f"{source}: not a whole .safetensors file ({error})") from error
+    except Exception as error:  # torch raises half a dozen kinds for files that are none of its own
+        raise ValueError(f"{source}: not a file of tensors that can be read safely ({error})") from error
+    for name in ("model", "state_dict"):
+        held = held.get(name, held) if isinstance(held, dict) else {}
+    # DINOv2's mask token, which timm knows, stays.
+    dropped = ("head.", "head_dist.", *(("decoder_", "mask_token") if any("decoder_" in k for k in held) else ()))
+    found = {k: v for k, v in held.items() if isinstance(v, Tensor) and not k.startswith(dropped)}
+    # Given nothing, timm would download.
+    if not found:
+        raise ValueError(f"{source}: holds no tensors of a vision transformer")
+    return found

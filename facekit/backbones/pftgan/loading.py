@@ -1,0 +1,125 @@
+"""Generators and inversion encoders from files, and the pairs of them that fit."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from ...weights import embedded_file
+from .inversion import InversionEncoder, InversionSize, ReferenceEncoder, load_encoder
+from .released import ENCODER, read_released
+from .stylegan2 import Generator, GeneratorSize
+
+Encoder = InversionEncoder | ReferenceEncoder
+Pair = tuple[Generator, Encoder]
+
+# Of random weights: the embedded generator's measures.
+MINI = GeneratorSize(64, 128, 128, 2048, 128, 4)
+
+
+def load_generator(weights: str | os.PathLike[str]) -> Generator:
+    """A StyleGAN2 generator in eval mode: our .safetensors, NVIDIA's .pkl or the PyTorch port's .pt.
+
+    Raises FileNotFoundError, and ValueError for files that hold none, or one whose channels follow no rule.
+    """
+    path = Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(f"weights={str(weights)!r}: no such file; expected a StyleGAN2 generator's")
+    found = read_released(path)
+    if found.channel_base is None or found.channel_max is None:
+        raise ValueError(f"{path}: a generator with {found.channels} channels came, expected min(base / side, most)")
+    size = GeneratorSize(
+        found.resolution, found.z_dim, found.w_dim, found.channel_base, found.channel_max, found.mapping_layers
+    )
+    generator = Generator(size)
+    # Files may lack the mean code and the noise.
+    generator.load_state_dict({**generator.state_dict(), **found.state})
+    return generator.eval()
+
+
+def load_inversion(weights: str | os.PathLike[str]) -> Encoder:
+    """An inversion encoder in eval mode: what `facekit pretrain inversion` wrote, or a released e4e or pSp file.
+
+    Raises FileNotFoundError, and ValueError for files that hold none, or one of ReStyle's, which looks several times.
+    """
+    path = Path(weights)
+    if path.suffix != ".safetensors":
+        released = load_encoder(path)
+        if released.channels_in != 3:
+            raise ValueError(f"{path}: ReStyle's encoders find codes in several looks: pass an e4e or pSp file")
+        return released
+    if not path.is_file():
+        raise FileNotFoundError(f"inversion={str(weights)!r}: no such file; expected an inversion encoder's")
+    return _read_inversion(path, "size", "")
+
+
+def own_inversion(weights: str | os.PathLike[str]) -> InversionEncoder | None:
+    """The encoder that learned beside a generator and lies in its file, or None."""
+    path = Path(weights)
+    if path.suffix != ".safetensors":
+        return None
+    with safe_open(path, "pt") as file:
+        if "encoder" not in (file.metadata() or {}):
+            return None
+    return _read_inversion(path, "encoder", ENCODER)
+
+
+def _read_inversion(path: Path, size_name: str, prefix: str) -> InversionEncoder:
+    """The tensors whose names begin with `prefix`, of the size that the metadata hold as `size_name`."""
+    try:
+        with safe_open(path, "pt") as file:
+            size = InversionSize(**json.loads((file.metadata() or {})[size_name]))
+            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118 (no mapping)
+            state = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+        encoder = InversionEncoder(size)
+        encoder.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{path}: no inversion encoder ({error!r}); expected what `facekit pretrain inversion` wrote"
+        ) from error
+    return encoder.eval()
+
+
+def load_pair(
+    weights: str | os.PathLike[str] = "auto", inversion: str | os.PathLike[str] | None = None, seed: int = 0
+) -> Pair:
+    """A generator and the encoder that finds its codes, both in eval mode.
+
+    weights: "auto" or "embedded" (ours, 64 px), "none" (random), or a generator's file, which needs its encoder's as
+    `inversion` if it does not hold one itself. Raises ValueError for two that do not fit each other, and for a
+    generator without an encoder.
+    """
+    if weights == "official":
+        raise ValueError(
+            "weights='official': PFTGAN's authors published none; pass a StyleGAN2 file, such as NVIDIA's ffhq.pkl or "
+            "the port's .pt, and the e4e or pSp file that belongs to it as inversion="
+        )
+    if weights in ("auto", "embedded", "none"):
+        if inversion is not None:
+            raise ValueError(f"inversion={str(inversion)!r} came without a generator: pass its file as weights=")
+        if weights == "none":
+            torch.manual_seed(seed)
+            generator = Generator(MINI).eval()
+            size = InversionSize(MINI.resolution, MINI.codes, MINI.w_dim)
+            return generator, InversionEncoder(size, generator.mapping.w_avg).eval()
+        weights = embedded_file("pftgan")
+    generator = load_generator(weights)
+    encoder = own_inversion(weights) if inversion is None else load_inversion(inversion)
+    if encoder is None:
+        raise ValueError(
+            f"weights={str(weights)!r} came without inversion=: pass the e4e or pSp file of this generator, or train "
+            f"one: facekit pretrain inversion --weights {weights} --faces FOLDER --out encoder.safetensors"
+        )
+    own = encoder.size if isinstance(encoder, InversionEncoder) else encoder
+    taken = generator.size
+    if (own.layers, own.w_dim) != (taken.codes, taken.w_dim):
+        raise ValueError(
+            f"the encoder {inversion or weights} gives {own.layers} codes of {own.w_dim} numbers, but the generator "
+            f"{weights} of {taken.resolution} px takes {taken.codes} of {taken.w_dim}: pass the encoder that was "
+            "trained for it"
+        )
+    return generator, encoder

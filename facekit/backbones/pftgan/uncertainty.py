@@ -1,0 +1,58 @@
+"""Where an ensemble of pixel classifiers disagrees (DatasetGAN's uncertainty, PFTGAN section 3.3)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...geometry import put_back, warp_image
+from ...images import read_pictures, to_tensor
+from ...model import Model, load
+from ...ready import frames_in
+from .compared import ComparedNetwork
+from .network import PFTGANNetwork
+
+
+def uncertainty(
+    model: Model | str | os.PathLike[str], images: Any, *, faces: Any = None, align: str | None = None
+) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+    """The Jensen-Shannon divergence of a pftgan model's classifiers at every pixel, in nats: 0 where all say the same.
+
+    model: a segmentation model with several `members`, or its file. images: as in `facekit.predict`; one picture in,
+    one (H,W) float32 out, else a list. NaN where no face was looked at; where several are close, the largest
+    divergence counts. faces, align: as in `facekit.predict`, faces for a single picture only. Raises ValueError for a
+    model with nothing to disagree.
+    """
+    runner = model if isinstance(model, Model) else load(model)
+    network = runner.network
+    heads = network.heads if isinstance(network, PFTGANNetwork | ComparedNetwork) else None
+    if heads is None or len(heads.members) < 2:
+        raise ValueError(
+            f"{runner!r} has no classifiers that could disagree: adapt(task='segmentation', backbone='pftgan', "
+            "members=10) gives some"
+        )
+    pictures = read_pictures(images)
+    if faces is not None and not pictures.single:
+        raise ValueError(f"faces came for {len(pictures.arrays)} pictures: pass one picture at a time")
+    maps = [_of_picture(runner, picture, align or runner.align, faces) for picture in pictures.arrays]
+    return maps[0] if pictures.single else maps
+
+
+def _of_picture(model: Model, picture: NDArray[np.uint8], align: str, faces: Any) -> NDArray[np.float32]:
+    out = np.full(picture.shape[:2], np.nan, np.float32)
+    for frame in frames_in(picture, align, faces):
+        matrix = frame.matrix(picture.shape[:2], model.input_size)
+        x = to_tensor([warp_image(picture, matrix, model.input_size)]).to(model.device)
+        with torch.inference_mode():
+            divergence = model.network.votes(x).divergence[0].float().cpu().numpy()
+        # The second channel says how much of the crop is under a pixel of the picture.
+        both = np.dstack([divergence, np.ones_like(divergence)])
+        values, (rows, columns) = put_back(both, matrix, picture.shape[:2], "constant")
+        share = values[..., 1]
+        found = np.where(share > 0.5, values[..., 0] / np.maximum(share, 0.5), np.nan)
+        out[rows, columns] = np.fmax(out[rows, columns], found)
+    return out
