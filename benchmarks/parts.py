@@ -1,0 +1,163 @@
+"""One to five labelled faces: PFTGAN against the features that its paper compares it with, and its ablations (mIoU %).
+
+python benchmarks/parts.py shots --runs runs.jsonl              Tables 1 and 2 in small
+python benchmarks/parts.py ablations --runs runs.jsonl          Tables 4 to 6, and the perceptual distance; one shot
+python benchmarks/parts.py inversion                            how well the embedded encoder finds held-out faces
+
+Two sets: "generated" (27 parts, rendered; 64 faces of other people are scored) and "fasseg" (FACEKIT_DATA: the 20
+frontal photos in six classes; those not drawn are scored). Each draw takes other labelled faces; the unlabelled support
+pictures are the ones to be scored, as in the paper. All see faces by align="mean". Mean and standard deviation over
+--draws. Every run is one line of --runs; a command that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from runbook import RunBook
+from splits import Split, split_fasseg
+
+import facekit
+from facekit.data.generated import GeneratedFaces
+from facekit.labels import FACEKIT_27, FASSEG_6
+
+SIDE, UNSEEN, LABELLED = 192, 64, 40
+# What `facekit.adapt` is told. The last two are no few-shot features: a UNet from random weights and one that knows
+# 19 classes of labelled faces already.
+METHODS: dict[str, dict[str, Any]] = {
+    "PFTGAN": {"recipe": "quick"},
+    "PFTGAN, paper": {"recipe": "paper"},
+    "DatasetGAN": {"recipe": "datasetgan"},
+    "FaRL-mini": {"recipe": "farl"},
+    "UNet": {"backbone": "synthparse", "weights": "none", "start": "none"},
+    "UNet, ready parser": {"backbone": "synthparse"},
+}
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "1+2+3, two streams, shared to 8 px": {},
+    "single stream (Table 4)": {"image_stream": False},
+    "nothing shared (Table 5)": {"shared": 0},
+    "all shared (Table 5)": {"shared": 64},
+    "vanilla fine-tuning (Table 6)": {"stages": "v"},
+    "step 1 (Table 6)": {"stages": "1"},
+    "steps 1+2 (Table 6)": {"stages": "12"},
+    "no fine-tuning (Table 6)": {"stages": ""},
+    "distance: the parser's features": {"perceptual": "parser"},
+    "codes as the encoder finds them": {"refine": 0},
+    "one view of each face": {"views": 1},
+}
+
+
+@functools.cache
+def rendered() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Faces whose people are in no training: first those that may be labelled, then those that are scored."""
+    faces = GeneratedFaces(seed=620, size=SIDE, framing=2.2, yaw=(-25, 25), pitch=(-12, 12), roll=(-10, 10))
+    found = faces.batch(range(LABELLED + UNSEEN), want=("image", "mask"))
+    return list(found["image"].permute(0, 2, 3, 1).numpy()), list(found["mask"].numpy())
+
+
+def split_generated(n: int, seed: int) -> Split:
+    pictures, masks = rendered()
+    few = random.Random(seed).sample(range(LABELLED), n)
+    return Split(
+        [pictures[i] for i in few], [masks[i] for i in few], pictures[LABELLED:], masks[LABELLED:]
+    )  # fmt: skip
+
+
+SETS: dict[str, tuple[Callable[[int, int], Split], Any]] = {
+    "generated": (split_generated, FACEKIT_27),
+    "fasseg": (split_fasseg, FASSEG_6),
+}
+
+
+def measured(name: str, shots: int, seed: int, settings: dict[str, Any]) -> dict[str, float]:
+    """mIoU in percent, seconds of adapting and milliseconds a predicted face."""
+    splitting, names = SETS[name]
+    split = splitting(shots, seed)
+    how = {"backbone": "pftgan", **settings}
+    if how["backbone"] == "pftgan" and how.get("recipe", "quick") in ("quick", "paper"):
+        alone = not how.get("image_stream", True) or how.get("stages") == ""
+        how |= {} if alone else {"support_images": split.unseen}
+    model = facekit.adapt(
+        split.pictures, split.labels, "segmentation", names=names, align="mean", seed=seed, progress=False, **how
+    )
+    scores = facekit.evaluate(model, split.unseen, split.truth)
+    started = time.monotonic()
+    for picture in split.unseen[:10]:
+        facekit.predict(model, picture, align="none")
+    took = (time.monotonic() - started) * 100
+    return {"miou": scores["miou"], "seconds": model.about["seconds"], "ms": took}
+
+
+def table(book: RunBook, sets: list[str], shots: list[int], draws: int, rows: dict[str, dict[str, Any]]) -> None:
+    for name in sets:
+        print(
+            f"\n{name}, mIoU %, {draws} draws\n| | " + " | ".join(f"{n} labelled" for n in shots) + " | adapting, s |"
+        )
+        print("|---|" + "---|" * (len(shots) + 1), flush=True)
+        for row, settings in rows.items():
+            cells, seconds = [], []
+            for n in shots:
+                found = []
+                for seed in range(draws):
+                    key = {"set": name, "row": row, "shots": n, "seed": seed}
+                    found.append(book.once(key, functools.partial(measured, name, n, seed, settings)))
+                values = [f["miou"] for f in found]
+                spread = statistics.stdev(values) if draws > 1 else float("nan")
+                cells.append(f"{statistics.mean(values):.1f} ± {spread:.1f}")
+                seconds.append(statistics.mean(f["seconds"] for f in found))
+            print(f"| {row} | " + " | ".join(cells) + f" | {', '.join(f'{s:.0f}' for s in seconds)} |", flush=True)
+
+
+@torch.no_grad()
+def inversion(faces: int = 200) -> None:
+    """Squared error and LPIPS of CelebA-HQ faces that the embedded generator and its encoder never saw."""
+    from facekit.backbones.pftgan.perceptual import perceptual
+    from facekit.data.readers import celebahq128
+
+    pictures = [picture for _, picture, _ in celebahq128()][-faces:]
+    x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+    backbone = facekit.load_backbone("pftgan")
+    x = torch.nn.functional.interpolate(x, backbone.input_size, mode="area")
+    distance = perceptual("lpips-alex")
+    shown = torch.cat([backbone.reconstruct(part) for part in x.split(50)])
+    far = torch.cat([distance(2 * a - 1, 2 * b - 1) for a, b in zip(shown.split(50), x.split(50), strict=True)])
+    print(
+        f"{faces} held-out faces: squared error {float((shown - x).square().mean()):.4f}, LPIPS {float(far.mean()):.3f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["shots", "ablations", "inversion"])
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
+    parser.add_argument("--shots", type=int, nargs="+", default=[1, 5])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--rows", nargs="+", help="only these")
+    parser.add_argument("--runs", type=Path, default=Path("parts.jsonl"))
+    a = parser.parse_args()
+    if "FACEKIT_DATA" not in os.environ and (a.what == "inversion" or "fasseg" in a.sets):
+        sys.exit("FACEKIT_DATA is not set: this needs celebahq128/ or fasseg/ in that folder; or pass --sets generated")
+    if a.what == "inversion":
+        inversion()
+        return
+    rows = METHODS if a.what == "shots" else ABLATIONS
+    unknown = sorted(set(a.rows or ()) - rows.keys())
+    if unknown:
+        sys.exit(f"--rows {unknown[0]!r}: expected some of {', '.join(map(repr, rows))}")
+    chosen = {name: rows[name] for name in rows if a.rows is None or name in a.rows}
+    table(RunBook(a.runs), a.sets, a.shots if a.what == "shots" else [1], a.draws, chosen)
+
+
+if __name__ == "__main__":
+    main()
