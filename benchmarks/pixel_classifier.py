@@ -29,13 +29,20 @@ from torch import Tensor
 
 from facekit.backbones.pftgan.classifier import PixelClassifier
 from facekit.backbones.pftgan.pixels import MemoryEstimate, estimate_memory
+from facekit.backbones.pftgan.stylegan2 import GeneratorSize
+from facekit.pretraining.stylegan2 import SIZES
 
 CLASSES = 34
-# Channels and side of each map of a StyleGAN2: the embedded one's size, and the full width at 256 px.
-CASES: dict[int, list[tuple[int, int]]] = {
-    64: [(256, 4), (256, 8), (256, 8), (256, 16), (256, 16), (128, 32), (128, 32), (64, 64), (64, 64)],
-    256: [(512, 4), *((512, s) for s in (8, 8, 16, 16, 32, 32, 64, 64)), *[(256, 128)] * 2, *[(128, 256)] * 2],
-}
+# The embedded generator's measures, and the full width at 256 px.
+GENERATORS = {64: SIZES["mini"], 256: GeneratorSize(256)}
+
+
+def layers(size: GeneratorSize) -> list[tuple[int, int]]:
+    """Channels and side of each map of a StyleGAN2."""
+    return [(size.channels(side), side) for side in size.sides for _ in range(1 if side == 4 else 2)]
+
+
+CASES = {side: layers(size) for side, size in GENERATORS.items()}
 SIDES = ("fused", "stack")
 
 

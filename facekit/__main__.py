@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="folder to write; the same command again makes what is missing")
 
-    p = command("pretrain", _pretrain, "train a backbone, or FaRL's visual tokenizer, from its beginning")
+    p = command("pretrain", _pretrain, "train a backbone, or a part of one, from its beginning")
     p.add_argument("backbone", choices=["fsma", "farl", "tokenizer", "stylegan2", "inversion"])
     p.add_argument(
         "--faces",
@@ -91,7 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--preset", help="mini; fsma also 128, 256; farl also base; stylegan2 also 256, 1024")
     p.add_argument("--steps", type=int)
-    p.add_argument("--weights", help="what to go on from: embedded, or a file (.safetensors, .mdl, .pth)")
+    p.add_argument(
+        "--weights",
+        help="what to go on from: embedded, or a file (.safetensors, .mdl, .pth); for inversion the generator "
+        "(.safetensors, .pkl, .pt)",
+    )
     p.add_argument("--batch", type=int, help="pictures a step, of all processes together")
     p.add_argument("--until", type=int, help="stop after so many of the steps; the same command goes on later")
     p.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="fields of the recipe: mim=0 align=false")

@@ -35,7 +35,7 @@ def data_folder(name: str) -> Path:
 
 
 def named_source(text: str) -> tuple[str, int | None] | None:
-    """ "celebahq128", "celebahq128:COUNT" or "generated:COUNT" -> (name, count); None for anything else: a path.
+    """Name and count of "celebahq128", "celebahq128:COUNT" or "generated:COUNT"; None for anything else: a path.
 
     Raises ValueError for a count that is none.
     """

@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .irse import Trunk, TrunkSize
+from .stylegan2 import Linear
 
 # kind: (heads read a pyramid, codes are w0 plus deltas). The first two differ in what they compute only: their files
 # hold tensors of the same names and shapes.
@@ -36,18 +37,6 @@ KINDS: dict[str, tuple[bool, bool]] = {
     "ProgressiveBackboneEncoder": (False, True),
 }
 REFERENCE_SIZE = 256  # pixels; the style heads end at one pixel for this size only
-
-
-class EqualLinear(nn.Module):
-    """StyleGAN2's linear layer with equalised learning rate: weights of variance 1, scaled as they are used."""
-
-    def __init__(self, channels_in: int, channels: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(channels, channels_in))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.weight.shape[1] ** -0.5, self.bias)
 
 
 class GradualStyleBlock(nn.Module):
@@ -62,7 +51,7 @@ class GradualStyleBlock(nn.Module):
             channels_in = hidden
             side //= 2
         self.convs = nn.Sequential(*layers)
-        self.linear = EqualLinear(channels_in * side * side, w_dim)
+        self.linear = Linear(channels_in * side * side, w_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(self.convs(x).flatten(1))

@@ -9,10 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .filters import binomial_filter
 from .unpickling import shown
-
-_TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0])
-KERNEL = _TAPS[:, None] * _TAPS / 64  # NVIDIA's `resample_filter`, as every release has it
 
 _STYLED = {
     "conv.weight": "weight",
@@ -60,7 +58,7 @@ def renamed_discriminator(named: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _renamed(named: Mapping[str, Any], name_of: Callable[[str], str | None]) -> tuple[dict[str, Tensor], Tensor]:
     state: dict[str, Tensor] = {}
-    kernel = KERNEL.clone()
+    kernel = binomial_filter()
     for name, tensor in named.items():
         target = name_of(name) if isinstance(name, str) and isinstance(tensor, Tensor) else None
         if target is None and str(name).endswith(".kernel") and isinstance(tensor, Tensor):

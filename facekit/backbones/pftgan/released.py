@@ -24,7 +24,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...atomic import whole_file
-from .port import KERNEL, renamed_discriminator, renamed_generator
+from .filters import binomial_filter
+from .port import renamed_discriminator, renamed_generator
 from .unpickling import REMEDY, Record, arguments, read_pickle, shown, tensors, wanted
 
 _DISCRIMINATOR = "discriminator."  # before its names in our .safetensors
@@ -317,7 +318,7 @@ def _layout(
 
 def _fill(state: dict[str, Tensor], filters: Sequence[str]) -> None:
     """All resampling filters are one constant, which a file may hold once or not at all."""
-    kernel = next((state[name] for name in filters if name in state), KERNEL)
+    kernel = next((state[name] for name in filters if name in state), binomial_filter())
     state.update({name: kernel.clone() for name in filters if name not in state})
 
 
