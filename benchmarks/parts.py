@@ -2,11 +2,10 @@
 
 python benchmarks/parts.py shots --runs runs.jsonl              Tables 1 and 2 in small
 python benchmarks/parts.py ablations --runs runs.jsonl          Tables 4 to 6, and the perceptual distance; one shot
-python benchmarks/parts.py inversion                            how well the embedded encoder finds held-out faces
 
 Two sets: "generated" (27 parts, rendered; 64 faces of other people are scored) and "fasseg" (FACEKIT_DATA: the 20
 frontal photos in six classes; those not drawn are scored). Each draw takes other labelled faces; the unlabelled support
-pictures are the ones to be scored, as in the paper. All see faces by align="mean". Mean and standard deviation over
+pictures are the ones to be scored, as in the paper. All see faces by align="ffhq". Mean and standard deviation over
 --draws. Every run is one line of --runs; a command that was stopped goes on where it was.
 """
 
@@ -24,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from runbook import RunBook
 from splits import Split, split_fasseg
 
@@ -89,7 +87,7 @@ def measured(name: str, shots: int, seed: int, settings: dict[str, Any]) -> dict
         alone = not how.get("image_stream", True) or how.get("stages") == ""
         how |= {} if alone else {"support_images": split.unseen}
     model = facekit.adapt(
-        split.pictures, split.labels, "segmentation", names=names, align="mean", seed=seed, progress=False, **how
+        split.pictures, split.labels, "segmentation", names=names, align="ffhq", seed=seed, progress=False, **how
     )
     scores = facekit.evaluate(model, split.unseen, split.truth)
     started = time.monotonic()
@@ -119,38 +117,17 @@ def table(book: RunBook, sets: list[str], shots: list[int], draws: int, rows: di
             print(f"| {row} | " + " | ".join(cells) + f" | {', '.join(f'{s:.0f}' for s in seconds)} |", flush=True)
 
 
-@torch.no_grad()
-def inversion(faces: int = 200) -> None:
-    """Squared error and LPIPS of CelebA-HQ faces that the embedded generator and its encoder never saw."""
-    from facekit.backbones.pftgan.perceptual import perceptual
-    from facekit.data.readers import celebahq128
-
-    pictures = [picture for _, picture, _ in celebahq128()][-faces:]
-    x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
-    backbone = facekit.load_backbone("pftgan")
-    x = torch.nn.functional.interpolate(x, backbone.input_size, mode="area")
-    distance = perceptual("lpips-alex")
-    shown = torch.cat([backbone.reconstruct(part) for part in x.split(50)])
-    far = torch.cat([distance(2 * a - 1, 2 * b - 1) for a, b in zip(shown.split(50), x.split(50), strict=True)])
-    print(
-        f"{faces} held-out faces: squared error {float((shown - x).square().mean()):.4f}, LPIPS {float(far.mean()):.3f}"
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["shots", "ablations", "inversion"])
+    parser.add_argument("what", choices=["shots", "ablations"])
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 5])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--rows", nargs="+", help="only these")
     parser.add_argument("--runs", type=Path, default=Path("parts.jsonl"))
     a = parser.parse_args()
-    if "FACEKIT_DATA" not in os.environ and (a.what == "inversion" or "fasseg" in a.sets):
-        sys.exit("FACEKIT_DATA is not set: this needs celebahq128/ or fasseg/ in that folder; or pass --sets generated")
-    if a.what == "inversion":
-        inversion()
-        return
+    if "FACEKIT_DATA" not in os.environ and "fasseg" in a.sets:
+        sys.exit("FACEKIT_DATA is not set: this needs fasseg/ in that folder; or pass --sets generated")
     rows = METHODS if a.what == "shots" else ABLATIONS
     unknown = sorted(set(a.rows or ()) - rows.keys())
     if unknown:

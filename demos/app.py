@@ -12,6 +12,7 @@ import facekit
 from demos.common import NO_PHOTO, drawn, example_photo, explained, photo_field
 from demos.own_model import own_model_tab
 from demos.parsing import parsing_tab
+from demos.parts import parts_tab
 from demos.pictures import pictures_tab
 from demos.words import words_tab
 from facekit.images import load_image
@@ -58,6 +59,8 @@ def build() -> gr.Blocks:
             pictures_tab()
         with gr.Tab("Parts in the wild"):
             parsing_tab()
+        with gr.Tab("Parts from one face"):
+            parts_tab()
         with gr.Tab("Words"):
             words_tab()
     return page

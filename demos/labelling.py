@@ -91,10 +91,10 @@ def mask_of(layers: list[np.ndarray], parts: SegmentationSet, size: tuple[int, i
     return mask
 
 
-def example_faces() -> tuple[Sheet, np.ndarray]:
+def example_faces(count: int = EXAMPLE_FACES, size: int = 320, framing: float = 1.6) -> tuple[Sheet, np.ndarray]:
     """Six generated faces with five points and six parts each, and a seventh picture to try the model on."""
-    faces = GeneratedFaces(seed=17, size=320, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10))
-    batch = faces.batch(range(EXAMPLE_FACES + 1))
+    faces = GeneratedFaces(seed=17, size=size, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10), framing=framing)
+    batch = faces.batch(range(count + 1))
     table = segmentation_map(FACEKIT_27, parts_in(PART_NAMES))
     table[table == 255] = 0
     pictures = batch["image"].permute(0, 2, 3, 1).contiguous().numpy()

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--backbone", default="fsma", choices=sorted(BACKBONES))
     p.add_argument("--weights", default="auto", help="the backbone's: auto, embedded, official, none or a file")
     p.add_argument("--names", help="a label set: 68, helen11, celeba40, ...; or own names, with commas between")
-    p.add_argument("--align", default="none", choices=["none", "box", "landmarks", "mean", "tanh", "haar"])
+    p.add_argument("--align", default="none", choices=["none", "box", "landmarks", "mean", "tanh", "ffhq", "haar"])
     p.add_argument("--steps", type=int)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="the .facekit file to write")

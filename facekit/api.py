@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 
 from .backbones import backbone_module
-from .crops import mean_face_of, support_crops, training_crops
+from .crops import own_frame, support_crops, training_crops
 from .fitting import Fitting
 from .framing import Frame, check_align, frame_points, warping
 from .groups import group_members, scores_by_group
@@ -59,16 +59,17 @@ def adapt(
     of 0 and 1, NaN = not labelled. names: the label set ("68", "helen11", "celeba40", ...), its own names, or None.
     align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their
     points (the labels' own points for the task "landmarks"); "mean": and brought by eyes, nose and mouth to FaRL's mean
-    face; "tanh": and tanh-warped, so that the whole picture stays visible and the face has most of the pixels; "haar":
-    faces are found as synthparse's paper finds them. Predictions frame pictures the same way. faces: own boxes, one a
-    picture. support_images: for pftgan, pictures without labels that its image stream keeps to; the ones to be
-    predicted may be among them (None: the generator makes some).
-    recipe: "quick" (ours, about a minute on two cores), "paper" (fsma: the row of Table 7 that is closest in size, or
-    one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448"; synthparse: its best
-    model, or "paper-unet", "paper-fpn", "paper-deeplabv3plus"; pftgan: section 4.1, also "datasetgan") or an
-    `Adaptation`; any of its fields may be overridden, e.g. `steps=800`, `skip="00000"`, `baseline="unet"`. checkpoint:
-    a file; a killed run resumes from it. validation: (images, labels) to score the model on, and with `keep_best` to
-    choose its weights by. progress: True, False or a function (done, steps, losses).
+    face; "tanh": and tanh-warped, so that the whole picture stays visible and the face has most of the pixels; "ffhq":
+    framed as FFHQ's and CelebA-HQ's pictures, as generators know faces; "haar": faces are found as synthparse's paper
+    finds them. Predictions frame pictures the same way. faces: own boxes, one a picture. support_images: for pftgan,
+    pictures without labels that its image stream keeps to; the ones to be predicted may be among them (None: the
+    generator makes some).
+    recipe: "quick" (ours, about a minute on two cores; pftgan takes some), "paper" (fsma: the row of Table 7 that is
+    closest in size, or one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448";
+    synthparse: its best model, or "paper-unet", "paper-fpn", "paper-deeplabv3plus"; pftgan: section 4.1, also
+    "datasetgan") or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`, `skip="00000"`,
+    `baseline="unet"`. checkpoint: a file; a killed run resumes from it. validation: (images, labels) to score the model
+    on, and with `keep_best` to choose its weights by. progress: True, False or a function (done, steps, losses).
     Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
     """
     kind = task_class(task)
@@ -189,8 +190,8 @@ def evaluate(
     """Score a model on labelled pictures, one face each: the task's metrics by the field's protocols, in percent.
 
     Landmark models that frame by landmarks are given the crop of the labels' box, as is the custom on 300-W; with
-    align="mean" or "tanh" the labels' eyes, nose and mouth. Other searched pictures in which no face is found are
-    scored on the whole picture.
+    align="mean", "tanh" or "ffhq" the labels' eyes, nose and mouth. Other searched pictures in which no face is found
+    are scored on the whole picture.
     """
     runner, results, truth = _tested(model, read_pictures(images), labels, align, device)
     return runner.task.score(results, truth)
@@ -234,7 +235,7 @@ def _tested(
             upright = dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)
             frames.append([Frame(frame_points(label, upright).box)])
         else:
-            known = mean_face_of(label, runner.task, how)
+            known = own_frame(label, runner.task, how)
             frames.append([known or next(iter(frames_in(picture, how, None)), Frame())])
     results = [own[0] for own in runner.predict_pictures(pictures.arrays, frames)]
     return runner, results, truth

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .framing import MEAN_FACED, Frame, frame_points, mean_face_frame, warping
+from .framing import POINT_FRAMED, Frame, frame_points, point_frame
 from .geometry import warp_image
 from .images import Pictures
 from .ready import frames_in, ready_model
@@ -62,7 +62,7 @@ def _training_frames(
 ) -> list[Frame]:
     if align == "landmarks" and isinstance(task, LandmarkTask):
         return [frame_points(label, task.labels) for label in labels]
-    own = [mean_face_of(label, task, align) for label in labels]
+    own = [own_frame(label, task, align) for label in labels]
     if faces is not None and len(faces) != len(pictures):
         raise ValueError(f"{len(pictures)} images but {len(faces)} face boxes: pass one box per image")
     frames = []
@@ -84,11 +84,11 @@ def _training_frames(
     return frames
 
 
-def mean_face_of(label: np.ndarray, task: Task, align: str) -> Frame | None:
-    """The mean face's frame by a face's own labels, where align asks for one and the labels are points that tell."""
-    if align not in MEAN_FACED or not isinstance(task, LandmarkTask):
+def own_frame(label: np.ndarray, task: Task, align: str) -> Frame | None:
+    """A face's frame by its own labels, where align asks for points and the labels are points that tell."""
+    if align not in POINT_FRAMED or not isinstance(task, LandmarkTask):
         return None
-    return mean_face_frame(label, task.labels, warping(align))
+    return point_frame(label, task.labels, align)
 
 
 def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:

@@ -26,9 +26,9 @@ from .haar import haar_faces
 from .labels import LANDMARKS_68, LandmarkSet
 from .tanh import ALPHA, MEAN_FACE, MEAN_FACE_SIDE, TanhCrop
 
-ALIGN = ("none", "box", "landmarks", "mean", "tanh", "haar")
-# Those that bring a face by five points to FaRL's mean face.
-MEAN_FACED = ("mean", "tanh")
+ALIGN = ("none", "box", "landmarks", "mean", "tanh", "ffhq", "haar")
+# Those that bring a face by eyes, nose and mouth to a place of their own.
+POINT_FRAMED = ("mean", "tanh", "ffhq")
 # Of five points; two would do for a similarity, but two of one eye and the nose say little about a face.
 _LEAST_POINTS = 3
 
@@ -101,6 +101,30 @@ def mean_face_frame(points: NDArray[np.floating], labels: LandmarkSet, alpha: fl
     return Frame((x - half, y - half, x + half, y + half), roll, alpha)
 
 
+def ffhq_frame(points: NDArray[np.floating], labels: LandmarkSet) -> Frame | None:
+    """The square that FFHQ's and CelebA-HQ's pictures show of a face, turned with it (Karras et al., ICLR 2018,
+    appendix C, and FFHQ's published code): what StyleGANs and their encoders learned from.
+
+    points: (K,2), NaN = not labelled. None where the set does not name eyes and mouth corners, or one is not labelled.
+    """
+    five = five_points(points, labels)
+    if five is None or not np.isfinite(five[[0, 1, 3, 4]]).all():
+        return None
+    eyes, mouth = five[:2].mean(0), five[3:].mean(0)
+    between, down = five[1] - five[0], mouth - eyes
+    x = between + np.array([down[1], -down[0]])  # along the eyes, and across the way down to the mouth
+    half = max(2.0 * float(np.hypot(*between)), 1.8 * float(np.hypot(*down)))
+    centre = eyes + 0.1 * down
+    return Frame((*(centre - half), *(centre + half)), math.degrees(math.atan2(x[1], x[0])))
+
+
+def point_frame(points: NDArray[np.floating], labels: LandmarkSet, align: str) -> Frame | None:
+    """The frame of a face by `align`, one of POINT_FRAMED; None where its points do not tell."""
+    if align == "ffhq":
+        return ffhq_frame(points, labels)
+    return mean_face_frame(points, labels, warping(align))
+
+
 def frame_points(points: NDArray[np.floating], labels: LandmarkSet) -> Frame:
     """The square of the 300-W crops (1.6 times the points' box), upright for the face where the set has eyes."""
     roll = roll_of_points(points, labels) if labels.eyes or labels.eye_corners else 0.0
@@ -117,7 +141,8 @@ def frames_by_way(
 
     align: "none" (one frame, the whole picture, unless faces are given), "box" (faces as found or given), "landmarks"
     (then cropped again by the 68 points that `pointer` finds in the first crop), "mean" (by these points brought to the
-    mean face), "tanh" (and tanh-warped), "haar" (faces as "In the Wild Face Parsing ..." finds them, largest first).
+    mean face), "tanh" (and tanh-warped), "ffhq" (by these points framed as in FFHQ), "haar" (faces as "In the Wild Face
+    Parsing ..." finds them, largest first).
     faces: the user's own boxes, or None to search. Searched and pointed once for all aligns that do so alike.
     """
     given = None if faces is None else check_boxes(faces, picture.shape[:2])
@@ -136,8 +161,8 @@ def frames_by_way(
             return [Frame()]
         if align == "landmarks":
             return [frame_points(points, LANDMARKS_68) for points in pointed()]
-        if align in MEAN_FACED:
-            found = [mean_face_frame(points, LANDMARKS_68, warping(align)) for points in pointed()]
+        if align in POINT_FRAMED:
+            found = [point_frame(points, LANDMARKS_68, align) for points in pointed()]
             return [frame for frame in found if frame is not None]
         return list(boxed(haar_faces if align == "haar" else find_faces))
 

@@ -41,7 +41,7 @@ def _points_68(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def frames_in(picture: np.ndarray, align: str, faces: Any) -> list[Frame]:
-    """`framing.frames_of`, with the ready landmark model for align="landmarks", "mean" and "tanh"."""
+    """`framing.frames_of`, with the ready landmark model for align="landmarks", "mean", "tanh" and "ffhq"."""
     return frames_of(picture, align, faces, _points_68)
 
 

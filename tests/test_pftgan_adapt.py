@@ -204,6 +204,8 @@ def test_where_classifiers_disagree(faces: Any, masks: Any) -> None:
     wide = np.pad(picture, ((150, 150), (150, 150), (0, 0)))
     inside = facekit.uncertainty(several, wide, faces=[(149.5, 149.5, 245.5, 245.5)], align="box")
     assert np.isnan(inside[:, :20]).all() and np.isfinite(inside[150:246, 150:246]).all()
+    large = facekit.uncertainty(several, np.kron(picture, np.ones((4, 4, 1), np.uint8)))
+    assert np.isfinite(large).all(), "corners, too"
     assert [m.shape for m in facekit.uncertainty(several, [picture, picture[:50]])] == [(96, 96), (50, 96)]
     with pytest.raises(ValueError, match="no classifiers that could disagree.*members=10"):
         facekit.uncertainty(single, picture)

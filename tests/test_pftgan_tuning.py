@@ -316,10 +316,11 @@ def test_all_of_it(kind: str, generator: Generator, tmp_path: Path) -> None:
         task, labels = LandmarkTask(landmark_set(None, 4)), torch.rand(2, 4, 2) * 60
     else:
         task, labels = StylizationTask(), torch.randint(255, (2, 3, 64, 64), dtype=torch.uint8)
-    make = functools.partial(fitted, generator, task, labels, task.paints, members=2 if kind == "segmentation" else 1)
+    members = 2 if kind == "segmentation" else 1
+    make = functools.partial(fitted, generator, task, labels, task.paints, members=members, refine=2)
     straight, stopped = make(), make()
     stages = 0 if kind == "landmarks" else 6
-    assert straight.steps == stages + {"segmentation": 4, "landmarks": 2, "stylization": 0}[kind]
+    assert straight.steps == 2 + stages + {"segmentation": 4, "landmarks": 2, "stylization": 0}[kind]
     run(straight)
     stream, plain = state(straight.network.stream), state(generator.synthesis)
     assert bool(changed(plain, stream)) == (kind != "landmarks")
@@ -339,6 +340,7 @@ def test_refined_codes_show_the_picture_better(generator: Generator) -> None:
     labels[:, 20:] = 1
     task = SegmentationTask(segmentation_set(["none", "left"]))
     plain, better = (fitted(generator, task, labels, False, refine=steps) for steps in (0, 15))
+    run(better, 0, 15)
     pictures = plain.views.pictures(plain.numbers)
     far = [
         float((pictures_of(generator.synthesis, p.codes) - pictures).square().mean().detach()) for p in (plain, better)

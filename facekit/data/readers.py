@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..framing import ffhq_frame
+from ..labels import LANDMARKS_68
 from .generated import GeneratedFaces
 from .pool import MARGIN, Face, pool_side
 
@@ -64,27 +66,20 @@ def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
                 yield member.name, picture, (x0, y0, x1, y1)
 
 
-def portrait_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """What CelebA-HQ's pictures show around a face with this square."""
-    x0, y0, x1, y1 = box
-    side = x1 - x0
-    x, y, half = (x0 + x1) / 2, (y0 + y1) / 2 - PORTRAIT_LIFT * side, PORTRAIT_MARGIN * side / 2
-    return x - half, y - half, x + half, y + half
-
-
-def generated(count: int, input_size: int, seed: int = 0, margin: float = 1.0) -> Iterator[Face]:
-    """Generated wild faces for pre-training, rendered with the pool's margin, so that augmentation finds real pixels,
-    and so many times more around them."""
-    side = pool_side(input_size)
+def generated(count: int, input_size: int, seed: int = 0, portraits: bool = False) -> Iterator[Face]:
+    """Generated wild faces for pre-training, rendered with the pool's margin, so that augmentation finds real pixels.
+    portraits: with as much around them as FFHQ's and CelebA-HQ's pictures show."""
+    side, margin = pool_side(input_size), PORTRAIT_MARGIN if portraits else 1.0
     faces = GeneratedFaces(seed=seed, size=side, domain="wild", framing=1.6 * MARGIN * margin)
-    inner = input_size / margin / 2
-    middle = (side - 1) / 2
+    inner, middle = input_size / margin / 2, (side - 1) / 2
     box = (middle - inner, middle - inner, middle + inner, middle + inner)
     for start in range(0, count, 64):
         indices = range(start, min(start + 64, count))
-        pictures = faces.batch(indices, want=("image",))["image"].permute(0, 2, 3, 1).cpu().numpy()
-        for i, picture in zip(indices, pictures, strict=True):
-            yield f"generated {i}", picture, box
+        batch = faces.batch(indices, want=("image", "landmarks68"))
+        pictures = batch["image"].permute(0, 2, 3, 1).cpu().numpy()
+        for i, picture, points in zip(indices, pictures, batch["landmarks68"].cpu().numpy(), strict=True):
+            frame = ffhq_frame(points, LANDMARKS_68) if portraits else None
+            yield f"generated {i}", picture, box if frame is None or frame.box is None else frame.box
 
 
 def landmarks_300w(folder: str | os.PathLike[str] | None = None) -> tuple[list[Path], list[str], np.ndarray]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..data.pool import Face, FacePool, build_pool, whole_picture_boxes
-from ..data.readers import PORTRAIT_MARGIN, celebahq128, generated, named_source, portrait_box
+from ..data.readers import celebahq128, generated, named_source
 from ..images import iter_pictures
 from ..weights import cache_folder
 from .run import Request
@@ -35,8 +35,8 @@ def open_pool(
 ) -> FacePool:
     """Crops of the named sources (see `pretrain`), decoded once into one memory-mapped file under `folder`.
 
-    portraits: not faces alone, but as much around them as CelebA-HQ's pictures show. Pictures of a folder are taken
-    whole in either case.
+    portraits: not faces alone, but as much around them as FFHQ's and CelebA-HQ's pictures show. Pictures of a folder
+    are taken whole in either case.
     """
     readers: dict[str, Iterable[Face]] = {}
     for source in [os.fspath(s) for s in sources]:
@@ -46,11 +46,10 @@ def open_pool(
             if name == "celebahq128":
                 found: Iterable[Face] = itertools.islice(celebahq128(), count)
             else:
-                found = generated(count or 0, input_size, margin=PORTRAIT_MARGIN if portraits else 1.0)
-            if portraits:
-                readers[f"{source}, portraits"] = ((key, picture, portrait_box(box)) for key, picture, box in found)
-            else:
-                readers[source] = found
+                found = generated(count or 0, input_size, portraits=portraits)
+            if portraits and name == "celebahq128":
+                found = whole_picture_boxes((key, picture) for key, picture, _ in found)
+            readers[f"{source}, as FFHQ" if portraits else source] = found
         else:
             path = Path(source)
             if not path.is_dir():

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 
 import torch
 from torch import Tensor
 
 from ..backbones.pftgan.inversion import InversionEncoder, InversionSize
+from ..backbones.pftgan.loading import load_generator, own_inversion
 from ..backbones.pftgan.perceptual import perceptual
 from ..backbones.pftgan.pretraining import Pretraining
 from ..backbones.pftgan.reconstructing import Reconstructing
-from ..backbones.pftgan.stylegan2 import GeneratorSize
+from ..backbones.pftgan.released import read_released
+from ..backbones.pftgan.stylegan2 import Generator, GeneratorSize
 from ..recipes import overridden
 from ..recipes import pftgan as recipes
+from ..weights import embedded_file
 from .pools import pool_of
 from .run import Request, Run, chosen_preset
 
@@ -29,20 +33,29 @@ SIZES = {
 def prepare(asked: Request) -> Run:
     preset = chosen_preset(asked.preset, RECIPES)
     recipe, size = overridden(RECIPES[preset], asked.overrides, "pretrain()"), SIZES[preset]
+    known = None
     if asked.weights is not None:
-        raise ValueError(f"weights={str(asked.weights)!r}: a generator is trained from noise; resume by its checkpoint")
+        known = _known(asked.weights)
+        size = known.generator.size
     asked.processes.part(recipe.batch_size)
     total = asked.steps if asked.steps is not None else recipe.steps
     faces = pool_of(asked, size.resolution, portraits=True)
     beside = None
     about = {"preset": preset, "faces": json.dumps(faces.sources)}
     if recipe.reconstructed:
-        own = InversionSize(size.resolution, size.codes, size.w_dim)
         torch.manual_seed(asked.seed)
-        encoder = InversionEncoder(own)
+        encoder = InversionEncoder(InversionSize(size.resolution, size.codes, size.w_dim))
+        if known is not None and known.encoder is not None:
+            encoder = known.encoder
         beside = Reconstructing(encoder, perceptual(), recipes.INVERSION_BESIDE, asked.device, asked.processes)
-        about["encoder"] = json.dumps(dataclasses.asdict(own))
+        about["encoder"] = json.dumps(dataclasses.asdict(encoder.size))
     program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, asked.processes, beside)
+    if known is not None:
+        for generator in (program.generator, program.mean):
+            generator.load_state_dict(known.generator.state_dict())
+        if known.critic is not None:
+            own = program.critic.state_dict()  # released ones hold their filters, too
+            program.critic.load_state_dict({name: known.critic.get(name, value) for name, value in own.items()})
 
     def tensors() -> dict[str, Tensor]:
         kept = program.critic.state_dict() if recipe.keep_critic else {}
@@ -51,3 +64,18 @@ def prepare(asked: Request) -> Run:
         return {**program.mean.state_dict(), **encoder, **critic}
 
     return Run(program, total, tensors, about, {"pictures": recipe.batch_size})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Known:
+    """What a file holds that a training goes on from."""
+
+    generator: Generator
+    encoder: InversionEncoder | None
+    critic: dict[str, Tensor] | None
+
+
+def _known(weights: str | os.PathLike[str]) -> _Known:
+    """weights: "embedded", or a generator's file of any kind. Raises as `load_generator`."""
+    path = embedded_file("pftgan") if weights == "embedded" else weights
+    return _Known(load_generator(path), own_inversion(path), read_released(path).discriminator)

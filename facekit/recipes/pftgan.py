@@ -110,7 +110,7 @@ _NEAR: dict[str, Any] = {"rotate": 8.0, "scale": (0.93, 1.07), "shift": 0.03, "j
 PAPER = PFTGANAdaptation(steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), views=1, least_views=1, members=10)
 DATASETGAN = replace(PAPER, stages="", classifier_optimiser="adam", classifier_lr=1e-3)
 QUICK: dict[str, PFTGANAdaptation] = {
-    "segmentation": replace(PAPER, views=8, refine=100, members=3, **_NEAR),
+    "segmentation": replace(PAPER, views=8, refine=100, members=3, pixels=16_384, **_NEAR),
     "landmarks": PFTGANAdaptation(
         steps=300, batch_size=8, lr=1e-2, warmup=10, cosine=True, stages="", views=20, least_views=100, **_NEAR
     ),

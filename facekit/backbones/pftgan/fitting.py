@@ -14,7 +14,7 @@ from ...tasks import PictureTask, SegmentationTask, Task
 from ...training import generator_for
 from .finetuning import Labelled, Progressive, Support
 from .heads import check_parts, head_steps, pixel_fitting
-from .inverting import pictures_of, refined
+from .inverting import Refining, pictures_of
 from .network import PFTGANNetwork
 from .perceptual import perceptual
 from .pixels import PixelFitting
@@ -27,7 +27,7 @@ AT_ONCE = 32
 
 
 class PFTGANFitting:
-    """Algorithm 1, then the heads; a `facekit.training.Program` of `steps` steps.
+    """Better codes, Algorithm 1, the heads; a `facekit.training.Program` of `steps` steps.
 
     For parts the segmentation stream learns the masks as colours, and pixel classifiers learn from its maps (sections
     3.2 and 3.3). Of points and pictures the paper says nothing: points are heatmaps that one such classifier learns on
@@ -54,7 +54,8 @@ class PFTGANFitting:
         self.numbers = torch.arange(self.views.views)
         self.distance = perceptual(recipe.perceptual).to(device)
         pictures = torch.cat([self.views.pictures(part) for part in self.numbers.split(AT_ONCE)])
-        self.codes = self._codes(pictures, recipe.refine)
+        self.codes = self._encoded(pictures)
+        self.refining = Refining(network.stream, self.codes, pictures, self.distance)
         tuned = recipe if isinstance(task, SegmentationTask | PictureTask) else dataclasses.replace(recipe, stages="")
         streams = TwoStream(generator.synthesis, recipe.shared, recipe.image_stream)
         seen = self._support(generator, support)
@@ -63,7 +64,7 @@ class PFTGANFitting:
 
     @property
     def steps(self) -> int:
-        return self.tuning.steps + self._head_steps
+        return self.recipe.refine + self.tuning.steps + self._head_steps
 
     @property
     def _head_steps(self) -> int:
@@ -76,14 +77,6 @@ class PFTGANFitting:
     @torch.no_grad()
     def _encoded(self, pictures: Tensor) -> Tensor:
         return torch.cat([self.network.frozen_features(part)[0] for part in pictures.split(AT_ONCE)])
-
-    def _codes(self, pictures: Tensor, steps: int) -> Tensor:
-        """Codes of pictures (V,3,S,S) in [0, 1], made to fit better in so many steps."""
-        codes = self._encoded(pictures)
-        if not steps:
-            return codes
-        parts = zip(codes.split(AT_ONCE), pictures.split(AT_ONCE), strict=True)
-        return torch.cat([refined(self.network.stream, c, p, self.distance, steps) for c, p in parts])
 
     def _labelled(self, pictures: Tensor) -> Labelled:
         moved = torch.cat([self.views.moved_labels(part) for part in self.numbers.split(AT_ONCE)])
@@ -122,23 +115,27 @@ class PFTGANFitting:
         self.heads = pixel_fitting(self.network.heads, maps, self.masks, self.recipe, self.device, self.seed)
 
     def step(self, index: int) -> dict[str, float]:
-        if index < self.tuning.steps:
-            losses = self.tuning.step(index)
+        tuned = index - self.recipe.refine
+        if tuned < 0:
+            losses = self.refining.step(index)
+        elif tuned < self.tuning.steps:
+            losses = self.tuning.step(tuned)
             losses = {"loss": sum(losses.values()), **losses}
         else:
             if self.heads is None:
                 self._begin_heads()
             assert self.heads is not None
-            losses = self.heads.step(index - self.tuning.steps)
+            losses = self.heads.step(tuned - self.tuning.steps)
         if index + 1 == self.steps and self.network.heads is None:
             self._begin_heads()
         return losses
 
     def state_dict(self) -> dict[str, Any]:
         heads = None if self.heads is None else self.heads.state_dict()
-        return {"tuning": self.tuning.state_dict(), "heads": heads}
+        return {"refining": self.refining.state_dict(), "tuning": self.tuning.state_dict(), "heads": heads}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.refining.load_state_dict(state["refining"])
         self.tuning.load_state_dict(state["tuning"])
         if state["heads"] is not None:
             self._begin_heads()

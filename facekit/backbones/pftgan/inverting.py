@@ -16,6 +16,8 @@ from ...training import autocast, generator_for, shuffled_batch
 from .inversion import InversionEncoder
 from .stylegan2 import Generator, Synthesis
 
+AT_ONCE = 32  # pictures whose gradients are found at a time
+
 
 class Inverting:
     """One step on real pictures, which the codes are to show again, and on as many of the generator's own, whose codes
@@ -102,23 +104,53 @@ def pictures_of(synthesis: Synthesis, codes: Tensor) -> Tensor:
     return shown
 
 
+class Refining:
+    """Codes that are moved until they show their pictures better: Adam on squared error and the perceptual distance,
+    each picture by itself; a `facekit.training.Program`. The generator stays as it is.
+
+    codes: (N,L,w_dim), changed in place by every step. pictures: (N,3,S,S) in [0, 1]. distance: from `perceptual`.
+    """
+
+    def __init__(
+        self,
+        synthesis: Synthesis,
+        codes: Tensor,
+        pictures: Tensor,
+        distance: Callable[[Tensor, Tensor], Tensor],
+        lr: float = 0.02,
+    ):
+        self.synthesis, self.codes, self.wanted, self.distance = synthesis, codes, 2 * pictures - 1, distance
+        self.moved = codes.detach().clone().requires_grad_(True)
+        self.optimiser = torch.optim.Adam([self.moved], lr)
+
+    def step(self, index: int) -> dict[str, float]:
+        gradients, total = [], 0.0
+        for codes, wanted in zip(self.moved.split(AT_ONCE), self.wanted.split(AT_ONCE), strict=True):
+            shown = self.synthesis(codes)
+            # Sums: no picture's step depends on how many there are.
+            loss = (shown - wanted).square().mean((1, 2, 3)).sum() + 0.8 * self.distance(shown, wanted).sum()
+            gradients.append(torch.autograd.grad(loss, codes)[0])
+            total += loss.item()
+        self.moved.grad = torch.cat(gradients)
+        self.optimiser.step()
+        self.codes.copy_(self.moved.detach())
+        return {"loss": total / len(self.codes)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"codes": self.codes, "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        with torch.no_grad():
+            self.moved.copy_(state["codes"])
+        self.codes.copy_(state["codes"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
 def refined(
-    synthesis: Synthesis,
-    codes: Tensor,
-    pictures: Tensor,
-    distance: Callable[[Tensor, Tensor], Tensor],
-    steps: int,
-    lr: float = 0.02,
+    synthesis: Synthesis, codes: Tensor, pictures: Tensor, distance: Callable[[Tensor, Tensor], Tensor], steps: int
 ) -> Tensor:
-    """Codes (N,L,w_dim) moved until they show the pictures (N,3,S,S) in [0, 1] better: Adam on squared error and the
-    perceptual distance, each picture by itself. The generator stays as it is."""
-    wanted = 2 * pictures - 1
-    moved = codes.detach().clone().requires_grad_(True)
-    optimiser = torch.optim.Adam([moved], lr)
-    for _ in range(steps):
-        shown = synthesis(moved)
-        # Sums: no picture's step depends on how many there are.
-        loss = (shown - wanted).square().mean((1, 2, 3)).sum() + 0.8 * distance(shown, wanted).sum()
-        (moved.grad,) = torch.autograd.grad(loss, moved)
-        optimiser.step()
-    return moved.detach()
+    """Codes (N,L,w_dim) after so many steps of `Refining`."""
+    program = Refining(synthesis, codes.detach().clone(), pictures, distance)
+    for index in range(steps):
+        program.step(index)
+    return program.codes

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...geometry import put_back, warp_image
+from ...geometry import paste_mask, put_back, warp_image
 from ...images import read_pictures, to_tensor
 from ...model import Model, load
 from ...ready import frames_in
@@ -49,10 +49,8 @@ def _of_picture(model: Model, picture: NDArray[np.uint8], align: str, faces: Any
         x = to_tensor([warp_image(picture, matrix, model.input_size)]).to(model.device)
         with torch.inference_mode():
             divergence = model.network.votes(x).divergence[0].float().cpu().numpy()
-        # The second channel says how much of the crop is under a pixel of the picture.
-        both = np.dstack([divergence, np.ones_like(divergence)])
-        values, (rows, columns) = put_back(both, matrix, picture.shape[:2], "constant")
-        share = values[..., 1]
-        found = np.where(share > 0.5, values[..., 0] / np.maximum(share, 0.5), np.nan)
-        out[rows, columns] = np.fmax(out[rows, columns], found)
+        values, (rows, columns) = put_back(divergence, matrix, picture.shape[:2])
+        inside = paste_mask(np.ones(divergence.shape, np.uint8), matrix, picture.shape[:2])[rows, columns] > 0
+        here = out[rows, columns]
+        here[inside] = np.fmax(here, values)[inside]
     return out

@@ -1,0 +1,147 @@
+"""The handlers of the page's tab "Parts from one face", called as the browser calls them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+import facekit
+from demos import parts
+from demos.app import build
+from demos.labelling import SIDE, Sheet, layer_of, parts_in
+from demos.own_model import START
+from demos.parts import AS_IT_IS, TUNED, adapt, change, choose, cost, heat, invent, load_example, seen, use
+from demos.pictures import CROP, PHOTO
+
+NAMES = "face, hair"
+SHORT: dict[str, Any] = {
+    "views": 1, "least_views": 1, "batch_size": 1, "support_batch": 2, "members": 2, "classifier_epochs": 2,
+    "refine": 0, "pixels": 400, "device": "cpu",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few and small pictures, short trainings."""
+    monkeypatch.setattr(parts, "EXAMPLE_SIDE", 48)
+    monkeypatch.setattr(parts, "UNLABELLED", 2)
+    monkeypatch.setattr(facekit, "adapt", partial(facekit.adapt, **SHORT))
+
+
+@pytest.fixture
+def sheet() -> Sheet:
+    """A painted picture and one without paint."""
+    rng, made, mask = np.random.default_rng(0), Sheet(), np.zeros((60, 60), np.uint8)
+    mask[20:50, 15:45], mask[5:20, 15:45] = 1, 2
+    made.add(rng.integers(0, 255, (60, 60, 3)).astype(np.uint8), mask=mask)
+    made.add(rng.integers(0, 255, (60, 50, 3)).astype(np.uint8))
+    made.parts = parts_in(NAMES)
+    return made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    rng = np.random.default_rng(1)
+    Image.fromarray(rng.integers(0, 255, (40, 50, 3)).astype(np.uint8)).save(path := tmp_path / "new.png")
+    return str(path)
+
+
+def test_the_tab_has_its_endpoints() -> None:
+    named = set(build().get_api_info()["named_endpoints"])
+    steps = ("choose", "example", "show", "previous", "clear", "next", "labels", "cost", "adapt", "use")
+    assert {f"/one_shot_{step}" for step in steps} | {"/generated_faces"} <= named
+
+
+def test_the_example_paints_one_face() -> None:
+    sheet, editor, where, chips, names, another, *kinds = load_example()
+    assert len(sheet.pictures) == 3 and sheet.labelled(None) == [0] and kinds == [PHOTO, PHOTO]
+    assert "Picture 1 of 3" in where and "mouth" in names and chips.visible
+    assert set(np.unique(sheet.masks[0])) == set(range(7)) and editor.value["layers"]
+    assert another.size == (48, 48)
+
+
+def test_paint_is_kept_and_cleared(file: str) -> None:
+    sheet, *_ = choose([file], NAMES)
+    assert sheet.pictures[0].shape == (SIDE * 40 // 50, SIDE, 3) and not sheet.labelled(None)
+    mask = np.zeros(sheet.masks[0].shape, np.uint8)
+    mask[100:200, 100:200] = 2
+    painted = {"background": sheet.pictures[0], "layers": [layer_of(mask, parts_in(NAMES))]}
+    sheet, *_ = change("next")(sheet, painted, NAMES)
+    assert np.array_equal(sheet.masks[0], mask)
+    sheet, *_ = change("clear")(sheet, painted, NAMES)
+    assert not sheet.masks[0].any()
+    assert START in choose([], NAMES)
+
+
+def test_time_and_memory_are_said_before(sheet: Sheet) -> None:
+    one, two = Sheet(), Sheet(pictures=sheet.pictures[:1] * 2, masks=sheet.masks[:1] * 2)
+    assert cost(one, NAMES, TUNED, 300) == cost(sheet, NAMES, TUNED, 300), "one picture before anything is painted"
+    assert "one painted picture" in cost(one, NAMES, TUNED, 300) and " min" in cost(one, NAMES, TUNED, 300)
+    assert "2 painted pictures" in cost(two, NAMES, TUNED, 300)
+
+    def memory(text: str) -> float:
+        return float(text.split("**")[3].split()[0].replace(",", ""))
+
+    assert 0 < memory(cost(sheet, NAMES, AS_IT_IS, 300)) < memory(cost(sheet, NAMES, TUNED, 300))
+    assert memory(cost(sheet, NAMES, TUNED, 300)) < memory(cost(two, NAMES, TUNED, 300))
+
+
+@pytest.mark.parametrize("recipe", [TUNED, AS_IT_IS])
+def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
+    model, text, download = adapt(sheet, None, NAMES, CROP, recipe, 1)
+    assert ("and 1 without paint" in text) == (recipe == TUNED) and "one painted picture" in text
+    assert model.task.labels.classes == ("background", "face", "hair")
+    assert model.about["recipe"]["stages"] == ("123" if recipe == TUNED else "")
+    assert facekit.load(download.value["path"]).backbone == "pftgan"
+
+    drawn, unsure, looked, text = use(model, file, CROP)
+    assert drawn.shape[0] == 40 and unsure.shape == (40, 50, 3)
+    assert looked.shape == (parts.TILE, 2 * parts.TILE, 3) and "nats" in text
+    with pytest.warns(UserWarning, match="no face found"):
+        drawn, unsure, looked, text = use(model, file, PHOTO)
+    assert drawn.shape == (40, 50, 3) and unsure is None and looked is None and "No face was found" in text
+
+
+def test_uncertainty_in_colours() -> None:
+    picture = np.full((2, 3, 3), 100, np.uint8)
+    nats = np.array([[0, parts.UNSURE / 2, parts.UNSURE], [9, np.nan, 0]], np.float32)
+    shown = heat(picture, nats).astype(int)
+    assert (shown[1, 1] == 100).all(), "no face crop: the picture alone"
+    assert (np.diff(shown.sum(2)[0]) > 0).all() and np.array_equal(shown[0, 2], shown[1, 0])
+    assert np.array_equal(shown[0, 0], shown[1, 2])
+
+
+def test_what_the_encoder_sees_of_nobody() -> None:
+    assert seen(np.full((80, 80, 3), 90, np.uint8), parts.ALIGN[PHOTO]) is None
+
+
+def test_faces_that_do_not_exist() -> None:
+    first, again, other = (invent(seed, 0.7).value["path"] for seed in (1, 1, 2))
+    pictures = [np.array(Image.open(path)) for path in (first, again, other)]
+    assert pictures[0].shape == (parts.ROWS * parts.FACE, parts.COLUMNS * parts.FACE, 3)
+    assert np.array_equal(pictures[0], pictures[1]) and not np.array_equal(pictures[0], pictures[2])
+    mean = np.array(Image.open(invent(None, 0.0).value["path"]))
+    assert np.array_equal(mean[:, : parts.FACE], mean[:, -parts.FACE :]), "without variety all are the mean face"
+
+
+def test_mistakes_are_told(sheet: Sheet, file: str) -> None:
+    with pytest.raises(gr.Error, match="paint at least one in step 1"):
+        adapt(Sheet(), None, NAMES, CROP, TUNED, 1)
+    many = Sheet(pictures=sheet.pictures[:1] * 6, masks=sheet.masks[:1] * 6)
+    with pytest.raises(gr.Error, match="6 pictures are painted"):
+        adapt(many, None, NAMES, CROP, TUNED, 1)
+    sheet.pictures[0][:] = 90
+    with pytest.raises(gr.Error, match="no face found"):
+        adapt(sheet, None, NAMES, PHOTO, TUNED, 1)
+    with pytest.raises(gr.Error, match="paint up to 6"):
+        adapt(sheet, None, "a, b, c, d, e, f, g", CROP, TUNED, 1)
+    with pytest.raises(gr.Error, match="press Adapt in step 2"):
+        use(None, file, CROP)
+    with pytest.raises(gr.Error, match="no picture came"):
+        use(object(), None, CROP)
