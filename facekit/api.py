@@ -145,8 +145,8 @@ def predict(
     on_error: Literal["raise", "skip"] = "raise",
     device: str | torch.device | None = None,
 ) -> Any:
-    """Run a model, or an embedded ready one ("landmarks", "segmentation", "attributes"; on one farl tower with the last
-    of them "farl-landmarks" and "farl-segmentation"), on one picture or many.
+    """Run a model, or an embedded ready one ("landmarks", "segmentation", "segmentation-fasseg", "attributes"; on one
+    farl tower with the last of them "farl-landmarks" and "farl-segmentation"), on one picture or many.
 
     One picture in, one result out; a sequence, batch or folder in, a list out. Where faces are searched (every align
     but "none"; ready models do), a picture with one face gives its result, one with several a `Faces` list of results,

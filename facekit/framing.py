@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .detection import Face, check_boxes, find_faces, landmark_box
 from .geometry import (
@@ -18,12 +18,11 @@ from .geometry import (
     crop_matrix,
     fit_matrix,
     invert,
-    roll_of_points,
     similarity_from_points,
     transform_points,
 )
 from .haar import haar_faces
-from .labels import LANDMARKS_68, LandmarkSet
+from .labels import LANDMARKS_68, LandmarkSet, landmark_set
 from .tanh import ALPHA, MEAN_FACE, MEAN_FACE_SIDE, TanhCrop
 
 ALIGN = ("none", "box", "landmarks", "mean", "tanh", "ffhq", "haar")
@@ -123,6 +122,25 @@ def point_frame(points: NDArray[np.floating], labels: LandmarkSet, align: str) -
     if align == "ffhq":
         return ffhq_frame(points, labels)
     return mean_face_frame(points, labels, warping(align))
+
+
+def roll_of_points(points: ArrayLike, labels: LandmarkSet | str) -> float:
+    """How far the face leans, in degrees, positive = clockwise in the picture, from one eye to the other.
+
+    points: (K, 2). Raises ValueError where the set has no eyes or they are not labelled.
+    """
+    labels = landmark_set(labels)
+    p = np.asarray(points, dtype=np.float64)
+    groups: list[tuple[Sequence[int], Sequence[int]]] = []
+    if labels.eyes is not None:
+        groups.append(labels.eyes)
+    if labels.eye_corners is not None:
+        groups.append(((labels.eye_corners[0],), (labels.eye_corners[1],)))
+    for left, right in groups:
+        dx, dy = p[list(right)].mean(0) - p[list(left)].mean(0)
+        if math.isfinite(dx) and math.isfinite(dy) and (dx, dy) != (0.0, 0.0):
+            return math.degrees(math.atan2(dy, dx))
+    raise ValueError(f"set {labels.name!r} has no labelled eyes here, so the face's roll is unknown: pass roll=0")
 
 
 def frame_points(points: NDArray[np.floating], labels: LandmarkSet) -> Frame:

@@ -9,7 +9,6 @@ function takes such a matrix by the type `Crop`, it takes a tanh-warped crop as 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, overload
 
 import cv2
@@ -17,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facekit import resampling
-from facekit.labels import LandmarkSet, landmark_set
 from facekit.resampling import BORDERS, INTERPOLATIONS, Border, Interpolation
 from facekit.tanh import TanhCrop, TanhInverse, affine
 
@@ -290,25 +288,6 @@ def box_of_points(points: ArrayLike, scale: float = 1.6, lift: float = 0.06, rol
     side = scale * float((high - low).max())
     centre = turn.T @ ((low + high) / 2 - np.array([0.0, lift * side]))
     return np.concatenate([centre - side / 2, centre + side / 2])
-
-
-def roll_of_points(points: ArrayLike, labels: LandmarkSet | str) -> float:
-    """How far the face leans, in degrees, positive = clockwise in the picture, from one eye to the other.
-
-    points: (K, 2). Raises ValueError where the set has no eyes or they are not labelled.
-    """
-    labels = landmark_set(labels)
-    p = np.asarray(points, dtype=np.float64)
-    groups: list[tuple[Sequence[int], Sequence[int]]] = []
-    if labels.eyes is not None:
-        groups.append(labels.eyes)
-    if labels.eye_corners is not None:
-        groups.append(((labels.eye_corners[0],), (labels.eye_corners[1],)))
-    for left, right in groups:
-        dx, dy = p[list(right)].mean(0) - p[list(left)].mean(0)
-        if math.isfinite(dx) and math.isfinite(dy) and (dx, dy) != (0.0, 0.0):
-            return math.degrees(math.atan2(dy, dx))
-    raise ValueError(f"set {labels.name!r} has no labelled eyes here, so the face's roll is unknown: pass roll=0")
 
 
 def _size(size: Size) -> tuple[int, int]:

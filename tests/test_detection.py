@@ -12,7 +12,8 @@ import pytest
 
 from facekit import detection
 from facekit.detection import Face, check_boxes, find_faces, landmark_box
-from facekit.geometry import box_of_points, crop_matrix, invert, roll_of_points, transform_points, warp_image
+from facekit.framing import roll_of_points
+from facekit.geometry import box_of_points, crop_matrix, invert, transform_points, warp_image
 from facekit.labels import LANDMARKS_68
 
 DATA = os.environ.get("FACEKIT_DATA")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facekit import geometry as g
+from facekit.framing import roll_of_points
 from facekit.labels import LANDMARKS_5, LANDMARKS_44, LANDMARKS_68
 
 DATA = os.environ.get("FACEKIT_DATA")
@@ -189,14 +190,14 @@ def test_roll_sign_is_clockwise_in_the_picture() -> None:
     # Eyes of a face rolled clockwise by 30 degrees: the right one is lower in the picture.
     points = np.zeros((5, 2))
     points[0], points[1] = (0, 0), (math.cos(math.radians(30)), math.sin(math.radians(30)))
-    assert g.roll_of_points(points, LANDMARKS_5) == pytest.approx(30)
+    assert roll_of_points(points, LANDMARKS_5) == pytest.approx(30)
     matrix = g.crop_matrix((-2, -2, 2, 2), 64, roll=30)
     upright = g.transform_points(points[:2], matrix)
     assert upright[0, 1] == pytest.approx(upright[1, 1]) and upright[0, 0] < upright[1, 0]
     with pytest.raises(ValueError, match="no labelled eyes"):
-        g.roll_of_points(np.zeros((44, 2)), LANDMARKS_44)
+        roll_of_points(np.zeros((44, 2)), LANDMARKS_44)
     with pytest.raises(ValueError, match="no labelled eyes"):
-        g.roll_of_points(np.full((68, 2), np.nan), LANDMARKS_68)
+        roll_of_points(np.full((68, 2), np.nan), LANDMARKS_68)
 
 
 def test_similarity_recovers_what_made_the_points(rng: np.random.Generator) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from facekit import haar
 from facekit.detection import Face, landmark_box
-from facekit.framing import ALIGN, Frame, frames_of
-from facekit.geometry import box_of_points, crop_matrix, roll_of_points, transform_points, warp_image
+from facekit.framing import ALIGN, Frame, frames_of, roll_of_points
+from facekit.geometry import box_of_points, crop_matrix, transform_points, warp_image
 from facekit.haar import haar_faces
 from facekit.labels import LANDMARKS_68
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from demos.labelling import SIDE, Sheet, layer_of, parts_in
 from demos.own_model import START
 from demos.parts import AS_IT_IS, TUNED, adapt, change, choose, cost, heat, invent, load_example, seen, use
 from demos.pictures import CROP, PHOTO
+from facekit.recipes.pftgan import QUICK
 
 NAMES = "face, hair"
 SHORT: dict[str, Any] = {
@@ -79,17 +81,41 @@ def test_paint_is_kept_and_cleared(file: str) -> None:
     assert START in choose([], NAMES)
 
 
+def copies(sheet: Sheet, count: int) -> Sheet:
+    """So many times the painted picture."""
+    return Sheet(pictures=sheet.pictures[:1] * count, masks=sheet.masks[:1] * count)
+
+
+def memory(text: str) -> float:
+    """The MB that the page tells."""
+    return float(text.split("**")[3].split()[0].replace(",", ""))
+
+
 def test_time_and_memory_are_said_before(sheet: Sheet) -> None:
-    one, two = Sheet(), Sheet(pictures=sheet.pictures[:1] * 2, masks=sheet.masks[:1] * 2)
+    one, two = Sheet(), copies(sheet, 2)
     assert cost(one, NAMES, TUNED, 300) == cost(sheet, NAMES, TUNED, 300), "one picture before anything is painted"
     assert "one painted picture" in cost(one, NAMES, TUNED, 300) and " min" in cost(one, NAMES, TUNED, 300)
     assert "2 painted pictures" in cost(two, NAMES, TUNED, 300)
 
-    def memory(text: str) -> float:
-        return float(text.split("**")[3].split()[0].replace(",", ""))
-
     assert 0 < memory(cost(sheet, NAMES, AS_IT_IS, 300)) < memory(cost(sheet, NAMES, TUNED, 300))
-    assert memory(cost(sheet, NAMES, TUNED, 300)) < memory(cost(two, NAMES, TUNED, 300))
+    # DatasetGAN's recipe learns from all pixels.
+    assert memory(cost(sheet, NAMES, AS_IT_IS, 300)) < memory(cost(two, NAMES, AS_IT_IS, 300))
+
+
+def test_memory_grows_up_to_the_recipes_pixels(sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = QUICK["segmentation"]
+    of_one = ours.views * parts.generator().input_size ** 2
+
+    def said(pixels: int | None) -> list[float]:
+        """For one, two and three pictures, where classifiers learn from so many pixels at most."""
+        recipe = replace(ours, pixels=pixels)
+        monkeypatch.setattr(parts, "adaptation", lambda *asked: recipe)
+        return [memory(cost(copies(sheet, count), NAMES, TUNED, 300)) for count in (1, 2, 3)]
+
+    free, between, below = said(None), said(of_one * 3 // 2), said(of_one // 2)
+    assert free[0] < free[1] < free[2], "without a limit every picture takes more"
+    assert between[0] == free[0] < between[1] == between[2] < free[1], "the second passes the limit"
+    assert below[0] == below[1] == below[2] < free[0], "the first does"
 
 
 @pytest.mark.parametrize("recipe", [TUNED, AS_IT_IS])
@@ -133,9 +159,8 @@ def test_faces_that_do_not_exist() -> None:
 def test_mistakes_are_told(sheet: Sheet, file: str) -> None:
     with pytest.raises(gr.Error, match="paint at least one in step 1"):
         adapt(Sheet(), None, NAMES, CROP, TUNED, 1)
-    many = Sheet(pictures=sheet.pictures[:1] * 6, masks=sheet.masks[:1] * 6)
     with pytest.raises(gr.Error, match="6 pictures are painted"):
-        adapt(many, None, NAMES, CROP, TUNED, 1)
+        adapt(copies(sheet, 6), None, NAMES, CROP, TUNED, 1)
     sheet.pictures[0][:] = 90
     with pytest.raises(gr.Error, match="no face found"):
         adapt(sheet, None, NAMES, PHOTO, TUNED, 1)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from label_file_makers import coco, labelme, save, shape
 from PIL import Image
 
 import facekit.labels as lb
+from facekit.data.files import read_labels
 from facekit.data.files.names import describe, described
 from facekit.data.parsing import labelled_parts
 from facekit.images import ImageError
@@ -89,6 +91,22 @@ def test_names_find_the_sets() -> None:
 def test_sets_travel_in_files_and_models(s: lb.SegmentationSet) -> None:
     assert described(describe(s), "segmentation") == s
     assert SegmentationTask.from_dict(SegmentationTask(s).to_dict()).labels == s
+
+
+@pytest.mark.parametrize("s", SETS, ids=lambda s: s.name)
+def test_files_with_their_names_are_the_set(s: lb.SegmentationSet, tmp_path: Path) -> None:
+    """Strangers' files, which say names only and in an order of their own."""
+    image = picture(tmp_path / "a.png")
+    square, names = [[2.0, 3.0], [9.0, 3.0], [9.0, 8.0], [2.0, 8.0]], s.classes[:0:-1]
+    categories = [{"id": i + 1, "name": name} for i, name in enumerate(names)]
+    drawn = [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[v for p in square for v in p]]}]
+    save(tmp_path / "coco.json", coco(drawn, categories, images=[
+        {"id": 1, "file_name": image.name, "height": H, "width": W}]))  # fmt: skip
+    shapes = [shape(name, square, "polygon") for name in names]
+    save(tmp_path / "a.json", labelme(shapes, image.name, imageHeight=H, imageWidth=W))
+    for file, last in (("coco.json", names[0]), ("a.json", names[-1])):
+        found = read_labels(tmp_path / file, "segmentation")
+        assert found.names == s and set(np.unique(found.labels[0])) == {0, s.index(last)}
 
 
 # The reader.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,11 +16,7 @@ import facekit
 from facekit.backbones import pftgan
 from facekit.backbones.pftgan.inversion import InversionEncoder, InversionSize
 from facekit.backbones.pftgan.loading import load_pair
-from facekit.backbones.pftgan.pretraining import Pretraining
-from facekit.backbones.pftgan.reconstructing import Reconstructing
-from facekit.backbones.pftgan.stylegan2 import GeneratorSize
 from facekit.data.generated import GeneratedFaces
-from facekit.recipes.pftgan import INVERSION_BESIDE, PRETRAIN_MINI
 
 SHORT: dict[str, Any] = {
     "steps": 2, "views": 1, "least_views": 1, "batch_size": 2, "members": 1, "classifier_epochs": 2, "pixels": 400,
@@ -76,74 +72,6 @@ def test_adaptation_from_a_file_is_saved_whole(file: Path, faces: Any, masks: An
     backbone = facekit.load_backbone("pftgan", file)
     assert torch.equal(model.network.encoder(x), backbone.encode(x))
     assert not torch.equal(model.network.stream(backbone.encode(x)), backbone.generator.synthesis(backbone.encode(x)))
-
-
-class Stripes:
-    """Pictures of a few wide stripes."""
-
-    side = 40
-    sources: ClassVar[dict[str, int]] = {"stripes": 8}
-
-    def __len__(self) -> int:
-        return 8
-
-    def __getitem__(self, indices: torch.Tensor) -> torch.Tensor:
-        x = torch.zeros(len(indices), 3, 40, 40, dtype=torch.uint8)
-        for row, i in zip(x, indices, strict=True):
-            row[:, :, 4 * int(i) : 4 * int(i) + 8] = 255
-        return x
-
-
-def beside(seed: int = 0) -> Pretraining:
-    size = GeneratorSize(32, 8, 8, 256, 16, 2)
-    recipe = PRETRAIN_MINI.__class__(batch_size=4, reconstructed=4, r1_every=2, path_length_every=2, ada_target=0.0)
-    torch.manual_seed(seed)
-    encoder = InversionEncoder(InversionSize(32, size.codes, 8, 4))
-    own = INVERSION_BESIDE.__class__(l2=4.0, lpips=0.0, prior=0.5, bfloat16=False)
-
-    class Squared(torch.nn.Module):
-        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            return (x - y).square().mean((1, 2, 3))
-
-    device = torch.device("cpu")
-    return Pretraining(
-        Stripes(), size, recipe, 100, device, seed, beside=Reconstructing(encoder, Squared(), own, device)
-    )
-
-
-def test_an_encoder_beside_the_generator_learns_to_show_pictures_again() -> None:
-    program = beside()
-    losses = [program.step(i) for i in range(60)]
-    assert sum(x["l2"] for x in losses[-10:]) < 0.6 * sum(x["l2"] for x in losses[:10])
-    assert {"critic", "generator", "l2", "codes", "deltas", "prior", "judged"} <= set(losses[0])
-
-
-def test_the_latent_critic_draws_found_codes_to_those_that_are_made() -> None:
-    own = beside().beside
-    assert own is not None
-    made, found = torch.randn(64, 8) + 2, torch.randn(64, 8) - 2
-    losses = [float(own._learn(made.clone(), found)) for _ in range(100)]
-    assert losses[-1] < 0.7 * losses[0]
-    found.requires_grad_(True)
-    torch.nn.functional.softplus(-own.critic(found)).mean().backward()
-    assert found.grad is not None
-    assert float((-found.grad).mean()) > 0, "one step down the encoder's loss leads towards the mapping's codes"
-
-
-def test_such_a_training_resumes(tmp_path: Path) -> None:
-    straight, stopped, resumed = beside(), beside(), beside(seed=0)
-    for i in range(4):
-        straight.step(i)
-    for i in range(2):
-        stopped.step(i)
-    torch.save(stopped.state_dict(), tmp_path / "c.pt")
-    resumed.load_state_dict(torch.load(tmp_path / "c.pt", weights_only=True))
-    for i in range(2, 4):
-        resumed.step(i)
-    mine, theirs = straight.state_dict(), resumed.state_dict()
-    for part in ("mean", "generator", "critic"):
-        assert all(torch.equal(v, theirs[part][k]) for k, v in mine[part].items())
-    assert all(torch.equal(v, theirs["beside"]["mean"][k]) for k, v in mine["beside"]["mean"].items())
 
 
 def test_support_pictures_teach_the_image_stream(faces: Any, masks: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +10,28 @@ import torch
 
 import facekit
 from facekit.data.generated import GeneratedFaces
-from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
+from facekit.framing import ffhq_frame
+from facekit.geometry import warp_image, warp_mask
+from facekit.labels import FACEKIT_27, FASSEG_6, LANDMARKS_68, segmentation_map
 from facekit.weights import embedded_file
+
+SIDE = 128  # px, twice what the generator sees: adapt()'s own crops
 
 
 @pytest.fixture(scope="module")
-def faces() -> dict[str, Any]:
-    """Faces of people in no training."""
-    made = GeneratedFaces(seed=731, size=160, framing=2.2, yaw=(-15, 15), pitch=(-8, 8), roll=(-5, 5))
-    return made.batch(range(9), want=("image", "mask"))
+def faces() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """People in no training: portraits that their exact points frame as FFHQ's, which are what the generator knows, and
+    masks. A face finder would have its own luck with drawn faces, on each machine another."""
+    made = GeneratedFaces(seed=731, size=192, framing=2.4, yaw=(-15, 15), pitch=(-8, 8), roll=(-5, 5))
+    batch = made.batch(range(1, 10), want=("image", "mask", "landmarks68"))
+    pictures, masks, table = [], [], segmentation_map(FACEKIT_27, FASSEG_6)
+    for picture, mask, points in zip(batch["image"], batch["mask"], batch["landmarks68"], strict=True):
+        frame = ffhq_frame(points.numpy(), LANDMARKS_68)
+        assert frame is not None
+        matrix = frame.matrix((192, 192), SIDE)
+        pictures.append(warp_image(picture.permute(1, 2, 0).numpy(), matrix, SIDE))
+        masks.append(warp_mask(table[mask.numpy()], matrix, SIDE))
+    return pictures, masks
 
 
 def test_the_file_is_small() -> None:
@@ -36,15 +48,14 @@ def test_generates_and_finds_again() -> None:
     assert float(own.mean()) < 0.5 * float(other.mean())
 
 
-def test_one_labelled_face(faces: dict[str, Any]) -> None:
-    pictures = [p.permute(1, 2, 0).numpy() for p in faces["image"]]
-    masks = list(segmentation_map(FACEKIT_27, FASSEG_6)[faces["mask"].numpy()])
+def test_one_labelled_face(faces: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
+    pictures, masks = faces
     started = time.process_time()
     model = facekit.adapt(
-        pictures[:1], masks[:1], "segmentation", "pftgan", names=FASSEG_6, align="ffhq", support_images=pictures[1:],
-        steps=40, refine=30, views=4, members=1, progress=False, device="cpu",
+        pictures[:1], masks[:1], "segmentation", "pftgan", names=FASSEG_6, support_images=pictures[1:], steps=40,
+        refine=30, views=4, members=1, progress=False, device="cpu",
     )  # fmt: skip
     assert time.process_time() - started < 240
     scores = facekit.evaluate(model, pictures[1:], masks[1:])
     everywhere_the_first = np.mean([np.mean(m == masks[0]) for m in masks[1:]])
-    assert scores["f1_skin"] > 60 and scores["accuracy"] / 100 > everywhere_the_first - 0.05
+    assert scores["f1_skin"] > 75 and scores["accuracy"] / 100 > everywhere_the_first

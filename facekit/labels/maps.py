@@ -92,6 +92,11 @@ def segmentation_map(source: SegmentationSet | str, target: SegmentationSet | st
     class, where the source is coarser than the target (skin cannot become a cheek), and for 255 itself. Data sets' own
     habits (what Helen calls background, ...) are in this file's table, each with its reason. Background stays
     background: what a coarse source hides in it (LaPa's necks) stays hidden.
+
+    Names are all that decides for "ffhq34", too, though its nose, hair, forehead and chin are only what its other parts
+    leave over. A whole nose becomes its nose, with tip, wings, bridge and nostrils, which are classes of their own
+    there; hair keeps the sideburns, forehead and chin what it calls frown, temple or jaw. From ffhq34 to another set
+    those parts are 255, for no table says what they belong to.
     """
     a, b = segmentation_set(source), segmentation_set(target)
     table = np.full(256, 255, dtype=np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +18,21 @@ from ...recipes.pftgan import StyleGAN2Pretraining
 from ...training import autocast, generator_for, shuffled_batch
 from .augmenting import adapted_chance, augmented
 from .discriminator import Discriminator
+from .projected import ProjectedDiscriminator
 from .reconstructing import Reconstructing
 from .stylegan2 import Generator, GeneratorSize
 
 MIRRORED = Affine(mirror=0.5)
 W_AVG_KEPT = 0.995  # of the mean code, a step
 PATH_MEAN_LEARNED = 0.01  # of the mean path length, each time that it is measured
+
+
+class _Again(NamedTuple):
+    """Real pictures, the codes that were found for them and for as many generated ones, and what the codes show."""
+
+    real: Tensor
+    codes: Tensor
+    shown: Tensor
 
 
 class Pretraining:
@@ -52,9 +61,10 @@ class Pretraining:
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.size, self.recipe, self.steps, self.device, self.seed = pool, size, recipe, steps, device, seed
         self.generator = Generator(size).to(device)
-        self.critic = Discriminator(size).to(device)
+        self.critic: nn.Module = (ProjectedDiscriminator() if recipe.projected else Discriminator(size)).to(device)
         for network in (self.generator, self.critic):
             processes.copy_from_first(network)
+        self.judging = [weight for weight in self.critic.parameters() if weight.requires_grad]
         self.mean = copy.deepcopy(self.generator).requires_grad_(False).eval()
         self.beside = beside
         if beside is not None:
@@ -107,23 +117,32 @@ class Pretraining:
         real = augmented(self.real(index), self.chance, draws)
         codes = self.mixed_codes(len(real), draws)
         made = self.picture(codes, draws)
-        losses = {"critic": self._update_critic(real, made.detach(), draws)}
+        judged, again = made, None
+        if self.beside is not None:
+            again = self._show(made, index, draws)
+            if self.recipe.judged_again:
+                judged = torch.cat([made, again.shown[: len(made)]])
+        losses = {"critic": self._update_critic(real, judged.detach(), draws)}
         if self.recipe.r1 and index % self.recipe.r1_every == 0:
             losses["r1"] = self._flatten_critic(real)
-        self.critic.requires_grad_(False)
-        loss = F.softplus(-self.judged(augmented(made, self.chance, draws))).mean()
+        self._let_critic_learn(False)
+        loss = F.softplus(-self.judged(augmented(judged, self.chance, draws))).mean()
         losses["generator"] = loss.detach()
-        if self.beside is None:
+        if again is None:
             self._descend(self.optimiser, self.generator, loss)
         else:
-            losses |= self._reconstruct(loss, made, codes, index, draws)
+            losses |= self._reconstruct(loss, again, codes)
         if self.recipe.path_length and index % self.recipe.path_length_every == 0:
             losses["path"] = self._even_paths(len(real), draws)
-        self.critic.requires_grad_(True)
+        self._let_critic_learn(True)
         self._follow(index)
         said = self.processes.average(losses)
         self._adapt_chance(index)
         return {**said, "chance": self.chance}
+
+    def _let_critic_learn(self, learn: bool) -> None:
+        for weight in self.judging:
+            weight.requires_grad_(learn)
 
     def _update_critic(self, real: Tensor, made: Tensor, draws: torch.Generator) -> Tensor:
         logits = self.judged(real)
@@ -131,17 +150,20 @@ class Pretraining:
         fake = self.judged(augmented(made, self.chance, draws))
         return self._descend(self.optimiser_critic, self.critic, F.softplus(-logits).mean() + F.softplus(fake).mean())
 
-    def _reconstruct(
-        self, loss: Tensor, made: Tensor, codes: Tensor, index: int, draws: torch.Generator
-    ) -> dict[str, Tensor]:
-        """The generator's step, and the encoder's: by the adversarial loss and by what is shown again."""
+    def _show(self, made: Tensor, index: int, draws: torch.Generator) -> _Again:
         assert self.beside is not None
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.reconstructed)[self.shown]
         real = self.beside.real(self.pool, chosen, self.seed, index)
         with self.autocast:
-            losses = self.beside.losses(self.generator, real, made[: len(real)], codes[: len(real)], draws)
+            return _Again(real, *self.beside.show(self.generator, real, made[: len(real)], draws))
+
+    def _reconstruct(self, loss: Tensor, again: _Again, known: Tensor) -> dict[str, Tensor]:
+        """The generator's step, and the encoder's: by the adversarial loss and by what is shown again."""
+        assert self.beside is not None
+        with self.autocast:
+            losses = self.beside.losses(again.real, again.codes, again.shown, known[: len(again.real)])
         self.beside.optimiser.zero_grad(set_to_none=True)
-        self._descend(self.optimiser, self.generator, loss + self.beside.weighted(losses))
+        self._descend(self.optimiser, self.generator, loss + self.recipe.again * self.beside.weighted(losses))
         self.processes.average_gradients(self.beside.encoder.parameters())
         self.beside.optimiser.step()
         return {name: value.detach() for name, value in losses.items()}

@@ -68,15 +68,16 @@ class Reconstructing:
         x = views(pool, chosen, matrices, self.encoder.size.input_size, self.device)
         return (x * 2 - 1).contiguous(memory_format=torch.channels_last)
 
-    def losses(
-        self, generator: Generator, real: Tensor, made: Tensor, known: Tensor, draws: torch.Generator
-    ) -> dict[str, Tensor]:
-        """By name, unweighted. real: (n,3,S,S); made: pictures of the generator's (n,3,S,S), whose codes (n,L,w_dim)
-        are known; all in [-1, 1]."""
+    def show(self, generator: Generator, real: Tensor, made: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Codes (2n,L,w_dim) of real pictures and of the generator's (n,3,S,S each, in [-1, 1]), and the real ones
+        shown again (n,3,S,S)."""
         self.encoder.train()
-        x = (torch.cat([real, made.detach()]) + 1) / 2
-        codes = self.encoder(x).float()
-        shown = generator.synthesis(codes[: len(real)], "random", draws).float()
+        codes = self.encoder((torch.cat([real, made.detach()]) + 1) / 2).float()
+        return codes, generator.synthesis(codes[: len(real)], "random", draws).float()
+
+    def losses(self, real: Tensor, codes: Tensor, shown: Tensor, known: Tensor) -> dict[str, Tensor]:
+        """By name, unweighted. real: (n,3,S,S); codes, shown: what `show` returned; known: the codes (m,L,w_dim) that
+        the generated pictures were made of."""
         found = codes[: len(real)].flatten(0, 1)
         self.critic.requires_grad_(False)
         return {

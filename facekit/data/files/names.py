@@ -14,6 +14,7 @@ from typing import Any
 
 from facekit.labels import (
     LANDMARK_SETS,
+    PART_SETS,
     SEGMENTATION_SETS,
     LandmarkSet,
     SegmentationSet,
@@ -23,6 +24,7 @@ from facekit.labels import (
 
 from .records import Listed, Task, repeated
 
+CLASS_SETS: dict[str, SegmentationSet] = {**SEGMENTATION_SETS, **PART_SETS}
 IGNORE = 255
 IGNORED = "__ignore__"
 _IGNORED = frozenset((IGNORED, "_ignore_", "ignore"))
@@ -31,7 +33,7 @@ _BACKGROUND = frozenset(("background", "_background_", "__background__"))
 
 def describe(labels: LandmarkSet | SegmentationSet) -> dict[str, Any]:
     """A label set for JSON: the name of a known one, all of an own one."""
-    known = LANDMARK_SETS if isinstance(labels, LandmarkSet) else SEGMENTATION_SETS
+    known = LANDMARK_SETS if isinstance(labels, LandmarkSet) else CLASS_SETS
     task = "landmarks" if isinstance(labels, LandmarkSet) else "segmentation"
     return {"task": task, "labels": labels.name if known.get(labels.name) == labels else asdict(labels)}
 
@@ -40,7 +42,7 @@ def described(content: Any, task: Task) -> LandmarkSet | SegmentationSet | None:
     """The set that `describe` wrote; None where nothing came, another task's, or something else."""
     if not isinstance(content, dict) or content.get("task") != task:
         return None
-    known: dict[str, Any] = {**(LANDMARK_SETS if task == "landmarks" else SEGMENTATION_SETS)}
+    known: dict[str, Any] = {**(LANDMARK_SETS if task == "landmarks" else CLASS_SETS)}
     kind: type[LandmarkSet] | type[SegmentationSet] = LandmarkSet if task == "landmarks" else SegmentationSet
     value: Any = content.get("labels")
     if isinstance(value, str):
@@ -98,7 +100,7 @@ def classes_meant(
     names = ["background", *(name for name in _merged(orders, used) if name != "background")]
     if len(names) == 1:
         return segmentation_set(None, max(highest + 1, 2))
-    for known in SEGMENTATION_SETS.values():
+    for known in CLASS_SETS.values():
         if set(known.classes) == set(names):
             return known
     own = segmentation_set(names)
