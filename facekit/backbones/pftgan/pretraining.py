@@ -64,6 +64,7 @@ class Pretraining:
         self.critic: nn.Module = (ProjectedDiscriminator() if recipe.projected else Discriminator(size)).to(device)
         for network in (self.generator, self.critic):
             processes.copy_from_first(network)
+        processes.share_norms(self.critic)
         self.judging = [weight for weight in self.critic.parameters() if weight.requires_grad]
         self.mean = copy.deepcopy(self.generator).requires_grad_(False).eval()
         self.beside = beside

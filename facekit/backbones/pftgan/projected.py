@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 # The side that the frozen network is shown; its maps have a quarter to a thirty-second of it.
-SHOWN = 128
+SHOWN = 96
 CHANNELS = 64
-LEAST = 4  # px; the side at which a head ends
+LEAST = 4  # px; up to which a map is shrunk before the last layer takes all of it
 
 
 def _fixed(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
@@ -44,16 +44,15 @@ class Mixed(nn.Module):
 def _head(side: int) -> nn.Sequential:
     """Maps (N,CHANNELS,side,side) to logits (N,1,1,1)."""
     layers: list[nn.Module] = []
-    inputs = CHANNELS
+    inputs = outputs = CHANNELS
     while side > LEAST:
-        outputs = min(2 * inputs, 4 * CHANNELS)
         layers += [
             spectral_norm(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)),
             nn.BatchNorm2d(outputs),
             nn.LeakyReLU(0.2),
         ]
-        inputs, side = outputs, side // 2
-    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(inputs, 1, LEAST)))
+        inputs, outputs, side = outputs, 2 * outputs, side // 2
+    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(inputs, 1, side)))
 
 
 class ProjectedDiscriminator(nn.Module):
