@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -67,6 +68,24 @@ def test_the_latent_critic_draws_found_codes_to_those_that_are_made() -> None:
     torch.nn.functional.softplus(-own.critic(found)).mean().backward()
     assert found.grad is not None
     assert float((-found.grad).mean()) > 0, "one step down the encoder's loss leads towards the mapping's codes"
+
+
+def test_the_mapping_is_drawn_to_codes_that_are_found() -> None:
+    program = beside()
+    own, generator = program.beside, program.generator
+    assert own is not None
+    known = program.mixed_codes(4, torch.Generator().manual_seed(0))
+    critic = copy.deepcopy(own.critic)  # as it judges here; it learns from the same codes afterwards
+    real, made = torch.zeros(4, 3, 32, 32), program.picture(known, torch.Generator().manual_seed(0))
+    losses = own.losses(real, *own.show(generator, real, made, torch.Generator().manual_seed(0)), known)
+    losses["mapped"].backward()
+    assert all(weight.grad is not None for weight in generator.mapping.parameters())
+    for others in (generator.synthesis, own.encoder):
+        assert all(weight.grad is None for weight in others.parameters())
+    before = float(critic(known.detach().flatten(0, 1)).mean())
+    torch.optim.SGD(generator.mapping.parameters(), 0.1).step()
+    after = program.mixed_codes(4, torch.Generator().manual_seed(0))
+    assert float(critic(after.detach().flatten(0, 1)).mean()) < before, "less like the mapping's"
 
 
 @pytest.mark.parametrize("settings", [{}, PROJECTED], ids=["stylegan2", "projected"])

@@ -59,7 +59,7 @@ class InversionPretraining:
     deltas: float = 1e-3
     codes: float = 0.1  # squared error of the codes of generated pictures
     truncation: float = 1.0  # of these
-    # Beside a generator that is still learning: weight of the latent discriminator's loss, and its gamma.
+    # Beside a generator that is still learning: weight of the latent discriminator's losses, and its gamma.
     prior: float = 0.0
     prior_r1: float = 1.0
     rotate: float = 6.0

@@ -38,8 +38,8 @@ class Reconstructing:
     A generator that has seen a hundred thousand pictures, not 25 million, knows faces from its critic only roughly;
     showing real ones again tells it of every pixel. The rest is `inverting.Inverting`: deltas stay small, and the
     generator's own pictures have known codes. By e4e's latent discriminator the codes of real pictures become such as
-    the mapping makes: then what is learned from them serves all that the generator makes. `mean` is the encoder with
-    running mean weights, the one to keep.
+    the mapping makes, and (ours) the mapping makes such as real pictures have: then what is learned from them serves
+    all that the generator makes. `mean` is the encoder with running mean weights, the one to keep.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Reconstructing:
             "codes": (codes[len(real) :] - known.detach()).square().mean(),
             "deltas": (codes[:, 1:] - codes[:, :1]).square().sum(2).sqrt().mean(),
             "prior": F.softplus(-self.critic(found)).mean(),
+            "mapped": F.softplus(self.critic(known.flatten(0, 1))).mean(),
             "judged": self._learn(known.detach().flatten(0, 1), found.detach()),
         }
 
@@ -105,7 +106,7 @@ class Reconstructing:
 
     def weighted(self, losses: dict[str, Tensor]) -> Tensor:
         total = torch.zeros((), device=self.device)
-        for name, weight in {**self.recipe.weights, "prior": self.recipe.prior}.items():
+        for name, weight in {**self.recipe.weights, "prior": self.recipe.prior, "mapped": self.recipe.prior}.items():
             total = total + weight * losses[name]
         return total
 
