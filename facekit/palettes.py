@@ -26,9 +26,9 @@ def check_palettes(items: Sequence[Any], masks: Sequence[NDArray[np.uint8]], pla
             continue
         for i in np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[:255]):
             start = 3 * int(i)
-            colour = tuple(palette[start : start + 3])
-            if len(colour) < 3:
+            if start + 3 > len(palette):
                 continue
+            colour = (palette[start], palette[start + 1], palette[start + 2])
             known, first = seen.setdefault(int(i), (colour, place))
             if known != colour:
                 raise ValueError(
