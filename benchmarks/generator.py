@@ -64,7 +64,9 @@ def main() -> None:
     held, learned = real[-HELD_OUT:], real[:SAMPLES]
     shown = torch.cat([backbone.reconstruct(x) for x in held.split(AT_ONCE)])
     distance = perceptual("lpips-alex")
-    far = torch.cat([distance(2 * x - 1, 2 * y - 1) for x, y in zip(shown.split(50), held.split(50), strict=True)])
+    far = torch.cat(
+        [distance(2 * x - 1, 2 * y - 1) for x, y in zip(shown.split(AT_ONCE), held.split(AT_ONCE), strict=True)]
+    )
     error = float((shown - held).square().mean())
     print(f"reconstructions of {HELD_OUT} held-out faces: squared error {error:.4f}, LPIPS {float(far.mean()):.3f}")
     reference = seen(held.split(AT_ONCE))

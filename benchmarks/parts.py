@@ -105,6 +105,12 @@ def measured(name: str, shots: int, seed: int, settings: dict[str, Any]) -> dict
     return {"miou": scores["miou"], "seconds": model.about["seconds"], "ms": took}
 
 
+def spread(values: list[float], digits: int) -> str:
+    """Mean and standard deviation over draws."""
+    deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
+    return f"{statistics.mean(values):.{digits}f} ± {deviation:.{digits}f}"
+
+
 def table(book: RunBook, sets: list[str], shots: list[int], draws: int, rows: dict[str, dict[str, Any]]) -> None:
     for name in sets:
         print(
@@ -118,9 +124,7 @@ def table(book: RunBook, sets: list[str], shots: list[int], draws: int, rows: di
                 for seed in range(draws):
                     key = {"set": name, "row": row, "shots": n, "seed": seed}
                     found.append(book.once(key, functools.partial(measured, name, n, seed, settings)))
-                values = [f["miou"] for f in found]
-                spread = statistics.stdev(values) if draws > 1 else float("nan")
-                cells.append(f"{statistics.mean(values):.1f} ± {spread:.1f}")
+                cells.append(spread([f["miou"] for f in found], 1))
                 seconds.append(statistics.mean(f["seconds"] for f in found))
             print(f"| {row} | " + " | ".join(cells) + f" | {', '.join(f'{s:.0f}' for s in seconds)} |", flush=True)
 
@@ -146,8 +150,7 @@ def table_beyond(book: RunBook, draws: int) -> None:
                     key = {"set": name, "row": backbone, "shots": n, "seed": seed}
                     run = functools.partial(measured_beyond, data, shown, n, seed, backbone)
                     values.append(book.once(key, run)["score"])
-                spread = statistics.stdev(values) if draws > 1 else float("nan")
-                cells.append(f"{statistics.mean(values):.2f} ± {spread:.2f}")
+                cells.append(spread(values, 2))
             print(f"| {name} | {n} | " + " | ".join(cells) + " |", flush=True)
 
 

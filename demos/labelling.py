@@ -92,7 +92,8 @@ def mask_of(layers: list[np.ndarray], parts: SegmentationSet, size: tuple[int, i
 
 
 def example_faces(count: int = EXAMPLE_FACES, size: int = 320, framing: float = 1.6) -> tuple[Sheet, np.ndarray]:
-    """Six generated faces with five points and six parts each, and a seventh picture to try the model on."""
+    """So many generated faces with five points and six parts each, and one more picture to try the model on.
+    size: px of a side. framing: as of `GeneratedFaces`."""
     faces = GeneratedFaces(seed=17, size=size, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10), framing=framing)
     batch = faces.batch(range(count + 1))
     table = segmentation_map(FACEKIT_27, parts_in(PART_NAMES))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+import facekit
 from facekit.backbones.pftgan.inversion import InversionEncoder, InversionSize
 from facekit.backbones.pftgan.pretraining import Pretraining
 from facekit.backbones.pftgan.projected import CHANNELS, Mixed, ProjectedDiscriminator
@@ -82,10 +83,10 @@ def test_the_mapping_is_drawn_to_codes_that_are_found() -> None:
     assert all(weight.grad is not None for weight in generator.mapping.parameters())
     for others in (generator.synthesis, own.encoder):
         assert all(weight.grad is None for weight in others.parameters())
-    before = float(critic(known.detach().flatten(0, 1)).mean())
+    before = critic(known.detach().flatten(0, 1)).mean().item()
     torch.optim.SGD(generator.mapping.parameters(), 0.1).step()
     after = program.mixed_codes(4, torch.Generator().manual_seed(0))
-    assert float(critic(after.detach().flatten(0, 1)).mean()) < before, "less like the mapping's"
+    assert critic(after.detach().flatten(0, 1)).mean().item() < before, "less like the mapping's"
 
 
 @pytest.mark.parametrize("settings", [{}, PROJECTED], ids=["stylegan2", "projected"])
@@ -134,3 +135,8 @@ def test_only_the_heads_of_a_projected_discriminator_learn() -> None:
     assert sum(losses[-3:]) < 0.7 * sum(losses[:3]), "it tells stripes from what is made"
     for name, weight in critic.named_parameters():
         assert torch.equal(weight, before[name]) != name.startswith("heads"), name
+
+
+def test_nothing_to_judge_again_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="judged_again=True came with reconstructed=0: .* pass reconstructed=16"):
+        facekit.pretrain("stylegan2", tmp_path, out=tmp_path / "g.safetensors", judged_again=True, reconstructed=0)

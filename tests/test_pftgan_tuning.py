@@ -20,7 +20,7 @@ from facekit.backbones.pftgan.classifier import PixelClassifier
 from facekit.backbones.pftgan.finetuning import Labelled, Progressive, Support
 from facekit.backbones.pftgan.fitting import PFTGANFitting
 from facekit.backbones.pftgan.inversion import InversionEncoder, InversionSize
-from facekit.backbones.pftgan.inverting import Inverting, pictures_of, refined
+from facekit.backbones.pftgan.inverting import Inverting, Refining, pictures_of
 from facekit.backbones.pftgan.network import PFTGANNetwork, dense_logits, layer_channels
 from facekit.backbones.pftgan.perceptual import perceptual
 from facekit.backbones.pftgan.released import Released, write_released
@@ -198,14 +198,22 @@ def test_unknown_stages(generator: Generator) -> None:
         tuning(generator, replace(RECIPE, stages="14"))
 
 
+def refined(generator: Generator, start: Tensor, wanted: Tensor) -> Tensor:
+    """Codes after thirty steps."""
+    program = Refining(generator.synthesis, start.clone(), wanted, Squared())
+    for index in range(30):
+        program.step(index)
+    return program.codes
+
+
 def test_codes_are_refined_picture_by_picture(generator: Generator) -> None:
     codes = generator.codes(torch.randn(3, 8)).detach()
     wanted = pictures_of(generator.synthesis, codes).detach()
     start = generator.mapping.w_avg.expand_as(codes)
-    found = refined(generator.synthesis, start, wanted, Squared(), 30)
+    found = refined(generator, start, wanted)
     error = [(pictures_of(generator.synthesis, c) - wanted).square().mean().item() for c in (start, found)]
     assert error[1] < 0.5 * error[0]
-    alone = refined(generator.synthesis, start[:1], wanted[:1], Squared(), 30)
+    alone = refined(generator, start[:1], wanted[:1])
     torch.testing.assert_close(alone, found[:1], rtol=1e-3, atol=1e-3)
 
 

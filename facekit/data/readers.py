@@ -68,7 +68,8 @@ def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
 
 def generated(count: int, input_size: int, seed: int = 0, portraits: bool = False) -> Iterator[Face]:
     """Generated wild faces for pre-training, rendered with the pool's margin, so that augmentation finds real pixels.
-    portraits: with as much around them as FFHQ's and CelebA-HQ's pictures show."""
+    portraits: with as much around them as FFHQ's and CelebA-HQ's pictures show, but not turned: pools cut upright
+    squares."""
     side, margin = pool_side(input_size), PORTRAIT_MARGIN if portraits else 1.0
     faces = GeneratedFaces(seed=seed, size=side, domain="wild", framing=1.6 * MARGIN * margin)
     inner, middle = input_size / margin / 2, (side - 1) / 2

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from ..backbones.pftgan.inversion import InversionEncoder, InversionSize
-from ..backbones.pftgan.loading import load_generator, own_inversion
+from ..backbones.pftgan.loading import generator_of, own_inversion, read_generator
 from ..backbones.pftgan.perceptual import perceptual
 from ..backbones.pftgan.pretraining import Pretraining
 from ..backbones.pftgan.reconstructing import Reconstructing
-from ..backbones.pftgan.released import read_released
 from ..backbones.pftgan.stylegan2 import Generator, GeneratorSize
 from ..recipes import overridden
 from ..recipes import pftgan as recipes
@@ -33,6 +32,8 @@ SIZES = {
 def prepare(asked: Request) -> Run:
     preset = chosen_preset(asked.preset, RECIPES)
     recipe, size = overridden(RECIPES[preset], asked.overrides, "pretrain()"), SIZES[preset]
+    if recipe.judged_again and not recipe.reconstructed:
+        raise ValueError("judged_again=True came with reconstructed=0: nothing is shown again; pass reconstructed=16")
     known = None
     if asked.weights is not None:
         known = _known(asked.weights)
@@ -78,4 +79,5 @@ class _Known:
 def _known(weights: str | os.PathLike[str]) -> _Known:
     """weights: "embedded", or a generator's file of any kind. Raises as `load_generator`."""
     path = embedded_file("pftgan") if weights == "embedded" else weights
-    return _Known(load_generator(path), own_inversion(path), read_released(path).discriminator)
+    found = read_generator(path)
+    return _Known(generator_of(found, path), own_inversion(path), found.discriminator)

@@ -32,7 +32,7 @@ class StyleGAN2Pretraining:
     again: float = 1.0  # weight of all that is asked of these, against the critic's loss
     judged_again: bool = False  # the discriminator judges those, too: sharper than the mean of what they could be
     projected: bool = False  # a discriminator on frozen features (Projected GANs), not StyleGAN2's; r1=0 goes with it
-    keep_critic: bool = True  # the discriminator in the file, too
+    keep_critic: bool = True  # the discriminator in the file, too, if it is StyleGAN2's
     bfloat16: bool = False  # where the machine computes in it
     steps: int = 390_625  # 25 million pictures
 

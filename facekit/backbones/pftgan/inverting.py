@@ -144,13 +144,3 @@ class Refining:
             self.moved.copy_(state["codes"])
         self.codes.copy_(state["codes"])
         self.optimiser.load_state_dict(state["optimiser"])
-
-
-def refined(
-    synthesis: Synthesis, codes: Tensor, pictures: Tensor, distance: Callable[[Tensor, Tensor], Tensor], steps: int
-) -> Tensor:
-    """Codes (N,L,w_dim) after so many steps of `Refining`."""
-    program = Refining(synthesis, codes.detach().clone(), pictures, distance)
-    for index in range(steps):
-        program.step(index)
-    return program.codes

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from ...weights import embedded_file
 from .inversion import InversionEncoder, InversionSize, ReferenceEncoder, load_encoder
-from .released import ENCODER, read_released
+from .released import ENCODER, Released, read_released
 from .stylegan2 import Generator, GeneratorSize
 
 Encoder = InversionEncoder | ReferenceEncoder
@@ -26,10 +26,19 @@ def load_generator(weights: str | os.PathLike[str]) -> Generator:
 
     Raises FileNotFoundError, and ValueError for files that hold none, or one whose channels follow no rule.
     """
+    return generator_of(read_generator(weights), weights)
+
+
+def read_generator(weights: str | os.PathLike[str]) -> Released:
+    """The tensors of a generator's file, with its discriminator's where it holds one. Raises as `load_generator`."""
     path = Path(weights)
     if not path.is_file():
         raise FileNotFoundError(f"weights={str(weights)!r}: no such file; expected a StyleGAN2 generator's")
-    found = read_released(path)
+    return read_released(path)
+
+
+def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
+    """What `load_generator` makes of a file that was read already; path: what errors call it."""
     if found.channel_base is None or found.channel_max is None:
         raise ValueError(f"{path}: a generator with {found.channels} channels came, expected min(base / side, most)")
     size = GeneratorSize(

@@ -28,7 +28,8 @@ PATH_MEAN_LEARNED = 0.01  # of the mean path length, each time that it is measur
 
 
 class _Again(NamedTuple):
-    """Real pictures, the codes that were found for them and for as many generated ones, and what the codes show."""
+    """Real pictures (n,3,S,S), the codes (n+m,L,w_dim) found for them and for m generated ones, and what the first n
+    codes show (n,3,S,S); pictures in [-1, 1]."""
 
     real: Tensor
     codes: Tensor
@@ -70,16 +71,18 @@ class Pretraining:
         self.beside = beside
         if beside is not None:
             self.shown = processes.part(recipe.reconstructed)
-        self.optimiser = self._adam(self.generator, recipe.path_length_every if recipe.path_length else 0)
-        self.optimiser_critic = self._adam(self.critic, recipe.r1_every if recipe.r1 else 0)
+        self.optimiser = self._adam(
+            list(self.generator.parameters()), recipe.path_length_every if recipe.path_length else 0
+        )
+        self.optimiser_critic = self._adam(self.judging, recipe.r1_every if recipe.r1 else 0)
         self.autocast = autocast(device, recipe.bfloat16)
         self.chance, self.signs, self.path_mean = 0.0, [0.0, 0.0], 0.0
 
-    def _adam(self, network: nn.Module, every: int) -> torch.optim.Adam:
+    def _adam(self, weights: list[nn.Parameter], every: int) -> torch.optim.Adam:
         """A regulariser that comes every so many steps is one more step; Adam's constants make up for it."""
         ratio = every / (every + 1) if every else 1.0
         b0, b1 = self.recipe.betas
-        return torch.optim.Adam(network.parameters(), self.recipe.lr * ratio, (b0**ratio, b1**ratio))
+        return torch.optim.Adam(weights, self.recipe.lr * ratio, (b0**ratio, b1**ratio))
 
     def real(self, index: int) -> Tensor:
         """This process's pictures of step `index`, mirrored at random: (n,3,S,S) in [-1, 1]."""
@@ -142,6 +145,7 @@ class Pretraining:
         return {**said, "chance": self.chance}
 
     def _let_critic_learn(self, learn: bool) -> None:
+        """Only what ever learns of it: its frozen part stays as it is."""
         for weight in self.judging:
             weight.requires_grad_(learn)
 

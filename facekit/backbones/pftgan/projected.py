@@ -77,6 +77,8 @@ class ProjectedDiscriminator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def maps(self, x: Tensor) -> list[Tensor]:
+        """What the heads see before it is mixed: the picture itself (N,3,S,S), shrunk to a quarter of SHOWN, then the
+        network's maps (N,c,h,h), h a quarter to a thirty-second of SHOWN."""
         x = x.float()
         shown = x if x.shape[-1] == SHOWN else F.interpolate(x, SHOWN, mode="bilinear", align_corners=False)
         # bfloat16's gradients of convolutions by channel are five times slower on a CPU.

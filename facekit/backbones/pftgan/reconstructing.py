@@ -69,8 +69,8 @@ class Reconstructing:
         return (x * 2 - 1).contiguous(memory_format=torch.channels_last)
 
     def show(self, generator: Generator, real: Tensor, made: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Codes (2n,L,w_dim) of real pictures and of the generator's (n,3,S,S each, in [-1, 1]), and the real ones
-        shown again (n,3,S,S)."""
+        """Codes (n+m,L,w_dim) of real pictures (n,3,S,S) and of the generator's (m,3,S,S), and the real ones shown
+        again (n,3,S,S); all pictures in [-1, 1]."""
         self.encoder.train()
         codes = self.encoder((torch.cat([real, made.detach()]) + 1) / 2).float()
         return codes, generator.synthesis(codes[: len(real)], "random", draws).float()
