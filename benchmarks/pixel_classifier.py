@@ -6,7 +6,8 @@ The stack is written as one would for speed: inference mode; maps are upsampled 
 than contiguous ones, into a stack that is allocated once and has a pixel's features in one piece, as its one linear
 layer wants them. Logits of 34 classes must be the same to 1e-4.
 
-Time: CPU seconds of this process, for the machine may be shared; the sides alternate, the ratio is that of the medians.
+Time: CPU seconds of one thread, for the machine may be shared and several threads also count their waiting; the sides
+alternate, the ratio is that of the medians.
 Memory: each side once in a process of its own, the peak of its resident memory less what it held before. That is all
 there is, also what libraries take inside an operation; tracked allocations would be tensors only. What malloc keeps of
 freed memory would be most of a small case, so in these processes it gives all of it back at once.
@@ -119,8 +120,8 @@ def compare(side: int, rounds: int) -> None:
             took[which].append(time.process_time() - started)
     seconds = {which: statistics.median(times) for which, times in took.items()}
     memory = {which: peak(which, side) for which in sides}
-    print(f"{side} px, {len(maps)} maps of {sum(network.channels)} channels, {CLASSES} classes, "
-          f"{torch.get_num_threads()} threads; logits at most {apart:.1e} apart")  # fmt: skip
+    print(f"{side} px, {len(maps)} maps of {sum(network.channels)} channels, {CLASSES} classes; "
+          f"logits at most {apart:.1e} apart")  # fmt: skip
     print(f"  said before: {estimate(network, maps, side)}")
     for which in SIDES:
         print(f"  {which}: {1000 * seconds[which]:,.1f} ms, {memory[which] / 1e6:,.1f} MB at the peak")
@@ -134,6 +135,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25, help="at 64 px; an eighth of them at 256 px")
     parser.add_argument("--measure", choices=SIDES, help="for the benchmark itself: one side's memory")
     a = parser.parse_args()
+    torch.set_num_threads(1)
     for side in a.cases:
         if a.measure:
             measure(a.measure, side)

@@ -22,7 +22,7 @@ from facekit.backbones.pftgan.pixels import estimate_memory
 from facekit.geometry import warp_image
 from facekit.images import load_image, to_tensor
 from facekit.ready import frames_in
-from facekit.recipes.pftgan import PFTGANAdaptation, adaptation
+from facekit.recipes.pftgan import QUICK, PFTGANAdaptation, adaptation
 from facekit.results import Faces
 
 TUNED, AS_IT_IS = "Tune the generator (PFTGAN)", "Leave it as it is (DatasetGAN)"
@@ -30,7 +30,7 @@ RECIPES = {TUNED: "quick", AS_IT_IS: "datasetgan"}
 # Framed as the generator's own pictures are.
 ALIGN = {CROP: "none", PHOTO: "ffhq"}
 MOST_PAINTED = 5
-STEPS = 300
+STEPS = QUICK["segmentation"].steps
 UNLABELLED = 6  # example faces beside the painted one
 EXAMPLE_SIDE, FRAMING = 256, 2.0  # px; room around the face, against 1.6 of a close one
 UNSURE = 0.35  # nats; two halves of the classifiers against each other have ln 2

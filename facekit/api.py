@@ -64,7 +64,7 @@ def adapt(
     finds them. Predictions frame pictures the same way. faces: own boxes, one a picture. support_images: for pftgan,
     pictures without labels that its image stream keeps to; the ones to be predicted may be among them (None: the
     generator makes some).
-    recipe: "quick" (ours, about a minute on two cores; pftgan takes some), "paper" (fsma: the row of Table 7 that is
+    recipe: "quick" (ours, about a minute on two cores), "paper" (fsma: the row of Table 7 that is
     closest in size, or one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448";
     synthparse: its best model, or "paper-unet", "paper-fpn", "paper-deeplabv3plus"; pftgan: section 4.1, also
     "datasetgan") or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`, `skip="00000"`,

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pftgan_stack import peak, stack
 from torch import Tensor
 
-from facekit.backbones.pftgan import classifier
+from facekit.backbones.pftgan import fused
 from facekit.backbones.pftgan.classifier import Ensemble, PixelClassifier
 from facekit.backbones.pftgan.pixels import (
     estimate_memory,
@@ -88,7 +88,8 @@ def test_parity_of_the_stack(reference: dict[Any, Any]) -> None:
 @pytest.mark.parametrize("side", [1, 5, 7, 20, 33, (13, 11), (9, 50)])
 @torch.no_grad()
 def test_fused_is_the_stack(side: int | tuple[int, int], band: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(classifier._BAND, "cpu", band)
+    monkeypatch.setattr(fused, "_BAND", band)
+    monkeypatch.setattr(fused, "_BAND_PART", 1)
     maps, network = random_maps(), trained(PixelClassifier(CHANNELS, 34))
     expected = network(stack(maps, side))
     logits = network.logits(maps, side)
@@ -170,7 +171,7 @@ def test_sampled_features_are_the_stacks(side: int | tuple[int, int]) -> None:
 
 @torch.no_grad()
 def test_memory_is_kept_and_said_before() -> None:
-    channels, sides, side = (64, 64, 32, 16), (8, 16, 32, 64), 64
+    channels, sides, side = (64, 64, 32, 16), (8, 16, 32, 64), 128
     maps = [torch.randn(1, c, s, s) for c, s in zip(channels, sides, strict=True)]
     network = trained(PixelClassifier(channels, 34))
     usual = estimate_memory(channels, sides, 34, side, members=1)
@@ -190,9 +191,9 @@ def test_memory_is_kept_and_said_before() -> None:
 def test_memory_does_not_grow_with_members() -> None:
     maps = random_maps(1)
     few, many = (trained(Ensemble(CHANNELS, 5, members)) for members in (2, 6))
-    used = peak(lambda: many.vote(maps, 48))
-    assert used == peak(lambda: few.vote(maps, 48))
-    assert used <= estimate_memory(CHANNELS, SIDES, 5, 48, members=6).evaluation < 1.3 * used
+    used = peak(lambda: many.vote(maps, 96))
+    assert used == peak(lambda: few.vote(maps, 96))
+    assert used <= estimate_memory(CHANNELS, SIDES, 5, 96, members=6).evaluation < 1.3 * used
 
 
 def test_memory_of_datasetgan() -> None:

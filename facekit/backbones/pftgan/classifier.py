@@ -1,48 +1,16 @@
-"""DatasetGAN's pixel classifier (PFTGAN section 3.3), without the stack of upsampled maps that it is defined on.
-
-A linear layer commutes with bilinear upsampling: the first layer is applied to each map at the map's own resolution and
-its outputs are upsampled and summed, a band of rows at a time. The same numbers, a fraction of the memory and time. It
-knows nothing about where maps come from: a generator, a ViT and a diffusion UNet are compared with the same classes.
-"""
+"""DatasetGAN's pixel classifier (PFTGAN section 3.3) and ensembles of it. They know nothing about where maps come from:
+a generator, a ViT and a diffusion UNet are compared with the same classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Height and width of a map or an output in pixels; one number is both.
-Side = int | tuple[int, int]
-# Pixels a band. On CPUs what the first layer makes of it, 1 kB a pixel, should stay in a core's own cache.
-_BAND = {"cpu": 512}
-_BAND_ELSEWHERE = 65_536
-# Pixels of smaller maps that the first layer is applied to at a time, at least: with few the product is slower.
-_AHEAD = 256
-
-
-def height_width(side: Side) -> tuple[int, int]:
-    """Raises ValueError for anything but positive whole numbers."""
-    h, w = (side, side) if isinstance(side, int) else side
-    if h < 1 or w < 1:
-        raise ValueError(f"side={side!r}: expected at least 1 px, a number or (height, width)")
-    return h, w
-
-
-def hidden_sizes(classes: int) -> tuple[int, int]:
-    """DatasetGAN's widths of the two hidden layers."""
-    return (128, 32) if classes < 32 else (256, 128)
-
-
-def neighbours(size: int, source: int, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Bilinear resampling from `source` to `size` pixels along one axis, as `F.interpolate(align_corners=False)` does
-    it: for each output pixel the two input pixels (size,) int64 and the second one's weight (size,) in [0, 1]."""
-    place = ((torch.arange(size, device=device) + 0.5) * (source / size) - 0.5).clamp_(min=0)
-    first = place.long().clamp_(max=source - 1)
-    return first, (first + 1).clamp_(max=source - 1), place - first
+from .fused import Side, band_rows, bands, height_width, hidden_sizes
 
 
 class PixelClassifier(nn.Module):
@@ -91,7 +59,7 @@ class PixelClassifier(nn.Module):
         out = maps[0].new_empty((len(maps[0]), h, w, self.classes), dtype=torch.float32)
         with torch.autocast(out.device.type, enabled=False):
             for n, picture in enumerate(out):
-                for low, high, logits in _bands(self, maps, n, (h, w), rows):
+                for low, high, logits in bands(self.layers, [x[n] for x in maps], (h, w), rows):
                     picture[low:high].view_as(logits).copy_(logits)
         return out.permute(0, 3, 1, 2)
 
@@ -155,7 +123,7 @@ class Ensemble(nn.Module):
             for n, probabilities in enumerate(pictures):
                 tally = _Tally(probabilities)
                 for member in self.each():
-                    for low, high, logits in _bands(member, maps, n, (h, w), rows):
+                    for low, high, logits in bands(member.layers, [x[n] for x in maps], (h, w), rows):
                         tally.add(slice(low * w, high * w), logits)
                 votes = tally.result(len(self.members), rows * w)
                 labels[n], divergence[n] = votes.labels.view(h, w), votes.divergence.view(h, w)
@@ -190,138 +158,6 @@ class _Tally:
             labels[part] = self.votes[part].argmax(-1)
             divergence[part] += torch.special.entr(self.probabilities[part]).sum(-1)
         return Votes(labels, self.probabilities, divergence)
-
-
-class _Level:
-    """The maps of one resolution, whose shares of the first layer are summed before they are resampled.
-
-    parts: pairs of a map (C_i,h,w) and its columns of the first layer, transposed (C_i,K).
-    """
-
-    def __init__(self, parts: list[tuple[Tensor, Tensor]], size: tuple[int, int]):
-        self.parts, self.size = parts, size
-        (self.height, self.width), self.hidden = parts[0][0].shape[1:], parts[0][1].shape[1]
-        self.same = (self.height, self.width) == size
-        # The cheaper order: larger maps are brought to the output's size before the layer.
-        self.larger = self.height * self.width > size[0] * size[1]
-        if not self.same:
-            first, second, weight = neighbours(size[0], self.height, parts[0][0].device)
-            self.starts, self.lasts = first.tolist(), second.tolist()
-            self.mixing = weight.new_zeros(size[0], self.height).scatter_add_(1, first[:, None], 1 - weight[:, None])
-            self.mixing.scatter_add_(1, second[:, None], weight[:, None])
-            # The projected rows that are kept: the next band begins with some of this one's.
-            self.start, self.kept = 0, self.mixing.new_empty(0, self.width, self.hidden)
-
-    def add_to(self, sums: Tensor, low: int, high: int) -> None:
-        """Add the share of output rows low to high to `sums` (rows*W,K)."""
-        if self.same:
-            self._project(low, high, sums)
-            return
-        start, stop = self.starts[low], self.lasts[high - 1] + 1
-        mixing = self.mixing[low:high, start:stop]
-        if self.larger:
-            for x, weight in self.parts:
-                pixels = self._resampled(mixing, x[:, start:stop].permute(1, 2, 0).float().contiguous())
-                sums.addmm_(pixels.flatten(0, 1), weight)
-            return
-        fresh = max(start, self.start + len(self.kept))
-        if fresh < stop:
-            ahead = min(self.height, max(stop, fresh + _AHEAD // self.width))
-            self.kept = torch.cat([self.kept[start - self.start :], self._project(fresh, ahead)])
-            self.start = start
-        window = self.kept[start - self.start : stop - self.start]
-        sums += self._resampled(mixing, window).flatten(0, 1)
-
-    def _project(self, low: int, high: int, sums: Tensor | None = None) -> Tensor:
-        """The layer's share of map rows low to high (rows,w,K), added to `sums` (rows*w,K) if that is given."""
-        for x, weight in self.parts:
-            pixels = x[:, low:high].flatten(1).float().t()
-            sums = pixels @ weight if sums is None else sums.addmm_(pixels, weight)
-        assert sums is not None
-        return sums.view(-1, self.width, self.hidden)
-
-    def _resampled(self, mixing: Tensor, window: Tensor) -> Tensor:
-        """Input rows (r,w,K) to output rows (rows,W,K)."""
-        rows = (mixing @ window.flatten(1)).view(-1, *window.shape[1:])
-        # Between maps with channels last this is several times faster than between contiguous ones.
-        wide = F.interpolate(rows[None].permute(0, 3, 1, 2), (len(rows), self.size[1]), mode="bilinear")
-        return wide.permute(0, 2, 3, 1)[0]
-
-
-def _bands(
-    network: PixelClassifier, maps: Sequence[Tensor], n: int, size: tuple[int, int], rows: int
-) -> Iterator[tuple[int, int, Tensor]]:
-    """Of picture `n`, for each band of rows: its first row, the one past its last, and its logits (rows*W,classes)."""
-    one, two, three = (cast(nn.Linear, network.layers[i]) for i in (0, 3, 6))
-    rest = [_folded(cast(nn.BatchNorm1d, network.layers[i]), layer) for i, layer in ((2, two), (5, three))]
-    weights = one.weight.t().split(network.channels)
-    levels = [
-        _Level([(x[n], weight) for x, weight in zip(maps, weights, strict=True) if x.shape[2:] == shape], size)
-        for shape in dict.fromkeys(x.shape[2:] for x in maps)
-    ]
-    buffer = one.weight.new_empty(rows * size[1], one.out_features)
-    for low in range(0, size[0], rows):
-        high = min(low + rows, size[0])
-        y = buffer[: (high - low) * size[1]].copy_(one.bias)
-        for level in levels:
-            level.add_to(y, low, high)
-        for weight, bias in rest:
-            y = torch.addmm(bias, y.relu_(), weight)
-        yield low, high, y
-
-
-def _folded(norm: nn.BatchNorm1d, layer: nn.Linear) -> tuple[Tensor, Tensor]:
-    """A BatchNorm in eval mode and the linear layer after it as one: the transposed weight and the bias."""
-    assert norm.running_mean is not None and norm.running_var is not None
-    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    shift = norm.bias - norm.running_mean * scale
-    return (layer.weight * scale).t(), layer.bias + layer.weight @ shift
-
-
-def evaluation_bytes(
-    maps: Sequence[tuple[int, int, int]], classes: int, side: Side, rows: int, pictures: int = 1, votes: bool = False
-) -> int:
-    """What `PixelClassifier.logits`, or with `votes` `Ensemble.vote`, takes at the most beside the maps (C_i,H_i,W_i),
-    with bands of so many rows and its result."""
-    (h, w), (first, second) = height_width(side), hidden_sizes(classes)
-    band, kept, most = rows * w, 0, 0
-    for height, width in {shape[1:] for shape in maps}:
-        channels = max(c for c, *shape in maps if tuple(shape) == (height, width))
-        window, ahead = min(height, -(-rows * height // h) + 2) * width, _AHEAD // width * width
-        if (height, width) == (h, w):
-            most = max(most, band * channels)  # where a map is not float32
-            continue
-        kept += h * (height + 16)
-        if height * width > h * w:
-            most = max(most, (2 * window + rows * width + band) * channels)
-        else:
-            held = min(height * width, window + ahead)
-            kept += held * first
-            most = max(most, held * (2 * first + channels), (rows * width + band) * first)
-    most = max(most, band * (second + 5 * classes))
-    kept += band * (first + classes)  # the last band's logits live on into the next one
-    tally, result = (classes + 5, 4 * classes + 5) if votes else (0, 4 * classes)  # bytes a pixel
-    return 4 * (kept + most + 2 * second * (first + classes)) + h * w * (tally + pictures * result)
-
-
-def band_rows(
-    maps: Sequence[tuple[int, int, int]], classes: int, side: Side, memory_limit: int | None = None, pictures: int = 1,
-    votes: bool = False, device: str = "cpu",
-) -> int:  # fmt: skip
-    """How many rows a band has: as many as the device works best with, fewer where `memory_limit` bytes ask for it.
-
-    Arguments as of `evaluation_bytes`. Raises ValueError where not even bands of one row keep the limit.
-    """
-    h, w = height_width(side)
-    rows = max(1, min(h, _BAND.get(device, _BAND_ELSEWHERE) // w))
-    for fewer in range(rows, 0, -1):
-        needed = evaluation_bytes(maps, classes, (h, w), fewer, pictures, votes)
-        if memory_limit is None or needed <= memory_limit:
-            return fewer
-    raise ValueError(
-        f"memory_limit={memory_limit:,} bytes came, but {pictures} x {classes} classes x {h}x{w} px need {needed:,} "
-        "even in bands of one row: raise the limit, or give fewer pictures at a time or a smaller side"
-    )
 
 
 def _checked_rows(

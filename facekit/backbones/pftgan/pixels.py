@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...training import Progress, generator_for, pick_device, train
-from .classifier import Ensemble, Side, band_rows, check_maps, evaluation_bytes, height_width, hidden_sizes, neighbours
+from .classifier import Ensemble, check_maps
+from .fused import Side, band_rows, evaluation_bytes, height_width, hidden_sizes, neighbours
 
 log = logging.getLogger("facekit")
 
