@@ -36,8 +36,8 @@ EXAMPLE_SIDE, FRAMING = 256, 2.0  # px; room around the face, against 1.6 of a c
 UNSURE = 0.35  # nats; two halves of the classifiers against each other have ln 2
 TILE, MOST_FACES = 192, 3  # px and faces of the picture that shows what the encoder sees
 COLUMNS, ROWS, FACE = 6, 2, 128  # of the sheet of faces that do not exist
-# Seconds on two cores: of a view's code a step, of a step of a stage, of 64 pixels by one classifier.
-REFINE_TIME, STAGE_TIME, PIXELS_TIME = 0.02, 0.15, 1e-3
+# Seconds on two cores: of a step of a stage, of 64 pixels by one classifier.
+STAGE_TIME, PIXELS_TIME = 0.15, 1e-3
 SMALL = (
     "The generator in the package is small: its pictures have 64 px, and it was trained on a CPU. What it cannot show "
     "it cannot tell apart, so look in step 3 at what it makes of your picture. From Python, larger ones can be used: "
@@ -98,7 +98,7 @@ def cost(sheet: Sheet, part_text: str, recipe: str, steps: int) -> str:
     with torch.no_grad():
         maps = backbone.features(torch.zeros(1, 3, side, side))
     views = chosen.views * pictures
-    seconds = REFINE_TIME * chosen.refine * views + STAGE_TIME * int(steps) * len(chosen.stages)
+    seconds = STAGE_TIME * int(steps) * len(chosen.stages)
     pixels = min(views * side**2, chosen.pixels or views * side**2)
     seconds += PIXELS_TIME * chosen.members * chosen.classifier_epochs * pixels / 64
     needed = estimate_memory(

@@ -88,8 +88,8 @@ def test_parity_of_the_stack(reference: dict[Any, Any]) -> None:
 @pytest.mark.parametrize("side", [1, 5, 7, 20, 33, (13, 11), (9, 50)])
 @torch.no_grad()
 def test_fused_is_the_stack(side: int | tuple[int, int], band: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "_BAND", band)
-    monkeypatch.setattr(fused, "_BAND_PART", 1)
+    monkeypatch.setattr(fused, "_BAND", 256 * band)
+    monkeypatch.setattr(fused, "_BAND_PART", 256)
     maps, network = random_maps(), trained(PixelClassifier(CHANNELS, 34))
     expected = network(stack(maps, side))
     logits = network.logits(maps, side)

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 # Height and width of a map or an output in pixels; one number is both.
 Side = int | tuple[int, int]
-# Pixels a band. On CPUs what the first layer makes of it, 1 kB a pixel, should stay in a core's own cache and be little
-# beside the result.
-_BAND, _BAND_PART = 512, 1 / 20
-_BAND_ELSEWHERE = 65_536
+# What the first layer makes of a band: so many numbers. On CPUs they should stay in a core's own cache, and be little
+# beside the result: so many a pixel of the output.
+_BAND, _BAND_PART = 131_072, 12.8
+_BAND_ELSEWHERE = 16_777_216
 
 
 def height_width(side: Side) -> tuple[int, int]:
@@ -177,8 +177,8 @@ def band_rows(
     Arguments as of `evaluation_bytes`. Raises ValueError where not even bands of one row keep the limit.
     """
     h, w = height_width(side)
-    band = min(_BAND, round(_BAND_PART * h * w)) if device == "cpu" else _BAND_ELSEWHERE
-    rows = max(1, min(h, band // w))
+    band = min(_BAND, _BAND_PART * h * w) if device == "cpu" else _BAND_ELSEWHERE
+    rows = max(1, min(h, int(band / (hidden_sizes(classes)[0] * w))))
     for fewer in range(rows, 0, -1):
         needed = evaluation_bytes(maps, classes, (h, w), fewer, pictures, votes)
         if memory_limit is None or needed <= memory_limit:
