@@ -177,7 +177,8 @@ def band_rows(
     Arguments as of `evaluation_bytes`. Raises ValueError where not even bands of one row keep the limit.
     """
     h, w = height_width(side)
-    band = min(_BAND, _BAND_PART * h * w) if device == "cpu" else _BAND_ELSEWHERE
+    few = _BAND if votes else min(_BAND, _BAND_PART * h * w)  # what votes are counted in is larger anyway
+    band = few if device == "cpu" else _BAND_ELSEWHERE
     rows = max(1, min(h, int(band / (hidden_sizes(classes)[0] * w))))
     for fewer in range(rows, 0, -1):
         needed = evaluation_bytes(maps, classes, (h, w), fewer, pictures, votes)
