@@ -13,6 +13,7 @@ from torch import Tensor
 
 from facekit.backbones.pftgan import pixels
 from facekit.backbones.pftgan.classifier import Ensemble, PixelClassifier
+from facekit.backbones.pftgan.heads import pixel_fitting
 from facekit.backbones.pftgan.pixels import (
     DATASETGAN,
     PFTGAN,
@@ -22,6 +23,7 @@ from facekit.backbones.pftgan.pixels import (
     fit_classifier,
     sample_features,
 )
+from facekit.recipes.pftgan import PFTGANAdaptation
 
 CHANNELS = (5, 3, 4, 6, 2)
 SIDES = ((3, 4), (7, 7), (7, 7), (13, 11), (20, 20))
@@ -52,6 +54,15 @@ def test_learns(recipe: PixelRecipe) -> None:
     assert not ensemble.training
     assert accuracy(ensemble, [x[train] for x in maps], labels[train]) > 0.95
     assert accuracy(ensemble, [x[test] for x in maps], labels[test]) > 0.85
+
+
+@pytest.mark.parametrize(("pictures", "side", "epoch"), [(1, 64, 40), (5, 64, 8), (3, 512, 4)])
+def test_few_pixels_are_seen_more_often_before_patience_is_tried(pictures: int, side: int, epoch: int) -> None:
+    """160,000 in all, at least DatasetGAN's four epochs."""
+    maps, labels = toy(pictures, side)
+    channels = [x.shape[1] for x in maps]
+    fitting = pixel_fitting(Ensemble(channels, 4, 2), maps, labels, PFTGANAdaptation(), torch.device("cpu"), 0)
+    assert fitting.recipe.patience_from == epoch and fitting.recipe.patience == DATASETGAN.patience
 
 
 def test_same_seed_same_weights_whatever_maps_come_from() -> None:

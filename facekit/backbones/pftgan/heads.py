@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 import torch
 from torch import Tensor
@@ -12,6 +13,9 @@ from .classifier import Ensemble
 from .pixels import IGNORED, Maps, PixelFitting, PixelRecipe, draw_pixels, estimate_memory
 
 log = logging.getLogger("facekit")
+# Pixels that a classifier sees before its patience is tried. DatasetGAN's four epochs are several times that; at 64 px
+# four epochs of one picture are a tenth of it, and what is small is then missed.
+_UNHURRIED = 160_000
 
 
 def head_steps(recipe: PFTGANAdaptation) -> int:
@@ -38,9 +42,6 @@ def pixel_fitting(
     maps: see `pixels.Maps`. masks: (N,H,W) ids, 255 = ignored. Raises ValueError as `draw_pixels` and `PixelFitting`.
     """
     check_parts(masks)
-    settings = PixelRecipe(
-        recipe.classifier_optimiser, recipe.classifier_lr, epochs=recipe.classifier_epochs, members=recipe.members
-    )
     side = (masks.shape[1], masks.shape[2])
     own = maps(0) if callable(maps) else [x[:1] for x in maps]
     needed = estimate_memory(
@@ -49,4 +50,8 @@ def pixel_fitting(
     )  # fmt: skip
     log.info("pixel classifiers: %s; no more than %.1f MB of pixels are kept", needed, recipe.memory_limit / 1e6)
     pixels = draw_pixels(maps, masks, recipe.pixels, recipe.memory_limit, seed)
+    settings = PixelRecipe(
+        recipe.classifier_optimiser, recipe.classifier_lr, epochs=recipe.classifier_epochs, members=recipe.members,
+        patience_from=max(PixelRecipe.patience_from, math.ceil(_UNHURRIED / len(pixels.labels))),
+    )  # fmt: skip
     return PixelFitting(heads, pixels, settings, device, seed)
