@@ -23,7 +23,7 @@ from facekit.backbones.pftgan.pixels import (
     fit_classifier,
     sample_features,
 )
-from facekit.recipes.pftgan import PFTGANAdaptation
+from facekit.recipes.pftgan import PAPER
 
 CHANNELS = (5, 3, 4, 6, 2)
 SIDES = ((3, 4), (7, 7), (7, 7), (13, 11), (20, 20))
@@ -61,7 +61,7 @@ def test_few_pixels_are_seen_more_often_before_patience_is_tried(pictures: int, 
     """160,000 in all, at least DatasetGAN's four epochs."""
     maps, labels = toy(pictures, side)
     channels = [x.shape[1] for x in maps]
-    fitting = pixel_fitting(Ensemble(channels, 4, 2), maps, labels, PFTGANAdaptation(), torch.device("cpu"), 0)
+    fitting = pixel_fitting(Ensemble(channels, 4, 2), maps, labels, PAPER, torch.device("cpu"), 0)
     assert fitting.recipe.patience_from == epoch and fitting.recipe.patience == DATASETGAN.patience
 
 
