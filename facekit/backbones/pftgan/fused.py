@@ -59,6 +59,8 @@ class _Level:
         self.height, self.width = parts[0][0].shape[1:]
         self.same = (self.height, self.width) == size
         self.smaller = not self.same and self.height * self.width <= size[0] * size[1]
+        if self.same:
+            return
         first, second, weight = neighbours(size[0], self.height, parts[0][0].device)
         self.starts, self.lasts = first.tolist(), second.tolist()
         # Row i is in slot i modulo their number; what is left there of older rows has no weight.
