@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import os
 import random
 import statistics
@@ -30,6 +31,7 @@ from splits import LANDMARKS, SKETCHES, Data, Split, split_fasseg
 import facekit
 from facekit.data.generated import GeneratedFaces
 from facekit.labels import FACEKIT_27, FASSEG_6
+from facekit.ready import frames_in
 from facekit.recipes.pftgan import NEAR
 
 SIDE, UNSEEN, LABELLED = 192, 64, 40
@@ -76,7 +78,9 @@ def rendered() -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 def split_generated(n: int, seed: int) -> Split:
     pictures, masks = rendered()
-    few = random.Random(seed).sample(range(LABELLED), n)
+    drawn = random.Random(seed).sample(range(LABELLED), LABELLED)
+    # As a user would: a picture in which no face is found is not labelled.
+    few = list(itertools.islice((i for i in drawn if frames_in(pictures[i], "ffhq", None)), n))
     return Split(
         [pictures[i] for i in few], [masks[i] for i in few], pictures[LABELLED:], masks[LABELLED:]
     )  # fmt: skip
