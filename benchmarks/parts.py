@@ -120,19 +120,22 @@ def spread(values: list[float], digits: int) -> str:
 def table(book: RunBook, sets: list[str], shots: list[int], draws: int, rows: dict[str, dict[str, Any]]) -> None:
     for name in sets:
         print(
-            f"\n{name}, mIoU %, {draws} draws\n| | " + " | ".join(f"{n} labelled" for n in shots) + " | adapting, s |"
+            f"\n{name}, mIoU %, {draws} draws\n| | "
+            + " | ".join(f"{n} labelled" for n in shots)
+            + " | adapting, s | predicting, ms |"
         )
-        print("|---|" + "---|" * (len(shots) + 1), flush=True)
+        print("|---|" + "---|" * (len(shots) + 2), flush=True)
         for row, settings in rows.items():
-            cells, seconds = [], []
+            cells, seconds, ms = [], [], []
             for n in shots:
                 found = []
                 for seed in range(draws):
                     key = {"set": name, "row": row, "shots": n, "seed": seed}
                     found.append(book.once(key, functools.partial(measured, name, n, seed, settings)))
                 cells.append(spread([f["miou"] for f in found], 1))
-                seconds.append(statistics.mean(f["seconds"] for f in found))
-            print(f"| {row} | " + " | ".join(cells) + f" | {', '.join(f'{s:.0f}' for s in seconds)} |", flush=True)
+                seconds.append(f"{statistics.mean(f['seconds'] for f in found):.0f}")
+                ms.append(f"{statistics.mean(f['ms'] for f in found):.0f}")
+            print(f"| {row} | {' | '.join(cells)} | {', '.join(seconds)} | {', '.join(ms)} |", flush=True)
 
 
 def measured_beyond(data: Data, shown: str, shots: int, seed: int, backbone: str) -> dict[str, float]:

@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facekit.backbones.pftgan.classifier import PixelClassifier
+from facekit.backbones.pftgan.fused import hidden_sizes
 from facekit.backbones.pftgan.pixels import MemoryEstimate, estimate_memory
 from facekit.backbones.pftgan.stylegan2 import GeneratorSize
 from facekit.pretraining.stylegan2 import SIZES
@@ -74,6 +75,15 @@ def calls(network: PixelClassifier, maps: list[Tensor], side: int) -> dict[str, 
         "fused": lambda: network.logits(maps, side)[0].permute(1, 2, 0).flatten(0, 1),
         "stack": lambda: stacked(network, maps, side),
     }
+
+
+def arithmetic(network: PixelClassifier, maps: list[Tensor], side: int) -> float:
+    """Multiplications of the linear layers on the stack, for one of them where each map is projected at its own size:
+    how much faster that can be at the most."""
+    first, second = hidden_sizes(CLASSES)
+    rest = side**2 * second * (first + CLASSES)
+    own = sum(x[0].numel() for x in maps) * first
+    return (side**2 * sum(network.channels) * first + rest) / (own + rest)
 
 
 def estimate(network: PixelClassifier, maps: list[Tensor], side: int) -> MemoryEstimate:
@@ -122,6 +132,7 @@ def compare(side: int, rounds: int) -> None:
     memory = {which: peak(which, side) for which in sides}
     print(f"{side} px, {len(maps)} maps of {sum(network.channels)} channels, {CLASSES} classes; "
           f"logits at most {apart:.1e} apart")  # fmt: skip
+    print(f"  the stack takes {arithmetic(network, maps, side):.1f} times the multiplications")
     print(f"  said before: {estimate(network, maps, side)}")
     for which in SIDES:
         print(f"  {which}: {1000 * seconds[which]:,.1f} ms, {memory[which] / 1e6:,.1f} MB at the peak")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 
 import torch
 from torch import Tensor
@@ -13,8 +12,8 @@ from .classifier import Ensemble
 from .pixels import IGNORED, Maps, PixelFitting, PixelRecipe, draw_pixels, estimate_memory
 
 log = logging.getLogger("facekit")
-# Pixels that a classifier sees before its patience is tried. DatasetGAN's four epochs are several times that; at 64 px
-# four epochs of one picture are a tenth of it, and what is small is then missed.
+# Pixels that a classifier sees before it may stop early. Four epochs of DatasetGAN's pictures are more; four of one
+# picture of 64 px are a tenth of it, and too few for Adam (benchmarks/parts.py).
 _UNHURRIED = 160_000
 
 
@@ -42,6 +41,10 @@ def pixel_fitting(
     maps: see `pixels.Maps`. masks: (N,H,W) ids, 255 = ignored. Raises ValueError as `draw_pixels` and `PixelFitting`.
     """
     check_parts(masks)
+    settings = PixelRecipe(
+        recipe.classifier_optimiser, recipe.classifier_lr, epochs=recipe.classifier_epochs, members=recipe.members,
+        unhurried=_UNHURRIED,
+    )  # fmt: skip
     side = (masks.shape[1], masks.shape[2])
     own = maps(0) if callable(maps) else [x[:1] for x in maps]
     needed = estimate_memory(
@@ -50,8 +53,4 @@ def pixel_fitting(
     )  # fmt: skip
     log.info("pixel classifiers: %s; no more than %.1f MB of pixels are kept", needed, recipe.memory_limit / 1e6)
     pixels = draw_pixels(maps, masks, recipe.pixels, recipe.memory_limit, seed)
-    settings = PixelRecipe(
-        recipe.classifier_optimiser, recipe.classifier_lr, epochs=recipe.classifier_epochs, members=recipe.members,
-        patience_from=max(PixelRecipe.patience_from, math.ceil(_UNHURRIED / len(pixels.labels))),
-    )  # fmt: skip
     return PixelFitting(heads, pixels, settings, device, seed)

@@ -42,9 +42,10 @@ class PixelRecipe:
     batch_size: int = 64  # pixels
     epochs: int = 100  # of each member, at most
     # A member is done after more than `patience` batches on end that made no new lowest loss; they are counted in
-    # epochs `patience_from` and later, the first epoch being 0.
+    # epochs `patience_from` and later, the first epoch being 0, if it has seen `unhurried` pixels before.
     patience: int = 50
     patience_from: int = 4
+    unhurried: int = 0
     members: int = 10
     pixels: int | None = None  # drawn from all pictures; None: all that are labelled, or as many as the limit holds
 
@@ -219,7 +220,8 @@ class PixelFitting:
         if member != self.member:
             self._begin(member)
         if not self.stopped:
-            self.loss = self._epoch(index, epoch >= self.recipe.patience_from)
+            seen = epoch * len(self.labels)
+            self.loss = self._epoch(index, epoch >= self.recipe.patience_from and seen >= self.recipe.unhurried)
         return {"loss": self.loss}
 
     def _epoch(self, index: int, impatient: bool) -> float:
