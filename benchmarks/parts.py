@@ -112,9 +112,9 @@ def measured(name: str, shots: int, seed: int, settings: dict[str, Any]) -> dict
 
 
 def spread(values: list[float], digits: int) -> str:
-    """Mean and standard deviation over draws."""
-    deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
-    return f"{statistics.mean(values):.{digits}f} ± {deviation:.{digits}f}"
+    """Mean and standard deviation over draws, or the one value."""
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
 
 
 def table(book: RunBook, sets: list[str], shots: list[int], draws: int, rows: dict[str, dict[str, Any]]) -> None:
