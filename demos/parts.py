@@ -96,13 +96,18 @@ def cost(sheet: Sheet, part_text: str, recipe: str, steps: int) -> str:
     backbone = generator()
     side = backbone.input_size
     with torch.no_grad():
-        maps = backbone.features(torch.zeros(1, 3, side, side))
+        maps = backbone.features(torch.zeros(1, 3, side, side), chosen.reads_colours)
     views = chosen.views * pictures
     seconds = STAGE_TIME * int(steps) * len(chosen.stages)
     pixels = min(views * side**2, chosen.pixels or views * side**2)
     seconds += PIXELS_TIME * chosen.members * chosen.classifier_epochs * pixels / 64
     needed = estimate_memory(
-        [x.shape[1] for x in maps], [x.shape[2] for x in maps], classes, side, pictures=views, members=chosen.members,
+        [x.shape[1] for x in maps],
+        [x.shape[2] for x in maps],
+        classes,
+        side,
+        pictures=views,
+        members=chosen.members,
         pixels=chosen.pixels,
     )
     memory = min(needed.training, chosen.memory_limit) / 1e6

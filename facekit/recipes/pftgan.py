@@ -94,6 +94,9 @@ class PFTGANAdaptation(Adaptation):
     shared: int | None = None  # px; up to which side both streams share layers. None: 4/9 of them; 0: none (Table 5)
     support_batch: int = 4  # pictures that the image stream sees a step
     perceptual: str = "auto"  # see `backbones.pftgan.perceptual`
+    # The classifiers read what the stream has painted by each side, too: "the outputs can facilitate the training of
+    # the subsequent Pixel-level Classifier" (section 3.2, of step 3, which without them would be for nothing).
+    reads_colours: bool = True
     members: int = 1  # pixel classifiers that vote
     classifier_epochs: int = 100  # of each, at most
     classifier_optimiser: str = "sgd"
@@ -111,12 +114,13 @@ class PFTGANAdaptation(Adaptation):
 # Views beside the picture itself stay near it: what the encoder finds of others is worse.
 NEAR: dict[str, Any] = {"rotate": 8.0, "scale": (0.93, 1.07), "shift": 0.03, "jitter": 0.1}
 PAPER = PFTGANAdaptation(steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), views=1, least_views=1, members=10)
-DATASETGAN = replace(PAPER, stages="", classifier_optimiser="adam", classifier_lr=1e-3)
+DATASETGAN = replace(PAPER, stages="", reads_colours=False, classifier_optimiser="adam", classifier_lr=1e-3)
 QUICK: dict[str, PFTGANAdaptation] = {
     "segmentation": replace(PAPER, steps=100),
     "landmarks": PFTGANAdaptation(
-        steps=300, batch_size=8, lr=1e-2, warmup=10, cosine=True, stages="", views=20, least_views=100, **NEAR
-    ),
+        steps=300, batch_size=8, lr=1e-2, warmup=10, cosine=True, stages="", reads_colours=False, views=20,
+        least_views=100, **NEAR,
+    ),  # fmt: skip
     "stylization": replace(PAPER, stages="v", views=4, refine=100, **NEAR),
 }
 # What the paper compares with: ten classifiers as DatasetGAN's on other frozen features.

@@ -43,8 +43,9 @@ def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Any) -
     generator, encoder = load_pair(weights, own.inversion, seed)
     torch.manual_seed(seed)
     return PFTGANNetwork(
-        encoder, copy.deepcopy(generator.synthesis), task.channels, task.stride, task.paints, own.members
-    )
+        encoder, copy.deepcopy(generator.synthesis), task.channels, task.stride, task.paints, own.members,
+        own.reads_colours,
+    )  # fmt: skip
 
 
 def program(

@@ -108,9 +108,8 @@ class PFTGANFitting:
             return
         assert self.network.heads is not None
 
-        @torch.no_grad()
         def maps(n: int) -> list[Tensor]:
-            return self.network.stream.features(self.codes[n : n + 1])
+            return self.network.maps(self.codes[n : n + 1])
 
         self.heads = pixel_fitting(self.network.heads, maps, self.masks, self.recipe, self.device, self.seed)
 

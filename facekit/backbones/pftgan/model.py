@@ -39,8 +39,9 @@ class PFTGAN(nn.Module):
     def reconstruct(self, x: Tensor) -> Tensor:
         return self.synthesize(self.encode(x))
 
-    def features(self, x: Tensor) -> list[Tensor]:
-        """The maps of all layers of the generator as it shows x, from the coarsest: L - 1 of (N,C,s,s)."""
-        return self.generator.synthesis.features(self.encode(x))
+    def features(self, x: Tensor, colours: bool = False) -> list[Tensor]:
+        """The maps of all layers of the generator as it shows x, from the coarsest: L - 1 of (N,C,s,s). colours: see
+        `Synthesis.features`."""
+        return self.generator.synthesis.features(self.encode(x), colours=colours)
 
     forward = torch.no_grad()(reconstruct)

@@ -14,9 +14,10 @@ from .inversion import InversionEncoder, InversionSize, ReferenceEncoder
 from .stylegan2 import GeneratorSize, Synthesis
 
 
-def layer_channels(size: GeneratorSize) -> tuple[int, ...]:
+def layer_channels(size: GeneratorSize, colours: bool = False) -> tuple[int, ...]:
     """Channels of `Synthesis.features`."""
-    return tuple(size.channels(side) for side in size.sides for _ in range(1 if side == 4 else 2))
+    blocks = [[size.channels(side)] * (1 if side == 4 else 2) + [3] * colours for side in size.sides]
+    return tuple(sum(blocks, []))
 
 
 def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tensor:
@@ -29,7 +30,8 @@ class PFTGANNetwork(nn.Module):
     """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to a picture with `paints`; an `Adapted` network.
 
     The encoder is frozen; its codes are the features. The stream is the generator's, fine-tuned before the classifiers
-    learn, and frozen then. paints: the stream's own colours are the answer, there are no classifiers.
+    learn, and frozen then. paints: the stream's own colours are the answer, there are no classifiers. reads_colours:
+    the classifiers read these, too.
     """
 
     # A mirrored picture has other codes: looking at both costs twice the time.
@@ -44,11 +46,13 @@ class PFTGANNetwork(nn.Module):
         stride: int = 1,
         paints: bool = False,
         members: int = 1,
+        reads_colours: bool = False,
     ):
         super().__init__()
         self.encoder, self.stream = encoder, synthesis
-        self.channels, self.stride, self.paints = channels, stride, paints
-        self.heads = None if paints else Ensemble(layer_channels(synthesis.size), max(channels, 2), members)
+        self.channels, self.stride, self.paints, self.reads_colours = channels, stride, paints, reads_colours
+        read = layer_channels(synthesis.size, reads_colours)
+        self.heads = None if paints else Ensemble(read, max(channels, 2), members)
         self.requires_grad_(False)
         if self.heads is not None:
             self.heads.requires_grad_(True)
@@ -73,14 +77,17 @@ class PFTGANNetwork(nn.Module):
         """Codes (N,L,w_dim) of pictures (N,3,S,S) in [0, 1]."""
         return [self.encoder(at_encoder(x, self.encoder)).float()]
 
+    @torch.no_grad()
+    def maps(self, codes: Tensor) -> list[Tensor]:
+        """What the classifiers read: [(N,C_i,H_i,W_i)] of codes (N,L,w_dim)."""
+        return self.stream.features(codes, colours=self.reads_colours)
+
     def from_features(self, features: list[Tensor]) -> Tensor:
         """Codes to (N,C,S/stride,S/stride): logits, of several members the logarithm of their mean probabilities."""
         (codes,) = features
         if self.heads is None:
             return (self.stream(codes) + 1) / 2
-        with torch.no_grad():
-            maps = self.stream.features(codes)
-        side = self.input_size // self.stride
+        maps, side = self.maps(codes), self.input_size // self.stride
         if self.training:
             # One head learns whole maps by gradients; several learn from single pixels, see `pixels`.
             return dense_logits(self.heads.each()[0], maps, side)
@@ -90,7 +97,7 @@ class PFTGANNetwork(nn.Module):
         """What the classifiers say of pictures (N,3,S,S) in [0, 1], at S px."""
         assert self.heads is not None
         (codes,) = self.frozen_features(x)
-        return self.heads.vote(self.stream.features(codes), self.input_size)
+        return self.heads.vote(self.maps(codes), self.input_size)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.from_features(self.frozen_features(x))
@@ -107,6 +114,7 @@ class PFTGANNetwork(nn.Module):
         return {
             "generator": dict(vars(size)), "encoder": dict(about), "channels": self.channels, "stride": self.stride,
             "paints": self.paints, "members": 0 if self.heads is None else len(self.heads.members),
+            "reads_colours": self.reads_colours,
         }  # fmt: skip
 
     @classmethod
@@ -118,7 +126,7 @@ class PFTGANNetwork(nn.Module):
         synthesis = Synthesis(GeneratorSize(**settings["generator"]))
         return cls(
             encoder, synthesis, settings["channels"], settings["stride"], settings["paints"],
-            max(1, settings["members"]),
+            max(1, settings["members"]), settings["reads_colours"],
         )  # fmt: skip
 
 

@@ -202,11 +202,12 @@ class Synthesis(nn.Module):
         noise: Noise = "const",
         draws: torch.Generator | None = None,
         kept: list[Tensor] | None = None,
+        colours: bool = False,
     ) -> State:
         """The blocks of the given sides, in order, after what came before them.
 
         ws: (N,L,w_dim). noise: "random" (from `draws`), "const" (each layer's own) or "none". kept: a list to which the
-        maps of every layer are added, (N,C,s,s).
+        maps of every layer are added, (N,C,s,s), and with `colours` each block's picture so far, (N,3,s,s).
         """
         state = start or State()
         x, picture = state.maps, state.picture
@@ -221,8 +222,10 @@ class Synthesis(nn.Module):
                 place += 1
                 if kept is not None:
                     kept.append(x)
-            colours = block.torgb(x, ws[:, place]).float()
-            picture = colours if picture is None else double(picture, block.resample_filter) + colours
+            painted = block.torgb(x, ws[:, place]).float()
+            picture = painted if picture is None else double(picture, block.resample_filter) + painted
+            if kept is not None and colours:
+                kept.append(picture)
         return State(x, picture)
 
     def _noise(self, layer: SynthesisLayer, kind: Noise, count: int, draws: torch.Generator | None) -> Tensor | None:
@@ -238,10 +241,11 @@ class Synthesis(nn.Module):
         assert picture is not None
         return picture
 
-    def features(self, ws: Tensor, noise: Noise = "const") -> list[Tensor]:
-        """The maps of every layer, from the coarsest: L - 1 of (N,C,s,s)."""
+    def features(self, ws: Tensor, noise: Noise = "const", colours: bool = False) -> list[Tensor]:
+        """The maps of every layer, from the coarsest: L - 1 of (N,C,s,s). colours: after each block's maps also the
+        picture so far, which its toRGB layer is the last to change, (N,3,s,s)."""
         kept: list[Tensor] = []
-        self.run(ws, self.size.sides, noise=noise, kept=kept)
+        self.run(ws, self.size.sides, noise=noise, kept=kept, colours=colours)
         return kept
 
 
