@@ -47,15 +47,15 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 # Changes of the quick recipe.
 ABLATIONS: dict[str, dict[str, Any]] = {
-    "1+2+3, two streams, shared to 8 px": {},
+    "two streams, shared to 8 px, steps 1+2, colours not read": {},
     "single stream (Table 4)": {"image_stream": False},
     "nothing shared (Table 5)": {"shared": 0},
     "all shared (Table 5)": {"shared": 64},
     "vanilla fine-tuning (Table 6)": {"stages": "v"},
-    "step 1 (Table 6)": {"stages": "1"},
-    "steps 1+2 (Table 6)": {"stages": "12"},
-    "no fine-tuning (Table 6)": {"stages": "", "reads_colours": False},
-    "colours not read": {"reads_colours": False},
+    "no fine-tuning (Table 6)": {"stages": ""},
+    "step 1, colours read (Table 6)": {"stages": "1", "reads_colours": True},
+    "steps 1+2, colours read (Table 6)": {"stages": "12", "reads_colours": True},
+    "steps 1+2+3, colours read (Table 6)": {"stages": "123", "reads_colours": True},
     "distance: the parser's features": {"perceptual": "parser"},
     "codes refined in 100 steps": {"refine": 100},
     "eight views of the face": {"views": 8, **NEAR},

@@ -236,7 +236,7 @@ def parts_tab() -> None:
         kind = gr.Radio(list(ALIGN), value=PHOTO, label="Each picture is a", min_width=240,
                         info="In a photo the face is found first, and turned upright.")  # fmt: skip
         recipe = gr.Radio(list(RECIPES), value=TUNED, label="What to do with the generator", min_width=240)
-        steps = gr.Slider(20, 600, value=STEPS, step=20, label="Steps of each of 3 stages", min_width=240)
+        steps = gr.Slider(20, 600, value=STEPS, step=20, label="Steps of each stage", min_width=240)
     estimate = gr.Markdown(elem_classes="aside")
     start = gr.Button("Adapt", variant="primary")
     told = gr.Markdown(IDLE, elem_classes="progress")

@@ -125,7 +125,7 @@ def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
     model, text, download = adapt(sheet, None, NAMES, CROP, recipe, 1)
     assert ("and 1 without paint" in text) == (recipe == TUNED) and "one painted picture" in text
     assert model.task.labels.classes == ("background", "face", "hair")
-    assert model.about["recipe"]["stages"] == ("123" if recipe == TUNED else "")
+    assert model.about["recipe"]["stages"] == (QUICK["segmentation"].stages if recipe == TUNED else "")
     assert facekit.load(download.value["path"]).backbone == "pftgan"
 
     drawn, unsure, looked, text = use(model, file, CROP)

@@ -116,13 +116,14 @@ NEAR: dict[str, Any] = {"rotate": 8.0, "scale": (0.93, 1.07), "shift": 0.03, "ji
 PAPER = PFTGANAdaptation(steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), views=1, least_views=1, members=10)
 DATASETGAN = replace(PAPER, stages="", reads_colours=False, classifier_optimiser="adam", classifier_lr=1e-3)
 QUICK: dict[str, PFTGANAdaptation] = {
-    "segmentation": replace(PAPER, steps=100),
+    # Step 3 moves colours only, and classifiers that read those were no better (benchmarks/parts.py ablations).
+    "segmentation": replace(PAPER, steps=100, stages="12", reads_colours=False),
     "landmarks": PFTGANAdaptation(
         steps=300, batch_size=8, lr=1e-2, warmup=10, cosine=True, stages="", reads_colours=False, views=20,
         least_views=100, **NEAR,
-    ),  # fmt: skip
+    ),
     "stylization": replace(PAPER, stages="v", views=4, refine=100, **NEAR),
-}
+}  # fmt: skip
 # What the paper compares with: ten classifiers as DatasetGAN's on other frozen features.
 COMPARED = {
     "datasetgan": DATASETGAN,
@@ -135,9 +136,9 @@ NAMES = ("quick", "paper", *COMPARED)
 
 def adaptation(recipe: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:
     """The settings of a recipe by name: "paper" (section 4.1 as far as it says; ten classifiers vote), "quick" (a third
-    of its steps) or what the paper compares with: "datasetgan" (the generator as it is), "mae" (a ViT), "ddpm" (a
-    diffusion UNet) or "farl" (our embedded tower). Raises ValueError that lists the names, or for a task that the
-    papers do not have."""
+    of its steps, and two of its stages) or what the paper compares with: "datasetgan" (the generator as it is), "mae"
+    (a ViT), "ddpm" (a diffusion UNet) or "farl" (our embedded tower). Raises ValueError that lists the names, or for a
+    task that the papers do not have."""
     if recipe not in NAMES:
         raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or a PFTGANAdaptation")
     if recipe == "quick":
