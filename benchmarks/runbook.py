@@ -14,6 +14,7 @@ class RunBook:
 
     def __init__(self, path: Path):
         self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)  # now, not when the first run is over and would be lost
         lines = path.read_text().splitlines() if path.exists() else []
         self.runs = {json.dumps(run["key"], sort_keys=True): run for run in map(json.loads, lines)}
 
