@@ -60,10 +60,10 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "codes refined in 100 steps": {"refine": 100},
     "eight views of the face": {"views": 8, **NEAR},
 }
-# Data, labelled pictures, the score that is shown.
-BEYOND: dict[str, tuple[Data, tuple[int, ...], str]] = {
-    "68 points, 300-W lfpw_test, NME %": (LANDMARKS, (1, 10), "nme"),
-    "photo to sketch, CUFS, LPIPS": (SKETCHES, (1, 10), "lpips"),
+# Data, labelled pictures, the score that is shown and its digits.
+BEYOND: dict[str, tuple[Data, tuple[int, ...], str, int]] = {
+    "68 points, 300-W lfpw_test, NME %": (LANDMARKS, (1, 10), "nme", 2),
+    "photo to sketch, CUFS, LPIPS": (SKETCHES, (1, 10), "lpips", 3),
 }
 # Sketches are squares of faces already; photos are framed for points as each backbone knows faces.
 FRAMES = {"pftgan": "ffhq", "fsma": "landmarks"}
@@ -151,7 +151,7 @@ def measured_beyond(data: Data, shown: str, shots: int, seed: int, backbone: str
 
 def table_beyond(book: RunBook, draws: int) -> None:
     print(f"| {draws} draws | labelled | " + " | ".join(FRAMES) + " |\n|---|---|" + "---|" * len(FRAMES), flush=True)
-    for name, (data, counts, shown) in BEYOND.items():
+    for name, (data, counts, shown, digits) in BEYOND.items():
         for n in counts:
             cells = []
             for backbone in FRAMES:
@@ -160,7 +160,7 @@ def table_beyond(book: RunBook, draws: int) -> None:
                     key = {"set": name, "row": backbone, "shots": n, "seed": seed}
                     run = functools.partial(measured_beyond, data, shown, n, seed, backbone)
                     values.append(book.once(key, run)["score"])
-                cells.append(spread(values, 2))
+                cells.append(spread(values, digits))
             print(f"| {name} | {n} | " + " | ".join(cells) + " |", flush=True)
 
 
