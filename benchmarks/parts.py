@@ -1,7 +1,7 @@
 """One to five labelled faces: PFTGAN against the features that its paper compares it with, and its ablations (mIoU %).
 
 python benchmarks/parts.py shots --runs runs.jsonl              Tables 1 and 2 in small
-python benchmarks/parts.py ablations --runs runs.jsonl          Tables 4 to 6, and the perceptual distance; one shot
+python benchmarks/parts.py ablations --runs runs.jsonl          Tables 4 to 6, the distance, the colours; one shot
 python benchmarks/parts.py beyond --runs runs.jsonl             points and pictures, which the paper has not
 
 Two sets: "generated" (27 parts, rendered; 64 faces of other people are scored) and "fasseg" (FACEKIT_DATA: the 20

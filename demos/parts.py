@@ -102,14 +102,9 @@ def cost(sheet: Sheet, part_text: str, recipe: str, steps: int) -> str:
     pixels = min(views * side**2, chosen.pixels or views * side**2)
     seconds += PIXELS_TIME * chosen.members * chosen.classifier_epochs * pixels / 64
     needed = estimate_memory(
-        [x.shape[1] for x in maps],
-        [x.shape[2] for x in maps],
-        classes,
-        side,
-        pictures=views,
-        members=chosen.members,
+        [x.shape[1] for x in maps], [x.shape[2] for x in maps], classes, side, pictures=views, members=chosen.members,
         pixels=chosen.pixels,
-    )
+    )  # fmt: skip
     memory = min(needed.training, chosen.memory_limit) / 1e6
     count = "one painted picture" if pictures == 1 else f"{pictures} painted pictures"
     return (
