@@ -82,6 +82,8 @@ def main() -> None:
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
         sys.exit("FACEKIT_DATA is not set: this benchmark needs celebahq128/ in that folder")
+    if a.pictures:
+        a.pictures.mkdir(parents=True, exist_ok=True)
     backbone = facekit.load_backbone("pftgan", a.weights)
     real = faces(backbone.input_size)
     held, learned = real[-HELD_OUT:], real[:SAMPLES]
