@@ -1,12 +1,15 @@
 """The table of bad inputs and the error each gets: which item, what came, what was expected, what to do.
 
-One row an input: what is wrong, a call that must fail, and what its message must hold in this order. `f` in a call is a
-folder of prepared files (see `files`). Rows of pictures raise ImageError, rows of labels plain ValueError.
+One row per input: what is wrong, a call that must fail, and what its message must hold in this order. `f` in a call is
+a folder of prepared files (see `f` below). Rows of images raise ImageError, rows of labels plain ValueError. The
+modules of `tests/bad_inputs` hold the rows of the other parts of the package, with the type of the error in each row.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
+import pkgutil
 import re
 import struct
 import zlib
@@ -14,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bad_inputs
 import numpy as np
 import pytest
 import torch
@@ -309,6 +313,19 @@ LABELS: list[Row] = [
 # fmt: on
 
 
+TypedRow = tuple[str, type[Exception], Callable[[Path], Any], str]
+PARTS = [importlib.import_module(f"bad_inputs.{module.name}") for module in pkgutil.iter_modules(bad_inputs.__path__)]
+PART_ROWS: list[TypedRow] = [row for part in PARTS for row in part.ROWS]
+
+
+def check_error(kind: type[Exception], call: Callable[[Path], Any], message: str, folder: Path) -> None:
+    with pytest.raises(kind) as caught:
+        call(folder)
+    text = str(caught.value)
+    assert re.search(message, text), f"{text}\ndoes not match\n{message}"
+    assert "expected" in text and len(text) < 500 and "\n" not in text
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(
     ("kind", "call", "message"),
@@ -316,12 +333,16 @@ LABELS: list[Row] = [
     + [pytest.param(ValueError, call, message, id=name) for name, call, message in LABELS],
 )
 def test_bad_input(f: Path, kind: type[Exception], call: Callable[[Path], Any], message: str) -> None:
-    with pytest.raises(kind) as caught:
-        call(f)
-    assert re.search(message, str(caught.value)), f"{caught.value}\ndoes not match\n{message}"
-    assert "expected" in str(caught.value) and len(str(caught.value)) < 500 and "\n" not in str(caught.value)
+    check_error(kind, call, message, f)
+
+
+@pytest.mark.parametrize(("kind", "call", "message"), [pytest.param(*row[1:], id=row[0]) for row in PART_ROWS])
+def test_bad_input_of_a_part(
+    tmp_path: Path, kind: type[Exception], call: Callable[[Path], Any], message: str
+) -> None:
+    check_error(kind, call, message, tmp_path)
 
 
 def test_the_table_is_long_enough_and_its_rows_differ() -> None:
-    rows = PICTURES + LABELS
-    assert len(rows) >= 45 and len({name for name, _, _ in rows}) == len(rows)
+    names = [row[0] for row in (*PICTURES, *LABELS, *PART_ROWS)]
+    assert len(names) >= 170 and len(set(names)) == len(names)
