@@ -14,14 +14,17 @@ from .command import AddCommand
 def commands(command: AddCommand) -> None:
     """Add the commands of this file to the parser."""
     p = command(
-        "quickstart", _quickstart, "adapt on a few faces, predict on unseen ones, print scores, write one picture"
+        "quickstart",
+        _quickstart,
+        "adapt on a few faces, predict on unseen ones, print scores, write one image",
+        "facekit quickstart --out quickstart.png",
     )
-    p.add_argument("--out", default="facekit_quickstart.png", help="where to write the picture")
+    p.add_argument("--out", default="facekit_quickstart.png", help="the .png or .jpg file to write")
 
-    p = command("demo", _demo, "open the page in a browser")
+    p = command("demo", _demo, "open the page in a browser", "facekit demo --port 7861")
     p.add_argument("--port", type=int, default=7860)
 
-    command("doctor", _doctor, "versions, devices, clashes between packages and how to mend them")
+    command("doctor", _doctor, "versions, devices, clashes between packages and how to mend them", "facekit doctor")
 
 
 def _quickstart(a: argparse.Namespace) -> Any:

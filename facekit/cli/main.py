@@ -5,21 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import adapt, evaluate, installation, predict, pretrain
+from . import adapt, evaluate, installation, predict, pretrain, texts, uncertainty
 
-GROUPS = (installation, adapt, predict, evaluate, pretrain)
+GROUPS = (installation, adapt, predict, evaluate, texts, uncertainty, pretrain)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("facekit", description="Label a few faces, get your own face model, see it work.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], Any], text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
+    def command(
+        name: str, run: Callable[[argparse.Namespace], Any], text: str, example: str
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, epilog=f"Example: {example}")
         sub.add_argument("--json", action="store_true", help="print the outcome as one JSON object, nothing else")
         sub.set_defaults(run=run)
         return sub
@@ -36,8 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         outcome = a.run(a)
-    except (ValueError, TypeError, FileNotFoundError, ImportError, FloatingPointError) as error:
-        print(f"facekit {a.command}: {error}", file=sys.stderr)
+    except BrokenPipeError:  # whoever read the output has ended, such as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
+        print(f"facekit {a.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"facekit {a.command}: stopped", file=sys.stderr)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .command import AddCommand, setting
+from .command import AddCommand, settings
 
 
 def commands(command: AddCommand) -> None:
     """Add the commands of this file to the parser."""
-    p = command("shard", _shard, "make pictures with texts into shards for FaRL's pre-training, their faces found")
+    p = command(
+        "shard",
+        _shard,
+        "make images with texts into shards for FaRL's pre-training, their faces found",
+        "facekit shard photos --texts captions.csv --out shards",
+    )
     p.add_argument(
         "sources",
         nargs="+",
@@ -28,7 +33,12 @@ def commands(command: AddCommand) -> None:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="folder to write; the same command again makes what is missing")
 
-    p = command("pretrain", _pretrain, "train a backbone, or a part of one, from its beginning")
+    p = command(
+        "pretrain",
+        _pretrain,
+        "train a backbone, or a part of one, from its beginning; the same command again goes on where it was stopped",
+        "facekit pretrain fsma --faces faces generated:20000 --preset mini --out fsma.safetensors",
+    )
     p.add_argument("backbone", choices=["fsma", "farl", "tokenizer", "stylegan2", "inversion"])
     p.add_argument(
         "--faces",
@@ -45,7 +55,14 @@ def commands(command: AddCommand) -> None:
     )
     p.add_argument("--batch", type=int, help="pictures a step, of all processes together")
     p.add_argument("--until", type=int, help="stop after so many of the steps; the same command goes on later")
-    p.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="fields of the recipe: mim=0 align=false")
+    p.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="fields of the recipe: mim=0 align=false",
+    )
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="the .safetensors file to write")
 
@@ -72,19 +89,11 @@ def _pretrain(a: argparse.Namespace) -> Any:
     from ..pretraining import pretrain
     from ..processes import is_first
 
-    overrides = dict(setting(item) for item in a.set)
+    options: dict[str, Any] = {
+        "preset": a.preset, "out": a.out, "steps": a.steps, "until": a.until, "weights": a.weights, "seed": a.seed,
+        "progress": not a.json,
+    }  # fmt: skip
     if a.batch is not None:
-        overrides["batch_size"] = a.batch
-    losses = pretrain(
-        a.backbone,
-        a.faces,
-        preset=a.preset,
-        out=a.out,
-        steps=a.steps,
-        until=a.until,
-        weights=a.weights,
-        seed=a.seed,
-        progress=not a.json,
-        **overrides,
-    )
+        options["batch_size"] = a.batch
+    losses = pretrain(a.backbone, a.faces, **options, **settings(a.set, options))
     return losses if is_first() else None
