@@ -96,9 +96,12 @@ def shuffled_batch(seed: int, index: int, pool: int, batch: int) -> torch.Tensor
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write atomically: a kill at any moment leaves the old file or the new one, never half a file."""
-    # Through an open file: by a path, torch reports a full disk as a RuntimeError.
     with whole_file(path) as temporary, temporary.open("wb") as file:
-        torch.save(state, file)
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            # torch's own error at the end of a file that could not be written, such as on a full disk.
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def train(

@@ -15,9 +15,10 @@ from . import adapt, evaluate, installation, predict, pretrain, texts, uncertain
 GROUPS = (installation, adapt, predict, evaluate, texts, uncertainty, pretrain)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("facekit", description="Label a few faces, get your own face model, see it work.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    made = argparse.ArgumentParser("facekit", description="Label a few faces, get your own face model, see it work.")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(
         name: str, run: Callable[[argparse.Namespace], Any], text: str, example: str
@@ -29,12 +30,12 @@ def _parser() -> argparse.ArgumentParser:
 
     for group in GROUPS:
         group.commands(command)
-    return parser
+    return made
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. arguments: as on the command line; None takes them from there. Returns the exit code."""
-    a = _parser().parse_args(arguments)
+    a = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING if a.json else logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:

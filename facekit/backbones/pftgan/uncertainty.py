@@ -32,8 +32,8 @@ def uncertainty(
     heads = network.heads if isinstance(network, PFTGANNetwork | ComparedNetwork) else None
     if heads is None or len(heads.members) < 2:
         raise ValueError(
-            f"{runner!r} has no classifiers that could disagree: adapt(task='segmentation', backbone='pftgan', "
-            "members=10) gives some"
+            f"{runner!r} has no classifiers that could disagree, expected several: adapt(task='segmentation', "
+            "backbone='pftgan', members=10) makes such a model"
         )
     pictures = read_pictures(images)
     if faces is not None and not pictures.single:
