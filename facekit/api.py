@@ -21,7 +21,9 @@ from .groups import group_members, scores_by_group
 from .images import Pictures, read_pictures
 from .keeping import KeepBest, crop_score
 from .model import AT_ONCE, Model
-from .ready import READY, frames_in, frames_in_by_way, ready_model
+from .outputs import check_output
+from .prediction import predict_group
+from .ready import frames_in, resolve_model
 from .recipes import Adaptation, overridden
 from .results import Drawable, Faces
 from .starting import warm_start
@@ -77,6 +79,8 @@ def adapt(
     if task not in module.TASKS:
         raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, module.TASKS))}")
     check_align(align)
+    if checkpoint is not None:
+        checkpoint = check_output(checkpoint)
     staged = getattr(module, "program", None)  # of a backbone that brings its own fitting
     if support_images is not None and staged is None:
         raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled pictures only")
@@ -137,7 +141,7 @@ def _kept(program: Fitting, model: Model, settings: Adaptation, validation: tupl
 
 
 def predict(
-    model: Model | str | Sequence[Model | str],
+    model: Model | str | os.PathLike[str] | Sequence[Model | str | os.PathLike[str]],
     images: Any,
     *,
     faces: Any = None,
@@ -145,47 +149,58 @@ def predict(
     on_error: Literal["raise", "skip"] = "raise",
     device: str | torch.device | None = None,
 ) -> Any:
-    """Run a model, or an embedded ready one ("landmarks", "segmentation", "segmentation-fasseg", "attributes"; on one
-    farl tower with the last of them "farl-landmarks" and "farl-segmentation"), on one picture or many.
+    """Run a model on one image or many.
 
-    One picture in, one result out; a sequence, batch or folder in, a list out. Where faces are searched (every align
-    but "none"; ready models do), a picture with one face gives its result, one with several a `Faces` list of results,
-    one without an empty `Faces` and a warning. faces: own boxes (x0,y0,x1,y1) instead of a search; for many pictures
-    one list each.
-    align: overrides the model's. on_error: "skip" leaves out unreadable files with a warning. A sequence of models
-    gives a list with one outcome a model; faces are searched once for all of them, and a frozen backbone that several
-    share (farl) looks at each face once.
+    One image in, one outcome out; a sequence, batch or folder in, a list out. The list holds every image and result in
+    memory: go through a large folder image by image (`facekit.images.list_pictures`), or run `facekit predict`.
+
+    Args:
+        model: A model, the path of its .facekit file, or the name of an embedded ready model ("landmarks",
+            "segmentation", "segmentation-fasseg", "attributes"; sharing the last one's backbone "farl-landmarks",
+            "farl-segmentation"). A sequence of these gives a list with one outcome per model: faces are searched
+            once for all models, and a frozen backbone that several share runs once per face.
+        images: A path, folder, PIL image, array or tensor, or a sequence of these.
+        faces: Face boxes (x0, y0, x1, y1) in pixels instead of a search; for many images one list per image.
+        align: How faces are framed, instead of the model's own way.
+        on_error: "raise", or "skip" to leave out unreadable files with a warning.
+        device: Where to run. None leaves the model where it is.
+
+    Returns:
+        Where faces are searched (every align but "none"; ready models do), always a `Faces` list per image, with one
+        result per face: 0, 1 or more. An image without a face is also a warning. With align="none" (the image is a
+        face crop) the single result. Results are in pixels of the original image.
+
+    Raises:
+        ImageError: If an image cannot be read. It names the image.
+        ValueError: If the model, `align` or the boxes are wrong.
     """
     if isinstance(model, Sequence) and not isinstance(model, str):
-        several, runners = True, [_resolve(m) for m in model]
+        several, runners = True, [resolve_model(m, device) for m in model]
     else:
-        several, runners = False, [_resolve(model)]
-    if device is not None:
-        for runner in runners:
-            runner.to(device)
+        several, runners = False, [resolve_model(model, device)]
     pictures = read_pictures(images, on_error)
     boxes = _boxes_each(faces, pictures.single, pictures.kept)
     outcomes: list[list[Any]] = [[] for _ in runners]
-    ways = {align or runner.align for runner in runners}
     for start in range(0, len(boxes), AT_ONCE):
-        some = pictures.arrays[start : start + AT_ONCE]
-        framed: list[dict[str, list[Frame]]] = []
-        for picture, item, own in zip(some, pictures.names[start:], boxes[start:], strict=False):
-            framed.append(frames_in_by_way(picture, ways, own))
-            if not all(framed[-1].values()):
+        end = start + AT_ONCE
+        group = predict_group(runners, pictures.arrays[start:end], boxes[start:end], align)
+        for outcome, some in zip(outcomes, group, strict=True):
+            outcome.extend(some)
+        for item, found in zip(pictures.names[start:end], zip(*group, strict=True), strict=True):
+            if any(isinstance(own, Faces) and not own for own in found):
                 message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
                 warnings.warn(message, stacklevel=2)
-        seen: dict[Any, Any] | None = {} if several else None
-        for runner, outcome in zip(runners, outcomes, strict=True):
-            frames = [by_way[align or runner.align] for by_way in framed]
-            for picture, results in zip(some, runner.predict_pictures(some, frames, seen), strict=True):
-                outcome.append(results[0] if len(results) == 1 else Faces(results, image=picture))
     by_model = [outcome[0] if pictures.single else outcome for outcome in outcomes]
     return by_model if several else by_model[0]
 
 
 def evaluate(
-    model: Model | str, images: Any, labels: Any, *, align: str | None = None, device: str | torch.device | None = None
+    model: Model | str | os.PathLike[str],
+    images: Any,
+    labels: Any,
+    *,
+    align: str | None = None,
+    device: str | torch.device | None = None,
 ) -> dict[str, float]:
     """Score a model on labelled pictures, one face each: the task's metrics by the field's protocols, in percent.
 
@@ -198,7 +213,7 @@ def evaluate(
 
 
 def evaluate_by(
-    model: Model | str,
+    model: Model | str | os.PathLike[str],
     images: Any,
     labels: Any,
     groups: Any,
@@ -220,12 +235,14 @@ def evaluate_by(
 
 
 def _tested(
-    model: Model | str, pictures: Pictures, labels: Any, align: str | None, device: str | torch.device | None
+    model: Model | str | os.PathLike[str],
+    pictures: Pictures,
+    labels: Any,
+    align: str | None,
+    device: str | torch.device | None,
 ) -> tuple[Model, list[Drawable], list[Any]]:
     """The model, its result on each picture and the checked labels."""
-    runner = _resolve(model)
-    if device is not None:
-        runner.to(device)
+    runner = resolve_model(model, device)
     truth = runner.task.check(labels, pictures.sizes, pictures.names)
     how = check_align(align or runner.align)
     frames: list[list[Frame]] = []
@@ -246,16 +263,6 @@ def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options
     `generate(z)` and `synthesize(w)`; x (N,3,S,S) RGB in [0, 1]. options: of the backbone's own `load`, such as
     pftgan's `inversion`."""
     return backbone_module(name).load(weights, **options)
-
-
-def _resolve(model: Model | str) -> Model:
-    if isinstance(model, Model):
-        return model
-    if isinstance(model, str):
-        return ready_model(model)
-    raise TypeError(
-        f"model is {type(model).__name__}: expected a facekit.Model or one of {', '.join(map(repr, READY))}"
-    )
 
 
 def _recipe(module: Any, recipe: str | Adaptation, task: Task, faces: int, overrides: dict[str, Any]) -> Adaptation:

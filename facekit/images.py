@@ -187,14 +187,13 @@ def to_tensor(arrays: np.ndarray | Sequence[np.ndarray]) -> torch.Tensor:
 def save_image(array: Any, path: str | os.PathLike[str]) -> None:
     """Write a picture (anything load_image takes) as PNG or JPEG by suffix; the file appears whole or not at all.
 
-    Raises ImageError for another suffix, a missing folder or a picture load_image refuses; OSError if the disk does.
+    Missing folders are made. Raises ImageError for another suffix or a picture load_image refuses; OutputError for a
+    path that cannot be written.
     """
     target = Path(_path(path))
     kind = _SAVE.get(target.suffix.lower())
     if kind is None:
         raise ImageError(f"{target.name}: suffix {target.suffix!r} came, expected .png, .jpg or .jpeg: rename the file")
-    if not target.parent.is_dir():
-        raise ImageError(f"{target}: folder {target.parent} is missing, expected an existing one: make it first")
     picture = Image.fromarray(load_image(array))
     with whole_file(target) as temporary:
         picture.save(temporary, format=kind, **({"quality": 95} if kind == "JPEG" else {}))

@@ -24,6 +24,7 @@ from .backbones import backbone_module
 from .framing import Frame, check_align
 from .geometry import warp_image
 from .images import to_tensor
+from .outputs import check_output
 from .results import Drawable
 from .tasks import Task, task_from_dict
 from .training import pick_device
@@ -180,6 +181,7 @@ class Model:
     def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
         """Write one .facekit file (zip of JSON and safetensors), atomically. It needs nothing else to be loaded again.
 
+        Missing folders are made. Raises OutputError, which names the path, where it cannot be written.
         whole=False leaves out the backbone's weights; loading then takes the embedded ones (for the files in this
         package).
         """
@@ -205,8 +207,10 @@ class Model:
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write the network as ONNX: input "image" (N,3,S,S) RGB in [0, 1], output "maps" (N,C,S/stride,S/stride).
 
-        Needs the extra `facekit[onnx]`; raises ImportError that says so.
+        Needs the extra `facekit[onnx]`; raises ImportError that says so. Missing folders are made; raises OutputError
+        where the path cannot be written.
         """
+        target = check_output(path, (".onnx",))
         try:
             import onnxscript  # noqa: F401
         except ImportError as error:
@@ -217,7 +221,7 @@ class Model:
             from .backbones.synthparse.adapter import Relabelled
 
             network = Relabelled(self.network, self.adapter).eval()
-        with whole_file(path) as temporary:
+        with whole_file(target) as temporary:
             torch.onnx.export(
                 network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,
                 dynamic_shapes={"x": {0: torch.export.Dim("batch")}}, external_data=False, verbose=False,

@@ -15,6 +15,7 @@ from .api import adapt, evaluate, predict
 from .data.generated import GeneratedFaces
 from .images import save_image
 from .labels import FACEKIT_27, HELEN_11, segmentation_map
+from .outputs import check_output
 from .results import Landmarks, Segmentation
 
 FACES = 10  # labelled faces to adapt on
@@ -30,6 +31,7 @@ def quickstart(
 
     Returns the scores in percent and the times in seconds.
     """
+    check_output(out, (".png", ".jpg", ".jpeg"))
     started = time.monotonic()
     poses: dict[str, Any] = {"yaw": (-30.0, 30.0), "pitch": (-15.0, 15.0), "roll": (-15.0, 15.0)}
     want = ("image", "mask", "landmarks68")
@@ -65,7 +67,7 @@ def quickstart(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "no face found" shows in the scores
             parts, points = predict(["segmentation", "landmarks"], photo)
-        scores["photo_faces"] = 1 if isinstance(points, Landmarks) else len(points)
+        scores["photo_faces"] = len(points)
         drawn = points.draw_on(parts.draw()) if scores["photo_faces"] else photo
     save_image(_page(shown, photo, drawn), out)
     scores["seconds"] = round(time.monotonic() - started, 1)

@@ -16,6 +16,8 @@ from .backbones.synthparse.network import ParserSize
 from .crops import training_crops
 from .images import read_pictures
 from .model import Model
+from .outputs import check_output
+from .ready import resolve_model
 from .recipes.synthparse import EPOCHS, PAPER
 from .tasks import SegmentationTask
 from .training import Progress, pick_device, train
@@ -25,7 +27,7 @@ WEIGHTS = ("auto", "imagenet", "none")
 
 
 def adapt_labels(
-    model: Model,
+    model: Model | str | os.PathLike[str],
     images: Any,
     labels: Any,
     *,
@@ -46,24 +48,25 @@ def adapt_labels(
 ) -> Model:
     """Train a label adapter on a parser (synthparse sections 2.2 and 3.2) and give back the parser with it.
 
-    model: for segmentation; it does not change. images, labels: faces of the target, as in `facekit.adapt`. names: the
-    target's label set; None is the model's own. The adapter is trained on what the model says about these faces against
-    their labels, never on their pixels, turned by up to 11 degrees and in perspective. Predictions of the new model are
-    the adapter's, and hold the parser's in `naked`; `new.naked` is the parser alone.
+    model: for segmentation, or its file or ready name; it does not change. images, labels: faces of the target, as in
+    `facekit.adapt`. names: the target's label set; None is the model's own. The adapter is trained on what the model
+    says about these faces against their labels, never on their pixels, turned by up to 11 degrees and in perspective.
+    Predictions of the new model are the adapter's, and hold the parser's in `naked`; `new.naked` is the parser alone.
     reads: "onehot" (one channel a class) or "ids" (the paper's code: the numbers in three equal channels). decoder,
     encoder, decoder_channels: of the segmentation model inside. weights: of its encoder, "auto" (ImageNet's if they are
     on this machine), "imagenet" or "none". steps: None is 30 epochs.
     Raises ValueError as `facekit.adapt`, and for a model that is not for segmentation or has an adapter already. Warns
     of classes that no mask holds, and where the model says the same of every pixel, so that there is nothing to learn.
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"model is {type(model).__name__}, expected a facekit.Model: pass what adapt or load returned")
+    model = resolve_model(model)
     if not isinstance(model.task, SegmentationTask):
         raise ValueError(f"a model for {model.task.name} came: label adapters are for segmentation")
     if model.adapter is not None:
         raise ValueError("this model has a label adapter already: pass model.naked")
     if weights not in WEIGHTS:
         raise ValueError(f"weights={weights!r}: expected one of {', '.join(map(repr, WEIGHTS))}")
+    if checkpoint is not None:
+        checkpoint = check_output(checkpoint)
     if batch_size < 1 or (steps is not None and steps < 1):
         raise ValueError(f"steps={steps}, batch_size={batch_size}: expected at least 1 of each")
     size = ParserSize(decoder, encoder, model.input_size, decoder_channels)

@@ -7,7 +7,6 @@ A `Program` knows one optimisation step; the loop knows everything around it. Al
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
 import time
@@ -19,6 +18,8 @@ import torch
 from tqdm.auto import tqdm
 
 from .atomic import whole_file
+from .loss_curve import LossCurve
+from .outputs import check_output
 from .processes import ALONE, Processes
 
 log = logging.getLogger("facekit")
@@ -95,9 +96,12 @@ def shuffled_batch(seed: int, index: int, pool: int, batch: int) -> torch.Tensor
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write atomically: a kill at any moment leaves the old file or the new one, never half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as temporary:
-        torch.save(state, temporary)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            # torch's own error at the end of a file that could not be written, such as on a full disk.
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def train(
@@ -119,10 +123,11 @@ def train(
     progress: True for a bar, False for silence, or a function that is called with (steps done, steps, losses) after
     each step.
     processes: of several, all resume from the checkpoint; the first one writes and shows progress.
+    A checkpoint that cannot be written later on (the disk is full) is a warning: the training goes on.
     Raises ValueError for a checkpoint that holds more steps than asked for or that not all processes see,
-    FloatingPointError for a loss that is not finite.
+    OutputError for a checkpoint that cannot be written at the start, FloatingPointError for a loss that is not finite.
     """
-    path = Path(checkpoint) if checkpoint is not None else None
+    path = None if checkpoint is None else check_output(checkpoint) if processes.first else Path(checkpoint)
     start, losses = 0, {}
     if path is not None and path.exists():
         saved = torch.load(path, map_location="cpu", weights_only=True)
@@ -137,7 +142,7 @@ def train(
     processes.check_same(start, f"the step to resume at ({path})")
     if not processes.first:
         path, progress = None, False
-    curve = _open_curve(path, start)
+    curve = None if path is None else LossCurve(path.with_suffix(".jsonl"), start)
     last_save = time.monotonic()
     try:
         with tqdm(
@@ -155,35 +160,19 @@ def train(
                     progress(index + 1, steps, losses)
                 bar.set_postfix({k: f"{v:.3g}" for k, v in losses.items()}, refresh=False)
                 if curve is not None:
-                    curve.write(json.dumps({"step": index, **losses}) + "\n")
+                    curve.add(index, losses)
                 due = time.monotonic() - last_save > save_every or (save_steps and (index + 1) % save_steps == 0)
                 if checkpoint is None or not processes.from_first(bool(due or index + 1 == steps)):
                     continue
                 # In all processes: each may hold a part of the optimiser's state.
                 state = {"step": index + 1, "program": program.state_dict(), "losses": losses}
                 if path is not None:
-                    assert curve is not None
-                    curve.flush()
-                    save_checkpoint(path, state)
+                    try:
+                        save_checkpoint(path, state)
+                    except OSError as error:
+                        log.warning("no checkpoint at step %d, the training goes on: %s", index + 1, error)
                 last_save = time.monotonic()
     finally:
         if curve is not None:
             curve.close()
     return losses
-
-
-def _open_curve(path: Path | None, start: int) -> Any:
-    if path is None:
-        return None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.with_suffix(".jsonl")
-    kept = []
-    if file.exists():
-        for line in file.read_text().splitlines():
-            try:
-                if json.loads(line)["step"] < start:
-                    kept.append(line)
-            except ValueError:
-                continue  # a line cut short by a kill
-    file.write_text("".join(line + "\n" for line in kept))
-    return file.open("a")

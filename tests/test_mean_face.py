@@ -211,7 +211,7 @@ def test_adapt_predict_save_load(task: str, faces: dict[str, Any], tmp_path: Pat
     loaded = facekit.load(tmp_path / "m.facekit", device="cpu")
     assert loaded.align == "tanh"
     picture = faces["image"][0].permute(1, 2, 0).numpy()
-    one, again = (facekit.predict(m, picture, faces=[boxes[0]]) for m in (model, loaded))
+    (one,), (again,) = (facekit.predict(m, picture, faces=[boxes[0]]) for m in (model, loaded))
     assert isinstance(one, {"landmarks": Landmarks, "segmentation": Segmentation}.get(task, Picture))
     assert json.dumps(one.to_dict()) == json.dumps(again.to_dict())
     assert one.draw().shape == (128, 128, 3) and one.box is not None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facekit.__main__ import _setting
+from facekit.cli.command import setting
 from facekit.recipes import Adaptation, overridden
 from facekit.recipes.fsma import TABLE_7, adaptation, paper_row
 
@@ -105,7 +105,7 @@ def test_fields_of_the_right_type_are_taken() -> None:
 
 
 def test_words_of_the_command_line() -> None:
-    said = dict(_setting(text) for text in ("align=False", "mim=0", "tower_lr=None", "noise=2.5", "tokenizer=a.pkl"))
+    said = dict(setting(text) for text in ("align=False", "mim=0", "tower_lr=None", "noise=2.5", "tokenizer=a.pkl"))
     assert said == {"align": False, "mim": 0, "tower_lr": None, "noise": 2.5, "tokenizer": "a.pkl"}
     with pytest.raises(ValueError, match="expected NAME=VALUE"):
-        _setting("align")
+        setting("align")

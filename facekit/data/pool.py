@@ -96,7 +96,8 @@ def build_pool(
                 f"{least:.0f} px): pass larger pictures of faces"
             )
         meta = {"count": total, "side": side, "sources": counts}
-        path.with_suffix(".json").write_text(json.dumps(meta))
+        with whole_file(path.with_suffix(".json")) as beside:
+            beside.write_text(json.dumps(meta))
     if small:
         log.warning("%d faces lower than %.0f px were left out", small, least)
     return FacePool(path)

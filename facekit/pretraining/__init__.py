@@ -18,7 +18,9 @@ import torch
 from safetensors.torch import save
 
 from ..atomic import whole_file
+from ..outputs import check_output
 from ..processes import join, local_device
+from ..rescue import save_or_rescue
 from ..training import Program, Progress, pick_device, train
 from .run import Request, Run
 
@@ -64,9 +66,8 @@ def pretrain(
     """
     if backbone not in KINDS:
         raise ValueError(f"backbone={backbone!r}: this version pre-trains {', '.join(map(repr, KINDS))}")
-    target = Path(out)
-    if target.suffix != ".safetensors":
-        raise ValueError(f"out={str(out)!r}: expected a file name that ends in .safetensors")
+    target = check_output(out, (".safetensors",))
+    kept = check_output(checkpoint if checkpoint is not None else target.with_suffix(".checkpoint.pt"))
     listed = [images] if isinstance(images, (str, os.PathLike)) else list(images)
     chosen = pick_device(local_device(device))
     with join(chosen) as processes:
@@ -79,7 +80,7 @@ def pretrain(
         losses = train(
             timed,
             min(run.steps, until or run.steps),
-            checkpoint=Path(checkpoint) if checkpoint is not None else target.with_suffix(".checkpoint.pt"),
+            checkpoint=kept,
             save_every=save_every,
             progress=progress,
             name=f"pretraining {backbone}",
@@ -88,7 +89,7 @@ def pretrain(
         with processes.first_before_others():
             if processes.first:
                 about = {"backbone": backbone, "steps": str(run.steps), "seed": str(seed), **run.about}
-                _write(run, target, about)
+                save_or_rescue(lambda path: _write(run, path, about), target, kept)
                 _write_card(run, target, about, timed, chosen, processes.count)
     return losses
 

@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 
 from facekit.atomic import whole_file
 from facekit.data.readers import named_source
+from facekit.outputs import check_output
 
 from . import listing, sources
 from .faces import LONGEST, SCORE, shrink, with_faces
@@ -73,6 +74,7 @@ def make_shards(
     FileNotFoundError for a source that is not there.
     """
     settings = Settings(per_shard, score, longest)
+    out = check_output(out, folder=True)
     if workers < 1:
         raise ValueError(f"workers={workers}: expected at least 1")
     joined = Joined(open_sources(listed, texts, download, size, seed))
