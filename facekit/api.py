@@ -1,9 +1,10 @@
-"""adapt, predict, evaluate: thin, they only join the rooms below."""
+"""Public functions: adapt, predict, evaluate, load_backbone."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import logging
 import os
 import time
@@ -13,26 +14,31 @@ from typing import Any, Literal
 
 import torch
 
+from .arguments import check_checkpoint, check_name, check_path, check_progress, check_seed, check_validation
 from .backbones import backbone_module
+from .configuration import configuration
 from .crops import own_frame, support_crops, training_crops
 from .fitting import Fitting
 from .framing import Frame, check_align, frame_points, warping
+from .global_state import kept_random, own_random, own_settings
 from .groups import group_members, scores_by_group
+from .image_stream import stream_pictures
 from .images import Pictures, read_pictures
 from .keeping import KeepBest, crop_score
 from .model import AT_ONCE, Model
 from .outputs import check_output
 from .prediction import predict_group
 from .ready import frames_in, resolve_model
-from .recipes import Adaptation, overridden
+from .recipes import Adaptation
 from .results import Drawable, Faces
 from .starting import warm_start
-from .tasks import LandmarkTask, Task, task_class
-from .training import Progress, pick_device, train
+from .tasks import LandmarkTask, task_class
+from .training import Progress, check_finite, pick_device, train
 
 log = logging.getLogger("facekit")
 
 
+@own_settings()
 def adapt(
     images: Any,
     labels: Any = None,
@@ -45,6 +51,7 @@ def adapt(
     recipe: str | Adaptation = "quick",
     align: str = "none",
     faces: Any = None,
+    epochs: int | None = None,
     validation: tuple[Any, Any] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
@@ -74,6 +81,13 @@ def adapt(
     on, and with `keep_best` to choose its weights by. progress: True, False or a function (done, steps, losses).
     Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
     """
+    check_name(task, "task")
+    check_name(backbone, "backbone")
+    check_path(weights, "weights")
+    check_progress(progress)
+    check_checkpoint(checkpoint)
+    check_validation(validation)
+    seed, chosen = check_seed(seed), pick_device(device)
     kind = task_class(task)
     module = backbone_module(backbone)
     if task not in module.TASKS:
@@ -81,19 +95,29 @@ def adapt(
     check_align(align)
     if checkpoint is not None:
         checkpoint = check_output(checkpoint)
+    if faces is not None and align == "none":
+        raise ValueError("faces= came with align='none', which takes each image whole: expected align='box' or another")
     staged = getattr(module, "program", None)  # of a backbone that brings its own fitting
     if support_images is not None and staged is None:
         raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled pictures only")
-    chosen = pick_device(device)
     started = time.monotonic()
-    pictures = read_pictures(images)
+    pictures = stream_pictures(images)
     fitted, clean = kind.from_labels(labels, names, pictures)
-    settings = _recipe(module, recipe, fitted, len(clean), recipe_overrides)
+    settings = configuration(
+        backbone, module.named_recipe, recipe, fitted, len(clean), epochs, recipe_overrides
+    )  # fmt: skip
     fitted = fitted.configured(settings)
-    torch.manual_seed(seed)
-    network = module.build(weights, seed, fitted, settings)
+    checked = None
+    if validation is not None:
+        unseen = stream_pictures(validation[0])
+        checked = unseen, fitted.check(validation[1], unseen.sizes, unseen.names)
+    with own_random(seed):
+        network = module.build(weights, seed, fitted, settings)
     model = Model(backbone, network, fitted, align)
-    crops, moved = training_crops(pictures, clean, fitted, align, faces, 2 * model.input_size)
+    crops, moved = training_crops(
+        pictures, clean, fitted, align, faces, 2 * model.input_size, settings.cache_bytes
+    )  # fmt: skip
+    del pictures, clean  # thousands fill the memory
     fitted = model.task = fitted.balanced(moved)
     alpha = warping(align)
     if staged is None:
@@ -105,15 +129,16 @@ def adapt(
             support = support_crops(read_pictures(support_images), align, model.input_size)
         program = staged(weights, network, fitted, crops, moved, support, settings, chosen, seed, alpha)
     started_from = warm_start(program, settings.start)
-    kept = _kept(program, model, settings, validation)
+    kept = _kept(program, model, settings, checked)
     losses = train(kept or program, program.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     if kept is not None:
         kept.finish()
     network.eval()
+    check_finite(network.state_dict(), f"after step {program.steps - 1}, the last one")
     # Lists instead of tuples: what JSON gives back is then equal.
     recipe_data = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}
     model.about = {
-        "faces": len(clean),
+        "faces": len(crops),
         "seed": seed,
         "recipe": recipe_data,
         "weights": str(weights),
@@ -121,25 +146,26 @@ def adapt(
         "loss": losses.get("loss"),
         "seconds": round(time.monotonic() - started, 1),
     }
-    if validation is not None:
-        model.about["validation"] = evaluate(model, *validation)
+    if checked is not None:
+        model.about["validation"] = model.task.score(*_results(model, *checked, None))
     return model
 
 
-def _kept(program: Fitting, model: Model, settings: Adaptation, validation: tuple[Any, Any] | None) -> KeepBest | None:
+def _kept(
+    program: Fitting, model: Model, settings: Adaptation, validation: tuple[Pictures, list[Any]] | None
+) -> KeepBest | None:
     """`program` with its best epoch kept, if that is wanted and there are faces to choose by."""
     if not settings.keep_best:
         return None
     if validation is None:
         log.warning("no validation= came to choose the best epoch by: the last one's weights are kept")
         return None
-    pictures = read_pictures(validation[0])
-    clean = model.task.check(validation[1], pictures.sizes, pictures.names)
-    crops, moved = training_crops(pictures, clean, model.task, model.align, None, model.input_size)
+    crops, moved = training_crops(*validation, model.task, model.align, None, model.input_size, settings.cache_bytes)
     every = -(-len(program.crops) // settings.batch_size)
     return KeepBest(program, functools.partial(crop_score, model, crops, moved), every, settings.steps)
 
 
+@own_settings()
 def predict(
     model: Model | str | os.PathLike[str] | Sequence[Model | str | os.PathLike[str]],
     images: Any,
@@ -189,11 +215,12 @@ def predict(
         for item, found in zip(pictures.names[start:end], zip(*group, strict=True), strict=True):
             if any(isinstance(own, Faces) and not own for own in found):
                 message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
-                warnings.warn(message, stacklevel=2)
+                warnings.warn(message, stacklevel=3)  # of the caller: a decorator stands between
     by_model = [outcome[0] if pictures.single else outcome for outcome in outcomes]
     return by_model if several else by_model[0]
 
 
+@own_settings()
 def evaluate(
     model: Model | str | os.PathLike[str],
     images: Any,
@@ -212,6 +239,7 @@ def evaluate(
     return runner.task.score(results, truth)
 
 
+@own_settings()
 def evaluate_by(
     model: Model | str | os.PathLike[str],
     images: Any,
@@ -244,35 +272,48 @@ def _tested(
     """The model, its result on each picture and the checked labels."""
     runner = resolve_model(model, device)
     truth = runner.task.check(labels, pictures.sizes, pictures.names)
+    return runner, *_results(runner, pictures, truth, align)
+
+
+def _results(
+    runner: Model, pictures: Pictures, truth: list[Any], align: str | None
+) -> tuple[list[Drawable], list[Any]]:
+    """The model's result on each image, and the checked labels."""
     how = check_align(align or runner.align)
-    frames: list[list[Frame]] = []
-    for picture, label in zip(pictures.arrays, truth, strict=True):
-        if how == "landmarks" and isinstance(runner.task, LandmarkTask):
-            # Upright: 300-W's boxes know no rotation.
-            upright = dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)
-            frames.append([Frame(frame_points(label, upright).box)])
-        else:
-            known = own_frame(label, runner.task, how)
-            frames.append([known or next(iter(frames_in(picture, how, None)), Frame())])
-    results = [own[0] for own in runner.predict_pictures(pictures.arrays, frames)]
-    return runner, results, truth
+    results: list[Drawable] = []
+    for start in range(0, len(truth), AT_ONCE):
+        some = pictures.arrays[start : start + AT_ONCE]
+        frames: list[list[Frame]] = []
+        for picture, label in zip(some, truth[start:], strict=False):
+            if how == "landmarks" and isinstance(runner.task, LandmarkTask):
+                # Upright: 300-W's boxes know no rotation.
+                upright = dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)
+                frames.append([Frame(frame_points(label, upright).box)])
+            else:
+                known = own_frame(label, runner.task, how)
+                frames.append([known or next(iter(frames_in(picture, how, None)), Frame())])
+        results += [own[0] for own in runner.predict_pictures(some, frames)]
+    return results, truth
 
 
+@own_settings()
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options: Any) -> Any:
     """A backbone by itself: `features(x)`, and where it has them `encode(x)`, `decode(z)`, `reconstruct(x)`,
     `generate(z)` and `synthesize(w)`; x (N,3,S,S) RGB in [0, 1]. options: of the backbone's own `load`, such as
     pftgan's `inversion`."""
-    return backbone_module(name).load(weights, **options)
+    check_name(name, "name")
+    check_path(weights, "weights")
+    module = backbone_module(name)
+    known = inspect.signature(module.load).parameters
+    unknown = next((option for option in options if option not in known), None)
+    if unknown is not None:
+        raise TypeError(
+            f"backbone {name!r} has no option {unknown!r}: expected one of {', '.join(known)}; correct or leave it out"
+        )
+    with kept_random():
+        return module.load(weights, **options)
 
 
-def _recipe(module: Any, recipe: str | Adaptation, task: Task, faces: int, overrides: dict[str, Any]) -> Adaptation:
-    chosen: Adaptation = (
-        recipe if isinstance(recipe, Adaptation) else module.named_recipe(recipe, task.name, task.customised, faces)
-    )
-    settings = overridden(chosen, overrides, "adapt()")
-    if settings.steps < 1 or settings.batch_size < 1:
-        raise ValueError(f"steps={settings.steps}, batch_size={settings.batch_size}: expected at least 1 of each")
-    return settings
 
 
 def _boxes_each(faces: Any, single: bool, kept: list[int]) -> list[Any]:

@@ -57,7 +57,7 @@ class Pictures:
     single: one picture came, not a list. skipped: name -> reason, filled for on_error="skip".
     """
 
-    arrays: list[np.ndarray]
+    arrays: Sequence[np.ndarray]
     names: list[str]
     kept: list[int]
     single: bool

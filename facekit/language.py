@@ -18,6 +18,7 @@ from .backbones.farl.model import FaRL
 from .drawable import Box, Drawable, frame_dict, same_size
 from .framing import Frame
 from .geometry import put_back, warp_image
+from .global_state import kept_random, own_settings
 from .images import read_pictures, to_tensor
 from .ready import frames_in
 
@@ -46,6 +47,7 @@ class Explanation(Drawable):
         return {**frame_dict(self), "text": self.text, "heat": [[round(float(v), 3) for v in row] for row in self.heat]}
 
 
+@own_settings()
 def match(
     images: Any, texts: str | list[str], *, weights: str | os.PathLike[str] = "auto", align: str = "none"
 ) -> np.ndarray:
@@ -64,6 +66,7 @@ def match(
     return probabilities[0] if pictures.single else probabilities
 
 
+@own_settings()
 def explain(image: Any, text: str, *, weights: str | os.PathLike[str] = "auto", align: str = "none") -> Explanation:
     """Grad-CAM of the picture for the text (FaRL section 4.7, Figure 5): what in the face made it match.
 
@@ -89,7 +92,8 @@ def _placed(heat: np.ndarray, matrix: Any, picture: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def _pair(weights: str) -> FaRL:
-    return load(weights)
+    with kept_random():
+        return load(weights)
 
 
 def _side(pair: FaRL) -> int:

@@ -158,13 +158,12 @@ def lpips_distance(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> floa
 @functools.cache
 def alexnet_lpips() -> lpips.LPIPS:
     """The network with its trunk from this package: lpips itself would download that."""
-    import warnings
-
     import lpips
     from safetensors.torch import load_file
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchvision's, about an argument that lpips passes
+    from .global_state import kept_random, no_warnings
+
+    with no_warnings(), kept_random():  # the warning is torchvision's, about an argument that lpips passes
         net = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     trunk = {k: v.float() for k, v in load_file(embedded_file("alexnet")).items()}
     missing, unexpected = net.load_state_dict(trunk, strict=False)

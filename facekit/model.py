@@ -23,11 +23,12 @@ from .atomic import whole_file
 from .backbones import backbone_module
 from .framing import Frame, check_align
 from .geometry import warp_image
+from .global_state import kept_random, own_settings
 from .images import to_tensor
 from .outputs import check_output
 from .results import Drawable
 from .tasks import Task, task_from_dict
-from .training import pick_device
+from .training import check_finite, pick_device
 
 FORMAT = 1
 # Pictures in one batch; on CPUs larger ones are slower a picture, as what flows through outgrows the caches.
@@ -187,6 +188,7 @@ class Model:
         """
         module = backbone_module(self.backbone)
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
+        check_finite(state, "in this model")
         if not whole:
             left_out = module.frozen_keys(self.network)
             state = {k: v for k, v in state.items() if k not in left_out}
@@ -204,6 +206,7 @@ class Model:
             file.writestr("model.json", json.dumps(about, indent=1))
             file.writestr("weights.safetensors", packed)
 
+    @own_settings()
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write the network as ONNX: input "image" (N,3,S,S) RGB in [0, 1], output "maps" (N,C,S/stride,S/stride).
 
@@ -215,7 +218,7 @@ class Model:
             import onnxscript  # noqa: F401
         except ImportError as error:
             raise ImportError('ONNX export needs the extra packages: pip install "facekit[onnx]"') from error
-        example = torch.rand(2, 3, self.input_size, self.input_size, device=self.device)
+        example = torch.zeros(2, 3, self.input_size, self.input_size, device=self.device)
         network = self.network
         if self.adapter is not None:
             from .backbones.synthparse.adapter import Relabelled
@@ -228,6 +231,8 @@ class Model:
             )  # fmt: skip
 
 
+@own_settings()
+@kept_random()
 def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
     """Read a .facekit file. Nothing in it is executed.
 

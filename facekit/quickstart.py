@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from typing import Any
 
 import cv2
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from .api import adapt, evaluate, predict
 from .data.generated import GeneratedFaces
+from .global_state import no_warnings, own_settings
 from .images import save_image
 from .labels import FACEKIT_27, HELEN_11, segmentation_map
 from .outputs import check_output
@@ -23,6 +23,7 @@ UNSEEN = 12
 SIDE = 256
 
 
+@own_settings()
 def quickstart(
     out: str | os.PathLike[str] = "facekit_quickstart.png", seed: int = 0, steps: int = 150, progress: bool = True
 ) -> dict[str, Any]:
@@ -64,8 +65,7 @@ def quickstart(
     photo = astronaut()
     drawn = photo
     if photo is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "no face found" shows in the scores
+        with no_warnings():  # "no face found" shows in the scores
             parts, points = predict(["segmentation", "landmarks"], photo)
         scores["photo_faces"] = len(points)
         drawn = points.draw_on(parts.draw()) if scores["photo_faces"] else photo

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import torch
 from tqdm.auto import tqdm
 
+from .arguments import check_checkpoint, check_progress
 from .atomic import whole_file
 from .loss_curve import LossCurve
 from .outputs import check_output
@@ -57,8 +58,27 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
             device = "mps"
         else:
             device = "cpu"
-    chosen = torch.device(device)
+    chosen = _there(device)
     _announce(chosen)
+    return chosen
+
+
+def _there(device: str | torch.device) -> torch.device:
+    """Check a device. Raises TypeError for another type, ValueError for one that this machine does not have."""
+    if not isinstance(device, (str, torch.device)):
+        raise TypeError(f"device={device!r:.80} came: expected a str, a torch.device or None; pass 'cpu' or 'cuda'")
+    there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    there += ["mps"] * torch.backends.mps.is_available()
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        chosen = torch.device("meta")
+    name = "cuda:0" if chosen == torch.device("cuda") else chosen.type if chosen.type != "cuda" else str(chosen)
+    if name not in there:
+        raise ValueError(
+            f"device={str(device)!r}: expected one of {', '.join(map(repr, there))}, which this machine has; pass one, "
+            "or None to choose"
+        )
     return chosen
 
 
@@ -94,6 +114,24 @@ def shuffled_batch(seed: int, index: int, pool: int, batch: int) -> torch.Tensor
     return order[place * batch : (place + 1) * batch]
 
 
+def check_finite(state: Any, when: str) -> None:
+    """Check every tensor in nested dicts, lists and tuples.
+
+    Raises:
+        FloatingPointError: For NaN or infinity, with the tensor's name and `when`.
+    """
+    items = state.items() if isinstance(state, dict) else enumerate(state) if isinstance(state, (list, tuple)) else ()
+    for name, value in items:
+        if isinstance(value, torch.Tensor):
+            # A sum is finite where all are, and one pass; only else is each number looked at.
+            if value.is_floating_point() and not value.sum().isfinite() and not value.isfinite().all():
+                raise FloatingPointError(
+                    f"weights {name!r} are not finite {when}, expected finite numbers: lower the learning rate (lr)"
+                )
+        else:
+            check_finite(value, when)
+
+
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write atomically: a kill at any moment leaves the old file or the new one, never half a file."""
     with whole_file(path) as temporary, temporary.open("wb") as file:
@@ -125,8 +163,11 @@ def train(
     processes: of several, all resume from the checkpoint; the first one writes and shows progress.
     A checkpoint that cannot be written later on (the disk is full) is a warning: the training goes on.
     Raises ValueError for a checkpoint that holds more steps than asked for or that not all processes see,
-    OutputError for a checkpoint that cannot be written at the start, FloatingPointError for a loss that is not finite.
+    OutputError for a checkpoint that cannot be written at the start, FloatingPointError for a loss, or weights to be
+    saved, that are not finite.
     """
+    check_checkpoint(checkpoint)
+    check_progress(progress)
     path = None if checkpoint is None else check_output(checkpoint) if processes.first else Path(checkpoint)
     start, losses = 0, {}
     if path is not None and path.exists():
@@ -153,7 +194,7 @@ def train(
                 broken = [k for k, v in losses.items() if v != v or abs(v) == float("inf")]
                 if broken:
                     raise FloatingPointError(
-                        f"{', '.join(broken)} is not finite at step {index}: lower the learning rate"
+                        f"{', '.join(broken)} is not finite at step {index}, expected a number: lower the learning rate"
                     )
                 bar.update()
                 if callable(progress):
@@ -167,6 +208,7 @@ def train(
                 # In all processes: each may hold a part of the optimiser's state.
                 state = {"step": index + 1, "program": program.state_dict(), "losses": losses}
                 if path is not None:
+                    check_finite(state["program"], f"after step {index}")
                     try:
                         save_checkpoint(path, state)
                     except OSError as error:

@@ -130,7 +130,7 @@ class ShadowRemovalTask(PictureTask):
     def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[ShadowRemovalTask, list[np.ndarray]]:
         _no_names(names, cls.name)
         if labels is None:
-            return cls(), list(pictures.arrays)
+            return cls(), pictures.arrays  # not a list: thousands do not fit into memory
         return cls(synthesised=False), check_targets(labels, pictures.sizes, pictures.names)
 
     def inputs(self, pictures: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:

@@ -160,5 +160,5 @@ def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None
         listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
         came = f"no pixel of {len(absent)} of the {len(labels)} classes came in {masks} masks ({listing})"
         fix = "add masks that hold them, or pass names= without them"
-        # Of `adapt` or `adapt_labels`' caller.
-        warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=4)
+        # Of `adapt` or `adapt_labels`' caller; a decorator stands between.
+        warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=5)

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ...global_state import own_random
 from .contrast import TEMPERATURE
 from .text import TextSize, TextTower, cosine_logits, text_tower_from_clip
 from .vision import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
@@ -64,9 +65,9 @@ def new_pair(preset: str, seed: int) -> FaRL:
     """Random weights. Raises ValueError for an unknown preset."""
     if preset not in PRESETS:
         raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, PRESETS))}")
-    torch.manual_seed(seed)
     image, text = PRESETS[preset]
-    return FaRL(ImageTower(image), TextTower(text)).eval()
+    with own_random(seed):
+        return FaRL(ImageTower(image), TextTower(text)).eval()
 
 
 def to_clip(pair: FaRL) -> dict[str, Tensor]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import timm
-import torch
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
+from ...global_state import own_random
 from ..normalise import Normalise
 from .vision import Level
 
@@ -62,11 +62,12 @@ def stand_in(name: str, weights: str | os.PathLike[str], input_size: int | None,
     """
     if not timm.is_model(name):
         raise ValueError(f"tower={name!r}: timm has no such model; timm.list_models('vit*') lists some")
-    torch.manual_seed(seed)
     if weights in ("none", "official"):
-        return StandInTower(name, input_size, pretrained=weights == "official").eval()
+        with own_random(seed):
+            return StandInTower(name, input_size, pretrained=weights == "official").eval()
     if weights in ("auto", "embedded"):
         raise ValueError(f"tower={name!r} has no embedded weights: pass weights='none', 'official' or a file for it")
     if not Path(weights).is_file():
         raise FileNotFoundError(f"weights={str(weights)!r}: no such file; or pass 'none' or 'official'")
-    return StandInTower(name, input_size, file=os.fspath(weights)).eval()
+    with own_random(seed):
+        return StandInTower(name, input_size, file=os.fspath(weights)).eval()

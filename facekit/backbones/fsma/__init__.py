@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...recipes import Adaptation
+from ...global_state import own_random
+from ...recipes.fsma import FSMAAdaptation
 from ...recipes.fsma import adaptation as named_recipe
 from ...tasks import Task
 from ...weights import embedded_file
@@ -22,7 +23,6 @@ __all__ = [
 ]  # fmt: skip
 
 TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal")
-BASELINES = (None, "unet")
 
 
 def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder:
@@ -35,8 +35,8 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
     if weights == "official":
         raise ValueError("FSMA's authors published no weights: use weights='embedded' or a 3FabRec snapshot file")
     if weights == "none":
-        torch.manual_seed(seed)
-        return AutoEncoder(PRESETS["mini"]).eval()
+        with own_random(seed):
+            return AutoEncoder(PRESETS["mini"]).eval()
     state = {k: v for k, v in _read(weights).items() if k.startswith(("Q.", "P."))}
     z_dim, features = state["Q.fc.weight"].shape
     net = AutoEncoder(AutoEncoderSize(256 if "Q.layer0.0.conv1.weight" in state else 128, features // 8, z_dim))
@@ -47,8 +47,8 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
 def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Sequential:
     """The first stage's image discriminator, from pictures (N,3,S,S) in [0, 1] to logits (N,); with weights="none", or
     where the file holds none (`D.` keys), it is new."""
-    torch.manual_seed(seed)
-    net = ImageDiscriminator()
+    with own_random(seed):
+        net = ImageDiscriminator()
     state = {} if weights == "none" else _read(weights)
     state = {k.removeprefix("D."): v for k, v in state.items() if k.startswith("D.")}
     if state:
@@ -69,20 +69,16 @@ def _read(weights: str | os.PathLike[str]) -> dict[str, Tensor]:
     return state
 
 
-def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Adaptation) -> FSMANetwork:
+def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: FSMAAdaptation) -> FSMANetwork:
     """The network that adaptation trains, on the auto-encoder that `load` gives: `recipe.skip` or all skip layers; with
-    `recipe.baseline` nothing of it is frozen and the auto-encoder's weights are random. Raises ValueError for an
-    unknown baseline."""
-    if recipe.tower_lr is not None:
-        raise ValueError("tower_lr is farl's: fsma's auto-encoder stays frozen, or take baseline='unet'")
-    autoencoder = load(weights, seed)
-    if recipe.baseline not in BASELINES:
-        raise ValueError(f"baseline={recipe.baseline!r}: expected one of {', '.join(map(repr, BASELINES))}")
+    `recipe.baseline` nothing of it is frozen and the auto-encoder's weights are random."""
     skip = check_skip(recipe.skip, task.stride) if recipe.skip is not None else "1111" + "1" * (task.stride == 1)
-    if recipe.baseline:
-        autoencoder = AutoEncoder(autoencoder.size)
     frozen = recipe.baseline is None
-    return FSMANetwork(autoencoder, task.channels, task.stride, skip, recipe.instance_norm, task.paints, frozen)
+    with own_random(seed):
+        autoencoder = load(weights, seed)
+        if recipe.baseline:
+            autoencoder = AutoEncoder(autoencoder.size)
+        return FSMANetwork(autoencoder, task.channels, task.stride, skip, recipe.instance_norm, task.paints, frozen)
 
 
 def to_dict(network: FSMANetwork) -> dict[str, Any]:

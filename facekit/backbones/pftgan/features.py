@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...global_state import own_import
 from ..normalise import Normalise
 
 if TYPE_CHECKING:
@@ -153,8 +154,9 @@ def _timm_vit(
     name: str, input_size: int | None, patch: int | None, weights: str | os.PathLike[str] | None
 ) -> tuple[Any, Sequence[float], Sequence[float], int]:
     """The model, the mean and standard deviation of its pictures and its own input size."""
-    import timm
-    from timm.data import resolve_model_data_config
+    with own_import():
+        import timm
+        from timm.data import resolve_model_data_config
 
     if not timm.is_model(name):
         raise ValueError(f"name={name!r}: timm has no such model; timm.list_models('vit*', pretrained=True) lists some")

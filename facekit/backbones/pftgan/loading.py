@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 
+from ...global_state import own_random
 from ...weights import embedded_file
 from .inversion import InversionEncoder, InversionSize, ReferenceEncoder, load_encoder
 from .released import ENCODER, Released, read_released
@@ -111,10 +111,10 @@ def load_pair(
         if inversion is not None:
             raise ValueError(f"inversion={str(inversion)!r} came without a generator: pass its file as weights=")
         if weights == "none":
-            torch.manual_seed(seed)
-            generator = Generator(MINI).eval()
             size = InversionSize(MINI.resolution, MINI.codes, MINI.w_dim)
-            return generator, InversionEncoder(size, generator.mapping.w_avg).eval()
+            with own_random(seed):
+                generator = Generator(MINI).eval()
+                return generator, InversionEncoder(size, generator.mapping.w_avg).eval()
         weights = embedded_file("pftgan")
     generator = load_generator(weights)
     encoder = own_inversion(weights) if inversion is None else load_inversion(inversion)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...global_state import kept_random, no_warnings
 from ...metrics import alexnet_lpips
 
 log = logging.getLogger("facekit")
@@ -97,8 +97,7 @@ def cached_vgg() -> Path | None:
 
 
 def _vgg_lpips(file: str | os.PathLike[str]) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchvision's, about an argument that lpips passes
+    with no_warnings(), kept_random():  # the warning is torchvision's, about an argument that lpips passes
         net = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
     state = torch.load(file, map_location="cpu", weights_only=True)
     own = net.net.state_dict()

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...geometry import paste_mask, put_back, warp_image
+from ...global_state import own_settings
 from ...images import read_pictures, to_tensor
 from ...model import Model
 from ...ready import frames_in, resolve_model
@@ -17,6 +18,7 @@ from .compared import ComparedNetwork
 from .network import PFTGANNetwork
 
 
+@own_settings()
 def uncertainty(
     model: Model | str | os.PathLike[str], images: Any, *, faces: Any = None, align: str | None = None
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:

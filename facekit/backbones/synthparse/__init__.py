@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...recipes import Adaptation
+from ...global_state import own_random
+from ...recipes.synthparse import SynthparseAdaptation
 from ...recipes.synthparse import adaptation as named_recipe
 from ...tasks import Task
 from .imagenet import imagenet_state
@@ -36,8 +37,9 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0, size: ParserSi
     said), "none" (random), or a .safetensors file of an encoder's or a whole network's tensors. size: None is the ready
     parser's. Raises FileNotFoundError, and ValueError for weights that do not fit `size`.
     """
-    torch.manual_seed(seed)
-    network = ParserNetwork(size or embedded_parser().size, _NO_CLASSES).eval()
+    size = size or embedded_parser().size
+    with own_random(seed):
+        network = ParserNetwork(size, _NO_CLASSES).eval()
     if weights == "none":
         return network
     if weights in ("auto", "embedded"):
@@ -89,14 +91,14 @@ def _read(path: Path, network: ParserNetwork) -> dict[str, Tensor]:
     return state
 
 
-def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Adaptation) -> ParserNetwork:
+def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: SynthparseAdaptation) -> ParserNetwork:
     """The network that adaptation trains; without `recipe.tower_lr` its encoder is frozen."""
     size = ParserSize(
         recipe.decoder, recipe.encoder, recipe.input_size or ParserSize.input_size, recipe.decoder_channels
     )
     start = load(weights, seed, size)
-    torch.manual_seed(seed)
-    network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=recipe.tower_lr is None)
+    with own_random(seed):
+        network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=recipe.tower_lr is None)
     network.encoder.load_state_dict(start.encoder.state_dict())
     network.model.decoder.load_state_dict(start.model.decoder.state_dict())
     return network

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...global_state import own_random
 from ...training import autocast, generator_for, shuffled_batch
 from ...wild import LABEL_MAPS
 from .network import ParserSize, new_model
@@ -124,7 +125,9 @@ class LabelAdaptation:
     def step(self, index: int) -> dict[str, float]:
         self.network.train()
         ids, masks = (part.to(self.device) for part in self.views(index))
-        with self.autocast:
+        # Dropout draws from torch's own generator.
+        draws = own_random(generator_for(self.seed, index, 10).initial_seed())
+        with draws, self.autocast:
             maps = self.network(ids.long())
         loss = self.loss(maps, masks)
         self.optimiser.zero_grad(set_to_none=True)
