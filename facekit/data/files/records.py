@@ -5,7 +5,8 @@ Errors raised in this folder's readers do not name the file: `Found.attempt` doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ Listed = LandmarkSet | SegmentationSet | tuple[str, ...]
 
 # Far beyond any picture; keeps arithmetic on strangers' numbers free of overflow.
 _LARGEST = 1e9
+_CLASSES = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,7 @@ class Face:
     source: what errors call it. size: (H, W) of the picture. points: (K,2) float64, pixels, (0,0) the centre of the
     top-left pixel, NaN = not labelled. visible: (K,) uint8 as in COCO, 0 not labelled, 1 labelled but hidden, 2 seen.
     names: of the points; None where the format has none, so that the place in the file is the place in the set.
+    pixels: RGB (H,W,3) uint8 where the label file holds the picture itself and `picture` is only its name.
     """
 
     source: str
@@ -39,6 +42,7 @@ class Face:
     points: NDArray[np.float64]
     visible: NDArray[np.uint8]
     names: tuple[str, ...] | None = None
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +50,14 @@ class Parts:
     """One picture's classes as its file has them.
 
     mask: (H,W) uint8. With names, 0 is a pixel that nothing covers and i one of class names[i - 1]; without, the ids
-    are those of the label set and 255 is ignored.
+    are those of the label set. 255 is ignored. pixels: as in `Face`.
     """
 
     source: str
     picture: Path
     mask: NDArray[np.uint8]
     names: tuple[str, ...] | None = None
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(eq=False)
@@ -81,6 +86,23 @@ class Found:
         """Notes a declared set or order of names, once."""
         if listed is not None and listed not in self.listed:
             self.listed.append(listed)
+
+
+def parts_of_areas(
+    areas: Iterable[tuple[str, NDArray[np.bool_]]],
+    source: str,
+    picture: Path,
+    size: Size,
+    pixels: NDArray[np.uint8] | None = None,
+) -> Parts:
+    """Lay named areas (H,W) over each other, later over earlier ones. Raises ValueError for 254 names or more."""
+    names: dict[str, int] = {}
+    mask = np.zeros(size, np.uint8)
+    for name, inside in areas:
+        if names.setdefault(name, len(names) + 1) >= _CLASSES:
+            raise ValueError(f"more than {_CLASSES - 1} class names came, expected at most that many: merge some")
+        mask[inside] = names[name]
+    return Parts(source, picture, mask, tuple(names), pixels)
 
 
 def number(value: Any, what: str) -> float:
@@ -145,12 +167,14 @@ def check_declared(height: Any, width: Any, size: Size) -> None:
 
 def repeated(names: list[str] | tuple[str, ...]) -> list[str]:
     """The names that come more than once, in order."""
-    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    return [name for name, times in Counter(names).items() if times > 1]
 
 
 def shown(value: Any) -> str:
-    """A stranger's value in an error: short."""
+    """A stranger's value in an error: short, numpy's numbers as Python's."""
     if value is None:
         return "nothing"
+    if isinstance(value, np.generic):
+        value = value.item()
     content = repr(value) if isinstance(value, (bool, int, float, str)) else type(value).__name__
     return content if len(content) <= 60 else content[:57] + "..."
