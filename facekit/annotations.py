@@ -223,8 +223,9 @@ def _folder(folder: str | os.PathLike[str], names: Names) -> list[Any]:
     for file in files:
         own = folded_name(file.stem)
         begins = (own[:end] for end in range(len(own), 0, -1) if waiting.get(own[:end]))
-        if file not in taken and (stem := next(begins, None)) is not None:
-            of_name[waiting[stem].pop(0)] = file
+        begin = None if file in taken else next(begins, None)
+        if begin is not None:
+            of_name[waiting[begin].pop(0)] = file
     missing = [i for i in range(len(names)) if i not in of_name]
     if missing:
         name, taken = names[missing[0]], set(of_name.values())

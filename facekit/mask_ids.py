@@ -1,6 +1,6 @@
 """Read class ids from mask files. Every function that reads ids uses this module.
 
-Image decoders give colours: Pillow stretches 2-bit greys 0, 1, 2, 3 to 0, 85, 170, 255 and cuts 16-bit colours to 8 bit.
+Image decoders give colours: Pillow stretches 2-bit greys 0, 1, 2, 3 to 0, 85, 170, 255 and cuts 16-bit colours to 8.
 Ids are the numbers that the file stores: grey of 1 to 32 bits, indices of a palette of any depth, or colours whose
 channels are equal. Other colours become ids by a table of colours (`facekit.palettes`). Masks are turned upright by
 their EXIF data, as images are. Files whose compression changes numbers (JPEG, lossy WebP) are refused.
@@ -120,11 +120,9 @@ def warn_of_stretched(ids: NDArray[Any], where: str) -> None:
     if step > 1 and inner >= (1 if step == 85 else 3):
         bits = {85: 2, 17: 4}[step]
         fix = f"pass the file's path, or divide by {step}, if the file stores {bits}-bit ids"
-        warnings.warn(
-            f"{where}: all ids are multiples of {step} ({', '.join(map(str, values[:8]))}), as image decoders make them of "
-            f"{bits}-bit greys, expected the ids that the file stores: {fix}",
-            stacklevel=3,
-        )
+        came = f"all ids are multiples of {step} ({', '.join(map(str, values[:8]))})"
+        why = f"as image decoders make them of {bits}-bit greys"
+        warnings.warn(f"{where}: {came}, {why}, expected the ids that the file stores: {fix}", stacklevel=3)
 
 
 def _raw(image: Image.Image) -> str | None:
@@ -171,7 +169,9 @@ def _stored(image: Image.Image, raw: str, where: str, colours: Sequence[Colour] 
         return ids_of_colours(channels, where, mode, colours)
     if mode == "F":
         if not (np.isfinite(values) & (values == np.rint(values)) & (abs(values) < 2**31)).all():
-            raise ValueError(f'{where}: mode "F" with numbers between ids came, expected integer class ids: {_GREY_FIX}')
+            raise ValueError(
+                f'{where}: mode "F" with numbers between ids came, expected integer class ids: {_GREY_FIX}'
+            )
         return values.astype(np.int64)
     if mode not in ("P", "L", "1") and not mode.startswith("I"):
         raise ValueError(f'{where}: mode "{mode}" came, expected one id a pixel, not a colour: {_FIX}')

@@ -1,7 +1,7 @@
 """Compare names as people do. Every reader of files and labels compares names here.
 
 Two names are the same where they differ only in Unicode form (macOS writes an umlaut as two characters), in blanks at
-their ends, or in letter case. An exact match wins over a loose one, so names that differ only so can stand side by side.
+their ends, or in letter case. An exact match wins over a loose one, so such names can stand side by side.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class NameIndex:
         """
         if name in self._exact:
             return [name]
-        return list(self._plain.get(plain_name(name)) or self._folded.get(folded_name(name), ()))
+        return [*(self._plain.get(plain_name(name)) or self._folded.get(folded_name(name), []))]
 
     def alike(self) -> list[list[str]]:
         """Return the groups of known names that people would call the same."""

@@ -36,8 +36,9 @@ class PictureFinder:
         near = labels.resolve()
         beside = [folder for name in _BESIDE for folder in (near.parent / name, near.parent.parent / name / near.name)]
         self.folders = [labels, labels / "images", *beside, near.parent]
-        # Folders searched deeper; of `_above`, where anything may lie, only the folder that a label file is named after.
-        self._tops, self._above, self.apart = self.folders[1:-1], near.parent, False
+        # Searched deeper, too; of `_above`, where anything may lie, only the folder that a label file is named after.
+        self._tops, self.apart = self.folders[1:-1], False
+        self._above: Path | None = near.parent
         if images is not None:
             self.folders = [Path(images).expanduser()]
             if not self.folders[0].is_dir():
@@ -75,7 +76,8 @@ class PictureFinder:
     def by_stem(self, stem: str, label: Path, deeper: bool = True) -> Path | None:
         """The picture of the same name but for the suffix (not `label` itself), None where there is none.
 
-        A label called after the whole name, a.jpg.png, belongs to a.jpg. Raises ValueError where several could be meant.
+        A label called after the whole name, a.jpg.png, belongs to a.jpg. Raises ValueError where several could be
+        meant.
         """
         groups: list[Sequence[Path]] = [[folder] for folder in self.folders]
         for folders in [*groups, *(self._deeper(label) if deeper else ())]:

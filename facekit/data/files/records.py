@@ -6,16 +6,18 @@ Errors raised in this folder's readers do not name the file: `Found.attempt` doe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facekit.labels import LandmarkSet, SegmentationSet
+from facekit.palettes import Colour
 
 Task = Literal["landmarks", "segmentation"]
 Size = tuple[int, int]
@@ -62,12 +64,14 @@ class Parts:
 
 @dataclass(eq=False)
 class Found:
-    """All that the files of one batch brought. listed: label sets or ordered names that files declare."""
+    """All that the files of one batch brought. listed: label sets or ordered names that files declare. colours: name ->
+    RGB of each class in the order of ids, where a file beside the masks declares them."""
 
     faces: list[Face] = field(default_factory=list)
     parts: list[Parts] = field(default_factory=list)
     listed: list[Listed] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    colours: dict[str, Colour] | None = None
 
     @contextmanager
     def attempt(self, source: str) -> Iterator[None]:
@@ -105,6 +109,46 @@ def parts_of_areas(
     return Parts(source, picture, mask, tuple(names), pixels)
 
 
+def faces_of_points(
+    points: Sequence[tuple[str, str | None, NDArray[np.float64], int]],
+    source: str,
+    picture: Path,
+    size: Size,
+    ours: bool = False,
+    pixels: NDArray[np.uint8] | None = None,
+) -> list[Face]:
+    """Gather named points into faces.
+
+    Args:
+        points: For each point its name, its group, x and y of shape (2,), and 1 where it is hidden, else 2.
+        source: What errors call the file.
+        picture: The image's file.
+        size: (H, W) of the image.
+        ours: Every group is a face. Otherwise only where names come again, since people also group parts of one face.
+        pixels: As in `Face`.
+
+    Returns:
+        The faces in the order of their first points.
+
+    Raises:
+        ValueError: If a name comes twice in one face.
+    """
+    groups: dict[str | None, list[int]] = {}
+    apart = ours or bool(repeated([name for name, _, _, _ in points]))
+    for row, (_, group, _, _) in enumerate(points):
+        groups.setdefault(group if apart else None, []).append(row)
+    faces: list[Face] = []
+    for rows in groups.values() if points else [[]]:
+        names = tuple(points[row][0] for row in rows)
+        if twice := repeated(names):
+            fix = "delete one of them, or give each face of the picture its own group_id"
+            raise ValueError(f"point {twice[0]!r} came {names.count(twice[0])} times, expected once a face: {fix}")
+        places = np.array([points[row][2] for row in rows], np.float64).reshape(-1, 2)
+        visible = np.array([points[row][3] for row in rows], np.uint8)
+        faces.append(Face(source, picture, size, places, visible, names, pixels))
+    return faces
+
+
 def number(value: Any, what: str) -> float:
     """A finite number, else ValueError. what: how the error calls it."""
     expected = f"expected a finite number as {what}: correct it, or leave what is not labelled out"
@@ -113,6 +157,15 @@ def number(value: Any, what: str) -> float:
     if not -_LARGEST <= value <= _LARGEST:
         raise ValueError(f"{shown(value)} came, {expected}")
     return float(value)
+
+
+def xml_number(value: str | None, what: str) -> float:
+    """A finite number written as text, else ValueError."""
+    try:
+        found = float(value) if value is not None else None
+    except ValueError:
+        raise ValueError(f"{shown(value)} came, expected a finite number as {what}: correct it") from None
+    return number(found, what)
 
 
 def pairs(value: Any, what: str) -> NDArray[np.float64]:
@@ -163,6 +216,12 @@ def check_declared(height: Any, width: Any, size: Size) -> None:
             fix = "the tool took no notice of the picture's EXIF orientation: save the picture upright, label it again"
         came = " x ".join("?" if v is None else str(v) for v in said)
         raise ValueError(f"height x width {came} came, expected its picture's {size[0]} x {size[1]}: {fix}")
+
+
+def check_xml_size(image: ElementTree.Element, size: Size) -> None:
+    """`check_declared` for an XML element with height and width, which may be missing."""
+    height, width = (None if (v := image.get(key)) is None else xml_number(v, key) for key in ("height", "width"))
+    check_declared(height, width, size)
 
 
 def repeated(names: list[str] | tuple[str, ...]) -> list[str]:
