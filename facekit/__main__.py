@@ -13,8 +13,6 @@ from typing import Any
 
 from .backbones import BACKBONES
 
-# Of annotation tools; a folder that holds none of these holds masks or pictures.
-LABEL_FILES = (".json", ".pts")
 TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal", "attributes")
 
 
@@ -37,8 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--images", help="folder of pictures, or one picture; label files name their own")
     p.add_argument(
         "--labels",
-        help="a folder of LabelMe, COCO or .pts files, of PNG masks or of target pictures; landmarks also as a .json "
-        "of [[[x, y], ...], ...] or a .npy; attributes as a CSV table (the pictures' names, then a column of 0, 1 or "
+        help="a folder of LabelMe, COCO, CVAT, dlib or .pts files, of PNG masks or of target pictures; landmarks also "
+        "as a .json of [[[x, y], ...], ...] or a .npy; attributes as a CSV table (the pictures' names, then a column of 0, 1 or "
         "nothing for each) or CelebA's list_attr_celeba.txt; shadow_removal may do without",
     )
     p.add_argument("--task", required=True, choices=TASKS)
@@ -264,37 +262,10 @@ def _doctor(a: argparse.Namespace) -> Any:
 
 
 def _labelled(images: str | None, path: str | None, task: str, names: Any) -> tuple[Any, Any, Any]:
-    """(pictures, labels, label set) as `adapt` takes them, from files of any kind."""
-    import numpy as np
+    """(images, labels, label set) as `adapt` takes them, from files of any kind."""
+    from .data.files.sources import labels_from_path
 
-    source = None if path is None else Path(path)
-    if source is not None and not source.exists():
-        raise FileNotFoundError(
-            f"{path}: no such labels; expected a folder of label files, masks or target pictures, a .json or .npy of "
-            "landmarks, or a table of attributes"
-        )
-    labels: Any = path
-    folder = images if images is not None and Path(images).is_dir() else None
-    if isinstance(names, str) and "," in names:
-        names = [name.strip() for name in names.split(",")]
-    if source is not None and task in ("landmarks", "segmentation", "attributes"):
-        if source.suffix == ".npy":
-            labels = np.load(source, allow_pickle=False)
-        elif source.suffix == ".json" and source.read_text(encoding="utf-8").lstrip().startswith("["):
-            labels = np.array(json.loads(source.read_text(encoding="utf-8")), float)
-        elif task == "attributes":
-            from .data.files import read_attributes
-
-            found = read_attributes(source, names, images=folder)
-            return found.images, found.labels, found.names
-        elif source.suffix in LABEL_FILES or any(f.suffix in LABEL_FILES for f in source.glob("*.*")):
-            from .data.files import read_labels
-
-            found = read_labels(source, task, names, images=folder)
-            return found.images, found.labels, found.names
-    if images is None:
-        raise ValueError("no pictures came: pass --images with a folder of pictures")
-    return images, labels, names
+    return labels_from_path(images, path, task, names)
 
 
 def _model(name: str) -> Any:

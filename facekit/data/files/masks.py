@@ -54,6 +54,12 @@ def ids_of_png(
     return ids.astype(np.uint8), _declared(mask.notes.get(_KEY))
 
 
+def declared_set(path: str | os.PathLike[str]) -> SegmentationSet | None:
+    """Return the label set that a mask file declares, None where it declares none."""
+    declared = _declared(read_ids(path).notes.get(_KEY))
+    return declared if isinstance(declared, SegmentationSet) else None
+
+
 def png_of_mask(mask: NDArray[np.uint8], labels: SegmentationSet) -> bytes:
     """A mask (H,W) uint8 as a palette PNG file; ignored pixels are white."""
     notes = PngImagePlugin.PngInfo()

@@ -224,7 +224,7 @@ def check_xml_size(image: ElementTree.Element, size: Size) -> None:
     check_declared(height, width, size)
 
 
-def repeated(names: list[str] | tuple[str, ...]) -> list[str]:
+def repeated(names: Sequence[str]) -> list[str]:
     """The names that come more than once, in order."""
     return [name for name, times in Counter(names).items() if times > 1]
 
