@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -95,14 +95,21 @@ def load_image(image: Any, name: str | None = None) -> np.ndarray:
     raise ImageError(f"{where}: {kind} came, {_EXPECTED}: {fix}")
 
 
-def open_image(path: str | os.PathLike[str], name: str | None = None) -> Image.Image:
-    """The file's PIL image in its own mode, pixels read, upright. Errors about the file as load_image's."""
+def open_image(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    decode: Callable[[Image.Image, str], Image.Image] = decoded,
+) -> Image.Image:
+    """The file's PIL image in its own mode, pixels read, upright. Errors about the file as load_image's.
+
+    decode: reads the pixels of the image that is open; `facekit.mask_ids` notes there how the file stores them.
+    """
     text, where = _path(path), name or _file_name(path)
     _check_file(text, where)
     Image.init()
     try:
         with Image.open(text, formats=[kind for kind in _FORMATS if kind in Image.OPEN]) as image:
-            turned = decoded(image, where)
+            turned = decode(image, where)
             turned.format = image.format
             return turned
     except (ImageError, MemoryError):

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..backbones import BACKBONES
 from .command import ALIGN, AddCommand, settings
-from .labels_input import _labelled
 
 TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal", "attributes")
 
@@ -24,8 +23,8 @@ def commands(command: AddCommand) -> None:
     p.add_argument("--images", help="folder of images, or one image; label files name their own")
     p.add_argument(
         "--labels",
-        help="a folder of LabelMe, COCO or .pts files, of PNG masks or of target images; landmarks also as a .json "
-        "of [[[x, y], ...], ...] or a .npy; attributes as a CSV table (the images' names, then a column of 0, 1 or "
+        help="a folder of LabelMe, COCO, CVAT, dlib or .pts files, of PNG masks or of target images; landmarks also as a "
+        ".json of [[[x, y], ...], ...] or a .npy; attributes as a CSV table (the images' names, then a column of 0, 1 or "
         "nothing for each) or CelebA's list_attr_celeba.txt; shadow_removal may do without",
     )
     p.add_argument("--task", required=True, choices=TASKS)
@@ -83,6 +82,7 @@ def _add_training(p: argparse.ArgumentParser) -> None:
 
 def _adapt(a: argparse.Namespace) -> Any:
     from ..api import adapt
+    from ..data.files.sources import labels_from_path
     from ..outputs import check_output
 
     target = check_output(a.out, (".facekit",))
@@ -93,15 +93,16 @@ def _adapt(a: argparse.Namespace) -> Any:
     options |= {k: v for k, v in {"steps": a.steps, "inversion": a.inversion}.items() if v is not None}
     reserved = {**options, "images": None, "labels": None, "task": None, "names": None, "validation": None}
     options |= settings(a.set, reserved)
-    images, labels, names = _labelled(a.images, a.labels, a.task, a.names)
+    images, labels, names = labels_from_path(a.images, a.labels, a.task, a.names)
     if a.validation is not None:
         unseen, truth = a.validation
-        options["validation"] = _labelled(unseen, truth, a.task, names)[:2]
+        options["validation"] = labels_from_path(unseen, truth, a.task, names)[:2]
     model = adapt(images, labels, a.task, names=names, **options)
     return _saved(model, target, a)
 
 
 def _adapt_labels(a: argparse.Namespace) -> Any:
+    from ..data.files.sources import labels_from_path
     from ..outputs import check_output
     from ..ready import resolve_model
     from ..relabelling import adapt_labels
@@ -111,7 +112,7 @@ def _adapt_labels(a: argparse.Namespace) -> Any:
     if model.task.name != "segmentation":
         raise ValueError(f"{a.model}: got a model for {model.task.name}, expected one for segmentation")
     names = a.names if a.names is not None else model.task.labels  # type: ignore[attr-defined]
-    images, labels, names = _labelled(a.images, a.labels, "segmentation", names)
+    images, labels, names = labels_from_path(a.images, a.labels, "segmentation", names)
     adapted = adapt_labels(
         model, images, labels, names=names, reads=a.reads, decoder=a.decoder, encoder=a.encoder, weights=a.weights,
         steps=a.steps, checkpoint=a.checkpoint, device=a.device, seed=a.seed, progress=not a.json,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from .command import AddCommand
-from .labels_input import _labelled
 
 
 def commands(command: AddCommand) -> None:
@@ -25,6 +24,7 @@ def commands(command: AddCommand) -> None:
 def _evaluate(a: argparse.Namespace) -> Any:
     from ..api import evaluate, evaluate_by
     from ..data.files import read_table
+    from ..data.files.sources import labels_from_path
     from ..groups import group_members, score_table
     from ..images import list_pictures
     from ..ready import resolve_model
@@ -35,7 +35,7 @@ def _evaluate(a: argparse.Namespace) -> Any:
     if a.by is not None and not table.is_file():
         raise ValueError(f"--by {a.by}: {table} is no table: pass --groups with a CSV file that has this column")
     model = resolve_model(a.model)
-    images, labels, _ = _labelled(a.images, a.labels, model.task.name, getattr(model.task, "labels", None))
+    images, labels, _ = labels_from_path(a.images, a.labels, model.task.name, getattr(model.task, "labels", None))
     if a.by is None:
         return evaluate(model, images, labels)
     pictures = list_pictures(images) if isinstance(images, str) and Path(images).is_dir() else images

@@ -60,7 +60,7 @@ class SegmentationTask(LabelSetTask):
         sizes, items = pictures.sizes, pictures.names
         chosen = None if names is None else segmentation_set(names)
         known, ignore = (None, 255) if chosen is None else (len(chosen.classes), chosen.ignore)
-        masks = check_masks(labels, sizes, known, ignore, items)
+        masks = check_masks(labels, sizes, known, ignore, items, None if chosen is None else chosen.palette)
         if chosen is None:
             n = 1 + max(int(m[m != 255].max(initial=0)) for m in masks)
             chosen = segmentation_set(None, max(n, 2))
@@ -71,7 +71,7 @@ class SegmentationTask(LabelSetTask):
         return self.labels.name != "helen11"
 
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
-        return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items)
+        return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items, self.labels.palette)
 
     def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
         return warp_mask(label, matrix, side)

@@ -25,7 +25,7 @@ from .masks import png_of_mask
 from .names import IGNORE, check_writable, given_set, unnamed_points
 from .pictures import size_of
 from .pts import pts_of_points
-from .records import Size, Task
+from .records import Size, Task, repeated
 
 Format = Literal["labelme", "coco", "pts", "png"]
 _SUFFIX = {"labelme": ".json", "pts": ".pts", "png": ".png"}
@@ -95,8 +95,10 @@ def _landmarks(
         texts = [pts_of_points(face, origin).encode() for face in points]
         return [(target / f"{p.stem}.pts", content) for p, content in zip(pictures, texts, strict=True)]
     contents = []
-    for picture in dict.fromkeys(pictures):
-        rows = [i for i, other in enumerate(pictures) if other == picture]
+    rows_of: dict[Path, list[int]] = {}
+    for i, picture in enumerate(pictures):
+        rows_of.setdefault(picture, []).append(i)
+    for picture, rows in rows_of.items():
         faces, flags = [points[i] for i in rows], [seen[i] for i in rows]
         if len(rows) > 1 and any(not flag.any() for flag in flags):
             fix = "leave that face out"
@@ -119,9 +121,8 @@ def _masks(
         chosen = replace(given, ignore=IGNORE)
     check_writable(chosen)
     if format == "coco":
-        if len(set(called)) < len(called):
-            twice = next(name for name in called if called.count(name) > 1)
-            raise ValueError(f"{twice} came twice, expected one mask a picture: put its classes into one mask")
+        if twice := repeated(called):
+            raise ValueError(f"{twice[0]} came twice, expected one mask a picture: put its classes into one mask")
         return [(target, _json(coco_of_masks(called, masks, chosen)))]
     contents = []
     for picture, name, size, mask in zip(pictures, called, sizes, masks, strict=True):
