@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facekit import framing
+from facekit.heic import has_reader, is_heic, open_heic
 from facekit.images import ImageError, load_image
 from facekit.labels import LANDMARKS_68
 
@@ -72,7 +73,8 @@ def _open(data: bytes, where: str) -> Image.Image:
         with warnings.catch_warnings():
             # load_image has a limit of its own and says so.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data), formats=formats)
+            heic = has_reader() and is_heic(data[:64])
+            return open_heic(io.BytesIO(data)) if heic else Image.open(io.BytesIO(data), formats=formats)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise any type on a damaged header
