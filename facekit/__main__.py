@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -103,7 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--out", required=True, help="the .safetensors file to write")
 
     p = command("demo", _demo, "open the page in a browser")
-    p.add_argument("--port", type=int, default=7860)
+    p.add_argument("--port", type=int, help="where to listen; without it the first free port from 7860")
+    p.add_argument(
+        "--host",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="names or addresses of this machine under which others may open the page; without it only this machine",
+    )
 
     command("doctor", _doctor, "versions, devices, clashes between packages and how to mend them")
     return parser
@@ -250,10 +256,9 @@ def _demo(a: argparse.Namespace) -> Any:
             f"{folder}/demos/app.py is missing: the page comes with the repository; install with pip install -e ."
         )
     sys.path.insert(0, str(folder))
-    os.environ["GRADIO_SERVER_PORT"] = str(a.port)
     from demos.app import main as open_page
 
-    open_page()
+    open_page(a.port, a.host)
     return {}
 
 

@@ -68,8 +68,8 @@ def decoded(image: Image.Image, where: str) -> Image.Image:
         raise
     except Exception as error:  # Pillow's decoders raise any type on a damaged file
         raise ImageError(
-            f"{where}: the picture cannot be decoded, it is truncated or damaged ({one_line(error)}), expected a whole picture: "
-            "copy or download it again"
+            f"{where}: the picture cannot be decoded, it is truncated or damaged ({one_line(error)}), expected a whole "
+            "picture: copy or download it again"
         ) from error
 
 

@@ -39,8 +39,8 @@ __all__ = [
 
 SUFFIXES = frozenset(
     (
-        ".jpg .jpeg .jpe .jfif .mpo .png .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif .hif"
-        " .qoi"
+        ".jpg .jpeg .jpe .jfif .mpo .png .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif"
+        " .hif .qoi"
     ).split()
 )
 # Named one by one so that a stranger's file never reaches Pillow's EPS reader, which starts Ghostscript.
