@@ -5,15 +5,26 @@ Run it with `python -m demos.app`, then open the address that it prints. It call
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
 import gradio as gr
 import numpy as np
 
 import facekit
-from demos.common import NO_PHOTO, drawn, example_photo, explained, photo_field
+from demos import sessions
+from demos.common import NO_PHOTO, drawn, example_photo, explained
+from demos.hosts import KnownHosts, known_names
 from demos.own_model import own_model_tab
 from demos.parsing import parsing_tab
 from demos.parts import parts_tab
 from demos.pictures import pictures_tab
+from demos.uploads import image_field
 from demos.words import words_tab
 from facekit.images import load_image
 
@@ -61,6 +72,15 @@ def build() -> gr.Blocks:
             parts_tab()
         with gr.Tab("Words"):
             words_tab()
+
+
+        def leave(request: gr.Request) -> None:
+            """Stop what the visitor who left has started, and delete the session's files, models and labels."""
+            sessions.close(request.session_hash)
+            page.state_holder.session_data.pop(request.session_hash, None)
+            page.state_holder.time_last_used.pop(request.session_hash, None)
+
+        page.unload(leave)
     return page
 
 
@@ -68,7 +88,7 @@ def try_tab() -> None:
     """One photo through the ready models."""
     with gr.Row():
         with gr.Column():
-            photo = photo_field("Your photo", 400)
+            photo = image_field("Your photo", 400)
             what = gr.Radio(list(READY), value="Landmarks", label="What to find")
             go = gr.Button("Find faces", variant="primary")
             if example := example_photo():
@@ -80,10 +100,63 @@ def try_tab() -> None:
     gr.on([go.click, what.input], find, [photo, what], [shown, text], api_name="find")
 
 
-def main() -> None:
-    """Opens the page on this machine; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT move it."""
+def opened(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
+    """Build the page and start its server in a thread.
+
+    Args:
+        port: Where to listen. None takes GRADIO_SERVER_PORT, or else the first free one from 7860.
+        hosts: Further host names under which browsers may open the page, for instance this machine's name in its
+            network. With any, the page listens on all network interfaces, unless GRADIO_SERVER_NAME says which.
+
+    Returns:
+        The running page; ``close()`` ends it.
+
+    Raises:
+        ValueError: If the port is not free.
+    """
+    listens = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if hosts else "127.0.0.1")
+    names = known_names(listens, *hosts)
+
+    @asynccontextmanager
+    async def guarded(app: Any) -> AsyncIterator[None]:
+        app.middleware_stack = KnownHosts(app.middleware_stack, names)
+        yield
+
     theme = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
-    build().launch(theme=theme, css=CSS, max_file_size="25mb", footer_links=["api"])
+    page = build()
+    try:
+        # _frontend=False leaves out a check that gives a busy machine three seconds, then advises share=True.
+        page.launch(theme=theme, css=CSS, max_file_size="25mb", footer_links=["api"], server_name=listens,
+                    server_port=port, app_kwargs={"lifespan": guarded}, prevent_thread_lock=True, quiet=True,
+                    _frontend=False)  # fmt: skip
+    except OSError as error:
+        wanted = port or os.environ.get("GRADIO_SERVER_PORT") or "7860 to 7959"
+        message = f"expected a free port, got {wanted}, where nothing can be opened; choose another with --port"
+        raise ValueError(message) from error
+    if page.share_url:
+        names.update(known_names(str(urlsplit(page.share_url).hostname)))
+    return page
+
+
+def main(port: int | None = None, hosts: Sequence[str] = ()) -> None:
+    """Open the page on this machine and keep it open until the process is told to end.
+
+    Args:
+        port: As of `opened`.
+        hosts: As of `opened`.
+
+    Raises:
+        ValueError: If the port is not free.
+    """
+    # gradio asks its own server whether it is up, which must not go through a proxy.
+    for variable in ("NO_PROXY", "no_proxy"):
+        os.environ[variable] = ",".join(filter(None, [os.environ.get(variable), "localhost,127.0.0.1"]))
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, with its files deleted
+    with sessions.process_folder():
+        page = opened(port, hosts)
+        print(f"* Running on local URL:  http://{page.server_name}:{page.server_port}", flush=True)
+        page.block_thread()
 
 
 if __name__ == "__main__":

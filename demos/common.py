@@ -1,9 +1,8 @@
-"""What all tabs share: errors that become messages, photos that come in, files that go out."""
+"""What all tabs share: errors that become messages, results as drawings, and limits."""
 
 from __future__ import annotations
 
 import functools
-import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from demos.sessions import Stopped
 from facekit.results import Faces, Segmentation
 
 MOST_PICTURES = 100
+MOST_TEXT = 10_000  # characters of a text field
 NO_PHOTO = "no picture came: upload one first"
 
 
@@ -25,7 +26,9 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*arguments: Any, **named: Any) -> Any:
         try:
             return function(*arguments, **named)
-        except (ValueError, OSError) as error:
+        except Stopped as stopped:
+            raise gr.Error(str(stopped), title="Stopped", print_exception=False) from stopped
+        except (ValueError, OSError, FloatingPointError) as error:
             raise gr.Error(str(error), title="That did not work", print_exception=False) from error
 
     return wrapper
@@ -43,26 +46,18 @@ def example_photo() -> str | None:
     return str(photo) if photo and photo.is_file() else None
 
 
-def photo_field(label: str, height: int) -> gr.Image:
-    """Where a visitor's one picture comes in, as a file path."""
-    sources: Any = ["upload", "webcam", "clipboard"]
-    return gr.Image(type="filepath", format="png", label=label, sources=sources, height=height)
+def check_length(text: str) -> str:
+    """Refuse a text that is too long to be worked on.
 
+    Args:
+        text: What a visitor wrote.
 
-@functools.cache
-def _workshop() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="facekit-page-")
+    Returns:
+        The text.
 
-
-def new_file(name: str) -> Path:
-    """A path for a file to download, alone in a new folder; all of them are gone when the page ends."""
-    return Path(tempfile.mkdtemp(dir=_workshop().name)) / name
-
-
-def teller(bar: gr.Progress) -> Callable[[int, int, dict[str, float]], None]:
-    """What `facekit.adapt` tells after every step, on the page's progress bar."""
-
-    def tell(done: int, total: int, losses: dict[str, float]) -> None:
-        bar((done, total), desc=", ".join(f"{name} {value:.3f}" for name, value in losses.items()), unit="steps")
-
-    return tell
+    Raises:
+        ValueError: If it has more than MOST_TEXT characters.
+    """
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"expected at most {MOST_TEXT:,} characters, got {len(text):,}; shorten the text")
+    return text

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from demos.common import check_length
 from facekit.data.files import write_labels
 from facekit.data.generated import GeneratedFaces
 from facekit.labels import (
@@ -25,9 +26,13 @@ from facekit.labels import (
 POINT_NAMES = ", ".join(LANDMARKS_5.points)
 PART_NAMES = "skin, brows, eyes, nose, mouth, hair"
 MOST_PARTS = 6
+MOST_POINTS = 200  # the largest published set has 194
 EXAMPLE_FACES = 6
 VEIL = 165  # opacity of paint that is loaded, so that the face shows through; fresh strokes are opaque (255)
 SIDE = 640  # pictures are labelled at this longest side: large enough to aim, small enough to travel at every click
+MARGIN = 240  # grey of the canvas beside an image
+SAMPLED = 8  # every eighth pixel is compared to tell images apart
+FOREIGN = 40.0  # grey levels: a canvas that differs by more from every image shows none of them
 
 
 @dataclass
@@ -39,6 +44,22 @@ class Sheet:
     masks: list[np.ndarray] = field(default_factory=list)
     at: int = 0
     parts: SegmentationSet | None = None  # as shown last: what the painted colours mean
+
+    def shown_on(self, canvas: np.ndarray) -> int | None:
+        """Tell which image a canvas shows. It may be another than ``at`` where a visitor is faster than the page.
+
+        Args:
+            canvas: (S, S, 3) uint8 of any side S, as it came from the editor.
+
+        Returns:
+            The image's index, or None where the canvas shows no image of this sheet.
+        """
+        seen = _square(canvas, SIDE)[::SAMPLED, ::SAMPLED].astype(np.int16)
+        order = sorted(range(len(self.pictures)), key=lambda i: i != self.at)  # the same image twice: the current one
+        differences = [np.abs(on_canvas(self.pictures[i])[::SAMPLED, ::SAMPLED] - seen).mean() for i in order]
+        if not differences or min(differences) > FOREIGN:
+            return None
+        return order[int(np.argmin(differences))]
 
     def labelled(self, names: list[str] | None) -> list[int]:
         """Which pictures are labelled: all points of these names clicked, or with None anything painted."""
@@ -58,10 +79,12 @@ class Sheet:
 
 
 def names_in(text: str) -> list[str]:
-    """The names of a comma-separated list, spaces trimmed; ValueError where there is none."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    """The names of a comma-separated list, spaces trimmed; ValueError where there is none, or are too many."""
+    names = [name.strip() for name in check_length(text).split(",") if name.strip()]
     if not names:
         raise ValueError("no names came: write them with commas between them, for example: left eye, right eye, nose")
+    if len(names) > MOST_POINTS:
+        raise ValueError(f"expected at most {MOST_POINTS} names, got {len(names)}; leave some out")
     return names
 
 
@@ -78,13 +101,62 @@ def layer_of(mask: np.ndarray, parts: SegmentationSet) -> np.ndarray:
     return colours[np.where(mask < len(parts), mask, 0)]
 
 
-def mask_of(layers: list[np.ndarray], parts: SegmentationSet, size: tuple[int, int]) -> np.ndarray:
-    """Class ids (H,W) uint8 of painted layers (H,W,4): the nearest palette colour, 0 where there is little paint."""
-    mask = np.zeros(size, np.uint8)
+def _corner(height: int, width: int) -> tuple[int, int]:
+    """Row and column of the canvas at which an image's first pixel lies."""
+    return (SIDE - height) // 2, (SIDE - width) // 2
+
+
+def on_canvas(image: np.ndarray, margin: int = MARGIN) -> np.ndarray:
+    """Lay an image or a layer in the middle of a square canvas, which has the same size for all images.
+
+    gradio's editor places layers by the size of the canvas before: with canvases of several sizes, paint moves.
+
+    Args:
+        image: (H, W, C) uint8, H and W at most SIDE.
+        margin: The value beside it.
+
+    Returns:
+        The canvas, (SIDE, SIDE, C) uint8.
+    """
+    height, width = image.shape[:2]
+    top, left = _corner(height, width)
+    canvas = np.full((SIDE, SIDE, image.shape[2]), margin, np.uint8)
+    canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def off_canvas(canvas: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Cut an image's part out of a canvas.
+
+    Args:
+        canvas: (SIDE, SIDE, ...).
+        size: Height and width of the image.
+
+    Returns:
+        The part, (H, W, ...).
+    """
+    top, left = _corner(*size)
+    return canvas[top : top + size[0], left : left + size[1]]
+
+
+def _square(image: np.ndarray, side: int) -> np.ndarray:
+    """An image of the editor in the canvas's size; screens with finer pixels give larger ones."""
+    if image.shape[0] != image.shape[1]:
+        raise ValueError(
+            f"expected a square image from the editor, got {image.shape[1]} x {image.shape[0]} px; load the page again"
+        )
+    if image.shape[0] == side:
+        return image
+    return np.array(Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST))
+
+
+def mask_of(layers: list[np.ndarray], parts: SegmentationSet) -> np.ndarray:
+    """Class ids (SIDE,SIDE) uint8 of painted layers (S,S,4): the nearest palette colour, 0 where there is little
+    paint."""
+    mask = np.zeros((SIDE, SIDE), np.uint8)
     palette = np.array(parts.palette[1:], np.int32)
     for layer in layers:
-        if layer.shape[:2] != size:
-            layer = np.array(Image.fromarray(layer).resize(size[::-1], Image.Resampling.NEAREST))
+        layer = _square(layer, SIDE)
         painted = layer[..., 3] > 127
         distance = ((layer[painted][:, None, :3].astype(np.int32) - palette) ** 2).sum(-1)
         mask[painted] = distance.argmin(1) + 1
@@ -130,7 +202,26 @@ def write_sheet(sheet: Sheet, folder: Path, names: list[str] | None) -> Path:
     return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
-def keep(sheet: Sheet, editor: dict[str, Any] | None) -> None:
-    """What is on the editor goes into the sheet; nothing where the editor is not in use."""
-    if sheet.pictures and sheet.parts and editor and editor.get("background") is not None:
-        sheet.masks[sheet.at] = mask_of(editor["layers"], sheet.parts, sheet.pictures[sheet.at].shape[:2])
+def editor_value(sheet: Sheet) -> dict[str, Any]:
+    """The current image on its canvas, under its paint, as the editor takes it."""
+    assert sheet.parts is not None
+    layer = layer_of(sheet.masks[sheet.at], sheet.parts)
+    return {"background": on_canvas(sheet.pictures[sheet.at]), "layers": [on_canvas(layer, 0)], "composite": None}
+
+
+def keep(sheet: Sheet, editor: dict[str, Any] | None) -> int | None:
+    """Store the paint on the editor with the image that lies under it.
+
+    Args:
+        sheet: The visitor's images. Changed in place.
+        editor: "background" (S, S, 3) and "layers" (S, S, 4) as of `PaintEditor`, or None.
+
+    Returns:
+        The index of that image. None where the editor is not in use, or shows no image of this sheet.
+    """
+    if not sheet.parts or not editor or editor.get("background") is None:
+        return None
+    if (shown := sheet.shown_on(editor["background"])) is not None:
+        mask = mask_of(editor["layers"], sheet.parts)
+        sheet.masks[shown] = off_canvas(mask, sheet.pictures[shown].shape[:2]).copy()
+    return shown

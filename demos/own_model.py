@@ -11,20 +11,22 @@ import numpy as np
 from PIL import Image
 
 import facekit
-from demos.common import MOST_PICTURES, NO_PHOTO, drawn, explained, new_file, photo_field, teller
+from demos.common import MOST_PICTURES, NO_PHOTO, drawn, explained
 from demos.labelling import (
     MOST_PARTS,
     PART_NAMES,
     POINT_NAMES,
     SIDE,
     Sheet,
+    editor_value,
     example_faces,
     keep,
-    layer_of,
     names_in,
     parts_in,
     write_sheet,
 )
+from demos.sessions import new_file, stop_button, teller
+from demos.uploads import PaintEditor, image_field
 from facekit.images import ImageError, load_image
 from facekit.labels import landmark_set
 from facekit.results import Faces, Landmarks
@@ -39,7 +41,8 @@ USUAL_SET = 2000  # as many as were labelled by hand for FSMA's Table 6
 
 @explained
 def view(sheet: Sheet, kind: str, point_text: str, part_text: str) -> tuple[Any, ...]:
-    """What the labelling room shows now: sheet, clicking picture, painting editor, what to do, the brush colours."""
+    """What the labelling room shows now: sheet, clicking picture, painting editor, what to do, the brush colours, and
+    the index of the image that is shown."""
     sheet.parts, names, clicking = parts_in(part_text), names_in(point_text), kind == POINTS
     colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in sheet.parts.palette[1:]]
     chips = "".join(
@@ -58,16 +61,30 @@ def view(sheet: Sheet, kind: str, point_text: str, part_text: str) -> tuple[Any,
             text += "all points are set" if len(clicked) == len(names) else f"click the **{names[len(clicked)]}**"
             text = text.replace("_", " ") + f" · {len(clicked)} of {len(names)} points"
         else:
-            value = {"background": picture, "layers": [layer_of(sheet.masks[sheet.at], sheet.parts)], "composite": None}
+            value = editor_value(sheet)
             text += "paint the parts; what stays unpainted is background"
     brush = gr.Brush(default_size=24, colors=list(colours), default_color=colours[0], color_mode="fixed")
     return (
         sheet,
         gr.Image(shown, visible=clicking),
-        gr.ImageEditor(value, visible=not clicking, brush=brush),
+        PaintEditor(value, visible=not clicking, brush=brush),
         text,
         gr.HTML(f"Brush colours: {chips}", visible=not clicking),
+        sheet.at,
     )
+
+
+def looked_at(sheet: Sheet, shown: int | None) -> int:
+    """Tell which image a visitor saw who clicked or pressed a button.
+
+    Args:
+        sheet: The visitor's images.
+        shown: The index that the browser sent. A busy page may be about to show another image by then.
+
+    Returns:
+        The index, or that of the current image where nothing was sent.
+    """
+    return sheet.at if shown is None or not 0 <= shown < len(sheet.pictures) else int(shown)
 
 
 @explained
@@ -92,13 +109,16 @@ def load_example(kind: str) -> tuple[Any, ...]:
 
 
 @explained
-def click(sheet: Sheet, kind: str, point_text: str, part_text: str, place: gr.SelectData) -> tuple[Any, ...]:
-    """One click sets the next point."""
+def click(
+    sheet: Sheet, kind: str, point_text: str, part_text: str, shown: int | None, place: gr.SelectData
+) -> tuple[Any, ...]:
+    """One click sets the next point of the image that was clicked."""
     if sheet.pictures:
-        if len(sheet.points[sheet.at]) >= len(names_in(point_text)):
+        points = sheet.points[looked_at(sheet, shown)]
+        if len(points) >= len(names_in(point_text)):
             gr.Info("All points of this picture are set: go to the next one, or undo.")
         else:
-            sheet.points[sheet.at].append((float(place.index[0]), float(place.index[1])))
+            points.append((float(place.index[0]), float(place.index[1])))
     return view(sheet, kind, point_text, part_text)
 
 
@@ -111,15 +131,18 @@ def change(action: str) -> Callable[..., tuple[Any, ...]]:
     """The handler of one button (or of a changed choice: "show"), which first keeps what was painted."""
 
     @explained
-    def handler(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str) -> tuple[Any, ...]:
-        keep(sheet, editor)
+    def handler(
+        sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str, shown: int | None = None
+    ) -> tuple[Any, ...]:
+        kept = keep(sheet, editor)
         if sheet.pictures:
+            seen = looked_at(sheet, shown if kept is None else kept)
             if action in ("next", "previous"):
                 sheet.at = (sheet.at + (1 if action == "next" else -1)) % len(sheet.pictures)
             elif action == "undo":
-                sheet.points[sheet.at] = sheet.points[sheet.at][:-1]
+                sheet.points[seen] = sheet.points[seen][:-1]
             elif action == "clear":
-                sheet.points[sheet.at], sheet.masks[sheet.at] = [], np.zeros_like(sheet.masks[sheet.at])
+                sheet.points[seen], sheet.masks[seen] = [], np.zeros_like(sheet.masks[seen])
         return view(sheet, kind, point_text, part_text)
 
     return handler
@@ -163,7 +186,7 @@ def adapt(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str,
     if align == "none":
         gr.Warning("Not every picture shows a face that can be found, so pictures are used whole, as face crops.")
     own = names if kind == POINTS else list(parts_in(part_text).classes)
-    how: dict[str, Any] = {"align": align, "steps": int(steps), "progress": teller(bar)}
+    how: dict[str, Any] = {"align": align, "steps": int(steps), "progress": teller(bar, "adapt")}
     model = facekit.adapt(pictures, labels, task=TASKS[kind], names=own, **how)
     model.save(target := new_file("mine.facekit"))
     text = f"**Done:** your model learned from {len(pictures)} pictures. Try it in step 4."
@@ -189,7 +212,7 @@ def own_model_tab() -> None:
     sheet, model = gr.State(Sheet()), gr.State()
     gr.Markdown("### 1 · Choose a few pictures, one face each", elem_classes="step")
     with gr.Row():
-        files = gr.File(file_count="multiple", file_types=["image"], label="Pictures", height=190)
+        files = gr.File(file_count="multiple", label="Pictures", height=190)
         with gr.Column():
             kind = gr.Radio([POINTS, PARTS], value=POINTS, label="What do you want to label?")
             point_text = gr.Textbox(POINT_NAMES, label="Names of the points, in the order of your clicks")
@@ -200,8 +223,9 @@ def own_model_tab() -> None:
     chips = gr.HTML(visible=False)
     picture = gr.Image(format="jpeg", label="Click the points", interactive=False, height=560, elem_id="click",
                        buttons=[])  # fmt: skip
-    editor = gr.ImageEditor(format="png", label="Paint the parts", sources=(), transforms=(), layers=False,
-                            visible=False, height=660, canvas_size=(SIDE, SIDE))  # fmt: skip
+    editor = PaintEditor(format="png", label="Paint the parts", sources=(), transforms=(), layers=False,
+                         visible=False, height=660, canvas_size=(SIDE, SIDE))  # fmt: skip
+    shown = gr.Number(visible="hidden", precision=0)
     with gr.Row():
         buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}
     with gr.Row(elem_classes="level"):
@@ -214,32 +238,35 @@ def own_model_tab() -> None:
     gr.Markdown("### 3 · Adapt", elem_classes="step")
     steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps",
                       info="More take longer; for a handful of pictures 100 to 200 are enough.")  # fmt: skip
-    start = gr.Button("Adapt", variant="primary")
+    with gr.Row():
+        start = gr.Button("Adapt", variant="primary", scale=4)
+        stop = gr.Button("Stop", scale=1)
     text = gr.Markdown("Nothing is trained yet.", elem_classes="progress")
     seen = gr.Gallery(label="Your pictures, as your model sees them", columns=3, height=340, format="png",
                       object_fit="contain", visible=False)  # fmt: skip
     gr.Markdown("### 4 · Use your model", elem_classes="step")
     with gr.Row():
         with gr.Column():
-            photo = photo_field("A new picture", 360)
+            photo = image_field("A new picture", 360)
             run = gr.Button("Predict", variant="primary")
         with gr.Column():
             result = gr.Image(format="png", label="Your model's result", interactive=False, height=360,
                               buttons=["download", "fullscreen"])  # fmt: skip
             file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
 
-    asked, room = [kind, point_text, part_text], [sheet, picture, editor, where, chips]
+    asked, room = [kind, point_text, part_text], [sheet, picture, editor, where, chips, shown]
     painted = [sheet, editor, *asked]
     files.upload(choose, [files, *asked], room, api_name="choose")
     ready.click(load_example, kind, [*room, point_text, part_text, photo], api_name="load_example")
     kind.input(fields, kind, [point_text, part_text, buttons["undo"]], api_name="fields")
     shows = [kind.input, point_text.submit, point_text.blur, part_text.submit, part_text.blur]
-    gr.on(shows, change("show"), painted, room, api_name="show")
-    picture.select(click, [sheet, *asked], room, api_name="click", show_progress="hidden")
+    gr.on(shows, change("show"), [*painted, shown], room, api_name="show")
+    picture.select(click, [sheet, *asked, shown], room, api_name="click", show_progress="hidden")
     for name, button in buttons.items():
-        button.click(change(name), painted, room, api_name=name, show_progress="hidden")
+        button.click(change(name), [*painted, shown], room, api_name=name, show_progress="hidden")
     told = [sheet, kind, point_text, usual]
     gr.on([where.change, usual.input], saved_time, told, estimate, api_name="saved_time", show_progress="hidden")
     wanted.click(pack, painted, archive, api_name="labels").success(None, archive, js=FETCH)
-    start.click(adapt, [*painted, steps], [model, text, file, seen], api_name="adapt", show_progress_on=text)
+    started = start.click(adapt, [*painted, steps], [model, text, file, seen], api_name="adapt", show_progress_on=text)
+    stop_button("adapt", started, text, stop)
     run.click(use, [model, photo], result, api_name="use")

@@ -11,8 +11,10 @@ import numpy as np
 from PIL import Image
 
 import facekit
-from demos.common import NO_PHOTO, example_photo, explained, new_file, photo_field
+from demos.common import NO_PHOTO, example_photo, explained
 from demos.pictures import CROP, PHOTO
+from demos.sessions import new_file
+from demos.uploads import image_field
 from facekit.drawing import draw_mask, readable
 from facekit.images import load_image
 from facekit.results import Faces, Segmentation
@@ -134,7 +136,7 @@ def parsing_tab() -> None:
     faces = gr.State()
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            photo = photo_field("Your photo", 340)
+            photo = image_field("Your photo", 340)
             kind = gr.Radio([PHOTO, CROP], value=PHOTO, label="What it shows",
                             info="In a photo one or several faces are found first; one face fills a crop.")  # fmt: skip
             go = gr.Button("Find the parts", variant="primary")

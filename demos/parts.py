@@ -14,10 +14,12 @@ from PIL import Image
 
 import facekit
 from demos import own_model
-from demos.common import NO_PHOTO, drawn, example_photo, explained, new_file, photo_field, teller
+from demos.common import NO_PHOTO, drawn, example_photo, explained
 from demos.labelling import MOST_PARTS, PART_NAMES, POINT_NAMES, SIDE, Sheet, example_faces, keep, parts_in
 from demos.own_model import FETCH, PARTS, START, pack
 from demos.pictures import CROP, PHOTO
+from demos.sessions import new_file, stop_button, teller
+from demos.uploads import PaintEditor, image_field
 from facekit.backbones.pftgan.pixels import estimate_memory
 from facekit.geometry import warp_image
 from facekit.images import load_image, to_tensor
@@ -53,8 +55,8 @@ def generator() -> Any:
 
 
 def for_painting(outcome: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Of what the labelling room of "Your own model" shows all but the picture for clicks."""
-    sheet, _, *rest = outcome
+    """Of what the labelling room of "Your own model" shows all but the picture for clicks and its index."""
+    sheet, _, *rest, _ = outcome
     return (sheet, *rest)
 
 
@@ -131,7 +133,7 @@ def adapt(sheet: Sheet, editor: Any, part_text: str, kind: str, recipe: str, ste
     bar(0.0, desc="Looking for the codes of your pictures; the first step comes after that")
     model = facekit.adapt(
         [sheet.pictures[i] for i in painted], [sheet.masks[i] for i in painted], "segmentation", "pftgan",
-        names=names, recipe=RECIPES[recipe], align=ALIGN[kind], progress=teller(bar), **how,
+        names=names, recipe=RECIPES[recipe], align=ALIGN[kind], progress=teller(bar, "one_shot_adapt"), **how,
     )  # fmt: skip
     model.save(target := new_file("parts.facekit"))
     learned = "one painted picture" if len(painted) == 1 else f"{len(painted)} painted pictures"
@@ -212,7 +214,7 @@ def parts_tab() -> None:
                 "finds these parts in others.")  # fmt: skip
     gr.Markdown("### 1 · Paint one picture, or up to five", elem_classes="step")
     with gr.Row():
-        files = gr.File(file_count="multiple", file_types=["image"], label="Pictures, one face each", height=190)
+        files = gr.File(file_count="multiple", label="Pictures, one face each", height=190)
         with gr.Column():
             part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, up to {MOST_PARTS}")
             ready = gr.Button(f"Load the example: 1 painted face, {UNLABELLED} without paint")
@@ -220,8 +222,8 @@ def parts_tab() -> None:
                         "those whose parts you want to know are good ones.", elem_classes="aside")  # fmt: skip
     where = gr.Markdown(START)
     chips = gr.HTML(visible=False)
-    editor = gr.ImageEditor(format="png", label="Paint the parts", sources=(), transforms=(), layers=False, height=660,
-                            canvas_size=(SIDE, SIDE))  # fmt: skip
+    editor = PaintEditor(format="png", label="Paint the parts", sources=(), transforms=(), layers=False, height=660,
+                         canvas_size=(SIDE, SIDE))  # fmt: skip
     with gr.Row():
         buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "clear", "next")}
         wanted = gr.Button("Download the labels")
@@ -233,12 +235,14 @@ def parts_tab() -> None:
         recipe = gr.Radio(list(RECIPES), value=TUNED, label="What to do with the generator", min_width=240)
         steps = gr.Slider(20, 600, value=STEPS, step=20, label="Steps of each stage", min_width=240)
     estimate = gr.Markdown(elem_classes="aside")
-    start = gr.Button("Adapt", variant="primary")
+    with gr.Row():
+        start = gr.Button("Adapt", variant="primary", scale=4)
+        stop = gr.Button("Stop", scale=1)
     told = gr.Markdown(IDLE, elem_classes="progress")
     gr.Markdown("### 3 · Try it on another picture", elem_classes="step")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            photo = photo_field("A new picture", 360)
+            photo = image_field("A new picture", 360)
             framing = gr.Radio(list(ALIGN), value=PHOTO, label="This picture is a")
             run = gr.Button("Find the parts", variant="primary")
             if example := example_photo():
@@ -258,7 +262,7 @@ def parts_tab() -> None:
     gr.Markdown(SMALL, elem_classes="aside")
     gr.Markdown("### Faces that do not exist", elem_classes="step")
     with gr.Row(elem_classes="level"):
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0, scale=1)
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**32 - 1, scale=1)
         truncation = gr.Slider(0, 1, value=0.7, step=0.05, label="Variety", scale=2,
                                info="0 is the mean face alone; what is rare has more faults.")  # fmt: skip
         make = gr.Button("Make faces", scale=1)
@@ -279,8 +283,9 @@ def parts_tab() -> None:
     recipe.input(lambda chosen: gr.Slider(visible=chosen == TUNED), recipe, steps, api_visibility="private")
     gr.on([where.change, recipe.input, steps.release, part_text.blur], cost, [sheet, part_text, recipe, steps],
           estimate, api_name="one_shot_cost", show_progress="hidden")  # fmt: skip
-    start.click(adapt, [*painted, kind, recipe, steps], [model, told, file], api_name="one_shot_adapt",
-                show_progress_on=told)  # fmt: skip
+    started = start.click(adapt, [*painted, kind, recipe, steps], [model, told, file], api_name="one_shot_adapt",
+                          show_progress_on=told)  # fmt: skip
+    stop_button("one_shot_adapt", started, told, stop)
     run.click(use, [model, photo, framing], [shown, unsure, looked, text], api_name="one_shot_use",
               show_progress_on=shown)  # fmt: skip
     gr.on([make.click, truncation.release, seed.submit], invent, [seed, truncation], made, api_name="generated_faces")

@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 
 import facekit
-from demos.common import MOST_PICTURES, NO_PHOTO, example_photo, explained, new_file, photo_field, teller
+from demos.common import MOST_PICTURES, NO_PHOTO, example_photo, explained
+from demos.sessions import new_file, stop_button, teller
+from demos.uploads import image_field
 from facekit.data.generated import GeneratedFaces
 from facekit.data.shadows import cast_shadows
 from facekit.images import load_image
@@ -113,7 +115,7 @@ def adapts(task: str) -> Callable[..., tuple[Any, ...]]:
         if len(pictures) > MOST_PICTURES:
             raise ValueError(f"{len(pictures)} pictures came: this page learns from up to {MOST_PICTURES}")
         bar(0.0, desc="Preparing the pictures")
-        how: dict[str, Any] = {"align": ALIGN[kind], "steps": int(steps), "progress": teller(bar)}
+        how: dict[str, Any] = {"align": ALIGN[kind], "steps": int(steps), "progress": teller(bar, f"{task}_adapt")}
         model = facekit.adapt(pictures, targets, task, **how)
         model.save(target := new_file(f"{task}.facekit"))
         text = f"**Done:** your model learned from {len(pictures)} pictures. Try it in step 3."
@@ -157,7 +159,7 @@ def _room(task: str) -> None:
     example, model = gr.State(), gr.State()
     gr.Markdown("### 1 · Pictures to learn from, one face each", elem_classes="step")
     pairs = task == STYLE
-    upload: dict[str, Any] = {"file_count": "multiple", "file_types": ["image"], "height": 190}
+    upload: dict[str, Any] = {"file_count": "multiple", "height": 190}
     with gr.Row():
         photos = gr.File(label="Photos" if pairs else "Clean pictures", allow_reordering=pairs, scale=3, **upload)
         styled = gr.File(label="The same in the new style, in order", allow_reordering=True, visible=pairs, scale=3,
@@ -175,12 +177,14 @@ def _room(task: str) -> None:
                         info="In a photo the face is found first, and only the face changes.")  # fmt: skip
         steps = gr.Slider(50, 1000, value=STEPS, step=50, label="Training steps", scale=2,
                           info="More take longer; the preset takes one to two minutes on two cores.")  # fmt: skip
-    start = gr.Button("Adapt", variant="primary")
+    with gr.Row():
+        start = gr.Button("Adapt", variant="primary", scale=4)
+        stop = gr.Button("Stop", scale=1)
     told = gr.Markdown("Nothing is trained yet.", elem_classes="progress")
     gr.Markdown("### 3 · Try it on another picture", elem_classes="step")
     with gr.Row():
         with gr.Column():
-            photo = photo_field("A new picture", 420)
+            photo = image_field("A new picture", 420)
             framing = gr.Radio(list(ALIGN), value=CROP, label="This picture is a")
             run = gr.Button("Make the new picture", variant="primary")
             if pairs and (path := example_photo()):
@@ -199,6 +203,7 @@ def _room(task: str) -> None:
           show_progress_on=shown)  # fmt: skip
     ready.click(loads(task), style, [*given, shown, text, photo, kind, framing], api_name=f"{task}_example")
     kind.input(None, kind, framing, js="kind => kind")
-    start.click(adapts(task), [*given, kind, steps], [model, told, model_file], api_name=f"{task}_adapt",
-                show_progress_on=told)  # fmt: skip
+    started = start.click(adapts(task), [*given, kind, steps], [model, told, model_file], api_name=f"{task}_adapt",
+                          show_progress_on=told)  # fmt: skip
+    stop_button(f"{task}_adapt", started, told, stop)
     run.click(make, [model, photo, framing], [pair, picture_file], api_name=f"{task}_make", show_progress_on=pair)

@@ -7,8 +7,9 @@ import gradio as gr
 import numpy as np
 
 import facekit
-from demos.common import NO_PHOTO, example_photo, explained, photo_field
+from demos.common import NO_PHOTO, check_length, example_photo, explained
 from demos.pictures import CROP, PHOTO
+from demos.uploads import image_field
 from facekit.images import load_image
 
 SENTENCES = "a woman with a smile\na man with a beard\na man with glasses\na young woman with blond hair"
@@ -18,7 +19,7 @@ SHOWN = 480  # px of the face that is explained
 
 def lines_of(text: str) -> list[str]:
     """One sentence a line. Raises ValueError for none or too many."""
-    sentences = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    sentences = list(dict.fromkeys(line.strip() for line in check_length(text).splitlines() if line.strip()))
     if not 2 <= len(sentences) <= MOST:
         came = "1 sentence" if len(sentences) == 1 else f"{len(sentences)} sentences"
         raise ValueError(f"{came} came: write 2 to {MOST}, one a line")
@@ -54,7 +55,7 @@ def heat(path: str | None, sentence: str | None, kind: str) -> np.ndarray | None
 def words_tab() -> None:
     with gr.Row():
         with gr.Column():
-            photo = photo_field("A photo of one person", 340)
+            photo = image_field("A photo of one person", 340)
             kind = gr.Radio([PHOTO, CROP], value=PHOTO, label="What it shows")
             text = gr.Textbox(SENTENCES, lines=5, label="Sentences, one a line")
             go = gr.Button("Which one fits?", variant="primary")

@@ -49,6 +49,11 @@ def too_large(where: str, pixels: int, came: str) -> str:
     return f"{where}: {came} ({pixels / 1e6:.1f} megapixels) came, expected at most {limit} megapixels: shrink it first"
 
 
+def one_line(error: BaseException) -> str:
+    """The error's text on one line, for use inside a message."""
+    return " ".join(str(error).split())
+
+
 def decoded(image: Image.Image, where: str) -> Image.Image:
     """The PIL image with its pixels read and turned upright as its EXIF data says, for pictures and masks alike.
 
@@ -63,8 +68,8 @@ def decoded(image: Image.Image, where: str) -> Image.Image:
         raise
     except Exception as error:  # Pillow's decoders raise any type on a damaged file
         raise ImageError(
-            f"{where}: the picture cannot be decoded, it is truncated or damaged ({error}), expected a whole picture: "
-            "copy or download it again"
+            f"{where}: the picture cannot be decoded, it is truncated or damaged ({one_line(error)}), expected a whole "
+            "picture: copy or download it again"
         ) from error
 
 
@@ -82,7 +87,7 @@ def from_pil(image: Image.Image, where: str) -> np.ndarray:
     try:
         return _to_rgb(np.asarray(image.convert("RGBA" if clear else "RGB")), where)
     except (ValueError, OSError) as error:
-        raise ImageError(f'{where}: PIL mode "{mode}" came ({error}), expected "RGB": convert it') from error
+        raise ImageError(f'{where}: PIL mode "{mode}" came ({one_line(error)}), expected "RGB": convert it') from error
 
 
 def from_numpy(array: np.ndarray, where: str) -> np.ndarray:
@@ -127,7 +132,7 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(0x0112)
     except Exception as error:  # as in `decoded`: the EXIF reader, too, raises any type
-        warnings.warn(f"EXIF data cannot be read ({error}): the picture is taken as upright", stacklevel=2)
+        warnings.warn(f"EXIF data cannot be read ({one_line(error)}): the picture is taken as upright", stacklevel=2)
         return image
     # Not ImageOps.exif_transpose: it writes the EXIF data back, which fails on files that are merely sloppy.
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None

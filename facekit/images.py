@@ -20,7 +20,8 @@ import torch
 from PIL import Image
 
 from facekit.atomic import whole_file
-from facekit.formats import MAX_PIXELS, ImageError, decoded, from_numpy, from_pil, from_torch, too_large
+from facekit.formats import MAX_PIXELS, ImageError, decoded, from_numpy, from_pil, from_torch, one_line, too_large
+from facekit.heic import ADVICE, has_reader, is_heic, open_heic
 
 __all__ = [
     "MAX_PIXELS",
@@ -39,7 +40,7 @@ __all__ = [
 SUFFIXES = frozenset(
     (
         ".jpg .jpeg .jpe .jfif .mpo .png .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif"
-        " .qoi"
+        " .hif .qoi"
     ).split()
 )
 # Named one by one so that a stranger's file never reaches Pillow's EPS reader, which starts Ghostscript.
@@ -102,13 +103,13 @@ def open_image(
 ) -> Image.Image:
     """The file's PIL image in its own mode, pixels read, upright. Errors about the file as load_image's.
 
+    HEIC files open where the package pillow-heif is installed (the extra ``heic``).
     decode: reads the pixels of the image that is open; `facekit.mask_ids` notes there how the file stores them.
     """
     text, where = _path(path), name or _file_name(path)
     _check_file(text, where)
-    Image.init()
     try:
-        with Image.open(text, formats=[kind for kind in _FORMATS if kind in Image.OPEN]) as image:
+        with _opened(text) as image:
             turned = decode(image, where)
             turned.format = image.format
             return turned
@@ -126,7 +127,15 @@ def open_image(
         raise ImageError(f"{where}: {error.strerror or error}, expected a readable image file: {fix}") from error
     except Exception as error:  # Pillow's readers raise any type on a damaged header
         fix = "copy or download it again"
-        raise ImageError(f"{where}: damaged header ({error}), expected a whole image file: {fix}") from error
+        raise ImageError(f"{where}: damaged header ({one_line(error)}), expected a whole image file: {fix}") from error
+
+
+def _opened(path: str) -> Image.Image:
+    """The file as a PIL image whose pixels are not read yet, in one of the formats that facekit reads."""
+    if has_reader() and is_heic(_head(path)):
+        return open_heic(path)
+    Image.init()
+    return Image.open(path, formats=[kind for kind in _FORMATS if kind in Image.OPEN])
 
 
 def read_pictures(images: Any, on_error: Literal["raise", "skip"] = "raise") -> Pictures:
@@ -233,11 +242,16 @@ def _check_file(path: str, where: str) -> None:
         raise ImageError(f"{where}: the file is empty (0 bytes), expected a picture: copy or download it again")
 
 
-def _advice(path: str) -> str:
+def _head(path: str) -> bytes:
     with open(path, "rb") as file:
-        head = file.read(64).lstrip()
-    if b"ftyphe" in head or b"ftypmif" in head:
-        return "this is HEIC, so save it as JPEG, or install pillow-heif and call its register_heif_opener()"
+        return file.read(64)
+
+
+def _advice(path: str) -> str:
+    head = _head(path)
+    if is_heic(head):
+        return ADVICE
+    head = head.lstrip()
     if head.startswith(b"version https://git-lfs"):
         return "this is a Git LFS pointer, so run `git lfs pull`"
     if head.startswith((b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II*", b"MM\0*")):

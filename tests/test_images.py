@@ -267,7 +267,6 @@ def test_postscript_never_starts_ghostscript(tmp_path: Path) -> None:
     [
         (b"<!DOCTYPE html><html>", "download the picture itself"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "register_heif_opener"),
         (b"just text", "save it as PNG"),
     ],
 )

@@ -15,7 +15,7 @@ from PIL import Image
 import facekit
 from demos import parts
 from demos.app import build
-from demos.labelling import SIDE, Sheet, layer_of, parts_in
+from demos.labelling import SIDE, Sheet, layer_of, on_canvas, parts_in
 from demos.own_model import START
 from demos.parts import AS_IT_IS, TUNED, adapt, change, choose, cost, heat, invent, load_example, seen, use
 from demos.pictures import CROP, PHOTO
@@ -73,7 +73,10 @@ def test_paint_is_kept_and_cleared(file: str) -> None:
     assert sheet.pictures[0].shape == (SIDE * 40 // 50, SIDE, 3) and not sheet.labelled(None)
     mask = np.zeros(sheet.masks[0].shape, np.uint8)
     mask[100:200, 100:200] = 2
-    painted = {"background": sheet.pictures[0], "layers": [layer_of(mask, parts_in(NAMES))]}
+    painted = {
+        "background": on_canvas(sheet.pictures[0]),
+        "layers": [on_canvas(layer_of(mask, parts_in(NAMES)), 0)],
+    }
     sheet, *_ = change("next")(sheet, painted, NAMES)
     assert np.array_equal(sheet.masks[0], mask)
     sheet, *_ = change("clear")(sheet, painted, NAMES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,14 @@ def commands(command: AddCommand) -> None:
     p.add_argument("--out", default="facekit_quickstart.png", help="the .png or .jpg file to write")
 
     p = command("demo", _demo, "open the page in a browser", "facekit demo --port 7861")
-    p.add_argument("--port", type=int, default=7860)
+    p.add_argument("--port", type=int, help="where to listen; without it the first free port from 7860")
+    p.add_argument(
+        "--host",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="names or addresses of this machine under which others may open the page; without it only this machine",
+    )
 
     command("doctor", _doctor, "versions, devices, clashes between packages and how to mend them", "facekit doctor")
 
@@ -40,10 +46,9 @@ def _demo(a: argparse.Namespace) -> Any:
             f"{folder}/demos/app.py is missing: the page comes with the repository; install with pip install -e ."
         )
     sys.path.insert(0, str(folder))
-    os.environ["GRADIO_SERVER_PORT"] = str(a.port)
     from demos.app import main as open_page
 
-    open_page()
+    open_page(a.port, a.host)
     return {}
 
 

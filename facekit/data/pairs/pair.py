@@ -13,6 +13,7 @@ from PIL import Image
 
 from facekit import framing
 from facekit.global_state import no_warnings
+from facekit.heic import has_reader, is_heic, open_heic
 from facekit.images import ImageError, load_image
 from facekit.labels import LANDMARKS_68
 
@@ -70,7 +71,8 @@ def _open(data: bytes, where: str) -> Image.Image:
     formats = [kind for kind in FORMATS if kind in Image.OPEN]
     try:
         with no_warnings(Image.DecompressionBombWarning):  # load_image has a limit of its own and says so
-            return Image.open(io.BytesIO(data), formats=formats)
+            heic = has_reader() and is_heic(data[:64])
+            return open_heic(io.BytesIO(data)) if heic else Image.open(io.BytesIO(data), formats=formats)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise any type on a damaged header

@@ -1,0 +1,69 @@
+"""Bad inputs of the page: uploads, texts and painted layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from demos.common import check_length
+from demos.labelling import Sheet, mask_of, names_in, parts_in
+from demos.words import lines_of
+from facekit.images import ImageError, load_image
+
+
+def _load(folder: Path, name: str, content: bytes) -> Any:
+    (folder / name).write_bytes(content)
+    return load_image(folder / name)
+
+
+def _negative(folder: Path) -> Any:
+    Image.fromarray(np.full((4, 4), -1, np.int32)).save(folder / "negative.tif")
+    return load_image(folder / "negative.tif")
+
+
+def _wide_layer(folder: Path) -> Any:
+    return mask_of([np.zeros((640, 480, 4), np.uint8)], parts_in("skin"))
+
+
+def _wide_background(folder: Path) -> Any:
+    sheet = Sheet()
+    sheet.add(np.zeros((30, 40, 3), np.uint8))
+    return sheet.shown_on(np.zeros((480, 640, 3), np.uint8))
+
+
+ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
+    ("a HEIC file's head alone", ImageError, lambda f: _load(f, "cut.heic", b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf"),
+     r"^cut.heic: .*expected .*(copy or download it again|install the extra heic)"),
+    ("an AVIF file's head alone", ImageError, lambda f: _load(f, "a.avif", b"\0\0\0\x18ftypavif\0\0\0\0mif1avif"),
+     r"^a.avif: .*expected"),
+    ("a film as an image", ImageError, lambda f: _load(f, "film.jpg", b"\0\0\0\x18ftypisom\0\0\0\0isommp42"),
+     r"^film.jpg: not a readable image file, expected JPEG"),
+    ("a PDF as an image", ImageError, lambda f: _load(f, "paper.png", b"%PDF-1.7\n"),
+     r"^paper.png: not a readable image file, expected JPEG"),
+    ("an SVG as an image", ImageError, lambda f: _load(f, "a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>'),
+     r"^a.svg: not a readable image file, expected .*SVG"),
+    ("a zip as an image", ImageError, lambda f: _load(f, "a.jpg", b"PK\x03\x04" + bytes(30)),
+     r"^a.jpg: not a readable image file, expected JPEG"),
+    ("a playlist as an image", ImageError, lambda f: _load(f, "a.png", b"#EXTM3U\n/etc/passwd\n"),
+     r"^a.png: not a readable image file, expected JPEG"),
+    ("negative 32-bit numbers in a TIFF", ImageError, _negative,
+     r'^negative.tif: PIL mode "I" with values -1 to -1 came, expected 0 to 65535'),
+    ("100,000 names in the page's text field", ValueError, lambda f: names_in(",".join(map(str, range(100_000)))),
+     r"^expected at most 10,000 characters, got 588,889; shorten the text"),
+    ("201 names in the page's text field", ValueError, lambda f: names_in(",".join(map(str, range(201)))),
+     r"^expected at most 200 names, got 201; leave some out"),
+    ("100,000 parts in the page's text field", ValueError, lambda f: parts_in(",".join(map(str, range(100_000)))),
+     r"^expected at most 10,000 characters, got 588,889"),
+    ("a million sentences in the page's text field", ValueError, lambda f: lines_of("a\n" * 1_000_000),
+     r"^expected at most 10,000 characters, got 2,000,000"),
+    ("one letter too many", ValueError, lambda f: check_length("a" * 10_001),
+     r"^expected at most 10,000 characters, got 10,001; shorten the text"),
+    ("a painted layer that is not square", ValueError, _wide_layer,
+     r"^expected a square image from the editor, got 480 x 640 px; load the page again"),
+    ("an editor's background that is not square", ValueError, _wide_background,
+     r"^expected a square image from the editor, got 640 x 480 px"),
+]  # fmt: skip

@@ -1,0 +1,260 @@
+"""Every file that a visitor uploads reaches `load_image` as it came (cases 03, 21, M8)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio.components.image_editor import EditorData
+from gradio.data_classes import FileData, ImageData
+from gradio.state_holder import SessionState
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+import facekit
+from demos import app
+from demos.labelling import SIDE
+from demos.uploads import MOST_LAYERS, ImageFile, PaintEditor, checked
+from facekit.images import ImageError, load_image
+from facekit.results import Faces
+
+RNG = np.random.default_rng(0)
+COLOURS = RNG.integers(0, 256, (24, 32, 3)).astype(np.uint8)
+
+
+def encoded(image: Image.Image, kind: str, **settings: Any) -> bytes:
+    image.save(buffer := io.BytesIO(), kind, **settings)
+    return buffer.getvalue()
+
+
+def turned(kind: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encoded(Image.fromarray(COLOURS), kind, exif=exif)
+
+
+def animated(kind: str) -> bytes:
+    frames = [Image.fromarray(np.roll(COLOURS, shift, 0)) for shift in range(3)]
+    return encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+
+
+def heic() -> bytes:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed (the extra heic)")
+    pillow_heif.from_pillow(Image.fromarray(COLOURS)).save(buffer := io.BytesIO())
+    return buffer.getvalue()
+
+
+def avif() -> bytes:
+    try:
+        return encoded(Image.fromarray(COLOURS), "AVIF")
+    except (KeyError, OSError):
+        pytest.skip("this Pillow was built without AVIF")
+
+
+DEEP = RNG.integers(0, 65536, (24, 32)).astype(np.uint16)
+GOOD: dict[str, Callable[[], bytes]] = {
+    "deep.png": lambda: encoded(Image.fromarray(DEEP), "PNG"),
+    "float.tif": lambda: encoded(Image.fromarray(RNG.random((24, 32)).astype(np.float32)), "TIFF"),
+    "float255.tiff": lambda: encoded(Image.fromarray(RNG.uniform(0, 255, (24, 32)).astype(np.float32)), "TIFF"),
+    "int32.tif": lambda: encoded(Image.fromarray(DEEP.astype(np.int32)), "TIFF"),
+    "clear.png": lambda: encoded(Image.fromarray(np.dstack([COLOURS, np.zeros((24, 32), np.uint8)])), "PNG"),
+    "half_clear.webp": lambda: encoded(Image.fromarray(np.dstack([COLOURS, DEEP.astype(np.uint8)])), "WEBP"),
+    "palette.png": lambda: encoded(Image.fromarray(COLOURS).convert("P"), "PNG", transparency=3),
+    "grey_alpha.png": lambda: encoded(Image.fromarray(COLOURS).convert("LA"), "PNG"),
+    "bits.png": lambda: encoded(Image.fromarray(COLOURS).convert("1"), "PNG"),
+    "photo.HEIC": heic,
+    "photo.avif": avif,
+    "cmyk.jpg": lambda: encoded(Image.fromarray(COLOURS).convert("CMYK"), "JPEG"),
+    "turned.jpg": lambda: turned("JPEG"),
+    "turned.png": lambda: turned("PNG"),
+    "turned.tif": lambda: turned("TIFF"),
+    "moves.gif": lambda: animated("GIF"),
+    "moves.webp": lambda: animated("WEBP"),
+    "moves.png": lambda: animated("PNG"),
+    "really_png.jpg": lambda: encoded(Image.fromarray(COLOURS), "PNG"),
+    "no_suffix": lambda: encoded(Image.fromarray(COLOURS), "PNG"),
+    "old.bmp": lambda: encoded(Image.fromarray(COLOURS), "BMP"),
+    "new.jp2": lambda: encoded(Image.fromarray(COLOURS), "JPEG2000"),
+    "plain.ppm": lambda: encoded(Image.fromarray(COLOURS), "PPM"),
+    "one_pixel.png": lambda: encoded(Image.new("RGB", (1, 1), "red"), "PNG"),
+}
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+def bomb(side: int) -> bytes:
+    header = side.to_bytes(4, "big") * 2 + bytes((8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+PNG, JPEG = encoded(Image.fromarray(COLOURS), "PNG"), encoded(Image.fromarray(COLOURS), "JPEG")
+BAD: dict[str, bytes] = {
+    "empty.png": b"",
+    "page.jpg": b"<!DOCTYPE html><html><body>Not found</body></html>",
+    "drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "pointer.jpg": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+    "text.png": b"just a text",
+    "half.png": PNG[: len(PNG) // 2],
+    "half.jpg": JPEG[: len(JPEG) // 2],
+    "head.png": PNG[:8],
+    "header.png": PNG[:33],
+    "head.jpg": JPEG[:2],
+    "half.gif": animated("GIF")[:40],
+    "half.webp": animated("WEBP")[:60],
+    "half.tif": turned("TIFF")[:100],
+    "half.bmp": encoded(Image.fromarray(COLOURS), "BMP")[:80],
+    "cut.heic": b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf",
+    "bomb.png": bomb(60_000),
+    "large.png": bomb(12_000),
+    "nothing.png": bomb(0),
+    "wrong.png": PNG[:40] + bytes(60) + PNG[100:],
+    "script.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n",
+    "film.mp4": b"\0\0\0\x18ftypisom\0\0\0\0isommp42",
+    "paper.pdf": b"%PDF-1.7\n",
+    "archive.zip": b"PK\x03\x04" + bytes(30),
+    "zeros.jpg": bytes(4000),
+    "list.m3u8": b"#EXTM3U\n/etc/passwd\n",
+    "negative.tif": encoded(Image.fromarray(np.full((4, 4), -1, np.int32)), "TIFF"),
+}
+
+
+@pytest.fixture(scope="module")
+def page() -> gr.Blocks:
+    return app.build()
+
+
+def upload(name: str, data: bytes) -> dict[str, Any]:
+    """A file where the browser's uploads lie, as the browser names it."""
+    folder = Path(get_upload_folder()) / "facekit-test-uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+    return {"path": str(folder / name), "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+
+
+def call(page: gr.Blocks, name: str, inputs: list[Any]) -> list[Any]:
+    """A function of the page, from what the browser sends to what it gets."""
+    function = next(fn for fn in page.fns.values() if fn.api_name == name)
+    return asyncio.run(page.process_api(function, inputs, state=SessionState(page)))["data"]
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """The images that reach the models."""
+    images: list[np.ndarray] = []
+
+    def predict(model: Any, image: np.ndarray, **settings: Any) -> Faces:
+        images.append(image)
+        return Faces([], image=image)
+
+    monkeypatch.setattr(facekit, "predict", predict)
+    return images
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_an_upload_is_the_image_that_load_image_gives(name: str, page: gr.Blocks, seen: list[np.ndarray]) -> None:
+    file = upload(name, GOOD[name]())
+    call(page, "find", [file, "Landmarks"])
+    call(page, "parts", [file, "Photo", 0.5])
+    assert len(seen) == 2
+    for image in seen:
+        np.testing.assert_array_equal(image, load_image(file["path"]))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_upload_gives_one_sentence(name: str, page: gr.Blocks, seen: list[np.ndarray]) -> None:
+    file = upload(name, BAD[name])
+    with pytest.raises(ImageError) as reason:
+        load_image(file["path"])
+    calls = {"find": [file, "Parts"], "parts": [file, "Photo", 0.5], "words": [file, "a\nb", "Photo"]}
+    for function, inputs in calls.items():
+        with pytest.raises(gr.Error) as told:
+            call(page, function, inputs)
+        assert told.value.message == str(reason.value) and name in told.value.message and "\n" not in told.value.message
+    assert not seen
+
+
+def test_files_of_the_labelling_tabs_are_read_by_load_image(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    monkeypatch.setattr("demos.own_model.load_image", lambda path: given.append(str(path)) or load_image(path))
+    files = [upload(name, GOOD[name]()) for name in ("deep.png", "float.tif", "no_suffix", "new.jp2")]
+    call(page, "choose", [files, "Points", "nose", "skin"])
+    call(page, "one_shot_choose", [files, "skin"])
+    assert given == [file["path"] for file in files] * 2
+
+
+def test_no_field_decodes_images_before_facekit(page: gr.Blocks) -> None:
+    fields = {block for fn in page.fns.values() for block in fn.inputs}
+    kinds = {type(block) for block in fields}
+    assert {ImageFile, PaintEditor, gr.File} <= kinds
+    assert not kinds & {gr.Image, gr.ImageEditor, gr.Gallery, gr.ImageSlider, gr.AnnotatedImage, gr.Sketchpad}
+    for field in fields:
+        if isinstance(field, gr.File):
+            assert field.type == "filepath" and not field.file_types, "the browser refuses other suffixes silently"
+        if isinstance(field, (ImageFile, PaintEditor)):
+            assert field.get_block_name() in ("image", "imageeditor")
+    assert not list(Path(app.__file__).parent.glob("*.pyi")), "gradio writes stubs beside new components"
+
+
+def test_a_data_url_is_a_file_too(page: gr.Blocks, seen: list[np.ndarray]) -> None:
+    data = GOOD["deep.png"]()
+    url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    path = ImageFile().preprocess(ImageData(url=url, orig_name="deep.png"))
+    assert path is not None and Path(path).read_bytes() == data
+    assert ImageFile().preprocess(None) is None and ImageFile().preprocess(ImageData()) is None
+
+
+@pytest.mark.parametrize("name", ["deep.png", "float.tif", "photo.HEIC", "new.jp2", "turned.tif", "cmyk.jpg"])
+def test_the_preview_has_the_same_pixels(name: str) -> None:
+    path = upload(name, GOOD[name]())["path"]
+    shown = checked(path)
+    if name in ("deep.png", "cmyk.jpg"):
+        assert shown == gr.skip(), "browsers show these"
+        return
+    assert Image.open(shown).format == "PNG"
+    np.testing.assert_array_equal(load_image(shown), load_image(path))
+
+
+def test_a_bad_upload_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda message, **settings: told.append(message))
+    assert checked(upload("page.jpg", BAD["page.jpg"])["path"]) is None and checked(None) == gr.skip()
+    assert len(told) == 1 and "page.jpg" in told[0] and "a web page" in told[0]
+
+
+def test_layers_are_counted_before_they_are_read(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reads(path: str) -> None:
+        raise AssertionError("a file was read")
+
+    file = FileData(**upload("layer.png", encoded(Image.new("RGBA", (SIDE, SIDE)), "PNG")))
+    monkeypatch.setattr("demos.uploads.open_image", reads)
+    monkeypatch.setattr("demos.uploads.load_image", reads)
+    for count in (MOST_LAYERS + 1, 1000):
+        with pytest.raises(gr.Error, match=f"expected at most {MOST_LAYERS} painted layers, got {count}; paint on one"):
+            PaintEditor().preprocess(EditorData(background=file, layers=[file] * count))
+
+
+def test_the_editor_reads_files_as_facekit_does() -> None:
+    layer = RNG.integers(0, 256, (40, 40, 4)).astype(np.uint8)
+    background = FileData(**upload("bg.png", encoded(Image.fromarray(COLOURS), "PNG")))
+    painted = FileData(**upload("layer.png", encoded(Image.fromarray(layer), "PNG")))
+    value = PaintEditor().preprocess(EditorData(background=background, layers=[painted]))
+    assert value is not None
+    np.testing.assert_array_equal(value["background"], COLOURS)
+    np.testing.assert_array_equal(value["layers"][0], layer)
+    for bad in BAD:
+        with pytest.raises(gr.Error, match=bad):
+            PaintEditor().preprocess(EditorData(background=background, layers=[FileData(**upload(bad, BAD[bad]))]))
+        break
+    assert PaintEditor().preprocess(None) is None and PaintEditor().preprocess(EditorData()) is None
+    assert not PaintEditor().server_fns, "nobody can leave files in the page's memory"
