@@ -3,6 +3,7 @@ alike."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -98,18 +99,28 @@ def warp_points(points: Tensor, moves: Moves, side_in: int, side_out: int) -> Te
     normal = (points + 0.5) * (2.0 / side_in) - 1.0
     if alpha is not None:
         normal = tanh_inverse(normal, alpha)
+    matrices = matrices.to(normal)
     linear, offset = matrices[:, :, :2], matrices[:, :, 2]
-    moved = torch.linalg.solve(linear, (normal - offset[:, None]).transpose(1, 2)).transpose(1, 2)
+    # `solve` would wait for a GPU's answer whether a matrix is singular; `random_matrices` never is.
+    moved = torch.linalg.solve_ex(linear, (normal - offset[:, None]).transpose(1, 2)).result.transpose(1, 2)
     if alpha is not None:
         moved = tanh_alpha(moved, alpha)
     return (moved + 1.0) * (side_out / 2.0) - 0.5
 
 
-def jitter(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Random exposure, contrast and colour balance. pictures: (N,3,H,W) in [0, 1]; strength 0.2 = up to 20 %. Same
-    shape."""
-    n = len(pictures)
-    u = 2 * torch.rand(n, 5, generator=generator).to(pictures.device) - 1
+def jitter(pictures: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
+    """Change exposure, contrast and colour balance of each image at random.
+
+    Args:
+        pictures: Images (N,3,H,W), RGB in [0, 1], on any device.
+        strength: Largest change, as a fraction. 0.2 is up to 20 %.
+        generators: One CPU generator per image. An image's change does not depend on the rest of the batch.
+
+    Returns:
+        Changed images (N,3,H,W) in [0, 1], on the same device.
+    """
+    draws = [torch.rand(5, generator=generator) for generator in generators]
+    u = 2 * torch.stack(draws).to(pictures) - 1
     gain = (1 + strength * u[:, 0])[:, None, None, None]
     contrast = (1 + strength * u[:, 1])[:, None, None, None]
     balance = (1 + strength / 2 * u[:, 2:5])[:, :, None, None]

@@ -150,20 +150,15 @@ class Fitting:
         crops = self.crops[views % len(self.crops)].to(self.device).float().div_(255)
         x = warp(crops, self.moves(views), self.input_size)
         if self.recipe.jitter:
-            parts = [
-                jitter(p[None], self.recipe.jitter, generator_for(self.seed, int(v), 6))
-                for p, v in zip(x, views, strict=True)
-            ]
-            x = torch.cat(parts)
+            x = jitter(x, self.recipe.jitter, [generator_for(self.seed, int(v), 6) for v in views])
         return x
 
     def moved_labels(self, views: Tensor) -> Tensor:
         """The labels of numbered views, moved with their pictures."""
         if self.wild is not None:
             return self._wild_views(views)[1].to(self.device)
-        labels, side = self.labels[views % len(self.crops)], self.crops.shape[-1]
-        moved = self.task.augmented(labels, self.moves(views), self.mirrored[views], side, self.input_size)
-        return moved.to(self.device)
+        labels, mirrored = self.labels[views % len(self.crops)].to(self.device), self.mirrored[views].to(self.device)
+        return self.task.augmented(labels, self.moves(views), mirrored, self.crops.shape[-1], self.input_size)
 
     def inputs(self, views: Tensor) -> Tensor:
         """What the network is shown of numbered views: (n,3,S,S) in [0, 1]."""

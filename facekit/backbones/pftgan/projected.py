@@ -71,6 +71,8 @@ class ProjectedDiscriminator(nn.Module):
 
         with kept_random():  # what is drawn below does not depend on whether it was loaded before
             network = ready_model("segmentation").network.folded().requires_grad_(False).eval()
+        # Ready models are on the best device. The layers below are drawn on the CPU, and `to` moves all of them.
+        network.to("cpu")
         self.network = network
         with torch.no_grad():
             shapes = [x.shape for x in self.maps(torch.zeros(1, 3, SHOWN, SHOWN))]

@@ -18,11 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm.auto import tqdm
 
 from facekit.atomic import whole_file
 from facekit.data.readers import named_source
 from facekit.outputs import check_output
+from facekit.training import pick_device
 
 from . import listing, sources
 from .faces import LONGEST, SCORE, shrink, with_faces
@@ -61,6 +63,7 @@ def make_shards(
     per_shard: int = 1000,
     score: float = SCORE,
     longest: int = LONGEST,
+    device: str | torch.device | None = None,
 ) -> dict[str, Any]:
     """Write the pairs of all sources under `out` and say how many there are and what was left out.
 
@@ -68,7 +71,7 @@ def make_shards(
     "celebahq128" or its first "celebahq128:COUNT". texts: .csv of file name and caption for the
     one folder of pictures. download: fetch what a listing has on the web. size: side of generated faces, px. workers:
     processes. score: pictures without a face above it are left out. longest: larger pictures are shrunk to this side.
-    seed: of wordings and generated faces.
+    seed: of wordings and generated faces. device: renders generated faces; None is the best there is.
     Run again with the same arguments it makes only what is missing.
     Raises ValueError for an unknown source, for settings out of range and for a folder made with others;
     FileNotFoundError for a source that is not there.
@@ -77,7 +80,7 @@ def make_shards(
     out = check_output(out, folder=True)
     if workers < 1:
         raise ValueError(f"workers={workers}: expected at least 1")
-    joined = Joined(open_sources(listed, texts, download, size, seed))
+    joined = Joined(open_sources(listed, texts, download, size, seed, pick_device(device)))
     root = Path(out)
     root.mkdir(parents=True, exist_ok=True)
     _check_same_run(root, {"sources": joined.names, **asdict(settings)})
@@ -95,9 +98,14 @@ def make_shards(
 
 
 def open_sources(
-    listed: Sequence[str], texts: str | os.PathLike[str] | None, download: bool, size: int, seed: int
+    listed: Sequence[str],
+    texts: str | os.PathLike[str] | None,
+    download: bool,
+    size: int,
+    seed: int,
+    device: str | torch.device | None = None,
 ) -> list[sources.Source]:
-    """The sources by name. Errors as make_shards's."""
+    """The sources by name. device: renders generated faces; None is the CPU. Errors as make_shards's."""
     found: list[sources.Source] = []
     for text in listed:
         path = Path(text).expanduser()
@@ -105,7 +113,7 @@ def open_sources(
         if named is not None:
             name, count = named
             celeba = name == "celebahq128"
-            found.append(sources.CelebaHQ(seed, count) if celeba else sources.Generated(count or 0, size, seed))
+            found.append(sources.CelebaHQ(seed, count) if celeba else sources.Generated(count or 0, size, seed, device))
         elif not path.exists():
             raise FileNotFoundError(
                 f"{text!r}: no such file or folder; expected a folder of pictures or .tar shards, a .parquet or .csv "

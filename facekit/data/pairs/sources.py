@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
+
 from facekit.data.generated import GeneratedFaces
 from facekit.data.readers import celebahq_attributes, data_folder, pseudo_landmarks
 from facekit.images import list_pictures
@@ -101,17 +103,20 @@ def _caption_table(path: Path) -> list[tuple[str, str]]:
 
 
 class Generated:
-    """Generated faces "in the wild" with their captions; the five points are the annotation's, nothing is searched."""
+    """Generated faces "in the wild" with their captions; the five points are the annotation's, nothing is searched.
 
-    def __init__(self, count: int, size: int = 256, seed: int = 0):
-        self.count, self.size, self.seed = count, size, seed
+    device: renders the faces; None is the CPU. It is no part of the source's name, as it changes rounding only.
+    """
+
+    def __init__(self, count: int, size: int = 256, seed: int = 0, device: str | torch.device | None = None):
+        self.count, self.size, self.seed, self.device = count, size, seed, device
         self.name = f"generated:{count} size {size} seed {seed}"
 
     def __len__(self) -> int:
         return self.count
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        faces = GeneratedFaces(self.seed, self.size, "wild", framing=_FRAMING, length=self.count)
+        faces = GeneratedFaces(self.seed, self.size, "wild", self.device, self.count, framing=_FRAMING)
         for first in range(start, stop, _RENDERED):
             indices = range(first, min(first + _RENDERED, stop))
             batch = faces.batch(indices, want=("image", "landmarks68", "caption"))
