@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import numbers
 import os
@@ -37,7 +36,7 @@ def one_of(*names: str | None) -> Range:
 RANGES: dict[str, Range] = {
     **dict.fromkeys(
         (
-            "steps", "batch_size", "views", "head_channels", "input_size", "support_batch", "members",
+            "steps", "batch_size", "views", "head_channels", "input_size", "support_batch",
             "classifier_epochs", "pixels", "memory_limit", "vocabulary", "mim_layers", "r1_every", "path_length_every",
             "path_length_shrink", "ema_pictures", "ada_pictures", "ada_every",
         ),
@@ -57,6 +56,7 @@ RANGES: dict[str, Range] = {
         ("shift", "jitter", "decay", "free", "style_mixing", "ada_target", "interpolation"), _PART
     ),
     **dict.fromkeys(("start", "tower", "decoder", "encoder", "tokenizer", "perceptual", "inversion"), _NOT_EMPTY),
+    "members": _between(1, 255),
     "rotate": ("degrees from 0 to 180", lambda value: 0 <= value <= 180),
     "scale": ("(least, most) zoom with 0 < least <= most", lambda value: 0 < value[0] <= value[1]),
     "betas": ("two numbers from 0 to below 1", lambda value: all(0 <= beta < 1 for beta in value)),
@@ -79,7 +79,6 @@ class Checked:
                 check_range(name, value, RANGES.get(name))
 
 
-@functools.cache
 def field_types(kind: Any) -> dict[str, Any]:
     """Return the type of each field of a dataclass by its name."""
     hints = get_type_hints(kind)
