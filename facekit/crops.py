@@ -80,7 +80,7 @@ def check_faces(faces: Any, count: int, align: str) -> None:
     if isinstance(faces, (str, bytes)) or not hasattr(faces, "__len__"):
         raise TypeError(f"faces={faces!r:.80} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
     if len(faces) != count:
-        raise ValueError(f"{count} images but {len(faces)} face boxes came, expected as many: pass one box per image")
+        raise ValueError(f"{count} images but {len(faces)} face boxes: pass one box per image, {count} are expected")
     if align == "none":
         raise ValueError(
             "faces= came with align='none', which takes each image whole: expected no boxes; pass align='box'"

@@ -30,7 +30,8 @@ _NOT_EMPTY: Range = ("a name or a file", lambda value: value != "")
 
 def one_of(*names: str | None) -> Range:
     """The range of a field that takes one of some names."""
-    return f"one of {', '.join(map(repr, names))}", lambda value: value in names
+    *some, last = map(repr, names)
+    return f"{', '.join(some)} or {last}", lambda value: value in names
 
 
 RANGES: dict[str, Range] = {
