@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from .arguments import check_count
+from .arguments import check_count, shown
 from .recipes import ADAPTATIONS, Adaptation, overridden
 from .recipes.adaptation import TASK_FIELDS
 from .tasks import Task
@@ -37,7 +37,7 @@ def configuration(
     elif isinstance(recipe, str):
         chosen, given = module.named_recipe(recipe, task.name, task.customised, faces), []
     else:
-        raise TypeError(f"recipe={recipe!r:.80} came: expected a recipe's name or an Adaptation; pass 'quick'")
+        raise TypeError(f"recipe={shown(recipe)} came: expected a recipe's name or an Adaptation; pass 'quick'")
     settings = overridden(chosen, overrides, f"backbone {backbone!r}", ADAPTATIONS)
     unread = settings.unread(task.name)
     wrong = next((name for name in [*overrides, *given] if name in unread), None)

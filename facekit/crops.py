@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import shown
 from .framing import POINT_FRAMED, Frame, frame_points, point_frame
 from .geometry import warp_image
 from .images import Pictures
@@ -78,7 +79,7 @@ def check_faces(faces: Any, count: int, align: str) -> None:
     if faces is None:
         return
     if isinstance(faces, (str, bytes)) or not hasattr(faces, "__len__"):
-        raise TypeError(f"faces={faces!r:.80} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
+        raise TypeError(f"faces={shown(faces)} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
     if len(faces) != count:
         raise ValueError(f"{count} images but {len(faces)} face boxes: pass one box per image, {count} are expected")
     if align == "none":
