@@ -92,7 +92,8 @@ def check_range(name: str, value: Any, wanted: Range | None) -> None:
     """Raise ValueError for a number that is not finite or not in its range."""
     numbers_in = value if isinstance(value, tuple) else (value,)
     if any(isinstance(v, float) and not math.isfinite(v) for v in numbers_in):
-        raise ValueError(f"{name}={shown(value)}: expected {wanted[0] if wanted else 'a finite number'}; pass a finite one")
+        said = wanted[0] if wanted else "a finite number"
+        raise ValueError(f"{name}={shown(value)}: expected {said}; pass a finite one")
     if wanted is not None and not wanted[1](value):
         raise ValueError(f"{name}={shown(value)}: expected {wanted[0]}; pass such a value, or leave {name} out")
 
