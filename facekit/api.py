@@ -17,7 +17,7 @@ import torch
 from .arguments import check_checkpoint, check_name, check_path, check_progress, check_seed, check_validation
 from .backbones import backbone_module
 from .configuration import configuration
-from .crops import own_frame, support_crops, training_crops
+from .crops import check_faces, own_frame, support_crops, training_crops
 from .fitting import Fitting
 from .framing import Frame, check_align, frame_points, warping
 from .global_state import kept_random, own_random, own_settings
@@ -95,16 +95,15 @@ def adapt(
     check_align(align)
     if checkpoint is not None:
         checkpoint = check_output(checkpoint)
-    if faces is not None and align == "none":
-        raise ValueError("faces= came with align='none', which takes each image whole: expected align='box' or another")
     staged = getattr(module, "program", None)  # of a backbone that brings its own fitting
     if support_images is not None and staged is None:
         raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled pictures only")
     started = time.monotonic()
     pictures = stream_pictures(images)
+    check_faces(faces, len(pictures.names), align)
     fitted, clean = kind.from_labels(labels, names, pictures)
     settings = configuration(
-        backbone, module.named_recipe, recipe, fitted, len(clean), epochs, recipe_overrides
+        backbone, module, recipe, fitted, len(clean), epochs, recipe_overrides
     )  # fmt: skip
     fitted = fitted.configured(settings)
     checked = None

@@ -10,16 +10,21 @@ from typing import Any
 MOST_SEED = 2**63 - 1
 
 
+def shown(value: Any) -> str:
+    """Return what errors show of a value: one line of at most 80 characters."""
+    return f"{' '.join(repr(value).split()):.80}"
+
+
 def check_name(value: Any, argument: str) -> None:
     """Raise TypeError for a name that is no string."""
     if not isinstance(value, str):
-        raise TypeError(f"{argument}={value!r:.80} came: expected a name (str); pass one")
+        raise TypeError(f"{argument}={shown(value)} came: expected a name (str); pass one")
 
 
 def check_seed(seed: Any) -> int:
     """Return the seed as int. Raises TypeError for no whole number, ValueError for one outside 0 to 2**63 - 1."""
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
-        raise TypeError(f"seed={seed!r:.80} came: expected a whole number (int); pass one, such as 0")
+        raise TypeError(f"seed={shown(seed)} came: expected a whole number (int); pass one, such as 0")
     if not 0 <= int(seed) <= MOST_SEED:
         raise ValueError(f"seed={seed}: expected a whole number from 0 to 2**63 - 1; pass a smaller one, such as 0")
     return int(seed)
@@ -30,7 +35,7 @@ def check_count(value: Any, argument: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{argument}={value!r:.80} came: expected a whole number (int) or None; pass one")
+        raise TypeError(f"{argument}={shown(value)} came: expected a whole number (int) or None; pass one")
     if int(value) < 1:
         raise ValueError(f"{argument}={value}: expected at least 1; pass a larger number, or leave {argument} out")
     return int(value)
@@ -40,14 +45,14 @@ def check_progress(progress: Any) -> None:
     """Raise TypeError for progress that is neither bool nor a function."""
     if not isinstance(progress, bool) and not callable(progress):
         raise TypeError(
-            f"progress={progress!r:.80} came: expected True, False or a function (done, steps, losses); pass one"
+            f"progress={shown(progress)} came: expected True, False or a function (done, steps, losses); pass one"
         )
 
 
 def check_path(value: Any, argument: str) -> None:
     """Raise TypeError for what is no path and no name."""
     if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{argument}={value!r:.80} came: expected a name or a path (str or PathLike); pass one")
+        raise TypeError(f"{argument}={shown(value)} came: expected a name or a path (str or PathLike); pass one")
 
 
 def check_checkpoint(checkpoint: Any) -> None:
@@ -65,5 +70,5 @@ def check_validation(validation: Any) -> None:
     """Raise TypeError for validation data that are not a pair."""
     if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
         raise TypeError(
-            f"validation={validation!r:.80} came: expected a pair (images, labels); pass both in one tuple"
+            f"validation={shown(validation)} came: expected a pair (images, labels); pass both in one tuple"
         )

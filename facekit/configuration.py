@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
-from .arguments import check_count
+from .arguments import check_count, shown
 from .recipes import ADAPTATIONS, Adaptation, overridden
 from .recipes.adaptation import TASK_FIELDS
 from .tasks import Task
 
-Named = Callable[[str, str, bool, int], Adaptation]
-
 
 def configuration(
-    backbone: str, named: Named, recipe: Any, task: Task, faces: int, epochs: Any, overrides: dict[str, Any]
+    backbone: str, module: Any, recipe: Any, task: Task, faces: int, epochs: Any, overrides: dict[str, Any]
 ) -> Adaptation:
     """Return the backbone's configuration for a task.
 
     Args:
         backbone: Name of the backbone.
-        named: Makes one of its recipes from name, task, whether the labels are the user's own, and number of faces.
+        module: The backbone's, whose `named_recipe` makes recipes by name.
         recipe: Name of a recipe, or an `Adaptation`.
         task: What is learned.
         faces: Number of labelled faces.
@@ -38,9 +35,9 @@ def configuration(
         chosen = recipe.adopted(kind)
         given = [name for name in TASK_FIELDS if getattr(recipe, name) != kind.__dataclass_fields__[name].default]
     elif isinstance(recipe, str):
-        chosen, given = named(recipe, task.name, task.customised, faces), []
+        chosen, given = module.named_recipe(recipe, task.name, task.customised, faces), []
     else:
-        raise TypeError(f"recipe={recipe!r:.80} came: expected a recipe's name or an Adaptation; pass 'quick'")
+        raise TypeError(f"recipe={shown(recipe)} came: expected a recipe's name or an Adaptation; pass 'quick'")
     settings = overridden(chosen, overrides, f"backbone {backbone!r}", ADAPTATIONS)
     unread = settings.unread(task.name)
     wrong = next((name for name in [*overrides, *given] if name in unread), None)

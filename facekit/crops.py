@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import shown
 from .framing import POINT_FRAMED, Frame, frame_points, point_frame
 from .geometry import warp_image
 from .images import Pictures
@@ -63,6 +64,30 @@ def training_crops(
     return torch.from_numpy(crops), torch.from_numpy(moved)
 
 
+def check_faces(faces: Any, count: int, align: str) -> None:
+    """Check the boxes that come with labelled images.
+
+    Args:
+        faces: None, or one box per image.
+        count: Number of images.
+        align: As in `facekit.adapt`. "none" takes each image whole, in training as in prediction.
+
+    Raises:
+        TypeError: For what is no sequence.
+        ValueError: For another number of boxes, and for boxes with align="none".
+    """
+    if faces is None:
+        return
+    if isinstance(faces, (str, bytes)) or not hasattr(faces, "__len__"):
+        raise TypeError(f"faces={shown(faces)} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
+    if len(faces) != count:
+        raise ValueError(f"{count} images but {len(faces)} face boxes: pass one box per image, {count} are expected")
+    if align == "none":
+        raise ValueError(
+            "faces= came with align='none', which takes each image whole: expected no boxes; pass align='box'"
+        )
+
+
 def support_crops(pictures: Pictures, align: str, side: int) -> Tensor:
     """One face of each picture, without labels: (N,3,side,side) uint8. Pictures without a face are left out with a
     warning. Raises ValueError where none is left."""
@@ -87,10 +112,8 @@ def _training_frames(
 ) -> Iterator[tuple[np.ndarray, Frame, np.ndarray]]:
     """Each image with its face's frame and its label; at each moment one image is decoded."""
     by_points = align == "landmarks" and isinstance(task, LandmarkTask)
-    if faces is not None and (isinstance(faces, str) or len(faces) != len(labels)):
-        raise ValueError(f"{len(labels)} images but {len(faces)} face boxes: expected one box per image; pass as many")
     if faces is not None and (by_points or all(own_frame(label, task, align) is not None for label in labels)):
-        raise ValueError(f"faces= came with align={align!r}, but the labelled points tell: expected None; leave it out")
+        warnings.warn(f"faces= is not used: with align={align!r} the labelled points frame each face", stacklevel=3)
     for i, (picture, item, label) in enumerate(zip(pictures.arrays, pictures.names, labels, strict=True)):
         if by_points:
             assert isinstance(task, LandmarkTask)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .adversary import Adversary
 from .augment import Affine, TanhMoves, jitter, random_matrices, warp
+from .batch_norm import copies_needed
 from .global_state import own_random
 from .large_arrays import large_array
 from .recipes import Adaptation, FSMAAdaptation
@@ -115,6 +116,9 @@ class Fitting:
         self._views: tuple[Tensor, tuple[Tensor, Tensor]] | None = None
         self.cache: FeatureCache | None = None
         self.autocast = autocast(device, recipe.bfloat16)
+        self.copies = 1
+        if min(recipe.batch_size, self.views) == 1:
+            self.copies = copies_needed(network, torch.zeros(1, 3, self.input_size, self.input_size, device=device))
         matrices = [random_matrices(len(crops), self.affine, generator_for(seed, r, 5)) for r in range(self.rounds)]
         self.matrices, self.mirrored = (torch.cat(parts) for parts in zip(*matrices, strict=True))
         # The first view of each face is the face as it is.
@@ -199,8 +203,8 @@ class Fitting:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(index) * group["factor"]
         self.network.train()
-        size = min(self.recipe.batch_size, self.views)
-        views = torch.randperm(self.views, generator=generator_for(self.seed, index, 7))[:size]
+        views = torch.randperm(self.views, generator=generator_for(self.seed, index, 7))[: self.recipe.batch_size]
+        views = views.repeat(self.copies)
         features = self.features(views)
         # Dropout draws from torch's own generator.
         draws = own_random(generator_for(self.seed, index, 10).initial_seed())

@@ -14,7 +14,7 @@ from .arguments import check_checkpoint, check_progress, check_seed
 from .backbones.synthparse.adapter import LabelAdaptation, LabelAdapter
 from .backbones.synthparse.imagenet import imagenet_state
 from .backbones.synthparse.network import ParserSize
-from .crops import training_crops
+from .crops import check_faces, training_crops
 from .global_state import own_random, own_settings
 from .image_stream import stream_pictures
 from .model import Model
@@ -69,19 +69,16 @@ def adapt_labels(
         raise ValueError("this model has a label adapter already: pass model.naked")
     if weights not in WEIGHTS:
         raise ValueError(f"weights={weights!r}: expected one of {', '.join(map(repr, WEIGHTS))}")
-    rates = Adaptation(
-        steps=1 if steps is None else steps, batch_size=batch_size, lr=lr
-    )  # fmt: skip
+    rates = Adaptation(steps=1 if steps is None else steps, batch_size=batch_size, lr=lr)
     check_progress(progress)
     check_checkpoint(checkpoint)
     if checkpoint is not None:
         checkpoint = check_output(checkpoint)
     seed = check_seed(seed)
-    if faces is not None and model.align == "none":
-        raise ValueError("faces= came, but the model has align='none': expected None; each image is taken whole")
     size = ParserSize(decoder, encoder, model.input_size, decoder_channels)
     started, chosen = time.monotonic(), pick_device(device)
     pictures = stream_pictures(images)
+    check_faces(faces, len(pictures.names), model.align)
     target, clean = SegmentationTask.from_labels(labels, model.task.labels if names is None else names, pictures)
     crops, masks = training_crops(pictures, clean, target, model.align, faces, model.input_size)
     target = SegmentationTask(target.labels, "sigmoid").balanced(masks)

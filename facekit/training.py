@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 from tqdm.auto import tqdm
 
-from .arguments import check_checkpoint, check_progress
+from .arguments import check_checkpoint, check_progress, shown
 from .atomic import whole_file
 from .loss_curve import LossCurve
 from .outputs import check_output
@@ -66,7 +66,7 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
 def _there(device: str | torch.device) -> torch.device:
     """Check a device. Raises TypeError for another type, ValueError for one that this machine does not have."""
     if not isinstance(device, (str, torch.device)):
-        raise TypeError(f"device={device!r:.80} came: expected a str, a torch.device or None; pass 'cpu' or 'cuda'")
+        raise TypeError(f"device={shown(device)} came: expected a str, a torch.device or None; pass 'cpu' or 'cuda'")
     there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
     there += ["mps"] * torch.backends.mps.is_available()
     try:

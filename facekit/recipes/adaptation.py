@@ -64,7 +64,7 @@ class Adaptation(Checked):
             raise ValueError(f"amsgrad=True with optimiser={self.optimiser!r}: expected 'adamw', which alone has it")
         if self.start != "none" and not self.WARM_STARTS and type(self) is not Adaptation:
             raise ValueError(
-                f"start={self.start!r}: expected 'none', for warm starts are for fsma and synthparse; leave start out"
+                f"start={self.start!r}: warm starts are for fsma and synthparse, expected start='none'; leave it out"
             )
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import numbers
 import os
 import types
 from collections.abc import Callable
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from ..arguments import shown
 
 # What a value has to be, in words, and the test. One name means the same range in every configuration.
 Range = tuple[str, Callable[[Any], bool]]
@@ -31,13 +32,14 @@ _NOT_EMPTY: Range = ("a name or a file", lambda value: value != "")
 
 def one_of(*names: str | None) -> Range:
     """The range of a field that takes one of some names."""
-    return f"one of {', '.join(map(repr, names))}", lambda value: value in names
+    *some, last = map(repr, names)
+    return f"{', '.join(some)} or {last}", lambda value: value in names
 
 
 RANGES: dict[str, Range] = {
     **dict.fromkeys(
         (
-            "steps", "batch_size", "views", "head_channels", "input_size", "support_batch", "members",
+            "steps", "batch_size", "views", "head_channels", "input_size", "support_batch",
             "classifier_epochs", "pixels", "memory_limit", "vocabulary", "mim_layers", "r1_every", "path_length_every",
             "path_length_shrink", "ema_pictures", "ada_pictures", "ada_every",
         ),
@@ -57,6 +59,7 @@ RANGES: dict[str, Range] = {
         ("shift", "jitter", "decay", "free", "style_mixing", "ada_target", "interpolation"), _PART
     ),
     **dict.fromkeys(("start", "tower", "decoder", "encoder", "tokenizer", "perceptual", "inversion"), _NOT_EMPTY),
+    "members": _between(1, 255),
     "rotate": ("degrees from 0 to 180", lambda value: 0 <= value <= 180),
     "scale": ("(least, most) zoom with 0 < least <= most", lambda value: 0 < value[0] <= value[1]),
     "betas": ("two numbers from 0 to below 1", lambda value: all(0 <= beta < 1 for beta in value)),
@@ -79,7 +82,6 @@ class Checked:
                 check_range(name, value, RANGES.get(name))
 
 
-@functools.cache
 def field_types(kind: Any) -> dict[str, Any]:
     """Return the type of each field of a dataclass by its name."""
     hints = get_type_hints(kind)
@@ -90,9 +92,10 @@ def check_range(name: str, value: Any, wanted: Range | None) -> None:
     """Raise ValueError for a number that is not finite or not in its range."""
     numbers_in = value if isinstance(value, tuple) else (value,)
     if any(isinstance(v, float) and not math.isfinite(v) for v in numbers_in):
-        raise ValueError(f"{name}={value!r}: expected {wanted[0] if wanted else 'a finite number'}; pass a finite one")
+        said = wanted[0] if wanted else "a finite number"
+        raise ValueError(f"{name}={shown(value)}: expected {said}; pass a finite one")
     if wanted is not None and not wanted[1](value):
-        raise ValueError(f"{name}={value!r}: expected {wanted[0]}; pass such a value, or leave {name} out")
+        raise ValueError(f"{name}={shown(value)}: expected {wanted[0]}; pass such a value, or leave {name} out")
 
 
 def _plain(value: Any, hint: Any, name: str) -> Any:
@@ -104,7 +107,7 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
         value = os.fspath(value)
     if not _fits(value, hint):
         said = getattr(hint, "__name__", None) if isinstance(hint, type) else None
-        raise TypeError(f"{name}={value!r} came: expected {said or hint}; pass a value of that type")
+        raise TypeError(f"{name}={shown(value)} came: expected {said or hint}; pass a value of that type")
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if isinstance(value, (tuple, list)):
         inner = next(get_args(option)[0] for option in options if get_origin(option) is tuple)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,7 +56,7 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[Task, list[np.ndarray]]:
+    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[Task, Sequence[np.ndarray]]:
         """Check the user's labels and derive the task from them.
 
         labels: as in `facekit.adapt`. names: a label set, its name, a list of names or None. Returns (task, one clean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import cv2
@@ -127,7 +127,7 @@ class ShadowRemovalTask(PictureTask):
         return 4
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[ShadowRemovalTask, list[np.ndarray]]:
+    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[ShadowRemovalTask, Sequence[np.ndarray]]:
         _no_names(names, cls.name)
         if labels is None:
             return cls(), pictures.arrays  # not a list: thousands do not fit into memory
