@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import facekit
 import facekit.api
@@ -41,8 +43,6 @@ def folder(faces: dict[str, Any], tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
     for i, (image, mask) in enumerate(zip(faces["image"], faces["mask"], strict=True)):
         save_image(image.permute(1, 2, 0).numpy(), tmp_path / "images" / f"{i}.png")
-        from PIL import Image
-
         Image.fromarray((mask.numpy() > 0).astype(np.uint8)).save(tmp_path / "masks" / f"{i}.png")
     np.save(tmp_path / "points.npy", faces["landmarks68"].numpy())
     return tmp_path
@@ -63,8 +63,7 @@ def test_every_command_has_an_example() -> None:
             parser().parse_args([name, "--help"])
         example = " ".join(own.getvalue().split()).split("Example: ")[1]
         assert example.startswith(f"facekit {name}")
-        words = [w.strip('"') for w in __import__("shlex").split(example)][1:]
-        parser().parse_args(words)  # the example itself is right
+        parser().parse_args(shlex.split(example)[1:])  # the example itself is right
 
 
 def test_lists_are_those_of_the_package() -> None:
