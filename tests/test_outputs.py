@@ -149,7 +149,7 @@ def test_long_work_begins_after_the_check(shape: str, tmp_path: Path, monkeypatc
     (tmp_path / "file").write_bytes(b"")
     below = tmp_path / "file" / "out"
     monkeypatch.setattr(quick, "GeneratedFaces", refuse)
-    monkeypatch.setattr(making, "open_sources", refuse)
+    monkeypatch.setattr(making, "_make", refuse)
     monkeypatch.setattr(facekit.pretraining, "join", refuse)
     with pytest.raises(OutputError, match="is not a folder, expected"):
         if shape == "quickstart":
