@@ -21,7 +21,7 @@ from facekit.atomic import whole_file
 from facekit.cli.main import main
 from facekit.images import save_image
 from facekit.loss_curve import LossCurve
-from facekit.outputs import OutputError, check_output
+from facekit.outputs import OutputError
 from facekit.ready import ready_model
 from facekit.rescue import save_or_rescue
 
@@ -149,7 +149,7 @@ def test_long_work_begins_after_the_check(shape: str, tmp_path: Path, monkeypatc
     (tmp_path / "file").write_bytes(b"")
     below = tmp_path / "file" / "out"
     monkeypatch.setattr(quick, "GeneratedFaces", refuse)
-    monkeypatch.setattr(making, "open_sources", refuse)
+    monkeypatch.setattr(making, "_make", refuse)
     monkeypatch.setattr(facekit.pretraining, "join", refuse)
     with pytest.raises(OutputError, match="is not a folder, expected"):
         if shape == "quickstart":
@@ -288,8 +288,9 @@ def test_devices_and_folders_are_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(OutputError):
             ready_model("landmarks").save(target)
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
-    with pytest.raises(OutputError):
-        save_image(np.zeros((4, 4, 3), np.uint8), check_output(tmp_path / "a" / "b.png").parent)
+    (tmp_path / "b.png").mkdir()
+    with pytest.raises(OutputError, match="got a folder, expected a file"):
+        save_image(np.zeros((4, 4, 3), np.uint8), tmp_path / "b.png")
 
 
 def test_a_checkpoint_is_written_through_a_file(tmp_path: Path) -> None:

@@ -77,12 +77,10 @@ def make_shards(
     FileNotFoundError for a source that is not there.
     """
     settings = Settings(per_shard, score, longest)
-    out = check_output(out, folder=True)
     if workers < 1:
         raise ValueError(f"workers={workers}: expected at least 1")
     joined = Joined(open_sources(listed, texts, download, size, seed, pick_device(device)))
-    root = Path(out)
-    root.mkdir(parents=True, exist_ok=True)
+    root = check_output(out, folder=True)
     _check_same_run(root, {"sources": joined.names, **asdict(settings)})
     numbers = range(-(-len(joined) // per_shard))
     reports = {number: report for number in numbers if (report := _report(root, number)) is not None}
