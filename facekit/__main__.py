@@ -36,8 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--labels",
         help="a folder of LabelMe, COCO, CVAT, dlib or .pts files, of PNG masks or of target pictures; landmarks also "
-        "as a .json of [[[x, y], ...], ...] or a .npy; attributes as a CSV table (the pictures' names, then a column of 0, 1 or "
-        "nothing for each) or CelebA's list_attr_celeba.txt; shadow_removal may do without",
+        "as a .json of [[[x, y], ...], ...] or a .npy; attributes as a CSV table (the pictures' names, then a column "
+        "of 0, 1 or nothing for each) or CelebA's list_attr_celeba.txt; shadow_removal may do without",
     )
     p.add_argument("--task", required=True, choices=TASKS)
     p.add_argument("--recipe", default="quick", help="quick, paper, or a row of FSMA's Table 7, e.g. 300w-5%%")
