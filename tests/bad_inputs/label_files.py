@@ -38,6 +38,16 @@ def _mask(folder: Path, image: Image.Image, name: str = "own mask.png", **option
     return read_ids(folder / name)
 
 
+def _opened(path: Path) -> Any:
+    Image.fromarray(_IDS).save(path)
+    return check_masks(Image.open(path), [(20, 30)], 3)
+
+
+def _lists(path: Path, content: str) -> Any:
+    path.write_text(content)
+    return labels_from_path(path.parent, path, "landmarks")
+
+
 def _table(folder: Path, text: str) -> Path:
     Image.new("RGB", (30, 20)).save(folder / "a.png")
     (folder / "own table.csv").write_text(text)
@@ -53,9 +63,7 @@ def _dlib(box: str) -> str:
 
 
 ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
-    ("XML with entities", ValueError, lambda f: _labels(f, "a.xml", _CVAT_MASK = '<mask label="x" rle="1,2" left="0" top="0" width="2" height="2"/>'
-_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
-_BILLION_LAUGHS),
+    ("XML with entities", ValueError, lambda f: _labels(f, "a.xml", _BILLION_LAUGHS),
      r"a.xml: XML with a DOCTYPE \(d\) came, expected plain XML without entities"),
     ("XML cut off", ValueError, lambda f: _labels(f, "a.xml", "<dataset><images>"),
      r"a.xml: broken XML .* came, expected a whole file"),
@@ -110,8 +118,7 @@ _BILLION_LAUGHS),
      r"^own mask.tif: 2 pages or frames came, expected one mask a file"),
     ("mask of fractions", ValueError, lambda f: _mask(f, Image.fromarray(_IDS / np.float32(2)), "own mask.tif"),
      r'^own mask.tif: mode "F" with numbers between ids came, expected integer class ids'),
-    ("mask opened from JPEG", ValueError,
-     lambda f: (Image.fromarray(_IDS).save(f / "own.jpg"), check_masks(Image.open(f / "own.jpg"), [(20, 30)], 3)),
+    ("mask opened from JPEG", ValueError, lambda f: _opened(f / "own.jpg"),
      r"^mask 0: a JPEG image came, expected PNG"),
     ("table that names an image in another case", ValueError,
      lambda f: read_attributes(_table(f, "file,x\nA.png,2\n")),
@@ -123,7 +130,6 @@ _BILLION_LAUGHS),
     ("images at the terminal missing", FileNotFoundError,
      lambda f: labels_from_path(f / "gone", _table(f, "file,x\na.png,1\n"), "attributes"),
      r"gone: no such images; expected a folder of images"),
-    ("lists that are no landmarks", ValueError,
-     lambda f: ((f / "own.json").write_text('[["a"], [1, 2]]'), labels_from_path(f, f / "own.json", "landmarks")),
+    ("lists that are no landmarks", ValueError, lambda f: _lists(f / "own.json", '[["a"], [1, 2]]'),
      r"^own.json: lists that are no landmarks came .*expected \[\[\[x, y\], ...\], ...\]"),
 ]  # fmt: skip
