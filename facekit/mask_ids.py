@@ -1,9 +1,10 @@
 """Read class ids from mask files. Every function that reads ids uses this module.
 
 Image decoders give colours: Pillow stretches 2-bit greys 0, 1, 2, 3 to 0, 85, 170, 255 and cuts 16-bit colours to 8.
-Ids are the numbers that the file stores: grey of 1 to 32 bits, indices of a palette of any depth, or colours whose
-channels are equal. Other colours become ids by a table of colours (`facekit.palettes`). Masks are turned upright by
-their EXIF data, as images are. Files whose compression changes numbers (JPEG, lossy WebP) are refused.
+Ids are the numbers that the file stores: grey of 1 to 32 bits, indices of a palette of any depth (of GIF with a palette
+of greys: the greys), or colours whose channels are equal. Other colours become ids by a table of colours
+(`facekit.palettes`). Masks are turned upright by their EXIF data, as images are. Files whose compression changes
+numbers (JPEG, lossy WebP) are refused.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from facekit.palettes import Colour, ids_of_colours
 _LOSSY = frozenset(("JPEG", "MPO", "JPEG2000", "AVIF", "HEIF"))
 # What a file may hold that Pillow gives as 8 bit greys: stretched to the whole range, or inverted.
 _GREY = re.compile(r"L;([24]?)(I?)R?")
+_GIF = "gif"
 _FIX = 'save it as a palette ("P") or grey ("L") PNG in which each pixel is its class id'
 _GREY_FIX = "save it as a grey PNG of 8 or 16 bits"
 
@@ -131,6 +133,8 @@ def _raw(image: Image.Image) -> str | None:
     if not tiles:
         return "" if image.format == "WEBP" else None
     kind, arguments = tiles[0][0], tiles[0][3]
+    if kind == "gif":
+        return _GIF
     if kind in ("ppm", "ppm_plain"):
         return f"scaled to {arguments[1]}"
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
@@ -173,6 +177,8 @@ def _stored(image: Image.Image, raw: str, where: str, colours: Sequence[Colour] 
                 f'{where}: mode "F" with numbers between ids came, expected integer class ids: {_GREY_FIX}'
             )
         return values.astype(np.int64)
+    if mode == "P" and raw == _GIF:
+        return _greys_of_gif(image, values)
     if mode not in ("P", "L", "1") and not mode.startswith("I"):
         raise ValueError(f'{where}: mode "{mode}" came, expected one id a pixel, not a colour: {_FIX}')
     if raw.startswith("scaled to "):
@@ -183,6 +189,15 @@ def _stored(image: Image.Image, raw: str, where: str, colours: Sequence[Colour] 
         upright = 255 - values if grey[2] else values
         return np.asarray(upright // {"2": 85, "4": 17, "": 1}[grey[1]], np.uint8)
     return values
+
+
+def _greys_of_gif(image: Image.Image, indices: NDArray[Any]) -> NDArray[Any]:
+    """GIF has no greys but through a palette, which writers shorten: where all colours are grey, they are the ids."""
+    palette = np.zeros((256, 3), np.uint8)
+    own = np.frombuffer(image.palette.tobytes() if image.palette else b"", np.uint8).reshape(-1, 3)[:256]
+    palette[: len(own)] = own
+    colours = palette[np.flatnonzero(np.bincount(indices.ravel(), minlength=256))]
+    return palette[..., 0][indices] if (colours == colours[:, :1]).all() else indices
 
 
 def _deep_colours(path: str | os.PathLike[str], image: Image.Image, seen: dict[str, Any], where: str) -> NDArray[Any]:

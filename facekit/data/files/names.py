@@ -202,15 +202,16 @@ def _names(listed: Listed) -> Sequence[str]:
 def _merged(orders: Iterable[Iterable[str]], used: set[str], what: str) -> list[str]:
     """Declared orders one after another, then the other names used. Names that look alike are one unless declared."""
     names = list(dict.fromkeys(name for order in orders for name in order))
-    plain = {plain_name(name) for name in names}
-    for name in sorted(used - set(names), key=lambda name: (natural(plain_name(name)), name)):
-        if plain_name(name) not in plain:
-            plain.add(plain_name(name))
-            names.append(plain_name(name))
-    warn_of_alike([*names], what, "kept apart", stacklevel=5)
-    one = [group for group in NameIndex([*names, *used]).alike() if len({plain_name(n) for n in group}) < len(group)]
+    declared = {*names}
+    written: dict[str, list[str]] = {}
+    for name in [*names, *sorted(used - declared, key=lambda name: (natural(plain_name(name)), name))]:
+        written.setdefault(plain_name(name), []).append(name)
+    names += [plain for plain, forms in written.items() if not declared & {*forms}]
+    # Named as they are written.
+    warn_of_alike([n if n in declared else written[n][0] for n in names], what, "kept apart", stacklevel=5)
+    one = [forms for forms in written.values() if len(forms) > 1 and not declared >= {*forms}]
     if one:
-        listing = "; ".join(joined_names(group) for group in one[:5])
+        listing = "; ".join(joined_names(forms) for forms in one[:5])
         same = "differ only in blanks or Unicode form and are read as one"
         warnings.warn(f"{what} {listing} {same}: rename one if they are different", stacklevel=5)
     return names
