@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -31,8 +32,7 @@ EXAMPLE_FACES = 6
 VEIL = 165  # opacity of paint that is loaded, so that the face shows through; fresh strokes are opaque (255)
 SIDE = 640  # pictures are labelled at this longest side: large enough to aim, small enough to travel at every click
 MARGIN = 240  # grey of the canvas beside an image
-SAMPLED = 8  # every eighth pixel is compared to tell images apart
-FOREIGN = 40.0  # grey levels: a canvas that differs by more from every image shows none of them
+FOREIGN = 20.0  # grey levels: a canvas that differs by more from every image shows none of them
 
 
 @dataclass
@@ -54,12 +54,15 @@ class Sheet:
         Returns:
             The image's index, or None where the canvas shows no image of this sheet.
         """
-        seen = _square(canvas, SIDE)[::SAMPLED, ::SAMPLED].astype(np.int16)
-        order = sorted(range(len(self.pictures)), key=lambda i: i != self.at)  # the same image twice: the current one
-        differences = [np.abs(on_canvas(self.pictures[i])[::SAMPLED, ::SAMPLED] - seen).mean() for i in order]
-        if not differences or min(differences) > FOREIGN:
-            return None
-        return order[int(np.argmin(differences))]
+        seen, best, least = _square(canvas, SIDE), None, FOREIGN
+        for i in sorted(range(len(self.pictures)), key=lambda i: i != self.at):  # of equal images the current one
+            difference = cv2.absdiff(on_canvas(self.pictures[i]), seen)
+            inside = off_canvas(difference, self.pictures[i].shape[:2])
+            if (mean := max(difference.mean(), inside.mean())) < least:
+                best, least = i, mean
+            if mean == 0:
+                break
+        return best
 
     def labelled(self, names: list[str] | None) -> list[int]:
         """Which pictures are labelled: all points of these names clicked, or with None anything painted."""

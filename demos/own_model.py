@@ -82,7 +82,7 @@ def looked_at(sheet: Sheet, shown: int | None) -> int:
         shown: The index that the browser sent. A busy page may be about to show another image by then.
 
     Returns:
-        The index, or that of the current image where nothing was sent.
+        The index, or that of the current image where none was sent (None or -1).
     """
     return sheet.at if shown is None or not 0 <= shown < len(sheet.pictures) else int(shown)
 
@@ -225,7 +225,7 @@ def own_model_tab() -> None:
                        buttons=[])  # fmt: skip
     editor = PaintEditor(format="png", label="Paint the parts", sources=(), transforms=(), layers=False,
                          visible=False, height=660, canvas_size=(SIDE, SIDE))  # fmt: skip
-    shown = gr.Number(visible="hidden", precision=0)
+    shown = gr.Number(-1, visible="hidden", precision=0)
     with gr.Row():
         buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}
     with gr.Row(elem_classes="level"):

@@ -79,7 +79,7 @@ class Tab:
     """A tab of the browser in which images are labelled."""
 
     def __init__(self, chromium: Any, server: gr.Blocks, scale: float = 1) -> None:
-        self.page = chromium.new_page(viewport={"width": 1280, "height": 1200}, device_scale_factor=scale)
+        self.page = chromium.new_page(viewport={"width": 1280, "height": 2200}, device_scale_factor=scale)
         self.scale = scale
         self.page.goto(f"http://127.0.0.1:{server.server_port}")
         self.page.get_by_role("tab", name="Your own model").click()
@@ -106,7 +106,8 @@ class Tab:
         before = None
         for _ in range(100):
             time.sleep(0.1)
-            shot = self.page.screenshot(type="png")
+            area = self.surface.bounding_box()
+            shot = self.page.screenshot(type="png", clip=area)
             (self.folder / "shot.png").write_bytes(shot)
             pixels = load_image(self.folder / "shot.png").astype(int)
             rows, columns = np.nonzero(np.abs(pixels - MARK).max(2) < 40)
@@ -114,7 +115,8 @@ class Tab:
                 continue
             box = columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1
             if box == before and abs(box[2] / box[3] - wide / high) < 0.02:
-                return tuple(value / self.scale for value in box)
+                left, top, width, height = (value / self.scale for value in box)
+                return area["x"] + left, area["y"] + top, width, height
             before = box
         raise AssertionError(f"image {index} is not on the screen")
 

@@ -17,10 +17,11 @@ import gradio as gr
 import httpx
 import numpy as np
 import pytest
-from page_server import Visitor, running_page
+from page_server import Visitor, free_port, running_page
 
 import facekit
 from demos import own_model
+from demos.app import opened
 from demos.labelling import POINT_NAMES, Sheet
 from demos.own_model import POINTS
 from facekit.results import Faces
@@ -178,7 +179,7 @@ def test_a_large_text_is_refused_at_once(server: tuple[gr.Blocks, Path]) -> None
     names = ",".join(f"p{i}" for i in range(100_000))
     visitor, begun = Visitor(server[0]), time.monotonic()
     for text, said in ((names, "expected at most 10,000 characters"), (",".join("ab" * 201), "at most 200 names")):
-        success, message = visitor.call("show", [None, None, POINTS, text, "skin"])
+        success, message = visitor.call("show", [None, None, POINTS, text, "skin", 0])
         assert not success and said in message
     success, message = visitor.call("words", [None, names, "Photo"])
     assert not success
@@ -186,8 +187,6 @@ def test_a_large_text_is_refused_at_once(server: tuple[gr.Blocks, Path]) -> None
 
 
 SCRIPT = """
-import sys, types
-sys.modules["torch"] = types.ModuleType("torch")  # not needed here, and slow to import
 from demos import sessions
 with sessions.process_folder() as folder:
     import signal
@@ -227,3 +226,42 @@ def test_sigterm_deletes_files_and_a_killed_page_leaves_them_to_the_next(tmp_pat
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0 and not own.exists()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_busy_machine_is_no_reason_for_a_public_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gr.networking, "url_ok", lambda url: False)  # no answer within three seconds
+    with running_page() as (page, _):
+        assert httpx.get(page.local_url).status_code == 200 and not page.share
+        taken = page.server_port
+        with pytest.raises(ValueError, match=f"expected a free port, got {taken}, .* choose another with --port"):
+            opened(taken)
+
+
+def test_hosts_that_the_user_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = opened(free_port(), ["My-PC.local"])
+    try:
+        address = f"http://127.0.0.1:{page.server_port}/"
+        for host, status in (("my-pc.LOCAL:80", 200), ("localhost", 200), ("other.local", 403), ("0.0.0.0", 403)):
+            assert httpx.get(address, headers={"host": host}).status_code == status, host
+        assert page.server_name == "0.0.0.0", "others can reach it"
+    finally:
+        page.close()
+
+
+def test_the_command_starts_and_ends_the_page(tmp_path: Path) -> None:
+    port = free_port()
+    proxy = "http://127.0.0.1:9"
+    proxied = {"http_proxy": proxy, "HTTP_PROXY": proxy, "GRADIO_TEMP_DIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "facekit", "demo", "--port", str(port)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=Path(__file__).parent.parent, env={**os.environ, **proxied},
+    )  # fmt: skip
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert f"Running on local URL:  http://127.0.0.1:{port}" in line, line + process.stdout.read()
+    assert len(list(tmp_path.glob("facekit-page-*"))) == 1
+    assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code == 200
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and "share" not in rest, rest
+    assert not list(tmp_path.glob("facekit-page-*"))
