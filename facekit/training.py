@@ -88,7 +88,9 @@ def autocast(device: torch.device, wanted: bool) -> torch.autocast:
     if device.type == "cpu":
         # There is no public question for this yet; a torch without the private one says no.
         asked = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        native = bool(asked())
+        # oneDNN's answer follows ONEDNN_MAX_CPU_ISA, the processor's does not.
+        offered = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+        native = bool(asked()) and torch.backends.mkldnn.is_available() and bool(offered())
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted and native)
 
 

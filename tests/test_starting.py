@@ -120,7 +120,7 @@ def test_parser_starts_as_the_ready_one(faces: dict[str, Any]) -> None:
     known = embedded_parser()
     for mine, theirs in ((points.network.encoder, known.encoder), (points.network.model.decoder, known.model.decoder)):
         for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
-            torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+            torch.testing.assert_close(one.cpu(), other.cpu(), atol=1e-6, rtol=0)
 
 
 def test_parser_that_does_not_start_as_the_ready_one(faces: dict[str, Any]) -> None:
