@@ -161,12 +161,13 @@ def alexnet_lpips() -> lpips.LPIPS:
     import warnings
 
     import lpips
-    from safetensors.torch import load_file
+
+    from .weight_files import read_weights
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchvision's, about an argument that lpips passes
         net = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
-    trunk = {k: v.float() for k, v in load_file(embedded_file("alexnet")).items()}
+    trunk = read_weights(embedded_file("alexnet"), "AlexNet's trunk").tensors
     missing, unexpected = net.load_state_dict(trunk, strict=False)
     assert not unexpected and not any(k.startswith("net.") for k in missing)
     return net.eval()

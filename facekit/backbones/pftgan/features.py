@@ -10,12 +10,12 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ...weight_files import read_weights, some
 from ..normalise import Normalise
 
 if TYPE_CHECKING:
@@ -184,27 +184,12 @@ def _timm_vit(
 
 def _vit_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """A ViT's tensors, without MAE's decoder and heads for classes."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    source = Path(path)
-    if not source.is_file():
-        raise FileNotFoundError(f"weights={str(path)!r}: no such file; or pass None or 'pretrained' (timm downloads)")
-    try:
-        if source.suffix == ".safetensors":
-            held: Any = load_file(source)
-        else:
-            held = torch.load(source, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise ValueError(f"{source}: not a whole .safetensors file ({error})") from error
-    except Exception as error:  # torch raises half a dozen kinds for files that are none of its own
-        raise ValueError(f"{source}: not a file of tensors that can be read safely ({error})") from error
-    for name in ("model", "state_dict"):
-        held = held.get(name, held) if isinstance(held, dict) else {}
+    anchors = ["patch_embed.proj.weight", "patch_embed.weight"]
+    held = read_weights(path, "a vision transformer of timm or MAE", "pass None or 'pretrained'", anchors).tensors
     # DINOv2's mask token, which timm knows, stays.
     dropped = ("head.", "head_dist.", *(("decoder_", "mask_token") if any("decoder_" in k for k in held) else ()))
-    found = {k: v for k, v in held.items() if isinstance(v, Tensor) and not k.startswith(dropped)}
+    found = {k: v for k, v in held.items() if not k.startswith(dropped)}
     # Given nothing, timm would download.
     if not found:
-        raise ValueError(f"{source}: holds no tensors of a vision transformer")
+        raise ValueError(f"{path}: tensors {some(held)} came, expected those of a vision transformer")
     return found
