@@ -173,8 +173,8 @@ def test_wrong_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     del held["state_dict"]["encoder.body.5.res_layer.1.weight"]
     held["state_dict"]["encoder.latlayer2.bias"] = torch.zeros(3)
     held["state_dict"]["encoder.more"] = torch.zeros(3)
-    found = "1 missing .body.5.res_layer.1.weight.; 1 left over .more.; 1 of another shape .latlayer2.bias."
-    refused(held, f"do not fit Encoder4Editing with 10 codes: {found}")
+    found = r"missing: body.5.res_layer.1.weight; left over: more; of another shape: latlayer2.bias \(3,\) for \(128,\)"
+    refused(held, f"do not fit, expected those of Encoder4Editing with 10 codes .{found}.$")
     held = released(encoder)
     held["state_dict"]["encoder.input_layer.0.weight"] = torch.zeros(16, 19, 3, 3)
     refused(held, "an encoder of 19 channels")

@@ -88,5 +88,5 @@ def check_names(
     }
     if any(problems.values()):
         found = "; ".join(f"{kind}: {some(names)}" for kind, names in problems.items() if names)
-        hint = seems(tensors) if problems["missing"] else ""
+        hint = seems(tensors) if 2 * len(problems["missing"]) > len(expected) else ""
         raise ValueError(f"{os.fspath(path)}: the tensors do not fit, expected those of {what} ({found}){hint}")
