@@ -36,6 +36,7 @@ _FIELDS: dict[str, type] = {
 _MALFORMED = (
     ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError
 )  # fmt: skip
+_LARGEST = 1_000_000
 T = TypeVar("T")
 
 
@@ -109,6 +110,7 @@ def network_of(
     """
 
     def laid_out() -> nn.Module:
+        _check_numbers(settings)
         with torch.device("meta"), _Counted():
             return from_dict(settings)
 
@@ -124,17 +126,41 @@ def network_of(
 
 def check_fits(path: Path, network: Any, task: Task, adapter: Any, target: Task | None) -> None:
     """Check that a file's networks and tasks belong together. Raises ValueError that names the file."""
+    built(path, lambda: [_try(task) for task in (task, target) if task is not None])
     pairs = [(network.channels, task.channels, "labels")]
     if adapter is not None and target is not None:
-        pairs += [(adapter.known, task.channels, "labels"), (adapter.channels, target.channels, "labels of its adapter")]
+        pairs.append((adapter.known, task.channels, "labels"))
+        pairs.append((adapter.channels, target.channels, "labels of its adapter"))
     for outputs, labels, what in pairs:
         if outputs != labels:
             raise ValueError(f"{path}: a network of {outputs} outputs came with {labels} {what}, expected as many")
     if network.input_size not in _SIDES or (task.dense and network.stride != task.stride):
         raise ValueError(
-            f"{path}: a network of {network.input_size} px and stride {network.stride} came for {task.name!r}, expected "
-            f"{_SIDES[0]} to {_SIDES[-1]} px and stride {task.stride}"
+            f"{path}: a network of {network.input_size} px and stride {network.stride} came for {task.name!r}, "
+            f"expected {_SIDES[0]} to {_SIDES[-1]} px and stride {task.stride}"
         )
+
+
+def _try(task: Task) -> None:
+    """Use a task as predictions do, on empty maps: labels of wrong types and lengths show only then."""
+    settings = task.to_dict()
+    for field in ("name", "names", "points", "classes"):
+        value = settings.get(field) or ()
+        if any(not isinstance(name, str) for name in ([value] if isinstance(value, str) else value)):
+            raise TypeError(f"labels.{field} is not text")
+    maps = torch.zeros(1, task.channels, *(8, 8)[: 2 * task.dense])
+    if task.mirrors:
+        task.mirror_maps(maps)
+    task.decode(maps)
+
+
+def _check_numbers(settings: Any) -> None:
+    """Refuse counts that no network has: libraries make lists of such lengths before their first layer."""
+    if isinstance(settings, int) and abs(settings) > _LARGEST:
+        raise ValueError(f"a number {settings:.3g}, at most {_LARGEST}")
+    if isinstance(settings, dict | list):
+        for value in settings.values() if isinstance(settings, dict) else settings:
+            _check_numbers(value)
 
 
 class _Counted(TorchFunctionMode):

@@ -179,7 +179,8 @@ def test_bombs_cost_nothing(tmp_path: Path, kind: str) -> None:
         about, state = contents(good)
         about["network"]["tower"]["layers"] = 10**9
         write(path, about, state)
-    run = subprocess.run([sys.executable, "-c", BOMB, str(good), str(path)], capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", BOMB, str(good), str(path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     grown, _, message = run.stdout.partition(" ")
     assert int(grown) < 100 and "bomb.facekit" in message

@@ -15,7 +15,9 @@ from ..timm_vit import new_vit
 from .vision import Level
 
 # What models of timm raise that do not give maps as its plain vision transformers do.
-_NO_MAPS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+_NO_MAPS = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError
+)  # fmt: skip
 
 
 class StandInTower(nn.Module):

@@ -36,7 +36,8 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
     if weights == "none":
         torch.manual_seed(seed)
         return AutoEncoder(PRESETS["mini"]).eval()
-    state = {k: v for k, v in _read(weights).items() if k.startswith(("Q.", "P."))}
+    held = _read(weights)
+    state = {k: v for k, v in held.items() if k.startswith(("Q.", "P."))} or held
     code = state.get("Q.fc.weight")
     z_dim, features = code.shape if code is not None and code.ndim == 2 else (99, 512)
     size = AutoEncoderSize(256 if "Q.layer0.0.conv1.weight" in state else 128, max(1, features // 8), z_dim)
