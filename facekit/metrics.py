@@ -159,13 +159,13 @@ def lpips_distance(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> floa
 def alexnet_lpips() -> lpips.LPIPS:
     """The network with its trunk from this package: lpips itself would download that."""
     import lpips
-    from safetensors.torch import load_file
 
     from .global_state import kept_random, no_warnings
+    from .weight_files import read_weights
 
     with no_warnings(), kept_random():  # the warning is torchvision's, about an argument that lpips passes
         net = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
-    trunk = {k: v.float() for k, v in load_file(embedded_file("alexnet")).items()}
+    trunk = read_weights(embedded_file("alexnet"), "AlexNet's trunk").tensors
     missing, unexpected = net.load_state_dict(trunk, strict=False)
     assert not unexpected and not any(k.startswith("net.") for k in missing)
     return net.eval()

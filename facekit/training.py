@@ -22,6 +22,7 @@ from .atomic import whole_file
 from .loss_curve import LossCurve
 from .outputs import check_output
 from .processes import ALONE, Processes
+from .weight_files import read_contents
 
 log = logging.getLogger("facekit")
 
@@ -144,6 +145,31 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
             raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint that `save_checkpoint` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        "step" (number of finished steps), "program" (the program's state) and "losses" (the last ones by name).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is anything else, or cut off.
+    """
+    expected = "a checkpoint that facekit wrote"
+    saved = read_contents(path, expected, "a path where there is no file yet, to begin anew")
+    kinds = {"step": int, "program": dict, "losses": dict}
+    wrong = [k for k, kind in kinds.items() if not isinstance(saved, dict) or not isinstance(saved.get(k), kind)]
+    if wrong or saved["step"] < 0:
+        raise ValueError(
+            f"{path}: a file without {wrong[0] if wrong else 'a valid step'!r} came, expected {expected}; weights to "
+            "start from are passed as weights="
+        )
+    return saved
+
+
 def train(
     program: Program,
     steps: int,
@@ -173,13 +199,19 @@ def train(
     path = None if checkpoint is None else check_output(checkpoint) if processes.first else Path(checkpoint)
     start, losses = 0, {}
     if path is not None and path.exists():
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        start = int(saved["step"])
+        saved = load_checkpoint(path)
+        start = saved["step"]
         if start > steps:
             raise ValueError(
                 f"{path} holds {start} steps but {steps} were asked for: pass at least {start} or another file"
             )
-        program.load_state_dict(saved["program"])
+        try:
+            program.load_state_dict(saved["program"])
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: a checkpoint of another training came ({' '.join(str(error).split())[:160]}), expected one "
+                "with the same settings; pass another file"
+            ) from error
         losses = saved["losses"]
         log.info("resuming %s at step %d", path, start)
     processes.check_same(start, f"the step to resume at ({path})")

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from ..atomic import whole_file
 from ..augment import Affine, random_matrices, warp
+from ..json_text import parse_json
 
 log = logging.getLogger("facekit")
 
@@ -47,7 +48,7 @@ class FacePool:
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
-        meta = json.loads(self.path.with_suffix(".json").read_text())
+        meta = parse_json(self.path.with_suffix(".json").read_text(), str(self.path.with_suffix(".json")))
         self.side: int = meta["side"]
         self.sources: dict[str, int] = meta["sources"]
         self._data = np.memmap(self.path, np.uint8, "r", shape=(meta["count"], self.side, self.side, 3))

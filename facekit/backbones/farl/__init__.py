@@ -81,7 +81,8 @@ def from_dict(settings: dict[str, Any]) -> FaRLNetwork:
     """Undo `to_dict`; the weights are random."""
     rest = dict(settings)
     kind = rest.pop("tower")
-    tower = StandInTower(**kind) if "name" in kind else ImageTower(TowerSize(**kind))
+    # Nothing but name and size: a file must not name other files, or have weights downloaded.
+    tower = StandInTower(kind["name"], kind["input_size"]) if "name" in kind else ImageTower(TowerSize(**kind))
     return FaRLNetwork(tower, **rest)
 
 

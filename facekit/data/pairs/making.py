@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from facekit.atomic import whole_file
 from facekit.data.readers import named_source
+from facekit.json_text import parse_json
 from facekit.outputs import check_output
 from facekit.training import pick_device
 
@@ -220,7 +221,7 @@ def _report(root: Path, number: int) -> dict[str, Any] | None:
     """What is known of a finished shard, None of one that is to be made."""
     path = shard_path(root, number)
     try:
-        report = json.loads(path.with_suffix(".json").read_text())
+        report = parse_json(path.with_suffix(".json").read_text(), str(path))
     except (OSError, ValueError):
         return None
     return report if path.exists() or report["written"] == 0 else None
@@ -229,7 +230,9 @@ def _report(root: Path, number: int) -> dict[str, Any] | None:
 def _check_same_run(root: Path, about: dict[str, Any]) -> None:
     path = root / "shards.json"
     if path.exists():
-        before = json.loads(path.read_text())
+        before = parse_json(path.read_text(), str(path))
+        if not isinstance(before, dict):
+            raise ValueError(f"{path}: a {type(before).__name__} came, expected the settings of a run: remove the file")
         if before != about:
             changed = [key for key in about if before.get(key) != about[key]]
             raise ValueError(

@@ -16,6 +16,7 @@ from facekit.images import list_pictures
 
 from .captions import caption_from_attributes
 from .index import members
+from .local_files import LARGEST_CAPTIONS, LARGEST_TEXT, bytes_of, check_table
 from .pair import Pair, boxes_of, decode_for_storing, five_points
 from .pool import PairPool
 
@@ -73,8 +74,8 @@ class Folder:
         for name, text in self._rows[start:stop]:
             try:
                 if text is None:
-                    text = self._beside(name).read_text(encoding="utf-8").strip()
-                image, encoded = decode_for_storing((self.folder / name).read_bytes(), "picture")
+                    text = bytes_of(self._beside(name), LARGEST_TEXT).decode().strip()
+                image, encoded = decode_for_storing(bytes_of(self.folder / name), "picture")
             except (OSError, ValueError) as error:
                 yield Failure(name, str(error))
             else:
@@ -85,6 +86,7 @@ class Folder:
 
 
 def _caption_table(path: Path) -> list[tuple[str, str]]:
+    check_table(path, LARGEST_CAPTIONS)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
