@@ -22,6 +22,8 @@ from facekit.labels import (
     segmentation_set,
 )
 
+from facekit.labels.sides import prefix_flip
+
 from .records import Listed, Task, repeated
 
 CLASS_SETS: dict[str, SegmentationSet] = {**SEGMENTATION_SETS, **PART_SETS}
@@ -49,9 +51,18 @@ def described(content: Any, task: Task) -> LandmarkSet | SegmentationSet | None:
         return known.get(value)
     try:
         made = kind(**{f.name: _tuples(value[f.name]) for f in fields(kind) if f.name in value})
-        return made if _sound(made) else None
+        return _paired(made) if _sound(made) else None
     except (TypeError, ValueError, IndexError):
         return None  # edited by hand: the names in the file still say enough
+
+
+def _paired(labels: LandmarkSet | SegmentationSet) -> LandmarkSet | SegmentationSet:
+    """A set from a file with the pairs of its names, where the file has only those that earlier versions found."""
+    names = _names(labels)
+    if labels.flip != prefix_flip(names):
+        return labels  # somebody's own pairs
+    by_name = landmark_set(names) if isinstance(labels, LandmarkSet) else segmentation_set(names)
+    return replace(labels, flip=by_name.flip, mirrors=by_name.mirrors)
 
 
 def given_set(names: Any, task: Task) -> Any:
@@ -82,8 +93,7 @@ def landmarks_meant(
     for known in LANDMARK_SETS.values():
         if set(known.points) == set(names):
             return known
-    own = landmark_set(names)
-    return replace(own, mirrors=False) if _anonymous(names) else own
+    return landmark_set(names)
 
 
 def classes_meant(
@@ -103,8 +113,7 @@ def classes_meant(
     for known in CLASS_SETS.values():
         if set(known.classes) == set(names):
             return known
-    own = segmentation_set(names)
-    return replace(own, mirrors=len(own) == 2) if _anonymous(names[1:]) else own
+    return segmentation_set(names)
 
 
 def unnamed_points(k: int) -> LandmarkSet:
@@ -192,11 +201,6 @@ def _names(listed: Listed) -> Sequence[str]:
 def _merged(orders: Iterable[Iterable[str]], used: set[str]) -> list[str]:
     names = list(dict.fromkeys(name for order in orders for name in order))
     return names + sorted(used - set(names), key=lambda name: (natural(name), name))
-
-
-def _anonymous(names: Sequence[str]) -> bool:
-    """Numbered names say nothing about sides, so nobody knows how a mirrored picture would be labelled."""
-    return all(re.fullmatch(r"(?!left|right)\D*\d+", name) for name in names)
 
 
 def _sound(labels: LandmarkSet | SegmentationSet) -> bool:
