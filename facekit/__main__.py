@@ -273,6 +273,8 @@ def _labelled(images: str | None, path: str | None, task: str, names: Any) -> tu
             f"{path}: no such labels; expected a folder of label files, masks or target pictures, a .json or .npy of "
             "landmarks, or a table of attributes"
         )
+    if images is not None and not Path(images).exists():
+        raise FileNotFoundError(f"--images {images}: no such file or folder; expected the labels' images")
     labels: Any = path
     folder = images if images is not None and Path(images).is_dir() else None
     if isinstance(names, str) and "," in names:

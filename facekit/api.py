@@ -20,6 +20,7 @@ from .framing import Frame, check_align, frame_points, warping
 from .groups import group_members, scores_by_group
 from .images import Pictures, read_pictures
 from .keeping import KeepBest, crop_score
+from .label_check import check_plausible
 from .model import AT_ONCE, Model
 from .ready import READY, frames_in, frames_in_by_way, ready_model
 from .recipes import Adaptation, overridden
@@ -84,6 +85,7 @@ def adapt(
     started = time.monotonic()
     pictures = read_pictures(images)
     fitted, clean = kind.from_labels(labels, names, pictures)
+    check_plausible(fitted, clean, pictures)
     settings = _recipe(module, recipe, fitted, len(clean), recipe_overrides)
     fitted = fitted.configured(settings)
     torch.manual_seed(seed)
@@ -227,6 +229,7 @@ def _tested(
     if device is not None:
         runner.to(device)
     truth = runner.task.check(labels, pictures.sizes, pictures.names)
+    check_plausible(runner.task, truth, pictures, stacklevel=4)
     how = check_align(align or runner.align)
     frames: list[list[Frame]] = []
     for picture, label in zip(pictures.arrays, truth, strict=True):

@@ -17,25 +17,23 @@ class AttributeSet:
         name: What `attribute_set` finds it by.
         names: A unique names. Names with a side pair up (`sides.sides_of`): a mirrored image swaps them. All others
             are true of the mirrored image as well.
-        flip: Permutation: attribute i of the mirrored image is attribute flip[i] of the original. None takes it from
-            the names.
-        mirrors: False where a one-sided attribute ("left_eye_closed" alone) has no counterpart. None takes it from
-            the names.
+        flip: Permutation: attribute i of the mirrored image is attribute flip[i] of the original. Left out, it is
+            taken from the names.
+        mirrors: False where a one-sided attribute ("left_eye_closed" alone) has no counterpart.
     """
 
     name: str
     names: tuple[str, ...]
-    flip: tuple[int, ...] = None  # type: ignore[assignment]
-    mirrors: bool = None  # type: ignore[assignment]
+    flip: tuple[int, ...] = ()
+    mirrors: bool = True
 
     def __post_init__(self) -> None:
         _check_names(self.names, "attributes")
         sides = sides_of(self.names)
-        if self.flip is None:
-            object.__setattr__(self, "flip", sides.flip)
-        if self.mirrors is None:
-            object.__setattr__(self, "mirrors", not sides.one_sided)
-        _check_flip(self.flip, len(self.names))
+        flip = self.flip or sides.flip
+        _check_flip(flip, len(self.names))
+        object.__setattr__(self, "flip", flip)
+        object.__setattr__(self, "mirrors", self.mirrors and not sides.one_sided)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -196,7 +196,7 @@ to 12 classes calls head light)."""
 
 PART_SETS: dict[str, SegmentationSet] = {s.name: s for s in (FFHQ_34, CAR_20)}
 """Sets of few-shot part segmentation. Apart from SEGMENTATION_SETS, which all follow from FACEKIT_27: these do not."""
-# Classes of the known sets that are their own mirror image, and CelebAMask-HQ's own names for glasses, earring, necklace.
+# Classes of the known sets that are their own mirror image; last CelebAMask-HQ's own glasses, earrings and necklaces.
 _MIDDLES = frozenset(
     plain_name(s.classes[i])
     for s in (SEGMENTATION_SETS | PART_SETS).values()

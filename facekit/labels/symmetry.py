@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 # (its RMS), and more for wide regions such as hair.
 UNIT, WIDE = 0.15, 0.5
 MEAN_MISFIT, LARGEST = 1.0, 3.0  # of the mean face, mirrored: RMS of its members, and the largest
+ALONE = 1.5  # misfit of a member beside the axis that no other one meets
 FACE_MISFIT = 2.7  # of the median face: turned faces are less symmetric
 NEAREST = 0.55  # part of the members that meet the nearest one there is
 TILTS = np.radians(np.arange(-16, 17, 4))  # of the axis of the mean face
@@ -125,8 +126,8 @@ def _flip(blobs: Blobs, known: Sequence[int]) -> tuple[int, ...] | None:
     found = list(known)
     for i, j in enumerate(flip):
         found[members[i]] = int(members[j])
-    errors = [_face_misfit(z, s, found) for z, s in zip(centres, spreads, strict=True)]
-    errors = [error for error in errors if error is not None]
+    tried = [_face_misfit(z, s, found) for z, s in zip(centres, spreads, strict=True)]
+    errors = [error for error in tried if error is not None]
     return tuple(found) if errors and np.median(errors) <= FACE_MISFIT else None
 
 
@@ -150,26 +151,26 @@ def _one_sided(blobs: Blobs) -> bool:
 def _mean_face(centres: NDArray[np.complex128], spreads: Array) -> tuple[NDArray[np.complex128], Array]:
     """Mean of the faces after moving, turning and scaling each onto it; it leans as the faces do on average."""
     mean = centres[np.isfinite(centres).sum(1).argmax()]
-    moved, turned = centres, spreads
     for _ in range(3):
-        factors, moved = [], []
+        factors, aligned = [], []
         for z in centres:
             both = np.isfinite(z) & np.isfinite(mean)
             a, b = z[both] - z[both].mean(), mean[both] - mean[both].mean()
             square = (np.abs(a) ** 2).sum()
             factor = (a.conj() * b).sum() / square if square > 1e-12 else 1 + 0j
             factors.append(factor)
-            moved.append((z - z[both].mean()) * factor + mean[both].mean())
+            aligned.append((z - z[both].mean()) * factor + mean[both].mean())
         units = np.array(factors) / np.maximum(np.abs(factors), 1e-12)
         lean = units.conj().sum()
         lean = lean / abs(lean) if abs(lean) > 1e-12 else 1.0
         with np.errstate(invalid="ignore"):
-            mean = _nanmean(np.array(moved)) * lean
+            moved = np.array(aligned) * lean
+            mean = _nanmean(moved)
         turned = np.stack([_turn(s, f * lean) for s, f in zip(spreads, factors, strict=True)])
     within = _nanmean(turned)
     if not within[np.isfinite(within)].any():
         return mean, within  # points
-    off = np.array(moved) * lean - mean
+    off = moved - mean
     between = np.stack([off.real**2, off.real * off.imag, off.imag * off.real, off.imag**2], -1)
     return mean, within + _nanmean(between.reshape(*off.shape, 2, 2))
 
@@ -201,20 +202,18 @@ def _distances(z: NDArray[np.complex128], s: Array, others: NDArray[np.complex12
     return np.abs(z - others) ** 2 + trace - 2 * np.sqrt(np.maximum(product + 2 * root, 0))
 
 
-def _weights(s: Array, extent: float) -> Array:
+def _weights(s: Array, extent: float, unit: float = UNIT) -> Array:
     """How much the place of each blob counts: 1 / the square of what is a misfit of 1."""
-    return 1 / ((UNIT * extent) ** 2 + WIDE * np.trace(s, axis1=-2, axis2=-1))
+    return 1 / ((unit * extent) ** 2 + WIDE * np.trace(s, axis1=-2, axis2=-1))
 
 
-def _best_assignment(
-    z: NDArray[np.complex128], s: Array, fixed: dict[int, int]
-) -> tuple[Array, float, list[int]]:
+def _best_assignment(z: NDArray[np.complex128], s: Array, fixed: dict[int, int]) -> tuple[Array, float, list[int]]:
     """The cheapest involution over all tilts. fixed: pairs that it must have.
 
     Returns (misfit of each blob, the part of the blobs whose partner is the nearest one, the involution).
     """
     weights = _weights(s, _extent(z, s))
-    z = z - np.average(z, weights=weights)
+    z = z - np.average(z, weights=_weights(s, _extent(z, s), 0.3))
     pairs = 2 / (1 / weights[:, None] + 1 / weights)
     tried = []
     for tilt in TILTS:
@@ -228,9 +227,15 @@ def _best_assignment(
         flip = _involution(linear_sum_assignment(choice)[1], cost)
         own = cost.diagonal()
         # Members on the axis stay by themselves, unless trading places is clearly better.
-        flip = [i if i not in fixed and cost[i, j] > 0.25 * (own[i] + own[j]) else j for i, j in enumerate(flip)]
+        off = np.abs(mirrored - z) / 2 >= np.sqrt(s[:, 0, 0])
+        flip = [
+            j if i in fixed or (off[i] and off[j] and cost[i, j] < 0.25 * (own[i] + own[j])) else i
+            for i, j in enumerate(flip)
+        ]
         met = cost[range(len(z)), flip]
         nearest = float((met <= cost.min(1) + 1e-9 * cost.max()).mean())
+        alone = [i for i, j in enumerate(flip) if i == j and off[i] and met[i] > ALONE**2]
+        met[alone] = max(met.max(), LARGEST**2 + 1)
         tried.append((np.sqrt(met), nearest, flip))
     return min(tried, key=lambda one: float((one[0] ** 2).sum()))
 

@@ -21,7 +21,6 @@ from facekit.labels import (
     landmark_set,
     segmentation_set,
 )
-
 from facekit.labels.sides import prefix_flip
 
 from .records import Listed, Task, repeated
