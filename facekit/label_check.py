@@ -28,7 +28,7 @@ BETTER = 0.5  # a mistake undone makes the error so much smaller, in most images
 MOST = 0.75
 FACE_SIDE = (0.4, 0.9)  # of the image's side: then the whole image is a face crop
 # F1 of parts, averaged over the classes.
-PARTS_FIT, PARTS_GAIN = 0.5, 0.1
+PARTS_FIT, PARTS_GAIN = 0.45, 0.04
 
 Array = NDArray[np.floating]
 Size = tuple[int, int]
@@ -254,7 +254,8 @@ def _mistaken_masks(
 
 
 def _parts_fit(f1: Array, own: Array) -> bool:
-    return bool(np.median(f1) >= PARTS_FIT and (f1 > own + PARTS_GAIN).mean() >= MOST)
+    gain = PARTS_GAIN if len(f1) >= 4 else 2 * PARTS_GAIN
+    return bool(np.median(f1) >= PARTS_FIT and (f1 > own + gain).mean() >= MOST)
 
 
 def _mask_frame(mask: np.ndarray) -> Frame:

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 # Chosen on real and generated faces, see `tests/test_symmetry.py`. A misfit of 1 is this part of the labels' extent
 # (its RMS), and more for wide regions such as hair.
 UNIT, WIDE = 0.15, 0.5
-MEAN_MISFIT, LARGEST = 1.0, 3.0  # of the mean face, mirrored: RMS of its members, and the largest
+MEAN_MISFIT, LARGEST = 1.0, 2.5  # of the mean face, mirrored: RMS of its members, and the largest
 ALONE = 1.5  # misfit of a member beside the axis that no other one meets
 FACE_MISFIT = 2.7  # of the median face: turned faces are less symmetric
 NEAREST = 0.55  # part of the members that meet the nearest one there is
@@ -213,7 +213,7 @@ def _best_assignment(z: NDArray[np.complex128], s: Array, fixed: dict[int, int])
     Returns (misfit of each blob, the part of the blobs whose partner is the nearest one, the involution).
     """
     weights = _weights(s, _extent(z, s))
-    z = z - np.average(z, weights=_weights(s, _extent(z, s), 0.3))
+    z = z - np.average(z, weights=_weights(s, _extent(z, s), 0.5))
     pairs = 2 / (1 / weights[:, None] + 1 / weights)
     tried = []
     for tilt in TILTS:
