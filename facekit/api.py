@@ -25,6 +25,7 @@ from .groups import group_members, scores_by_group
 from .image_stream import stream_pictures
 from .images import Pictures, read_pictures
 from .keeping import KeepBest, crop_score
+from .label_check import check_plausible
 from .model import AT_ONCE, Model
 from .outputs import check_output
 from .prediction import predict_group
@@ -105,6 +106,7 @@ def adapt(
     settings = configuration(
         backbone, module, recipe, fitted, len(clean), epochs, recipe_overrides
     )  # fmt: skip
+    check_plausible(fitted, clean, pictures, stacklevel=4)
     fitted = fitted.configured(settings)
     checked = None
     if validation is not None:
@@ -271,6 +273,7 @@ def _tested(
     """The model, its result on each picture and the checked labels."""
     runner = resolve_model(model, device)
     truth = runner.task.check(labels, pictures.sizes, pictures.names)
+    check_plausible(runner.task, truth, pictures, stacklevel=5)
     return runner, *_results(runner, pictures, truth, align)
 
 

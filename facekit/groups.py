@@ -54,7 +54,7 @@ def scores_by_group(
     scores = {name: score([results[i] for i in m], [truth[i] for i in m]) for name, m in members.items()}
     whole = score(list(results), list(truth))
     spread = {metric: _spread([group.get(metric, math.nan) for group in scores.values()]) for metric in whole}
-    return {**scores, ALL: whole, DISCREPANCY: spread}
+    return {**scores, ALL: whole, DISCREPANCY: type(whole)(spread)}
 
 
 def score_table(scores: dict[str, Scores], members: dict[str, list[int]], pictures: int) -> str:

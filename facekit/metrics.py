@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,30 @@ from .weights import embedded_file
 
 if TYPE_CHECKING:
     import lpips
+
+
+_OLD_KEYS = ("nme", "fr10", "auc10", "auc7")
+
+
+class LandmarkScores(dict[str, float]):
+    """Scores of landmarks by name; each name says what the errors are divided by ("nme_inter_ocular").
+
+    For one release, the names without it ("nme", "fr10", "auc10", "auc7") give the first normaliser's score with a
+    DeprecationWarning. They are not among the keys.
+    """
+
+    def __missing__(self, key: str) -> float:
+        full = next((k for k in self if key in _OLD_KEYS and k.startswith(f"{key}_")), None)
+        if full is None:
+            raise KeyError(key)
+        message = f"scores[{key!r}] does not say what errors are divided by, expected {full!r}: use that name"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return self[full]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As a dictionary's `get`, also for the names without a normaliser."""
+        old = key not in self and key in _OLD_KEYS and any(k.startswith(f"{key}_") for k in self)
+        return self[key] if old else super().get(key, default)
 
 
 def landmark_normaliser(truth: NDArray[np.floating], labels: LandmarkSet, by: str) -> float:

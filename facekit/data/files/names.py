@@ -22,6 +22,7 @@ from facekit.labels import (
     landmark_set,
     segmentation_set,
 )
+from facekit.labels.sides import prefix_flip
 from facekit.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_alike
 
 from .records import Listed, Task, repeated, shown
@@ -51,9 +52,18 @@ def described(content: Any, task: Task) -> LandmarkSet | SegmentationSet | None:
         return known.get(value)
     try:
         made = kind(**{f.name: _tuples(value[f.name]) for f in fields(kind) if f.name in value})
-        return made if _sound(made) else None
+        return _paired(made) if _sound(made) else None
     except (TypeError, ValueError, IndexError):
         return None  # edited by hand: the names in the file still say enough
+
+
+def _paired(labels: LandmarkSet | SegmentationSet) -> LandmarkSet | SegmentationSet:
+    """A set from a file with the pairs of its names, where the file has only those that earlier versions found."""
+    names = _names(labels)
+    if labels.flip != prefix_flip(names):
+        return labels  # somebody's own pairs
+    by_name = landmark_set(names) if isinstance(labels, LandmarkSet) else segmentation_set(names)
+    return replace(labels, flip=by_name.flip, mirrors=by_name.mirrors)
 
 
 def given_set(names: Any, task: Task) -> Any:
@@ -85,8 +95,7 @@ def landmarks_meant(
         return known
     if (k := _counted(names)) in (68, 98):
         return landmark_set(str(k))
-    own = landmark_set(names)
-    return replace(own, mirrors=False) if _anonymous(names) else own
+    return landmark_set(names)
 
 
 def classes_meant(
@@ -105,8 +114,7 @@ def classes_meant(
         return segmentation_set(None, max(highest + 1, 2))
     if (known := _known(names, CLASS_SETS)) is not None:
         return known
-    own = segmentation_set(names)
-    return replace(own, mirrors=len(own) == 2) if _anonymous(names[1:]) else own
+    return segmentation_set(names)
 
 
 def unnamed_points(k: int) -> LandmarkSet:
@@ -247,11 +255,6 @@ def _meant(name: str, index: NameIndex, kind: str, labels: str) -> str | None:
         fix = "write its exact name in the file"
         raise ValueError(f"{kind} {name!r} came, but set {labels!r} has {joined_names(found)}, expected one: {fix}")
     return found[0] if found else None
-
-
-def _anonymous(names: Sequence[str]) -> bool:
-    """Numbered names say nothing about sides, so nobody knows how a mirrored picture would be labelled."""
-    return all(re.fullmatch(r"(?!left|right)\D*\d+", name) for name in names)
 
 
 def _sound(labels: LandmarkSet | SegmentationSet) -> bool:
