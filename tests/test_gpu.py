@@ -242,7 +242,9 @@ def test_ready_models(faces: dict[str, Any]) -> None:
 
 def test_label_adapters(faces: dict[str, Any], tmp_path: Path) -> None:
     parser = adapted(faces, "segmentation", "synthparse", weights="auto", input_size=64)
-    settings = {"steps": 2, "batch_size": 4, "device": DEVICE, "progress": False, "weights": "none"}
+    settings: dict[str, Any] = {
+        "steps": 2, "batch_size": 4, "device": DEVICE, "progress": False, "weights": "none",
+    }  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # three steps: classes that are absent
         model = facekit.adapt_labels(parser, faces["images"], faces["segmentation"], **settings)
@@ -264,7 +266,7 @@ def test_match_and_explain(faces: dict[str, Any], tiny_farl: Path) -> None:
 def test_where_classifiers_disagree(faces: dict[str, Any]) -> None:
     model = adapted(faces, "segmentation", "pftgan")
     found = facekit.uncertainty(model, faces["images"][0])
-    assert found.shape == (96, 96) and np.isfinite(found).all()
+    assert isinstance(found, np.ndarray) and found.shape == (96, 96) and np.isfinite(found).all()
 
 
 def test_support_images(faces: dict[str, Any]) -> None:
