@@ -218,10 +218,10 @@ def test_warm_starts(align: str, faces: dict[str, Any]) -> None:
     """The embedded layers, mixed for the user's own points."""
     own = faces["landmarks"][:, [30, 36, 45, 48, 54]]
     names = ["nose", "left_eye", "right_eye", "left_mouth", "right_mouth"]
-    wanted = {**FAST, "weights": "embedded", "start": "embedded", "align": align}
-    boxes = None if align == "none" else [[(2, 2, 93, 93)]] * 4
-    faces_of = {} if boxes is None else {"faces": [b[0] for b in boxes]}
-    model = facekit.adapt(faces["images"], own, "landmarks", names=names, **wanted, **faces_of)
+    wanted: dict[str, Any] = {**FAST, "weights": "embedded", "start": "embedded", "align": align}
+    if align != "none":
+        wanted["faces"] = [(2, 2, 93, 93)] * 4
+    model = facekit.adapt(faces["images"], own, "landmarks", names=names, **wanted)
     assert model.about["start"] == "embedded" and np.isfinite(model.about["loss"])
     known = adapted(faces, "segmentation", "synthparse", weights="auto", start="embedded")
     assert known.about["start"] == "embedded"
