@@ -89,9 +89,10 @@ def autocast(device: torch.device, wanted: bool) -> torch.autocast:
     if device.type == "cpu":
         # There is no public question for this yet; a torch without the private one says no.
         asked = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        # oneDNN's answer follows ONEDNN_MAX_CPU_ISA, the processor's does not.
+        # oneDNN's answer follows ONEDNN_MAX_CPU_ISA, the processor's does not; with these two oneDNN emulates.
+        emulated = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in ("AVX512_CORE", "AVX512_CORE_VNNI")
         offered = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
-        native = bool(asked()) and torch.backends.mkldnn.is_available() and bool(offered())
+        native = bool(asked()) and torch.backends.mkldnn.is_available() and bool(offered()) and not emulated
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted and native)
 
 

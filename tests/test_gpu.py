@@ -218,10 +218,10 @@ def test_warm_starts(align: str, faces: dict[str, Any]) -> None:
     """The embedded layers, mixed for the user's own points."""
     own = faces["landmarks"][:, [30, 36, 45, 48, 54]]
     names = ["nose", "left_eye", "right_eye", "left_mouth", "right_mouth"]
-    wanted = {**FAST, "weights": "embedded", "start": "embedded", "align": align}
-    boxes = None if align == "none" else [[(2, 2, 93, 93)]] * 4
-    faces_of = {} if boxes is None else {"faces": [b[0] for b in boxes]}
-    model = facekit.adapt(faces["images"], own, "landmarks", names=names, **wanted, **faces_of)
+    wanted: dict[str, Any] = {**FAST, "weights": "embedded", "start": "embedded", "align": align}
+    if align != "none":
+        wanted["faces"] = [(2, 2, 93, 93)] * 4
+    model = facekit.adapt(faces["images"], own, "landmarks", names=names, **wanted)
     assert model.about["start"] == "embedded" and np.isfinite(model.about["loss"])
     known = adapted(faces, "segmentation", "synthparse", weights="auto", start="embedded")
     assert known.about["start"] == "embedded"
@@ -242,7 +242,9 @@ def test_ready_models(faces: dict[str, Any]) -> None:
 
 def test_label_adapters(faces: dict[str, Any], tmp_path: Path) -> None:
     parser = adapted(faces, "segmentation", "synthparse", weights="auto", input_size=64)
-    settings = {"steps": 2, "batch_size": 4, "device": DEVICE, "progress": False, "weights": "none"}
+    settings: dict[str, Any] = {
+        "steps": 2, "batch_size": 4, "device": DEVICE, "progress": False, "weights": "none",
+    }  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # three steps: classes that are absent
         model = facekit.adapt_labels(parser, faces["images"], faces["segmentation"], **settings)
@@ -264,7 +266,7 @@ def test_match_and_explain(faces: dict[str, Any], tiny_farl: Path) -> None:
 def test_where_classifiers_disagree(faces: dict[str, Any]) -> None:
     model = adapted(faces, "segmentation", "pftgan")
     found = facekit.uncertainty(model, faces["images"][0])
-    assert found.shape == (96, 96) and np.isfinite(found).all()
+    assert isinstance(found, np.ndarray) and found.shape == (96, 96) and np.isfinite(found).all()
 
 
 def test_support_images(faces: dict[str, Any]) -> None:
