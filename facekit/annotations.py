@@ -231,7 +231,7 @@ def _folder(folder: str | os.PathLike[str], names: Names) -> list[Any]:
         name, taken = names[missing[0]], set(of_name.values())
         stem, other = Path(name).stem, next(file.name for file in files if file not in taken)
         fix = f"call it {stem}.png, or pass a list of files"
-        raise ValueError(f"{name}: no label of its name but {other} came, expected {stem}.*: {fix}")
+        raise ValueError(f"{name}: no label of its name, but {other}, expected {stem}.*: {fix}")
     return [of_name[i] for i in range(len(names))]
 
 

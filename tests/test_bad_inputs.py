@@ -28,6 +28,7 @@ from facekit.images import ImageError, list_pictures, load_image, read_pictures,
 
 NAN, INF = float("nan"), float("inf")
 GOOD = np.full((6, 8, 3), 90, np.uint8)
+COLOUR = np.array([0, 0, 30], np.uint8)  # equal channels would be ids
 SIZES = [(6, 8), (6, 8)]
 NAMES = ["anna.png", "ben.png"]
 FACES = np.array([[[1.0, 2], [3, 4]], [[2, 2], [5, 5]]])
@@ -55,7 +56,7 @@ def f(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "only text" / "notes.txt").write_text("no pictures here")
     Image.fromarray(GOOD).save(folder / "mixed" / "1.png")
     (folder / "mixed" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    Image.fromarray(GOOD).save(folder / "colours.png")
+    Image.fromarray(GOOD + COLOUR).save(folder / "colours.png")
     Image.fromarray(IDS.astype(np.uint8)).save(folder / "ids.jpg")
     Image.fromarray(IDS.astype(np.uint8)).save(folder / "masks" / "anna.png")
     Image.fromarray(IDS.astype(np.uint8)).save(folder / "masks" / "carl.png")
@@ -276,7 +277,7 @@ LABELS: list[Row] = [
      r"^masks: only the ids 0 and 255.*expected.*mask // 255"),
     ("mask in colour", lambda f: masks([f / "colours.png", IDS]),
      r'^mask 0 \(colours.png\): mode "RGB" came, expected.*palette \("P"\)'),
-    ("mask PIL in colour", lambda f: masks([IDS, Image.fromarray(GOOD)]),
+    ("mask PIL in colour", lambda f: masks([IDS, Image.fromarray(GOOD + COLOUR)]),
      r'^mask 1 \(ben.png\): mode "RGB" came, expected one id'),
     ("mask as JPEG", lambda f: masks([f / "ids.jpg", IDS]),
      r"^mask 0 \(ids.jpg\): a JPEG file came, expected PNG: .*save"),

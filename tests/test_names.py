@@ -98,7 +98,7 @@ def test_folders_are_paired_by_names(tmp_path: Path) -> None:
         Image.fromarray(np.full((2, 3), i, np.uint8)).save(tmp_path / file)
     masks = check_masks(tmp_path, [(2, 3)] * 6, None, names=names)
     assert [int(mask[0, 0]) for mask in masks] == list(range(6))
-    with pytest.raises(ValueError, match="c.jpg: no label of its name but .* came, expected c"):
+    with pytest.raises(ValueError, match="c.jpg: no label of its name, but .*, expected c"):
         check_masks(tmp_path, [(2, 3)] * 6, None, names=[*names[:5], "c.jpg"])
 
 
