@@ -38,7 +38,7 @@ pytestmark = [
 # Width and height. The page labels all of them at 640 px of the longer side.
 SIZES = {"a_landscape": (640, 480), "b_portrait": (300, 640), "c_square": (640, 640), "d_tiny": (24, 40)}
 MARK = (255, 0, 255)
-STROKE = 24  # px of the brush
+STROKE = 48  # px; the brush has a radius of 24
 
 
 @pytest.fixture(scope="module")
