@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from ...global_state import own_random
+from ...global_state import kept_random, own_random
 from ...weights import embedded_file
 from .inversion import InversionEncoder, InversionSize, ReferenceEncoder, load_encoder
 from .released import ENCODER, Released, read_released
@@ -21,6 +21,7 @@ Pair = tuple[Generator, Encoder]
 MINI = GeneratorSize(64, 128, 128, 2048, 128, 4)
 
 
+@kept_random()
 def load_generator(weights: str | os.PathLike[str]) -> Generator:
     """A StyleGAN2 generator in eval mode: our .safetensors, NVIDIA's .pkl or the PyTorch port's .pt.
 
@@ -50,6 +51,7 @@ def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
     return generator.eval()
 
 
+@kept_random()
 def load_inversion(weights: str | os.PathLike[str]) -> Encoder:
     """An inversion encoder in eval mode: what `facekit pretrain inversion` wrote, or a released e4e or pSp file.
 
@@ -93,6 +95,7 @@ def _read_inversion(path: Path, size_name: str, prefix: str) -> InversionEncoder
     return encoder.eval()
 
 
+@kept_random()
 def load_pair(
     weights: str | os.PathLike[str] = "auto", inversion: str | os.PathLike[str] | None = None, seed: int = 0
 ) -> Pair:
