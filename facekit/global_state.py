@@ -118,7 +118,8 @@ def own_settings() -> Iterator[None]:
         stack.enter_context(torch.enable_grad())
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
+                # Without the cache: the caller's block would keep weights of earlier steps in it.
+                stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         yield
 
 

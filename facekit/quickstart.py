@@ -109,7 +109,7 @@ def _page(shown: list[Any], photo: NDArray[np.uint8] | None, drawn: NDArray[np.u
     page = np.vstack([_caption(rows[0].shape[1]), *rows])
     if photo is None or drawn is None:
         return page
-    both = np.hstack([photo, drawn])
+    both: NDArray[Any] = np.hstack([photo, drawn])
     scale = page.shape[1] / both.shape[1]
     both = cv2.resize(
         both,

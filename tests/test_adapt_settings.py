@@ -70,9 +70,9 @@ def test_a_plain_adaptation_is_the_backbones_own(faces: dict[str, Any]) -> None:
     [
         ("landmarks", "farl", {"head_channels": 16}),
         ("segmentation", "farl", {"head_channels": 16}),
-        ("segmentation", "synthparse", {"decoder": "deeplabv3plus", "input_size": 64}),
+        ("segmentation", "synthparse", {"decoder": "deeplabv3plus", "decoder_channels": None, "input_size": 64}),
         ("segmentation", "synthparse", {"decoder": "unet", "input_size": 32, "tower_lr": 1e-3}),
-        ("landmarks", "synthparse", {"decoder": "fpn", "input_size": 64}),
+        ("landmarks", "synthparse", {"decoder": "fpn", "decoder_channels": None, "input_size": 64}),
         ("landmarks", "fsma", {}),
         ("segmentation", "fsma", {"baseline": "unet"}),
     ],

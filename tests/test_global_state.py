@@ -105,7 +105,8 @@ CALLS: dict[str, Callable[[dict[str, Any], Path], Any]] = {
         x, "landmarks", "farl", weights="none", tower="vit_tiny_patch16_224", input_size=64
     ),
     "adapt synthparse, dropout and wild": lambda x, f: adapted(
-        x, "segmentation", "synthparse", weights="none", decoder="fpn", wild=True, cache=False, input_size=64
+        x, "segmentation", "synthparse", weights="none", decoder="fpn", decoder_channels=None, wild=True, cache=False,
+        input_size=64
     ),
     "adapt pftgan": lambda x, f: adapted(x, "segmentation", "pftgan", classifier_epochs=1, pixels=300),
     "adapt_labels": lambda x, f: relabelled(x),
@@ -180,8 +181,9 @@ def same(first: facekit.Model, second: facekit.Model) -> bool:
 def learned(x: dict[str, Any], seed: int) -> facekit.Model:
     """On a network with dropout, which draws from the generator that all threads share."""
     return adapted(
-        x, "segmentation", "synthparse", weights="none", decoder="fpn", tower_lr=1e-3, input_size=64, steps=4, seed=seed
-    )
+        x, "segmentation", "synthparse", weights="none", decoder="fpn", decoder_channels=None, tower_lr=1e-3,
+        input_size=64, steps=4, seed=seed,
+    )  # fmt: skip
 
 
 def test_two_threads_get_what_each_gets_alone(faces: dict[str, Any]) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from facekit.__main__ import _labelled
+from facekit.data.files.sources import labels_from_path
 from facekit.labels import AttributeSet, LandmarkSet, flip_landmarks, flip_mask, landmark_set, segmentation_set
 from facekit.metrics import landmark_normaliser
 
 ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
-    ("pair of three names", ValueError, lambda _: landmark_set(["a", "b", "c"], pairs=[("a", "b", "c")]), "two indices"),
+    ("pair of three names", ValueError,
+     lambda _: landmark_set(["a", "b", "c"], pairs=[("a", "b", "c")]), "two indices"),
     ("pair of a stranger", ValueError, lambda _: landmark_set(["a", "b"], pairs=[("a", "x")]), "'x' is not among"),
     ("pair outside the set", ValueError, lambda _: landmark_set(None, 3, pairs=[(0, 3)]), r"outside 0\.\.2"),
     ("point in two pairs", ValueError, lambda _: landmark_set(None, 3, pairs=[(0, 1), (1, 2)]), "repeats a member"),
@@ -27,7 +28,8 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
      lambda _: flip_landmarks(np.zeros((2, 2)), 9, landmark_set(["l_eye", "nose"])), "pairs="),
     ("mirrored mask of unknown pairs", ValueError,
      lambda _: flip_mask(np.zeros((2, 2), np.uint8), segmentation_set(["background", "eye1", "eye2"])), "pairs="),
-    ("unknown normaliser", ValueError, lambda _: landmark_normaliser(np.zeros((5, 2)), landmark_set("5"), "eyes"), "by="),
+    ("unknown normaliser", ValueError,
+     lambda _: landmark_normaliser(np.zeros((5, 2)), landmark_set("5"), "eyes"), "by="),
     ("images that are not there", FileNotFoundError,
-     lambda f: _labelled(str(f / "imags"), str(f), "landmarks", None), "imags: no such file or folder"),
+     lambda f: labels_from_path(str(f / "imags"), str(f), "landmarks", None), "imags: no such images"),
 ]  # fmt: skip

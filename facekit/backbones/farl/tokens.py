@@ -95,8 +95,8 @@ def load_tokens(weights: str | os.PathLike[str] = "embedded") -> VisualTokenizer
     if any(width % 8 for width in widths) or not widths:
         raise ValueError(f"{path}: an encoder of {widths} channels came, expected multiples of 8")
     with torch.device("meta"):
-        network = VisualTokenizer(*codes.shape, widths)
+        network = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
     check_names(path, state, network.state_dict(), "a tokenizer of images")
-    made = VisualTokenizer(*codes.shape, widths)
+    made = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
     made.load_state_dict(state)
     return made.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ...global_state import own_random
+from ...global_state import kept_random, own_random
 from ...json_text import parse_json
 from ...weight_files import WeightFile, check_names, read_weights
 from ...weights import embedded_file
@@ -24,6 +24,7 @@ Pair = tuple[Generator, Encoder]
 MINI = GeneratorSize(64, 128, 128, 2048, 128, 4)
 
 
+@kept_random()
 def load_generator(weights: str | os.PathLike[str]) -> Generator:
     """A StyleGAN2 generator in eval mode: our .safetensors, NVIDIA's .pkl or the PyTorch port's .pt.
 
@@ -53,6 +54,7 @@ def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
     return generator.eval()
 
 
+@kept_random()
 def load_inversion(weights: str | os.PathLike[str]) -> Encoder:
     """An inversion encoder in eval mode: what `facekit pretrain inversion` wrote, or a released e4e or pSp file.
 
@@ -91,6 +93,7 @@ def _inversion_of(file: WeightFile, size_name: str, prefix: str) -> InversionEnc
     return encoder.eval()
 
 
+@kept_random()
 def load_pair(
     weights: str | os.PathLike[str] = "auto", inversion: str | os.PathLike[str] | None = None, seed: int = 0
 ) -> Pair:
