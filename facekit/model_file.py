@@ -6,6 +6,7 @@ device first, where their size costs nothing, and are compared with the tensors 
 
 from __future__ import annotations
 
+import functools
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -126,7 +127,9 @@ def network_of(
 
 def check_fits(path: Path, network: Any, task: Task, adapter: Any, target: Task | None) -> None:
     """Check that a file's networks and tasks belong together. Raises ValueError that names the file."""
-    built(path, lambda: [_try(task) for task in (task, target) if task is not None])
+    for each in (task, target):
+        if each is not None:
+            built(path, functools.partial(_try, each))
     pairs = [(network.channels, task.channels, "labels")]
     if adapter is not None and target is not None:
         pairs.append((adapter.known, task.channels, "labels"))

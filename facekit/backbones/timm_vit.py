@@ -35,7 +35,7 @@ def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **set
             f"{field}={name!r}: timm has no such model, expected a vision transformer; timm.list_models('vit*') lists "
             "some"
         )
-    chosen = {k: v for k, v in settings.items() if v is not None}
+    chosen: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
     state = None if weights in (None, "pretrained") else _vit_file(weights)  # type: ignore[arg-type]
     # Told to expect no classes, timm takes all tensors or none.
     overlay = None if state is None else {"state_dict": state, "custom_load": False, "num_classes": 0}
