@@ -14,10 +14,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+<<<<<<< HEAD
 from .framing import Frame, frame_points
 from .global_state import kept_random
+=======
+from .framing import Frame, frame_points, point_frame
+>>>>>>> wt-sides
 from .images import Pictures
-from .labels import LANDMARK_SETS, SEGMENTATION_SETS, LandmarkSet, SegmentationSet, convert_landmarks, segmentation_map
+from .labels import (
+    LANDMARK_SETS,
+    LANDMARKS_68,
+    SEGMENTATION_SETS,
+    LandmarkSet,
+    SegmentationSet,
+    convert_landmarks,
+    segmentation_map,
+)
 from .ready import ready_model
 from .tasks import LandmarkTask, SegmentationTask, Task
 
@@ -216,10 +228,14 @@ def _mistaken_masks(
     known: SegmentationSet, labels: Sequence[np.ndarray], pictures: Pictures, some: list[int]
 ) -> tuple[str, list[int]] | None:
     """As `_mistaken_points`, for masks."""
+    some = some[:: 2 if len(some) > 4 else 1]
     parser = ready_model("segmentation")
     table = segmentation_map(parser.task.labels.name, known)  # type: ignore[attr-defined]
     images, masks = [pictures.arrays[i] for i in some], [labels[i] for i in some]
-    results = parser.predict_pictures(images, [[_mask_frame(mask)] for mask in masks])
+    pointed = ready_model("landmarks").predict_pictures(images, [[_mask_frame(mask)] for mask in masks])
+    # The parser learned from faces brought to the mean face.
+    frames = [point_frame(own[0].points, LANDMARKS_68, "mean") or Frame() for own in pointed]  # type: ignore[attr-defined]
+    results = parser.predict_pictures(images, [[frame] for frame in frames])
     seen = [table[own[0].mask] for own in results]  # type: ignore[attr-defined]
     swap = np.arange(256, dtype=np.uint8)
     swap[: len(known)] = known.flip
@@ -241,8 +257,8 @@ def _mistaken_masks(
         if _parts_fit(f1, own):
             return mistake, [i for i, a, b in zip(some, f1, own, strict=True) if a > b]
     own = np.array([_f1(m, s, whole) for m, s in zip(masks, seen, strict=True)])
-    if own.max(initial=0) < PARTS_FIT and len(labels) > 1:
-        few = sorted({*some, *np.linspace(0, len(labels) - 1, min(len(labels), OTHERS // 5)).round().astype(int)})
+    if len(labels) > 1:
+        few = sorted({*some, *np.linspace(0, len(labels) - 1, min(len(labels), OTHERS // 10)).round().astype(int)})
         f1 = np.array(
             [
                 max((_f1(labels[j], s, whole) for j in few if j != i and labels[j].shape == s.shape), default=0.0)

@@ -130,5 +130,5 @@ def test_a_mistyped_folder_of_images_is_an_error(tmp_path: Path, capsys: pytest.
     (tmp_path / "a.json").write_text(json.dumps([[[1, 2]]]))
     out = tmp_path / "m.facekit"
     arguments = ["--images", str(tmp_path / "imags"), "--labels", str(tmp_path / "a.json"), "--out", str(out)]
-    assert main(["adapt", *arguments]) == 2
+    assert main(["adapt", "--task", "landmarks", *arguments]) == 2
     assert "imags: no such file or folder" in capsys.readouterr().err and not out.exists()

@@ -18,6 +18,7 @@ from facekit.data.generated import GeneratedFaces
 from facekit.data.readers import landmarks_300w
 from facekit.labels.symmetry import flip_of_masks, flip_of_points
 from facekit.metrics import LandmarkScores
+from facekit.results import Landmarks
 from facekit.tasks import LandmarkTask, task_from_dict
 
 FAST: dict[str, Any] = {"steps": 2, "batch_size": 4, "views": 1, "least_views": 4, "progress": False}
@@ -102,13 +103,18 @@ def test_masks(data: Path, generated: dict[str, Any]) -> None:
         return [np.asarray(Image.open(f)) for f in sorted((data / folder / "masks").rglob("*.png"))[:count]]
 
     celeba = read("celebamask", 60)
-    for masks, known in ((read("fasseg", 202), lb.FASSEG_6), (list(generated["mask"]), lb.FACEKIT_27)):
+    features = [np.select([m == k for k in (2, 4, 5, 6, 7, 11, 12)], range(1, 8)) for m in celeba[:3]]
+    assert flip_of_masks(features, 8, range(8)) == (0, 1, 3, 2, 5, 4, 6, 7)
+    for masks, known in (
+        (read("facesynthetics", 60), lb.FACESYNTHETICS_19),
+        (read("lfw_parts", 40), lb.segmentation_set(["background", "skin", "hair"])),
+    ):
         flip = flip_of_masks(masks, len(known), range(len(known)))
         there = set(np.unique(np.concatenate([m.ravel() for m in masks]))) - {255}
         assert flip is not None and all(flip[k] == known.flip[k] for k in there)
     flip = flip_of_masks([np.select([m == 4, m == 5], [1, 2]) for m in celeba[:3]], 3, range(3))
     assert flip == (0, 2, 1)
-    for ids in ([5], [5, 7], [9, 13], [5, 13, 1]):
+    for ids in ([5], [5, 7], [9, 13], [5, 13, 1], [9, 13, 1, 2], [5, 13, 2, 10], [7, 10, 11, 12]):
         one_sided = [np.select([m == k for k in ids], range(1, len(ids) + 1)) for m in celeba]
         assert flip_of_masks(one_sided, 1 + len(ids), range(1 + len(ids))) is None
     assert flip_of_masks(read("hair", 10), 2, range(2)) == (0, 1)
@@ -176,7 +182,7 @@ def test_scores_name_their_normaliser(generated: dict[str, Any]) -> None:
     scores = []
     for task in (known, own):
         truth = list(generated["landmarks68"])
-        results = [facekit.Landmarks(t + 1, np.ones(68), task.labels, np.zeros((96, 96, 3), np.uint8)) for t in truth]
+        results = [Landmarks(t + 1, np.ones(68), task.labels, np.zeros((96, 96, 3), np.uint8)) for t in truth]
         scores.append(task.score(results, truth))
     assert list(scores[0])[:4] == ["nme_inter_ocular", "fr10_inter_ocular", "auc10_inter_ocular", "auc7_inter_ocular"]
     assert list(scores[1]) == ["nme_box", "fr10_box", "auc10_box", "auc7_box", "nme_diagonal"]

@@ -66,10 +66,10 @@ def flip_of(names: Sequence[str], pairs: Iterable[tuple[int, int] | tuple[str, s
     used: set[int] = set()
     for pair in pairs:
         if len(pair) != 2:
-            raise ValueError(f"a left-right pair must be two indices or two names, but {pair!r} came")
+            raise ValueError(f"left-right pair {pair!r} came, expected two indices or two names: pass pairs")
         a, b = (_place(places, member) for member in pair)
         if a == b or used & {a, b}:
-            raise ValueError(f"pair {pair!r} repeats a member; each may be in one pair only")
+            raise ValueError(f"pair {pair!r} repeats a member, expected each in one pair only: leave one out")
         used |= {a, b}
         flip[a], flip[b] = b, a
     return tuple(flip)
@@ -78,10 +78,10 @@ def flip_of(names: Sequence[str], pairs: Iterable[tuple[int, int] | tuple[str, s
 def _place(places: dict[str, int], member: int | str) -> int:
     if isinstance(member, str):
         if member not in places:
-            raise ValueError(f"pair member {member!r} is not among {shortened(places)}")
+            raise ValueError(f"pair member {member!r} is not among the names, expected one of {shortened(places)}")
         return places[member]
     if not 0 <= member < len(places):
-        raise ValueError(f"pair member {member} is outside 0..{len(places) - 1}")
+        raise ValueError(f"pair member {member} is outside 0..{len(places) - 1}, expected an index of the set")
     return int(member)
 
 
@@ -93,12 +93,16 @@ def shortened(names: Collection[str], most: int = 12) -> str:
 def _check_names(names: Sequence[str], what: str) -> None:
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
-        raise ValueError(f"{what} must have different names, but {shortened(repeated)} came more than once")
+        raise ValueError(
+            f"{what} must have different names, but {shortened(repeated)} came more than once, expected each once"
+        )
 
 
 def _check_flip(flip: Sequence[int], n: int) -> None:
     if sorted(flip) != list(range(n)) or any(flip[flip[i]] != i for i in range(n)):
-        raise ValueError(f"flip must be a permutation of 0..{n - 1} that undoes itself, but {tuple(flip)} came")
+        raise ValueError(
+            f"flip={shortened([str(i) for i in flip])} came, expected a flip that is a permutation of 0..{n - 1} and undoes itself"
+        )
 
 
 def _numbered(stem: str, numbers: Iterable[int]) -> list[str]:
@@ -259,7 +263,9 @@ def landmark_set(
         found = _own(names, pairs)
         pairs = None
     if pairs is not None:
-        raise ValueError(f"landmark set {found.name!r} already has its left-right pairs; leave out pairs=")
+        raise ValueError(
+            f"landmark set {found.name!r} already has its left-right pairs, expected none: leave out pairs="
+        )
     if k is not None and k != len(found):
         raise ValueError(f"landmark set {found.name!r} has {len(found)} points, but the labels have {k}")
     return found

@@ -57,7 +57,7 @@ class SegmentationSet:
 
 def _check_count(classes: Sequence[str]) -> None:
     if not 1 <= len(classes) <= 255:
-        raise ValueError(f"a set holds 1 to 255 classes (255 is 'ignore'), but {len(classes)} came")
+        raise ValueError(f"{len(classes)} came as classes of a set, expected 1 to 255 (255 is 'ignore')")
 
 
 # One colour a name in every set. Left is the cooler or darker sister of right; skin regions stay in skin tones but
@@ -246,7 +246,9 @@ def segmentation_set(
         found = _own(names, pairs)
         pairs = None
     if pairs is not None:
-        raise ValueError(f"segmentation set {found.name!r} already has its left-right pairs; leave out pairs=")
+        raise ValueError(
+            f"segmentation set {found.name!r} already has its left-right pairs, expected none: leave out pairs="
+        )
     if n is not None and n != len(found):
         raise ValueError(f"segmentation set {found.name!r} has {len(found)} classes, but the labels have {n}")
     return found

@@ -25,6 +25,7 @@ FACE_MISFIT = 2.7  # of the median face: turned faces are less symmetric
 NEAREST = 0.55  # part of the members that meet the nearest one there is
 TILTS = np.radians(np.arange(-16, 17, 4))  # of the axis of the mean face
 OFF_CENTRE = 1.2  # the labels' distance from the middle of the image in their own widths: they show one side only
+OFF_AXIS = 0.15  # small parts of one side pull the axis away from the middle of the whole
 FACES = 200  # at most so many are looked at
 
 
@@ -35,11 +36,13 @@ class Blobs:
     Attributes:
         centres: (N,K) complex, x + iy in pixels; NaN where a member is not labelled.
         spreads: (N,K,2,2) covariances in square pixels.
+        areas: (N,K) pixels of each member, 1 for a point.
         middles: (N,) the column in the middle of each image.
     """
 
     centres: NDArray[np.complex128]
     spreads: Array
+    areas: Array
     middles: Array
 
 
@@ -60,7 +63,8 @@ def flip_of_points(
     some = _spread_over(len(points), FACES)
     xy = np.stack([points[i] for i in some]).astype(np.float64)
     middles = np.array([(sizes[i][1] - 1) / 2 for i in some])
-    return _flip(Blobs(xy[..., 0] + 1j * xy[..., 1], np.zeros((*xy.shape[:2], 2, 2)), middles), known)
+    n, k = xy.shape[:2]
+    return _flip(Blobs(xy[..., 0] + 1j * xy[..., 1], np.zeros((n, k, 2, 2)), np.ones((n, k)), middles), known)
 
 
 def flip_of_masks(
@@ -79,9 +83,9 @@ def flip_of_masks(
     """
     some = [masks[i] for i in _spread_over(len(masks), FACES)]
     blobs = [_blobs(mask, classes) for mask in some]
-    centres, spreads = (np.stack(part) for part in zip(*blobs, strict=True))
+    centres, spreads, areas = (np.stack(part) for part in zip(*blobs, strict=True))
     middles = np.array([(mask.shape[1] - 1) / 2 for mask in some])
-    parts = _flip(Blobs(centres, spreads, middles), [k - 1 for k in known[1:]])
+    parts = _flip(Blobs(centres, spreads, areas, middles), [k - 1 for k in known[1:]])
     return None if parts is None else (0, *(k + 1 for k in parts))
 
 
@@ -89,8 +93,8 @@ def _spread_over(count: int, most: int) -> list[int]:
     return sorted(set(np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()))
 
 
-def _blobs(mask: NDArray[np.integer], classes: int) -> tuple[NDArray[np.complex128], Array]:
-    """Centres (C-1,) and spreads (C-1,2,2) of the classes 1 to C-1 in a mask."""
+def _blobs(mask: NDArray[np.integer], classes: int) -> tuple[NDArray[np.complex128], Array, Array]:
+    """Centres (C-1,), spreads (C-1,2,2) and areas (C-1,) of the classes 1 to C-1 in a mask."""
     step = max(1, max(mask.shape) // 256)
     ys, xs = np.nonzero((mask[::step, ::step] > 0) & (mask[::step, ::step] < classes))
     ids = mask[ys * step, xs * step].astype(np.int64) - 1
@@ -98,12 +102,16 @@ def _blobs(mask: NDArray[np.integer], classes: int) -> tuple[NDArray[np.complex1
 
     def mean(values: Array) -> Array:
         with np.errstate(invalid="ignore"):
-            return np.bincount(ids, values, classes - 1) / np.bincount(ids, minlength=classes - 1)
+            return np.bincount(ids, values, classes - 1) / np.bincount(ids, minlength=classes - 1).astype(float)
 
     mx, my = mean(x), mean(y)
     dx, dy = x - mx[ids], y - my[ids]
     xx, xy, yy = mean(dx * dx), mean(dx * dy), mean(dy * dy)
-    return mx + 1j * my, np.stack([xx, xy, xy, yy], -1).reshape(-1, 2, 2)
+    return (
+        mx + 1j * my,
+        np.stack([xx, xy, xy, yy], -1).reshape(-1, 2, 2),
+        np.bincount(ids, minlength=classes - 1).astype(float),
+    )
 
 
 def _flip(blobs: Blobs, known: Sequence[int]) -> tuple[int, ...] | None:
@@ -116,7 +124,8 @@ def _flip(blobs: Blobs, known: Sequence[int]) -> tuple[int, ...] | None:
     there = ~np.isnan(mean)
     members = np.flatnonzero(there)
     extent = _extent(mean[there], spread[there])
-    if not extent:
+    areas = (blobs.areas[faces] / blobs.areas[faces].sum(1, keepdims=True)).mean(0)[there]
+    if not extent or _off_axis(mean[there], spread[there], areas) > OFF_AXIS:
         return None
     place = {int(k): i for i, k in enumerate(members)}
     fixed = {place[k]: place[known[k]] for k in place if known[k] != k and known[k] in place}
@@ -146,6 +155,19 @@ def _one_sided(blobs: Blobs) -> bool:
             tall = z[seen].imag.var() + s[seen, 1, 1].mean()
             offsets.append((z[seen].real.mean() - middle) / np.sqrt(wide + 0.1 * tall + 1e-9))
     return bool(abs(np.median(offsets)) > OFF_CENTRE)
+
+
+def _off_axis(z: NDArray[np.complex128], s: Array, areas: Array) -> float:
+    """Distance of the axis, which small parts decide, from the middle of the whole area, in its width."""
+    areas = areas / areas.sum()
+    middle = (areas * z.real).sum()
+    width = np.sqrt((areas * ((z.real - middle) ** 2 + s[:, 0, 0])).sum())
+    return float(abs(_middle(z, s).real - middle) / max(width, 1e-9))
+
+
+def _middle(z: NDArray[np.complex128], s: Array) -> complex:
+    """A point of the axis: the mean of the members, small ones first."""
+    return complex(np.average(z, weights=_weights(s, _extent(z, s), 0.5)))
 
 
 def _mean_face(centres: NDArray[np.complex128], spreads: Array) -> tuple[NDArray[np.complex128], Array]:
@@ -213,7 +235,7 @@ def _best_assignment(z: NDArray[np.complex128], s: Array, fixed: dict[int, int])
     Returns (misfit of each blob, the part of the blobs whose partner is the nearest one, the involution).
     """
     weights = _weights(s, _extent(z, s))
-    z = z - np.average(z, weights=_weights(s, _extent(z, s), 0.5))
+    z = z - _middle(z, s)
     pairs = 2 / (1 / weights[:, None] + 1 / weights)
     tried = []
     for tilt in TILTS:
