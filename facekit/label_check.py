@@ -14,12 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-<<<<<<< HEAD
-from .framing import Frame, frame_points
-from .global_state import kept_random
-=======
 from .framing import Frame, frame_points, point_frame
->>>>>>> wt-sides
+from .global_state import kept_random
 from .images import Pictures
 from .labels import (
     LANDMARK_SETS,
