@@ -88,3 +88,25 @@ def test_downloads_that_fail_are_named_and_not_fatal(
     assert [PairPool(tmp_path / "out")[i].text for i in range(2)] == ["about good", "about also"]
     reasons = dict(csv.reader(Path(got["failures"]).open()))
     assert "404" in reasons[f"{site}/gone"] and "503" in reasons[f"{site}/down"]
+
+
+class Redirects(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", self.path[1:])
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1/a", "data:text/plain,a"])
+def test_only_the_web_is_fetched(target: str) -> None:
+    """L3: neither an address nor a redirect may lead to files and services of this machine."""
+    with pytest.raises(OSError, match="expected http or https"):
+        fetch(target)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirects) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(OSError, match="expected http or https|302"):
+            fetch(f"http://127.0.0.1:{server.server_address[1]}/{target}", retries=0)
+        server.shutdown()
