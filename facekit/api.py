@@ -78,9 +78,12 @@ def adapt(
     closest in size, or one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448";
     synthparse: its best model, or "paper-unet", "paper-fpn", "paper-deeplabv3plus"; pftgan: section 4.1, also
     "datasetgan") or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`, `skip="00000"`,
-    `baseline="unet"`. checkpoint: a file; a killed run resumes from it. validation: (images, labels) to score the model
+    `baseline="unet"`. epochs: instead of `steps`: so often ceil(faces / batch_size) steps (of each stage, for pftgan).
+    checkpoint: a file; a killed run resumes from it. validation: (images, labels) to score the model
     on, and with `keep_best` to choose its weights by. progress: True, False or a function (done, steps, losses).
-    Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
+    Raises ValueError that names the offending picture or label, or lists what the task and backbone can do; TypeError
+    for a field that the backbone does not have or that has no effect for the task; FloatingPointError where the
+    training breaks down. The caller's random numbers and settings stay as they are.
     """
     check_name(task, "task")
     check_name(backbone, "backbone")

@@ -30,7 +30,7 @@ def configuration(
             together with `epochs`.
         ValueError: For an unknown recipe, and for a value that is not in the field's range.
     """
-    kind = ADAPTATIONS[backbone]
+    kind = ADAPTATIONS.get(backbone, Adaptation)  # the common fields, where a backbone has none of its own
     if isinstance(recipe, Adaptation):
         chosen = recipe.adopted(kind)
         given = [name for name in TASK_FIELDS if getattr(recipe, name) != kind.__dataclass_fields__[name].default]

@@ -65,7 +65,8 @@ assert main([*command, "--out", str(folder / "single.safetensors")]) == 0
 torch.set_default_dtype(torch.float64)
 window = facekit.losses._window_matrix
 facekit.losses._window_matrix = lambda side, device: window(side, device).double()
-facekit.pretrain("fsma", faces, preset="128", out=folder / "double.safetensors", steps=6, batch_size=8, lr=1e-3,
+# Without the decorator that sets single precision, whatever the caller's default is.
+facekit.pretrain.__wrapped__("fsma", faces, preset="128", out=folder / "double.safetensors", steps=6, batch_size=8, lr=1e-3,
     save_every=0, progress=progress, device="cpu")
 """
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
