@@ -61,6 +61,7 @@ def test_every_task_has_groups() -> None:
     assert list(by) == ["left", "right", "all", "discrepancy"]
     assert by["left"] == pytest.approx(facekit.evaluate("landmarks", images[::2], points[::2], align="none"))
     assert by["all"] == pytest.approx(facekit.evaluate("landmarks", images, points, align="none"))
-    assert by["discrepancy"]["nme_inter_ocular"] == pytest.approx(abs(by["left"]["nme_inter_ocular"] - by["right"]["nme_inter_ocular"]))
+    left, right = (by[side]["nme_inter_ocular"] for side in ("left", "right"))
+    assert by["discrepancy"]["nme_inter_ocular"] == pytest.approx(abs(left - right))
     with pytest.raises(ValueError, match="3 images but 2 groups"):
         facekit.evaluate_by("landmarks", images, points, ["left", "right"])
