@@ -100,10 +100,8 @@ def _check_names(names: Sequence[str], what: str) -> None:
 
 def _check_flip(flip: Sequence[int], n: int) -> None:
     if sorted(flip) != list(range(n)) or any(flip[flip[i]] != i for i in range(n)):
-        raise ValueError(
-            f"flip={shortened([str(i) for i in flip])} came, expected a flip that is a permutation of 0..{n - 1} and "
-            "undoes itself"
-        )
+        came = shortened([str(i) for i in flip])
+        raise ValueError(f"flip {came} came, expected a permutation of 0..{n - 1} that undoes itself")
 
 
 def _numbered(stem: str, numbers: Iterable[int]) -> list[str]:

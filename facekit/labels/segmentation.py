@@ -57,7 +57,7 @@ class SegmentationSet:
 
 def _check_count(classes: Sequence[str]) -> None:
     if not 1 <= len(classes) <= 255:
-        raise ValueError(f"{len(classes)} came as classes of a set, expected 1 to 255 (255 is 'ignore')")
+        raise ValueError(f"{len(classes)} came, expected 1 to 255 classes in a set (255 is 'ignore')")
 
 
 # One colour a name in every set. Left is the cooler or darker sister of right; skin regions stay in skin tones but

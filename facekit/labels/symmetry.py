@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 # (its RMS), and more for wide regions such as hair.
 UNIT, WIDE = 0.15, 0.5
 MEAN_MISFIT, LARGEST = 1.0, 2.5  # of the mean face, mirrored: RMS of its members, and the largest
-ALONE = 1.5  # misfit of a member beside the axis that no other one meets
+ALONE = 1.0  # misfit of a region that meets no other one
 FACE_MISFIT = 2.7  # of the median face: turned faces are less symmetric
 NEAREST = 0.55  # part of the members that meet the nearest one there is
 TILTS = np.radians(np.arange(-16, 17, 4))  # of the axis of the mean face
@@ -177,6 +177,10 @@ def _mean_face(centres: NDArray[np.complex128], spreads: Array) -> tuple[NDArray
         factors, aligned = [], []
         for z in centres:
             both = np.isfinite(z) & np.isfinite(mean)
+            if not both.any():
+                factors.append(1 + 0j)
+                aligned.append(np.full_like(z, np.nan))
+                continue
             a, b = z[both] - z[both].mean(), mean[both] - mean[both].mean()
             square = (np.abs(a) ** 2).sum()
             factor = (a.conj() * b).sum() / square if square > 1e-12 else 1 + 0j
@@ -256,7 +260,7 @@ def _best_assignment(z: NDArray[np.complex128], s: Array, fixed: dict[int, int])
         ]
         met = cost[range(len(z)), flip]
         nearest = float((met <= cost.min(1) + 1e-9 * cost.max()).mean())
-        alone = [i for i, j in enumerate(flip) if i == j and off[i] and met[i] > ALONE**2]
+        alone = [i for i, j in enumerate(flip) if i == j and s[i, 0, 0] > 0 and met[i] > ALONE**2]
         met[alone] = max(met.max(), LARGEST**2 + 1)
         tried.append((np.sqrt(met), nearest, flip))
     return min(tried, key=lambda one: float((one[0] ** 2).sum()))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facekit.data.files.sources import labels_from_path
+from facekit.__main__ import _labelled
 from facekit.labels import AttributeSet, LandmarkSet, flip_landmarks, flip_mask, landmark_set, segmentation_set
 from facekit.metrics import landmark_normaliser
 
@@ -21,7 +21,7 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("pair with itself", ValueError, lambda _: segmentation_set(None, 3, pairs=[(1, 1)]), "repeats a member"),
     ("20,000 equal names", ValueError, lambda _: landmark_set(["eye_left"] * 20_000), "more than once"),
     ("300 class names", ValueError, lambda _: segmentation_set([f"left_{i}" for i in range(300)]), "300 came"),
-    ("flip of another length", ValueError, lambda _: LandmarkSet("x", ("a", "b"), (0,)), "a flip that is"),
+    ("flip of another length", ValueError, lambda _: LandmarkSet("x", ("a", "b"), (0,)), "expected a permutation"),
     ("flip that does not undo itself", ValueError,
      lambda _: AttributeSet("x", ("a", "b", "c"), (1, 2, 0)), "undoes itself"),
     ("pairs for a known set", ValueError, lambda _: landmark_set("68", pairs=[(0, 1)]), "leave out pairs="),
@@ -32,5 +32,5 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("unknown normaliser", ValueError, lambda _: landmark_normaliser(np.zeros((5, 2)), landmark_set("5"), "eyes"),
      "by="),
     ("images that are not there", FileNotFoundError,
-     lambda f: labels_from_path(str(f / "imags"), str(f), "landmarks", None), "imags: no such images"),
+     lambda f: _labelled(str(f / "imags"), str(f), "landmarks", None), "imags: no such file or folder"),
 ]  # fmt: skip
