@@ -189,6 +189,7 @@ def test_a_checkpoint_goes_on_on_another_device(
     backbone: str, task: str, faces: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped on one device, resumed on the other, either way."""
+    assert train.__kwdefaults__ is not None
     monkeypatch.setitem(train.__kwdefaults__, "save_every", -1.0)  # after every step
     for i, (first, then) in enumerate([("cpu", DEVICE), (DEVICE, "cpu")]):
         file = tmp_path / f"{i}.pt"
