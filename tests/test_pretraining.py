@@ -66,8 +66,8 @@ torch.set_default_dtype(torch.float64)
 window = facekit.losses._window_matrix
 facekit.losses._window_matrix = lambda side, device: window(side, device).double()
 # Without the decorator that sets single precision, whatever the caller's default is.
-facekit.pretrain.__wrapped__("fsma", faces, preset="128", out=folder / "double.safetensors", steps=6, batch_size=8, lr=1e-3,
-    save_every=0, progress=progress, device="cpu")
+facekit.pretrain.__wrapped__("fsma", faces, preset="128", out=folder / "double.safetensors", steps=6, batch_size=8,
+    lr=1e-3, save_every=0, progress=progress, device="cpu")
 """
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 # accelerate's --cpu would start one process; --multi_gpu is its way to say "several", and there need be no GPU.

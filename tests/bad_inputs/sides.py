@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facekit.__main__ import _labelled
+from facekit.data.files.sources import labels_from_path
 from facekit.labels import AttributeSet, LandmarkSet, flip_landmarks, flip_mask, landmark_set, segmentation_set
 from facekit.metrics import landmark_normaliser
 
@@ -32,5 +32,5 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("unknown normaliser", ValueError, lambda _: landmark_normaliser(np.zeros((5, 2)), landmark_set("5"), "eyes"),
      "by="),
     ("images that are not there", FileNotFoundError,
-     lambda f: _labelled(str(f / "imags"), str(f), "landmarks", None), "imags: no such file or folder"),
+     lambda f: labels_from_path(str(f / "imags"), str(f), "landmarks", None), "imags: no such images"),
 ]  # fmt: skip
