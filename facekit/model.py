@@ -206,14 +206,14 @@ class Model:
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write the network as ONNX: input "image" (N,3,S,S) RGB in [0, 1], output "maps" (N,C,S/stride,S/stride).
 
-        Needs the extra `facekit[onnx]`; raises ImportError that says so. Missing folders are made; raises OutputError
+        Needs the extra `onnx`; raises ImportError that says so. Missing folders are made; raises OutputError
         where the path cannot be written.
         """
         target = check_output(path, (".onnx",))
         try:
             import onnxscript  # noqa: F401
         except ImportError as error:
-            raise ImportError('ONNX export needs the extra packages: pip install "facekit[onnx]"') from error
+            raise ImportError('ONNX export needs the extra packages: pip install -e ".[onnx]"') from error
         example = torch.zeros(2, 3, self.input_size, self.input_size, device=self.device)
         network = self.network
         if self.adapter is not None:

@@ -13,7 +13,7 @@ from facekit.backbones.pftgan.features import FrozenFeatures
 
 def ddpm_folder(parent: Path) -> Path:
     """A DDPM of two levels with two blocks each, as diffusers writes it."""
-    diffusers = pytest.importorskip("diffusers", reason='needs pip install "facekit[diffusion]"')
+    diffusers = pytest.importorskip("diffusers", reason="needs the extra 'diffusion'")
     torch.manual_seed(0)
     unet = diffusers.UNet2DModel(
         sample_size=16, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, attention_head_dim=8,

@@ -198,7 +198,7 @@ def test_no_face_is_an_empty_list_and_a_warning() -> None:
 
 
 def test_onnx_gives_the_same_maps(tmp_path: Path, faces: dict[str, Any]) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime", reason="needs facekit[onnx]")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
     model = facekit.adapt(faces["image"], faces["landmarks68"], **FAST)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -290,8 +290,8 @@ def test_what_pftgan_is_compared_with(recipe: str, faces: dict[str, Any], tiny_f
 
 
 def test_onnx_of_a_model_on_the_device(faces: dict[str, Any], tmp_path: Path) -> None:
-    runtime = pytest.importorskip("onnxruntime", reason="needs facekit[onnx]")
-    pytest.importorskip("onnxscript", reason="needs facekit[onnx]")
+    runtime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    pytest.importorskip("onnxscript", reason="needs the extra onnx")
     model = adapted(faces, "landmarks")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

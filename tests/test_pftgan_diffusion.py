@@ -70,7 +70,7 @@ def test_diffusion_blocks(folder: Path) -> None:
 def test_diffusion_counts_as_guided_diffusion() -> None:
     """ddpm-segmentation's UNet has six levels, channels (1, 1, 2, 2, 4, 4) x 256 at 256 px; its blocks 5, 6, 7, 8 and
     12 have 2816 channels (8448 in three steps) and sides of 1/8, 1/8, 1/8, 1/4 and 1/2."""
-    diffusers = pytest.importorskip("diffusers", reason='needs pip install "facekit[diffusion]"')
+    diffusers = pytest.importorskip("diffusers", reason="needs the extra 'diffusion'")
     unet = diffusers.UNet2DModel(
         sample_size=64, block_out_channels=(8, 8, 16, 16, 32, 32), layers_per_block=2, norm_num_groups=4,
         down_block_types=("DownBlock2D",) * 4 + ("AttnDownBlock2D",) * 2,
@@ -130,5 +130,5 @@ def test_diffusion_errors(folder: Path, tmp_path: Path) -> None:
 
 def test_without_diffusers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "diffusers", None)
-    with pytest.raises(ImportError, match=r'pip install "facekit\[diffusion\]"'):
+    with pytest.raises(ImportError, match=r'pip install -e "\.\[diffusion\]"'):
         DiffusionFeatures.from_folder(tmp_path)

@@ -150,7 +150,7 @@ def _diffusers() -> tuple[Any, Any]:
         with own_import():
             from diffusers import DDPMScheduler, UNet2DModel
     except ImportError as error:
-        raise ImportError('diffusion features need the package diffusers: pip install "facekit[diffusion]"') from error
+        raise ImportError('diffusion features need the package diffusers: pip install -e ".[diffusion]"') from error
     return UNet2DModel, DDPMScheduler
 
 

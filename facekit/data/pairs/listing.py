@@ -110,7 +110,7 @@ class Listing:
         try:
             import pyarrow.parquet as parquet
         except ImportError as error:
-            raise ImportError(f'{self.path}: reading .parquet needs pyarrow: pip install "facekit[train]"') from error
+            raise ImportError(f'{self.path}: reading .parquet needs pyarrow: pip install -e ".[train]"') from error
         try:
             file = parquet.ParquetFile(self.path)
         except (ValueError, OSError) as error:
