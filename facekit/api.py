@@ -198,7 +198,7 @@ def predict(
     Returns:
         Where faces are searched (every align but "none"; ready models do), always a `Faces` list per image, with one
         result per face: 0, 1 or more. An image without a face is also a warning. With align="none" (the image is a
-        face crop) the single result. Results are in pixels of the original image.
+        face crop) and no boxes the single result. Results are in pixels of the original image.
 
     Raises:
         ImageError: If an image cannot be read. It names the image.

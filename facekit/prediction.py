@@ -29,7 +29,7 @@ def predict_group(
         align: How faces are framed. None is each model's own way.
 
     Returns:
-        Per model one outcome per image: `Faces`, or with align="none" the single result.
+        Per model one outcome per image: `Faces`, or with align="none" and no boxes the single result.
     """
     ways = {align or model.align for model in models}
     framed = [frames_in_by_way(image, ways, own) for image, own in zip(images, boxes, strict=True)]
@@ -40,8 +40,8 @@ def predict_group(
         frames: list[list[Frame]] = [by_way[way] for by_way in framed]
         found = model.predict_pictures(images, frames, seen)
         outcomes.append([
-            results[0] if way == "none" else Faces(results, image=image)
-            for image, results in zip(images, found, strict=True)
+            results[0] if way == "none" and own is None else Faces(results, image=image)
+            for image, own, results in zip(images, boxes, found, strict=True)
         ])  # fmt: skip
     return outcomes
 

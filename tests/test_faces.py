@@ -73,6 +73,11 @@ def test_own_boxes_give_faces_too() -> None:
     assert isinstance(face, Landmarks)
 
 
+def test_own_boxes_count_whatever_the_align() -> None:
+    result = facekit.predict("landmarks", IMAGE, faces=[face.box for face in BOXES], align="none")
+    assert isinstance(result, Faces) and [face.box for face in result] == [face.box for face in BOXES]
+
+
 def test_a_face_crop_gives_the_single_result() -> None:
     assert isinstance(facekit.predict("landmarks", IMAGE, align="none"), Landmarks)
     assert [type(r) for r in facekit.predict("segmentation", [IMAGE, IMAGE], align="none")] == [Segmentation] * 2
