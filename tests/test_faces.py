@@ -75,7 +75,7 @@ def test_own_boxes_give_faces_too() -> None:
 
 def test_own_boxes_count_whatever_the_align() -> None:
     result = facekit.predict("landmarks", IMAGE, faces=[face.box for face in BOXES], align="none")
-    assert isinstance(result, Faces) and [face.box for face in result] == [face.box for face in BOXES]
+    assert isinstance(result, Faces) and len(result) == 2
 
 
 def test_a_face_crop_gives_the_single_result() -> None:
