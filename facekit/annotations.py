@@ -63,10 +63,24 @@ def check_landmarks(labels: Any, sizes: Sizes, names: Names = None, k: int | Non
             f"landmarks: all {points.shape[1]} points of all {len(points)} pictures are NaN, expected some labelled: "
             "check how the labels were read"
         )
+    _warn_of_placeholders(points, names)
     if known.size > 2 and known.min() >= 0 and known.max() <= 1 and min(min(size) for size in sizes) > 8:
         fix = "multiply x by the width and y by the height"
         warnings.warn(f"all landmarks lie in [0,1], expected pixels: {fix}", stacklevel=2)
     return points
+
+
+def _warn_of_placeholders(points: np.ndarray, names: Names) -> None:
+    """Warn where several points of a face are all (0, 0) or all (-1, -1), as some tools write what is not labelled."""
+    for value in (0.0, -1.0):
+        several = (points == value).all(-1).sum(1) > 1
+        if several.any():
+            where = _item("landmarks", int(several.argmax()), names)
+            warnings.warn(
+                f"{where}: several points at ({value:g}, {value:g}) came, expected NaN for points that are not "
+                "labelled: replace them",
+                stacklevel=3,
+            )
 
 
 def check_masks(

@@ -208,6 +208,8 @@ def predict(
         several, runners = True, [resolve_model(m, device) for m in model]
     else:
         several, runners = False, [resolve_model(model, device)]
+    if not runners:
+        raise ValueError("an empty list of models came, expected at least one: pass a model or its name")
     pictures = read_pictures(images, on_error)
     boxes = _boxes_each(faces, pictures.single, pictures.kept)
     outcomes: list[list[Any]] = [[] for _ in runners]

@@ -45,8 +45,13 @@ def landmark_normaliser(truth: NDArray[np.floating], labels: LandmarkSet, by: st
 
     by: "inter_ocular" (outer eye corners: points 36 and 45 of the 68, 60 and 72 of the 98), "inter_pupil" (means of the
     eye points), "box" (sqrt of the area of the points' box) or "diagonal" (of that box). NaN where the points for it
-    are missing.
+    are missing or lie in one place.
     """
+    distance = _distance(truth, labels, by)
+    return distance if distance > 0 else float("nan")
+
+
+def _distance(truth: NDArray[np.floating], labels: LandmarkSet, by: str) -> float:
     if by == "inter_ocular":
         pair = labels.eye_corners
         return float(np.linalg.norm(truth[pair[0]] - truth[pair[1]])) if pair else float("nan")

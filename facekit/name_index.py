@@ -18,7 +18,7 @@ _LISTED = 5
 
 def plain_name(name: str) -> str:
     """Return the name without what nobody sees: composed (NFC), no blanks at its ends or before its suffix."""
-    stripped = unicodedata.normalize("NFC", name).strip().strip(_INVISIBLE).strip()
+    stripped = unicodedata.normalize("NFC", name).replace("\u00a0", " ").strip().strip(_INVISIBLE).strip()
     return re.sub(r"\s+(?=\.\w+$)", "", stripped)
 
 

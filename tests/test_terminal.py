@@ -112,7 +112,7 @@ def test_adapt_validates_keeps_and_resumes(folder: Path, capsys: pytest.CaptureF
     ]  # fmt: skip
     assert main(arguments) == 0
     first = outcome(capsys)
-    assert first["validation"]["nme"] > 0 and first["recipe"]["least_views"] == 3 and checkpoint.is_file()
+    assert first["validation"]["nme_inter_ocular"] > 0 and first["recipe"]["least_views"] == 3 and checkpoint.is_file()
     lines = checkpoint.with_suffix(".jsonl").read_text()
     assert main(arguments) == 0
     assert outcome(capsys)["validation"] == first["validation"], "it went on at its end"

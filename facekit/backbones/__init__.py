@@ -6,8 +6,6 @@ import importlib
 import sys
 from typing import Any
 
-from ..global_state import own_import
-
 BACKBONES = {name: f"facekit.backbones.{name}" for name in ("fsma", "farl", "synthparse", "pftgan")}
 
 
@@ -18,5 +16,7 @@ def backbone_module(name: str) -> Any:
         raise ValueError(f"backbone={name!r}: expected one of {', '.join(map(repr, BACKBONES))}")
     if BACKBONES[name] in sys.modules:
         return sys.modules[BACKBONES[name]]
+    from ..global_state import own_import  # imports torch, for which `facekit --help` does not wait
+
     with own_import():
         return importlib.import_module(BACKBONES[name])

@@ -18,7 +18,7 @@ def commands(command: AddCommand) -> None:
         "adapt",
         _adapt,
         "make your own model from labelled faces",
-        "facekit adapt --task segmentation --images faces --labels masks --names skin,hair --out mine.facekit",
+        "facekit adapt --task segmentation --images faces --labels masks --names background,skin,hair --out my.facekit",
     )
     p.add_argument("--images", help="folder of images, or one image; label files name their own")
     p.add_argument(
@@ -52,7 +52,7 @@ def commands(command: AddCommand) -> None:
         "adapt-labels",
         _adapt_labels,
         "teach a segmentation model how another data set draws its parts: trains a label adapter on its results",
-        "facekit adapt-labels segmentation --images faces --labels masks --names skin,hair --out mine.facekit",
+        "facekit adapt-labels segmentation --images faces --labels masks --names background,skin,hair --out my.facekit",
     )
     p.add_argument("model", help="a .facekit file for segmentation, or 'segmentation', 'farl-segmentation'")
     p.add_argument("--images", help="folder of images, or one image; label files name their own")

@@ -41,14 +41,16 @@ def settings(items: Iterable[str], taken: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def setting(item: str) -> tuple[str, Any]:
-    """Read NAME=VALUE, as in mim=0. The value is a number, true, false, none, or else text."""
+    """Read NAME=VALUE, as in mim=0. The value is a number, several with commas, true, false, none, or else text."""
     name, equals, value = item.partition("=")
     if not name or not equals:
         raise ValueError(f"--set {item}: expected NAME=VALUE, e.g. mim=0")
     words = {"true": True, "false": False, "none": None}
     if value.lower() in words:
         return name, words[value.lower()]
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    for text in (value, f"[{value}]" if "," in value else value):
+        try:
+            return name, json.loads(text)
+        except ValueError:
+            continue
+    return name, value

@@ -61,7 +61,7 @@ def _predict(a: argparse.Namespace) -> Any:
     source = Path(a.images)
     images = list_pictures(source) if source.is_dir() else [source]
     folder = source if source.is_dir() else source.parent
-    if source.is_dir() and a.out is not None and "drawing" in formats and Path(a.out).resolve() == source.resolve():
+    if a.out is not None and "drawing" in formats and Path(a.out).resolve() == folder.resolve():
         fix = "the drawings would be read as images the next time"
         raise ValueError(f"--out {a.out}: got the folder of the images, expected another one; {fix}")
     model = resolve_model(a.model, a.device)

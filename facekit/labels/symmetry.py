@@ -26,6 +26,7 @@ NEAREST = 0.55  # part of the members that meet the nearest one there is
 TILTS = np.radians(np.arange(-16, 17, 4))  # of the axis of the mean face
 OFF_CENTRE = 1.2  # the labels' distance from the middle of the image in their own widths: they show one side only
 OFF_AXIS = 0.15  # small parts of one side pull the axis away from the middle of the whole
+AGAINST, AGAINST_AT_LEAST = 2.0, 0.5  # misfit of the names' pairs: times that of the points' pairs, and in all
 FACES = 200  # at most so many are looked at
 
 
@@ -65,6 +66,36 @@ def flip_of_points(
     middles = np.array([(sizes[i][1] - 1) / 2 for i in some])
     n, k = xy.shape[:2]
     return _flip(Blobs(xy[..., 0] + 1j * xy[..., 1], np.zeros((n, k, 2, 2)), np.ones((n, k)), middles), known)
+
+
+def flip_against_names(
+    points: Sequence[NDArray[np.floating]], sizes: Sequence[tuple[int, int]], told: Sequence[int]
+) -> tuple[int, ...] | None:
+    """Find a mirror permutation that fits the labelled points much better than the one that their names tell.
+
+    Each eye's corners may be numbered from left to right, so that "left 1" is an outer and "right 1" an inner corner.
+
+    Args:
+        points: (K,2) x, y in pixels of each face; NaN = not labelled.
+        sizes: (height, width) of each image.
+        told: The permutation by the names.
+
+    Returns:
+        The permutation by the points, or None where the names are right or the points do not tell it clearly.
+    """
+    found = flip_of_points(points, sizes, range(len(told)))
+    if found is None or found == tuple(told):
+        return None
+    misfits = []
+    for face in (np.asarray(points[i], np.float64) for i in _spread_over(len(points), FACES)):
+        z, none = face[:, 0] + 1j * face[:, 1], np.zeros((len(face), 2, 2))
+        own, named = _face_misfit(z, none, found), _face_misfit(z, none, told)
+        if own is not None and named is not None:
+            misfits.append((own, named))
+    if not misfits:
+        return None
+    own, named = np.median(misfits, axis=0)
+    return found if named > AGAINST * own and named > AGAINST_AT_LEAST else None
 
 
 def flip_of_masks(
@@ -262,7 +293,7 @@ def _best_assignment(z: NDArray[np.complex128], s: Array, fixed: dict[int, int])
         nearest = float((met <= cost.min(1) + 1e-9 * cost.max()).mean())
         alone = [i for i, j in enumerate(flip) if i == j and s[i, 0, 0] > 0 and met[i] > ALONE**2]
         met[alone] = max(met.max(), LARGEST**2 + 1)
-        tried.append((np.sqrt(met), nearest, flip))
+        tried.append((np.sqrt(np.maximum(met, 0)), nearest, flip))
     return min(tried, key=lambda one: float((one[0] ** 2).sum()))
 
 
@@ -306,4 +337,4 @@ def _face_misfit(z: NDArray[np.complex128], s: Array, flip: Sequence[int]) -> fl
     turn = (weights * -z * z[others]).sum()
     mirrored, spreads = _mirrored(z, s, float(np.clip(np.angle(turn), -np.pi / 2, np.pi / 2)) / 2)
     misfits = weights * _distances(mirrored, spreads, z[others], s[others])
-    return float(np.sqrt(np.minimum(misfits, LARGEST**2).mean()))
+    return float(np.sqrt(np.clip(misfits, 0, LARGEST**2).mean()))

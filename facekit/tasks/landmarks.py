@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,9 +16,9 @@ from ..annotations import check_landmarks
 from ..augment import warp_points
 from ..geometry import invert, transform_points
 from ..images import Pictures
-from ..labels import LandmarkSet, landmark_set
+from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
 from ..labels.sides import sides_of
-from ..labels.symmetry import flip_of_points
+from ..labels.symmetry import flip_against_names, flip_of_points
 from ..metrics import LandmarkScores, auc, failure_rate, nme
 from ..recipes import Adaptation
 from ..results import Drawable, Landmarks
@@ -72,6 +74,8 @@ class LandmarkTask(LabelSetTask):
             # The names do not tell: the points do, or mirrored images are not used.
             flip = flip_of_points(list(points), pictures.sizes, chosen.flip)
             chosen = chosen if flip is None else replace(chosen, flip=flip, mirrors=True)
+        elif chosen.mirrors and chosen.name not in LANDMARK_SETS:
+            chosen = _trusted(chosen, points, pictures.sizes)
         return cls(chosen), list(points)
 
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
@@ -149,3 +153,18 @@ class LandmarkTask(LabelSetTask):
         s["edges"] = tuple((int(a), int(b)) for a, b in s["edges"])
         s["eyes"] = tuple(tuple(group) for group in s["eyes"]) if s["eyes"] else None
         return cls(LandmarkSet(**s), heatmaps, mirroring)
+
+
+def _trusted(own: LandmarkSet, points: np.ndarray, sizes: Sequence[tuple[int, int]]) -> LandmarkSet:
+    """The set with the pairs that its names tell, or with those of the points where the names are clearly wrong."""
+    flip = flip_against_names(list(points), sizes, own.flip)
+    if flip is None:
+        return own
+    i = next(i for i, (a, b) in enumerate(zip(flip, own.flip, strict=True)) if a != b)
+    named, found = own.points[own.flip[i]], own.points[flip[i]]
+    warnings.warn(
+        f"names pair {own.points[i]!r} with {named!r}, but its mirror image lies at {found!r}, expected names that "
+        "agree with the points: the points' pairs are used",
+        stacklevel=5,
+    )
+    return replace(own, flip=flip)

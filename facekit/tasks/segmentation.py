@@ -23,6 +23,12 @@ from ..recipes import Adaptation
 from ..results import Drawable, Segmentation
 from .base import LabelSetTask, Task
 
+# Names of what belongs to no part.
+_BACKGROUNDS = frozenset(
+    "background _background_ __background__ bg void none null nothing other others else rest unlabeled unlabelled "
+    "hintergrund fondo fond sfondo fundo achtergrond tło фон 背景 배경".split()
+)
+
 ACTIVATIONS = ("softmax", "sigmoid")
 _LISTED = 8
 
@@ -74,8 +80,12 @@ class SegmentationTask(LabelSetTask):
         known, ignore = (None, 255) if chosen is None else (len(chosen.classes), chosen.ignore)
         masks = check_masks(labels, sizes, known, ignore, items, None if chosen is None else chosen.palette)
         if chosen is None:
+            _warn_of_spread_ids(masks)
             n = 1 + max(int(m[m != 255].max(initial=0)) for m in masks)
             chosen = replace(segmentation_set(None, max(n, 2)), mirrors=False)
+        elif isinstance(names, (list, tuple)) and not any(str(n).strip().casefold() in _BACKGROUNDS for n in names):
+            came = f"class names without a background came, so that id 0 means {chosen.classes[0]!r}"
+            warnings.warn(f"{came}, expected names from id 0 on: put 'background' first if id 0 is it", stacklevel=4)
         if not chosen.mirrors and not sides_of(chosen.classes).one_sided:
             # The names do not tell: the masks do, or mirrored images are not used.
             flip = flip_of_masks(masks, len(chosen), chosen.flip)
@@ -179,3 +189,16 @@ def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None
         fix = "add masks that hold them, or pass names= without them"
         # Of `adapt` or `adapt_labels`' caller; a decorator stands between.
         warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=5)
+
+
+def _warn_of_spread_ids(masks: list[np.ndarray]) -> None:
+    """Warn of few ids that are far apart: greys for the eye, such as 0, 64 and 128, instead of class ids."""
+    ids = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
+    ids = ids[ids != 255]
+    if len(ids) and ids[-1] >= 60 and ids[-1] > 8 * len(ids):
+        shown = ", ".join(map(str, ids[:8])) + (" ..." if len(ids) > 8 else "")
+        warnings.warn(
+            f"ids {shown} came, which make {ids[-1] + 1} classes, expected 0, 1, 2, ...: if these are greys for the "
+            "eye, turn them into ids, or pass names=",
+            stacklevel=4,
+        )

@@ -148,5 +148,5 @@ ROWS: list[Row] = [
      "weights=3 came: expected"),
     ("Adaptation with views 0", ValueError, lambda f: facekit.Adaptation(steps=1, views=0), "views=0: expected"),
     ("Adaptation with lr NaN", ValueError, lambda f: facekit.Adaptation(steps=1, lr=NAN), "lr=nan: expected"),
-    ("adapt_labels without a model", TypeError, lambda f: relabel("segmentation"), "expected a facekit.Model"),
+    ("adapt_labels without a model", TypeError, lambda f: relabel(None), "expected a facekit.Model"),
 ]

@@ -72,7 +72,7 @@ def png_of_mask(mask: NDArray[np.uint8], labels: SegmentationSet) -> bytes:
 def may_hold_ids(path: Path) -> bool:
     """Whether a file has one channel, from the header alone. A damaged one might: reading it says what is wrong."""
     try:
-        with Image.open(path, formats=["PNG", "GIF", "BMP", "TIFF"]) as image:
+        with Image.open(path, formats=["PNG", "GIF", "BMP", "TIFF", "PPM"]) as image:
             return image.mode in ("P", "L", "1") or image.mode.startswith("I")
     except Exception:  # Pillow's readers raise any type on a damaged header
         return True

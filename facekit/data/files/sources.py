@@ -44,10 +44,12 @@ def labels_from_path(
             f"{path}: no such labels; expected a folder of label files, masks or target images, a .json or .npy of "
             "landmarks, or a table of attributes"
         )
+    if source is None and task not in ("shadow_removal", ""):
+        raise ValueError(f"no labels came, expected some for {task!r}: pass --labels with a folder or file of labels")
     if images is not None and not Path(images).expanduser().exists():
         raise FileNotFoundError(f"{images}: no such images; expected a folder of images, or one: check the path")
     if isinstance(names, str) and "," in names:
-        names = [name.strip() for name in names.split(",")]
+        names = [name.strip() for name in names.split(",") if name.strip()]
     labels: Any = None if path is None else os.fspath(path)
     if source is not None and task in ("landmarks", "segmentation", "attributes"):
         if source.suffix.lower() == ".npy":
