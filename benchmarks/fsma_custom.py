@@ -99,7 +99,7 @@ def _own_parts(batch: dict[str, Any]) -> list[np.ndarray]:
 
 def score_nme(model: Any, split: Split) -> dict[str, float]:
     """NME, inter-ocular."""
-    return {"NME": facekit.evaluate(model, split.unseen, split.truth)["nme"]}
+    return {"NME": facekit.evaluate(model, split.unseen, split.truth)["nme_inter_ocular"]}
 
 
 def score_f1(model: Any, split: Split) -> dict[str, float]:

@@ -51,7 +51,7 @@ def main() -> None:
         begin = time.monotonic()
         found = facekit.predict("landmarks", photo)
         seconds.append(time.monotonic() - begin)
-        points = [found.points] if hasattr(found, "points") else [face.points for face in found]
+        points = [face.points for face in found]
         for face in truth:
             # The same face: centres closer than half its width.
             near = [p for p in points if np.linalg.norm(p.mean(0) - face.mean(0)) < 0.5 * np.ptp(face[:, 0])]

@@ -21,7 +21,6 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 import facekit
@@ -30,6 +29,7 @@ from facekit.data.readers import data_folder
 from facekit.framing import Frame
 from facekit.images import save_image
 from facekit.labels import CELEBAMASK_19, FASSEG_6, SegmentationSet, segmentation_set
+from facekit.mask_ids import read_ids
 from facekit.metrics import confusion, f1_by_class, iou_by_class
 from facekit.ready import frames_in, ready_model
 from facekit.results import Segmentation
@@ -47,7 +47,7 @@ def hair() -> Iterable[Pair]:
     rows = (folder / "index.csv").read_text().splitlines()[1:][HAIR_SCORED]
     for row in rows:
         image, mask = row.split(",")[:2]
-        yield facekit.load_image(folder / "images" / image), cv2.imread(str(folder / "masks" / mask), 0)
+        yield facekit.load_image(folder / "images" / image), read_ids(folder / "masks" / mask).ids
 
 
 def pairs(faces: Iterable[ParsedFace]) -> Iterable[Pair]:

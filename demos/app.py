@@ -27,7 +27,6 @@ from demos.pictures import pictures_tab
 from demos.uploads import image_field
 from demos.words import words_tab
 from facekit.images import load_image
-from facekit.results import Faces
 
 READY = {"Landmarks": "landmarks", "Parts": "segmentation"}
 
@@ -51,11 +50,10 @@ def find(path: str | None, what: str) -> tuple[np.ndarray, str]:
     if path is None:
         raise ValueError(NO_PHOTO)
     result = facekit.predict(READY[what], load_image(path))
-    if isinstance(result, Faces) and not result:
+    if not result:
         gr.Warning("No face was found in this picture.")
         return result.draw(), "**No face was found.** Try a picture where the face is larger, upright and well lit."
-    found = len(result) if isinstance(result, Faces) else 1
-    return drawn(result), f"**{found} {'face' if found == 1 else 'faces'}** found."
+    return drawn(result), f"**{len(result)} {'face' if len(result) == 1 else 'faces'}** found."
 
 
 def build() -> gr.Blocks:

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from .losses import gan_loss
-from .recipes import Adaptation
+from .recipes import FSMAAdaptation
 
 
 class Adversary:
     """A discriminator with its optimiser. As in the first stage it learns every 2nd step at half the learning rate."""
 
-    def __init__(self, critic: nn.Module, recipe: Adaptation):
-        self.critic = critic.train()
+    def __init__(self, critic: nn.Module, recipe: FSMAAdaptation):
+        self.critic, self.weight = critic.train(), recipe.adv
         self.optimiser = torch.optim.Adam(critic.parameters(), recipe.lr / 2, recipe.betas)
 
     def learn(self, index: int, rate: float, real: Tensor, painted: Tensor) -> dict[str, float]:

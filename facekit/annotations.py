@@ -17,9 +17,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from facekit.formats import ImageError, decoded
-from facekit.images import list_pictures, load_image, open_image
-from facekit.palettes import check_palettes
+from facekit.formats import ImageError
+from facekit.images import list_pictures, load_image
+from facekit.mask_ids import ids_of_image, read_ids, warn_of_stretched
+from facekit.name_index import folded_name, plain_name
+from facekit.palettes import Colour, check_palettes
 
 IGNORE = 255
 _LISTED = 8
@@ -68,13 +70,18 @@ def check_landmarks(labels: Any, sizes: Sizes, names: Names = None, k: int | Non
 
 
 def check_masks(
-    labels: Any, sizes: Sizes, classes: int | None, ignore: int = IGNORE, names: Names = None
+    labels: Any,
+    sizes: Sizes,
+    classes: int | None,
+    ignore: int = IGNORE,
+    names: Names = None,
+    colours: Sequence[Colour] | None = None,
 ) -> list[np.ndarray]:
     """One (H,W) uint8 array of class ids a picture; pixels labelled `ignore` become 255.
 
-    labels: paths (a palette or grey PNG, whose numbers are the ids), PIL ("P", "L", "1", "I"), numpy or torch (H,W) of
-    integers or bool. classes: ids 0 to classes - 1 are allowed (None: 0 to 254). ignore: the user's value for "not
-    labelled", also a negative one.
+    labels: paths or PIL images (see `facekit.mask_ids`), numpy or torch (H,W) of integers or bool. classes: ids 0 to
+    classes - 1 are allowed (None: 0 to 254). ignore: the user's value for "not labelled", also a negative one. colours:
+    RGB of each class, for masks that store colours.
     Raises ValueError for another count, size or rank, colours or fractions instead of ids, unknown ids, masks with
     nothing labelled or with nothing but 0 and 255 in all pictures, palettes that disagree. Warns about single masks
     with nothing labelled.
@@ -88,7 +95,7 @@ def check_masks(
     found = np.zeros(256, dtype=bool)
     for i, item in enumerate(items):
         where = _item("mask", i, names, item)
-        ids = _read_mask(item, where)
+        ids = _read_mask(item, where, colours)
         if ids.ndim != 2:
             fix = "one-hot masks need an argmax over the classes, (H,W,1) needs [..., 0]"
             raise ValueError(f"{where}: rank {ids.ndim}, shape {ids.shape} came, expected (H,W) class ids: {fix}")
@@ -198,14 +205,34 @@ def _rank(value: Any) -> int:
 
 
 def _folder(folder: str | os.PathLike[str], names: Names) -> list[Any]:
-    """The folder's files, if they go with the pictures' names: a.jpg with a.png, a_mask.png or the like."""
+    """The folder's files in the order of the pictures' names: a.jpg with a.png, a.jpg.png, a_mask.png or the like."""
     files = list_pictures(folder)
-    for file, name in zip(files, names or (), strict=False):
-        stem = Path(name).stem
-        if Path(name).suffix and not file.stem.startswith(stem):
-            fix = f"call it {stem}.png, or pass a list of files"
-            raise ValueError(f"{name}: its place in the labels' folder holds {file.name}, expected {stem}.*: {fix}")
-    return list(files)
+    if not names or not all(Path(name).suffix for name in names) or len(files) != len(names):
+        return list(files)
+    waiting: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        waiting.setdefault(folded_name(Path(name).stem), []).append(i)
+    of_name: dict[int, Path] = {}
+    for file in files:
+        # "a.jpg.png" is named after the whole name of a.jpg.
+        for stem in (folded_name(file.stem), folded_name(Path(plain_name(file.stem)).stem)):
+            if waiting.get(stem):
+                of_name[waiting[stem].pop(0)] = file
+                break
+    taken = set(of_name.values())
+    for file in files:
+        own = folded_name(file.stem)
+        begins = (own[:end] for end in range(len(own), 0, -1) if waiting.get(own[:end]))
+        begin = None if file in taken else next(begins, None)
+        if begin is not None:
+            of_name[waiting[begin].pop(0)] = file
+    missing = [i for i in range(len(names)) if i not in of_name]
+    if missing:
+        name, taken = names[missing[0]], set(of_name.values())
+        stem, other = Path(name).stem, next(file.name for file in files if file not in taken)
+        fix = f"call it {stem}.png, or pass a list of files"
+        raise ValueError(f"{name}: no label of its name, but {other}, expected {stem}.*: {fix}")
+    return [of_name[i] for i in range(len(names))]
 
 
 def _check_count(came: int, pictures: int, plural: str, one: str) -> None:
@@ -263,15 +290,12 @@ def _check_points(face: np.ndarray, size: tuple[int, int], where: str) -> None:
         raise ValueError(f"{where}: {came} came, {expected}: {fix}")
 
 
-def _read_mask(item: Any, where: str) -> np.ndarray:
+def _read_mask(item: Any, where: str, colours: Sequence[Colour] | None) -> np.ndarray:
     """The mask's numbers as they stand, integers or bool."""
     if isinstance(item, (str, os.PathLike)):
-        image = open_image(item, where)
-        if image.format == "JPEG":
-            raise ValueError(f"{where}: a JPEG file came, expected PNG: JPEG changes the ids, so save masks as PNG")
-        return _pil_ids(image, where)
+        return read_ids(item, where, colours).ids
     if isinstance(item, Image.Image):
-        return _pil_ids(decoded(item, where), where)
+        return ids_of_image(item, where, colours)
     if isinstance(item, torch.Tensor):
         item = item.detach().cpu()
         item = (item.double() if item.is_floating_point() else item).numpy()
@@ -288,14 +312,8 @@ def _read_mask(item: Any, where: str) -> np.ndarray:
         raise ValueError(f"{where}: numbers of type {ids.dtype} came, expected integer class ids: {fix}")
     if ids.dtype.kind not in "biu":
         raise ValueError(f"{where}: numbers of type {ids.dtype} came, expected integer class ids: convert them")
+    warn_of_stretched(ids, where)
     return ids
-
-
-def _pil_ids(image: Image.Image, where: str) -> np.ndarray:
-    if image.mode not in ("P", "L", "1") and not image.mode.startswith("I"):
-        fix = 'save it as a palette ("P") or grey ("L") PNG in which each pixel is its class id'
-        raise ValueError(f'{where}: mode "{image.mode}" came, expected one id a pixel, not a colour: {fix}')
-    return np.asarray(image)
 
 
 def _check_ids(ids: np.ndarray, classes: int | None, ignore: int, where: str) -> np.ndarray:

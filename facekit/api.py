@@ -1,9 +1,10 @@
-"""adapt, predict, evaluate: thin, they only join the rooms below."""
+"""Public functions: adapt, predict, evaluate, load_backbone."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import logging
 import os
 import time
@@ -13,24 +14,32 @@ from typing import Any, Literal
 
 import torch
 
+from .arguments import check_checkpoint, check_name, check_path, check_progress, check_seed, check_validation
 from .backbones import backbone_module
-from .crops import own_frame, support_crops, training_crops
+from .configuration import configuration
+from .crops import check_faces, own_frame, support_crops, training_crops
 from .fitting import Fitting
 from .framing import Frame, check_align, frame_points, warping
+from .global_state import kept_random, own_random, own_settings
 from .groups import group_members, scores_by_group
+from .image_stream import stream_pictures
 from .images import Pictures, read_pictures
 from .keeping import KeepBest, crop_score
+from .label_check import check_plausible
 from .model import AT_ONCE, Model
-from .ready import READY, frames_in, frames_in_by_way, ready_model
-from .recipes import Adaptation, overridden
+from .outputs import check_output
+from .prediction import predict_group
+from .ready import frames_in, resolve_model
+from .recipes import Adaptation
 from .results import Drawable, Faces
 from .starting import warm_start
-from .tasks import LandmarkTask, Task, task_class
-from .training import Progress, pick_device, train
+from .tasks import LandmarkTask, task_class
+from .training import Progress, check_finite, pick_device, train
 
 log = logging.getLogger("facekit")
 
 
+@own_settings()
 def adapt(
     images: Any,
     labels: Any = None,
@@ -43,6 +52,7 @@ def adapt(
     recipe: str | Adaptation = "quick",
     align: str = "none",
     faces: Any = None,
+    epochs: int | None = None,
     validation: tuple[Any, Any] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
@@ -72,24 +82,43 @@ def adapt(
     on, and with `keep_best` to choose its weights by. progress: True, False or a function (done, steps, losses).
     Raises ValueError that names the offending picture or label, or lists what the task and backbone can do.
     """
+    check_name(task, "task")
+    check_name(backbone, "backbone")
+    check_path(weights, "weights")
+    check_progress(progress)
+    check_checkpoint(checkpoint)
+    check_validation(validation)
+    seed, chosen = check_seed(seed), pick_device(device)
     kind = task_class(task)
     module = backbone_module(backbone)
     if task not in module.TASKS:
         raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, module.TASKS))}")
     check_align(align)
+    if checkpoint is not None:
+        checkpoint = check_output(checkpoint)
     staged = getattr(module, "program", None)  # of a backbone that brings its own fitting
     if support_images is not None and staged is None:
         raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled pictures only")
-    chosen = pick_device(device)
     started = time.monotonic()
-    pictures = read_pictures(images)
+    pictures = stream_pictures(images)
+    check_faces(faces, len(pictures.names), align)
     fitted, clean = kind.from_labels(labels, names, pictures)
-    settings = _recipe(module, recipe, fitted, len(clean), recipe_overrides)
+    settings = configuration(
+        backbone, module, recipe, fitted, len(clean), epochs, recipe_overrides
+    )  # fmt: skip
+    check_plausible(fitted, clean, pictures, stacklevel=4)
     fitted = fitted.configured(settings)
-    torch.manual_seed(seed)
-    network = module.build(weights, seed, fitted, settings)
+    checked = None
+    if validation is not None:
+        unseen = stream_pictures(validation[0])
+        checked = unseen, fitted.check(validation[1], unseen.sizes, unseen.names)
+    with own_random(seed):
+        network = module.build(weights, seed, fitted, settings)
     model = Model(backbone, network, fitted, align)
-    crops, moved = training_crops(pictures, clean, fitted, align, faces, 2 * model.input_size)
+    crops, moved = training_crops(
+        pictures, clean, fitted, align, faces, 2 * model.input_size, settings.cache_bytes
+    )  # fmt: skip
+    del pictures, clean  # thousands fill the memory
     fitted = model.task = fitted.balanced(moved)
     alpha = warping(align)
     if staged is None:
@@ -101,15 +130,16 @@ def adapt(
             support = support_crops(read_pictures(support_images), align, model.input_size)
         program = staged(weights, network, fitted, crops, moved, support, settings, chosen, seed, alpha)
     started_from = warm_start(program, settings.start)
-    kept = _kept(program, model, settings, validation)
+    kept = _kept(program, model, settings, checked)
     losses = train(kept or program, program.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
     if kept is not None:
         kept.finish()
     network.eval()
+    check_finite(network.state_dict(), f"after step {program.steps - 1}, the last one")
     # Lists instead of tuples: what JSON gives back is then equal.
     recipe_data = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}
     model.about = {
-        "faces": len(clean),
+        "faces": len(crops),
         "seed": seed,
         "recipe": recipe_data,
         "weights": str(weights),
@@ -117,27 +147,28 @@ def adapt(
         "loss": losses.get("loss"),
         "seconds": round(time.monotonic() - started, 1),
     }
-    if validation is not None:
-        model.about["validation"] = evaluate(model, *validation)
+    if checked is not None:
+        model.about["validation"] = model.task.score(*_results(model, *checked, None))
     return model
 
 
-def _kept(program: Fitting, model: Model, settings: Adaptation, validation: tuple[Any, Any] | None) -> KeepBest | None:
+def _kept(
+    program: Fitting, model: Model, settings: Adaptation, validation: tuple[Pictures, list[Any]] | None
+) -> KeepBest | None:
     """`program` with its best epoch kept, if that is wanted and there are faces to choose by."""
     if not settings.keep_best:
         return None
     if validation is None:
         log.warning("no validation= came to choose the best epoch by: the last one's weights are kept")
         return None
-    pictures = read_pictures(validation[0])
-    clean = model.task.check(validation[1], pictures.sizes, pictures.names)
-    crops, moved = training_crops(pictures, clean, model.task, model.align, None, model.input_size)
+    crops, moved = training_crops(*validation, model.task, model.align, None, model.input_size, settings.cache_bytes)
     every = -(-len(program.crops) // settings.batch_size)
     return KeepBest(program, functools.partial(crop_score, model, crops, moved), every, settings.steps)
 
 
+@own_settings()
 def predict(
-    model: Model | str | Sequence[Model | str],
+    model: Model | str | os.PathLike[str] | Sequence[Model | str | os.PathLike[str]],
     images: Any,
     *,
     faces: Any = None,
@@ -145,47 +176,59 @@ def predict(
     on_error: Literal["raise", "skip"] = "raise",
     device: str | torch.device | None = None,
 ) -> Any:
-    """Run a model, or an embedded ready one ("landmarks", "segmentation", "segmentation-fasseg", "attributes"; on one
-    farl tower with the last of them "farl-landmarks" and "farl-segmentation"), on one picture or many.
+    """Run a model on one image or many.
 
-    One picture in, one result out; a sequence, batch or folder in, a list out. Where faces are searched (every align
-    but "none"; ready models do), a picture with one face gives its result, one with several a `Faces` list of results,
-    one without an empty `Faces` and a warning. faces: own boxes (x0,y0,x1,y1) instead of a search; for many pictures
-    one list each.
-    align: overrides the model's. on_error: "skip" leaves out unreadable files with a warning. A sequence of models
-    gives a list with one outcome a model; faces are searched once for all of them, and a frozen backbone that several
-    share (farl) looks at each face once.
+    One image in, one outcome out; a sequence, batch or folder in, a list out. The list holds every image and result in
+    memory: go through a large folder image by image (`facekit.images.list_pictures`), or run `facekit predict`.
+
+    Args:
+        model: A model, the path of its .facekit file, or the name of an embedded ready model ("landmarks",
+            "segmentation", "segmentation-fasseg", "attributes"; sharing the last one's backbone "farl-landmarks",
+            "farl-segmentation"). A sequence of these gives a list with one outcome per model: faces are searched
+            once for all models, and a frozen backbone that several share runs once per face.
+        images: A path, folder, PIL image, array or tensor, or a sequence of these.
+        faces: Face boxes (x0, y0, x1, y1) in pixels instead of a search; for many images one list per image.
+        align: How faces are framed, instead of the model's own way.
+        on_error: "raise", or "skip" to leave out unreadable files with a warning.
+        device: Where to run. None leaves the model where it is.
+
+    Returns:
+        Where faces are searched (every align but "none"; ready models do), always a `Faces` list per image, with one
+        result per face: 0, 1 or more. An image without a face is also a warning. With align="none" (the image is a
+        face crop) the single result. Results are in pixels of the original image.
+
+    Raises:
+        ImageError: If an image cannot be read. It names the image.
+        ValueError: If the model, `align` or the boxes are wrong.
     """
     if isinstance(model, Sequence) and not isinstance(model, str):
-        several, runners = True, [_resolve(m) for m in model]
+        several, runners = True, [resolve_model(m, device) for m in model]
     else:
-        several, runners = False, [_resolve(model)]
-    if device is not None:
-        for runner in runners:
-            runner.to(device)
+        several, runners = False, [resolve_model(model, device)]
     pictures = read_pictures(images, on_error)
     boxes = _boxes_each(faces, pictures.single, pictures.kept)
     outcomes: list[list[Any]] = [[] for _ in runners]
-    ways = {align or runner.align for runner in runners}
     for start in range(0, len(boxes), AT_ONCE):
-        some = pictures.arrays[start : start + AT_ONCE]
-        framed: list[dict[str, list[Frame]]] = []
-        for picture, item, own in zip(some, pictures.names[start:], boxes[start:], strict=False):
-            framed.append(frames_in_by_way(picture, ways, own))
-            if not all(framed[-1].values()):
+        end = start + AT_ONCE
+        group = predict_group(runners, pictures.arrays[start:end], boxes[start:end], align)
+        for outcome, some in zip(outcomes, group, strict=True):
+            outcome.extend(some)
+        for item, found in zip(pictures.names[start:end], zip(*group, strict=True), strict=True):
+            if any(isinstance(own, Faces) and not own for own in found):
                 message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
-                warnings.warn(message, stacklevel=2)
-        seen: dict[Any, Any] | None = {} if several else None
-        for runner, outcome in zip(runners, outcomes, strict=True):
-            frames = [by_way[align or runner.align] for by_way in framed]
-            for picture, results in zip(some, runner.predict_pictures(some, frames, seen), strict=True):
-                outcome.append(results[0] if len(results) == 1 else Faces(results, image=picture))
+                warnings.warn(message, stacklevel=3)  # of the caller: a decorator stands between
     by_model = [outcome[0] if pictures.single else outcome for outcome in outcomes]
     return by_model if several else by_model[0]
 
 
+@own_settings()
 def evaluate(
-    model: Model | str, images: Any, labels: Any, *, align: str | None = None, device: str | torch.device | None = None
+    model: Model | str | os.PathLike[str],
+    images: Any,
+    labels: Any,
+    *,
+    align: str | None = None,
+    device: str | torch.device | None = None,
 ) -> dict[str, float]:
     """Score a model on labelled pictures, one face each: the task's metrics by the field's protocols, in percent.
 
@@ -197,8 +240,9 @@ def evaluate(
     return runner.task.score(results, truth)
 
 
+@own_settings()
 def evaluate_by(
-    model: Model | str,
+    model: Model | str | os.PathLike[str],
     images: Any,
     labels: Any,
     groups: Any,
@@ -220,52 +264,58 @@ def evaluate_by(
 
 
 def _tested(
-    model: Model | str, pictures: Pictures, labels: Any, align: str | None, device: str | torch.device | None
+    model: Model | str | os.PathLike[str],
+    pictures: Pictures,
+    labels: Any,
+    align: str | None,
+    device: str | torch.device | None,
 ) -> tuple[Model, list[Drawable], list[Any]]:
     """The model, its result on each picture and the checked labels."""
-    runner = _resolve(model)
-    if device is not None:
-        runner.to(device)
+    runner = resolve_model(model, device)
     truth = runner.task.check(labels, pictures.sizes, pictures.names)
+    check_plausible(runner.task, truth, pictures, stacklevel=5)
+    return runner, *_results(runner, pictures, truth, align)
+
+
+def _results(
+    runner: Model, pictures: Pictures, truth: list[Any], align: str | None
+) -> tuple[list[Drawable], list[Any]]:
+    """The model's result on each image, and the checked labels."""
     how = check_align(align or runner.align)
-    frames: list[list[Frame]] = []
-    for picture, label in zip(pictures.arrays, truth, strict=True):
-        if how == "landmarks" and isinstance(runner.task, LandmarkTask):
-            # Upright: 300-W's boxes know no rotation.
-            upright = dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)
-            frames.append([Frame(frame_points(label, upright).box)])
-        else:
-            known = own_frame(label, runner.task, how)
-            frames.append([known or next(iter(frames_in(picture, how, None)), Frame())])
-    results = [own[0] for own in runner.predict_pictures(pictures.arrays, frames)]
-    return runner, results, truth
+    results: list[Drawable] = []
+    for start in range(0, len(truth), AT_ONCE):
+        some = pictures.arrays[start : start + AT_ONCE]
+        frames: list[list[Frame]] = []
+        for picture, label in zip(some, truth[start:], strict=False):
+            if how == "landmarks" and isinstance(runner.task, LandmarkTask):
+                # Upright: 300-W's boxes know no rotation.
+                upright = dataclasses.replace(runner.task.labels, eyes=None, eye_corners=None)
+                frames.append([Frame(frame_points(label, upright).box)])
+            else:
+                known = own_frame(label, runner.task, how)
+                frames.append([known or next(iter(frames_in(picture, how, None)), Frame())])
+        results += [own[0] for own in runner.predict_pictures(some, frames)]
+    return results, truth
 
 
+@own_settings()
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options: Any) -> Any:
     """A backbone by itself: `features(x)`, and where it has them `encode(x)`, `decode(z)`, `reconstruct(x)`,
     `generate(z)` and `synthesize(w)`; x (N,3,S,S) RGB in [0, 1]. options: of the backbone's own `load`, such as
     pftgan's `inversion`."""
-    return backbone_module(name).load(weights, **options)
+    check_name(name, "name")
+    check_path(weights, "weights")
+    module = backbone_module(name)
+    known = inspect.signature(module.load).parameters
+    unknown = next((option for option in options if option not in known), None)
+    if unknown is not None:
+        raise TypeError(
+            f"backbone {name!r} has no option {unknown!r}: expected one of {', '.join(known)}; correct or leave it out"
+        )
+    with kept_random():
+        return module.load(weights, **options)
 
 
-def _resolve(model: Model | str) -> Model:
-    if isinstance(model, Model):
-        return model
-    if isinstance(model, str):
-        return ready_model(model)
-    raise TypeError(
-        f"model is {type(model).__name__}: expected a facekit.Model or one of {', '.join(map(repr, READY))}"
-    )
-
-
-def _recipe(module: Any, recipe: str | Adaptation, task: Task, faces: int, overrides: dict[str, Any]) -> Adaptation:
-    chosen: Adaptation = (
-        recipe if isinstance(recipe, Adaptation) else module.named_recipe(recipe, task.name, task.customised, faces)
-    )
-    settings = overridden(chosen, overrides, "adapt()")
-    if settings.steps < 1 or settings.batch_size < 1:
-        raise ValueError(f"steps={settings.steps}, batch_size={settings.batch_size}: expected at least 1 of each")
-    return settings
 
 
 def _boxes_each(faces: Any, single: bool, kept: list[int]) -> list[Any]:

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .outputs import output_file, refused
+from .temporaries import new_temporary, remove_leftovers, remove_temporary
+
+# Of these only the writing side is the cause; other errors in the block may come from what is read.
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
 
 @contextmanager
 def whole_file(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a path beside `target` to write to; it takes the target's place when the block ends, and is gone when the
-    block fails. A kill at any moment leaves the old file or the new one, never half a file."""
-    target = Path(target)
-    # A plain name instead of tempfile, whose files would stay private (0600) after the rename.
-    temporary = target.with_name(f".facekit-{uuid.uuid4().hex}.tmp")
+    """Yield a path to write to, which takes the place of `target` when the block ends.
+
+    The path is gone when the block fails. A kill at any moment leaves the old file or the new one, never half a file;
+    what the kill leaves beside it is removed by the next write to that folder. Missing parent folders are made.
+
+    Args:
+        target: The file to write. A link stands for what it points to.
+
+    Raises:
+        OutputError: If the target cannot be written. The message names the target.
+    """
+    final = output_file(target)
+    remove_leftovers(final.parent)
+    temporary = new_temporary(final.parent)
     try:
-        yield temporary
-        os.replace(temporary, target)
+        try:
+            yield temporary
+        except OSError as error:
+            of_writing = error.errno in _OF_WRITING or str(error.filename) == str(temporary)
+            if not of_writing:
+                raise
+            raise refused(target, error) from error
+        try:
+            os.replace(temporary, final)
+        except OSError as error:
+            raise refused(target, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        remove_temporary(temporary)

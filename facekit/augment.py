@@ -3,6 +3,7 @@ alike."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -88,7 +89,7 @@ def warp_masks(masks: Tensor, moves: Moves, size: int, fill: int = 255) -> Tenso
     shifted = (masks.float() - fill)[:, None]
     grid = _grid(moves, size, shifted)
     out = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)[:, 0]
-    return (out + fill).round().to(masks.dtype)
+    return out.add_(fill).round_().to(masks.dtype)
 
 
 def warp_points(points: Tensor, moves: Moves, side_in: int, side_out: int) -> Tensor:
@@ -98,20 +99,38 @@ def warp_points(points: Tensor, moves: Moves, side_in: int, side_out: int) -> Te
     normal = (points + 0.5) * (2.0 / side_in) - 1.0
     if alpha is not None:
         normal = tanh_inverse(normal, alpha)
+    matrices = matrices.to(normal)
     linear, offset = matrices[:, :, :2], matrices[:, :, 2]
-    moved = torch.linalg.solve(linear, (normal - offset[:, None]).transpose(1, 2)).transpose(1, 2)
+    # `solve` would wait for a GPU's answer whether a matrix is singular; `random_matrices` never is.
+    moved = torch.linalg.solve_ex(linear, (normal - offset[:, None]).transpose(1, 2)).result.transpose(1, 2)
     if alpha is not None:
         moved = tanh_alpha(moved, alpha)
     return (moved + 1.0) * (side_out / 2.0) - 0.5
 
 
-def jitter(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Random exposure, contrast and colour balance. pictures: (N,3,H,W) in [0, 1]; strength 0.2 = up to 20 %. Same
-    shape."""
-    n = len(pictures)
-    u = 2 * torch.rand(n, 5, generator=generator).to(pictures.device) - 1
+def jitter(pictures: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
+    """Change exposure, contrast and colour balance of each image at random.
+
+    Args:
+        pictures: Images (N,3,H,W), RGB in [0, 1], on any device.
+        strength: Largest change, as a fraction. 0.2 is up to 20 %.
+        generators: One CPU generator per image. An image's change does not depend on the rest of the batch.
+
+    Returns:
+        Changed images (N,3,H,W) in [0, 1], on the same device.
+
+    Raises:
+        ValueError: If there are more or fewer generators than images.
+    """
+    if len(generators) != len(pictures):
+        raise ValueError(
+            f"expected one generator per image, got {len(generators)} for {len(pictures)} images; pass one each"
+        )
+    draws = [torch.rand(5, generator=generator) for generator in generators]
+    u = 2 * torch.stack(draws).to(pictures) - 1
     gain = (1 + strength * u[:, 0])[:, None, None, None]
     contrast = (1 + strength * u[:, 1])[:, None, None, None]
     balance = (1 + strength / 2 * u[:, 2:5])[:, :, None, None]
     mean = pictures.mean((1, 2, 3), keepdim=True)
-    return (((pictures - mean) * contrast + mean) * gain * balance).clamp(0, 1)
+    # In place: each further copy of a batch costs more time on a CPU than the arithmetic.
+    return (pictures - mean).mul_(contrast).add_(mean).mul_(gain).mul_(balance).clamp_(0, 1)

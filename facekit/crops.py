@@ -4,38 +4,88 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import shown
 from .framing import POINT_FRAMED, Frame, frame_points, point_frame
 from .geometry import warp_image
 from .images import Pictures
+from .large_arrays import LIMIT, large_array
 from .ready import frames_in, ready_model
 from .results import Segmentation
 from .tasks import LandmarkTask, ShadowRemovalTask, Task
 
 
 def training_crops(
-    pictures: Pictures, labels: list[np.ndarray], task: Task, align: str, faces: Any, side: int
+    pictures: Pictures,
+    labels: Sequence[np.ndarray],
+    task: Task,
+    align: str,
+    faces: Any,
+    side: int,
+    limit: int = LIMIT,
 ) -> tuple[Tensor, Tensor]:
-    """One face a picture. labels: from `task.check`, in the pictures' pixels. align, faces: as in `facekit.adapt`.
+    """Cut one face out of each image, one image after the other.
 
-    Returns crops (N,3,side,side) uint8 and the task's crop labels (N,...) in their pixels; with align="tanh" both are
-    warped, and `augment.TanhMoves` moves what is in them. Raises ValueError for a picture without a face.
+    Args:
+        pictures: The images.
+        labels: From `task.check`, in the images' pixels.
+        task: What is learned.
+        align, faces: As in `facekit.adapt`.
+        side: Of the crops, px.
+        limit: Bytes; crops or crop labels that take more lie in a temporary file (see `large_array`).
+
+    Returns:
+        Crops (N,3,side,side) uint8 and the task's crop labels (N,...) in their pixels. With align="tanh" both are
+        warped, and `augment.TanhMoves` moves what is in them.
+
+    Raises:
+        ValueError: For an image without a face, and for another number of boxes than of images.
     """
-    frames = _training_frames(pictures.arrays, pictures.names, labels, task, align, faces)
-    matrices: list[Any] = [f.matrix(p.shape[:2], side) for f, p in zip(frames, pictures.arrays, strict=True)]
-    # Written where they stay: of thousands of faces every further copy is gigabytes.
-    crops = np.empty((len(matrices), 3, side, side), np.uint8)
-    for crop, picture, matrix in zip(crops, pictures.arrays, matrices, strict=True):
-        crop[:] = warp_image(picture, matrix, side).transpose(2, 0, 1)
-    if isinstance(task, ShadowRemovalTask):
-        labels = [with_portrait(label, f) for label, f in zip(labels, frames, strict=True)]
-    moved = task.stack([task.to_crop(label, m, side) for label, m in zip(labels, matrices, strict=True)])
-    return torch.from_numpy(crops), moved
+    count = len(pictures.names)
+    crops = large_array((count, 3, side, side), np.uint8, limit)
+    moved: np.ndarray | None = None
+    frames = _training_frames(pictures, labels, task, align, faces)
+    for i, (picture, frame, label) in enumerate(frames):
+        matrix: Any = frame.matrix(picture.shape[:2], side)
+        crops[i] = warp_image(picture, matrix, side).transpose(2, 0, 1)
+        if isinstance(task, ShadowRemovalTask):
+            label = with_portrait(label, frame)
+        own = task.to_crop(label, matrix, side)
+        if moved is None:
+            moved = large_array((count, *own.shape), own.dtype, limit)
+        moved[i] = own
+    assert moved is not None
+    return torch.from_numpy(crops), torch.from_numpy(moved)
+
+
+def check_faces(faces: Any, count: int, align: str) -> None:
+    """Check the boxes that come with labelled images.
+
+    Args:
+        faces: None, or one box per image.
+        count: Number of images.
+        align: As in `facekit.adapt`. "none" takes each image whole, in training as in prediction.
+
+    Raises:
+        TypeError: For what is no sequence.
+        ValueError: For another number of boxes, and for boxes with align="none".
+    """
+    if faces is None:
+        return
+    if isinstance(faces, (str, bytes)) or not hasattr(faces, "__len__"):
+        raise TypeError(f"faces={shown(faces)} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
+    if len(faces) != count:
+        raise ValueError(f"{count} images but {len(faces)} face boxes: pass one box per image, {count} are expected")
+    if align == "none":
+        raise ValueError(
+            "faces= came with align='none', which takes each image whole: expected no boxes; pass align='box'"
+        )
 
 
 def support_crops(pictures: Pictures, align: str, side: int) -> Tensor:
@@ -58,18 +108,20 @@ def support_crops(pictures: Pictures, align: str, side: int) -> Tensor:
 
 
 def _training_frames(
-    pictures: list[np.ndarray], items: list[str], labels: list[np.ndarray], task: Task, align: str, faces: Any
-) -> list[Frame]:
-    if align == "landmarks" and isinstance(task, LandmarkTask):
-        return [frame_points(label, task.labels) for label in labels]
-    own = [own_frame(label, task, align) for label in labels]
-    if faces is not None and len(faces) != len(pictures):
-        raise ValueError(f"{len(pictures)} images but {len(faces)} face boxes: pass one box per image")
-    frames = []
-    for i, (picture, item) in enumerate(zip(pictures, items, strict=True)):
-        known = own[i]
+    pictures: Pictures, labels: Sequence[np.ndarray], task: Task, align: str, faces: Any
+) -> Iterator[tuple[np.ndarray, Frame, np.ndarray]]:
+    """Each image with its face's frame and its label; at each moment one image is decoded."""
+    by_points = align == "landmarks" and isinstance(task, LandmarkTask)
+    if faces is not None and (by_points or all(own_frame(label, task, align) is not None for label in labels)):
+        warnings.warn(f"faces= is not used: with align={align!r} the labelled points frame each face", stacklevel=3)
+    for i, (picture, item, label) in enumerate(zip(pictures.arrays, pictures.names, labels, strict=True)):
+        if by_points:
+            assert isinstance(task, LandmarkTask)
+            yield picture, frame_points(label, task.labels), label
+            continue
+        known = own_frame(label, task, align)
         if known is not None:
-            frames.append(known)
+            yield picture, known, label
             continue
         found = frames_in(picture, align, None if faces is None else [faces[i]])
         if not found:
@@ -80,8 +132,7 @@ def _training_frames(
             warnings.warn(
                 f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=3
             )
-        frames.append(max(found, key=_area))
-    return frames
+        yield picture, max(found, key=_area), label
 
 
 def own_frame(label: np.ndarray, task: Task, align: str) -> Frame | None:

@@ -44,7 +44,7 @@ class Drawable(ABC):
     def save(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Writes the numbers (.json) or the drawing (.png, .jpg; options: those of `draw`), whole or not at all.
 
-        Raises ValueError for another suffix or a missing folder.
+        Missing folders are made. Raises ValueError for another suffix, and for a path that cannot be written.
         """
         target = Path(path)
         if target.suffix.lower() == ".json":
@@ -113,8 +113,6 @@ def about_frame(result: Any) -> str:
 
 
 def write_whole(target: Path, write: Callable[[Path], Any]) -> None:
-    """A file that appears whole or not at all. Raises ValueError for a missing folder."""
-    if not target.parent.is_dir():
-        raise ValueError(f"folder {target.parent} is missing: make it first, or save to another")
+    """Write a file that appears whole or not at all. Missing folders are made."""
     with whole_file(target) as temporary:
         write(temporary)

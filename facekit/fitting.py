@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +11,10 @@ from torch import Tensor, nn
 
 from .adversary import Adversary
 from .augment import Affine, TanhMoves, jitter, random_matrices, warp
-from .recipes import Adaptation
+from .batch_norm import copies_needed
+from .global_state import own_random
+from .large_arrays import large_array
+from .recipes import Adaptation, FSMAAdaptation
 from .tasks import PictureTask, SegmentationTask, Task
 from .training import autocast, generator_for
 from .wild import WildAugmentation
@@ -39,35 +41,24 @@ class Adapted(Protocol):
 
 
 class FeatureCache:
-    """Half-precision features of numbered views, in memory up to a limit, else in a temporary file."""
+    """Half-precision features of numbered views, in memory up to a limit in bytes, else in a temporary file."""
 
     def __init__(self, count: int, limit: int):
         self.count, self.limit = count, limit
         self._stores: list[np.ndarray] = []
-        self._file: Any = None
 
     def write(self, start: int, features: list[Tensor]) -> None:
         """Store the features (n,...) of views start, start + 1, ..."""
         if not self._stores:
-            self._allocate([tuple(f.shape[1:]) for f in features])
+            shapes = [(self.count, *f.shape[1:]) for f in features]
+            fits = sum(2 * math.prod(shape) for shape in shapes) <= self.limit
+            self._stores = [large_array(shape, np.float16, self.limit if fits else 0) for shape in shapes]
         for store, f in zip(self._stores, features, strict=True):
             store[start : start + len(f)] = f.half().cpu().numpy()
 
     def read(self, indices: Tensor, device: torch.device) -> list[Tensor]:
         """Features of the chosen views as float32."""
         return [torch.from_numpy(store[indices.numpy()]).to(device).float() for store in self._stores]
-
-    def _allocate(self, shapes: list[tuple[int, ...]]) -> None:
-        sizes = [2 * self.count * math.prod(s) for s in shapes]
-        if sum(sizes) <= self.limit:
-            self._stores = [np.empty((self.count, *s), np.float16) for s in shapes]
-            return
-        self._file = tempfile.TemporaryFile(prefix="facekit-features-")  # noqa: SIM115 (lives as long as the cache)
-        self._file.truncate(sum(sizes))
-        offset = 0
-        for s, size in zip(shapes, sizes, strict=True):
-            self._stores.append(np.memmap(self._file, np.float16, "r+", offset, (self.count, *s)))
-            offset += size
 
 
 def new_optimiser(groups: list[dict[str, Any]], recipe: Adaptation) -> torch.optim.Optimizer:
@@ -109,10 +100,13 @@ class Fitting:
         self.views = max(recipe.views, math.ceil(recipe.least_views / len(crops))) * len(crops)
         # Rates as factors of the recipe's, which follows a schedule.
         groups = [{"params": network.new_parameters(), "factor": 1.0}]
-        if recipe.tower_lr is not None:
-            groups.append({"params": network.tuned_parameters(), "factor": recipe.tower_lr / recipe.lr})
+        if recipe.tuned_lr is not None:
+            groups.append({"params": network.tuned_parameters(), "factor": recipe.tuned_lr / recipe.lr})
         self.optimiser = new_optimiser(groups, recipe)
-        self.adversary = Adversary(critic.to(device), recipe) if critic is not None else None
+        self.adversary: Adversary | None = None
+        if critic is not None:
+            assert isinstance(recipe, FSMAAdaptation)
+            self.adversary = Adversary(critic.to(device), recipe)
         if recipe.wild and (not isinstance(task, SegmentationTask) or alpha is not None):
             raise ValueError(
                 f"wild=True came for {task.name}{'' if alpha is None else ', tanh-warped'}: it moves plain pictures "
@@ -122,6 +116,9 @@ class Fitting:
         self._views: tuple[Tensor, tuple[Tensor, Tensor]] | None = None
         self.cache: FeatureCache | None = None
         self.autocast = autocast(device, recipe.bfloat16)
+        self.copies = 1
+        if min(recipe.batch_size, self.views) == 1:
+            self.copies = copies_needed(network, torch.zeros(1, 3, self.input_size, self.input_size, device=device))
         matrices = [random_matrices(len(crops), self.affine, generator_for(seed, r, 5)) for r in range(self.rounds)]
         self.matrices, self.mirrored = (torch.cat(parts) for parts in zip(*matrices, strict=True))
         # The first view of each face is the face as it is.
@@ -157,20 +154,15 @@ class Fitting:
         crops = self.crops[views % len(self.crops)].to(self.device).float().div_(255)
         x = warp(crops, self.moves(views), self.input_size)
         if self.recipe.jitter:
-            parts = [
-                jitter(p[None], self.recipe.jitter, generator_for(self.seed, int(v), 6))
-                for p, v in zip(x, views, strict=True)
-            ]
-            x = torch.cat(parts)
+            x = jitter(x, self.recipe.jitter, [generator_for(self.seed, int(v), 6) for v in views])
         return x
 
     def moved_labels(self, views: Tensor) -> Tensor:
         """The labels of numbered views, moved with their pictures."""
         if self.wild is not None:
             return self._wild_views(views)[1].to(self.device)
-        labels, side = self.labels[views % len(self.crops)], self.crops.shape[-1]
-        moved = self.task.augmented(labels, self.moves(views), self.mirrored[views], side, self.input_size)
-        return moved.to(self.device)
+        labels, mirrored = self.labels[views % len(self.crops)].to(self.device), self.mirrored[views].to(self.device)
+        return self.task.augmented(labels, self.moves(views), mirrored, self.crops.shape[-1], self.input_size)
 
     def inputs(self, views: Tensor) -> Tensor:
         """What the network is shown of numbered views: (n,3,S,S) in [0, 1]."""
@@ -211,12 +203,12 @@ class Fitting:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(index) * group["factor"]
         self.network.train()
-        # Dropout draws from torch's own source.
-        torch.manual_seed(generator_for(self.seed, index, 10).initial_seed())
-        size = min(self.recipe.batch_size, self.views)
-        views = torch.randperm(self.views, generator=generator_for(self.seed, index, 7))[:size]
+        views = torch.randperm(self.views, generator=generator_for(self.seed, index, 7))[: self.recipe.batch_size]
+        views = views.repeat(self.copies)
         features = self.features(views)
-        with self.autocast:
+        # Dropout draws from torch's own generator.
+        draws = own_random(generator_for(self.seed, index, 10).initial_seed())
+        with draws, self.autocast:
             maps = self.network.from_features(features)
         maps, targets = maps.float(), self.targets(views)
         loss = self.task.loss(maps, targets)
@@ -227,7 +219,7 @@ class Fitting:
             losses |= self.adversary.learn(index, self.learning_rate(index), real, painted.detach())
             adv = self.adversary.loss(painted)
             losses["adv"] = adv.item()
-            loss = loss + self.recipe.adv * adv
+            loss = loss + self.adversary.weight * adv
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()

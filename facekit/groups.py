@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .data.files.names import natural
+from .name_index import plain_name, warn_of_alike
 
 # Rows of the outcome beside the groups'.
 ALL, DISCREPANCY = "all", "discrepancy"
@@ -35,6 +36,7 @@ def group_members(groups: Any, pictures: int) -> dict[str, list[int]]:
     for taken in (ALL, DISCREPANCY):
         if taken in members:
             raise ValueError(f"a group called {taken!r} came, which the outcome has besides the groups: rename it")
+    warn_of_alike(members, "groups", "kept apart", stacklevel=3)
     without = named.count("")
     if without:
         warnings.warn(f"{without} of {pictures} pictures belong to no group: they count in {ALL!r} only", stacklevel=3)
@@ -52,7 +54,7 @@ def scores_by_group(
     scores = {name: score([results[i] for i in m], [truth[i] for i in m]) for name, m in members.items()}
     whole = score(list(results), list(truth))
     spread = {metric: _spread([group.get(metric, math.nan) for group in scores.values()]) for metric in whole}
-    return {**scores, ALL: whole, DISCREPANCY: spread}
+    return {**scores, ALL: whole, DISCREPANCY: type(whole)(spread)}
 
 
 def score_table(scores: dict[str, Scores], members: dict[str, list[int]], pictures: int) -> str:
@@ -72,7 +74,7 @@ def score_table(scores: dict[str, Scores], members: dict[str, list[int]], pictur
 
 def _name(group: Any) -> str:
     # NaN, as tables have it for a missing word, differs from itself.
-    return "" if group is None or group != group else str(group).strip()
+    return "" if group is None or group != group else plain_name(str(group))
 
 
 def _spread(values: list[float]) -> float:

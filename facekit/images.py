@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -58,7 +58,7 @@ class Pictures:
     single: one picture came, not a list. skipped: name -> reason, filled for on_error="skip".
     """
 
-    arrays: list[np.ndarray]
+    arrays: Sequence[np.ndarray]
     names: list[str]
     kept: list[int]
     single: bool
@@ -96,16 +96,21 @@ def load_image(image: Any, name: str | None = None) -> np.ndarray:
     raise ImageError(f"{where}: {kind} came, {_EXPECTED}: {fix}")
 
 
-def open_image(path: str | os.PathLike[str], name: str | None = None) -> Image.Image:
+def open_image(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    decode: Callable[[Image.Image, str], Image.Image] = decoded,
+) -> Image.Image:
     """The file's PIL image in its own mode, pixels read, upright. Errors about the file as load_image's.
 
     HEIC files open where the package pillow-heif is installed (the extra ``heic``).
+    decode: reads the pixels of the image that is open; `facekit.mask_ids` notes there how the file stores them.
     """
     text, where = _path(path), name or _file_name(path)
     _check_file(text, where)
     try:
         with _opened(text) as image:
-            turned = decoded(image, where)
+            turned = decode(image, where)
             turned.format = image.format
             return turned
     except (ImageError, MemoryError):
@@ -198,14 +203,13 @@ def to_tensor(arrays: np.ndarray | Sequence[np.ndarray]) -> torch.Tensor:
 def save_image(array: Any, path: str | os.PathLike[str]) -> None:
     """Write a picture (anything load_image takes) as PNG or JPEG by suffix; the file appears whole or not at all.
 
-    Raises ImageError for another suffix, a missing folder or a picture load_image refuses; OSError if the disk does.
+    Missing folders are made. Raises ImageError for another suffix or a picture load_image refuses; OutputError for a
+    path that cannot be written.
     """
     target = Path(_path(path))
     kind = _SAVE.get(target.suffix.lower())
     if kind is None:
         raise ImageError(f"{target.name}: suffix {target.suffix!r} came, expected .png, .jpg or .jpeg: rename the file")
-    if not target.parent.is_dir():
-        raise ImageError(f"{target}: folder {target.parent} is missing, expected an existing one: make it first")
     picture = Image.fromarray(load_image(array))
     with whole_file(target) as temporary:
         picture.save(temporary, format=kind, **({"quality": 95} if kind == "JPEG" else {}))

@@ -18,8 +18,10 @@ from .backbones.farl.model import FaRL
 from .drawable import Box, Drawable, frame_dict, same_size
 from .framing import Frame
 from .geometry import put_back, warp_image
+from .global_state import kept_random, own_settings
 from .images import read_pictures, to_tensor
 from .ready import frames_in
+from .training import pick_device
 
 # How much of the heat map's colour covers the picture where it is hottest.
 COVER = 0.6
@@ -46,38 +48,54 @@ class Explanation(Drawable):
         return {**frame_dict(self), "text": self.text, "heat": [[round(float(v), 3) for v in row] for row in self.heat]}
 
 
+@own_settings()
 def match(
-    images: Any, texts: str | list[str], *, weights: str | os.PathLike[str] = "auto", align: str = "none"
+    images: Any,
+    texts: str | list[str],
+    *,
+    weights: str | os.PathLike[str] = "auto",
+    align: str = "none",
+    device: str | torch.device | None = None,
 ) -> np.ndarray:
     """The probability of each text, given that one of them belongs to the picture (zero-shot classification).
 
     images: as in `facekit.predict`, one face each (align="none": face crops; else the best face found). texts: M
     sentences, such as "a man with a beard"; one alone has probability 1. Returns (N,M) float32, rows sum to 1; (M,) for
-    one picture. Raises ValueError for weights without a text tower.
+    one picture. device: None is the best there is. Raises ValueError for weights without a text tower.
     """
-    pair = _pair(os.fspath(weights))
+    chosen = pick_device(device)
+    pair = _pair(os.fspath(weights)).to(chosen)
     pictures = read_pictures(images)
     crops = [warp_image(p, f.matrix(p.shape[:2], _side(pair)), _side(pair)) for p, f in _framed(pictures, align)]
     with torch.inference_mode():
-        parts = [pair.match(to_tensor(crops[i : i + 16]), texts) for i in range(0, len(crops), 16)]
-    probabilities = torch.cat(parts).numpy()
+        parts = [pair.match(to_tensor(crops[i : i + 16]).to(chosen), texts) for i in range(0, len(crops), 16)]
+    probabilities = torch.cat(parts).cpu().numpy()
     return probabilities[0] if pictures.single else probabilities
 
 
-def explain(image: Any, text: str, *, weights: str | os.PathLike[str] = "auto", align: str = "none") -> Explanation:
+@own_settings()
+def explain(
+    image: Any,
+    text: str,
+    *,
+    weights: str | os.PathLike[str] = "auto",
+    align: str = "none",
+    device: str | torch.device | None = None,
+) -> Explanation:
     """Grad-CAM of the picture for the text (FaRL section 4.7, Figure 5): what in the face made it match.
 
-    image: one picture, as in `match`.
+    image: one picture, as in `match`. device: None is the best there is.
     """
-    pair = _pair(os.fspath(weights))
+    chosen = pick_device(device)
+    pair = _pair(os.fspath(weights)).to(chosen)
     pictures = read_pictures(image)
     if len(pictures.arrays) != 1:
         raise ValueError(f"{len(pictures.arrays)} pictures came: explain takes one")
     ((picture, frame),) = _framed(pictures, align)
     matrix = frame.matrix(picture.shape[:2], _side(pair))
-    heat = grad_cam(pair, to_tensor([warp_image(picture, matrix, _side(pair))]), text)
-    whole = torch.nn.functional.interpolate(heat[None], (_side(pair),) * 2, mode="bicubic")[0, 0].clamp(0, 1).numpy()
-    return Explanation(_placed(whole, matrix, picture), text, picture, frame.box)
+    heat = grad_cam(pair, to_tensor([warp_image(picture, matrix, _side(pair))]).to(chosen), text)
+    whole = torch.nn.functional.interpolate(heat[None], (_side(pair),) * 2, mode="bicubic")[0, 0].clamp(0, 1)
+    return Explanation(_placed(whole.cpu().numpy(), matrix, picture), text, picture, frame.box)
 
 
 def _placed(heat: np.ndarray, matrix: Any, picture: np.ndarray) -> np.ndarray:
@@ -89,7 +107,8 @@ def _placed(heat: np.ndarray, matrix: Any, picture: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def _pair(weights: str) -> FaRL:
-    return load(weights)
+    with kept_random():
+        return load(weights)
 
 
 def _side(pair: FaRL) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,30 @@ from .weights import embedded_file
 
 if TYPE_CHECKING:
     import lpips
+
+
+_OLD_KEYS = ("nme", "fr10", "auc10", "auc7")
+
+
+class LandmarkScores(dict[str, float]):
+    """Scores of landmarks by name; each name says what the errors are divided by ("nme_inter_ocular").
+
+    For one release, the names without it ("nme", "fr10", "auc10", "auc7") give the first normaliser's score with a
+    DeprecationWarning. They are not among the keys.
+    """
+
+    def __missing__(self, key: str) -> float:
+        full = next((k for k in self if key in _OLD_KEYS and k.startswith(f"{key}_")), None)
+        if full is None:
+            raise KeyError(key)
+        message = f"scores[{key!r}] does not say what errors are divided by, expected {full!r}: use that name"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return self[full]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As a dictionary's `get`, also for the names without a normaliser."""
+        old = key not in self and key in _OLD_KEYS and any(k.startswith(f"{key}_") for k in self)
+        return self[key] if old else super().get(key, default)
 
 
 def landmark_normaliser(truth: NDArray[np.floating], labels: LandmarkSet, by: str) -> float:
@@ -158,15 +183,14 @@ def lpips_distance(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> floa
 @functools.cache
 def alexnet_lpips() -> lpips.LPIPS:
     """The network with its trunk from this package: lpips itself would download that."""
-    import warnings
-
     import lpips
-    from safetensors.torch import load_file
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchvision's, about an argument that lpips passes
+    from .global_state import kept_random, no_warnings
+    from .weight_files import read_weights
+
+    with no_warnings(), kept_random():  # the warning is torchvision's, about an argument that lpips passes
         net = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
-    trunk = {k: v.float() for k, v in load_file(embedded_file("alexnet")).items()}
+    trunk = read_weights(embedded_file("alexnet"), "AlexNet's trunk").tensors
     missing, unexpected = net.load_state_dict(trunk, strict=False)
     assert not unexpected and not any(k.startswith("net.") for k in missing)
     return net.eval()

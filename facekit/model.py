@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
 import json
 import os
 import zipfile
@@ -14,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
@@ -23,15 +20,16 @@ from .atomic import whole_file
 from .backbones import backbone_module
 from .framing import Frame, check_align
 from .geometry import warp_image
+from .global_state import kept_random, own_settings
 from .images import to_tensor
+from .model_file import ADAPTER, FORMAT, built, check_fits, network_of, read_model_file
+from .outputs import check_output
 from .results import Drawable
 from .tasks import Task, task_from_dict
-from .training import pick_device
+from .training import check_finite, pick_device
 
-FORMAT = 1
 # Pictures in one batch; on CPUs larger ones are slower a picture, as what flows through outgrows the caches.
 AT_ONCE = 16
-_ADAPTER = "adapter."  # before the names of the label adapter's tensors
 # What a backbone made of one batch of crops, by the backbone and whether they were mirrored.
 Seen = dict[tuple[str, bool], Any]
 
@@ -180,17 +178,19 @@ class Model:
     def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
         """Write one .facekit file (zip of JSON and safetensors), atomically. It needs nothing else to be loaded again.
 
+        Missing folders are made. Raises OutputError, which names the path, where it cannot be written.
         whole=False leaves out the backbone's weights; loading then takes the embedded ones (for the files in this
         package).
         """
         module = backbone_module(self.backbone)
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
+        check_finite(state, "in this model")
         if not whole:
             left_out = module.frozen_keys(self.network)
             state = {k: v for k, v in state.items() if k not in left_out}
         adapter = {}
         if self.adapter is not None:
-            state |= {f"{_ADAPTER}{k}": v.detach().cpu().contiguous() for k, v in self.adapter.state_dict().items()}
+            state |= {f"{ADAPTER}{k}": v.detach().cpu().contiguous() for k, v in self.adapter.state_dict().items()}
             adapter = {"adapter": {"network": self.adapter.to_dict(), "labels": self.task.to_dict()}}
         about = {
             "format": FORMAT, "backbone": self.backbone, "network": module.to_dict(self.network),
@@ -202,64 +202,54 @@ class Model:
             file.writestr("model.json", json.dumps(about, indent=1))
             file.writestr("weights.safetensors", packed)
 
+    @own_settings()
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write the network as ONNX: input "image" (N,3,S,S) RGB in [0, 1], output "maps" (N,C,S/stride,S/stride).
 
-        Needs the extra `facekit[onnx]`; raises ImportError that says so.
+        Needs the extra `facekit[onnx]`; raises ImportError that says so. Missing folders are made; raises OutputError
+        where the path cannot be written.
         """
+        target = check_output(path, (".onnx",))
         try:
             import onnxscript  # noqa: F401
         except ImportError as error:
             raise ImportError('ONNX export needs the extra packages: pip install "facekit[onnx]"') from error
-        example = torch.rand(2, 3, self.input_size, self.input_size, device=self.device)
+        example = torch.zeros(2, 3, self.input_size, self.input_size, device=self.device)
         network = self.network
         if self.adapter is not None:
             from .backbones.synthparse.adapter import Relabelled
 
             network = Relabelled(self.network, self.adapter).eval()
-        with whole_file(path) as temporary:
+        with whole_file(target) as temporary:
             torch.onnx.export(
                 network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,
                 dynamic_shapes={"x": {0: torch.export.Dim("batch")}}, external_data=False, verbose=False,
             )  # fmt: skip
 
 
+@own_settings()
+@kept_random()
 def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
     """Read a .facekit file. Nothing in it is executed.
 
     Raises FileNotFoundError, and ValueError for a file that is no model, is damaged or comes from a newer facekit.
     """
     source = Path(path)
-    if not source.is_file():
-        raise FileNotFoundError(f"{source}: no such file; expected one that model.save() wrote")
-    try:
-        with zipfile.ZipFile(source) as file:
-            about = json.loads(file.read("model.json"))
-            state = load_tensors(file.read("weights.safetensors"))
-    except (zipfile.BadZipFile, KeyError, ValueError, SafetensorError, io.UnsupportedOperation) as error:
-        raise ValueError(
-            f"{source}: not a whole .facekit file ({error}); expected one that model.save() wrote"
-        ) from error
-    if about.get("format", 0) > FORMAT:
-        raise ValueError(
-            f"{source}: written in format {about['format']}, this facekit reads up to {FORMAT}: upgrade facekit"
-        )
-    module = backbone_module(about["backbone"])
-    network = module.from_dict(about["network"])
-    state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    about, state = read_model_file(source)
+    module = built(source, lambda: backbone_module(about["backbone"]))
     adapter, target = None, None
+    own = {k: v for k, v in state.items() if not k.startswith(ADAPTER)}
     if "adapter" in about:
         from .backbones.synthparse.adapter import LabelAdapter
 
-        adapter = LabelAdapter.from_dict(about["adapter"]["network"])
-        adapter.load_state_dict({k.removeprefix(_ADAPTER): v for k, v in state.items() if k.startswith(_ADAPTER)})
-        state = {k: v for k, v in state.items() if not k.startswith(_ADAPTER)}
-        target = task_from_dict(about["task"], about["adapter"]["labels"])
-    # The ready parser is itself what synthparse's other files are completed by.
-    if not about["whole"] and state.keys() != network.state_dict().keys():
-        state |= module.embedded_state()
-    network.load_state_dict(state)
-    task = task_from_dict(about["task"], about["labels"])
+        rest = {k.removeprefix(ADAPTER): v for k, v in state.items() if k.startswith(ADAPTER)}
+        adapter = network_of(source, LabelAdapter.from_dict, about["adapter"]["network"], rest)
+        target = built(source, lambda: task_from_dict(about["task"], about["adapter"]["labels"]))
+    # A file with all of its network's weights needs no others: the ready parser completes synthparse's files.
+    completed = None if about["whole"] else module.embedded_state
+    network = network_of(source, module.from_dict, about["network"], own, completed)
+    task = built(source, lambda: task_from_dict(about["task"], about["labels"]))
+    check_fits(source, network, task, adapter, target)
     return Model(about["backbone"], network, task, about["align"], about["about"], adapter, target).to(device)
 
 

@@ -77,8 +77,9 @@ class Processes:
 
     def average(self, losses: dict[str, Tensor]) -> dict[str, float]:
         """Scalars by name -> their means over the processes, the same in all."""
-        values = torch.stack([v.detach().double() for v in losses.values()])
+        values = torch.stack([v.detach() for v in losses.values()])
         if self.count > 1:
+            values = values.double()  # not above: Apple's devices have no double precision, and one process is enough
             dist.all_reduce(values)
             values /= self.count
         return dict(zip(losses, values.tolist(), strict=True))

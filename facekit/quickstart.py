@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from typing import Any
 
 import cv2
@@ -13,8 +12,10 @@ from numpy.typing import NDArray
 
 from .api import adapt, evaluate, predict
 from .data.generated import GeneratedFaces
+from .global_state import no_warnings, own_settings
 from .images import save_image
 from .labels import FACEKIT_27, HELEN_11, segmentation_map
+from .outputs import check_output
 from .results import Landmarks, Segmentation
 
 FACES = 10  # labelled faces to adapt on
@@ -22,6 +23,7 @@ UNSEEN = 12
 SIDE = 256
 
 
+@own_settings()
 def quickstart(
     out: str | os.PathLike[str] = "facekit_quickstart.png", seed: int = 0, steps: int = 150, progress: bool = True
 ) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def quickstart(
 
     Returns the scores in percent and the times in seconds.
     """
+    check_output(out, (".png", ".jpg", ".jpeg"))
     started = time.monotonic()
     poses: dict[str, Any] = {"yaw": (-30.0, 30.0), "pitch": (-15.0, 15.0), "roll": (-15.0, 15.0)}
     want = ("image", "mask", "landmarks68")
@@ -62,10 +65,9 @@ def quickstart(
     photo = astronaut()
     drawn = photo
     if photo is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "no face found" shows in the scores
+        with no_warnings():  # "no face found" shows in the scores
             parts, points = predict(["segmentation", "landmarks"], photo)
-        scores["photo_faces"] = 1 if isinstance(points, Landmarks) else len(points)
+        scores["photo_faces"] = len(points)
         drawn = points.draw_on(parts.draw()) if scores["photo_faces"] else photo
     save_image(_page(shown, photo, drawn), out)
     scores["seconds"] = round(time.monotonic() - started, 1)
@@ -107,7 +109,7 @@ def _page(shown: list[Any], photo: NDArray[np.uint8] | None, drawn: NDArray[np.u
     page = np.vstack([_caption(rows[0].shape[1]), *rows])
     if photo is None or drawn is None:
         return page
-    both = np.hstack([photo, drawn])
+    both: NDArray[Any] = np.hstack([photo, drawn])
     scale = page.shape[1] / both.shape[1]
     both = cv2.resize(
         both,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,37 @@ def ready_model(name: str) -> Model:
             f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load"
         )
     return load(embedded_file(name))
+
+
+def resolve_model(model: Model | str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
+    """Return the model that is meant: a model itself, a ready one by its name, or a .facekit file by its path.
+
+    Args:
+        model: A `facekit.Model`, a name of `READY`, or a path.
+        device: Where to move the model. None leaves a model where it is.
+
+    Raises:
+        ValueError: If a text is neither a ready model nor a file, or the file holds no model.
+        TypeError: If something else came.
+    """
+    if isinstance(model, Model):
+        found = model
+    elif isinstance(model, str) and model in READY:
+        found = ready_model(model)
+    elif isinstance(model, (str, os.PathLike)):
+        if not Path(model).exists():
+            known = ", ".join(map(repr, READY))
+            raise MissingModel(f"{os.fspath(model)}: no such file or ready model, expected a .facekit file or {known}")
+        found = load(model)
+    else:
+        known = ", ".join(map(repr, READY))
+        came = type(model).__name__
+        raise TypeError(f"model is {came}: expected a facekit.Model, the path of a .facekit file, or one of {known}")
+    return found if device is None else found.to(device)
+
+
+class MissingModel(FileNotFoundError, ValueError):
+    """A text that is neither a ready model nor a file."""
 
 
 def _points_68(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:

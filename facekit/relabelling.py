@@ -10,22 +10,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .arguments import check_checkpoint, check_progress, check_seed
 from .backbones.synthparse.adapter import LabelAdaptation, LabelAdapter
 from .backbones.synthparse.imagenet import imagenet_state
 from .backbones.synthparse.network import ParserSize
-from .crops import training_crops
-from .images import read_pictures
+from .crops import check_faces, training_crops
+from .global_state import own_random, own_settings
+from .image_stream import stream_pictures
 from .model import Model
+from .outputs import check_output
+from .ready import resolve_model
+from .recipes import Adaptation
 from .recipes.synthparse import EPOCHS, PAPER
 from .tasks import SegmentationTask
-from .training import Progress, pick_device, train
+from .training import Progress, check_finite, pick_device, train
 
 # Of an adapter's encoder.
 WEIGHTS = ("auto", "imagenet", "none")
 
 
+@own_settings()
 def adapt_labels(
-    model: Model,
+    model: Model | str | os.PathLike[str],
     images: Any,
     labels: Any,
     *,
@@ -46,29 +52,33 @@ def adapt_labels(
 ) -> Model:
     """Train a label adapter on a parser (synthparse sections 2.2 and 3.2) and give back the parser with it.
 
-    model: for segmentation; it does not change. images, labels: faces of the target, as in `facekit.adapt`. names: the
-    target's label set; None is the model's own. The adapter is trained on what the model says about these faces against
-    their labels, never on their pixels, turned by up to 11 degrees and in perspective. Predictions of the new model are
-    the adapter's, and hold the parser's in `naked`; `new.naked` is the parser alone.
+    model: for segmentation, or its file or ready name; it does not change. images, labels: faces of the target, as in
+    `facekit.adapt`. names: the target's label set; None is the model's own. The adapter is trained on what the model
+    says about these faces against their labels, never on their pixels, turned by up to 11 degrees and in perspective.
+    Predictions of the new model are the adapter's, and hold the parser's in `naked`; `new.naked` is the parser alone.
     reads: "onehot" (one channel a class) or "ids" (the paper's code: the numbers in three equal channels). decoder,
     encoder, decoder_channels: of the segmentation model inside. weights: of its encoder, "auto" (ImageNet's if they are
     on this machine), "imagenet" or "none". steps: None is 30 epochs.
     Raises ValueError as `facekit.adapt`, and for a model that is not for segmentation or has an adapter already. Warns
     of classes that no mask holds, and where the model says the same of every pixel, so that there is nothing to learn.
     """
-    if not isinstance(model, Model):
-        raise TypeError(f"model is {type(model).__name__}, expected a facekit.Model: pass what adapt or load returned")
+    model = resolve_model(model)
     if not isinstance(model.task, SegmentationTask):
         raise ValueError(f"a model for {model.task.name} came: label adapters are for segmentation")
     if model.adapter is not None:
         raise ValueError("this model has a label adapter already: pass model.naked")
     if weights not in WEIGHTS:
         raise ValueError(f"weights={weights!r}: expected one of {', '.join(map(repr, WEIGHTS))}")
-    if batch_size < 1 or (steps is not None and steps < 1):
-        raise ValueError(f"steps={steps}, batch_size={batch_size}: expected at least 1 of each")
+    rates = Adaptation(steps=1 if steps is None else steps, batch_size=batch_size, lr=lr)
+    check_progress(progress)
+    check_checkpoint(checkpoint)
+    if checkpoint is not None:
+        checkpoint = check_output(checkpoint)
+    seed = check_seed(seed)
     size = ParserSize(decoder, encoder, model.input_size, decoder_channels)
     started, chosen = time.monotonic(), pick_device(device)
-    pictures = read_pictures(images)
+    pictures = stream_pictures(images)
+    check_faces(faces, len(pictures.names), model.align)
     target, clean = SegmentationTask.from_labels(labels, model.task.labels if names is None else names, pictures)
     crops, masks = training_crops(pictures, clean, target, model.align, faces, model.input_size)
     target = SegmentationTask(target.labels, "sigmoid").balanced(masks)
@@ -77,15 +87,16 @@ def adapt_labels(
     if len(said.unique()) == 1:
         everywhere = model.task.labels.classes[int(said[0, 0, 0])]
         came = f"the model says {everywhere!r} at every pixel of all {len(said)} faces"
-        warnings.warn(f"{came}, expected several classes: check its align, and that it is trained", stacklevel=2)
-    torch.manual_seed(seed)
-    network = LabelAdapter(size, model.task.channels, target.channels, reads)
+        warnings.warn(f"{came}, expected several classes: check its align, and that it is trained", stacklevel=3)
+    with own_random(seed):
+        network = LabelAdapter(size, model.task.channels, target.channels, reads)
     if weights != "none":
         _start(network.model.encoder, imagenet_state(encoder, download=weights == "imagenet"))
     network.start_from(said, masks)
-    total = steps if steps is not None else EPOCHS * -(-len(crops) // batch_size)
-    program = LabelAdaptation(network, said, masks, target.loss, batch_size, lr, chosen, seed)
+    total = rates.steps if steps is not None else EPOCHS * -(-len(crops) // rates.batch_size)
+    program = LabelAdaptation(network, said, masks, target.loss, rates.batch_size, rates.lr, chosen, seed)
     losses = train(program, total, checkpoint=checkpoint, progress=progress, name="adapting labels")
+    check_finite(network.state_dict(), f"after step {total - 1}, the last one")
     about = {
         "faces": len(clean), "seed": seed, "reads": reads, "steps": total, "loss": losses.get("loss"),
         "seconds": round(time.monotonic() - started, 1),

@@ -6,6 +6,7 @@ Coordinates: (x, y) = (0, 0) is the centre of the top-left pixel of the picture 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,7 @@ class Segmentation(Drawable):
     def save_mask(self, path: str | os.PathLike[str]) -> None:
         """Writes the ids as a palette PNG: programs read the numbers, people see the colours; ignored pixels are white.
 
-        Raises ValueError for a suffix other than .png or a missing folder.
+        Missing folders are made. Raises ValueError for a suffix other than .png.
         """
         target = Path(path)
         if target.suffix.lower() != ".png":
@@ -229,12 +230,21 @@ class Attributes(Drawable):
 
 R = TypeVar("R", bound=Drawable)
 
+_ONE_FACE = "predict() now returns Faces for every searched image, also for one face: use faces[0].{}"
+
 
 class Faces(list[R], Drawable):
-    """The results of all faces in one picture, maybe none: a list that draws, shows and saves them together.
+    """The results of all faces in one image, maybe none: a list that draws, shows and saves them together.
 
-    results: of the same picture. image: that picture; needed where there are no results to take it from.
-    Raises ValueError where results are of pictures of different sizes, or there is neither a result nor a picture.
+    `facekit.predict` returned the result itself for an image with one face in earlier versions. For one more release,
+    `Faces` with one face has the attributes of that face, with a DeprecationWarning.
+
+    Args:
+        results: Results of the same image.
+        image: That image, RGB uint8 of shape (H, W, 3). It may be left out where there is a result to take it from.
+
+    Raises:
+        ValueError: If results are of images of different sizes, or there is neither a result nor an image.
     """
 
     def __init__(self, results: Iterable[R] = (), image: NDArray[np.uint8] | None = None) -> None:
@@ -249,14 +259,40 @@ class Faces(list[R], Drawable):
     def __repr__(self) -> str:
         return f"Faces({list.__repr__(self)})"
 
-    def draw(self, legend: bool = False) -> NDArray[np.uint8]:
-        """The picture with every face's result; legend=True names the colours of segmentations in a strip."""
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or (self and not hasattr(self[0], name)):
+            raise AttributeError(f"'Faces' object has no attribute {name!r}")
+        if len(self) != 1:
+            count = f"{len(self)} faces were" if self else "no face was"
+            fix = f"expected one for .{name}; take it from each face: [face.{name} for face in faces]"
+            raise AttributeError(f"{count} found in this image, {fix}")
+        warnings.warn(_ONE_FACE.format(name), DeprecationWarning, stacklevel=2)
+        return getattr(self[0], name)
+
+    def draw(self, legend: bool = False, **options: Any) -> NDArray[np.uint8]:
+        """Draw every face's result on the image.
+
+        Args:
+            legend: Whether to name the colours of segmentations in a strip at the right.
+            options: Those of a single face's `draw`, for an image with one face (deprecated).
+        """
+        if options and len(self) == 1:
+            names = ", ".join(f"{name}=..." for name in options)
+            warnings.warn(_ONE_FACE.format(f"draw({names})"), DeprecationWarning, stacklevel=2)
+        elif options:
+            names = ", ".join(options)
+            raise TypeError(f"draw() of {len(self)} faces got {names}, expected legend= only; draw each face for these")
+        one = self[0] if len(self) == 1 else None
+        if isinstance(one, Segmentation):
+            return one.draw(legend, **options)
+        if one is not None:
+            return one.draw(**options)
         drawn = self.draw_on(self.image)
         entries: dict[str, drawing.Colour] = {}
         for part in self:
             if isinstance(part, Segmentation):
                 entries |= dict(drawing.legend_entries([part.mask], part.labels))
-        return drawing.add_legend(drawn, list(entries.items())) if legend else drawn
+        return drawing.add_legend(drawn, list(entries.items())) if legend and entries else drawn
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
         canvas = same_size(canvas, self.image).copy()
@@ -265,4 +301,13 @@ class Faces(list[R], Drawable):
         return canvas
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": "faces", "faces": [r.to_dict() for r in self], "size": list(self.image.shape[:2])}
+        """Return the faces as plain lists, ready for JSON.
+
+        For one more release, one face's own keys (such as "points") also stand beside "faces".
+        """
+        faces = [r.to_dict() for r in self]
+        own = faces[0] if len(faces) == 1 else {}
+        return {**own, "kind": "faces", "faces": faces, "size": list(self.image.shape[:2])}
+
+    def _repr_png_(self) -> bytes:
+        return png_bytes(self.show(legend=True))

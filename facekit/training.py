@@ -7,7 +7,6 @@ A `Program` knows one optimisation step; the loop knows everything around it. Al
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import os
 import time
@@ -18,8 +17,12 @@ from typing import Any, Protocol
 import torch
 from tqdm.auto import tqdm
 
+from .arguments import check_checkpoint, check_progress, shown
 from .atomic import whole_file
+from .loss_curve import LossCurve
+from .outputs import check_output
 from .processes import ALONE, Processes
+from .weight_files import read_contents
 
 log = logging.getLogger("facekit")
 
@@ -56,8 +59,27 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
             device = "mps"
         else:
             device = "cpu"
-    chosen = torch.device(device)
+    chosen = _there(device)
     _announce(chosen)
+    return chosen
+
+
+def _there(device: str | torch.device) -> torch.device:
+    """Check a device. Raises TypeError for another type, ValueError for one that this machine does not have."""
+    if not isinstance(device, (str, torch.device)):
+        raise TypeError(f"device={shown(device)} came: expected a str, a torch.device or None; pass 'cpu' or 'cuda'")
+    there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    there += ["mps"] * torch.backends.mps.is_available()
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        chosen = torch.device("meta")
+    name = "cuda:0" if chosen == torch.device("cuda") else chosen.type if chosen.type != "cuda" else str(chosen)
+    if name not in there:
+        raise ValueError(
+            f"device={str(device)!r}: expected one of {', '.join(map(repr, there))}, which this machine has; pass one, "
+            "or None to choose"
+        )
     return chosen
 
 
@@ -67,7 +89,10 @@ def autocast(device: torch.device, wanted: bool) -> torch.autocast:
     if device.type == "cpu":
         # There is no public question for this yet; a torch without the private one says no.
         asked = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        native = bool(asked())
+        # oneDNN's answer follows ONEDNN_MAX_CPU_ISA, the processor's does not; with these two oneDNN emulates.
+        emulated = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in ("AVX512_CORE", "AVX512_CORE_VNNI")
+        offered = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+        native = bool(asked()) and torch.backends.mkldnn.is_available() and bool(offered()) and not emulated
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted and native)
 
 
@@ -93,11 +118,57 @@ def shuffled_batch(seed: int, index: int, pool: int, batch: int) -> torch.Tensor
     return order[place * batch : (place + 1) * batch]
 
 
+def check_finite(state: Any, when: str) -> None:
+    """Check every tensor in nested dicts, lists and tuples.
+
+    Raises:
+        FloatingPointError: For NaN or infinity, with the tensor's name and `when`.
+    """
+    items = state.items() if isinstance(state, dict) else enumerate(state) if isinstance(state, (list, tuple)) else ()
+    for name, value in items:
+        if isinstance(value, torch.Tensor):
+            # A sum is finite where all are, and one pass; only else is each number looked at.
+            if value.is_floating_point() and not value.sum().isfinite() and not value.isfinite().all():
+                raise FloatingPointError(
+                    f"weights {name!r} are not finite {when}, expected finite numbers: lower the learning rate (lr)"
+                )
+        else:
+            check_finite(value, when)
+
+
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write atomically: a kill at any moment leaves the old file or the new one, never half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as temporary:
-        torch.save(state, temporary)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            # torch's own error at the end of a file that could not be written, such as on a full disk.
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint that `save_checkpoint` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        "step" (number of finished steps), "program" (the program's state) and "losses" (the last ones by name).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is anything else, or cut off.
+    """
+    expected = "a checkpoint that facekit wrote"
+    saved = read_contents(path, expected, "a path where there is no file yet, to begin anew")
+    kinds = {"step": int, "program": dict, "losses": dict}
+    wrong = [k for k, kind in kinds.items() if not isinstance(saved, dict) or not isinstance(saved.get(k), kind)]
+    if wrong or saved["step"] < 0:
+        raise ValueError(
+            f"{path}: a file without {wrong[0] if wrong else 'a valid step'!r} came, expected {expected}; weights to "
+            "start from are passed as weights="
+        )
+    return saved
 
 
 def train(
@@ -119,25 +190,35 @@ def train(
     progress: True for a bar, False for silence, or a function that is called with (steps done, steps, losses) after
     each step.
     processes: of several, all resume from the checkpoint; the first one writes and shows progress.
+    A checkpoint that cannot be written later on (the disk is full) is a warning: the training goes on.
     Raises ValueError for a checkpoint that holds more steps than asked for or that not all processes see,
-    FloatingPointError for a loss that is not finite.
+    OutputError for a checkpoint that cannot be written at the start, FloatingPointError for a loss, or weights to be
+    saved, that are not finite.
     """
-    path = Path(checkpoint) if checkpoint is not None else None
+    check_checkpoint(checkpoint)
+    check_progress(progress)
+    path = None if checkpoint is None else check_output(checkpoint) if processes.first else Path(checkpoint)
     start, losses = 0, {}
     if path is not None and path.exists():
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        start = int(saved["step"])
+        saved = load_checkpoint(path)
+        start = saved["step"]
         if start > steps:
             raise ValueError(
                 f"{path} holds {start} steps but {steps} were asked for: pass at least {start} or another file"
             )
-        program.load_state_dict(saved["program"])
+        try:
+            program.load_state_dict(saved["program"])
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: a checkpoint of another training came ({' '.join(str(error).split())[:160]}), expected one "
+                "with the same settings; pass another file"
+            ) from error
         losses = saved["losses"]
         log.info("resuming %s at step %d", path, start)
     processes.check_same(start, f"the step to resume at ({path})")
     if not processes.first:
         path, progress = None, False
-    curve = _open_curve(path, start)
+    curve = None if path is None else LossCurve(path.with_suffix(".jsonl"), start)
     last_save = time.monotonic()
     try:
         with tqdm(
@@ -148,42 +229,27 @@ def train(
                 broken = [k for k, v in losses.items() if v != v or abs(v) == float("inf")]
                 if broken:
                     raise FloatingPointError(
-                        f"{', '.join(broken)} is not finite at step {index}: lower the learning rate"
+                        f"{', '.join(broken)} is not finite at step {index}, expected a number: lower the learning rate"
                     )
                 bar.update()
                 if callable(progress):
                     progress(index + 1, steps, losses)
                 bar.set_postfix({k: f"{v:.3g}" for k, v in losses.items()}, refresh=False)
                 if curve is not None:
-                    curve.write(json.dumps({"step": index, **losses}) + "\n")
+                    curve.add(index, losses)
                 due = time.monotonic() - last_save > save_every or (save_steps and (index + 1) % save_steps == 0)
                 if checkpoint is None or not processes.from_first(bool(due or index + 1 == steps)):
                     continue
                 # In all processes: each may hold a part of the optimiser's state.
                 state = {"step": index + 1, "program": program.state_dict(), "losses": losses}
                 if path is not None:
-                    assert curve is not None
-                    curve.flush()
-                    save_checkpoint(path, state)
+                    check_finite(state["program"], f"after step {index}")
+                    try:
+                        save_checkpoint(path, state)
+                    except OSError as error:
+                        log.warning("no checkpoint at step %d, the training goes on: %s", index + 1, error)
                 last_save = time.monotonic()
     finally:
         if curve is not None:
             curve.close()
     return losses
-
-
-def _open_curve(path: Path | None, start: int) -> Any:
-    if path is None:
-        return None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.with_suffix(".jsonl")
-    kept = []
-    if file.exists():
-        for line in file.read_text().splitlines():
-            try:
-                if json.loads(line)["step"] < start:
-                    kept.append(line)
-            except ValueError:
-                continue  # a line cut short by a kill
-    file.write_text("".join(line + "\n" for line in kept))
-    return file.open("a")

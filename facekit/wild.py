@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .geometry import Matrix, crop_matrix
+from .global_state import own_import
 
 IGNORE = 255
 _THREADS = 4
@@ -170,9 +171,10 @@ def _ids(mask: NDArray[np.uint8], matrix: Matrix, size: tuple[int, int]) -> NDAr
 @functools.lru_cache(maxsize=64)
 def _transforms(rotate: float, perspective: float, thread: int) -> tuple[tuple[Any, Any], Any]:
     """(rotation and perspective, a Compose of the changes in colour) for one thread."""
-    # Else importing it asks the network for its newest version. It takes seconds, so not before it is needed.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    import albumentations as A
+    with own_import():
+        # Else importing it asks the network for its newest version. It takes seconds, so not before it is needed.
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+        import albumentations as A
 
     moves = (A.Rotate((-rotate, rotate), p=1), A.Perspective(_CORNERS, p=perspective))
     brightness = A.RandomBrightnessContrast(contrast_limit=(0, 0), p=1)

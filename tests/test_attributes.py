@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 import facekit
-import facekit.__main__ as command_line
+import facekit.cli.adapt as command_line
 from facekit import backbones
 from facekit.__main__ import main
 from facekit.images import save_image

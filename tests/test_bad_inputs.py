@@ -1,12 +1,15 @@
 """The table of bad inputs and the error each gets: which item, what came, what was expected, what to do.
 
-One row an input: what is wrong, a call that must fail, and what its message must hold in this order. `f` in a call is a
-folder of prepared files (see `files`). Rows of pictures raise ImageError, rows of labels plain ValueError.
+One row per input: what is wrong, a call that must fail, and what its message must hold in this order. `f` in a call is
+a folder of prepared files (see `f` below). Rows of images raise ImageError, rows of labels plain ValueError. The
+modules of `tests/bad_inputs` hold the rows of the other parts of the package, with the type of the error in each row.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
+import pkgutil
 import re
 import struct
 import zlib
@@ -14,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bad_inputs
 import numpy as np
 import pytest
 import torch
@@ -24,6 +28,7 @@ from facekit.images import ImageError, list_pictures, load_image, read_pictures,
 
 NAN, INF = float("nan"), float("inf")
 GOOD = np.full((6, 8, 3), 90, np.uint8)
+COLOUR = np.array([0, 0, 30], np.uint8)  # equal channels would be ids
 SIZES = [(6, 8), (6, 8)]
 NAMES = ["anna.png", "ben.png"]
 FACES = np.array([[[1.0, 2], [3, 4]], [[2, 2], [5, 5]]])
@@ -51,7 +56,7 @@ def f(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "only text" / "notes.txt").write_text("no pictures here")
     Image.fromarray(GOOD).save(folder / "mixed" / "1.png")
     (folder / "mixed" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    Image.fromarray(GOOD).save(folder / "colours.png")
+    Image.fromarray(GOOD + COLOUR).save(folder / "colours.png")
     Image.fromarray(IDS.astype(np.uint8)).save(folder / "ids.jpg")
     Image.fromarray(IDS.astype(np.uint8)).save(folder / "masks" / "anna.png")
     Image.fromarray(IDS.astype(np.uint8)).save(folder / "masks" / "carl.png")
@@ -192,8 +197,8 @@ PICTURES: list[Row] = [
     # going out
     ("unknown suffix", lambda f: save_image(GOOD, f / "a.psd"),
      r"^a.psd: suffix '.psd' came, expected .png, .jpg.*rename"),
-    ("save into no folder", lambda f: save_image(GOOD, f / "gone" / "a.png"),
-     r"folder .*gone is missing, expected.*make it"),
+    ("save without a suffix", lambda f: save_image(GOOD, f / "a"),
+     r"^a: suffix '' came, expected .png, .jpg.*rename"),
     ("save a mask", lambda f: save_image(GOOD > 3, f / "a.png"),
      r"bool array .* came, expected"),
     ("tensor of floats", lambda f: to_tensor(GOOD / 255),
@@ -272,7 +277,7 @@ LABELS: list[Row] = [
      r"^masks: only the ids 0 and 255.*expected.*mask // 255"),
     ("mask in colour", lambda f: masks([f / "colours.png", IDS]),
      r'^mask 0 \(colours.png\): mode "RGB" came, expected.*palette \("P"\)'),
-    ("mask PIL in colour", lambda f: masks([IDS, Image.fromarray(GOOD)]),
+    ("mask PIL in colour", lambda f: masks([IDS, Image.fromarray(GOOD + COLOUR)]),
      r'^mask 1 \(ben.png\): mode "RGB" came, expected one id'),
     ("mask as JPEG", lambda f: masks([f / "ids.jpg", IDS]),
      r"^mask 0 \(ids.jpg\): a JPEG file came, expected PNG: .*save"),
@@ -309,6 +314,19 @@ LABELS: list[Row] = [
 # fmt: on
 
 
+TypedRow = tuple[str, type[Exception], Callable[[Path], Any], str]
+PARTS = [importlib.import_module(f"bad_inputs.{module.name}") for module in pkgutil.iter_modules(bad_inputs.__path__)]
+PART_ROWS: list[TypedRow] = [row for part in PARTS for row in part.ROWS]
+
+
+def check_error(kind: type[Exception], call: Callable[[Path], Any], message: str, folder: Path) -> None:
+    with pytest.raises(kind) as caught:
+        call(folder)
+    text = str(caught.value)
+    assert re.search(message, text), f"{text}\ndoes not match\n{message}"
+    assert "expected" in text and len(text) < 500 and "\n" not in text
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(
     ("kind", "call", "message"),
@@ -316,12 +334,16 @@ LABELS: list[Row] = [
     + [pytest.param(ValueError, call, message, id=name) for name, call, message in LABELS],
 )
 def test_bad_input(f: Path, kind: type[Exception], call: Callable[[Path], Any], message: str) -> None:
-    with pytest.raises(kind) as caught:
-        call(f)
-    assert re.search(message, str(caught.value)), f"{caught.value}\ndoes not match\n{message}"
-    assert "expected" in str(caught.value) and len(str(caught.value)) < 500 and "\n" not in str(caught.value)
+    check_error(kind, call, message, f)
+
+
+@pytest.mark.parametrize(("kind", "call", "message"), [pytest.param(*row[1:], id=row[0]) for row in PART_ROWS])
+def test_bad_input_of_a_part(
+    tmp_path: Path, kind: type[Exception], call: Callable[[Path], Any], message: str
+) -> None:
+    check_error(kind, call, message, tmp_path)
 
 
 def test_the_table_is_long_enough_and_its_rows_differ() -> None:
-    rows = PICTURES + LABELS
-    assert len(rows) >= 45 and len({name for name, _, _ in rows}) == len(rows)
+    names = [row[0] for row in (*PICTURES, *LABELS, *PART_ROWS)]
+    assert len(names) >= 170 and len(set(names)) == len(names)

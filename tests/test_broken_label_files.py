@@ -74,7 +74,7 @@ BROKEN_LANDMARKS: list[tuple[str, str, Any, str]] = [
     ("no shapes", "a.json", labelme([]), '0 shapes but no "point" shapes came, expected some: label the picture'),
     ("polygons only", "a.json", labelme([shape("x", SQUARE, "polygon")]), '1 shapes but no "point" shapes came'),
     ("shape no object", "a.json", labelme([3]), "3 came as shape 0, expected an object"),
-    ("strange type", "a.json", labelme([shape("x", SQUARE, "blob")]), "type 'blob' came, expected one of polygon, "),
+    ("strange type", "a.json", labelme([shape("x", SQUARE, "blob")]), '1 shapes but no "point" shapes came, expected'),
     ("far outside", "a.json", labelme([shape("tip", [[200, 2]])]), r"x=199.5.*expected x in \[-30, 60\]"),
     ("pts letters", "a.pts", "version: 1\nn_points: 1\n{\n1 b\n}", "'1 b' came for point 0, expected two numbers x y"),
     ("pts negative", "a.pts", "version: 1\nn_points: -3\n{\n}", "n_points: '-3' came, expected .* 1 or more: correct"),
@@ -107,8 +107,9 @@ BROKEN_AREAS: list[tuple[str, str, Any, str]] = [
     ("mask base64", "a.json", labelme([area_shape([[0, 0], [4, 4]], "mask", mask="%%")]), "its PNG cannot be used"),
     ("mask no PNG", "a.json", labelme([area_shape([[0, 0], [4, 4]], "mask", mask="AAAA")]), "its PNG cannot be used"),
     ("mask missing", "a.json", labelme([area_shape([[0, 0], [4, 4]], "mask")]), "nothing came as a mask's PNG"),
-    ("mask size", "a.json", labelme([area_shape([[0, 0], [4, 4]], "mask", mask=stamp((4, 5)))]), "4 x 5.*expected 5 x"),
-    ("mask place", "a.json", labelme([area_shape([[0, 0], [30, 4]], "mask", mask=stamp((31, 5)))]), "a mask from x=0"),
+    ("mask place", "a.json", labelme([area_shape([[30, 0], [34, 4]], "mask", mask=stamp((5, 5)))]), "a mask from x=30"),
+    ("mask corner", "a.json", labelme([area_shape([], "mask", mask=stamp((5, 5)))]), "no corner of a mask came"),
+    ("strange area", "a.json", labelme([area_shape(SQUARE[:3], "blob")]), "type 'blob' with 3 points came, exp"),
     ("polygon NaN", "a.json", labelme([area_shape([*SQUARE, [NAN, 2]])]), "nan came, expected a finite"),
     ("rle short", "c.json", area({"size": [20, 30], "counts": [5, 5]}), "10 pixels came, expected 20 x 30 = 600"),
     ("rle long", "c.json", area({"size": [20, 30], "counts": [5, 600]}), "605 pixels came, expected 20 x 30 = 600"),
@@ -148,13 +149,13 @@ def test_broken_files_say_why(tmp_path: Path, task: Any, name: str, content: Any
 @pytest.mark.parametrize(
     ("kind", "value", "size", "message"),
     [
-        (np.uint8, 1, (3, 30, 20), 'm.png: mode "RGB" came, expected one id a pixel, not a colour'),
+        (np.uint8, [1, 2, 3], (3, 30, 20), 'm.png: mode "RGB" came, expected one id a pixel, not a colour'),
         (np.uint8, 1, (30, 21), "height x width 21 x 30 came, expected its picture's 20 x 30: resize it"),
         (np.uint16, 300, (30, 20), "ids 300 to 300 came, expected 0 to 255"),
         (np.uint8, 4, (30, 20), "id 4 came, expected 0 to 3 of set 'own4'"),
     ],
 )
-def test_broken_masks(tmp_path: Path, kind: Any, value: int, size: Any, message: str) -> None:
+def test_broken_masks(tmp_path: Path, kind: Any, value: Any, size: Any, message: str) -> None:
     picture(tmp_path / "m.jpg")
     Image.fromarray(np.full(size[::-1], value, kind)).save(tmp_path / "m.png")
     with pytest.raises(ValueError, match=message):
@@ -216,9 +217,9 @@ def mask_to(path: Path, folder: Path | None = None, width: int = 30, n: int = 1,
         (lambda p: read_labels(p, "landmarks", HELEN_11), "names='helen11' came, a SegmentationSet, expected a set"),
         (lambda p: points_to(p, format="png"), "format='png' came for landmarks, expected 'labelme', 'coco', 'pts'"),
         (lambda p: write_labels(p, [p / "a.png"], [[[1, 2]]], "x"), "task='x' came"),
-        (lambda p: points_to(p, format="coco"), "expected a .json file"),
-        (lambda p: points_to(p / "a.png", p), "is a file, expected a folder"),
-        (lambda p: points_to(p / "x" / "y", p), "is missing, expected an existing"),
+        (lambda p: points_to(p, format="coco"), "got no suffix, expected .json"),
+        (lambda p: points_to(p / "a.png", p), "got a file, expected a folder"),
+        (lambda p: points_to(p / "a.png" / "y", p), "a.png is not a folder, expected one"),
         (lambda p: points_to(p, names="5"), "1 points came, expected 5"),
         (lambda p: write_labels(p, [p / "a.png"] * 2, [[[1, 2]]], "landmarks"), "2 images but 1 arrays of landmarks"),
         (lambda p: write_labels(p, [np.zeros((2, 3))], [[[1, 2]]], "landmarks"), "image 0: ndarray came, expected a"),

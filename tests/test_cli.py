@@ -31,7 +31,7 @@ def test_adapt_predict_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert len(json.loads(capsys.readouterr().out)["results"]) == 2
     assert len(list((tmp_path / "out").glob("*.png"))) == 2
     assert main(["evaluate", model, str(folder), str(tmp_path / "points.json"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["nme"] > 0
+    assert json.loads(capsys.readouterr().out)["nme_inter_ocular"] > 0
 
 
 def test_labels_of_annotation_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,7 +46,7 @@ def test_labels_of_annotation_tools(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["faces"] == 2
     assert facekit.load(model).task.labels.name == "68"
     assert main(["evaluate", model, str(tmp_path), str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["nme"] > 0
+    assert json.loads(capsys.readouterr().out)["nme_inter_ocular"] > 0
     assert main(["adapt", "--task", "shadow_removal", "--steps", "1", "--out", model, "--json"]) == 2
     assert "--images" in capsys.readouterr().err
 

@@ -30,7 +30,7 @@ def test_it_knows_words_of_generated_faces() -> None:
 
 
 def test_the_ready_model_describes_a_photo() -> None:
-    result = facekit.predict("attributes", astronaut())
+    (result,) = facekit.predict("attributes", astronaut())
     assert isinstance(result, Attributes) and len(result.probabilities) == 40
     says = dict(zip(result.labels.names, result.probabilities, strict=True))
     assert says["Smiling"] > 0.5 and max(says["Bald"], says["Eyeglasses"], says["Wearing_Hat"], says["Goatee"]) < 0.3
@@ -38,10 +38,11 @@ def test_the_ready_model_describes_a_photo() -> None:
 
 
 def test_three_ready_models_look_once(tower_runs: list[int]) -> None:
-    aligned, parsed, tagged = facekit.predict(["farl-landmarks", "farl-segmentation", "attributes"], astronaut())
+    three = facekit.predict(["farl-landmarks", "farl-segmentation", "attributes"], astronaut())
+    (aligned,), (parsed,), (tagged,) = three
     assert sum(tower_runs) == 2, "the face and its mirrored copy"
     assert aligned.box == parsed.box == tagged.box
-    fine = facekit.predict("landmarks", astronaut())
+    (fine,) = facekit.predict("landmarks", astronaut())
     apart = np.linalg.norm(aligned.points - fine.points, axis=1).mean()
     assert apart < 0.1 * np.linalg.norm(fine.points[45] - fine.points[36]), "the same face, about the same points"
     mouth, eye = fine.points[48:60].mean(0), fine.points[36:42].mean(0)

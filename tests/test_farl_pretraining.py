@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -68,10 +69,11 @@ with join(torch.device("cpu")) as processes:
 
 # A run through `facekit.pretrain`, stopped by a signal to itself after so many steps.
 WHOLE = """
-import sys
+import os, sys
 from pathlib import Path
 import facekit
 shards, folder, stop, tokenizer = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+(folder / f"{os.getpid()}.pid").write_text("")
 def progress(done, steps, losses):
     if done == stop:
         (folder / "reached").write_text("")
@@ -146,7 +148,9 @@ def test_killed_run_resumes_exactly(shards: Path, tokenizer: Path, tmp_path: Pat
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=60)
-    subprocess.run(["pkill", "-9", "-f", str(broken)], check=False)
+    for worker in broken.glob("*.pid"):
+        with contextlib.suppress(ProcessLookupError):  # torchrun's workers live on, or have seen that it is gone
+            os.kill(int(worker.stem), signal.SIGKILL)
     assert not (broken / "farl.safetensors").exists()
     assert torch.load(broken / "farl.checkpoint.pt", weights_only=True)["step"] in (2, 3)
     assert run(WHOLE, shards, broken, 0, tokenizer, processes=processes).wait(timeout=300) == 0

@@ -61,6 +61,7 @@ def test_every_task_has_groups() -> None:
     assert list(by) == ["left", "right", "all", "discrepancy"]
     assert by["left"] == pytest.approx(facekit.evaluate("landmarks", images[::2], points[::2], align="none"))
     assert by["all"] == pytest.approx(facekit.evaluate("landmarks", images, points, align="none"))
-    assert by["discrepancy"]["nme"] == pytest.approx(abs(by["left"]["nme"] - by["right"]["nme"]))
+    name = "nme_inter_ocular"
+    assert by["discrepancy"][name] == pytest.approx(abs(by["left"][name] - by["right"][name]))
     with pytest.raises(ValueError, match="3 images but 2 groups"):
         facekit.evaluate_by("landmarks", images, points, ["left", "right"])

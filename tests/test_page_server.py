@@ -254,9 +254,12 @@ def test_the_command_starts_and_ends_the_page(tmp_path: Path) -> None:
     proxied = {"http_proxy": proxy, "HTTP_PROXY": proxy, "GRADIO_TEMP_DIR": str(tmp_path)}
     process = subprocess.Popen(
         [sys.executable, "-m", "facekit", "demo", "--port", str(port)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=Path(__file__).parent.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=Path(__file__).parent.parent,
         env={**os.environ, **proxied},
-    )  # fmt: skip
+    )
     assert process.stdout is not None
     line = process.stdout.readline()
     assert f"Running on local URL:  http://127.0.0.1:{port}" in line, line + process.stdout.read()

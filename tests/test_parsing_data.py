@@ -260,7 +260,9 @@ def test_lapa_says_what_is_wrong(tmp_path: Path) -> None:
     lapa(tmp_path, drawn()[:, 1:])
     with pytest.raises(ValueError, match="5_0.png: height x width 60 x 47 came, expected its picture's 60 x 48"):
         lapa_faces(tmp_path)[0]
-    lapa(tmp_path, np.dstack([drawn()] * 3))
+    lapa(tmp_path, np.dstack([drawn()] * 3))  # equal channels are ids
+    lapa_faces(tmp_path)[0]
+    lapa(tmp_path, np.dstack([drawn(), drawn(), drawn() + 1]))
     with pytest.raises(ValueError, match='5_0.png: mode "RGB" came'):
         lapa_faces(tmp_path)[0]
     lapa(tmp_path, drawn())

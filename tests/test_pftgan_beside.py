@@ -54,7 +54,7 @@ def beside(**settings: Any) -> Pretraining:
 
 def test_an_encoder_beside_the_generator_learns_to_show_pictures_again() -> None:
     program = beside()
-    losses = [program.step(i) for i in range(60)]
+    losses = [program.step(i) for i in range(100)]  # 0.4 of the first error is left then, 0.53 after 60 steps
     assert sum(x["l2"] for x in losses[-10:]) < 0.6 * sum(x["l2"] for x in losses[:10])
     assert {"critic", "generator", "l2", "codes", "deltas", "prior", "judged"} <= set(losses[0])
 
@@ -84,9 +84,10 @@ def test_the_mapping_is_drawn_to_codes_that_are_found() -> None:
     for others in (generator.synthesis, own.encoder):
         assert all(weight.grad is None for weight in others.parameters())
     before = critic(known.detach().flatten(0, 1)).mean().item()
-    torch.optim.SGD(generator.mapping.parameters(), 0.1).step()
+    # Long enough (1e-3) that rounding (1e-7) does not decide: StyleGAN2's mapping multiplies its weights by .01.
+    torch.optim.SGD(generator.mapping.parameters(), 100.0).step()
     after = program.mixed_codes(4, torch.Generator().manual_seed(0))
-    assert critic(after.detach().flatten(0, 1)).mean().item() < before, "less like the mapping's"
+    assert critic(after.detach().flatten(0, 1)).mean().item() < before - 1e-4, "less like the mapping's"
 
 
 @pytest.mark.parametrize("settings", [{}, PROJECTED], ids=["stylegan2", "projected"])

@@ -53,9 +53,10 @@ def tuning(generator: Generator, recipe: PFTGANAdaptation = RECIPE) -> Progressi
     targets, known = label_picture(masks, torch.tensor([[-1.0, -1, -1], [1, 0, 1]]))
     streams = TwoStream(generator.synthesis, recipe.shared, recipe.image_stream)
     labelled = Labelled(codes[:2], pictures[:2], targets, known)
-    return Progressive(
-        streams, labelled, Support(codes[2:], pictures[2:]), Squared(), recipe, torch.device("cpu")
-    )  # fmt: skip
+    # Darker than what the generator makes of these codes: of its own pictures the image stream has nothing to learn but
+    # rounding, and on some processors not even that.
+    support = Support(codes[2:], pictures[2:] - 0.2)
+    return Progressive(streams, labelled, support, Squared(), recipe, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", ["lpips-alex", "parser"])

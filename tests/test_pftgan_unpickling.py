@@ -16,7 +16,8 @@ import torch
 from pftgan_file_makers import Writer, generator, guarded, same
 
 from facekit.backbones.pftgan.released import read_nvidia, read_released
-from facekit.backbones.pftgan.unpickling import Record, Weight, read_pickle, tensors
+from facekit.backbones.pftgan.unpickling import read_pickle, tensors
+from facekit.weight_files.pickles import Object
 
 
 @pytest.fixture
@@ -88,10 +89,10 @@ def test_attack(write: Writer, name: str, protocol: int) -> None:
         (b"\x80\x02cos\n\x1b[31mred\n.", r"os\.\\x1b"),
         (
             b"\x80\x02ctorch._utils\n_rebuild_parameter\nN}X\x05\x00\x00\x00valueK\x01s\x86b.",
-            "sets the attribute 'value'",
+            "sets attributes of 'torch._utils._rebuild_parameter'",
         ),
-        (b"\x80\x02ctorch._utils\n_rebuild_parameter\n}X\x05\x00\x00\x00valueK\x01sb.", "damaged"),
-        (b"\x80\x02ccollections\nOrderedDict\nN}X\x06\x00\x00\x00updateK\x01s\x86b.", "damaged"),
+        (b"\x80\x02ctorch._utils\n_rebuild_parameter\n}X\x05\x00\x00\x00valueK\x01sb.", "sets attributes"),
+        (b"\x80\x02ccollections\nOrderedDict\nN}X\x06\x00\x00\x00updateK\x01s\x86b.", "sets attributes"),
         (b"\x80\x02X\x01\x00\x00\x001Q.", "tensors kept outside"),
         (b"\x80\x02ctorch_utils.persistence\n_reconstruct_persistent_obj\nK\x01\x85R.", "'int' where a dict"),
     ],
@@ -122,15 +123,15 @@ def test_impossible_tensors(write: Writer) -> None:
 
 
 def test_endless_module() -> None:
-    state: dict[str, Any] = {"_parameters": {"a": Weight(torch.ones(1))}, "_modules": {}}
-    state["_modules"]["again"] = Record(("Network", state))
+    state: dict[str, Any] = {"_parameters": {"a": torch.ones(1)}, "_modules": {}}
+    state["_modules"]["again"] = Object("Network", state=state)
     state["_modules"]["again"].state["_modules"]["once more"] = state["_modules"]["again"]
     with pytest.raises(ValueError, match="no module of its own"):
-        tensors(Record(("Network", state)))
+        tensors(Object("Network", state=state))
     with pytest.raises(ValueError, match="no tensor came at 'a'"):
-        tensors(Record(("Network", {"_parameters": {"a": 1}})))
+        tensors(Object("Network", state={"_parameters": {"a": 1}}))
     with pytest.raises(ValueError, match="no table of _buffers"):
-        tensors(Record(("Network", {"_buffers": 3})))
+        tensors(Object("Network", state={"_buffers": 3}))
 
 
 def test_tensors_of_a_gpu(write: Writer) -> None:
@@ -140,4 +141,4 @@ def test_tensors_of_a_gpu(write: Writer) -> None:
     assert moved != stored
     storage = Calls(torch.storage._load_from_bytes, moved)
     made = Calls(torch._utils._rebuild_tensor_v2, storage, 0, (3,), (1,), False, OrderedDict())
-    assert read_pickle(write(made)).value.tolist() == [1, 1, 1]
+    assert read_pickle(write(made)).tolist() == [1, 1, 1]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from facekit.__main__ import _setting
-from facekit.recipes import Adaptation, overridden
+from facekit.cli.command import setting
+from facekit.recipes import Adaptation, FaRLAdaptation, overridden
 from facekit.recipes.fsma import TABLE_7, adaptation, paper_row
 
 # (name, epochs, batch size, learning rate, betas, amsgrad, instance norm, augmented), as printed.
@@ -89,23 +91,27 @@ def test_epochs_stay_when_the_number_of_pictures_is_another() -> None:
         ({"tower_lr": "none"}, r"tower_lr='none' came: expected float \| None"),
         ({"layers": 5}, "layers=5 came: expected"),
         ({"heatmaps": 2}, "heatmaps=2 came: expected str"),
-        ({"epochs": 3}, r"adapt\(\) has no epochs; a recipe's fields are .*batch_size"),
+        ({"scale": (1, 2, 3)}, r"scale=\(1, 2, 3\) came: expected tuple"),
+        ({"betas": (0.9, "b")}, "betas=.* came: expected tuple"),
+        ({"epoch": 3}, r"adapt\(\) has no field 'epoch': expected one of .*batch_size"),
+        ({"step": 3}, "has no field 'step': expected one of its fields; did you mean 'steps'"),
     ],
 )
 def test_wrong_fields_are_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=message):
-        overridden(Adaptation(steps=1), change, "adapt()")
+        overridden(FaRLAdaptation(steps=1), change, "adapt()")
 
 
 def test_fields_of_the_right_type_are_taken() -> None:
     change: dict[str, Any] = {"lr": 1, "steps": np.int64(3), "tower_lr": None, "layers": [1, 2, 3, 4], "cosine": True}
-    changed = overridden(Adaptation(steps=1), change, "adapt()")
-    assert all(getattr(changed, name) is value for name, value in change.items())
+    changed = overridden(FaRLAdaptation(steps=1), change, "adapt()")
+    assert dataclasses.asdict(changed) == dataclasses.asdict(FaRLAdaptation(**change | {"layers": (1, 2, 3, 4)}))
+    assert json.loads(json.dumps(dataclasses.asdict(changed)))["steps"] == 3, "plain numbers, as files hold them"
     assert overridden(Adaptation(steps=1), {"start": Path("a.facekit")}, "adapt()").start == "a.facekit"
 
 
 def test_words_of_the_command_line() -> None:
-    said = dict(_setting(text) for text in ("align=False", "mim=0", "tower_lr=None", "noise=2.5", "tokenizer=a.pkl"))
+    said = dict(setting(text) for text in ("align=False", "mim=0", "tower_lr=None", "noise=2.5", "tokenizer=a.pkl"))
     assert said == {"align": False, "mim": 0, "tower_lr": None, "noise": 2.5, "tokenizer": "a.pkl"}
     with pytest.raises(ValueError, match="expected NAME=VALUE"):
-        _setting("align")
+        setting("align")

@@ -87,10 +87,11 @@ def test_all_draw_show_and_save(
 def test_saving_says_what_is_wrong_and_leaves_nothing(landmarks: Landmarks, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="suffix"):
         landmarks.save(tmp_path / "a.gif")
+    (tmp_path / "file").write_bytes(b"")
     for name in ("a.json", "a.png"):
-        with pytest.raises(ValueError, match="missing"):
-            landmarks.save(tmp_path / "nowhere" / name)
-    assert list(tmp_path.iterdir()) == []
+        with pytest.raises(ValueError, match="file is not a folder, expected"):
+            landmarks.save(tmp_path / "file" / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_failing_save_keeps_the_old_file(

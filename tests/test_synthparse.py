@@ -166,10 +166,10 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
         synthparse.load("nowhere.safetensors")
     torch_file = tmp_path / "half.safetensors"
     torch_file.write_bytes(b"12345678")
-    with pytest.raises(ValueError, match="not a whole"):
+    with pytest.raises(ValueError, match="a text file that begins with"):
         synthparse.load(torch_file)
     save_file({"features.0.0.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="do not fit, expected those of"):
         synthparse.load(tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="reads='text'"):
         facekit.adapt_labels(parser, pictures, masks, reads="text")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +106,12 @@ def test_ssim_against_scikit_image() -> None:
     torch.testing.assert_close(
         contrast_structure(torch.ones(1, 1, 40, 40), torch.ones(1, 1, 40, 40)), torch.ones(1, 1, 10, 10)
     )
+
+
+@pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE"])
+def test_bfloat16_can_be_switched_off(instructions: str) -> None:
+    """Without bfloat16 convolutions, emulation would be slower: oneDNN's own variable says what it may use."""
+    code = "import torch, facekit.training as t; print(t.autocast(torch.device('cpu'), True)._enabled)"
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": instructions}
+    asked = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert asked.stdout.split()[-1] == "False"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
+
+from ..global_state import own_import
 
 BACKBONES = {name: f"facekit.backbones.{name}" for name in ("fsma", "farl", "synthparse", "pftgan")}
 
@@ -12,5 +15,8 @@ def backbone_module(name: str) -> Any:
     """The backbone of that name, imported at its first use: timm and open_clip, which some stand on, take seconds.
     Raises ValueError that lists the ones this version has."""
     if name not in BACKBONES:
-        raise ValueError(f"backbone={name!r}: this version has {', '.join(map(repr, BACKBONES))}")
-    return importlib.import_module(BACKBONES[name])
+        raise ValueError(f"backbone={name!r}: expected one of {', '.join(map(repr, BACKBONES))}")
+    if BACKBONES[name] in sys.modules:
+        return sys.modules[BACKBONES[name]]
+    with own_import():
+        return importlib.import_module(BACKBONES[name])

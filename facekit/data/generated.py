@@ -27,6 +27,7 @@ from facekit.data.heads.sheet import spread, stack
 from facekit.data.heads.shots import Range, check_view, sample_shot
 from facekit.data.heads.styles import STYLES, paint
 from facekit.data.heads.words import ATTRIBUTES, attributes, caption
+from facekit.global_state import own_settings
 
 DOMAINS = ("studio", "wild")
 POINTS = ("68", "44", "98")
@@ -93,6 +94,7 @@ class GeneratedFaces:
     axis; None chooses by size. Raises ValueError for anything else.
     """
 
+    @own_settings()
     def __init__(
         self,
         seed: int = 0,
@@ -170,6 +172,7 @@ class GeneratedFaces:
         """Which person picture `index` shows."""
         return self.identity if self.identity is not None else index // self.faces_per_identity
 
+    @own_settings()
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks68")) -> dict[str, Any]:
         """Many pictures at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
 

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from ..atomic import whole_file
 from ..augment import Affine, random_matrices, warp
+from ..json_text import parse_json
 
 log = logging.getLogger("facekit")
 
@@ -47,7 +48,7 @@ class FacePool:
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
-        meta = json.loads(self.path.with_suffix(".json").read_text())
+        meta = parse_json(self.path.with_suffix(".json").read_text(), str(self.path.with_suffix(".json")))
         self.side: int = meta["side"]
         self.sources: dict[str, int] = meta["sources"]
         self._data = np.memmap(self.path, np.uint8, "r", shape=(meta["count"], self.side, self.side, 3))
@@ -96,7 +97,8 @@ def build_pool(
                 f"{least:.0f} px): pass larger pictures of faces"
             )
         meta = {"count": total, "side": side, "sources": counts}
-        path.with_suffix(".json").write_text(json.dumps(meta))
+        with whole_file(path.with_suffix(".json")) as beside:
+            beside.write_text(json.dumps(meta))
     if small:
         log.warning("%d faces lower than %.0f px were left out", small, least)
     return FacePool(path)

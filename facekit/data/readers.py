@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from ..framing import ffhq_frame
@@ -66,12 +67,24 @@ def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
                 yield member.name, picture, (x0, y0, x1, y1)
 
 
-def generated(count: int, input_size: int, seed: int = 0, portraits: bool = False) -> Iterator[Face]:
-    """Generated wild faces for pre-training, rendered with the pool's margin, so that augmentation finds real pixels.
-    portraits: with as much around them as FFHQ's and CelebA-HQ's pictures show, but not turned: pools cut upright
-    squares."""
+def generated(
+    count: int, input_size: int, seed: int = 0, portraits: bool = False, device: str | torch.device | None = None
+) -> Iterator[Face]:
+    """Generate wild faces for pre-training, with the pool's margin, so that augmentation finds real pixels.
+
+    Args:
+        count: Number of faces.
+        input_size: Side of the network's input, px.
+        seed: Seed of the faces. What is drawn does not depend on the device.
+        portraits: Show as much around the face as FFHQ's and CelebA-HQ's images do. Heads are not turned upright,
+            because pools cut upright squares.
+        device: Device that renders. None is the CPU.
+
+    Yields:
+        Name, image (side,side,3) uint8 RGB and box of each face.
+    """
     side, margin = pool_side(input_size), PORTRAIT_MARGIN if portraits else 1.0
-    faces = GeneratedFaces(seed=seed, size=side, domain="wild", framing=1.6 * MARGIN * margin)
+    faces = GeneratedFaces(seed=seed, size=side, domain="wild", device=device, framing=1.6 * MARGIN * margin)
     inner, middle = input_size / margin / 2, (side - 1) / 2
     box = (middle - inner, middle - inner, middle + inner, middle + inner)
     for start in range(0, count, 64):

@@ -5,22 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facekit.labels.landmarks import _check_names, flip_of, mirror_name
+from facekit.labels.landmarks import _check_flip, _check_names
+from facekit.labels.sides import sides_of
 
 
 @dataclass(frozen=True)
 class AttributeSet:
     """An ordered set of A named attributes.
 
-    name: what `attribute_set` finds it by. names: A unique names. Names that start with left or right (the viewer's)
-    pair up: a mirrored picture swaps them; all others are true of the mirrored picture as well.
+    Attributes:
+        name: What `attribute_set` finds it by.
+        names: A unique names. Names with a side pair up (`sides.sides_of`): a mirrored image swaps them. All others
+            are true of the mirrored image as well.
+        flip: Permutation: attribute i of the mirrored image is attribute flip[i] of the original. Left out, it is
+            taken from the names.
+        mirrors: False where a one-sided attribute ("left_eye_closed" alone) has no counterpart.
     """
 
     name: str
     names: tuple[str, ...]
+    flip: tuple[int, ...] = ()
+    mirrors: bool = True
 
     def __post_init__(self) -> None:
         _check_names(self.names, "attributes")
+        sides = sides_of(self.names)
+        flip = self.flip or sides.flip
+        _check_flip(flip, len(self.names))
+        object.__setattr__(self, "flip", flip)
+        object.__setattr__(self, "mirrors", self.mirrors and not sides.one_sided)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -30,16 +43,6 @@ class AttributeSet:
         if attribute not in self.names:
             raise ValueError(f"attribute set {self.name!r} has no {attribute!r}; it has {', '.join(self.names)}")
         return self.names.index(attribute)
-
-    @property
-    def flip(self) -> tuple[int, ...]:
-        """Permutation: attribute i of the mirrored picture is attribute flip[i] of the original."""
-        return flip_of(self.names)
-
-    @property
-    def mirrors(self) -> bool:
-        """False where a one-sided attribute ("left_eye_closed" alone) has nowhere to go in a mirrored picture."""
-        return all(mirror_name(name) in self.names for name in self.names)
 
 
 CELEBA_40 = AttributeSet(

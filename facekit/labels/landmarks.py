@@ -6,8 +6,11 @@ Left and right are the viewer's: `left_eye_outer` lies on the left of the pictur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+
+from facekit.labels.sides import plain_name, sides_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class LandmarkSet:
     name: what `landmark_set` finds it by. points: K unique names. flip: permutation; point i of the mirrored picture is
     point flip[i] of the original. edges: index pairs to draw as lines. eye_corners: outer eye corners (left, right),
     whose distance is the inter-ocular normaliser. eyes: two groups whose means are the pupils. mirrors: False where
-    nobody said which points are pairs, so that a mirrored picture cannot be labelled.
+    neither names nor `pairs=` say which points are pairs, so that a mirrored picture cannot be labelled; `adapt` then
+    looks at the labels (see `symmetry`).
     """
 
     name: str
@@ -42,56 +46,64 @@ class LandmarkSet:
         return self.points.index(point)
 
 
-def mirror_name(name: str) -> str:
-    """The name on the other side of the face: `left_eye_outer` -> `right_eye_outer`, others stay."""
-    for here, there in (("left", "right"), ("right", "left")):
-        if name == here or name.startswith((here + "_", here + " ", here + "-")):
-            return there + name[len(here) :]
-    return name
-
-
 def flip_of(names: Sequence[str], pairs: Iterable[tuple[int, int] | tuple[str, str]] | None = None) -> tuple[int, ...]:
-    """The mirror permutation of names: by `pairs` (indices or names) where given, else by left/right in the names.
+    """Give the mirror permutation of names.
 
-    Raises ValueError for a pair outside the set, or a point in two pairs.
+    Args:
+        names: Names of one label set, all different.
+        pairs: Left-right pairs, as two indices or two names each; None takes them from the side words in the names.
+
+    Returns:
+        The permutation: name i of the mirrored face is name flip[i] of the original.
+
+    Raises:
+        ValueError: For a pair outside the set, or a member in two pairs.
     """
-    flip = list(range(len(names)))
     if pairs is None:
-        for i, name in enumerate(names):
-            other = mirror_name(name)
-            flip[i] = list(names).index(other) if other in names else i
-        return tuple(flip)
+        return sides_of(names).flip
+    flip = list(range(len(names)))
+    places = {name: i for i, name in enumerate(names)}
     used: set[int] = set()
     for pair in pairs:
         if len(pair) != 2:
-            raise ValueError(f"a left-right pair must be two indices or two names, but {pair!r} came")
-        a, b = (_place(names, member) for member in pair)
+            raise ValueError(f"left-right pair {pair!r} came, expected two indices or two names: pass pairs")
+        a, b = (_place(places, member) for member in pair)
         if a == b or used & {a, b}:
-            raise ValueError(f"pair {pair!r} repeats a member; each may be in one pair only")
+            raise ValueError(f"pair {pair!r} repeats a member, expected each in one pair only: leave one out")
         used |= {a, b}
         flip[a], flip[b] = b, a
     return tuple(flip)
 
 
-def _place(names: Sequence[str], member: int | str) -> int:
+def _place(places: dict[str, int], member: int | str) -> int:
     if isinstance(member, str):
-        if member not in names:
-            raise ValueError(f"pair member {member!r} is not among {', '.join(names)}")
-        return list(names).index(member)
-    if not 0 <= member < len(names):
-        raise ValueError(f"pair member {member} is outside 0..{len(names) - 1}")
+        if member not in places:
+            raise ValueError(f"pair member {member!r} is not among the names, expected one of {shortened(places)}")
+        return places[member]
+    if not 0 <= member < len(places):
+        raise ValueError(f"pair member {member} is outside 0..{len(places) - 1}, expected an index of the set")
     return int(member)
 
 
+def shortened(names: Collection[str], most: int = 12) -> str:
+    """Names for a message, the first ones where there are many."""
+    return ", ".join(list(names)[:most]) + (" ..." if len(names) > most else "")
+
+
 def _check_names(names: Sequence[str], what: str) -> None:
-    repeated = sorted({n for n in names if list(names).count(n) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
-        raise ValueError(f"{what} must have different names, but {', '.join(repeated)} came more than once")
+        raise ValueError(
+            f"{what} must have different names, but {shortened(repeated)} came more than once, expected each once"
+        )
 
 
 def _check_flip(flip: Sequence[int], n: int) -> None:
     if sorted(flip) != list(range(n)) or any(flip[flip[i]] != i for i in range(n)):
-        raise ValueError(f"flip must be a permutation of 0..{n - 1} that undoes itself, but {tuple(flip)} came")
+        raise ValueError(
+            f"flip={shortened([str(i) for i in flip])} came, expected a flip that is a permutation of 0..{n - 1} and "
+            "undoes itself"
+        )
 
 
 def _numbered(stem: str, numbers: Iterable[int]) -> list[str]:
@@ -166,8 +178,9 @@ def _edges(points: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """Joins the neighbours among the points of each line that the set has; a line of 3 or more loses no point but its
     gaps close up, which is right for the 68 (a subset of WFLW's outlines)."""
     edges: list[tuple[int, int]] = []
+    places = {point: i for i, point in enumerate(points)}
     for line, closed in _LINES:
-        own = [points.index(p) for p in line if p in points]
+        own = [places[p] for p in line if p in places]
         whole = len(own) * 2 >= len(line)
         if len(own) < 2 or not whole:
             continue
@@ -209,6 +222,10 @@ LANDMARKS_112 = _named("112", [*_POINTS_68, *_POINTS_44], _EYES_68)
 LANDMARK_SETS: dict[str, LandmarkSet] = {
     s.name: s for s in (LANDMARKS_5, LANDMARKS_19, LANDMARKS_44, LANDMARKS_68, LANDMARKS_98, LANDMARKS_112)
 }
+# Points of the known sets that are their own mirror image.
+_MIDDLES = frozenset(
+    plain_name(s.points[i]) for s in LANDMARK_SETS.values() for i, other in enumerate(s.flip) if other == i
+) | {"nose", "mouth", "chin", "forehead"}  # fmt: skip
 _ALIASES = {"300w": "68", "ibug": "68", "wflw": "98", "aflw": "19", "aflw19": "19", "fsma": "112", "fsma44": "44"}
 
 
@@ -221,8 +238,8 @@ def landmark_set(
 
     spec: a set; its name ("68", "98", "19", "5", "44", "112", also "300w", "wflw", "aflw"); a list of K point names;
     or None for k anonymous points. k: the number of points that is expected, checked against the set.
-    pairs: left-right pairs, by index or name, for own sets; without them names that start with left/right pair up, and
-    anonymous points pair up with nothing (`mirrors` is False: such labels cannot be flipped).
+    pairs: left-right pairs, by index or name, for own sets; without them names pair up by their side words
+    (`sides.sides_of`), and where names do not tell, `mirrors` is False: such labels cannot be flipped.
     Raises ValueError for an unknown name, a wrong count, repeated names or bad pairs.
     """
     if isinstance(spec, int):
@@ -247,7 +264,9 @@ def landmark_set(
         found = _own(names, pairs)
         pairs = None
     if pairs is not None:
-        raise ValueError(f"landmark set {found.name!r} already has its left-right pairs; leave out pairs=")
+        raise ValueError(
+            f"landmark set {found.name!r} already has its left-right pairs, expected none: leave out pairs="
+        )
     if k is not None and k != len(found):
         raise ValueError(f"landmark set {found.name!r} has {len(found)} points, but the labels have {k}")
     return found
@@ -255,12 +274,13 @@ def landmark_set(
 
 def _own(names: tuple[str, ...], pairs: Iterable[tuple[int, int] | tuple[str, str]] | None) -> LandmarkSet:
     _check_names(names, "points")
-    flip = flip_of(names, pairs)
-    # One-sided names ("left_eye" alone) have nowhere to go in a mirrored picture.
-    lonely = pairs is None and any(mirror_name(n) != n and mirror_name(n) not in names for n in names)
+    sides = sides_of(names, _MIDDLES)
+    flip = sides.flip if pairs is None else flip_of(names, pairs)
     corners = eyes = None
-    if "left_eye_outer" in names and "right_eye_outer" in names:
-        corners = (names.index("left_eye_outer"), names.index("right_eye_outer"))
-    if "left_pupil" in names and "right_pupil" in names:
-        eyes = ((names.index("left_pupil"),), (names.index("right_pupil"),))
-    return LandmarkSet(f"own{len(names)}", names, flip, _edges(names), corners, eyes, mirrors=not lonely)
+    places = {name: i for i, name in enumerate(names)}
+    if "left_eye_outer" in places and "right_eye_outer" in places:
+        corners = (places["left_eye_outer"], places["right_eye_outer"])
+    if "left_pupil" in places and "right_pupil" in places:
+        eyes = ((places["left_pupil"],), (places["right_pupil"],))
+    mirrors = pairs is not None or sides.told
+    return LandmarkSet(f"own{len(names)}", names, flip, _edges(names), corners, eyes, mirrors)

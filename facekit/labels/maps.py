@@ -158,7 +158,9 @@ def flip_landmarks(points: NDArray[np.floating], width: int, labels: LandmarkSet
     width - 1 - x and the names swap sides. Raises ValueError for a set without known left-right pairs."""
     labels = landmark_set(labels)
     if not labels.mirrors:
-        raise ValueError(f"set {labels.name!r} does not say which points are left-right pairs; build it with pairs=")
+        raise ValueError(
+            f"set {labels.name!r} names no left-right pairs of points, expected some: build it with pairs="
+        )
     points = np.asarray(points)
     if points.ndim < 2 or points.shape[-2:] != (len(labels), 2):
         raise ValueError(f"points of shape {points.shape} came, but set {labels.name!r} needs (..., {len(labels)}, 2)")
@@ -172,7 +174,9 @@ def flip_mask(mask: NDArray[np.integer], labels: SegmentationSet | str) -> NDArr
     (255) stay. Raises ValueError for a set without known left-right pairs."""
     labels = segmentation_set(labels)
     if not labels.mirrors:
-        raise ValueError(f"set {labels.name!r} does not say which classes are left-right pairs; build it with pairs=")
+        raise ValueError(
+            f"set {labels.name!r} names no left-right pairs of classes, expected some: build it with pairs="
+        )
     table = np.arange(256)
     table[: len(labels)] = labels.flip
     return table.astype(mask.dtype)[mask[..., ::-1]]

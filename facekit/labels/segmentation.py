@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from facekit.labels.landmarks import _check_flip, _check_names, flip_of, mirror_name
+from facekit.labels.landmarks import _check_flip, _check_names, flip_of
+from facekit.labels.sides import plain_name, sides_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class SegmentationSet:
 
     palette: one RGB colour a class. flip: id i of the mirrored mask is id flip[i] of the original. facial_parts: ids
     that count in the overall F1 (no skin, hair, background). ignore: the id of unlabelled pixels. mirrors: False where
-    nobody said which classes are left-right pairs, so that a mirrored mask cannot be labelled.
+    neither names nor `pairs=` say which classes are left-right pairs, so that a mirrored mask cannot be labelled;
+    `adapt` then looks at the masks (see `symmetry`).
     """
 
     name: str
@@ -39,8 +41,7 @@ class SegmentationSet:
     def __post_init__(self) -> None:
         _check_names(self.classes, "classes")
         _check_flip(self.flip, len(self.classes))
-        if not 1 <= len(self.classes) <= 255:
-            raise ValueError(f"a set holds 1 to 255 classes (255 is 'ignore'), but {len(self.classes)} came")
+        _check_count(self.classes)
         if len(self.palette) != len(self.classes):
             raise ValueError(f"{len(self.classes)} classes but {len(self.palette)} colours: pass one colour per class")
 
@@ -52,6 +53,11 @@ class SegmentationSet:
         if name not in self.classes:
             raise ValueError(f"segmentation set {self.name!r} has no class {name!r}; it has {', '.join(self.classes)}")
         return self.classes.index(name)
+
+
+def _check_count(classes: Sequence[str]) -> None:
+    if not 1 <= len(classes) <= 255:
+        raise ValueError(f"{len(classes)} came as classes of a set, expected 1 to 255 (255 is 'ignore')")
 
 
 # One colour a name in every set. Left is the cooler or darker sister of right; skin regions stay in skin tones but
@@ -190,6 +196,13 @@ to 12 classes calls head light)."""
 
 PART_SETS: dict[str, SegmentationSet] = {s.name: s for s in (FFHQ_34, CAR_20)}
 """Sets of few-shot part segmentation. Apart from SEGMENTATION_SETS, which all follow from FACEKIT_27: these do not."""
+# Classes of the known sets that are their own mirror image; last CelebAMask-HQ's own glasses, earrings and necklaces.
+_MIDDLES = frozenset(
+    plain_name(s.classes[i])
+    for s in (SEGMENTATION_SETS | PART_SETS).values()
+    for i, other in enumerate(s.flip)
+    if other == i
+) | {"face", "clothes", "clothing", "lip", "mustache", "tongue", "eye g", "ear r", "neck l"}
 _ALIASES = {"helen": "helen11", "lapa": "lapa11", "synthparse": "synthparse11", "celebamask": "celebamask19",
             "celebamaskhq": "celebamask19", "facesynthetics": "facesynthetics19", "fasseg": "fasseg6",
             "customfsma": "fsma_custom21", "fsma": "fsma_custom21", "fsmacustom": "fsma_custom21",
@@ -205,16 +218,16 @@ def segmentation_set(
 
     spec: a set; its name ("lapa11", "ffhq34", "LAPA_11", "lapa", ...); a list of class names, background first;
     or None for n anonymous classes, background included. n: the number of classes that is expected, checked.
-    pairs: left-right pairs, by id or name, for own sets; without them names that start with left/right pair up, and
-    anonymous classes pair up with nothing (`mirrors` is False: such masks cannot be flipped).
+    pairs: left-right pairs, by id or name, for own sets; without them names pair up by their side words
+    (`sides.sides_of`), and where names do not tell, `mirrors` is False: such masks cannot be flipped.
     Raises ValueError for an unknown name, a wrong count, repeated names or bad pairs.
     """
     if spec is None:
         if n is None or n < 2:
             raise ValueError(f"an own segmentation set needs its number of classes, n >= 2, but n={n} came")
+        own = _own(("background", *(f"class_{i}" for i in range(1, n))), pairs)
         # With background and one class there is nothing to swap.
-        own = ("background", *(f"class_{i}" for i in range(1, n)))
-        return _own(own, pairs, mirrors=pairs is not None or n == 2)
+        return replace(own, mirrors=True) if n == 2 else own
     if isinstance(spec, str):
         key = spec.lower()
         plain = key.replace("_", "").replace("-", "")
@@ -230,19 +243,22 @@ def segmentation_set(
         names = tuple(str(c) for c in spec)
         if len(names) < 2:
             raise ValueError(f"an own segmentation set needs background and at least one class, but {names!r} came")
-        lonely = pairs is None and any(mirror_name(c) != c and mirror_name(c) not in names for c in names)
-        found = _own(names, pairs, mirrors=not lonely)
+        found = _own(names, pairs)
         pairs = None
     if pairs is not None:
-        raise ValueError(f"segmentation set {found.name!r} already has its left-right pairs; leave out pairs=")
+        raise ValueError(
+            f"segmentation set {found.name!r} already has its left-right pairs, expected none: leave out pairs="
+        )
     if n is not None and n != len(found):
         raise ValueError(f"segmentation set {found.name!r} has {len(found)} classes, but the labels have {n}")
     return found
 
 
-def _own(
-    names: tuple[str, ...], pairs: Iterable[tuple[int, int] | tuple[str, str]] | None, mirrors: bool
-) -> SegmentationSet:
+def _own(names: tuple[str, ...], pairs: Iterable[tuple[int, int] | tuple[str, str]] | None) -> SegmentationSet:
     _check_names(names, "classes")
+    _check_count(names)
+    sides = sides_of(names, _MIDDLES)
+    flip = sides.flip if pairs is None else flip_of(names, pairs)
     parts = tuple(i for i, c in enumerate(names) if i > 0 and c not in _NOT_PARTS)
-    return SegmentationSet(f"own{len(names)}", names, colours_for(names), flip_of(names, pairs), parts, mirrors=mirrors)
+    mirrors = pairs is not None or sides.told
+    return SegmentationSet(f"own{len(names)}", names, colours_for(names), flip, parts, mirrors=mirrors)

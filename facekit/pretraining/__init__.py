@@ -10,22 +10,27 @@ import json
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save
 
+from ..arguments import check_checkpoint, check_count, check_name, check_path, check_progress, check_seed
 from ..atomic import whole_file
+from ..global_state import own_random, own_settings
+from ..outputs import check_output
 from ..processes import join, local_device
-from ..training import Program, Progress, pick_device, train
+from ..rescue import save_or_rescue
+from ..training import Program, Progress, check_finite, pick_device, train
 from .run import Request, Run
 
 # What can be trained, and the file beside this one that prepares it.
 KINDS = ("fsma", "farl", "tokenizer", "stylegan2", "inversion")
 
 
+@own_settings()
 def pretrain(
     backbone: str,
     images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
@@ -62,24 +67,37 @@ def pretrain(
     Other keywords are fields of the recipe (`facekit.recipes`). Raises ValueError for an unknown name, for weights that
     do not fit and for a batch that does not divide by the processes; FileNotFoundError for data that is not there.
     """
+    check_name(backbone, "backbone")
     if backbone not in KINDS:
-        raise ValueError(f"backbone={backbone!r}: this version pre-trains {', '.join(map(repr, KINDS))}")
-    target = Path(out)
-    if target.suffix != ".safetensors":
-        raise ValueError(f"out={str(out)!r}: expected a file name that ends in .safetensors")
-    listed = [images] if isinstance(images, (str, os.PathLike)) else list(images)
+        raise ValueError(f"backbone={backbone!r}: expected one of {', '.join(map(repr, KINDS))}")
+    check_path(out, "out")
+    check_progress(progress)
+    check_checkpoint(checkpoint)
+    seed, steps, until = check_seed(seed), check_count(steps, "steps"), check_count(until, "until")
+    for argument, path in (("weights", weights), ("pool", pool)):
+        if path is not None:
+            check_path(path, argument)
+    if preset is not None:
+        check_name(preset, "preset")
+    if isinstance(save_every, bool) or not isinstance(save_every, (int, float)) or not save_every >= 0:
+        raise ValueError(f"save_every={save_every!r}: expected seconds, 0 or more; pass a number")
+    target = check_output(out, (".safetensors",))
+    kept = check_output(checkpoint if checkpoint is not None else target.with_suffix(".checkpoint.pt"))
+    listed = [images] if isinstance(images, (str, os.PathLike)) else _sources(images)
     chosen = pick_device(local_device(device))
     with join(chosen) as processes:
         asked = Request(
             [os.fspath(i) for i in listed], preset, steps, weights, pool, chosen, seed,
             progress is True and processes.first, processes, recipe_overrides,
         )  # fmt: skip
-        run = importlib.import_module(f".{backbone}", __name__).prepare(asked)
+        preparing = importlib.import_module(f".{backbone}", __name__)
+        with own_random(seed):
+            run = preparing.prepare(asked)
         timed = _Timed(run.program)
         losses = train(
             timed,
             min(run.steps, until or run.steps),
-            checkpoint=Path(checkpoint) if checkpoint is not None else target.with_suffix(".checkpoint.pt"),
+            checkpoint=kept,
             save_every=save_every,
             progress=progress,
             name=f"pretraining {backbone}",
@@ -88,9 +106,21 @@ def pretrain(
         with processes.first_before_others():
             if processes.first:
                 about = {"backbone": backbone, "steps": str(run.steps), "seed": str(seed), **run.about}
-                _write(run, target, about)
+                save_or_rescue(lambda path: _write(run, path, about), target, kept)
                 _write_card(run, target, about, timed, chosen, processes.count)
     return losses
+
+
+def _sources(images: Any) -> list[Any]:
+    """The sources one by one. Raises TypeError for anything but paths and names: pixels are not taken here."""
+    listed = list(images) if isinstance(images, Iterable) else [images]
+    wrong = next((item for item in listed if not isinstance(item, (str, os.PathLike))), None)
+    if wrong is not None or not listed:
+        raise TypeError(
+            f"images: {type(wrong).__name__ if listed else 'an empty list'} came, expected folders or names such as "
+            "'generated:1000'; pass paths, not pixels"
+        )
+    return listed
 
 
 class _Timed:
@@ -110,6 +140,7 @@ class _Timed:
 def _write(run: Run, target: Path, about: dict[str, str]) -> None:
     state = {k: v.detach().cpu().contiguous() for k, v in run.tensors().items()}
     halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+    check_finite(halves, "in half precision, after the last step")
     with whole_file(target) as temporary:
         temporary.write_bytes(save(halves, about))
 

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import torch
+
 from ..data.pool import Face, FacePool, build_pool, whole_picture_boxes
 from ..data.readers import celebahq128, generated, named_source
 from ..images import iter_pictures
@@ -21,7 +23,7 @@ def pool_of(asked: Request, input_size: int, portraits: bool = False) -> FacePoo
     """The crops that were asked for; of several processes the first one makes the file."""
     with asked.processes.first_before_others():
         folder = asked.pool or cache_folder() / "pools"
-        faces = open_pool(asked.images, input_size, folder, asked.show, portraits)
+        faces = open_pool(asked.images, input_size, folder, asked.show, portraits, asked.device)
     log.info("%d faces: %s", len(faces), faces.sources)
     return faces
 
@@ -32,11 +34,12 @@ def open_pool(
     folder: str | os.PathLike[str],
     progress: bool,
     portraits: bool = False,
+    device: str | torch.device | None = None,
 ) -> FacePool:
     """Crops of the named sources (see `pretrain`), decoded once into one memory-mapped file under `folder`.
 
     portraits: not faces alone, but as much around them as FFHQ's and CelebA-HQ's pictures show. Pictures of a folder
-    are taken whole in either case.
+    are taken whole in either case. device: renders generated faces; None is the CPU.
     """
     readers: dict[str, Iterable[Face]] = {}
     for source in [os.fspath(s) for s in sources]:
@@ -46,7 +49,7 @@ def open_pool(
             if name == "celebahq128":
                 found: Iterable[Face] = itertools.islice(celebahq128(), count)
             else:
-                found = generated(count or 0, input_size, portraits=portraits)
+                found = generated(count or 0, input_size, portraits=portraits, device=device)
             if portraits and name == "celebahq128":
                 found = whole_picture_boxes((key, picture) for key, picture, _ in found)
             readers[f"{source}, as FFHQ" if portraits else source] = found

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .adaptation import Adaptation
+from .fields import Checked
 
 
 @dataclass(frozen=True)
-class FaRLPretraining:
+class FaRLPretraining(Checked):
     """Pre-training on image-text pairs, FaRL section 3.4 and the appendix's "Pre-training"."""
 
     batch_size: int = 5120  # of all processes together
@@ -42,7 +43,7 @@ PRETRAIN_MINI = FaRLPretraining(
 
 
 @dataclass(frozen=True)
-class TokenizerTraining:
+class TokenizerTraining(Checked):
     """The embedded visual tokenizer; ours, where the paper takes DALL-E's."""
 
     batch_size: int = 32
@@ -58,17 +59,34 @@ class TokenizerTraining:
 TOKENIZER = TokenizerTraining()
 
 
+@dataclass(frozen=True)
+class FaRLAdaptation(Adaptation):
+    """Heads on FaRL's image tower, section 4.1."""
+
+    # Blocks that the head reads, counted from 1 (None: 4, 6, 8, 12 of 12); channels inside UperNet (None: 64 on the
+    # embedded tower, else the tower's width).
+    layers: tuple[int, ...] | None = None
+    head_channels: int | None = None
+    input_size: int | None = None  # px; None: what the tower was trained on
+    tower: str | None = None  # a timm ViT by name in the tower's place
+    tower_lr: float | None = None  # the tower trains at this rate (FaRL_ft); None: it is frozen
+
+    @property
+    def tuned_lr(self) -> float | None:
+        return self.tower_lr
+
+
 # The heads by section 4.1 and the appendix. Steps and batch are ours, the paper gives none for parsing and alignment.
-PAPER: dict[str, Adaptation] = {
-    "segmentation": Adaptation(
+PAPER: dict[str, FaRLAdaptation] = {
+    "segmentation": FaRLAdaptation(
         steps=2000, batch_size=16, lr=1e-3, weight_decay=1e-5, rotate=18.0, scale=(0.9, 1.1), shift=0.01, jitter=0.0,
         mirror=False, cache=False, views=200,
     ),
-    "landmarks": Adaptation(
+    "landmarks": FaRLAdaptation(
         steps=2000, batch_size=16, lr=1e-2, weight_decay=1e-5, rotate=10.0, scale=(0.9, 1.1), shift=0.01, jitter=0.0,
         mirror=False, cache=False, views=200, heatmaps="farl",
     ),
-    "attributes": Adaptation(
+    "attributes": FaRLAdaptation(
         steps=100, batch_size=100, lr=0.3, cosine=True, rotate=0.0, scale=(1.0, 1.0), shift=0.0, jitter=0.0, views=2,
     ),
 }  # fmt: skip
@@ -76,24 +94,24 @@ PAPER: dict[str, Adaptation] = {
 TUNED: dict[str, Any] = {"tower_lr": 1e-4, "cache": False}
 
 
-def quick_dense(faces: int) -> Adaptation:
+def quick_dense(faces: int) -> FaRLAdaptation:
     """faces: how many are labelled."""
-    return Adaptation(
+    return FaRLAdaptation(
         steps=min(600, 300 + 3 * faces), batch_size=16, lr=3e-3, weight_decay=1e-4, warmup=10, cosine=True,
         bfloat16=True,
     )  # fmt: skip
 
 
-def quick_attributes(faces: int) -> Adaptation:
+def quick_attributes(faces: int) -> FaRLAdaptation:
     """faces: how many are labelled."""
-    return Adaptation(
+    return FaRLAdaptation(
         # Few faces say little about forty attributes: their answers are kept close to how common each is.
         steps=300, batch_size=100, lr=1e-2, weight_decay=min(2.0, max(0.2, 200 / faces)), warmup=10, cosine=True,
         views=4, least_views=200, rotate=8.0, scale=(0.95, 1.05), shift=0.02, bfloat16=True,
     )  # fmt: skip
 
 
-QUICK: dict[str, Callable[[int], Adaptation]] = {
+QUICK: dict[str, Callable[[int], FaRLAdaptation]] = {
     "landmarks": quick_dense,
     "segmentation": quick_dense,
     "stylization": quick_dense,
@@ -103,7 +121,7 @@ QUICK: dict[str, Callable[[int], Adaptation]] = {
 NAMES = ("quick", "paper", "paper-ft", "paper-ft-448")
 
 
-def adaptation(recipe: str, task: str, customised: bool, faces: int) -> Adaptation:
+def adaptation(recipe: str, task: str, customised: bool, faces: int) -> FaRLAdaptation:
     """The settings of a recipe by name: "quick" (ours), "paper" (frozen tower), "paper-ft" (the tower trains too) or
     "paper-ft-448" (at 448 px). Raises ValueError that lists the names, or for a task that the paper does not have."""
     if recipe not in NAMES:

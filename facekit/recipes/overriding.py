@@ -1,42 +1,48 @@
-"""A recipe with some fields of the user's own."""
+"""A configuration with some fields of the user's own."""
 
 from __future__ import annotations
 
 import dataclasses
-import numbers
-import os
-import types
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from .fields import field_types
 
 T = TypeVar("T")
 
 
-def overridden(recipe: T, overrides: dict[str, Any], caller: str) -> T:
-    """`recipe`, a dataclass, with other values for some fields. caller: what to call the function that they came to.
+def overridden(recipe: T, overrides: dict[str, Any], caller: str, others: Mapping[str, type] | None = None) -> T:
+    """Return `recipe` with other values for some fields.
 
-    Raises TypeError for a field that the recipe does not have, with those that it has, and for a value of another type:
-    "false" would be as good as true.
+    Args:
+        recipe: A configuration, a frozen dataclass.
+        overrides: Values by the name of the field.
+        caller: What errors call the function or backbone that the fields came to.
+        others: The configurations of other backbones by name, to say which one has an unknown field.
+
+    Returns:
+        A new configuration of the same class.
+
+    Raises:
+        TypeError: For a field that the configuration does not have, and for a value of another type.
+        ValueError: For a value that is not in the field's range.
     """
-    hints = get_type_hints(type(recipe))
-    unknown = sorted(set(overrides) - set(hints))
+    known = field_types(type(recipe))
+    unknown = sorted(set(overrides) - set(known))
     if unknown:
-        raise TypeError(f"{caller} has no {', '.join(unknown)}; a recipe's fields are {', '.join(sorted(hints))}")
-    overrides = {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in overrides.items()}
-    for name, value in overrides.items():
-        if not _fits(value, hints[name]):
-            said = getattr(hints[name], "__name__", None) if isinstance(hints[name], type) else None
-            raise TypeError(f"{name}={value!r} came: expected {said or hints[name]}")
+        raise TypeError(_unknown(unknown[0], list(known), caller, others or {}))
     changed: T = dataclasses.replace(recipe, **overrides)  # type: ignore[type-var]
     return changed
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    if get_origin(hint) in (Union, types.UnionType):
-        return any(_fits(value, one) for one in get_args(hint))
-    if get_origin(hint) is tuple:
-        return isinstance(value, (tuple, list))
-    if hint is bool or isinstance(value, bool):
-        return hint is bool and isinstance(value, bool)
-    if hint is float:
-        return isinstance(value, numbers.Real)
-    return isinstance(value, numbers.Integral if hint is int else hint)
+def _unknown(name: str, known: list[str], caller: str, others: Mapping[str, type]) -> str:
+    """Say that a field is unknown, and which name, or which backbone, may have been meant."""
+    came = f"{caller} has no field {name!r}"
+    owners = [repr(other) for other, kind in others.items() if name in field_types(kind)]
+    if owners:
+        return f"{came}: expected its own, and {name} belongs to backbone {' and '.join(owners)}; leave it out"
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"{came}: expected one of its fields; did you mean {near[0]!r}?"
+    return f"{came}: expected one of {', '.join(sorted(known))}; correct the name"

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .adaptation import Adaptation
+from .fields import Checked, check_range, one_of
 
 
 @dataclass(frozen=True)
-class StyleGAN2Pretraining:
+class StyleGAN2Pretraining(Checked):
     """Training a generator; the values are stylegan2-ada-pytorch's for FFHQ at 256 px (configuration "paper256")."""
 
     batch_size: int = 64  # of all processes together
@@ -47,7 +48,7 @@ PRETRAIN_MINI = StyleGAN2Pretraining(
 
 
 @dataclass(frozen=True)
-class InversionPretraining:
+class InversionPretraining(Checked):
     """Training an inversion encoder; pSp's and e4e's losses, with ours on the generator's own pictures."""
 
     batch_size: int = 16  # real ones, of all processes together; as many generated ones come with them
@@ -109,6 +110,37 @@ class PFTGANAdaptation(Adaptation):
     # "farl" (its embedded tower), "diffusion" (a diffusers UNet's folder as weights=). Those have no stages; `layers`
     # are the blocks that are read.
     features: str = "generator"
+    # Of the compared features: the ViT's name, the blocks that are read (counted from 1), the input's side in px.
+    tower: str | None = None
+    layers: tuple[int, ...] | None = None
+    input_size: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("features", self.features, one_of("generator", "vit", "farl", "diffusion"))
+        unknown = sorted(set(self.stages) - set("123v"))
+        if unknown:
+            raise ValueError(
+                f"stages={self.stages!r}: expected some of '1', '2', '3', 'v' in a row, such as '123', or '' for the "
+                "generator as it is"
+            )
+        if self.keep_best:
+            raise ValueError(
+                "keep_best=True: pftgan's stages have no epochs to choose from, expected False; try other recipes by "
+                "evaluate"
+            )
+        given = [name for name in ("tower", "layers", "input_size") if getattr(self, name) is not None]
+        if given and self.features == "generator":
+            raise ValueError(
+                f"{given[0]}={getattr(self, given[0])!r} with features='generator': expected None, for a generator's "
+                "maps have neither; pass features='vit', 'farl' or 'diffusion'"
+            )
+
+    def unread(self, task: str) -> dict[str, str]:
+        """Return the fields that have no effect for a task: Adam and the classifiers have settings of their own."""
+        head = ("optimiser", "amsgrad", "weight_decay", "warmup", "cosine")
+        own = {} if task == "landmarks" else dict.fromkeys(head, "for landmarks on pftgan")
+        return super().unread(task) | own | {"activation": "for segmentation on other backbones"}
 
 
 # Views beside the picture itself stay near it: what the encoder finds of others is worse.

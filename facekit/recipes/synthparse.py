@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from .adaptation import Adaptation
 
+
+@dataclass(frozen=True)
+class SynthparseAdaptation(Adaptation):
+    """Training of a segmentation model, section 3.1.3."""
+
+    # The segmentation model and its encoder by segmentation_models_pytorch's names.
+    decoder: str = "unet"
+    encoder: str = "mobilenet_v2"
+    decoder_channels: tuple[int, ...] | None = None  # of UNet's five stages, coarsest first (None: the library's own)
+    input_size: int | None = None  # px; None: the paper's 128
+    tower_lr: float | None = None  # the encoder trains at this rate; None: it is frozen
+
+    WARM_STARTS: ClassVar[bool] = True
+
+    @property
+    def tuned_lr(self) -> float | None:
+        return self.tower_lr
+
+
 EPOCHS = 30
 # Views are made anew at every step, so there is nothing to keep.
-PAPER = Adaptation(
+PAPER = SynthparseAdaptation(
     steps=1, batch_size=24, lr=1e-3, optimiser="nadam", activation="sigmoid", wild=True, keep_best=True, tower_lr=1e-3,
     cache=False, views=EPOCHS, least_views=1,
 )  # fmt: skip
@@ -27,16 +46,16 @@ MODELS: dict[str, dict[str, str]] = {
 READY_CHANNELS = (96, 64, 48, 32, 16)
 
 
-def quick(faces: int) -> Adaptation:
+def quick(faces: int) -> SynthparseAdaptation:
     """From the ready parser. faces: how many are labelled."""
-    return Adaptation(
+    return SynthparseAdaptation(
         decoder_channels=READY_CHANNELS, start="embedded",
         steps=min(400, 150 + 2 * faces), batch_size=12, lr=2e-3, tower_lr=3e-4, weight_decay=1e-4, warmup=10,
         cosine=True, jitter=0.35, bfloat16=True, cache=False, views=100,
     )  # fmt: skip
 
 
-QUICK: dict[str, Callable[[int], Adaptation]] = {
+QUICK: dict[str, Callable[[int], SynthparseAdaptation]] = {
     "landmarks": quick,
     "segmentation": quick,
     "stylization": quick,
@@ -45,7 +64,7 @@ QUICK: dict[str, Callable[[int], Adaptation]] = {
 NAMES = ("quick", "paper", *(f"paper-{name}" for name in MODELS))
 
 
-def adaptation(recipe: str, task: str, customised: bool, faces: int) -> Adaptation:
+def adaptation(recipe: str, task: str, customised: bool, faces: int) -> SynthparseAdaptation:
     """The settings of a recipe by name: "quick" (ours), "paper" (30 epochs of the paper's best model), or one of its
     four models: "paper-unet", "paper-fpn", "paper-deeplabv3plus", "paper-mobilenet_v2". Raises ValueError that lists
     the names, or for a task that the paper does not have."""

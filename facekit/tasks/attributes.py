@@ -13,6 +13,7 @@ from torch import Tensor
 from ..annotations import check_attributes
 from ..images import Pictures
 from ..labels import AttributeSet, attribute_set
+from ..labels.sides import prefix_flip
 from ..metrics import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
 from ..results import Attributes, Drawable
 from .base import LabelSetTask, Task
@@ -24,7 +25,7 @@ class AttributesTask(LabelSetTask):
     """A attributes, of which any number may be true of a face: the network gives logits (N,A)."""
 
     name: ClassVar[str] = "attributes"
-    headline: ClassVar[str] = "accuracy"
+    headline: str = "accuracy"
     higher_is_better: ClassVar[bool] = True
     dense: ClassVar[bool] = False
     labels: AttributeSet
@@ -101,11 +102,19 @@ class AttributesTask(LabelSetTask):
         }
 
     def to_dict(self) -> dict[str, Any]:
-        return {"name": self.labels.name, "names": list(self.labels.names)}
+        s = self.labels
+        return {
+            "name": s.name, "names": list(s.names), "flip": list(s.flip), "mirrors": s.mirrors,
+            **self._mirroring_to_dict(),
+        }  # fmt: skip
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> AttributesTask:
-        return cls(AttributeSet(settings["name"], tuple(settings["names"])))
+        names = tuple(settings["names"])
+        # Files of before have no flip: it was that of names that begin with "left" or "right".
+        flip = tuple(settings.get("flip", prefix_flip(names)))
+        labels = AttributeSet(settings["name"], names, flip, settings.get("mirrors", True))
+        return cls(labels, settings.get("mirroring", True))
 
 
 def _mean(values: np.ndarray) -> float:

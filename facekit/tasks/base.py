@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,8 +14,11 @@ from torch import Tensor
 
 from ..images import Pictures
 from ..labels import AttributeSet, LandmarkSet, SegmentationSet
+from ..labels.sides import sides_of
 from ..recipes import Adaptation
 from ..results import Drawable
+
+log = logging.getLogger("facekit")
 
 
 class Task(ABC):
@@ -27,8 +32,11 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    # Names of the metrics in `score`, the first is the headline; whether more is better.
-    headline: ClassVar[str]
+    # Whether the recipe lets images be mirrored, in training and in prediction.
+    mirroring: bool = True
+
+    # The first metric in `score`; whether more is better.
+    headline: str
     higher_is_better: ClassVar[bool]
 
     # Whether the outputs are maps, and if so the pixels of the input per pixel of them.
@@ -56,7 +64,7 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[Task, list[np.ndarray]]:
+    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[Task, Sequence[np.ndarray]]:
         """Check the user's labels and derive the task from them.
 
         labels: as in `facekit.adapt`. names: a label set, its name, a list of names or None. Returns (task, one clean
@@ -65,7 +73,14 @@ class Task(ABC):
 
     def configured(self, recipe: Adaptation) -> Task:
         """This task as the recipe wants it learned."""
-        return self
+        task = copy.copy(self)
+        task.mirroring = recipe.mirror
+        return task
+
+    def same_outputs(self, other: Task) -> bool:
+        """Whether every output of both tasks means the same, however they are mirrored in training."""
+        mine, theirs = ({k: v for k, v in t.to_dict().items() if k != "mirroring"} for t in (self, other))
+        return type(self) is type(other) and mine == theirs
 
     def balanced(self, labels: Tensor) -> Task:
         """This task with its loss weighted, if the recipe has it so, by what the crop labels (N,...) hold."""
@@ -125,12 +140,15 @@ class Task(ABC):
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `from_dict` turns back into this task."""
+        """Plain data that `from_dict` turns back into this task. Its `mirroring` is there where it is False."""
 
     @classmethod
     @abstractmethod
     def from_dict(cls, settings: dict[str, Any]) -> Task:
         """Undo `to_dict`."""
+
+    def _mirroring_to_dict(self) -> dict[str, Any]:
+        return {} if self.mirroring else {"mirroring": False}
 
     def stack(self, labels: list[np.ndarray]) -> Tensor:
         """One tensor of crop labels."""
@@ -138,10 +156,18 @@ class Task(ABC):
 
 
 class LabelSetTask(Task):
-    """A task with one output a label of its set."""
+    """A task with one output a label of its set.
 
-    def __init__(self, labels: LandmarkSet | SegmentationSet | AttributeSet):
-        self.labels = labels
+    mirroring: False where the recipe forbids mirrored images.
+    """
+
+    def __init__(self, labels: LandmarkSet | SegmentationSet | AttributeSet, mirroring: bool = True):
+        self.labels, self.mirroring = labels, mirroring
+
+    def configured(self, recipe: Adaptation) -> Task:
+        if recipe.mirror and not self.labels.mirrors:
+            log.warning("%s: %s; images are not mirrored, in training nor in prediction", self.name, _why(self.labels))
+        return super().configured(recipe)
 
     @property
     def channels(self) -> int:
@@ -149,8 +175,20 @@ class LabelSetTask(Task):
 
     @property
     def mirrors(self) -> bool:
-        return self.labels.mirrors
+        return self.labels.mirrors and self.mirroring
 
     def mirror_maps(self, maps: Tensor) -> Tensor:
         turned = maps.flip(-1) if self.dense else maps
         return turned[:, list(self.labels.flip)]
+
+
+def _why(labels: LandmarkSet | SegmentationSet | AttributeSet) -> str:
+    """Why a label set cannot be mirrored."""
+    if isinstance(labels, LandmarkSet):
+        names = labels.points
+    else:
+        names = labels.classes if isinstance(labels, SegmentationSet) else labels.names
+    alone = sides_of(names).one_sided
+    if alone:
+        return f"{alone[0]!r} has no counterpart on the other side"
+    return "neither names nor labels tell which are left-right pairs (names with left and right would, or pairs=)"

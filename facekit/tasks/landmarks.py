@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,9 @@ from ..augment import warp_points
 from ..geometry import invert, transform_points
 from ..images import Pictures
 from ..labels import LandmarkSet, landmark_set
-from ..metrics import auc, failure_rate, nme
+from ..labels.sides import sides_of
+from ..labels.symmetry import flip_of_points
+from ..metrics import LandmarkScores, auc, failure_rate, nme
 from ..recipes import Adaptation
 from ..results import Drawable, Landmarks
 from .base import LabelSetTask, Task
@@ -30,19 +33,29 @@ class LandmarkTask(LabelSetTask):
     """
 
     name: ClassVar[str] = "landmarks"
-    headline: ClassVar[str] = "nme"
     higher_is_better: ClassVar[bool] = False
     stride: ClassVar[int] = 2
     labels: LandmarkSet
 
-    def __init__(self, labels: LandmarkSet, heatmaps: str = "softmax"):
-        super().__init__(labels)
+    def __init__(self, labels: LandmarkSet, heatmaps: str = "softmax", mirroring: bool = True):
+        super().__init__(labels, mirroring)
         if heatmaps not in KINDS:
             raise ValueError(f"heatmaps={heatmaps!r}: expected one of {', '.join(map(repr, KINDS))}")
         self.heatmaps, self.sigma = heatmaps, KINDS[heatmaps].sigma
 
-    def configured(self, recipe: Adaptation) -> LandmarkTask:
-        return LandmarkTask(self.labels, recipe.heatmaps)
+    @property
+    def headline(self) -> str:  # type: ignore[override]
+        return f"nme_{self.normalisers[0]}"
+
+    @property
+    def normalisers(self) -> list[str]:
+        """What the set's errors can be divided by, the usual one first (see `metrics.landmark_normaliser`)."""
+        kinds = ["inter_ocular"] * bool(self.labels.eye_corners) + ["inter_pupil"] * bool(self.labels.eyes)
+        return [*kinds, "box", "diagonal"]
+
+    def configured(self, recipe: Adaptation) -> Task:
+        configured = super().configured(recipe)
+        return LandmarkTask(self.labels, recipe.heatmaps, configured.mirroring)
 
     @property
     def customised(self) -> bool:
@@ -54,7 +67,12 @@ class LandmarkTask(LabelSetTask):
         k = points.shape[1]
         # 68 and 98 points are what the field calls them; every other number is the user's own set unless named.
         guess = str(k) if names is None and k in (68, 98) else names
-        return cls(landmark_set(guess, k)), list(points)
+        chosen = landmark_set(guess, k)
+        if not chosen.mirrors and not sides_of(chosen.points).one_sided:
+            # The names do not tell: the points do, or mirrored images are not used.
+            flip = flip_of_points(list(points), pictures.sizes, chosen.flip)
+            chosen = chosen if flip is None else replace(chosen, flip=flip, mirrors=True)
+        return cls(chosen), list(points)
 
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return list(check_landmarks(labels, sizes, items, len(self.labels)))
@@ -94,35 +112,40 @@ class LandmarkTask(LabelSetTask):
         return Landmarks(points.astype(np.float32), prediction[:, 2].astype(np.float32), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
-        """NME in percent (inter-ocular where the set has eye corners, else the box), FR@10, AUC@10 and AUC@7 in
-        percent, and the other normalisations that the set allows."""
+        """Compute NME by every normaliser that the set allows, and FR@10, AUC@10, AUC@7 by the first; all in percent.
+
+        The keys name the normaliser: "nme_inter_ocular" (where the set has outer eye corners), "nme_inter_pupil",
+        "nme_box", "nme_diagonal"; "fr10_inter_ocular", and so on.
+        """
         faces = [(r.points, t) for r, t in zip(results, labels, strict=True) if isinstance(r, Landmarks)]
-        kinds = ["inter_ocular"] * bool(self.labels.eye_corners) + ["inter_pupil"] * bool(self.labels.eyes)
         scores: dict[str, float] = {}
-        for by in [*kinds, "box", "diagonal"]:
+        for by in self.normalisers:
             errors = np.array([nme(p, t, self.labels, by) for p, t in faces])
             errors = errors[np.isfinite(errors)]
             if not len(errors):
                 continue
-            if "nme" not in scores:
-                scores |= {"nme": 100 * float(errors.mean()), "fr10": 100 * failure_rate(errors, 0.10)}
-                scores |= {"auc10": 100 * auc(errors, 0.10), "auc7": 100 * auc(errors, 0.07)}
+            first = not scores
             scores[f"nme_{by}"] = 100 * float(errors.mean())
-        return scores
+            if first:
+                scores[f"fr10_{by}"] = 100 * failure_rate(errors, 0.10)
+                scores |= {f"auc10_{by}": 100 * auc(errors, 0.10), f"auc7_{by}": 100 * auc(errors, 0.07)}
+        return LandmarkScores(scores)
 
     def to_dict(self) -> dict[str, Any]:
         s = self.labels
         return {
             "name": s.name, "points": list(s.points), "flip": list(s.flip), "edges": [list(e) for e in s.edges],
             "eye_corners": s.eye_corners, "eyes": s.eyes, "mirrors": s.mirrors, "heatmaps": self.heatmaps,
+            **self._mirroring_to_dict(),
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> LandmarkTask:
         s = dict(settings)
         heatmaps = s.pop("heatmaps", "softmax")  # files of before had no other kind
+        mirroring = s.pop("mirroring", True)
         for key in ("points", "flip", "eye_corners"):
             s[key] = tuple(s[key]) if s[key] is not None else None
         s["edges"] = tuple((int(a), int(b)) for a, b in s["edges"])
         s["eyes"] = tuple(tuple(group) for group in s["eyes"]) if s["eyes"] else None
-        return cls(LandmarkSet(**s), heatmaps)
+        return cls(LandmarkSet(**s), heatmaps, mirroring)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import cv2
@@ -34,11 +34,14 @@ class PictureTask(Task):
     """The network's first three maps are the new picture, RGB in [0, 1]; labels are one target picture each. A
     discriminator adds L_adv to the loss."""
 
-    headline: ClassVar[str] = "ssim"
+    headline: str = "ssim"
     higher_is_better: ClassVar[bool] = True
     stride: ClassVar[int] = 1
     paints: ClassVar[bool] = True
     averages: ClassVar[bool] = False  # the mean of two pictures is a blurred picture
+
+    def __init__(self, mirroring: bool = True):
+        self.mirroring = mirroring
 
     @property
     def channels(self) -> int:
@@ -46,7 +49,7 @@ class PictureTask(Task):
 
     @property
     def mirrors(self) -> bool:
-        return True
+        return self.mirroring
 
     def mirror_maps(self, maps: Tensor) -> Tensor:
         return maps.flip(-1)
@@ -92,7 +95,7 @@ class PictureTask(Task):
         return scores
 
     def to_dict(self) -> dict[str, Any]:
-        return {}
+        return self._mirroring_to_dict()
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> PictureTask:
@@ -119,7 +122,8 @@ class ShadowRemovalTask(PictureTask):
 
     name: ClassVar[str] = "shadow_removal"
 
-    def __init__(self, synthesised: bool = True):
+    def __init__(self, synthesised: bool = True, mirroring: bool = True):
+        super().__init__(mirroring)
         self.synthesised = synthesised
 
     @property
@@ -127,10 +131,10 @@ class ShadowRemovalTask(PictureTask):
         return 4
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[ShadowRemovalTask, list[np.ndarray]]:
+    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[ShadowRemovalTask, Sequence[np.ndarray]]:
         _no_names(names, cls.name)
         if labels is None:
-            return cls(), list(pictures.arrays)
+            return cls(), pictures.arrays  # not a list: thousands do not fit into memory
         return cls(synthesised=False), check_targets(labels, pictures.sizes, pictures.names)
 
     def inputs(self, pictures: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
@@ -178,7 +182,7 @@ class ShadowRemovalTask(PictureTask):
         return Picture(out, image, box)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"synthesised": self.synthesised}
+        return {"synthesised": self.synthesised, **self._mirroring_to_dict()}
 
 
 def _smooth(picture: np.ndarray) -> np.ndarray:

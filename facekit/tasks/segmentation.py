@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,8 @@ from ..augment import warp_masks
 from ..geometry import paste_logits, warp_mask
 from ..images import Pictures
 from ..labels import SegmentationSet, segmentation_set
+from ..labels.sides import sides_of
+from ..labels.symmetry import flip_of_masks
 from ..metrics import confusion, f1_by_class, iou_by_class
 from ..recipes import Adaptation
 from ..results import Drawable, Segmentation
@@ -33,19 +36,26 @@ class SegmentationTask(LabelSetTask):
     """
 
     name: ClassVar[str] = "segmentation"
-    headline: ClassVar[str] = "f1"
+    headline: str = "f1"
     higher_is_better: ClassVar[bool] = True
     stride: ClassVar[int] = 1
     labels: SegmentationSet
 
-    def __init__(self, labels: SegmentationSet, activation: str = "softmax", weights: Tensor | None = None):
-        super().__init__(labels)
+    def __init__(
+        self,
+        labels: SegmentationSet,
+        activation: str = "softmax",
+        weights: Tensor | None = None,
+        mirroring: bool = True,
+    ):
+        super().__init__(labels, mirroring)
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation={activation!r}: expected one of {', '.join(map(repr, ACTIVATIONS))}")
         self.activation, self.weights = activation, weights
 
-    def configured(self, recipe: Adaptation) -> SegmentationTask:
-        return SegmentationTask(self.labels, recipe.activation)
+    def configured(self, recipe: Adaptation) -> Task:
+        configured = super().configured(recipe)
+        return SegmentationTask(self.labels, recipe.activation, mirroring=configured.mirroring)
 
     def balanced(self, labels: Tensor) -> SegmentationTask:
         counts = torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
@@ -53,17 +63,23 @@ class SegmentationTask(LabelSetTask):
         if self.activation == "softmax":
             return self
         # The paper's code: 1 minus the class's part of all labelled pixels.
-        return SegmentationTask(self.labels, self.activation, 1 - counts / counts.sum().clamp_min(1))
+        return SegmentationTask(
+            self.labels, self.activation, 1 - counts / counts.sum().clamp_min(1), self.mirroring
+        )  # fmt: skip
 
     @classmethod
     def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[SegmentationTask, list[np.ndarray]]:
         sizes, items = pictures.sizes, pictures.names
         chosen = None if names is None else segmentation_set(names)
         known, ignore = (None, 255) if chosen is None else (len(chosen.classes), chosen.ignore)
-        masks = check_masks(labels, sizes, known, ignore, items)
+        masks = check_masks(labels, sizes, known, ignore, items, None if chosen is None else chosen.palette)
         if chosen is None:
             n = 1 + max(int(m[m != 255].max(initial=0)) for m in masks)
-            chosen = segmentation_set(None, max(n, 2))
+            chosen = replace(segmentation_set(None, max(n, 2)), mirrors=False)
+        if not chosen.mirrors and not sides_of(chosen.classes).one_sided:
+            # The names do not tell: the masks do, or mirrored images are not used.
+            flip = flip_of_masks(masks, len(chosen), chosen.flip)
+            chosen = chosen if flip is None else replace(chosen, flip=flip, mirrors=True)
         return cls(chosen), masks
 
     @property
@@ -71,7 +87,7 @@ class SegmentationTask(LabelSetTask):
         return self.labels.name != "helen11"
 
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
-        return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items)
+        return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items, self.labels.palette)
 
     def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
         return warp_mask(label, matrix, side)
@@ -140,17 +156,18 @@ class SegmentationTask(LabelSetTask):
         return {
             "name": s.name, "classes": list(s.classes), "palette": [list(c) for c in s.palette], "flip": list(s.flip),
             "facial_parts": list(s.facial_parts), "ignore": s.ignore, "mirrors": s.mirrors,
-            "activation": self.activation,
+            "activation": self.activation, **self._mirroring_to_dict(),
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> SegmentationTask:
         s = dict(settings)
         activation = s.pop("activation", "softmax")
+        mirroring = s.pop("mirroring", True)
         s["palette"] = tuple(tuple(c) for c in s["palette"])
         for key in ("classes", "flip", "facial_parts"):
             s[key] = tuple(s[key])
-        return cls(SegmentationSet(**s), activation)
+        return cls(SegmentationSet(**s), activation, mirroring=mirroring)
 
 
 def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None:
@@ -160,5 +177,5 @@ def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None
         listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
         came = f"no pixel of {len(absent)} of the {len(labels)} classes came in {masks} masks ({listing})"
         fix = "add masks that hold them, or pass names= without them"
-        # Of `adapt` or `adapt_labels`' caller.
-        warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=4)
+        # Of `adapt` or `adapt_labels`' caller; a decorator stands between.
+        warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=5)

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...recipes import Adaptation
+from ...global_state import own_random
+from ...recipes.farl import FaRLAdaptation
 from ...recipes.farl import adaptation as named_recipe
 from ...tasks import Task
 from ...weights import cached_file, embedded_file, official_file
@@ -45,18 +46,19 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> FaRL:
     return read_pair(embedded_file("farl") if weights == "embedded" else weights)
 
 
-def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Adaptation) -> FaRLNetwork:
+def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: FaRLAdaptation) -> FaRLNetwork:
     """The network that adaptation trains: a head for the task on the tower, or on `recipe.tower` of timm."""
     tower: ImageTower | StandInTower
-    if recipe.tower is not None:
-        tower = stand_in(recipe.tower, weights, recipe.input_size, seed)
-    else:
-        tower = load(weights, seed).image
-        tower = tower.resized(recipe.input_size or tower.size.input_size)
-    head = recipe.head_channels or (NARROW_HEAD if tower.width < NARROW else tower.width)
-    layers = recipe.layers or spread_layers(tower.depth)
-    frozen = recipe.tower_lr is None
-    return FaRLNetwork(tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen)
+    with own_random(seed):
+        if recipe.tower is not None:
+            tower = stand_in(recipe.tower, weights, recipe.input_size, seed)
+        else:
+            tower = load(weights, seed).image
+            tower = tower.resized(recipe.input_size or tower.size.input_size)
+        head = recipe.head_channels or (NARROW_HEAD if tower.width < NARROW else tower.width)
+        layers = recipe.layers or spread_layers(tower.depth)
+        frozen = recipe.tower_lr is None
+        return FaRLNetwork(tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen)
 
 
 def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
@@ -79,7 +81,8 @@ def from_dict(settings: dict[str, Any]) -> FaRLNetwork:
     """Undo `to_dict`; the weights are random."""
     rest = dict(settings)
     kind = rest.pop("tower")
-    tower = StandInTower(**kind) if "name" in kind else ImageTower(TowerSize(**kind))
+    # Nothing but name and size: a file must not name other files, or have weights downloaded.
+    tower = StandInTower(kind["name"], kind["input_size"]) if "name" in kind else ImageTower(TowerSize(**kind))
     return FaRLNetwork(tower, **rest)
 
 

@@ -1,19 +1,20 @@
 """DALL-E's discrete VAE, the paper's tokenizer (section 3.3): its encoder, read from OpenAI's `encoder.pkl`.
 
-The file is a pickled module. It is read with torch's restricted unpickler, and the module's own classes are replaced by
-empty ones: only tensors come out, nothing of the file is executed.
+The file is a pickled module. Only its tensors are read, nothing of the file is executed.
 """
 
 from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ...weight_files import check_names, read_weights, seems, some
 
 # Its pictures lie in [EPSILON, 1 - EPSILON].
 EPSILON = 0.1
@@ -59,40 +60,34 @@ class DalleTokens(nn.Module):
         return self.blocks((1 - 2 * EPSILON) * x + EPSILON).argmax(1).flatten(1)
 
 
-class _Shell(nn.Module):
-    """Stands for any class of the file: takes its attributes, has no behaviour."""
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-
-_CLASSES = ("dall_e.encoder.Encoder", "dall_e.encoder.EncoderBlock", "dall_e.utils.Conv2d")
-_TORCH = (nn.Sequential, nn.ReLU, nn.MaxPool2d, nn.Identity, OrderedDict)
-
-
 def load_dalle(path: str | os.PathLike[str]) -> DalleTokens:
-    """The encoder from OpenAI's `encoder.pkl` (or a file of its state dict). Raises ValueError for anything else."""
-    shells = [(type(name, (_Shell,), {}), name) for name in _CLASSES]
-    try:
-        with torch.serialization.safe_globals([*shells, *_TORCH]):
-            held = torch.load(path, map_location="cpu", weights_only=True)
-        state = dict(_tensors(held)) if isinstance(held, nn.Module) else held
-        state = {_renamed(k): v.float() for k, v in state.items()}
-        width, blocks = len(state["blocks.input.bias"]), sum(".group_1." in k and "conv_1.bias" in k for k in state)
-        made = DalleTokens(width, blocks, len(state["blocks.output.conv.bias"]))
-        made.load_state_dict(state)
-    except Exception as error:  # torch raises half a dozen kinds for files that are none of its own
-        raise ValueError(
-            f"{path}: not DALL-E's encoder.pkl ({error}); expected that or a .safetensors"
-        ) from error
+    """Read the encoder from OpenAI's `encoder.pkl`, or from a file of its state_dict.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds something else.
+    """
+    return dalle_tokens(path, read_weights(path, "DALL-E's encoder.pkl").tensors)
+
+
+def is_dalle(state: Mapping[str, Tensor]) -> bool:
+    """Say whether tensors are named as DALL-E's encoder names them."""
+    return any(_renamed(name) == "blocks.input.bias" for name in state)
+
+
+def dalle_tokens(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) -> DalleTokens:
+    """Build the encoder from its tensors. Raises ValueError that names `path` where they are others."""
+    state = {_renamed(k): v for k, v in tensors.items()}
+    first, last = state.get("blocks.input.bias"), state.get("blocks.output.conv.bias")
+    if first is None or last is None or first.ndim != 1 or last.ndim != 1:
+        raise ValueError(f"{path}: tensors {some(tensors)} came, expected DALL-E's encoder.pkl{seems(tensors)}")
+    blocks = sum(".group_1." in k and "conv_1.bias" in k for k in state)
+    with torch.device("meta"):
+        expected = DalleTokens(len(first), blocks, len(last)).state_dict()
+    check_names(path, state, expected, "DALL-E's encoder")
+    made = DalleTokens(len(first), blocks, len(last))
+    made.load_state_dict(state)
     return made.eval().requires_grad_(False)
-
-
-def _tensors(module: nn.Module, prefix: str = "") -> list[tuple[str, Tensor]]:
-    found = [(prefix + k, p.data) for k, p in module.__dict__["_parameters"].items() if p is not None]
-    for name, child in module.__dict__["_modules"].items():
-        found += _tensors(child, f"{prefix}{name}.")
-    return found
 
 
 def _renamed(name: str) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ...global_state import own_random
+from ...weight_files import read_weights, seems, some
 from .contrast import TEMPERATURE
 from .text import TextSize, TextTower, cosine_logits, text_tower_from_clip
 from .vision import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
@@ -64,9 +62,9 @@ def new_pair(preset: str, seed: int) -> FaRL:
     """Random weights. Raises ValueError for an unknown preset."""
     if preset not in PRESETS:
         raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, PRESETS))}")
-    torch.manual_seed(seed)
     image, text = PRESETS[preset]
-    return FaRL(ImageTower(image), TextTower(text)).eval()
+    with own_random(seed):
+        return FaRL(ImageTower(image), TextTower(text)).eval()
 
 
 def to_clip(pair: FaRL) -> dict[str, Tensor]:
@@ -86,7 +84,9 @@ def from_clip(state: dict[str, Tensor], heads: dict[str, int] | None = None) -> 
     heads = heads or {}
     visual = {k.removeprefix("visual."): v for k, v in state.items() if k.startswith("visual.")}
     visual = {k: v for k, v in visual.items() if not k.startswith(_MASKED)}
-    rest = {k: v for k, v in state.items() if not k.startswith(("visual.", *_MASKED))}
+    # open_clip stores the causal mask, which the text tower computes itself.
+    left_out = ("visual.", *_MASKED)
+    rest = {k: v for k, v in state.items() if not k.startswith(left_out) and not k.endswith("attn_mask")}
     scale = rest.pop("logit_scale", None)
     # OpenAI's own files also store these three numbers.
     for name in ("input_resolution", "context_length", "vocab_size"):
@@ -100,33 +100,28 @@ def from_clip(state: dict[str, Tensor], heads: dict[str, int] | None = None) -> 
 
 
 def read_pair(path: str | os.PathLike[str]) -> FaRL:
-    """A file in CLIP's naming: our .safetensors, or an official .pth with `{"state_dict": ...}`.
+    """Read a pair from a file in CLIP's naming.
 
-    Raises FileNotFoundError, and ValueError for a file that holds something else.
+    Args:
+        path: Our .safetensors, FaRL's or open_clip's checkpoint, or one of OpenAI's own files (TorchScript).
+
+    Returns:
+        The pair in eval mode; its text tower is None where the file holds the image tower only.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds something else.
     """
-    source = Path(path)
-    if not source.is_file():
-        raise FileNotFoundError(f"weights={str(path)!r}: no such file; or pass 'auto', 'embedded', 'official', 'none'")
-    if source.suffix == ".safetensors":
-        try:
-            state = load_file(source)
-        except SafetensorError as error:
-            raise ValueError(f"{source}: not a whole .safetensors file ({error})") from error
-    else:
-        try:
-            held: Any = torch.load(source, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises half a dozen kinds for files that are none of its own
-            raise ValueError(f"{source}: not a file of tensors that can be read safely ({error})") from error
-        state = held.get("state_dict", held) if isinstance(held, dict) else {}
-    if not any(k.startswith("visual.") for k in state):
-        raise ValueError(f"{source}: holds no image tower in CLIP's naming (visual.conv1.weight ...)")
-    return from_clip(state, _heads(source))
-
-
-def _heads(source: Path) -> dict[str, int]:
-    """Attention heads cannot be read off shapes; our files note them."""
-    if source.suffix != ".safetensors":
-        return {}
-    with safe_open(source, "pt") as file:
-        about = file.metadata() or {}
-    return {k.removeprefix("heads_"): int(v) for k, v in about.items() if k.startswith("heads_")}
+    instead = "pass 'auto', 'embedded', 'official' or 'none'"
+    file = read_weights(path, "a CLIP model such as FaRL's", instead, ["visual.conv1.weight", "visual.proj"])
+    if not any(k.startswith("visual.") for k in file.tensors):
+        raise ValueError(
+            f"{path}: tensors {some(file.tensors)} came, expected an image tower in CLIP's naming "
+            f"(visual.conv1.weight, ...){seems(file.tensors)}"
+        )
+    # Attention heads cannot be read off shapes; our files note them.
+    noted = {k.removeprefix("heads_"): v for k, v in file.about.items() if k.startswith("heads_")}
+    try:
+        return from_clip(file.tensors, {k: int(v) for k, v in noted.items()})
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

@@ -12,6 +12,8 @@ from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import QuickGELU, TextTransformer
 from torch import Tensor, nn
 
+from ...weight_files import check_names
+
 CLIP_VOCABULARY = 49_408
 # The tokenizer's first words are the 256 bytes, inside and at the end of a word: every text can be spelt in them.
 _BYTES = 512
@@ -95,13 +97,18 @@ def text_tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> 
         vocabulary, width = state["token_embedding.weight"].shape
         context, embed_dim = len(state["positional_embedding"]), state["text_projection"].shape[1]
         layers = 1 + max(int(k.split(".")[2]) for k in state if k.startswith("transformer.resblocks."))
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"no text transformer in CLIP's naming: {error} is missing") from error
-    tower = TextTower(TextSize(width, layers, heads or max(1, width // 64), context, vocabulary, embed_dim))
-    try:
-        tower.clip.load_state_dict({k: v.float() for k, v in state.items()})
-    except RuntimeError as error:
-        raise ValueError(f"the text transformer's tensors do not fit: {error}") from error
+        if layers > len(state):
+            raise ValueError(f"{layers} blocks")
+        size = TextSize(width, layers, heads or max(1, width // 64), context, vocabulary, embed_dim)
+        with torch.device("meta"):
+            expected = TextTower(size).clip.state_dict()
+    except (KeyError, ValueError, IndexError, TypeError, AssertionError, ZeroDivisionError) as error:
+        raise ValueError(
+            f"no text transformer in CLIP's naming came ({error!r}), expected token_embedding.weight, ..."
+        ) from None
+    check_names("text tower", state, expected, "a text transformer in CLIP's naming")
+    tower = TextTower(size)
+    tower.clip.load_state_dict({k: v.float() for k, v in state.items()})
     return tower.eval()
 
 

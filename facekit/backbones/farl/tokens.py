@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ...weight_files import check_names, read_weights, seems, some
 from ...weights import embedded_file
-from .dalle import DalleTokens, load_dalle
+from .dalle import DalleTokens, dalle_tokens, is_dalle
 
 
 class Tokens(Protocol):
@@ -84,16 +83,20 @@ def load_tokens(weights: str | os.PathLike[str] = "embedded") -> VisualTokenizer
 
     Raises FileNotFoundError, and ValueError for a file that is neither.
     """
-    path = embedded_file("tokenizer") if weights == "embedded" else Path(weights)
-    if not path.is_file():
-        raise FileNotFoundError(f"tokenizer={str(weights)!r}: no such file; or pass 'embedded'")
-    if path.suffix != ".safetensors":
-        return load_dalle(path)
-    state = {k: v.float() for k, v in load_file(path).items()}
-    if "codes" not in state:
-        raise ValueError(f"{path}: holds no tokenizer (codes is missing); `facekit pretrain tokenizer` writes one")
+    path = embedded_file("tokenizer") if weights == "embedded" else weights
+    expected = "a tokenizer that `facekit pretrain tokenizer` wrote, or DALL-E's encoder.pkl"
+    state = read_weights(path, expected, "pass 'embedded'", ["codes"]).tensors
+    if is_dalle(state):
+        return dalle_tokens(path, state)
+    codes = state.get("codes")
+    if codes is None or codes.ndim != 2:
+        raise ValueError(f"{path}: tensors {some(state)} came, expected {expected}{seems(state)}")
     widths = tuple(len(v) for k, v in state.items() if re.fullmatch(r"encoder\.\d+\.0\.bias", k))
-    vocabulary, code = state["codes"].shape
-    made = VisualTokenizer(vocabulary, code, widths)
+    if any(width % 8 for width in widths) or not widths:
+        raise ValueError(f"{path}: an encoder of {widths} channels came, expected multiples of 8")
+    with torch.device("meta"):
+        network = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
+    check_names(path, state, network.state_dict(), "a tokenizer of images")
+    made = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
     made.load_state_dict(state)
     return made.eval().requires_grad_(False).to(memory_format=torch.channels_last)

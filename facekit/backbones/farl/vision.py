@@ -13,6 +13,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ...weight_files import check_names
 from ..normalise import Normalise
 
 # Of RGB in [0, 1]: what CLIP's pictures had on average.
@@ -160,10 +161,16 @@ def tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> Image
         width, patch = state["conv1.weight"].shape[0], state["conv1.weight"].shape[-1]
         side = round((len(state["positional_embedding"]) - 1) ** 0.5)
         layers = 1 + max(int(k.split(".")[2]) for k in state if k.startswith("transformer.resblocks."))
+        if layers > len(state):
+            raise ValueError(f"{layers} blocks")
         embed_dim = state["proj"].shape[1]
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"no vision transformer in CLIP's naming: {error} is missing") from error
-    tower = ImageTower(TowerSize(side * patch, patch, width, layers, heads or max(1, width // 64), embed_dim))
+        size = TowerSize(side * patch, patch, width, layers, heads or max(1, width // 64), embed_dim)
+        with torch.device("meta"):
+            expected = ImageTower(size).vit.state_dict()
+    except (KeyError, ValueError, IndexError, TypeError, AssertionError, ZeroDivisionError) as error:
+        raise ValueError(
+            f"no vision transformer in CLIP's naming came ({error!r}), expected visual.conv1.weight, ..."
+        ) from None
     renamed = {}
     for name, tensor in state.items():
         for theirs, ours in _NAMES:
@@ -171,9 +178,8 @@ def tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> Image
         if name == "proj":
             name, tensor = "head.weight", tensor.T
         shape = {"cls_token": (1, 1, -1), "pos_embed": (1, *tensor.shape)}.get(name)
-        renamed[f"vit.{name}"] = tensor.float().reshape(shape) if shape else tensor.float()
-    try:
-        tower.load_state_dict(renamed)
-    except RuntimeError as error:
-        raise ValueError(f"the vision transformer's tensors do not fit: {error}") from error
+        renamed[name] = tensor.float().reshape(shape) if shape else tensor.float()
+    check_names("image tower", renamed, expected, "a vision transformer in CLIP's naming")
+    tower = ImageTower(size)
+    tower.vit.load_state_dict(renamed)
     return tower.eval()

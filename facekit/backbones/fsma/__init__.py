@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...recipes import Adaptation
+from ...global_state import own_random
+from ...recipes.fsma import FSMAAdaptation
 from ...recipes.fsma import adaptation as named_recipe
 from ...tasks import Task
+from ...weight_files import check_names, read_weights
 from ...weights import embedded_file
 from .adaptation import FSMANetwork, check_skip
 from .autoencoder import PRESETS, AutoEncoder, AutoEncoderSize, Centred, ImageDiscriminator
@@ -22,7 +22,6 @@ __all__ = [
 ]  # fmt: skip
 
 TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal")
-BASELINES = (None, "unet")
 
 
 def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder:
@@ -35,11 +34,17 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
     if weights == "official":
         raise ValueError("FSMA's authors published no weights: use weights='embedded' or a 3FabRec snapshot file")
     if weights == "none":
-        torch.manual_seed(seed)
-        return AutoEncoder(PRESETS["mini"]).eval()
-    state = {k: v for k, v in _read(weights).items() if k.startswith(("Q.", "P."))}
-    z_dim, features = state["Q.fc.weight"].shape
-    net = AutoEncoder(AutoEncoderSize(256 if "Q.layer0.0.conv1.weight" in state else 128, features // 8, z_dim))
+        with own_random(seed):
+            return AutoEncoder(PRESETS["mini"]).eval()
+    held = _read(weights)
+    state = {k: v for k, v in held.items() if k.startswith(("Q.", "P."))} or held
+    code = state.get("Q.fc.weight")
+    z_dim, features = code.shape if code is not None and code.ndim == 2 else (99, 512)
+    size = AutoEncoderSize(256 if "Q.layer0.0.conv1.weight" in state else 128, max(1, features // 8), z_dim)
+    with torch.device("meta"):
+        expected = AutoEncoder(size).state_dict()
+    check_names(weights, state, expected, f"fsma's auto-encoder of {size.input_size} px")
+    net = AutoEncoder(size)
     net.load_state_dict(state)
     return net.eval()
 
@@ -47,42 +52,33 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
 def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Sequential:
     """The first stage's image discriminator, from pictures (N,3,S,S) in [0, 1] to logits (N,); with weights="none", or
     where the file holds none (`D.` keys), it is new."""
-    torch.manual_seed(seed)
-    net = ImageDiscriminator()
+    with own_random(seed):
+        net = ImageDiscriminator()
     state = {} if weights == "none" else _read(weights)
     state = {k.removeprefix("D."): v for k, v in state.items() if k.startswith("D.")}
     if state:
+        check_names(weights, state, net.state_dict(), "fsma's image discriminator")
         net.load_state_dict(state)
     return nn.Sequential(Centred(), net)
 
 
 def _read(weights: str | os.PathLike[str]) -> dict[str, Tensor]:
-    path = embedded_file("fsma") if weights in ("auto", "embedded") else Path(weights)
-    if not path.is_file():
-        raise FileNotFoundError(f"weights={str(weights)!r}: no such file; or pass 'auto', 'embedded' or 'none'")
-    if path.suffix == ".safetensors":
-        state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
-    else:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    if "Q.fc.weight" not in state:
-        raise ValueError(f"{path}: holds no 3FabRec auto-encoder (Q.fc.weight is missing)")
-    return state
+    """Return a file's tensors by 3FabRec's names."""
+    path = embedded_file("fsma") if weights in ("auto", "embedded") else weights
+    expected = "3FabRec's auto-encoder (.safetensors, or a snapshot saae.mdl)"
+    return read_weights(path, expected, "pass 'auto', 'embedded' or 'none'", ["Q.fc.weight", "Q.conv1.weight"]).tensors
 
 
-def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Adaptation) -> FSMANetwork:
+def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: FSMAAdaptation) -> FSMANetwork:
     """The network that adaptation trains, on the auto-encoder that `load` gives: `recipe.skip` or all skip layers; with
-    `recipe.baseline` nothing of it is frozen and the auto-encoder's weights are random. Raises ValueError for an
-    unknown baseline."""
-    if recipe.tower_lr is not None:
-        raise ValueError("tower_lr is farl's: fsma's auto-encoder stays frozen, or take baseline='unet'")
-    autoencoder = load(weights, seed)
-    if recipe.baseline not in BASELINES:
-        raise ValueError(f"baseline={recipe.baseline!r}: expected one of {', '.join(map(repr, BASELINES))}")
+    `recipe.baseline` nothing of it is frozen and the auto-encoder's weights are random."""
     skip = check_skip(recipe.skip, task.stride) if recipe.skip is not None else "1111" + "1" * (task.stride == 1)
-    if recipe.baseline:
-        autoencoder = AutoEncoder(autoencoder.size)
     frozen = recipe.baseline is None
-    return FSMANetwork(autoencoder, task.channels, task.stride, skip, recipe.instance_norm, task.paints, frozen)
+    with own_random(seed):
+        autoencoder = load(weights, seed)
+        if recipe.baseline:
+            autoencoder = AutoEncoder(autoencoder.size)
+        return FSMANetwork(autoencoder, task.channels, task.stride, skip, recipe.instance_norm, task.paints, frozen)
 
 
 def to_dict(network: FSMANetwork) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...global_state import own_random
 from ...recipes.pftgan import PFTGANAdaptation
 from ...recipes.pftgan import adaptation as named_recipe
 from ...tasks import Task
@@ -33,19 +34,20 @@ def load(
     return PFTGAN(*load_pair(weights, inversion, seed)).eval()
 
 
-def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Any) -> PFTGANNetwork | ComparedNetwork:
+def build(
+    weights: str | os.PathLike[str], seed: int, task: Task, recipe: PFTGANAdaptation
+) -> PFTGANNetwork | ComparedNetwork:
     """The network that `program` trains; its segmentation stream is the generator as it is."""
-    own = _own(recipe)
-    if own.features != "generator":
-        torch.manual_seed(seed)
-        features = frozen_features(own.features, weights, own.tower, own.layers, own.input_size)
-        return ComparedNetwork(features, task.channels, own.members, task.stride)
-    generator, encoder = load_pair(weights, own.inversion, seed)
-    torch.manual_seed(seed)
-    return PFTGANNetwork(
-        encoder, copy.deepcopy(generator.synthesis), task.channels, task.stride, task.paints, own.members,
-        own.reads_colours,
-    )  # fmt: skip
+    if recipe.features != "generator":
+        with own_random(seed):
+            features = frozen_features(recipe.features, weights, recipe.tower, recipe.layers, recipe.input_size)
+            return ComparedNetwork(features, task.channels, recipe.members, task.stride)
+    generator, encoder = load_pair(weights, recipe.inversion, seed)
+    with own_random(seed):
+        return PFTGANNetwork(
+            encoder, copy.deepcopy(generator.synthesis), task.channels, task.stride, task.paints, recipe.members,
+            recipe.reads_colours,
+        )  # fmt: skip
 
 
 def program(
@@ -55,32 +57,21 @@ def program(
     crops: Tensor,
     labels: Tensor,
     support: Tensor | None,
-    recipe: Any,
+    recipe: PFTGANAdaptation,
     device: torch.device,
     seed: int,
     alpha: float | None,
 ) -> PFTGANFitting | ComparedFitting:
-    """The staged fitting of `build`'s network. Raises ValueError for tanh-warped faces, for `keep_best`, and for
-    support pictures where nothing learns from them."""
-    own = _own(recipe)
+    """The staged fitting of `build`'s network. Raises ValueError for tanh-warped faces, and for support
+    pictures where nothing learns from them."""
     if alpha is not None:
         raise ValueError("align='tanh': generators know no tanh-warped faces; pass 'mean', 'landmarks' or 'none'")
-    if own.keep_best:
-        raise ValueError("keep_best=True: pftgan's stages have no epochs to choose from; try other recipes by evaluate")
-    if support is not None and not (own.image_stream and own.stages and own.features == "generator"):
+    if support is not None and not (recipe.image_stream and recipe.stages and recipe.features == "generator"):
         raise ValueError("support_images came, but this recipe has no image stream that learns from them")
     if isinstance(network, ComparedNetwork):
-        return ComparedFitting(network, task, crops, labels, own, device, seed)
-    generator, _ = load_pair(weights, own.inversion, seed)
-    return PFTGANFitting(network, generator, task, crops, labels, support, own, device, seed)
-
-
-def _own(recipe: Any) -> PFTGANAdaptation:
-    if not isinstance(recipe, PFTGANAdaptation):
-        raise ValueError(
-            f"recipe is {type(recipe).__name__}: backbone 'pftgan' takes a PFTGANAdaptation or a name such as 'quick'"
-        )
-    return recipe
+        return ComparedFitting(network, task, crops, labels, recipe, device, seed)
+    generator, _ = load_pair(weights, recipe.inversion, seed)
+    return PFTGANFitting(network, generator, task, crops, labels, support, recipe, device, seed)
 
 
 def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:

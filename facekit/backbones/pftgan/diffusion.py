@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...global_state import own_import
 from ...training import generator_for
 from .features import FrozenFeatures
 
@@ -146,7 +147,8 @@ class DiffusionFeatures(FrozenFeatures):
 def _diffusers() -> tuple[Any, Any]:
     """UNet2DModel and DDPMScheduler."""
     try:
-        from diffusers import DDPMScheduler, UNet2DModel
+        with own_import():
+            from diffusers import DDPMScheduler, UNet2DModel
     except ImportError as error:
         raise ImportError('diffusion features need the package diffusers: pip install "facekit[diffusion]"') from error
     return UNet2DModel, DDPMScheduler

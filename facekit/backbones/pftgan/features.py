@@ -10,13 +10,13 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ..normalise import Normalise
+from ..timm_vit import new_vit
 
 if TYPE_CHECKING:
     from ..farl.vision import ImageTower
@@ -109,7 +109,8 @@ class ViTFeatures(FrozenFeatures):
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> ViTFeatures:
-        return cls(**{k: v for k, v in settings.items() if k != "kind"})
+        # Nothing else: a file must not name other files, or have weights downloaded.
+        return cls(settings["name"], settings["blocks"], settings["input_size"], None, settings["patch"])
 
 
 class FaRLFeatures(FrozenFeatures):
@@ -153,58 +154,10 @@ def _timm_vit(
     name: str, input_size: int | None, patch: int | None, weights: str | os.PathLike[str] | None
 ) -> tuple[Any, Sequence[float], Sequence[float], int]:
     """The model, the mean and standard deviation of its pictures and its own input size."""
-    import timm
     from timm.data import resolve_model_data_config
 
-    if not timm.is_model(name):
-        raise ValueError(f"name={name!r}: timm has no such model; timm.list_models('vit*', pretrained=True) lists some")
-    overlay: dict[str, Any] | None = None
-    if weights is not None and weights != "pretrained":
-        # With no classes to expect timm takes all tensors or none.
-        overlay = {"state_dict": _vit_file(weights), "custom_load": False, "num_classes": 0}
-    settings: dict[str, Any] = {"img_size": input_size, "patch_size": patch}
-    try:
-        vit: Any = timm.create_model(
-            name, pretrained=weights is not None, pretrained_cfg_overlay=overlay, num_classes=0,
-            **{k: v for k, v in settings.items() if v is not None},
-        )  # fmt: skip
-    except RuntimeError as error:
-        raise ValueError(
-            f"name={name!r}, patch={patch}, weights={str(weights)!r} do not go together: {error}"
-        ) from error
-    except TypeError as error:
-        raise ValueError(f"name={name!r}: expected a vision transformer, but it takes no {error}") from error
-    if not hasattr(vit, "forward_intermediates") or not hasattr(vit, "blocks"):
-        raise ValueError(f"name={name!r}: expected a vision transformer; timm.list_models('vit*') lists some")
+    vit = new_vit(name, "name", weights, img_size=input_size, patch_size=patch)
     data = resolve_model_data_config(vit)
     # It would hold the file's tensors a second time.
     vit.pretrained_cfg = vit.default_cfg = {}
     return vit, data["mean"], data["std"], data["input_size"][-1]
-
-
-def _vit_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """A ViT's tensors, without MAE's decoder and heads for classes."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    source = Path(path)
-    if not source.is_file():
-        raise FileNotFoundError(f"weights={str(path)!r}: no such file; or pass None or 'pretrained' (timm downloads)")
-    try:
-        if source.suffix == ".safetensors":
-            held: Any = load_file(source)
-        else:
-            held = torch.load(source, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise ValueError(f"{source}: not a whole .safetensors file ({error})") from error
-    except Exception as error:  # torch raises half a dozen kinds for files that are none of its own
-        raise ValueError(f"{source}: not a file of tensors that can be read safely ({error})") from error
-    for name in ("model", "state_dict"):
-        held = held.get(name, held) if isinstance(held, dict) else {}
-    # DINOv2's mask token, which timm knows, stays.
-    dropped = ("head.", "head_dist.", *(("decoder_", "mask_token") if any("decoder_" in k for k in held) else ()))
-    found = {k: v for k, v in held.items() if isinstance(v, Tensor) and not k.startswith(dropped)}
-    # Given nothing, timm would download.
-    if not found:
-        raise ValueError(f"{source}: holds no tensors of a vision transformer")
-    return found

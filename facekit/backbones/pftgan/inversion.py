@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...weight_files import check_names, check_weights, named_tensors, plain, read_contents, seems, some, without_prefix
 from .irse import Trunk, TrunkSize
 from .stylegan2 import Linear
 
@@ -219,19 +219,20 @@ def load_encoder(path: str | os.PathLike[str], kind: str | None = None) -> Refer
     """
     source = Path(path)
     held, opts = _read(source)
-    tensors = held.get("state_dict", held)
-    if not isinstance(tensors, Mapping):
-        raise ValueError(f"{source}: 'state_dict' is of type {type(tensors).__name__}, expected tensors by name")
+    tensors = named_tensors(held)
+    check_weights(source, tensors)
+    anchored = without_prefix(tensors, ["encoder.input_layer.0.weight"])
     state = {
         k.removeprefix("encoder."): v.float() if v.is_floating_point() else v
-        for k, v in tensors.items()
-        if isinstance(k, str) and k.startswith("encoder.") and isinstance(v, Tensor)
+        for k, v in anchored.items()
+        if k.startswith("encoder.")
     }
     stem, code = state.get("input_layer.0.weight"), state.get("styles.0.linear.weight")
     if stem is None or code is None or stem.ndim != 4 or code.ndim != 2:
         raise ValueError(
             f"{source}: holds no IR-SE50 inversion encoder; expected 'encoder.input_layer.0.weight' and "
-            f"'encoder.styles.0.linear.weight' in its state_dict, found {_some(list(tensors))}"
+            f"'encoder.styles.0.linear.weight' in its state_dict, found {some(tensors or map(str, held))}"
+            f"{seems(tensors)}"
         )
     channels_in, width, w_dim = stem.shape[1], stem.shape[0], code.shape[0]
     if channels_in not in (3, 6):
@@ -241,36 +242,18 @@ def load_encoder(path: str | os.PathLike[str], kind: str | None = None) -> Refer
     with torch.device("meta"):  # its tensors are the file's own: no time for random ones, no memory for both
         encoder = ReferenceEncoder(kind, layers, channels_in, width, w_dim)
     state["latent_avg"] = _latent_avg(source, held, opts, encoder)
-    wanted = encoder.state_dict()
-    problems = {
-        "missing": [k for k in wanted if k not in state],
-        "left over": [k for k in state if k not in wanted],
-        "of another shape": [k for k in wanted if k in state and state[k].shape != wanted[k].shape],
-    }
-    if any(problems.values()):
-        found = "; ".join(f"{len(v)} {k} ({_some(v)})" for k, v in problems.items() if v)
-        raise ValueError(f"{source}: the tensors do not fit {kind} with {layers} codes: {found}")
+    check_names(source, state, encoder.state_dict(), f"{kind} with {layers} codes")
     encoder.load_state_dict(state, assign=True)
     return encoder.eval()
 
 
 def _read(source: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The file's contents and its opts."""
-    if not source.is_file():
-        raise FileNotFoundError(f"{str(source)!r}: no such file; expected a released e4e, pSp or ReStyle .pt file")
-    try:
-        # Training options came as a Namespace, which holds plain values and does nothing as it is built.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            held = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds for files that are none of its own
-        raise ValueError(
-            f"{source}: not a whole file of tensors that can be read safely ({error}); expected a released e4e, pSp or "
-            "ReStyle .pt file: download it again"
-        ) from error
+    expected = "a released e4e, pSp or ReStyle .pt file"
+    held = read_contents(source, expected)
     if not isinstance(held, Mapping):
         raise ValueError(f"{source}: holds an object of type {type(held).__name__}, expected a dict with 'state_dict'")
-    opts = held.get("opts")
-    opts = vars(opts) if isinstance(opts, argparse.Namespace) else opts
+    opts = plain(held.get("opts"))  # of training, often an argparse.Namespace
     return held, opts if isinstance(opts, Mapping) else {}
 
 
@@ -313,6 +296,3 @@ def _check(x: Tensor, side: int) -> None:
     if x.ndim != 4 or tuple(x.shape[1:]) != (3, side, side):
         raise ValueError(f"pictures {tuple(x.shape)}: expected (N,3,{side},{side}), RGB in [0, 1]; resize them first")
 
-
-def _some(names: list[Any]) -> str:
-    return ", ".join(map(str, names[:3])) + (", ..." if len(names) > 3 else "") if names else "nothing"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 
+from ...global_state import kept_random, own_random
+from ...json_text import parse_json
+from ...weight_files import WeightFile, check_names, read_weights
 from ...weights import embedded_file
 from .inversion import InversionEncoder, InversionSize, ReferenceEncoder, load_encoder
 from .released import ENCODER, Released, read_released
 from .stylegan2 import Generator, GeneratorSize
 
+_INVERSION = "an inversion encoder that `facekit pretrain inversion` wrote"
 Encoder = InversionEncoder | ReferenceEncoder
 Pair = tuple[Generator, Encoder]
 
@@ -21,6 +24,7 @@ Pair = tuple[Generator, Encoder]
 MINI = GeneratorSize(64, 128, 128, 2048, 128, 4)
 
 
+@kept_random()
 def load_generator(weights: str | os.PathLike[str]) -> Generator:
     """A StyleGAN2 generator in eval mode: our .safetensors, NVIDIA's .pkl or the PyTorch port's .pt.
 
@@ -50,6 +54,7 @@ def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
     return generator.eval()
 
 
+@kept_random()
 def load_inversion(weights: str | os.PathLike[str]) -> Encoder:
     """An inversion encoder in eval mode: what `facekit pretrain inversion` wrote, or a released e4e or pSp file.
 
@@ -61,9 +66,7 @@ def load_inversion(weights: str | os.PathLike[str]) -> Encoder:
         if released.channels_in != 3:
             raise ValueError(f"{path}: ReStyle's encoders find codes in several looks: pass an e4e or pSp file")
         return released
-    if not path.is_file():
-        raise FileNotFoundError(f"inversion={str(weights)!r}: no such file; expected an inversion encoder's")
-    return _read_inversion(path, "size", "")
+    return _inversion_of(read_weights(path, _INVERSION), "size", "")
 
 
 def own_inversion(weights: str | os.PathLike[str]) -> InversionEncoder | None:
@@ -71,28 +74,26 @@ def own_inversion(weights: str | os.PathLike[str]) -> InversionEncoder | None:
     path = Path(weights)
     if path.suffix != ".safetensors":
         return None
-    with safe_open(path, "pt") as file:
-        if "encoder" not in (file.metadata() or {}):
-            return None
-    return _read_inversion(path, "encoder", ENCODER)
+    file = read_weights(path, "a StyleGAN2 generator's")
+    return _inversion_of(file, "encoder", ENCODER) if "encoder" in file.about else None
 
 
-def _read_inversion(path: Path, size_name: str, prefix: str) -> InversionEncoder:
+def _inversion_of(file: WeightFile, size_name: str, prefix: str) -> InversionEncoder:
     """The tensors whose names begin with `prefix`, of the size that the metadata hold as `size_name`."""
+    about: Any = parse_json(file.about.get(size_name, "null"), f"{file.path}, {size_name}")
     try:
-        with safe_open(path, "pt") as file:
-            size = InversionSize(**json.loads((file.metadata() or {})[size_name]))
-            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118 (no mapping)
-            state = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
-        encoder = InversionEncoder(size)
-        encoder.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{path}: no inversion encoder ({error!r}); expected what `facekit pretrain inversion` wrote"
-        ) from error
+        with torch.device("meta"):
+            expected = InversionEncoder(InversionSize(**about)).state_dict()
+    except (TypeError, ValueError, ArithmeticError, IndexError, RuntimeError) as error:
+        raise ValueError(f"{file.path}: no inversion encoder came ({error}), expected {_INVERSION}") from None
+    state = {k.removeprefix(prefix): v for k, v in file.tensors.items() if k.startswith(prefix)}
+    check_names(file.path, state, expected, "an inversion encoder")
+    encoder = InversionEncoder(InversionSize(**about))
+    encoder.load_state_dict(state)
     return encoder.eval()
 
 
+@kept_random()
 def load_pair(
     weights: str | os.PathLike[str] = "auto", inversion: str | os.PathLike[str] | None = None, seed: int = 0
 ) -> Pair:
@@ -111,10 +112,10 @@ def load_pair(
         if inversion is not None:
             raise ValueError(f"inversion={str(inversion)!r} came without a generator: pass its file as weights=")
         if weights == "none":
-            torch.manual_seed(seed)
-            generator = Generator(MINI).eval()
             size = InversionSize(MINI.resolution, MINI.codes, MINI.w_dim)
-            return generator, InversionEncoder(size, generator.mapping.w_avg).eval()
+            with own_random(seed):
+                generator = Generator(MINI).eval()
+                return generator, InversionEncoder(size, generator.mapping.w_avg).eval()
         weights = embedded_file("pftgan")
     generator = load_generator(weights)
     encoder = own_inversion(weights) if inversion is None else load_inversion(inversion)

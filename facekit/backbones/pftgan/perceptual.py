@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...global_state import kept_random, no_warnings
 from ...metrics import alexnet_lpips
+from ...weight_files import check_names, read_weights
 
 log = logging.getLogger("facekit")
 
@@ -97,12 +98,13 @@ def cached_vgg() -> Path | None:
 
 
 def _vgg_lpips(file: str | os.PathLike[str]) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchvision's, about an argument that lpips passes
+    with no_warnings(), kept_random():  # the warning is torchvision's, about an argument that lpips passes
         net = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
-    state = torch.load(file, map_location="cpu", weights_only=True)
+    state = read_weights(file, "torchvision's VGG16").tensors
     own = net.net.state_dict()
     # lpips numbers VGG's layers as torchvision does, in five slices.
-    known = {name: state[f"features.{name.split('.', 1)[1]}"] for name in own}
+    numbered = {f"features.{name.split('.', 1)[1]}": name for name in own}
+    known = {numbered[name]: tensor for name, tensor in state.items() if name in numbered}
+    check_names(file, known, own, "torchvision's VGG16")
     net.net.load_state_dict(known)
     return net

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...weight_files.pickles import shown
 from .filters import binomial_filter
-from .unpickling import shown
 
 _STYLED = {
     "conv.weight": "weight",

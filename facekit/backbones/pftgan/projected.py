@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ...global_state import kept_random
+
 # The side that the frozen network is shown; its maps have a quarter to a thirty-second of it.
 SHOWN = 96
 CHANNELS = 64
@@ -67,8 +69,10 @@ class ProjectedDiscriminator(nn.Module):
         super().__init__()
         from ...ready import ready_model  # which imports this package
 
-        with torch.random.fork_rng(devices=[]):  # what is drawn below does not depend on whether it was loaded before
+        with kept_random():  # what is drawn below does not depend on whether it was loaded before
             network = ready_model("segmentation").network.folded().requires_grad_(False).eval()
+        # Ready models are on the best device. The layers below are drawn on the CPU, and `to` moves all of them.
+        network.to("cpu")
         self.network = network
         with torch.no_grad():
             shapes = [x.shape for x in self.maps(torch.zeros(1, 3, SHOWN, SHOWN))]

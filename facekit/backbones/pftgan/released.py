@@ -6,9 +6,7 @@ port (see port.py), and our .safetensors.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import io
 import json
 import os
 import re
@@ -19,19 +17,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ...atomic import whole_file
+from ...json_text import parse_json
+from ...weight_files import check_weights, read_contents, read_weights
+from ...weight_files.kinds import foreign, is_safetensors
+from ...weight_files.pickles import Object, shown
+from ...weight_files.torch_files import LEGACY_START
 from .filters import binomial_filter
 from .port import renamed_discriminator, renamed_generator
-from .unpickling import REMEDY, Record, arguments, read_pickle, shown, tensors, wanted
+from .unpickling import REMEDY, arguments, read_pickle, tensors
 
 _DISCRIMINATOR = "discriminator."  # before its names in our .safetensors
 ENCODER = "encoder."  # and before those of an encoder that learned beside the generator
 _OPTIONAL = ("mapping.w_avg", ".noise_const", ".resample_filter")  # files may lack these
-_LEGACY_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
+_EXPECTED = "NVIDIA's .pkl, the PyTorch port's .pt or our .safetensors"
 
 
 @dataclass(frozen=True)
@@ -92,19 +94,18 @@ def read_released(path: str | os.PathLike[str]) -> Released:
 
     Raises ValueError that says what came, what was expected and what to do.
     """
-    kind = _kind(path)
-    if kind == "safetensors":
-        return _read_safetensors(path)
-    if kind in ("zip", "torch"):
-        return read_port(path)
-    if kind == "pickle" or Path(path).suffix in (".pkl", ".pickle"):
-        return read_nvidia(path)
-    with open(path, "rb") as file:
-        head = file.read(24)
-    raise ValueError(
-        f"{path}: a file that begins with {head!r} came, expected NVIDIA's .pkl, the PyTorch port's .pt or our "
-        f".safetensors: {REMEDY}; a web page or a Git LFS pointer may have come in its place"
-    )
+    source = Path(path)
+    other = foreign(source)
+    # A damaged or hand-written .pkl may look like text.
+    if other is not None and (source.suffix not in (".pkl", ".pickle") or "that begins with" not in other[0]):
+        raise ValueError(f"{path}: {other[0]} came, expected {_EXPECTED}; {other[1]}")
+    with source.open("rb") as file:
+        head = file.read(32)
+    if is_safetensors(head, source.stat().st_size):
+        return _read_safetensors(source)
+    if head.startswith((b"PK", LEGACY_START)):
+        return read_port(source)
+    return read_nvidia(source)
 
 
 def read_nvidia(path: str | os.PathLike[str], which: str = "G_ema") -> Released:
@@ -115,7 +116,7 @@ def read_nvidia(path: str | os.PathLike[str], which: str = "G_ema") -> Released:
     if which not in ("G_ema", "G"):
         raise ValueError(f"which={which!r}: pass 'G_ema' or 'G'")
     held = read_pickle(path)
-    if not isinstance(held, dict) or not isinstance(held.get(which), Record):
+    if not isinstance(held, dict) or not isinstance(held.get(which), Object):
         raise ValueError(
             f"{path}: {_held(held)} came, expected a dict with a network {which!r} as stylegan2-ada-pytorch writes: "
             "pass a network-snapshot .pkl of its training"
@@ -123,7 +124,7 @@ def read_nvidia(path: str | os.PathLike[str], which: str = "G_ema") -> Released:
     record, other = held[which], held.get("D")
     try:
         called = arguments(record)
-        discriminator = tensors(other) if isinstance(other, Record) else None
+        discriminator = tensors(other) if isinstance(other, Object) else None
         state = tensors(record)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -136,7 +137,7 @@ def read_port(path: str | os.PathLike[str], which: str = "g_ema") -> Released:
 
     Raises ValueError for a file that holds no such generator.
     """
-    held = _torch_file(path)
+    held = read_contents(path, "the PyTorch port's .pt")
     if not isinstance(held, dict) or not isinstance(held.get(which), dict):
         raise ValueError(
             f"{path}: {_held(held)} came, expected {which!r} (and latent_avg) as the StyleGAN2 port writes: pass a "
@@ -173,46 +174,11 @@ def check_known(path: str | os.PathLike[str]) -> KnownFile | None:
     return KNOWN_CHECKSUMS.get(digest.hexdigest())
 
 
-def _kind(path: str | os.PathLike[str]) -> str | None:
-    with open(path, "rb") as file:
-        head = file.read(32)
-        size = file.seek(0, os.SEEK_END)
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
-        return "safetensors"
-    if head.startswith(b"PK\x03\x04"):
-        return "zip"
-    if head.startswith(_LEGACY_TORCH):
-        return "torch"
-    return "pickle" if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5") else None
-
-
-def _torch_file(path: str | os.PathLike[str]) -> Any:
-    kind = _kind(path)
-    if kind not in ("zip", "torch"):
-        raise ValueError(f"{path}: no file of torch.save came, expected the PyTorch port's .pt: {REMEDY}")
-    # Of what is no zip, older versions of torch try whether it is a tar archive too, which they unpickle without
-    # restriction: only where it is a real file.
-    source = path if kind == "zip" else io.BytesIO(Path(path).read_bytes())
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):  # the port's training keeps its options so
-            return torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds for files that are none of its own
-        # Not `from error`: torch's message advises to load the file without restriction.
-        raise ValueError(
-            f"{path}: a torch file came that cannot be read as plain tensors ({wanted(error)}), nothing of it was "
-            f"executed. Expected the PyTorch port's .pt: {REMEDY}"
-        ) from None
-
-
-def _read_safetensors(path: str | os.PathLike[str]) -> Released:
-    try:
-        with safe_open(path, "pt") as file:
-            named = {name: file.get_tensor(name).to(torch.float32, copy=True) for name in file.keys()}
-            called = json.loads((file.metadata() or {}).get("init_kwargs", "{}"))
-    except (SafetensorError, ValueError) as error:
-        raise ValueError(f"{path}: not a whole .safetensors file ({error}): {REMEDY}") from error
-    own = {name: tensor for name, tensor in named.items() if not name.startswith((_DISCRIMINATOR, ENCODER))}
-    other = {k.removeprefix(_DISCRIMINATOR): v for k, v in named.items() if k.startswith(_DISCRIMINATOR)}
+def _read_safetensors(path: Path) -> Released:
+    file = read_weights(path, _EXPECTED)
+    called = parse_json(file.about.get("init_kwargs", "{}"), f"{path}, init_kwargs")
+    other = {k.removeprefix(_DISCRIMINATOR): v for k, v in file.tensors.items() if k.startswith(_DISCRIMINATOR)}
+    own = {k: v for k, v in file.tensors.items() if not k.startswith((_DISCRIMINATOR, ENCODER))}
     return _released(path, own, other or None, called if isinstance(called, dict) else {})
 
 
@@ -229,6 +195,7 @@ def _released(
     called: dict[str, Any],
 ) -> Released:
     """A generator's tensors, checked against the shapes that it must have by its own sizes."""
+    check_weights(path, state)
     if called.get("c_dim") or any(name.startswith("mapping.embed.") for name in state):
         raise ValueError(
             f"{path}: a conditional generator (c_dim {called.get('c_dim', '> 0')}) came, expected one without labels: "

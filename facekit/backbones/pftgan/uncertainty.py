@@ -10,13 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from ...geometry import paste_mask, put_back, warp_image
+from ...global_state import own_settings
 from ...images import read_pictures, to_tensor
-from ...model import Model, load
-from ...ready import frames_in
+from ...model import Model
+from ...ready import frames_in, resolve_model
 from .compared import ComparedNetwork
 from .network import PFTGANNetwork
 
 
+@own_settings()
 def uncertainty(
     model: Model | str | os.PathLike[str], images: Any, *, faces: Any = None, align: str | None = None
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
@@ -27,13 +29,13 @@ def uncertainty(
     divergence counts. faces, align: as in `facekit.predict`, faces for a single picture only. Raises ValueError for a
     model with nothing to disagree.
     """
-    runner = model if isinstance(model, Model) else load(model)
+    runner = resolve_model(model)
     network = runner.network
     heads = network.heads if isinstance(network, PFTGANNetwork | ComparedNetwork) else None
     if heads is None or len(heads.members) < 2:
         raise ValueError(
-            f"{runner!r} has no classifiers that could disagree: adapt(task='segmentation', backbone='pftgan', "
-            "members=10) gives some"
+            f"{runner!r} has no classifiers that could disagree, expected several: adapt(task='segmentation', "
+            "backbone='pftgan', members=10) makes such a model"
         )
     pictures = read_pictures(images)
     if faces is not None and not pictures.single:

@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...recipes import Adaptation
+from ...global_state import own_random
+from ...recipes.synthparse import SynthparseAdaptation
 from ...recipes.synthparse import adaptation as named_recipe
 from ...tasks import Task
+from ...weight_files import check_names, read_weights, without_prefix
 from .imagenet import imagenet_state
 from .network import ParserNetwork, ParserSize
 
@@ -33,11 +32,12 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0, size: ParserSi
 
     weights: "embedded" (the ready parser's), "imagenet" (of the encoder; fetched if they are not on this machine),
     "auto" (the ready parser's where they fit `size`, else ImageNet's if they are here already, else random, which is
-    said), "none" (random), or a .safetensors file of an encoder's or a whole network's tensors. size: None is the ready
+    said), "none" (random), or a file of an encoder's or a whole network's tensors. size: None is the ready
     parser's. Raises FileNotFoundError, and ValueError for weights that do not fit `size`.
     """
-    torch.manual_seed(seed)
-    network = ParserNetwork(size or embedded_parser().size, _NO_CLASSES).eval()
+    size = size or embedded_parser().size
+    with own_random(seed):
+        network = ParserNetwork(size, _NO_CLASSES).eval()
     if weights == "none":
         return network
     if weights in ("auto", "embedded"):
@@ -53,7 +53,7 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0, size: ParserSi
         if state is not None:
             network.encoder.load_state_dict(state)
         return network
-    network.load_state_dict(network.state_dict() | _read(Path(weights), network))
+    network.load_state_dict(network.state_dict() | _read(weights, network))
     return network
 
 
@@ -65,38 +65,33 @@ def embedded_parser() -> ParserNetwork:
     return network
 
 
-def _read(path: Path, network: ParserNetwork) -> dict[str, Tensor]:
-    """A file's tensors by the network's names, without a head."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"weights={str(path)!r}: no such file; or pass 'auto', 'embedded', 'imagenet' or 'none'"
-        )
-    try:
-        state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: not a whole .safetensors file ({error})") from error
-    if not any(k.startswith("model.") for k in state):
-        state = {f"model.encoder.{k}": v for k, v in state.items() if not k.startswith("classifier.")}
-    state = {k: v for k, v in state.items() if not k.startswith("model.segmentation_head.")}
-    known = {k: v.shape for k, v in network.state_dict().items()}
-    wrong = next((k for k, v in state.items() if known.get(k) != v.shape), None)
-    missing = next((k for k in known if k.startswith("model.encoder.") and k not in state), None)
-    if wrong or missing:
-        raise ValueError(
-            f"{path}: {wrong or missing} {'does not fit' if wrong else 'is missing'}: expected the tensors of "
-            f"{network.size.decoder!r} on {network.size.encoder!r}, or of that encoder"
-        )
+def _read(path: str | os.PathLike[str], network: ParserNetwork) -> dict[str, Tensor]:
+    """Return a file's tensors by the network's names, without a head."""
+    what = f"{network.size.decoder!r} on {network.size.encoder!r}, or of that encoder"
+    found = read_weights(path, f"tensors of {what}", "pass 'auto', 'embedded', 'imagenet' or 'none'").tensors
+    expected = network.state_dict()
+    inside = {name: name.removeprefix("model.") for name in expected}
+    first = next(name for name in inside.values() if name.startswith("encoder."))
+    state = without_prefix(found, [first])
+    if not any(name.startswith("decoder.") for name in state):
+        expected = {k: v for k, v in expected.items() if k.startswith("model.encoder.")}
+    if first not in state:
+        state = {f"encoder.{k}": v for k, v in without_prefix(found, [first.removeprefix("encoder.")]).items()}
+    classes = ("segmentation_head.", "encoder.classifier.", "encoder.fc.")
+    state = {f"model.{k}": v for k, v in state.items() if not k.startswith(classes)}
+    expected = {k: v for k, v in expected.items() if not k.startswith("model.segmentation_head.")}
+    check_names(path, state, expected, what)
     return state
 
 
-def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Adaptation) -> ParserNetwork:
+def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: SynthparseAdaptation) -> ParserNetwork:
     """The network that adaptation trains; without `recipe.tower_lr` its encoder is frozen."""
     size = ParserSize(
         recipe.decoder, recipe.encoder, recipe.input_size or ParserSize.input_size, recipe.decoder_channels
     )
     start = load(weights, seed, size)
-    torch.manual_seed(seed)
-    network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=recipe.tower_lr is None)
+    with own_random(seed):
+        network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=recipe.tower_lr is None)
     network.encoder.load_state_dict(start.encoder.state_dict())
     network.model.decoder.load_state_dict(start.model.decoder.state_dict())
     return network

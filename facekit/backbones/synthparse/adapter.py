@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...batch_norm import copies_needed
+from ...global_state import own_random
 from ...training import autocast, generator_for, shuffled_batch
 from ...wild import LABEL_MAPS
 from .network import ParserSize, new_model
@@ -113,10 +115,15 @@ class LabelAdaptation:
         self.batch_size, self.device, self.seed = batch_size, device, seed
         self.optimiser = torch.optim.NAdam(network.parameters(), lr)
         self.autocast = autocast(device, True)
+        self.copies = 1
+        if batch_size == 1:
+            side = network.size.input_size
+            self.copies = copies_needed(network, torch.zeros(1, side, side, dtype=torch.int64, device=device))
 
     def views(self, index: int) -> tuple[Tensor, Tensor]:
         """Label maps and masks of step `index`, moved alike: (n,S,S) uint8 each."""
         chosen = shuffled_batch(self.seed, index, len(self.ids), self.batch_size)
+        chosen = chosen.repeat(self.copies)
         # Views are drawn by numbers of their own, so that no two of a run are alike.
         seeds = torch.randint(2**62, (len(chosen),), generator=generator_for(self.seed, index, 11)).tolist()
         return LABEL_MAPS.maps(self.ids[chosen], self.masks[chosen], seeds, self.network.size.input_size)
@@ -124,7 +131,9 @@ class LabelAdaptation:
     def step(self, index: int) -> dict[str, float]:
         self.network.train()
         ids, masks = (part.to(self.device) for part in self.views(index))
-        with self.autocast:
+        # Dropout draws from torch's own generator.
+        draws = own_random(generator_for(self.seed, index, 10).initial_seed())
+        with draws, self.autocast:
             maps = self.network(ids.long())
         loss = self.loss(maps, masks)
         self.optimiser.zero_grad(set_to_none=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
-from safetensors.torch import load_file
 from segmentation_models_pytorch.encoders import encoders
 from torch import Tensor
+
+from ...weight_files import read_weights
 
 log = logging.getLogger("facekit")
 
@@ -59,9 +60,7 @@ def imagenet_state(encoder: str, download: bool) -> dict[str, Tensor] | None:
         )
         return None
     log.info("encoder %s starts from ImageNet weights (%s)", encoder, path)
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)
+    return read_weights(path, f"ImageNet weights of {encoder}").tensors
 
 
 def _fetched(encoder: str) -> Path:

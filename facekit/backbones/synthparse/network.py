@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import segmentation_models_pytorch as smp
+import timm
 import torch
 from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import Tensor, nn
@@ -42,7 +43,9 @@ class ParserSize:
     def __post_init__(self) -> None:
         if self.decoder not in DECODERS:
             raise ValueError(f"decoder={self.decoder!r}: expected one of {', '.join(map(repr, DECODERS))}")
-        if not self.encoder.startswith("tu-") and self.encoder not in get_encoder_names():
+        # timm would fetch names such as "hf-hub:..." from the web.
+        known = timm.is_model(self.encoder[3:]) if self.encoder[:3] == "tu-" else self.encoder in get_encoder_names()
+        if not known:
             raise ValueError(
                 f"encoder={self.encoder!r}: segmentation_models_pytorch has no such encoder; the paper's are "
                 "'mobilenet_v2' and 'resnet101'"

@@ -25,6 +25,7 @@ from facekit.data.heads.people import Params
 from facekit.data.heads.picture import backdrop, develop
 from facekit.data.heads.sheet import spread
 from facekit.data.heads.shots import Range, check_view, sample_shot
+from facekit.global_state import own_settings
 
 WANTS = ("image", "mask", "landmarks", "visible", "pose")
 # What a shot of a person tells of light, camera and background; the rest is about people.
@@ -66,6 +67,7 @@ class GeneratedAnimals:
     1..4. Raises ValueError for anything else.
     """
 
+    @own_settings()
     def __init__(
         self,
         seed: int = 0,
@@ -123,6 +125,7 @@ class GeneratedAnimals:
         p["old"] = 0.0  # `backdrop` counts the pictures by it
         return p
 
+    @own_settings()
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks")) -> dict[str, Tensor]:
         """Many pictures at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
 

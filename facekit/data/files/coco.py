@@ -10,7 +10,9 @@ what nothing covers is background. Written masks are compressed run lengths, cat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,14 +23,14 @@ from facekit.labels import LandmarkSet, SegmentationSet
 from .fill import fill_polygon
 from .names import IGNORE, IGNORED, check_listing, describe, described
 from .pictures import PictureFinder, size_of
-from .records import Face, Found, Parts, Size, Task, check_declared, entries, entry, number, shown, text
+from .records import Face, Found, Parts, Size, Task, check_declared, entries, entry, number, parts_of_areas, shown, text
 from .rle import mask_of_rle, rle_of_mask
 
 ORIGIN = 0.5
 
 
 def read_coco(
-    data: dict[str, Any], source: str, task: Task, finder: PictureFinder, origin: float, found: Found
+    data: dict[str, Any], source: str, task: Task, finder: PictureFinder, origin: float, found: Found, label: Path
 ) -> None:
     """Adds a file's labels to `found`, and single pictures that cannot be used to its skipped ones.
 
@@ -39,7 +41,9 @@ def read_coco(
     annotations = [entry(a, f"annotation {i}") for i, a in enumerate(entries(data.get("annotations"), "annotations"))]
     info = data.get("info")
     declared = described(info.get("facekit"), task) if isinstance(info, dict) else None
-    listed = [names for names in _listed(categories, task) if names]
+    used = {key for a in annotations if isinstance(key := a.get("category_id"), (int, str))}
+    kept = categories if task == "landmarks" else _without_groups(categories, used)
+    listed = [names for names in _listed(kept, task) if names]
     if not listed and declared is None:
         what = "keypoints in any category" if task == "landmarks" else "categories"
         raise ValueError(f"no {what} came, expected their names: export the file with categories")
@@ -57,7 +61,7 @@ def read_coco(
         name = image.get("file_name")
         where = f"{source}, {name if isinstance(name, str) else f'image {key}'}"
         with found.attempt(where):
-            picture = finder.by_path(text(name, "file_name"))
+            picture = finder.by_path(text(name, "file_name"), label)
             if picture in pictures:
                 fix = "merge their annotations"
                 raise ValueError(f"a second entry of {picture.name} came, expected one a picture: {fix}")
@@ -131,6 +135,20 @@ def _by_id(value: Any, what: str) -> dict[Any, dict[str, Any]]:
     return found
 
 
+def _without_groups(categories: dict[Any, dict[str, Any]], used: set[Any]) -> dict[Any, dict[str, Any]]:
+    """The categories without those that only group others, as Roboflow's first one does: another's supercategory that
+    no annotation uses."""
+    above = Counter(
+        category["supercategory"] for category in categories.values() if isinstance(category.get("supercategory"), str)
+    )
+
+    def groups(category: dict[str, Any]) -> bool:
+        name = category.get("name")
+        return isinstance(name, str) and above[name] > (category.get("supercategory") == name)
+
+    return {key: category for key, category in categories.items() if key in used or not groups(category)}
+
+
 def _listed(categories: dict[Any, dict[str, Any]], task: Task) -> list[tuple[str, ...]]:
     if task == "landmarks":
         return [_keypoint_names(category) for category in categories.values() if category.get("keypoints")]
@@ -175,17 +193,17 @@ def _face(
 
 def _parts(
     annotations: list[dict[str, Any]], categories: dict[Any, dict[str, Any]], source: str, size: Size, origin: float,
-    picture: Any,
+    picture: Path,
 ) -> Parts:  # fmt: skip
-    named = [_category(annotation, categories) for annotation in annotations]
-    names = tuple(dict.fromkeys(text(category.get("name"), "name of a category") for category in named))
-    mask = np.zeros(size, np.uint8)
-    for category, annotation in zip(named, annotations, strict=True):
-        try:
-            mask[_area(annotation["segmentation"], size, origin)] = names.index(text(category["name"], "name")) + 1
-        except ValueError as error:
-            raise ValueError(f"annotation {shown(annotation.get('id'))} ({category['name']!r}): {error}") from error
-    return Parts(source, picture, mask, names)
+    def areas() -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        for annotation in annotations:
+            name = text(_category(annotation, categories).get("name"), "name of a category")
+            try:
+                yield name, _area(annotation["segmentation"], size, origin)
+            except ValueError as error:
+                raise ValueError(f"annotation {shown(annotation.get('id'))} ({shown(name)}): {error}") from error
+
+    return parts_of_areas(areas(), source, picture, size)
 
 
 def _area(segmentation: Any, size: Size, origin: float) -> NDArray[np.bool_]:

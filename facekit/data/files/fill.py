@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from .records import Size
 
+_CROSSINGS = 1_000_000
+_ROWS = 512
+
 
 def fill_polygon(points: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
     """The inside of a closed polygon (n,2), n >= 3, as (H,W): even-odd, so where it crosses itself twice is outside.
@@ -26,14 +29,30 @@ def fill_polygon(points: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
     turned = (start[:, 1] > end[:, 1])[:, None]
     (x0, y0), (x1, y1) = np.where(turned, end, start).T, np.where(turned, start, end).T
     first, last = (np.clip(np.ceil(y), 0, height).astype(np.int64) for y in (y0, y1))
-    counts = np.maximum(last - first, 0)
-    edge = np.repeat(np.arange(len(points)), counts)
-    rows = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
-    crossings = x0[edge] + (rows - y0[edge]) / (y1 - y0)[edge] * (x1 - x0)[edge]
-    columns = np.clip(np.ceil(crossings), 0, width).astype(np.int64)
-    toggles = np.bincount(rows * (width + 1) + columns, minlength=height * (width + 1))
-    inside = np.cumsum(toggles.reshape(height, width + 1), axis=1)[:, :width] % 2
-    return inside.astype(bool)
+    inside = np.zeros(size, dtype=bool)
+    for top, bottom in _bands(first, last, height):
+        edges = np.flatnonzero((first < bottom) & (last > top))
+        starts, ends = first[edges].clip(top), last[edges].clip(max=bottom)
+        counts = np.maximum(ends - starts, 0)
+        edge = np.repeat(edges, counts)
+        rows = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(starts, counts)
+        crossings = x0[edge] + (rows - y0[edge]) / (y1 - y0)[edge] * (x1 - x0)[edge]
+        columns = np.clip(np.ceil(crossings), 0, width).astype(np.int64)
+        places = (rows - top) * (width + 1) + columns
+        toggles = np.bincount(places, minlength=(bottom - top) * (width + 1)).reshape(-1, width + 1)
+        inside[top:bottom] = np.cumsum(toggles, axis=1)[:, :width] % 2
+    return inside
+
+
+def _bands(first: NDArray[np.int64], last: NDArray[np.int64], height: int) -> list[tuple[int, int]]:
+    """Rows from and to, in which all edges together cross about _CROSSINGS rows, so that memory stays small."""
+    up = np.bincount(first, minlength=height + 1)
+    down = np.bincount(np.maximum(last, first), minlength=height + 1)
+    total = np.cumsum(np.cumsum(up - down)[:height])
+    rows = np.flatnonzero(np.diff(total // _CROSSINGS)) + 1
+    # Not more than so many rows at once either, for large pictures with few edges.
+    edges = sorted({0, *rows.tolist(), *range(0, height, _ROWS), height})
+    return list(zip(edges[:-1], edges[1:], strict=True))
 
 
 def fill_rectangle(corners: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
@@ -53,6 +72,37 @@ def fill_circle(points: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
     _check_inside(points[0] - radius, points[0] + radius, size)
     rows, columns = np.ogrid[: size[0], : size[1]]
     return (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+
+
+def fill_ellipse(
+    centre: NDArray[np.float64], radii: NDArray[np.float64], degrees: float, size: Size
+) -> NDArray[np.bool_]:
+    """Fill an ellipse.
+
+    Args:
+        centre: x, y in pixels.
+        radii: Along its own x and y axis, in pixels, above 0.
+        degrees: By how much it is turned clockwise about its centre.
+        size: (H, W).
+
+    Returns:
+        (H, W) bool.
+    """
+    if min(radii) <= 0:
+        raise ValueError(f"an ellipse with radii {radii[0]:g}, {radii[1]:g} came, expected both above 0: draw it again")
+    _check_inside(centre - max(radii), centre + max(radii), size)
+    rows, columns = np.ogrid[: size[0], : size[1]]
+    turn = np.deg2rad(degrees)
+    along = (columns - centre[0]) * np.cos(turn) + (rows - centre[1]) * np.sin(turn)
+    across = (rows - centre[1]) * np.cos(turn) - (columns - centre[0]) * np.sin(turn)
+    return np.asarray((along / radii[0]) ** 2 + (across / radii[1]) ** 2 <= 1)
+
+
+def turned(points: NDArray[np.float64], pivot: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
+    """Return points (n,2) turned clockwise about a pivot (2,), x to the right and y down."""
+    turn = np.deg2rad(degrees)
+    (dx, dy) = (points - pivot).T
+    return np.stack([dx * np.cos(turn) - dy * np.sin(turn), dx * np.sin(turn) + dy * np.cos(turn)], axis=1) + pivot
 
 
 def _check_inside(low: NDArray[np.float64], high: NDArray[np.float64], size: Size) -> None:

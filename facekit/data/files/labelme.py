@@ -2,9 +2,11 @@
 
 LabelMe has (0,0) at the top-left CORNER of the top-left pixel, hence ORIGIN = 0.5 for its centre. Landmarks are its
 "point" shapes; other shapes may stand beside them and are left alone. Areas are "polygon", "rectangle",
-"oriented_rectangle", "circle", a "linestrip" that ends where it starts, and "mask" (a PNG laid at whole pixels); later
-shapes lie over earlier ones, and points are left alone. An open line has no area and is an error, because its width is
-anybody's guess. A point that is labelled but hidden has the flag "occluded".
+"oriented_rectangle", "circle", a "linestrip" that ends where it starts, and "mask"; an unknown type with four corners
+("rotation" of other tools) is a polygon. Later shapes lie over earlier ones, and points are left alone. An open line
+has no area and is an error, because its width is anybody's guess. A "mask" is a PNG laid at its first corner, rounded
+to whole pixels, and clipped to the image; as in LabelMe, its second corner says nothing. A point that is labelled but
+hidden has the flag "occluded". Where the image's file is missing, the image is read from "imageData".
 
 Written are "point" and "mask" shapes (LabelMe 5.2 and later), since a mask holds holes, islands and thin lines exactly.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import io
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,40 +24,58 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facekit.formats import decoded
+from facekit.images import load_image
 from facekit.labels import LandmarkSet, SegmentationSet
+from facekit.mask_ids import ids_of_image
 
 from .fill import fill_circle, fill_polygon, fill_rectangle
 from .names import IGNORE, IGNORED, describe, described
 from .pictures import PictureFinder, size_of
-from .records import Face, Found, Parts, Size, Task, check_declared, entries, entry, pairs, repeated, shown, text, whole
+from .records import (
+    Face,
+    Found,
+    Size,
+    Task,
+    check_declared,
+    entries,
+    entry,
+    faces_of_points,
+    pairs,
+    parts_of_areas,
+    shown,
+    text,
+)
 
 ORIGIN = 0.5
 _VERSION = "5.5.0"
 _AREAS = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask", "line", "linestrip")
-_OTHERS = ("point", "points")
+_POINTS = ("point", "points")
 _HIDDEN = "occluded"
 
 
 def read_labelme(
-    data: dict[str, Any], source: str, task: Task, finder: PictureFinder, origin: float, found: Found
+    data: dict[str, Any], source: str, task: Task, finder: PictureFinder, origin: float, found: Found, label: Path
 ) -> None:
     """Adds one file's labels to `found`. Raises ValueError for whatever is wrong with the file or its picture."""
-    picture = finder.by_path(text(data.get("imagePath"), "imagePath"))
-    size = size_of(picture)
+    picture, pixels = _picture(data, finder, label)
+    size: Size = size_of(picture) if pixels is None else (pixels.shape[0], pixels.shape[1])
     check_declared(data.get("imageHeight"), data.get("imageWidth"), size)
     shapes = [entry(shape, f"shape {i}") for i, shape in enumerate(entries(data.get("shapes"), "shapes"))]
-    kinds = [_kind(shape, i) for i, shape in enumerate(shapes)]
-    wanted = ("point",) if task == "landmarks" else _AREAS
-    chosen = [(i, kind, shape) for i, (kind, shape) in enumerate(zip(kinds, shapes, strict=True)) if kind in wanted]
     declared = described(data.get("facekit"), task)
+    kinds = [shape.get("shape_type") or "polygon" for shape in shapes]
+    if task == "landmarks":
+        chosen = [(i, shape) for i, shape in enumerate(shapes) if kinds[i] == "point"]
+    else:
+        chosen = [(i, shape) for i, shape in enumerate(shapes) if kinds[i] not in _POINTS]
     if not chosen and declared is None:
         what = '"point" shapes' if task == "landmarks" else "polygons or other areas"
         raise ValueError(f"{len(shapes)} shapes but no {what} came, expected some: label the picture, or drop the file")
     if task == "landmarks":
-        found.faces += _faces(chosen, source, picture, size, origin, declared is not None)
+        found.faces += _faces(chosen, source, picture, pixels, size, origin, declared is not None)
     else:
-        found.parts.append(_parts(chosen, source, picture, size, origin))
+        named = [(text(shape.get("label"), f"label of shape {i}"), i, shape) for i, shape in chosen]
+        areas = ((label, _area(label, i, shape, size, origin)) for label, i, shape in named)
+        found.parts.append(parts_of_areas(areas, source, picture, size, pixels))
     found.listing(declared)
 
 
@@ -88,62 +109,58 @@ def labelme_of_mask(picture: str, size: Size, mask: NDArray[np.uint8], labels: S
     return _document(picture, size, shapes, labels)
 
 
-def _kind(shape: dict[str, Any], i: int) -> str:
-    kind = shape.get("shape_type") or "polygon"
-    if kind not in (*_AREAS, *_OTHERS):
-        known = ", ".join((*_AREAS, *_OTHERS))
-        raise ValueError(f"shape {i} of type {shown(kind)} came, expected one of {known}: draw it again")
-    return str(kind)
+def _picture(data: dict[str, Any], finder: PictureFinder, label: Path) -> tuple[Path, NDArray[np.uint8] | None]:
+    """The picture's file, and its pixels where only the label file holds them."""
+    content = data.get("imageData")
+    if not content:
+        return finder.by_path(text(data.get("imagePath"), "imagePath"), label), None
+    written = text(data.get("imagePath") or f"{label.stem}.png", "imagePath")
+    try:
+        return finder.by_path(written, label), None
+    except ValueError as error:
+        name = f"imageData of {label.name}"
+        try:
+            raw = base64.b64decode(text(content, "imageData"), validate=True)
+        except ValueError as broken:
+            came = f"{error}; its imageData is no base64 either ({broken})"
+            raise ValueError(f"{came}, expected one of the two: export the file again") from broken
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "image"
+            file.write_bytes(raw)
+            pixels = load_image(file, name)
+        return finder.expected(written, label), pixels
 
 
 def _faces(
-    shapes: list[tuple[int, str, dict[str, Any]]], source: str, picture: Path, size: Size, origin: float, ours: bool
-) -> list[Face]:
-    """One face a group in files of ours; in others only where names come again, since people also group the parts of
-    one face."""
-    names = [text(shape.get("label"), f"label of shape {i}") for i, _, shape in shapes]
-    groups = [shape.get("group_id") for _, _, shape in shapes]
-    points = np.full((len(shapes), 2), np.nan)
-    for row, (i, _, shape) in enumerate(shapes):
-        xy = pairs(shape.get("points"), f"point {names[row]!r} (shape {i})")
+    shapes: list[tuple[int, dict[str, Any]]], source: str, picture: Path, pixels: NDArray[np.uint8] | None, size: Size,
+    origin: float, ours: bool,
+) -> list[Face]:  # fmt: skip
+    points: list[tuple[str, str | None, NDArray[np.float64], int]] = []
+    for i, shape in shapes:
+        name = text(shape.get("label"), f"label of shape {i}")
+        xy = pairs(shape.get("points"), f"point {shown(name)} (shape {i})")
         if len(xy) != 1:
-            raise ValueError(f"{len(xy)} places came for point {names[row]!r}, expected one: draw it again")
-        points[row] = xy[0] - origin
-    hidden = [isinstance(flags := shape.get("flags"), dict) and flags.get(_HIDDEN) is True for _, _, shape in shapes]
-    visible = np.where(np.array(hidden, dtype=bool), 1, 2).astype(np.uint8)
-    own: list[str | None] = [*dict.fromkeys(map(repr, groups))] if ours or repeated(names) else []
-    faces: list[Face] = []
-    for group in own or [None]:
-        rows = [row for row, value in enumerate(groups) if group is None or repr(value) == group]
-        members = tuple(names[row] for row in rows)
-        if twice := repeated(members):
-            fix = "delete one of them, or give each face of the picture its own group_id"
-            raise ValueError(f"point {twice[0]!r} came {members.count(twice[0])} times, expected once a face: {fix}")
-        faces.append(Face(source, picture, size, points[rows], visible[rows], members))
-    return faces
+            raise ValueError(f"{len(xy)} places came for point {shown(name)}, expected one: draw it again")
+        hidden = isinstance(flags := shape.get("flags"), dict) and flags.get(_HIDDEN) is True
+        points.append((name, repr(shape.get("group_id")), xy[0] - origin, 1 if hidden else 2))
+    return faces_of_points(points, source, picture, size, ours, pixels)
 
 
-def _parts(
-    shapes: list[tuple[int, str, dict[str, Any]]], source: str, picture: Path, size: Size, origin: float
-) -> Parts:
-    labels = [text(shape.get("label"), f"label of shape {i}") for i, _, shape in shapes]
-    names = tuple(dict.fromkeys(labels))
-    if len(names) >= IGNORE:
-        raise ValueError(f"{len(names)} class names came, expected at most {IGNORE - 1}: merge some")
-    mask = np.zeros(size, np.uint8)
-    for label, (i, kind, shape) in zip(labels, shapes, strict=True):
-        try:
-            mask[_area(kind, shape, size, origin)] = names.index(label) + 1
-        except ValueError as error:
-            raise ValueError(f"shape {i} ({label!r}): {error}") from error
-    return Parts(source, picture, mask, names)
+def _area(label: str, i: int, shape: dict[str, Any], size: Size, origin: float) -> NDArray[np.bool_]:
+    try:
+        return _filled(shape.get("shape_type") or "polygon", shape, size, origin)
+    except ValueError as error:
+        raise ValueError(f"shape {i} ({shown(label)}): {error}") from error
 
 
-def _area(kind: str, shape: dict[str, Any], size: Size, origin: float) -> NDArray[np.bool_]:
+def _filled(kind: Any, shape: dict[str, Any], size: Size, origin: float) -> NDArray[np.bool_]:
     points = pairs(shape.get("points"), "its points")
     if kind == "mask":
         return _pasted(shape.get("mask"), points, size)
     points = points - origin
+    if kind not in _AREAS and len(points) != 4:
+        expected = f"expected one of {', '.join(_AREAS)}, or four corners"
+        raise ValueError(f"type {shown(kind)} with {len(points)} points came, {expected}: draw it again")
     if kind == "rectangle" and len(points) != 4:
         return fill_rectangle(points, size)
     if kind == "circle":
@@ -156,24 +173,24 @@ def _area(kind: str, shape: dict[str, Any], size: Size, origin: float) -> NDArra
 
 
 def _pasted(content: Any, corners: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
-    """A "mask" shape: its PNG lies between two pixels, both included, whatever the origin of coordinates."""
-    if len(corners) != 2:
-        raise ValueError(f"{len(corners)} corners of a mask came, expected 2: draw it again")
-    (x0, y0), (x1, y1) = [(whole(x, "x of a mask's corner"), whole(y, "y of a mask's corner")) for x, y in corners]
-    if not (0 <= x0 <= x1 < size[1] and 0 <= y0 <= y1 < size[0]):
-        came = f"a mask from x={x0}, y={y0} to x={x1}, y={y1} came"
-        raise ValueError(f"{came}, expected it within the picture, {size[1]} wide and {size[0]} high: draw it again")
+    """A "mask" shape: its PNG at the rounded first corner, clipped to the picture, whatever the origin is."""
+    if not len(corners):
+        raise ValueError("no corner of a mask came, expected where it lies: draw it again")
+    x, y = (int(value) for value in np.rint(corners[0]))
     try:
         raw = base64.b64decode(text(content, "a mask's PNG"), validate=True)
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
-            if image.size != (x1 - x0 + 1, y1 - y0 + 1):
-                came = f"a PNG of {image.width} x {image.height} pixels came"
-                raise ValueError(f"{came}, expected {x1 - x0 + 1} x {y1 - y0 + 1} as its corners say")
-            box = np.asarray(decoded(image, "its PNG").convert("L" if image.mode != "1" else "1"))
+            stamp = ids_of_image(image, "its PNG") != 0
     except Exception as error:  # Pillow's readers raise any type on damaged data
         raise ValueError(f"its PNG cannot be used ({error}), expected one in base64: draw it again") from error
+    height, width = stamp.shape
+    top, left, bottom, right = max(y, 0), max(x, 0), min(y + height, size[0]), min(x + width, size[1])
+    if top >= bottom or left >= right:
+        came = f"a mask from x={x}, y={y} to x={x + width - 1}, y={y + height - 1} came"
+        expected = f"expected it within the picture, {size[1]} wide and {size[0]} high"
+        raise ValueError(f"{came}, {expected}: draw it again, or delete it")
     mask = np.zeros(size, dtype=bool)
-    mask[y0 : y1 + 1, x0 : x1 + 1] = box != 0
+    mask[top:bottom, left:right] = stamp[top - y : bottom - y, left - x : right - x]
     return mask
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -21,8 +22,10 @@ from facekit.labels import (
     landmark_set,
     segmentation_set,
 )
+from facekit.labels.sides import prefix_flip
+from facekit.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_alike
 
-from .records import Listed, Task, repeated
+from .records import Listed, Task, repeated, shown
 
 CLASS_SETS: dict[str, SegmentationSet] = {**SEGMENTATION_SETS, **PART_SETS}
 IGNORE = 255
@@ -49,9 +52,18 @@ def described(content: Any, task: Task) -> LandmarkSet | SegmentationSet | None:
         return known.get(value)
     try:
         made = kind(**{f.name: _tuples(value[f.name]) for f in fields(kind) if f.name in value})
-        return made if _sound(made) else None
+        return _paired(made) if _sound(made) else None
     except (TypeError, ValueError, IndexError):
         return None  # edited by hand: the names in the file still say enough
+
+
+def _paired(labels: LandmarkSet | SegmentationSet) -> LandmarkSet | SegmentationSet:
+    """A set from a file with the pairs of its names, where the file has only those that earlier versions found."""
+    names = _names(labels)
+    if labels.flip != prefix_flip(names):
+        return labels  # somebody's own pairs
+    by_name = landmark_set(names) if isinstance(labels, LandmarkSet) else segmentation_set(names)
+    return replace(labels, flip=by_name.flip, mirrors=by_name.mirrors)
 
 
 def given_set(names: Any, task: Task) -> Any:
@@ -76,14 +88,14 @@ def landmarks_meant(
     used = set(used)
     if not used and counts and not sets:
         return unnamed_points(max(set(counts), key=lambda n: (list(counts).count(n), n)))
-    if len(listed) == 1 and len(sets) == 1 and used <= set(sets[0].points):
+    if len(listed) == 1 and len(sets) == 1 and _has_all(sets[0].points, used):
         return sets[0]
-    names = _merged([_names(s) for s in listed], used)
-    for known in LANDMARK_SETS.values():
-        if set(known.points) == set(names):
-            return known
-    own = landmark_set(names)
-    return replace(own, mirrors=False) if _anonymous(names) else own
+    names = _merged([_names(s) for s in listed], used, "points")
+    if (known := _known(names, LANDMARK_SETS)) is not None:
+        return known
+    if (k := _counted(names)) in (68, 98):
+        return landmark_set(str(k))
+    return landmark_set(names)
 
 
 def classes_meant(
@@ -93,18 +105,16 @@ def classes_meant(
     if given is not None:
         return given
     sets = [s for s in listed if isinstance(s, SegmentationSet)]
-    used = {"background" if name in _BACKGROUND else name for name in used if name not in _IGNORED}
-    if len(listed) == 1 and len(sets) == 1 and used <= {*sets[0].classes, "background"}:
+    used = {_background(name) for name in used if folded_name(name) not in _IGNORED}
+    if len(listed) == 1 and len(sets) == 1 and _has_all((*sets[0].classes, "background"), used):
         return sets[0]
-    orders = [["background" if n in _BACKGROUND else n for n in _names(s) if n not in _IGNORED] for s in listed]
-    names = ["background", *(name for name in _merged(orders, used) if name != "background")]
+    orders = [[_background(n) for n in _names(s) if folded_name(n) not in _IGNORED] for s in listed]
+    names = ["background", *(name for name in _merged(orders, used, "classes") if name != "background")]
     if len(names) == 1:
         return segmentation_set(None, max(highest + 1, 2))
-    for known in CLASS_SETS.values():
-        if set(known.classes) == set(names):
-            return known
-    own = segmentation_set(names)
-    return replace(own, mirrors=len(own) == 2) if _anonymous(names[1:]) else own
+    if (known := _known(names, CLASS_SETS)) is not None:
+        return known
+    return segmentation_set(names)
 
 
 def unnamed_points(k: int) -> LandmarkSet:
@@ -115,12 +125,13 @@ def unnamed_points(k: int) -> LandmarkSet:
 def class_ids(names: Sequence[str], labels: SegmentationSet) -> list[int]:
     """The id of each name. Raises ValueError for one that the set does not have."""
     ids: list[int] = []
+    index, places = NameIndex(labels.classes), {name: i for i, name in enumerate(labels.classes)}
     for name in names:
-        if name in labels.classes:
-            ids.append(labels.classes.index(name))
-        elif name in _BACKGROUND:
+        if (found := _meant(name, index, "class", labels.name)) is not None:
+            ids.append(places[found])
+        elif folded_name(name) in _BACKGROUND:
             ids.append(0)
-        elif name in _IGNORED:
+        elif folded_name(name) in _IGNORED:
             ids.append(IGNORE)
         else:
             raise ValueError(_unknown(name, labels.classes, "class", labels.name))
@@ -130,16 +141,23 @@ def class_ids(names: Sequence[str], labels: SegmentationSet) -> list[int]:
 def point_places(names: Sequence[str], labels: LandmarkSet, first: int | None = None) -> list[int]:
     """The place of each name in the set; numbers count from `first` (see `first_number`).
 
-    Raises ValueError for a name that the set does not have.
+    Raises ValueError for a name that the set does not have, and for two names that are one point of it.
     """
     places: list[int] = []
+    index, of_name = NameIndex(labels.points), {name: i for i, name in enumerate(labels.points)}
+    taken: dict[int, str] = {}
     for name in names:
-        if name in labels.points:
-            places.append(labels.points.index(name))
+        if (found := _meant(name, index, "point", labels.name)) is not None:
+            place = of_name[found]
         elif first is not None and name.isdecimal() and 0 <= int(name) - first < len(labels):
-            places.append(int(name) - first)
+            place = int(name) - first
         else:
             raise ValueError(_unknown(name, labels.points, "point", labels.name))
+        if place in taken:
+            came = f"points {joined_names((taken[place], name))} came, which are both {labels.points[place]!r}"
+            raise ValueError(f"{came} of set {labels.name!r}, expected it once a face: delete one of them")
+        taken[place] = name
+        places.append(place)
     return places
 
 
@@ -162,8 +180,8 @@ def first_number(used: Iterable[str], k: int) -> int | None:
 
 def check_writable(labels: SegmentationSet) -> None:
     """Raises ValueError for classes that would be read back as ignored or as background."""
-    reserved = [name for name in labels.classes[1:] if name in _IGNORED | _BACKGROUND] + [
-        name for name in labels.classes[:1] if name in _IGNORED
+    reserved = [name for name in labels.classes[1:] if folded_name(name) in _IGNORED | _BACKGROUND] + [
+        name for name in labels.classes[:1] if folded_name(name) in _IGNORED
     ]
     if reserved:
         fix = "ignored pixels are 255, unlabelled ones 0; give the class another name"
@@ -189,14 +207,54 @@ def _names(listed: Listed) -> Sequence[str]:
     return listed.points if isinstance(listed, LandmarkSet) else listed.classes
 
 
-def _merged(orders: Iterable[Iterable[str]], used: set[str]) -> list[str]:
+def _merged(orders: Iterable[Iterable[str]], used: set[str], what: str) -> list[str]:
+    """Declared orders one after another, then the other names used. Names that look alike are one unless declared."""
     names = list(dict.fromkeys(name for order in orders for name in order))
-    return names + sorted(used - set(names), key=lambda name: (natural(name), name))
+    declared = {*names}
+    written: dict[str, list[str]] = {}
+    for name in [*names, *sorted(used - declared, key=lambda name: (natural(plain_name(name)), name))]:
+        written.setdefault(plain_name(name), []).append(name)
+    names += [plain for plain, forms in written.items() if not declared & {*forms}]
+    # Named as they are written.
+    warn_of_alike([n if n in declared else written[n][0] for n in names], what, "kept apart", stacklevel=5)
+    one = [forms for forms in written.values() if len(forms) > 1 and not declared >= {*forms}]
+    if one:
+        listing = "; ".join(joined_names(forms) for forms in one[:5])
+        same = "differ only in blanks or Unicode form and are read as one"
+        warnings.warn(f"{what} {listing} {same}: rename one if they are different", stacklevel=5)
+    return names
 
 
-def _anonymous(names: Sequence[str]) -> bool:
-    """Numbered names say nothing about sides, so nobody knows how a mirrored picture would be labelled."""
-    return all(re.fullmatch(r"(?!left|right)\D*\d+", name) for name in names)
+def _known(names: Sequence[str], sets: Mapping[str, Any]) -> Any:
+    """The known set that has these names, in any order and case; None where there is none."""
+    wanted = {folded_name(name) for name in names}
+    fits = (known for known in sets.values() if {folded_name(name) for name in _names(known)} == wanted)
+    return next(fits, None) if len(wanted) == len(names) else None
+
+
+def _has_all(known: Sequence[str], used: set[str]) -> bool:
+    index = NameIndex(known)
+    return all(index.find(name) for name in used)
+
+
+def _counted(names: Sequence[str]) -> int:
+    """How many names there are if they are the numbers from 0 or 1 on, else 0."""
+    numbers = {int(name) for name in names if name.isdecimal() and len(name) < 6}
+    k = len(names)
+    return k if len(numbers) == k and (numbers == {*range(k)} or numbers == {*range(1, k + 1)}) else 0
+
+
+def _background(name: str) -> str:
+    return "background" if folded_name(name) in _BACKGROUND else name
+
+
+def _meant(name: str, index: NameIndex, kind: str, labels: str) -> str | None:
+    """The set's own form of a name, None where it has none. Raises ValueError where several could be meant."""
+    found = index.find(name)
+    if len(found) > 1:
+        fix = "write its exact name in the file"
+        raise ValueError(f"{kind} {name!r} came, but set {labels!r} has {joined_names(found)}, expected one: {fix}")
+    return found[0] if found else None
 
 
 def _sound(labels: LandmarkSet | SegmentationSet) -> bool:
@@ -223,7 +281,9 @@ def _tuples(value: Any) -> Any:
 
 
 def _unknown(name: str, known: Sequence[str], kind: str, labels: str) -> str:
-    close = difflib.get_close_matches(name.lower().replace(" ", "_"), known, 1, 0.7)
+    # Of a stranger's file, names can be long and many: the comparison takes the square of both.
+    short = [k for k in known[:300] if len(k) < 60]
+    close = difflib.get_close_matches(name[:60].lower().replace(" ", "_"), short, 1, 0.7)
     fix = f"did you mean {close[0]!r}?" if close else "rename it in the file, or pass names= that have it"
     few = ", ".join(known[:8]) + (" ..." if len(known) > 8 else "")
-    return f"{kind} {name!r} came, expected one of set {labels!r} ({few}): {fix}"
+    return f"{kind} {shown(name)} came, expected one of set {labels!r} ({few}): {fix}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,14 +15,13 @@ from numpy.typing import NDArray
 
 from facekit.annotations import check_landmarks, check_masks
 from facekit.labels import AttributeSet, LandmarkSet, SegmentationSet
+from facekit.name_index import NameIndex
 
-from . import coco, labelme, pts
-from .coco import read_coco
-from .labelme import read_labelme
+from .class_lists import read_class_list
+from .kinds import read_files
 from .masks import ids_of_png, may_hold_ids
 from .names import (
     IGNORE,
-    check_listing,
     class_ids,
     classes_meant,
     first_number,
@@ -33,10 +31,10 @@ from .names import (
     point_places,
 )
 from .pictures import PictureFinder, named_as_mask, size_of
-from .records import Face, Found, Parts, Task
+from .records import Found, Listed, Parts, Task
 
 _LISTED = 5
-_ORDERS = ("labels.txt", "class_names.txt")
+_log = logging.getLogger("facekit")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +42,14 @@ class LabelFiles:
     """What `read_labels` found; `facekit.adapt(found.images, found.labels, task, names=found.names)` takes it. Also
     what `read_attributes` found.
 
-    images: the N pictures; one with several labelled faces comes once for each. labels: landmarks (N,K,2) float32 in
+    images: the N pictures; one with several labelled faces comes once for each. A picture that only its label file
+    holds (LabelMe's imageData) is an array, RGB (H,W,3) uint8. labels: landmarks (N,K,2) float32 in
     pixels or attributes (N,A) float32, NaN = not labelled, or N masks (H,W) uint8, 255 = ignored. names: the label set.
     skipped: label file, or picture of a table -> why it was left out. visible: landmarks only, (N,K) uint8, 0 not
     labelled, 1 labelled but hidden, 2 seen.
     """
 
-    images: list[Path]
+    images: list[Path | NDArray[np.uint8]]
     labels: Any
     names: LandmarkSet | SegmentationSet | AttributeSet
     skipped: dict[str, str] = field(default_factory=dict)
@@ -71,17 +70,19 @@ def read_labels(
     images: str | os.PathLike[str] | None = None,
     origin: float | None = None,
 ) -> LabelFiles:
-    """Read the label files of annotation tools: LabelMe and COCO JSON, .pts, PNG masks, told by their content.
+    """Read the label files of annotation tools, told by their content: LabelMe, COCO, Label Studio and VIA (JSON), CVAT
+    and dlib (XML), .pts, masks of ids.
 
     path: a folder (its files in natural order, not deeper) or one file. task: "landmarks" or "segmentation". names: a
     label set as for `facekit.adapt`; without it the files' own names make the set (.pts have none: 68 and 98 points are
     the known sets). Names are matched, so their order in a file is free; landmarks named by numbers also count through
     a given set. images: the folder of the pictures; without it they are looked for beside the labels, in `images`
     within or beside their folder, and above it. origin: what x and y the centre of the top-left pixel has in the files,
-    by default 0.5 for LabelMe and COCO (its corner is 0) and 1 for .pts (Matlab); masks need none.
+    by default 0.5 (its corner is 0), but 0 for dlib and 1 for .pts (Matlab); masks need none.
 
-    Where LabelMe or COCO files lie in a folder, its PNG files are pictures and not masks. In segmentation, `labels.txt`
-    or `class_names.txt` in the folder gives the order of the classes. See the formats' files for what they hold.
+    Where JSON or XML label files lie in a folder, its image files are pictures and not masks. In segmentation, a list
+    of classes in the folder gives their order (see `class_lists`). See the formats' files for what they hold. Names of
+    files, classes and points are compared as `facekit.name_index` says.
 
     A file that cannot be used is left out, named in `skipped` and warned about. Raises ValueError if nothing can be
     used, or for a path, task, set or folder of pictures that does not exist.
@@ -99,13 +100,19 @@ def read_labels(
         files = sorted(inside, key=lambda p: (natural(p.name), p.name))
     finder, found = PictureFinder(folder, images), Found()
     if task == "segmentation":
-        _read_order(folder, found)
-    _read_files(files, task, finder, origin, found, alone=not root.is_dir())
+        read_class_list(folder, found)
+    masks = read_files(files, task, finder, origin, found, alone=not root.is_dir())
+    if task == "segmentation":
+        _read_masks(masks, finder, found, given, alone=not root.is_dir())
     result = _landmarks(found, given) if task == "landmarks" else _masks(found, given)
     if result is None:
         if not found.skipped:
-            kinds = "LabelMe or COCO JSON" + (", or .pts" if task == "landmarks" else ", or PNG masks")
+            kinds = "LabelMe or COCO JSON, CVAT or dlib XML"
+            kinds += ", or .pts" if task == "landmarks" else ", or PNG masks"
             fix = "pass the folder in which they are, or the COCO file"
+            inner = [child.name for child in sorted(root.iterdir()) if _holds_labels(child)] if root.is_dir() else []
+            if inner:
+                fix = f"pass one of its folders with label files ({', '.join(inner[:_LISTED])})"
             came = f"{len(files)} files but none with labels for {task} came"
             raise ValueError(f"{root}: {came}, expected {kinds}: {fix}")
         came = "" if len(found.skipped) == 1 else f"{root}: none of the {len(found.skipped)} label files can be used: "
@@ -113,59 +120,60 @@ def read_labels(
     if found.skipped:
         many = "1 label file" if len(found.skipped) == 1 else f"{len(found.skipped)} label files"
         warnings.warn(f"{many} skipped: {_listing(found.skipped)}", stacklevel=2)
+    held = sum(not isinstance(image, Path) for image in result.images)
+    if held:
+        _log.info("%d images are read from their label files (imageData), because their own files are missing", held)
     return result
 
 
-def _read_files(
-    files: Sequence[Path], task: Task, finder: PictureFinder, origin: float | None, found: Found, alone: bool
+def _holds_labels(folder: Path) -> bool:
+    suffixes = (".json", ".xml", ".pts")
+    return folder.is_dir() and any(entry.suffix.lower() in suffixes for entry in folder.iterdir())
+
+
+def _read_masks(
+    files: Sequence[Path], finder: PictureFinder, found: Found, given: SegmentationSet | None, alone: bool
 ) -> None:
-    jsons, pngs = False, []
-    for file in files:
-        kind = None
-        with found.attempt(file.name):
-            kind = _kind(file)
-            if kind is None and alone:
-                raise ValueError("neither JSON, .pts nor PNG came, expected a label file: check the path")
-            if kind == "json":
-                data = _json(file)
-                if isinstance(data.get("shapes"), list):
-                    jsons = True
-                    read_labelme(data, file.name, task, finder, labelme.ORIGIN if origin is None else origin, found)
-                elif isinstance(data.get("images"), list) and "annotations" in data:
-                    jsons = True
-                    read_coco(data, file.name, task, finder, coco.ORIGIN if origin is None else origin, found)
-                else:
-                    keys = ", ".join(list(data)[:_LISTED])
-                    expected = 'expected LabelMe ("shapes") or COCO ("images" and "annotations")'
-                    raise ValueError(f"JSON with {keys or 'nothing'} came, {expected}: export it in one of these")
-            elif kind == "pts" and task == "landmarks":
-                points = pts.points_of_pts(_text(file), pts.ORIGIN if origin is None else origin)
-                picture = finder.of_points(file)
-                visible = np.where(np.isnan(points[:, 0]), 0, 2).astype(np.uint8)
-                found.faces.append(Face(file.name, picture, size_of(picture), points, visible))
-        if kind == "png":
-            pngs.append(file)
-    if task == "segmentation" and not jsons:
-        _read_masks(pngs, finder, found, alone)
-
-
-def _read_masks(files: Sequence[Path], finder: PictureFinder, found: Found, alone: bool) -> None:
-    """PNG files that are masks: told by a picture of the same name, by their own name, or by having one channel."""
+    """Image files that are masks: told by a picture of the same name, by their own name, or by having one channel."""
     partners: dict[Path, Path | None] = {}
     for file in files:
         with found.attempt(file.name):
             partners[file] = finder.of_mask(file)
     pictures = {partner.resolve() for partner in partners.values() if partner is not None}
+    known = found.colours
+    colours = list(known.values()) if known else None if given is None else given.palette
+    if colours is None and (listed := next((names for names in found.listed if isinstance(names, tuple)), None)):
+        colours = classes_meant(None, [listed], (), 0).palette
     for file, partner in partners.items():
-        mask_like = alone or named_as_mask(file) or may_hold_ids(file)
+        mask_like = alone or finder.apart or named_as_mask(file) or may_hold_ids(file)
         if partner is None and (file.resolve() in pictures or not mask_like):
             continue
         with found.attempt(file.name):
             if partner is None:
                 raise ValueError(finder.missing(file))
-            ids, listed = ids_of_png(file, size_of(partner))
-            found.listing(listed)
-            found.parts.append(Parts(file.name, partner, ids))
+            ids, listed_set = ids_of_png(file, size_of(partner), colours)
+            if known is not None:
+                # Ids are places in the list of colours.
+                moved = np.where(ids == IGNORE, ids, np.minimum(ids, IGNORE - 2) + 1).astype(np.uint8)
+                found.parts.append(Parts(file.name, partner, moved, tuple(known)))
+                continue
+            found.listing(listed_set)
+            names = _names_of_ids(ids, listed_set, given)
+            found.parts.append(Parts(file.name, partner, ids, names))
+
+
+def _names_of_ids(
+    ids: NDArray[np.uint8], declared: Listed | None, given: SegmentationSet | None
+) -> tuple[str, ...] | None:
+    """The classes of a mask that declares another set than the user's, if they are the user's in another order.
+
+    None: the ids are the user's. That is so, too, where the user's set has none of the names: then it renames them.
+    """
+    if given is None or not isinstance(declared, SegmentationSet) or declared.classes == given.classes:
+        return None
+    index = NameIndex(given.classes)
+    present = [declared.classes[i] for i in np.unique(ids) if 0 < i < len(declared)]
+    return declared.classes[1:] if any(index.find(name) for name in present) else None
 
 
 def _landmarks(found: Found, given: LandmarkSet | None) -> LabelFiles | None:
@@ -187,7 +195,7 @@ def _landmarks(found: Found, given: LandmarkSet | None) -> LabelFiles | None:
             row[places], visible[places] = face.points, face.visible
             if visible.any():
                 check_landmarks(row[None], [face.size], [face.picture.name])
-            images.append(face.picture)
+            images.append(face.picture if face.pixels is None else face.pixels)
             rows.append(row)
             seen.append(visible)
     return LabelFiles(images, np.stack(rows), labels, found.skipped, np.stack(seen)) if rows else None
@@ -201,7 +209,7 @@ def _masks(found: Found, given: SegmentationSet | None) -> LabelFiles | None:
     plain = [part.mask for part in found.parts if part.names is None]
     highest = max((int(mask[mask < IGNORE].max(initial=0)) for mask in plain), default=0)
     labels = classes_meant(given, found.listed, used, highest)
-    images, masks = [], []
+    images, pictures, masks = [], [], []
     for part in found.parts:
         with found.attempt(part.source):
             if part.names is None:
@@ -210,14 +218,18 @@ def _masks(found: Found, given: SegmentationSet | None) -> LabelFiles | None:
                     came, fix = f"id {wrong[0]} came", "map the ids, or pass names= that have it"
                     raise ValueError(f"{came}, expected 0 to {len(labels) - 1} of set {labels.name!r}: {fix}")
             else:
-                table = np.array([0, *class_ids(part.names, labels)], np.uint8)
+                table = np.zeros(256, np.uint8)
+                table[IGNORE] = IGNORE
+                places = _present(part)
+                table[places] = class_ids([part.names[i - 1] for i in places], labels)
                 mask = table[part.mask]
-            images.append(part.picture)
+            images.append(part.picture if part.pixels is None else part.pixels)
+            pictures.append(part.picture.name)
             masks.append(mask)
     if not masks:
         return None
     labels = replace(labels, ignore=IGNORE)
-    checked = check_masks(masks, [(m.shape[0], m.shape[1]) for m in masks], len(labels), names=[p.name for p in images])
+    checked = check_masks(masks, [(m.shape[0], m.shape[1]) for m in masks], len(labels), names=pictures)
     return LabelFiles(images, checked, labels, found.skipped)
 
 
@@ -235,47 +247,10 @@ def _once(records: list[Any], found: Found) -> list[Any]:
     return kept
 
 
-def _kind(file: Path) -> str | None:
-    with open(file, "rb") as stream:
-        head = stream.read(1024)
-    if head.startswith(b"\x89PNG"):
-        return "png"
-    beginning = head.decode("utf-8-sig", "replace")
-    if file.suffix.lower() == ".json" or re.match(r'\s*\{\s*"', beginning):
-        return "json"
-    if file.suffix.lower() == ".pts" or pts.is_pts(beginning):
-        return "pts"
-    return None
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"bytes that are no text came ({error.reason}), expected UTF-8: save it as UTF-8") from error
-
-
-def _json(file: Path) -> dict[str, Any]:
-    content = _text(file)
-    try:
-        data = json.loads(content)
-    except ValueError as error:
-        came = "an empty file" if not content.strip() else f"broken JSON ({error})"
-        fix = "it may be cut off, so copy or export it again"
-        raise ValueError(f"{came} came, expected a whole file: {fix}") from error
-    if not isinstance(data, dict):
-        raise ValueError(f"JSON of type {type(data).__name__} came, expected an object {{...}}: export the file again")
-    return data
-
-
-def _read_order(folder: Path, found: Found) -> None:
-    for name in _ORDERS:
-        if (folder / name).is_file():
-            with found.attempt(name):
-                lines = [line.strip() for line in _text(folder / name).splitlines()]
-                order = check_listing([line for line in lines if line], name)
-                found.listing(order if len(order) > 1 else None)
-                return
+def _present(part: Parts) -> list[int]:
+    """The numbers of a mask with names that are names."""
+    n = min(len(part.names or ()), IGNORE - 1)
+    return [int(i) for i in np.flatnonzero(np.bincount(part.mask.ravel(), minlength=256)[: n + 1]) if i]
 
 
 def _listing(skipped: dict[str, str]) -> str:

@@ -5,16 +5,19 @@ Errors raised in this folder's readers do not name the file: `Found.attempt` doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facekit.labels import LandmarkSet, SegmentationSet
+from facekit.palettes import Colour
 
 Task = Literal["landmarks", "segmentation"]
 Size = tuple[int, int]
@@ -22,6 +25,7 @@ Listed = LandmarkSet | SegmentationSet | tuple[str, ...]
 
 # Far beyond any picture; keeps arithmetic on strangers' numbers free of overflow.
 _LARGEST = 1e9
+_CLASSES = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,7 @@ class Face:
     source: what errors call it. size: (H, W) of the picture. points: (K,2) float64, pixels, (0,0) the centre of the
     top-left pixel, NaN = not labelled. visible: (K,) uint8 as in COCO, 0 not labelled, 1 labelled but hidden, 2 seen.
     names: of the points; None where the format has none, so that the place in the file is the place in the set.
+    pixels: RGB (H,W,3) uint8 where the label file holds the picture itself and `picture` is only its name.
     """
 
     source: str
@@ -39,6 +44,7 @@ class Face:
     points: NDArray[np.float64]
     visible: NDArray[np.uint8]
     names: tuple[str, ...] | None = None
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +52,26 @@ class Parts:
     """One picture's classes as its file has them.
 
     mask: (H,W) uint8. With names, 0 is a pixel that nothing covers and i one of class names[i - 1]; without, the ids
-    are those of the label set and 255 is ignored.
+    are those of the label set. 255 is ignored. pixels: as in `Face`.
     """
 
     source: str
     picture: Path
     mask: NDArray[np.uint8]
     names: tuple[str, ...] | None = None
+    pixels: NDArray[np.uint8] | None = None
 
 
 @dataclass(eq=False)
 class Found:
-    """All that the files of one batch brought. listed: label sets or ordered names that files declare."""
+    """All that the files of one batch brought. listed: label sets or ordered names that files declare. colours: name ->
+    RGB of each class in the order of ids, where a file beside the masks declares them."""
 
     faces: list[Face] = field(default_factory=list)
     parts: list[Parts] = field(default_factory=list)
     listed: list[Listed] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    colours: dict[str, Colour] | None = None
 
     @contextmanager
     def attempt(self, source: str) -> Iterator[None]:
@@ -83,6 +92,63 @@ class Found:
             self.listed.append(listed)
 
 
+def parts_of_areas(
+    areas: Iterable[tuple[str, NDArray[np.bool_]]],
+    source: str,
+    picture: Path,
+    size: Size,
+    pixels: NDArray[np.uint8] | None = None,
+) -> Parts:
+    """Lay named areas (H,W) over each other, later over earlier ones. Raises ValueError for 254 names or more."""
+    names: dict[str, int] = {}
+    mask = np.zeros(size, np.uint8)
+    for name, inside in areas:
+        if names.setdefault(name, len(names) + 1) >= _CLASSES:
+            raise ValueError(f"more than {_CLASSES - 1} class names came, expected at most that many: merge some")
+        mask[inside] = names[name]
+    return Parts(source, picture, mask, tuple(names), pixels)
+
+
+def faces_of_points(
+    points: Sequence[tuple[str, str | None, NDArray[np.float64], int]],
+    source: str,
+    picture: Path,
+    size: Size,
+    ours: bool = False,
+    pixels: NDArray[np.uint8] | None = None,
+) -> list[Face]:
+    """Gather named points into faces.
+
+    Args:
+        points: For each point its name, its group, x and y of shape (2,), and 1 where it is hidden, else 2.
+        source: What errors call the file.
+        picture: The image's file.
+        size: (H, W) of the image.
+        ours: Every group is a face. Otherwise only where names come again, since people also group parts of one face.
+        pixels: As in `Face`.
+
+    Returns:
+        The faces in the order of their first points.
+
+    Raises:
+        ValueError: If a name comes twice in one face.
+    """
+    groups: dict[str | None, list[int]] = {}
+    apart = ours or bool(repeated([name for name, _, _, _ in points]))
+    for row, (_, group, _, _) in enumerate(points):
+        groups.setdefault(group if apart else None, []).append(row)
+    faces: list[Face] = []
+    for rows in groups.values() if points else [[]]:
+        names = tuple(points[row][0] for row in rows)
+        if twice := repeated(names):
+            fix = "delete one of them, or give each face of the picture its own group_id"
+            raise ValueError(f"point {twice[0]!r} came {names.count(twice[0])} times, expected once a face: {fix}")
+        places = np.array([points[row][2] for row in rows], np.float64).reshape(-1, 2)
+        visible = np.array([points[row][3] for row in rows], np.uint8)
+        faces.append(Face(source, picture, size, places, visible, names, pixels))
+    return faces
+
+
 def number(value: Any, what: str) -> float:
     """A finite number, else ValueError. what: how the error calls it."""
     expected = f"expected a finite number as {what}: correct it, or leave what is not labelled out"
@@ -91,6 +157,15 @@ def number(value: Any, what: str) -> float:
     if not -_LARGEST <= value <= _LARGEST:
         raise ValueError(f"{shown(value)} came, {expected}")
     return float(value)
+
+
+def xml_number(value: str | None, what: str) -> float:
+    """A finite number written as text, else ValueError."""
+    try:
+        found = float(value) if value is not None else None
+    except ValueError:
+        raise ValueError(f"{shown(value)} came, expected a finite number as {what}: correct it") from None
+    return number(found, what)
 
 
 def pairs(value: Any, what: str) -> NDArray[np.float64]:
@@ -143,14 +218,22 @@ def check_declared(height: Any, width: Any, size: Size) -> None:
         raise ValueError(f"height x width {came} came, expected its picture's {size[0]} x {size[1]}: {fix}")
 
 
-def repeated(names: list[str] | tuple[str, ...]) -> list[str]:
+def check_xml_size(image: ElementTree.Element, size: Size) -> None:
+    """`check_declared` for an XML element with height and width, which may be missing."""
+    height, width = (None if (v := image.get(key)) is None else xml_number(v, key) for key in ("height", "width"))
+    check_declared(height, width, size)
+
+
+def repeated(names: Sequence[str]) -> list[str]:
     """The names that come more than once, in order."""
-    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    return [name for name, times in Counter(names).items() if times > 1]
 
 
 def shown(value: Any) -> str:
-    """A stranger's value in an error: short."""
+    """A stranger's value in an error: short, numpy's numbers as Python's."""
     if value is None:
         return "nothing"
+    if isinstance(value, np.generic):
+        value = value.item()
     content = repr(value) if isinstance(value, (bool, int, float, str)) else type(value).__name__
     return content if len(content) <= 60 else content[:57] + "..."

@@ -12,15 +12,17 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
 from facekit.images import SUFFIXES
 from facekit.labels import CELEBA_40, AttributeSet, attribute_set
+from facekit.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_alike
 
 from .pictures import PictureFinder
 from .reading import LabelFiles
@@ -43,17 +45,26 @@ class Table:
 
     def place(self, column: str) -> int:
         """The place of a column. Raises ValueError for one that the table does not have."""
-        if column not in self.columns:
+        found = NameIndex(self.columns).find(column)
+        if len(found) != 1:
             few = ", ".join(self.columns[:8]) + (" ..." if len(self.columns) > 8 else "")
-            raise ValueError(f"{self.source}: column {column!r} came, expected one that it has ({few}): check the name")
-        return self.columns.index(column)
+            expected = f"expected one of {joined_names(found)}" if found else f"expected one that it has ({few})"
+            raise ValueError(f"{self.source}: column {column!r} came, {expected}: check the name")
+        return self.columns.index(found[0])
 
     def column_of(self, column: str, pictures: Sequence[str]) -> list[str | None]:
         """The cell of each picture, by its file name (also where the table leaves out the suffix); None where it is
         empty or the table does not have the picture. Raises ValueError for a column that the table does not have."""
         place = self.place(column)
-        cells = {PureWindowsPath(picture).name: row[place] for picture, row in self.rows.items()}
-        return [cells.get(name, cells.get(Path(name).stem)) or None for name in pictures]
+        cells = {_bare(picture): row[place] for picture, row in self.rows.items()}
+        index = NameIndex(cells)
+        return [self._cell(name, cells, index) or None for name in pictures]
+
+    def _cell(self, picture: str, cells: Mapping[str, str], index: NameIndex) -> str | None:
+        found = index.find(picture) or index.find(Path(picture).stem)
+        if len(found) > 1:
+            raise ValueError(f"{self.source}: rows {joined_names(found)} came for {picture}, expected one: rename one")
+        return cells[found[0]] if found else None
 
 
 def read_table(path: str | os.PathLike[str]) -> Table:
@@ -75,7 +86,7 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     celeba = lines[0].strip().isdecimal()
     records = _words(lines) if celeba else _csv(lines, file.name)
     line, head = next(records, (1, []))
-    columns = tuple(head if celeba else head[1:])
+    columns = tuple(plain_name(name) for name in (head if celeba else head[1:]))
     _check_head(columns, line, file.name)
     rows: dict[str, tuple[str, ...]] = {}
     at: dict[str, int] = {}
@@ -91,7 +102,10 @@ def read_table(path: str | os.PathLike[str]) -> Table:
             raise ValueError(f"{where}, column 1: nothing came, expected a picture's file name: fill it in")
         if picture in rows:
             raise ValueError(f"{where}: it came in row {at[picture]} before, expected each picture once: keep one row")
-        rows[picture], at[picture] = tuple(words.setdefault(cell, cell) for cell in cells[1:]), line
+        for cell in cells[1:]:
+            if cell not in words:
+                words[cell] = plain_name(cell)
+        rows[picture], at[picture] = tuple(words[cell] for cell in cells[1:]), line
     count = int(lines[0]) if celeba else len(rows)
     if not rows or len(rows) != count:
         fix = "copy or export it again"
@@ -121,9 +135,14 @@ def read_attributes(
     finder = PictureFinder(Path(path).expanduser().parent, images)
     pictures: dict[str, Path] = {}
     skipped: dict[str, str] = {}
+    of_file: dict[Path, str] = {}
     for name in table.rows:
         try:
-            pictures[name] = _picture(name, finder, Path(path))
+            picture = _picture(name, finder, Path(path))
+            first = of_file.setdefault(picture.resolve(), name)
+            if first != name:
+                raise ValueError(f"{joined_names((first, name))} are both {picture.name}, expected one row: delete one")
+            pictures[name] = picture
         except ValueError as error:
             skipped[name] = str(error)
     if not pictures:
@@ -182,13 +201,15 @@ def _columns_meant(
 ) -> tuple[AttributeSet, dict[int, int]]:
     """The attribute set, and for each attribute that the table has its place in the set -> its column."""
     if names is None:
-        whole = set(table.columns) == set(CELEBA_40.names)
+        warn_of_alike(table.columns, f"{table.source}: columns", "kept apart", stacklevel=3)
+        whole = {*map(folded_name, table.columns)} == {*map(folded_name, CELEBA_40.names)}
         names = CELEBA_40 if whole else attribute_set(table.columns)
-    if isinstance(names, str) and names in table.columns:
+    index = NameIndex(table.columns)
+    if isinstance(names, str) and index.find(names):
         names = [names]
     partial = isinstance(names, (str, AttributeSet))
     labels = attribute_set(names)
-    wanted = [name for name in labels.names if name in table.columns or not partial]
+    wanted = [name for name in labels.names if index.find(name) or not partial]
     if not wanted:
         fix = "rename the columns, or say with names which are attributes"
         raise ValueError(f"{table.source}: no attribute of set {labels.name!r} came, expected some of it: {fix}")
@@ -196,9 +217,14 @@ def _columns_meant(
 
 
 def _picture(name: str, finder: PictureFinder, table: Path) -> Path:
-    if Path(name).suffix.lower() in SUFFIXES:
-        return finder.by_path(name)
-    return finder.by_stem(name, table) or finder.by_path(name)
+    if Path(_bare(name)).suffix.lower() in SUFFIXES:
+        return finder.by_path(name, table)
+    return finder.by_stem(name, table) or finder.by_path(name, table)
+
+
+def _bare(picture: str) -> str:
+    """A picture's name without its folder, also where it is written as in a web address."""
+    return PureWindowsPath(unquote(picture)).name
 
 
 def _value(cell: str, table: Table, picture: str, place: int) -> float:

@@ -16,6 +16,7 @@ from facekit.annotations import check_landmarks, check_masks
 from facekit.atomic import whole_file
 from facekit.images import list_pictures
 from facekit.labels import LandmarkSet, SegmentationSet, segmentation_set
+from facekit.outputs import check_output
 
 from . import coco, labelme, pts
 from .coco import coco_of_faces, coco_of_masks
@@ -24,7 +25,7 @@ from .masks import png_of_mask
 from .names import IGNORE, check_writable, given_set, unnamed_points
 from .pictures import size_of
 from .pts import pts_of_points
-from .records import Size, Task
+from .records import Size, Task, repeated
 
 Format = Literal["labelme", "coco", "pts", "png"]
 _SUFFIX = {"labelme": ".json", "pts": ".pts", "png": ".png"}
@@ -45,7 +46,7 @@ def write_labels(
 ) -> list[Path]:
     """Write labels as annotation tools read them; `read_labels` gives back the same. Returns the files written.
 
-    path: for "labelme", "pts" and "png" a folder (made if only it is missing), with one file a picture; for "coco"
+    path: for "labelme", "pts" and "png" a folder (made where it is missing), with one file a picture; for "coco"
     one .json file. Existing label files are replaced, pictures never. images: the picture files, or their folder.
     labels, names: as for `facekit.adapt`. visible: (N,K) of 0, 1, 2 as in COCO, which LabelMe holds as well. origin: as
     in `read_labels`. JSON names the pictures relative to itself; .pts and masks are found by the pictures' names only,
@@ -53,7 +54,7 @@ def write_labels(
 
     All is checked before the first file is written, then each appears whole or not at all.
     Raises ValueError for labels that do not go with the pictures, a format that the task does not have, names of
-    pictures that would meet in one file, a missing folder.
+    pictures that would meet in one file, a path that cannot be written.
     """
     if task not in _FORMATS:
         raise ValueError(f"task={task!r} came, expected 'landmarks' or 'segmentation': label files hold these two")
@@ -64,8 +65,7 @@ def write_labels(
     pictures = _pictures(images)
     of_picture = {picture: size_of(picture) for picture in dict.fromkeys(pictures)}
     sizes = [of_picture[picture] for picture in pictures]
-    target = Path(path).expanduser()
-    _check_target(target, format)
+    target = _check_target(path, format)
     shift = _ORIGINS[format] if origin is None else float(origin)
     folder = target.parent if format == "coco" else target
     called = [_relative(picture, folder) for picture in pictures]
@@ -74,7 +74,6 @@ def write_labels(
     else:
         contents = _masks(target, pictures, called, sizes, labels, given, format)
     _check_apart(contents, pictures)
-    folder.mkdir(exist_ok=True)
     for file, content in contents:
         with whole_file(file) as temporary:
             temporary.write_bytes(content)
@@ -96,8 +95,10 @@ def _landmarks(
         texts = [pts_of_points(face, origin).encode() for face in points]
         return [(target / f"{p.stem}.pts", content) for p, content in zip(pictures, texts, strict=True)]
     contents = []
-    for picture in dict.fromkeys(pictures):
-        rows = [i for i, other in enumerate(pictures) if other == picture]
+    rows_of: dict[Path, list[int]] = {}
+    for i, picture in enumerate(pictures):
+        rows_of.setdefault(picture, []).append(i)
+    for picture, rows in rows_of.items():
         faces, flags = [points[i] for i in rows], [seen[i] for i in rows]
         if len(rows) > 1 and any(not flag.any() for flag in flags):
             fix = "leave that face out"
@@ -120,9 +121,8 @@ def _masks(
         chosen = replace(given, ignore=IGNORE)
     check_writable(chosen)
     if format == "coco":
-        if len(set(called)) < len(called):
-            twice = next(name for name in called if called.count(name) > 1)
-            raise ValueError(f"{twice} came twice, expected one mask a picture: put its classes into one mask")
+        if twice := repeated(called):
+            raise ValueError(f"{twice[0]} came twice, expected one mask a picture: put its classes into one mask")
         return [(target, _json(coco_of_masks(called, masks, chosen)))]
     contents = []
     for picture, name, size, mask in zip(pictures, called, sizes, masks, strict=True):
@@ -159,13 +159,10 @@ def _visibility(visible: Any, points: NDArray[np.float32]) -> NDArray[np.uint8]:
     return seen.astype(np.uint8)
 
 
-def _check_target(target: Path, format: str) -> None:
-    if format == "coco" and target.suffix.lower() != ".json":
-        raise ValueError(f"{target.name} came, expected a .json file: COCO holds all pictures in one")
-    if format != "coco" and target.exists() and not target.is_dir():
-        raise ValueError(f"{target.name} is a file, expected a folder: {format} has one file a picture")
-    if not target.parent.is_dir():
-        raise ValueError(f"folder {target.parent} is missing, expected an existing one: make it first")
+def _check_target(path: str | os.PathLike[str], format: str) -> Path:
+    if format != "coco":
+        return check_output(path, folder=True)  # one file a picture
+    return check_output(path, (".json",))  # all pictures in one
 
 
 def _check_apart(contents: Sequence[tuple[Path, bytes]], pictures: Sequence[Path]) -> None:

@@ -6,6 +6,7 @@ import http.client
 import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 AGENT = "facekit (pictures with texts for research)"
 # What sites write who do not want their pictures to train models, and what img2dataset heeds too.
@@ -25,7 +26,8 @@ def fetch(
 
     timeout: seconds of silence; whole_time: seconds in all, of one try. retries: how often it is tried again after a
     silence, a broken connection or a server's error, waiting `wait`, 2 `wait`, ... seconds. limit: bytes.
-    Raises OSError that says why; also where the site's X-Robots-Tag forbids it.
+    Raises OSError that says why; also for another kind of address, itself or by a redirect, and where the site's
+    X-Robots-Tag forbids it.
     """
     for attempt in range(retries + 1):
         try:
@@ -48,10 +50,36 @@ class _Refused(OSError):
     """Trying again would change nothing."""
 
 
+class _SameWeb(urllib.request.HTTPRedirectHandler):
+    """Follow redirects to http and https only: others could name files and services of this machine."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        _check_scheme(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """An opener that can do nothing but http and https, through the user's proxies."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(), _SameWeb(),
+        urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor(), urllib.request.UnknownHandler(),
+    ):  # fmt: skip
+        opener.add_handler(handler)
+    return opener
+
+
+def _check_scheme(url: str) -> None:
+    scheme = url.partition(":")[0].lower()
+    if scheme not in ("http", "https"):
+        raise _Refused(f"an address that begins with {scheme[:20]!r} came, expected http or https")
+
+
 def _once(url: str, timeout: float, whole_time: float, limit: int) -> bytes:
+    _check_scheme(url)
     request = urllib.request.Request(url, headers={"User-Agent": AGENT})
     deadline = time.monotonic() + whole_time
-    with urllib.request.urlopen(request, timeout=timeout) as answer:
+    with _opener().open(request, timeout=timeout) as answer:
         tags = ",".join(answer.headers.get_all("X-Robots-Tag") or [])
         refused = REFUSALS.intersection(tag.split(":")[-1].strip().lower() for tag in tags.split(","))
         if refused:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from facekit.atomic import whole_file
+from facekit.json_text import parse_json
 
 from .pair import read_faces
 
@@ -164,10 +165,7 @@ def _note(file: Any, span: Span, where: str) -> dict[str, Any]:
 
 def read_note(data: bytes, where: str) -> dict[str, Any]:
     """A pair's json. Raises ValueError that begins with `where` unless it is an object."""
-    try:
-        about = json.loads(data)
-    except ValueError as error:
-        raise ValueError(f"{where}: its json is damaged ({error})") from error
+    about = parse_json(data, where)
     if not isinstance(about, dict):
         raise ValueError(f"{where}: its json is a {type(about).__name__}, expected an object")
     return about
@@ -178,7 +176,7 @@ def _read(path: Path, shard_size: int) -> Index | None:
     try:
         with path.open("rb") as file:
             line = file.readline(4096)
-            head = json.loads(line)
+            head = parse_json(line, str(path))
             whole = path.stat().st_size == len(line) + head["count"] * _record(head["key"]).itemsize
             if head["facekit_index"] != VERSION or head["bytes"] != shard_size or not whole:
                 return None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .download import fetch
+from .local_files import bytes_of, check_table
 from .pair import Pair, decode_for_storing
 from .sources import Failure
 
@@ -26,12 +27,14 @@ Row = tuple[str, str]
 class Listing:
     """The pairs of a listing with the columns URL and TEXT (in any case).
 
-    An address is a path (from the listing's folder), a file:// or, with `download`, an http(s):// one.
+    An address is a path (from the listing's folder) or a file:// one or, with `download`, an http(s):// one and no
+    other: a listing whose images are on the web must not name files of this machine.
     Raises ValueError for a table without these columns or without rows, and for addresses on the web if they are not to
     be downloaded; ImportError that names the extra which brings pyarrow.
     """
 
     def __init__(self, path: Path, download: bool = False):
+        check_table(path)
         self.path, self.download = path, download
         self.count, web = 0, 0
         for url, _ in self._rows(0):
@@ -80,6 +83,8 @@ class Listing:
         scheme = _scheme(url)
         if scheme in ("http", "https"):
             return fetch(url)
+        if self.download:
+            raise ValueError("a file of this machine, in a listing that is downloaded: expected http or https")
         if scheme == "file":
             path = Path(urllib.request.url2pathname(urllib.parse.urlparse(url).path))
         elif scheme:
@@ -88,7 +93,7 @@ class Listing:
             raise ValueError("the address is empty")
         else:
             path = self.path.parent / url
-        return path.read_bytes()
+        return bytes_of(path)
 
     def _rows(self, start: int) -> Iterator[Row]:
         return self._parquet(start) if self.path.suffix.lower() == ".parquet" else self._csv(start)

@@ -18,10 +18,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm.auto import tqdm
 
 from facekit.atomic import whole_file
 from facekit.data.readers import named_source
+from facekit.json_text import parse_json
+from facekit.outputs import check_output
+from facekit.training import pick_device
 
 from . import listing, sources
 from .faces import LONGEST, SCORE, shrink, with_faces
@@ -60,6 +64,7 @@ def make_shards(
     per_shard: int = 1000,
     score: float = SCORE,
     longest: int = LONGEST,
+    device: str | torch.device | None = None,
 ) -> dict[str, Any]:
     """Write the pairs of all sources under `out` and say how many there are and what was left out.
 
@@ -67,7 +72,7 @@ def make_shards(
     "celebahq128" or its first "celebahq128:COUNT". texts: .csv of file name and caption for the
     one folder of pictures. download: fetch what a listing has on the web. size: side of generated faces, px. workers:
     processes. score: pictures without a face above it are left out. longest: larger pictures are shrunk to this side.
-    seed: of wordings and generated faces.
+    seed: of wordings and generated faces. device: renders generated faces; None is the best there is.
     Run again with the same arguments it makes only what is missing.
     Raises ValueError for an unknown source, for settings out of range and for a folder made with others;
     FileNotFoundError for a source that is not there.
@@ -75,9 +80,8 @@ def make_shards(
     settings = Settings(per_shard, score, longest)
     if workers < 1:
         raise ValueError(f"workers={workers}: expected at least 1")
-    joined = Joined(open_sources(listed, texts, download, size, seed))
-    root = Path(out)
-    root.mkdir(parents=True, exist_ok=True)
+    joined = Joined(open_sources(listed, texts, download, size, seed, pick_device(device)))
+    root = check_output(out, folder=True)
     _check_same_run(root, {"sources": joined.names, **asdict(settings)})
     numbers = range(-(-len(joined) // per_shard))
     reports = {number: report for number in numbers if (report := _report(root, number)) is not None}
@@ -93,9 +97,14 @@ def make_shards(
 
 
 def open_sources(
-    listed: Sequence[str], texts: str | os.PathLike[str] | None, download: bool, size: int, seed: int
+    listed: Sequence[str],
+    texts: str | os.PathLike[str] | None,
+    download: bool,
+    size: int,
+    seed: int,
+    device: str | torch.device | None = None,
 ) -> list[sources.Source]:
-    """The sources by name. Errors as make_shards's."""
+    """The sources by name. device: renders generated faces; None is the CPU. Errors as make_shards's."""
     found: list[sources.Source] = []
     for text in listed:
         path = Path(text).expanduser()
@@ -103,7 +112,7 @@ def open_sources(
         if named is not None:
             name, count = named
             celeba = name == "celebahq128"
-            found.append(sources.CelebaHQ(seed, count) if celeba else sources.Generated(count or 0, size, seed))
+            found.append(sources.CelebaHQ(seed, count) if celeba else sources.Generated(count or 0, size, seed, device))
         elif not path.exists():
             raise FileNotFoundError(
                 f"{text!r}: no such file or folder; expected a folder of pictures or .tar shards, a .parquet or .csv "
@@ -212,7 +221,7 @@ def _report(root: Path, number: int) -> dict[str, Any] | None:
     """What is known of a finished shard, None of one that is to be made."""
     path = shard_path(root, number)
     try:
-        report = json.loads(path.with_suffix(".json").read_text())
+        report = parse_json(path.with_suffix(".json").read_text(), str(path))
     except (OSError, ValueError):
         return None
     return report if path.exists() or report["written"] == 0 else None
@@ -221,7 +230,9 @@ def _report(root: Path, number: int) -> dict[str, Any] | None:
 def _check_same_run(root: Path, about: dict[str, Any]) -> None:
     path = root / "shards.json"
     if path.exists():
-        before = json.loads(path.read_text())
+        before = parse_json(path.read_text(), str(path))
+        if not isinstance(before, dict):
+            raise ValueError(f"{path}: a {type(before).__name__} came, expected the settings of a run: remove the file")
         if before != about:
             changed = [key for key in about if before.get(key) != about[key]]
             raise ValueError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facekit import framing
+from facekit.global_state import no_warnings
 from facekit.heic import has_reader, is_heic, open_heic
 from facekit.images import ImageError, load_image
 from facekit.labels import LANDMARKS_68
@@ -70,9 +70,7 @@ def _open(data: bytes, where: str) -> Image.Image:
     Image.init()  # formats that are not registered yet would be a KeyError
     formats = [kind for kind in FORMATS if kind in Image.OPEN]
     try:
-        with warnings.catch_warnings():
-            # load_image has a limit of its own and says so.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with no_warnings(Image.DecompressionBombWarning):  # load_image has a limit of its own and says so
             heic = has_reader() and is_heic(data[:64])
             return open_heic(io.BytesIO(data)) if heic else Image.open(io.BytesIO(data), formats=formats)
     except MemoryError:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from facekit.atomic import whole_file
+from facekit.outputs import check_output
 
 from .index import Index, open_index
 from .pair import Pair, pack
@@ -47,8 +48,7 @@ def write_shards(pairs: Iterable[Pair], folder: str | os.PathLike[str], per_shar
     """
     if per_shard < 1:
         raise ValueError(f"per_shard={per_shard}: expected at least 1")
-    root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
+    root = check_output(folder, folder=True)
     rest = iter(pairs)
     written: list[Path] = []
     for number in itertools.count():

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
+
 from facekit.data.generated import GeneratedFaces
 from facekit.data.readers import celebahq_attributes, data_folder, pseudo_landmarks
 from facekit.images import list_pictures
 
 from .captions import caption_from_attributes
 from .index import members
+from .local_files import LARGEST_CAPTIONS, LARGEST_TEXT, bytes_of, check_table
 from .pair import Pair, boxes_of, decode_for_storing, five_points
 from .pool import PairPool
 
@@ -71,8 +74,8 @@ class Folder:
         for name, text in self._rows[start:stop]:
             try:
                 if text is None:
-                    text = self._beside(name).read_text(encoding="utf-8").strip()
-                image, encoded = decode_for_storing((self.folder / name).read_bytes(), "picture")
+                    text = bytes_of(self._beside(name), LARGEST_TEXT).decode().strip()
+                image, encoded = decode_for_storing(bytes_of(self.folder / name), "picture")
             except (OSError, ValueError) as error:
                 yield Failure(name, str(error))
             else:
@@ -83,6 +86,7 @@ class Folder:
 
 
 def _caption_table(path: Path) -> list[tuple[str, str]]:
+    check_table(path, LARGEST_CAPTIONS)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
@@ -101,17 +105,20 @@ def _caption_table(path: Path) -> list[tuple[str, str]]:
 
 
 class Generated:
-    """Generated faces "in the wild" with their captions; the five points are the annotation's, nothing is searched."""
+    """Generated faces "in the wild" with their captions; the five points are the annotation's, nothing is searched.
 
-    def __init__(self, count: int, size: int = 256, seed: int = 0):
-        self.count, self.size, self.seed = count, size, seed
+    device: renders the faces; None is the CPU. It is no part of the source's name, as it changes rounding only.
+    """
+
+    def __init__(self, count: int, size: int = 256, seed: int = 0, device: str | torch.device | None = None):
+        self.count, self.size, self.seed, self.device = count, size, seed, device
         self.name = f"generated:{count} size {size} seed {seed}"
 
     def __len__(self) -> int:
         return self.count
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        faces = GeneratedFaces(self.seed, self.size, "wild", framing=_FRAMING, length=self.count)
+        faces = GeneratedFaces(self.seed, self.size, "wild", self.device, self.count, framing=_FRAMING)
         for first in range(start, stop, _RENDERED):
             indices = range(first, min(first + _RENDERED, stop))
             batch = faces.batch(indices, want=("image", "landmarks68", "caption"))

@@ -1,0 +1,74 @@
+"""Build vision transformers of timm by name, with weights from timm, from a file, or random."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from torch import Tensor
+
+from ..global_state import own_import
+from ..weight_files import check_names, read_weights, some
+
+
+def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **settings: int | None) -> Any:
+    """Build a vision transformer without classes.
+
+    Args:
+        name: Its name in timm.
+        field: What the caller's argument for the name is called, for messages.
+        weights: None (random), "pretrained" (timm downloads them) or a file.
+        settings: `img_size` and `patch_size` in px; None is the model's own.
+
+    Returns:
+        The module of timm, with `blocks` and `forward_intermediates`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If timm has no such model, if it is no vision transformer, or if the file or the settings do not
+            fit it.
+    """
+    with own_import():
+        import timm  # takes seconds, which others need not wait for
+
+    # timm would fetch names such as "hf-hub:..." from the web.
+    if not timm.is_model(name):
+        raise ValueError(
+            f"{field}={name!r}: timm has no such model, expected a vision transformer; timm.list_models('vit*') lists "
+            "some"
+        )
+    chosen: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
+    state = None if weights in (None, "pretrained") else _vit_file(weights)  # type: ignore[arg-type]
+    # Told to expect no classes, timm takes all tensors or none.
+    overlay = None if state is None else {"state_dict": state, "custom_load": False, "num_classes": 0}
+    try:
+        vit: Any = timm.create_model(
+            name, pretrained=weights is not None, pretrained_cfg_overlay=overlay, num_classes=0, **chosen
+        )
+    except TypeError as error:
+        raise ValueError(f"{field}={name!r}: expected a vision transformer, but it takes no {error}") from error
+    except RuntimeError as error:
+        if state is not None:
+            expected = timm.create_model(name, num_classes=0, **chosen).state_dict()
+            check_names(weights, state, expected, f"timm's {name}")  # type: ignore[arg-type]
+        raise ValueError(
+            f"{field}={name!r} cannot be built with {chosen} and weights={str(weights)!r}, expected sizes that fit it "
+            f"({' '.join(str(error).split())[:200]})"
+        ) from error
+    if not hasattr(vit, "forward_intermediates") or not hasattr(vit, "blocks"):
+        raise ValueError(f"{field}={name!r}: expected a vision transformer; timm.list_models('vit*') lists some")
+    return vit
+
+
+def _vit_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """A ViT's tensors, without MAE's decoder and heads for classes."""
+    anchors = ["patch_embed.proj.weight", "patch_embed.backbone.stem.conv.weight"]
+    instead = "have timm download them ('pretrained', for a tower 'official')"
+    held = read_weights(path, "a vision transformer of timm or MAE", instead, anchors).tensors
+    # DINOv2's mask token, which timm knows, stays.
+    dropped = ("head.", "head_dist.", *(("decoder_", "mask_token") if any("decoder_" in k for k in held) else ()))
+    found = {k: v for k, v in held.items() if not k.startswith(dropped)}
+    # Given nothing, timm would download.
+    if not found:
+        raise ValueError(f"{path}: tensors {some(held)} came, expected those of a vision transformer")
+    return found

@@ -1,0 +1,57 @@
+"""The command uncertainty: where the classifiers of a model disagree."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .command import ALIGN, AddCommand
+
+# Nats that are drawn in the strongest colour; two halves of the classifiers against each other have ln 2 = 0.69.
+_STRONGEST = 0.35
+
+
+def commands(command: AddCommand) -> None:
+    """Add the command of this file to the parser."""
+    p = command(
+        "uncertainty",
+        _uncertainty,
+        "show where the classifiers of a pftgan model disagree, so that you know which image to label next",
+        "facekit uncertainty mine.facekit photos --out doubts",
+    )
+    p.add_argument("model", help="a .facekit file of pftgan, for segmentation, with several classifiers (members)")
+    p.add_argument("images", help="an image or a folder")
+    p.add_argument("--out", help="folder for a drawing (a.jpg.png) and the numbers in nats (a.jpg.npy) per image")
+    p.add_argument("--align", choices=ALIGN, help="how faces are framed, instead of the model's own way")
+    p.add_argument("--device", help="where to run: cpu, cuda, cuda:1, mps")
+
+
+def _uncertainty(a: argparse.Namespace) -> Any:
+    import numpy as np
+
+    from ..atomic import whole_file
+    from ..backbones.pftgan.uncertainty import uncertainty
+    from ..images import list_pictures, load_image
+    from ..language import Explanation
+    from ..outputs import check_output
+    from ..ready import resolve_model
+
+    out = None if a.out is None else check_output(a.out, folder=True)
+    model = resolve_model(a.model, a.device)
+    found: dict[str, Any] = {}
+    for path in list_pictures(a.images) if Path(a.images).is_dir() else [Path(a.images)]:
+        image = load_image(path)
+        nats = np.asarray(uncertainty(model, image, align=a.align))
+        seen = not np.isnan(nats).all()
+        numbers = {"mean": float(np.nanmean(nats)), "max": float(np.nanmax(nats))} if seen else None
+        found[path.name] = numbers
+        if not a.json:
+            text = f"mean {numbers['mean']:.3f} nats, at most {numbers['max']:.3f}" if numbers else "no face"
+            print(f"{path.name}: {text}", flush=True)
+        if out is not None:
+            heat = np.nan_to_num(nats / _STRONGEST).clip(0, 1).astype(np.float32)
+            Explanation(heat, "uncertainty", image).save(out / f"{path.name}.png")
+            with whole_file(out / f"{path.name}.npy") as temporary, temporary.open("wb") as file:
+                np.save(file, nats)
+    return {"results": found} if a.json else {}

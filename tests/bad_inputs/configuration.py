@@ -1,0 +1,152 @@
+"""Bad arguments and configuration fields of the public functions, each refused before a network is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import facekit
+from facekit.recipes import FaRLAdaptation
+
+NAN, INF = float("nan"), float("inf")
+IMAGES = np.full((2, 40, 40, 3), 90, np.uint8)
+POINTS = np.array([[[10.0, 10], [30, 10], [20, 30]]] * 2)
+MASKS = np.array([[[0, 1] * 20] * 40] * 2, np.uint8)
+Row = tuple[str, type[Exception], Callable[[Path], Any], str]
+
+
+def adapt(backbone: Any = "fsma", **settings: Any) -> Any:
+    return facekit.adapt(IMAGES, POINTS, "landmarks", backbone, **{"progress": False, "steps": 1, **settings})
+
+
+def parts(backbone: str = "fsma", **settings: Any) -> Any:
+    return facekit.adapt(IMAGES, MASKS, "segmentation", backbone, **{"progress": False, "steps": 1, **settings})
+
+
+def pretrain(backbone: Any = "fsma", images: Any = "generated:4", out: Any = "w.safetensors", **settings: Any) -> Any:
+    return facekit.pretrain(backbone, images, **{"out": out, "progress": False, **settings})
+
+
+def relabel(model: Any, **settings: Any) -> Any:
+    return facekit.adapt_labels(model, IMAGES, MASKS, **{"progress": False, "steps": 1, **settings})
+
+
+def field(name: str, value: Any, kind: type[Exception], message: str, backbone: str = "fsma") -> Row:
+    return f"field {name}={value!r} of {backbone}", kind, lambda f: adapt(backbone, **{name: value}), message
+
+
+# fmt: off
+ROWS: list[Row] = [
+    # Fields of another backbone, of another task, and misspelt ones.
+    ("fsma with input_size", TypeError, lambda f: adapt(input_size=256),
+     r"backbone 'fsma' has no field 'input_size'.*expected.*'farl' and 'synthparse'"),
+    ("fsma with decoder", TypeError, lambda f: adapt(decoder="nonsense"), "no field 'decoder'.*expected.*'synthparse'"),
+    ("fsma with tower_lr", TypeError, lambda f: adapt(tower_lr=1e-3), "no field 'tower_lr'.*expected.*'farl'"),
+    ("farl with skip", TypeError, lambda f: adapt("farl", skip="1111"), "'farl' has no field 'skip'.*expected.*'fsma'"),
+    ("synthparse with stages", TypeError, lambda f: parts("synthparse", stages="1"), "no field 'stages'.*'pftgan'"),
+    ("pftgan with adv", TypeError, lambda f: parts("pftgan", adv=2.0), "'pftgan' has no field 'adv'.*expected.*'fsma'"),
+    ("a misspelt field", TypeError, lambda f: adapt(batchsize=3), "no field 'batchsize'.*expected.*'batch_size'"),
+    ("heatmaps for parts", TypeError, lambda f: parts(heatmaps="l2"),
+     "heatmaps has no effect for 'segmentation' on backbone 'fsma': expected it for landmarks"),
+    ("activation for points", TypeError, lambda f: adapt(activation="sigmoid"), "activation has no effect.*expected"),
+    ("adv for points", TypeError, lambda f: adapt(adv=2.0), "adv has no effect for 'landmarks'.*expected.*stylization"),
+    ("weight decay of pftgan's stages", TypeError, lambda f: parts("pftgan", weight_decay=0.1), "no effect.*expected"),
+    ("heatmaps in a recipe for parts", TypeError,
+     lambda f: parts(recipe=facekit.Adaptation(steps=1, heatmaps="l2")), "heatmaps has no effect.*expected"),
+    ("another backbone's recipe", TypeError, lambda f: adapt(recipe=FaRLAdaptation(steps=1)),
+     "recipe is FaRLAdaptation: expected a FSMAAdaptation"),
+    ("a recipe of another type", TypeError, lambda f: adapt(recipe=3), "recipe=3 came: expected a recipe's name"),
+    ("tower with a generator", ValueError, lambda f: parts("pftgan", tower="vit_tiny_patch16_224"),
+     "tower=.* with features='generator': expected None"),
+    # Ranges and types of fields.
+    field("views", 0, ValueError, "views=0: expected at least 1"),
+    field("least_views", -1, ValueError, "least_views=-1: expected at least 0"),
+    field("steps", -3, ValueError, "steps=-3: expected at least 1"),
+    field("batch_size", True, TypeError, "batch_size=True came: expected int"),
+    field("batch_size", 2.5, TypeError, "batch_size=2.5 came: expected int"),
+    field("lr", 0, ValueError, r"lr=0.0: expected a number above 0"),
+    field("lr", INF, ValueError, "lr=inf: expected a number above 0; pass a finite one"),
+    field("lr", NAN, ValueError, "lr=nan: expected a number above 0"),
+    field("betas", (0.9, 1.0), ValueError, r"betas=\(0.9, 1.0\): expected two numbers from 0 to below 1"),
+    field("betas", (0.9,), TypeError, r"betas=\(0.9,\) came: expected tuple"),
+    field("scale", (0, 0), ValueError, r"scale=\(0.0, 0.0\): expected .*0 < least <= most"),
+    field("scale", (1.2, 0.8), ValueError, r"scale=\(1.2, 0.8\): expected"),
+    field("rotate", NAN, ValueError, "rotate=nan: expected degrees from 0 to 180"),
+    field("rotate", 720, ValueError, "rotate=720.0: expected degrees"),
+    field("shift", -0.1, ValueError, "shift=-0.1: expected a number from 0 to 1"),
+    field("jitter", 5, ValueError, "jitter=5.0: expected a number from 0 to 1"),
+    field("weight_decay", -1, ValueError, "weight_decay=-1.0: expected a number of 0 or more"),
+    field("warmup", -1, ValueError, "warmup=-1: expected at least 0"),
+    field("cache_bytes", -1, ValueError, "cache_bytes=-1: expected at least 0"),
+    field("optimiser", "sgd", ValueError, "optimiser='sgd': expected 'adamw' or 'nadam'"),
+    field("mirror", "no", TypeError, "mirror='no' came: expected bool"),
+    field("skip", "12345", ValueError, "skip='12345': expected 4 digits"),
+    field("baseline", "vgg", ValueError, "baseline='vgg': expected None or 'unet'"),
+    field("start", "", ValueError, "start='': expected a name or a file"),
+    field("start", "embedded", ValueError, "start='embedded'.*expected start='none'", "farl"),
+    field("layers", (0, 1, 2, 3), ValueError, r"layers=\(0, 1, 2, 3\): expected blocks counted from 1", "farl"),
+    field("layers", (), ValueError, r"layers=\(\): expected blocks", "farl"),
+    field("layers", "4,6", TypeError, "layers='4,6' came: expected tuple", "farl"),
+    field("head_channels", 0, ValueError, "head_channels=0: expected at least 1", "farl"),
+    field("tower_lr", INF, ValueError, "tower_lr=inf: expected a number above 0", "synthparse"),
+    field("input_size", -128, ValueError, "input_size=-128: expected at least 1", "synthparse"),
+    field("decoder_channels", (96, 0, 48, 32, 16), ValueError, "decoder_channels=.*: expected numbers", "synthparse"),
+    field("members", 256, ValueError, "members=256: expected a number from 1 to 255", "pftgan"),
+    field("interpolation", 1.5, ValueError, "interpolation=1.5: expected a number from 0 to 1", "pftgan"),
+    ("amsgrad without AdamW", ValueError, lambda f: adapt(amsgrad=True, optimiser="nadam"), "amsgrad=True.*expected"),
+    # Epochs.
+    ("epochs and steps", TypeError, lambda f: adapt(epochs=2), "epochs=2 came with steps=1: expected one of them"),
+    ("no epochs", ValueError, lambda f: adapt(epochs=0), "epochs=0: expected at least 1"),
+    ("half an epoch", TypeError, lambda f: adapt(epochs=0.5), r"epochs=0.5 came: expected a whole number"),
+    # Arguments of adapt.
+    ("seed below 0", ValueError, lambda f: adapt(seed=-1), "seed=-1: expected a whole number from 0"),
+    ("seed of 70 bits", ValueError, lambda f: adapt(seed=2**70), "seed=1180591620717411303424: expected"),
+    ("seed as text", TypeError, lambda f: adapt(seed="1"), "seed='1' came: expected a whole number"),
+    ("device unknown", ValueError, lambda f: adapt(device="banana"), "device='banana': expected one of 'cpu'"),
+    ("device not there", ValueError, lambda f: adapt(device="cuda:99"), "device='cuda:99': expected one of 'cpu'"),
+    ("device meta", ValueError, lambda f: adapt(device="meta"), "device='meta': expected one of 'cpu'"),
+    ("device as a number", TypeError, lambda f: adapt(device=0), "device=0 came: expected a str"),
+    ("align misspelt", ValueError, lambda f: adapt(align="boxes"), "align='boxes': expected one of 'none', 'box'"),
+    ("boxes without align", ValueError, lambda f: adapt(faces=[(0, 0, 30, 30)] * 2),
+     "faces= came with align='none'.*expected no boxes; pass align='box'"),
+    ("a box too few", ValueError, lambda f: adapt(faces=[(0, 0, 30, 30)]), "2 images but 1 face boxes.*expected"),
+    ("boxes as a number", TypeError, lambda f: adapt(faces=3), "faces=3 came: expected one box per image"),
+    ("progress as text", TypeError, lambda f: adapt(progress="bar"), "progress='bar' came: expected True, False"),
+    ("checkpoint is a folder", ValueError, lambda f: adapt(checkpoint=f), "checkpoint=.*: expected a file.*folder"),
+    ("checkpoint is a number", TypeError, lambda f: adapt(checkpoint=7), "checkpoint=7 came: expected"),
+    ("validation without labels", TypeError, lambda f: adapt(validation=(IMAGES,)), "validation=.*expected a pair"),
+    ("validation of one face's labels", ValueError, lambda f: adapt(validation=(IMAGES, POINTS[:1])),
+     "2 images but 1 arrays of landmarks, expected"),
+    ("weights as a number", TypeError, lambda f: adapt(weights=5), "weights=5 came: expected a name or a path"),
+    ("task as a list", TypeError, lambda f: facekit.adapt(IMAGES, POINTS, ["landmarks"]),  # type: ignore[arg-type]
+     "task=.* came: expected a name"),
+    ("backbone as None", TypeError, lambda f: adapt(None), "backbone=None came: expected a name"),
+    ("backbone unknown", ValueError, lambda f: adapt("stargan"), "backbone='stargan': expected one of 'fsma'"),
+    ("images None", ValueError, lambda f: facekit.adapt(None, POINTS), "NoneType came, expected a path"),
+    # Other public functions.
+    ("pretrain no steps", ValueError, lambda f: pretrain(steps=0), "steps=0: expected at least 1"),
+    ("pretrain steps below 0", ValueError, lambda f: pretrain(steps=-1), "steps=-1: expected at least 1"),
+    ("pretrain until 0", ValueError, lambda f: pretrain(until=0), "until=0: expected at least 1"),
+    ("pretrain until -1", ValueError, lambda f: pretrain(until=-1), "until=-1: expected at least 1"),
+    ("pretrain half a step", TypeError, lambda f: pretrain(steps=2.5), "steps=2.5 came: expected a whole number"),
+    ("pretrain pixels", TypeError, lambda f: pretrain(images=IMAGES), "images: ndarray came, expected folders"),
+    ("pretrain no images", TypeError, lambda f: pretrain(images=[]), "images: an empty list came, expected folders"),
+    ("pretrain out None", TypeError, lambda f: pretrain(out=None), "out=None came: expected a name or a path"),
+    ("pretrain lr", ValueError, lambda f: pretrain(lr=-1.0), "lr=-1.0: expected a number above 0"),
+    ("pretrain a field of another", TypeError, lambda f: pretrain(mim=1.0), "has no field 'mim': expected"),
+    ("pretrain an unknown backbone", ValueError, lambda f: pretrain("vgg"), "backbone='vgg': expected one of 'fsma'"),
+    ("pretrain save_every", ValueError, lambda f: pretrain(save_every=NAN), "save_every=nan: expected seconds"),
+    ("pretrain checkpoint folder", ValueError, lambda f: pretrain(checkpoint=f), "checkpoint=.*expected a file"),
+    ("pretrain seed", ValueError, lambda f: pretrain(seed=-5), "seed=-5: expected"),
+    ("load_backbone option", TypeError, lambda f: facekit.load_backbone("fsma", inversion="e.pt"),
+     "backbone 'fsma' has no option 'inversion': expected one of weights"),
+    ("load_backbone name", TypeError, lambda f: facekit.load_backbone(3), "name=3 came: expected"),  # type: ignore
+    ("load_backbone weights", TypeError, lambda f: facekit.load_backbone("fsma", 3),  # type: ignore[arg-type]
+     "weights=3 came: expected"),
+    ("Adaptation with views 0", ValueError, lambda f: facekit.Adaptation(steps=1, views=0), "views=0: expected"),
+    ("Adaptation with lr NaN", ValueError, lambda f: facekit.Adaptation(steps=1, lr=NAN), "lr=nan: expected"),
+    ("adapt_labels without a model", TypeError, lambda f: relabel("segmentation"), "expected a facekit.Model"),
+]

@@ -1,0 +1,135 @@
+"""Label files and masks that cannot be used: what came, what was expected, what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from facekit.annotations import check_masks
+from facekit.data.files import read_attributes, read_labels, read_table
+from facekit.data.files.sources import labels_from_path
+from facekit.mask_ids import read_ids
+
+_IDS = (np.indices((20, 30)).sum(0) % 3).astype(np.uint8)
+_CVAT_MASK = '<mask label="x" rle="1,2" left="0" top="0" width="2" height="2"/>'
+_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+_BILLION_LAUGHS = '<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><dataset>&b;</dataset>'
+
+
+def _labels(folder: Path, name: str, content: Any, task: Any = "landmarks") -> Any:
+    Image.new("RGB", (30, 20)).save(folder / "a.png")
+    place = folder / "label files"
+    place.mkdir(exist_ok=True)
+    (place / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return read_labels(place, task)
+
+
+def _shapes(kind: str, points: Any, **more: Any) -> dict[str, Any]:
+    return {"shapes": [{"label": "x", "shape_type": kind, "points": points, **more}], "imagePath": "a.png"}
+
+
+def _mask(folder: Path, image: Image.Image, name: str = "own mask.png", **options: Any) -> Any:
+    image.save(folder / name, **options)
+    return read_ids(folder / name)
+
+
+def _opened(path: Path) -> Any:
+    Image.fromarray(_IDS).save(path)
+    return check_masks(Image.open(path), [(20, 30)], 3)
+
+
+def _lists(path: Path, content: str) -> Any:
+    path.write_text(content)
+    return labels_from_path(path.parent, path, "landmarks")
+
+
+def _table(folder: Path, text: str) -> Path:
+    Image.new("RGB", (30, 20)).save(folder / "a.png")
+    (folder / "own table.csv").write_text(text)
+    return folder / "own table.csv"
+
+
+def _cvat(shape: str) -> str:
+    return f'<annotations><image name="a.png" width="30" height="20">{shape}</image></annotations>'
+
+
+def _dlib(box: str) -> str:
+    return f"<dataset><images><image file='a.png'><box>{box}</box></image></images></dataset>"
+
+
+ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
+    ("XML with entities", ValueError, lambda f: _labels(f, "a.xml", _BILLION_LAUGHS),
+     r"a.xml: XML with a DOCTYPE \(d\) came, expected plain XML without entities"),
+    ("XML cut off", ValueError, lambda f: _labels(f, "a.xml", "<dataset><images>"),
+     r"a.xml: broken XML .* came, expected a whole file"),
+    ("XML nested deep", ValueError, lambda f: _labels(f, "a.xml", "<a>" * 5000),
+     r"a.xml: XML of more than 50 levels came, expected annotations"),
+    ("XML of Pascal VOC", ValueError, lambda f: _labels(f, "a.xml", "<annotation></annotation>"),
+     r"Pascal VOC's XML .* came, expected CVAT's .*LabelMe, COCO or CVAT"),
+    ("CVAT's video", ValueError, lambda f: _labels(f, "a.xml", "<annotations><track/></annotations>"),
+     r"CVAT's XML for video came, expected single images: export it as CVAT for images 1.1"),
+    ("CVAT's run lengths", ValueError,
+     lambda f: _labels(f, "a.xml", _cvat(_CVAT_MASK), "segmentation"),
+     r"a.xml, a.png: mask 0 \('x'\): run lengths of 3 pixels came, expected 2 x 2 = 4"),
+    ("CVAT's points in words", ValueError, lambda f: _labels(f, "a.xml", _cvat('<points label="x" points="1,b"/>')),
+     r"'b' came, expected a finite number as x or y of a <points>"),
+    ("dlib without parts", ValueError, lambda f: _labels(f, "a.xml", _dlib("")),
+     r"a.xml, a.png: 1 boxes but none with parts came, expected some: label the points"),
+    ("dlib's part twice", ValueError, lambda f: _labels(f, "a.xml", _dlib("<part name='1' x='1' y='1'/>" * 2)),
+     r"part '1' came twice in one box, expected it once"),
+    ("dlib for parts", ValueError, lambda f: _labels(f, "a.xml", _dlib(""), "segmentation"),
+     r"dlib's XML came, which holds points, expected areas: export COCO or PNG masks"),
+    ("JSON nested deep", ValueError, lambda f: _labels(f, "a.json", '{"a": ' + "[" * 9999 + "]" * 9999 + "}"),
+     r"a.json: JSON nested too deep came, expected lists and objects of few levels"),
+    ("JSON of Supervisely", ValueError, lambda f: _labels(f, "a.json", {"size": {}, "objects": []}),
+     r"an export of Supervisely came, expected LabelMe .*export it again as COCO"),
+    ("Label Studio's brush", ValueError,
+     lambda f: _labels(f, "a.json", [{"data": {"image": "a.png"}, "annotations": [
+         {"result": [{"type": "brushlabels", "value": {"rle": [1]}}]}]}], "segmentation"),
+     r"brush labels came in Label Studio's own coding, expected polygons: export the project as COCO or PNG"),
+    ("Label Studio's two annotations", ValueError,
+     lambda f: _labels(f, "a.json", [{"data": {"image": "a.png"}, "annotations": [{"result": []}, {"result": []}]}]),
+     r"2 annotations of one image came, expected one: keep the right one"),
+    ("VIA without classes", ValueError,
+     lambda f: _labels(f, "a.json", {"a": {"filename": "a.png", "regions": [{"shape_attributes": {"name": "point"}}]}}),
+     r"regions without attributes came, expected one with the class of each region"),
+    ("LabelMe mask outside", ValueError,
+     lambda f: _labels(f, "a.json", _shapes("mask", [[99, 1]], mask=_PNG), "segmentation"),
+     r"shape 0 \('x'\): a mask from x=99, y=1 to x=99, y=1 came, expected it within the picture"),
+    ("LabelMe shape of another tool", ValueError,
+     lambda f: _labels(f, "a.json", _shapes("cuboid", [[1, 1]] * 8), "segmentation"),
+     r"type 'cuboid' with 8 points came, expected one of polygon, .*or four corners"),
+    ("LabelMe imageData no image", ValueError,
+     lambda f: _labels(f, "b.json", {"shapes": [], "imagePath": "gone.png", "imageData": "%"}),
+     r"'gone.png' is missing, .*its imageData is no base64 either .*expected one of the two"),
+    ("mask in unknown colours", ValueError, lambda f: _mask(f, Image.fromarray(np.stack([_IDS, _IDS + 1, _IDS], -1))),
+     r'^own mask.png: mode "RGB" came, expected one id a pixel, not a colour \(\(0, 1, 0\), .*pass names='),
+    ("mask half transparent", ValueError, lambda f: _mask(f, Image.merge("LA", [Image.fromarray(_IDS)] * 2)),
+     r'^own mask.png: mode "LA" with 600 transparent pixels came, expected .*all opaque'),
+    ("mask as lossy WebP", ValueError, lambda f: _mask(f, Image.fromarray(_IDS).convert("RGB"), "own mask.webp"),
+     r"^own mask.webp: a lossy WebP file came, expected PNG: its compression changes the ids"),
+    ("mask of several pages", ValueError,
+     lambda f: _mask(f, Image.fromarray(_IDS), "own mask.tif", save_all=True, append_images=[Image.fromarray(_IDS)]),
+     r"^own mask.tif: 2 pages or frames came, expected one mask a file"),
+    ("mask of fractions", ValueError, lambda f: _mask(f, Image.fromarray(_IDS / np.float32(2)), "own mask.tif"),
+     r'^own mask.tif: mode "F" with numbers between ids came, expected integer class ids'),
+    ("mask opened from JPEG", ValueError, lambda f: _opened(f / "own.jpg"),
+     r"^mask 0: a JPEG image came, expected PNG"),
+    ("table that names an image in another case", ValueError,
+     lambda f: read_attributes(_table(f, "file,x\nA.png,2\n")),
+     r"row 2 \(A.png\), column 'x': '2' came, expected 0, 1"),
+    ("table's column in two cases", ValueError, lambda f: read_table(_table(f, "file,xy,Xy\na.png,1,1\n")).place("XY"),
+     r"column 'XY' came, expected one of 'xy' and 'Xy': check the name"),
+    ("labels at the terminal missing", FileNotFoundError, lambda f: labels_from_path(None, f / "gone", "landmarks"),
+     r"gone: no such labels; expected a folder of label files"),
+    ("images at the terminal missing", FileNotFoundError,
+     lambda f: labels_from_path(f / "gone", _table(f, "file,x\na.png,1\n"), "attributes"),
+     r"gone: no such images; expected a folder of images"),
+    ("lists that are no landmarks", ValueError, lambda f: _lists(f / "own.json", '[["a"], [1, 2]]'),
+     r"^own.json: lists that are no landmarks came .*expected \[\[\[x, y\], ...\], ...\]"),
+]  # fmt: skip
