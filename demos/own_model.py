@@ -36,6 +36,8 @@ POINTS, PARTS = "Points", "Parts"
 TASKS = {POINTS: "landmarks", PARTS: "segmentation"}
 START = "Choose your pictures in step 1, or load the example."
 FETCH = "file => Object.assign(document.createElement('a'), {href: file.url, download: file.orig_name}).click()"
+# By default gradio ignores a press while the answer to the one before is on its way. With these all count, in order.
+EVERY_PRESS: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_id": "label", "show_progress": "hidden"}
 USUAL_SET = 2000  # as many as were labelled by hand for FSMA's Table 6
 
 
@@ -274,11 +276,9 @@ def own_model_tab() -> None:
     kind.input(fields, kind, [point_text, part_text, buttons["undo"]], api_name="fields")
     shows = [kind.input, point_text.submit, point_text.blur, part_text.submit, part_text.blur]
     gr.on(shows, change("show"), [*painted, shown], room, api_name="show")
-    # By default gradio ignores a press while the answer to the one before is on its way. All count here, in order.
-    every: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_id": "label", "show_progress": "hidden"}
-    picture.select(click, [sheet, *asked, shown], room, api_name="click", **every)
+    picture.select(click, [sheet, *asked, shown], room, api_name="click", **EVERY_PRESS)
     for name, button in buttons.items():
-        button.click(change(name), [*painted, shown], room, api_name=name, **every)
+        button.click(change(name), [*painted, shown], room, api_name=name, **EVERY_PRESS)
     told = [sheet, kind, point_text, usual]
     gr.on([where.change, usual.input], saved_time, told, estimate, api_name="saved_time", show_progress="hidden")
     wanted.click(pack, painted, archive, api_name="labels").success(None, archive, js=FETCH)
