@@ -275,7 +275,8 @@ def own_model_tab() -> None:
     ready.click(load_example, kind, [*room, point_text, part_text, photo], api_name="load_example")
     kind.input(fields, kind, [point_text, part_text, buttons["undo"]], api_name="fields")
     shows = [kind.input, point_text.submit, point_text.blur, part_text.submit, part_text.blur]
-    gr.on(shows, change("show"), [*painted, shown], room, api_name="show")
+    # A sign of progress would lie over the image between the press and the release of the click that leaves a field.
+    gr.on(shows, change("show"), [*painted, shown], room, api_name="show", show_progress="hidden")
     picture.select(click, [sheet, *asked, shown], room, api_name="click", **EVERY_PRESS)
     for name, button in buttons.items():
         button.click(change(name), [*painted, shown], room, api_name=name, **EVERY_PRESS)
