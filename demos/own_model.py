@@ -36,13 +36,26 @@ POINTS, PARTS = "Points", "Parts"
 TASKS = {POINTS: "landmarks", PARTS: "segmentation"}
 START = "Choose your pictures in step 1, or load the example."
 FETCH = "file => Object.assign(document.createElement('a'), {href: file.url, download: file.orig_name}).click()"
+# By default gradio ignores a press while the answer to the one before is on its way. With these all count, in order.
+EVERY_PRESS: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_id": "label", "show_progress": "hidden"}
 USUAL_SET = 2000  # as many as were labelled by hand for FSMA's Table 6
 
 
 @explained
-def view(sheet: Sheet, kind: str, point_text: str, part_text: str) -> tuple[Any, ...]:
-    """What the labelling room shows now: sheet, clicking picture, painting editor, what to do, the brush colours, and
-    the index of the image that is shown."""
+def view(sheet: Sheet, kind: str, point_text: str, part_text: str, moved: bool = False) -> tuple[Any, ...]:
+    """Give what the labelling room shows now.
+
+    Args:
+        sheet: The visitor's images.
+        kind: POINTS or PARTS.
+        point_text: The names of the points.
+        part_text: The names of the parts.
+        moved: True where the names and the kind are as before. Then the images and the text are all that is sent:
+            gradio shows a value at once, but first reads the whole editor for every other change to it.
+
+    Returns:
+        The sheet, the image for clicks, the editor, what to do, the brush colours, and the index of the image.
+    """
     sheet.parts, names, clicking = parts_in(part_text), names_in(point_text), kind == POINTS
     colours = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in sheet.parts.palette[1:]]
     chips = "".join(
@@ -63,6 +76,8 @@ def view(sheet: Sheet, kind: str, point_text: str, part_text: str) -> tuple[Any,
         else:
             value = editor_value(sheet)
             text += "paint the parts; what stays unpainted is background"
+    if moved:
+        return sheet, gr.Image(shown), PaintEditor(value), text, gr.skip(), sheet.at
     brush = gr.Brush(default_size=24, colors=list(colours), default_color=colours[0], color_mode="fixed")
     return (
         sheet,
@@ -119,7 +134,7 @@ def click(
             gr.Info("All points of this picture are set: go to the next one, or undo.")
         else:
             points.append((float(place.index[0]), float(place.index[1])))
-    return view(sheet, kind, point_text, part_text)
+    return view(sheet, kind, point_text, part_text, moved=True)
 
 
 def fields(kind: str) -> tuple[Any, ...]:
@@ -143,7 +158,7 @@ def change(action: str) -> Callable[..., tuple[Any, ...]]:
                 sheet.points[seen] = sheet.points[seen][:-1]
             elif action == "clear":
                 sheet.points[seen], sheet.masks[seen] = [], np.zeros_like(sheet.masks[seen])
-        return view(sheet, kind, point_text, part_text)
+        return view(sheet, kind, point_text, part_text, moved=action != "show")
 
     return handler
 
@@ -260,10 +275,11 @@ def own_model_tab() -> None:
     ready.click(load_example, kind, [*room, point_text, part_text, photo], api_name="load_example")
     kind.input(fields, kind, [point_text, part_text, buttons["undo"]], api_name="fields")
     shows = [kind.input, point_text.submit, point_text.blur, part_text.submit, part_text.blur]
-    gr.on(shows, change("show"), [*painted, shown], room, api_name="show")
-    picture.select(click, [sheet, *asked, shown], room, api_name="click", show_progress="hidden")
+    # A sign of progress would lie over the image between the press and the release of the click that leaves a field.
+    gr.on(shows, change("show"), [*painted, shown], room, api_name="show", show_progress="hidden")
+    picture.select(click, [sheet, *asked, shown], room, api_name="click", **EVERY_PRESS)
     for name, button in buttons.items():
-        button.click(change(name), [*painted, shown], room, api_name=name, show_progress="hidden")
+        button.click(change(name), [*painted, shown], room, api_name=name, **EVERY_PRESS)
     told = [sheet, kind, point_text, usual]
     gr.on([where.change, usual.input], saved_time, told, estimate, api_name="saved_time", show_progress="hidden")
     wanted.click(pack, painted, archive, api_name="labels").success(None, archive, js=FETCH)

@@ -272,9 +272,10 @@ def parts_tab() -> None:
     room, painted = [sheet, editor, where, chips], [sheet, editor, part_text]
     files.upload(choose, [files, part_text], room, api_name="one_shot_choose")
     ready.click(load_example, None, [*room, part_text, photo, kind, framing], api_name="one_shot_example")
-    gr.on([part_text.submit, part_text.blur], change("show"), painted, room, api_name="one_shot_show")
+    gr.on([part_text.submit, part_text.blur], change("show"), painted, room, api_name="one_shot_show",
+          show_progress="hidden")  # fmt: skip
     for name, button in buttons.items():
-        button.click(change(name), painted, room, api_name=f"one_shot_{name}", show_progress="hidden")
+        button.click(change(name), painted, room, api_name=f"one_shot_{name}", **own_model.EVERY_PRESS)
     wanted.click(
         lambda sheet, editor, names: pack(sheet, editor, PARTS, POINT_NAMES, names), painted, archive,
         api_name="one_shot_labels",
