@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from facekit import training
 from facekit.augment import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points
 from facekit.data.generated import GeneratedFaces
 from facekit.data.pairs.making import make_shards
@@ -77,6 +78,7 @@ def test_generated_faces_are_rendered_where_work_is_done(monkeypatch: pytest.Mon
         self.device = torch.device("cpu")  # of another device there is none here
 
     monkeypatch.setattr(GeneratedFaces, "__init__", recorded)
+    monkeypatch.setattr(training, "_there", torch.device)
     open_pool(["generated:2"], 64, tmp_path, False, device="cuda:1")
     make_shards(["generated:1"], tmp_path / "asked", size=64, progress=False, device="cuda:2")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -87,7 +87,7 @@ def test_three_heads_share_one_run_of_the_tower(faces: dict[str, Any], weights: 
     other = [models[0], adapted(faces, "landmarks", "none"), adapted(faces, "attributes", weights, tower_lr=1e-3)]
     tower_runs.clear()
     facekit.predict(other, faces["pictures"][0])
-    assert tower_runs == [1, 2, 2], "parts are not mirrored here"
+    assert tower_runs == [2, 2, 2], "the face and its mirrored copy in each, for the masks tell how parts are mirrored"
 
 
 def test_kept_features_equal_new_ones(faces: dict[str, Any], weights: Path) -> None:

@@ -327,6 +327,6 @@ def test_failed_rename_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         raise PermissionError("the file is open elsewhere")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(PermissionError, match="open elsewhere"):
+    with pytest.raises(OSError, match="out.png: the file is open elsewhere"):
         save_image(255 - colours(), path)
     assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["out.png"]

@@ -131,4 +131,4 @@ def test_a_mistyped_folder_of_images_is_an_error(tmp_path: Path, capsys: pytest.
     out = tmp_path / "m.facekit"
     arguments = ["--images", str(tmp_path / "imags"), "--labels", str(tmp_path / "a.json"), "--out", str(out)]
     assert main(["adapt", "--task", "landmarks", *arguments]) == 2
-    assert "imags: no such file or folder" in capsys.readouterr().err and not out.exists()
+    assert "imags: no such images" in capsys.readouterr().err and not out.exists()
