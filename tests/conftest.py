@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One thread for each of the processes that share the cores; torch reads it as it is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
