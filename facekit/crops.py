@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from .arguments import shown
+from .detection import check_boxes
 from .framing import POINT_FRAMED, Frame, frame_points, point_frame
 from .geometry import warp_image
 from .images import Pictures
 from .large_arrays import LIMIT, large_array
 from .ready import frames_in, ready_model
-from .results import Segmentation
+from .results import Box, Segmentation
 from .tasks import LandmarkTask, ShadowRemovalTask, Task
 
 
@@ -123,6 +124,9 @@ def _training_frames(
         if known is not None:
             yield picture, known, label
             continue
+        if faces is not None and isinstance(task, LandmarkTask):
+            (face,) = check_boxes([faces[i]], picture.shape[:2])
+            _check_box_holds_points(face.box, label, item)
         found = frames_in(picture, align, None if faces is None else [faces[i]])
         if not found:
             raise ValueError(
@@ -133,6 +137,17 @@ def _training_frames(
                 f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=3
             )
         yield picture, max(found, key=_area), label
+
+
+def _check_box_holds_points(box: Box, points: np.ndarray, item: str) -> None:
+    """Raise ValueError for a box (x0, y0, x1, y1) in which no labelled point (K,2) lies."""
+    x0, y0, x1, y1 = box
+    inside = (points >= (x0, y0)).all(-1) & (points <= (x1, y1)).all(-1)
+    if not inside.any() and not np.isnan(points).all():
+        raise ValueError(
+            f"{item}: a face box {x0:g}, {y0:g}, {x1:g}, {y1:g} without any labelled point came, expected the labelled "
+            "face's box (x0, y0, x1, y1); check the order of the boxes"
+        )
 
 
 def own_frame(label: np.ndarray, task: Task, align: str) -> Frame | None:

@@ -168,11 +168,23 @@ def _to_rgb(array: np.ndarray, where: str) -> np.ndarray:
     return np.array(array, order="C", copy=True)
 
 
+def _warn_of_dark(highest: int, where: str) -> None:
+    """Warn of 16-bit numbers that look like 8 or 12 bits: they become a nearly black image."""
+    if 1 < highest < 4096:
+        bits, factor = (8, 257) if highest < 256 else (12, 16)
+        warnings.warn(
+            f"{where}: 16-bit numbers of at most {highest} came, expected up to 65535; the image is nearly black. If "
+            f"they are {bits}-bit numbers, multiply them by {factor}",
+            stacklevel=2,
+        )
+
+
 def _to_uint8(array: np.ndarray, where: str) -> np.ndarray:
     if array.dtype == np.uint8:
         return array
     kind = array.dtype.kind
     if kind == "u" and array.dtype.itemsize == 2:
+        _warn_of_dark(int(array[..., :3].max()), where)
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     expected = "expected uint8, uint16 or float in [0,1]"
     if kind == "b":

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import facekit
 from facekit.annotations import check_landmarks
-from facekit.images import Pictures
+from facekit.data.files import read_labels, read_table
+from facekit.images import Pictures, load_image
 from facekit.labels import LANDMARKS_68, landmark_set
 from facekit.metrics import landmark_normaliser
 from facekit.tasks import LandmarkTask, SegmentationTask
@@ -72,3 +77,35 @@ def test_names_without_a_background() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         SegmentationTask.from_labels([mask], ["Background", "skin"], images(1))
+
+
+def test_boxes_of_other_faces_are_refused() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (2, SIDE, SIDE, 3), np.uint8)
+    boxes = [(20, 20, 80, 80), (0, 0, 9, 9)]
+    with pytest.raises(ValueError, match=r"^image 1: a face box 0, 0, 9, 9 without any labelled point came, expected"):
+        facekit.adapt(noise, faces(2), align="box", faces=boxes, weights="none", steps=1, progress=False)
+
+
+@pytest.mark.parametrize(("highest", "message"), [(200, "multiply them by 257"), (4000, "multiply them by 16")])
+def test_dark_16_bit_images(highest: int, message: str) -> None:
+    with pytest.warns(UserWarning, match=f"at most {highest} came.*{message}"):
+        load_image(np.full((4, 4, 3), highest, np.uint16))
+
+
+def test_ids_of_coco_are_the_same_as_text_and_as_numbers(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((10, 12, 3), np.uint8)).save(tmp_path / "a.png")
+    square = [2, 2, 6, 2, 6, 6, 2, 6]
+    document = {
+        "images": [{"id": "7", "file_name": "a.png", "height": 0, "width": 0}],
+        "categories": [{"id": "1", "name": "nose"}],
+        "annotations": [{"id": 1, "image_id": 7.0, "category_id": 1, "segmentation": [square]}],
+    }
+    (tmp_path / "labels.json").write_text(json.dumps(document))
+    found = read_labels(tmp_path / "labels.json", "segmentation")
+    assert (found.labels[0] > 0).sum() == 16 and found.names.classes == ("background", "nose")
+
+
+def test_a_table_with_excels_note(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sep=;\nimage;smiling\na.png;1\nb.png;0\n")
+    table = read_table(tmp_path / "t.csv")
+    assert table.columns == ("smiling",) and list(table.rows) == ["a.png", "b.png"]

@@ -41,7 +41,7 @@ def read_coco(
     annotations = [entry(a, f"annotation {i}") for i, a in enumerate(entries(data.get("annotations"), "annotations"))]
     info = data.get("info")
     declared = described(info.get("facekit"), task) if isinstance(info, dict) else None
-    used = {key for a in annotations if isinstance(key := a.get("category_id"), (int, str))}
+    used = {_key(a.get("category_id")) for a in annotations}
     kept = categories if task == "landmarks" else _without_groups(categories, used)
     listed = [names for names in _listed(kept, task) if names]
     if not listed and declared is None:
@@ -52,9 +52,10 @@ def read_coco(
     of_image: dict[Any, list[dict[str, Any]]] = {key: [] for key in images}
     for i, annotation in enumerate(annotations):
         with found.attempt(f"{source}, annotation {i}"):
-            key = annotation.get("image_id")
-            if not isinstance(key, (int, str)) or key not in of_image:
-                raise ValueError(f"image_id {shown(key)} came, expected one of the {len(images)} images: add the image")
+            key = _key(annotation.get("image_id"))
+            if key is None or key not in of_image:
+                came = shown(annotation.get("image_id"))
+                raise ValueError(f"image_id {came} came, expected one of the {len(images)} images: add the image")
             of_image[key].append(annotation)
     pictures: set[Any] = set()
     for key, image in images.items():
@@ -67,7 +68,8 @@ def read_coco(
                 raise ValueError(f"a second entry of {picture.name} came, expected one a picture: {fix}")
             pictures.add(picture)
             size = size_of(picture)
-            check_declared(image.get("height"), image.get("width"), size)
+            # Some tools write 0 for a size that they do not know.
+            check_declared(image.get("height") or None, image.get("width") or None, size)
             own = of_image[key]
             if task == "landmarks":
                 faces = [_face(a, categories, origin) for a in own if a.get("keypoints")]
@@ -123,12 +125,22 @@ def coco_of_masks(
     return _document(images, annotations, categories, labels)
 
 
+def _key(value: Any) -> int | str | None:
+    """An id as one kind: "1", 1.0 and 1 are the same. None for what is no id."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
 def _by_id(value: Any, what: str) -> dict[Any, dict[str, Any]]:
     found: dict[Any, dict[str, Any]] = {}
     for i, item in enumerate(entries(value, what)):
-        key = entry(item, f"{what} {i}").get("id")
-        if not isinstance(key, (int, str)):
-            raise ValueError(f"{shown(key)} came as id of {what} {i}, expected a number: export the file again")
+        given = entry(item, f"{what} {i}").get("id")
+        key = _key(given)
+        if key is None:
+            raise ValueError(f"{shown(given)} came as id of {what} {i}, expected a number: export the file again")
         if key in found:
             raise ValueError(f"{what}: id {shown(key)} came twice, expected different ids: export the file again")
         found[key] = item
@@ -165,10 +177,11 @@ def _keypoint_names(category: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _category(annotation: dict[str, Any], categories: dict[Any, dict[str, Any]]) -> dict[str, Any]:
-    key = annotation.get("category_id")
-    if not isinstance(key, (int, str)) or key not in categories:
+    key = _key(annotation.get("category_id"))
+    if key is None or key not in categories:
         known = ", ".join(str(k) for k in list(categories)[:8])
-        raise ValueError(f"category_id {shown(key)} came, expected one of {known}: add the category")
+        came = shown(annotation.get("category_id"))
+        raise ValueError(f"category_id {came} came, expected one of {known}: add the category")
     return categories[key]
 
 

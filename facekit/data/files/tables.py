@@ -171,6 +171,10 @@ def _words(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 def _csv(lines: Sequence[str], source: str) -> Iterator[tuple[int, list[str]]]:
     """(row, cells) of a CSV file, empty rows left out."""
     first = next(line for line in lines if line.strip())
+    if first.strip() in ("sep=,", "sep=;", "sep=\t"):  # Excel's note for itself
+        rest = [line for line in lines if line is not first]
+        yield from ((row + 1, cells) for row, cells in _csv(rest, source))
+        return
     reader = csv.reader(io.StringIO("".join(lines)), delimiter=max(",;\t", key=first.count), strict=True)
     try:
         for cells in reader:
