@@ -43,7 +43,7 @@ USUAL_SET = 2000  # as many as were labelled by hand for FSMA's Table 6
 
 @explained
 def view(sheet: Sheet, kind: str, point_text: str, part_text: str, moved: bool = False) -> tuple[Any, ...]:
-    """Give what the labelling room shows now.
+    """Give what the labelling part shows now.
 
     Args:
         sheet: The visitor's images.
@@ -269,17 +269,17 @@ def own_model_tab() -> None:
                               buttons=["download", "fullscreen"])  # fmt: skip
             file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
 
-    asked, room = [kind, point_text, part_text], [sheet, picture, editor, where, chips, shown]
+    asked, outputs = [kind, point_text, part_text], [sheet, picture, editor, where, chips, shown]
     painted = [sheet, editor, *asked]
-    files.upload(choose, [files, *asked], room, api_name="choose")
-    ready.click(load_example, kind, [*room, point_text, part_text, photo], api_name="load_example")
+    files.upload(choose, [files, *asked], outputs, api_name="choose")
+    ready.click(load_example, kind, [*outputs, point_text, part_text, photo], api_name="load_example")
     kind.input(fields, kind, [point_text, part_text, buttons["undo"]], api_name="fields")
     shows = [kind.input, point_text.submit, point_text.blur, part_text.submit, part_text.blur]
     # A sign of progress would lie over the image between the press and the release of the click that leaves a field.
-    gr.on(shows, change("show"), [*painted, shown], room, api_name="show", show_progress="hidden")
-    picture.select(click, [sheet, *asked, shown], room, api_name="click", **EVERY_PRESS)
+    gr.on(shows, change("show"), [*painted, shown], outputs, api_name="show", show_progress="hidden")
+    picture.select(click, [sheet, *asked, shown], outputs, api_name="click", **EVERY_PRESS)
     for name, button in buttons.items():
-        button.click(change(name), [*painted, shown], room, api_name=name, **EVERY_PRESS)
+        button.click(change(name), [*painted, shown], outputs, api_name=name, **EVERY_PRESS)
     told = [sheet, kind, point_text, usual]
     gr.on([where.change, usual.input], saved_time, told, estimate, api_name="saved_time", show_progress="hidden")
     wanted.click(pack, painted, archive, api_name="labels").success(None, archive, js=FETCH)

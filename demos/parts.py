@@ -34,7 +34,7 @@ ALIGN = {CROP: "none", PHOTO: "ffhq"}
 MOST_PAINTED = 5
 STEPS = QUICK["segmentation"].steps
 UNLABELLED = 6  # example faces beside the painted one
-EXAMPLE_SIDE, FRAMING = 256, 2.0  # px; room around the face, against 1.6 of a close one
+EXAMPLE_SIDE, FRAMING = 256, 2.0  # px; margin around the face, against 1.6 of a close one
 UNSURE = 0.35  # nats; two halves of the classifiers against each other have ln 2
 TILE, MOST_FACES = 192, 3  # px and faces of the picture that shows what the encoder sees
 COLUMNS, ROWS, FACE = 6, 2, 128  # of the sheet of faces that do not exist
@@ -55,7 +55,7 @@ def generator() -> Any:
 
 
 def for_painting(outcome: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Of what the labelling room of "Your own model" shows all but the picture for clicks and its index."""
+    """Of what the labelling part of "Your own model" shows all but the picture for clicks and its index."""
     sheet, _, *rest, _ = outcome
     return (sheet, *rest)
 
@@ -70,8 +70,8 @@ def load_example() -> tuple[Any, ...]:
     """A sheet whose first face is painted, the names of its parts, another picture to try, and how they are framed."""
     sheet, another = example_faces(1 + UNLABELLED, EXAMPLE_SIDE, FRAMING)
     sheet.masks[1:] = [np.zeros_like(mask) for mask in sheet.masks[1:]]
-    room = for_painting(own_model.view(sheet, PARTS, POINT_NAMES, PART_NAMES))
-    return *room, PART_NAMES, Image.fromarray(another), PHOTO, PHOTO
+    outputs = for_painting(own_model.view(sheet, PARTS, POINT_NAMES, PART_NAMES))
+    return *outputs, PART_NAMES, Image.fromarray(another), PHOTO, PHOTO
 
 
 def change(action: str) -> Callable[..., tuple[Any, ...]]:
@@ -269,13 +269,13 @@ def parts_tab() -> None:
     made = gr.Image(format="png", show_label=False, interactive=False, visible=False, height=260,
                     buttons=["download", "fullscreen"])  # fmt: skip
 
-    room, painted = [sheet, editor, where, chips], [sheet, editor, part_text]
-    files.upload(choose, [files, part_text], room, api_name="one_shot_choose")
-    ready.click(load_example, None, [*room, part_text, photo, kind, framing], api_name="one_shot_example")
-    gr.on([part_text.submit, part_text.blur], change("show"), painted, room, api_name="one_shot_show",
+    outputs, painted = [sheet, editor, where, chips], [sheet, editor, part_text]
+    files.upload(choose, [files, part_text], outputs, api_name="one_shot_choose")
+    ready.click(load_example, None, [*outputs, part_text, photo, kind, framing], api_name="one_shot_example")
+    gr.on([part_text.submit, part_text.blur], change("show"), painted, outputs, api_name="one_shot_show",
           show_progress="hidden")  # fmt: skip
     for name, button in buttons.items():
-        button.click(change(name), painted, room, api_name=f"one_shot_{name}", **own_model.EVERY_PRESS)
+        button.click(change(name), painted, outputs, api_name=f"one_shot_{name}", **own_model.EVERY_PRESS)
     wanted.click(
         lambda sheet, editor, names: pack(sheet, editor, PARTS, POINT_NAMES, names), painted, archive,
         api_name="one_shot_labels",

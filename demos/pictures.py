@@ -148,14 +148,14 @@ def pictures_tab() -> None:
     """The two tasks, each with its own pictures, model and result."""
     with gr.Tab("Another style"):
         gr.Markdown("Show a few photos beside the same faces in a style, and the model draws other faces in it.")
-        _room(STYLE)
+        _task_part(STYLE)
     with gr.Tab("Shadows away"):
         gr.Markdown("Show a few faces in clean light. The model practises on shadows cast on them, and then takes the "
                     "shadow of a hand, a hat or a tree off other faces.")  # fmt: skip
-        _room(SHADOWS)
+        _task_part(SHADOWS)
 
 
-def _room(task: str) -> None:
+def _task_part(task: str) -> None:
     example, model = gr.State(), gr.State()
     gr.Markdown("### 1 · Pictures to learn from, one face each", elem_classes="step")
     pairs = task == STYLE

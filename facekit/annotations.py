@@ -63,14 +63,14 @@ def check_landmarks(labels: Any, sizes: Sizes, names: Names = None, k: int | Non
             f"landmarks: all {points.shape[1]} points of all {len(points)} pictures are NaN, expected some labelled: "
             "check how the labels were read"
         )
-    _warn_of_placeholders(points, names)
+    _warn_of_unlabelled_points(points, names)
     if known.size > 2 and known.min() >= 0 and known.max() <= 1 and min(min(size) for size in sizes) > 8:
         fix = "multiply x by the width and y by the height"
         warnings.warn(f"all landmarks lie in [0,1], expected pixels: {fix}", stacklevel=2)
     return points
 
 
-def _warn_of_placeholders(points: np.ndarray, names: Names) -> None:
+def _warn_of_unlabelled_points(points: np.ndarray, names: Names) -> None:
     """Warn where several points of a face are all (0, 0) or all (-1, -1), as some tools write what is not labelled."""
     for value in (0.0, -1.0):
         several = (points == value).all(-1).sum(1) > 1

@@ -65,6 +65,7 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             packed = archive.read("weights.safetensors")
         about = parse_json(settings, "model.json")
         state = load_tensors(packed)
+    # zipfile raises NotImplementedError for a compression or version that it does not have.
     except (
         zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, OSError, RuntimeError, SafetensorError, ValueError
     ) as error:  # fmt: skip

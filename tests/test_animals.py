@@ -219,6 +219,7 @@ def test_wrong_requests_are_named(animals: GeneratedAnimals) -> None:
         animals[1_000_000]
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_gpu_draws_the_same_picture() -> None:
     cpu, gpu = (GeneratedAnimals(seed=0, size=96, device=d).batch(range(4)) for d in ("cpu", "cuda"))

@@ -93,6 +93,7 @@ def _other_zip(path: Path, size: int) -> tuple[str, str] | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+    # zipfile raises NotImplementedError for a version of the format that it does not have.
     except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OSError):
         return f"half a file of torch.save ({size} bytes, the end of its zip archive is not there)", _AGAIN
     if any(name.endswith("/data.pkl") for name in names):

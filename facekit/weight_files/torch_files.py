@@ -164,6 +164,7 @@ def _read_zip(stream: IO[bytes], nested: bool) -> Any:
                 return _tensor_of(data)
 
             return TorchReader(storage, nested).read(io.BytesIO(archive.read(found[0])))
+    # zipfile raises NotImplementedError for a compression or version that it does not have.
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"half or damaged: {error}") from None
 
