@@ -187,14 +187,14 @@ def test_a_large_text_is_refused_at_once(server: tuple[gr.Blocks, Path]) -> None
 
 
 SCRIPT = """
+import signal
+import time
 from demos import sessions
 with sessions.process_folder() as folder:
-    import signal
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sessions.new_file("mine.facekit").write_bytes(bytes(1000))
-    print(folder, flush=True)
-    import time
     try:
+        print(folder, flush=True)  # the signal may follow at once
         time.sleep(60)
     except KeyboardInterrupt:
         pass
