@@ -15,8 +15,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from facekit.augment import Affine, jitter, random_matrices, warp_masks, warp_points
-from facekit.training import generator_for
+from facekit.augmentation.affine import Affine, jitter, random_matrices, warp_masks, warp_points
+from facekit.core.random_streams import generator_for
 
 STRENGTH = 0.3
 POINTS = 68

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 import facekit
-from facekit.data.generated import GeneratedFaces
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 
 def main() -> None:

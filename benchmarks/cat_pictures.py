@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from facekit.data.animals import GeneratedAnimals
+from facekit.data.synthetic_cats import GeneratedAnimals
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ from runbook import RunBook
 from splits import LANDMARKS, PARTS
 
 import facekit
-from facekit.data.readers import celebahq128, celebahq_attributes
+from facekit.data.face_sources import celebahq128, celebahq_attributes
 from facekit.labels import CELEBA_40
 
 SEEN = 8000  # pictures of the shards that pre-training may have seen

@@ -20,12 +20,13 @@ from typing import Any
 import torch
 
 import facekit
-from facekit.backbones.farl.model import PRESETS, new_pair, to_clip
+from facekit.backbones.farl.config import PRETRAIN_BASE
+from facekit.backbones.farl.image_text_model import PRESETS, new_pair, to_clip
 from facekit.backbones.farl.pretraining import Pretraining
-from facekit.backbones.farl.tokens import VisualTokenizer
-from facekit.data.generated import GeneratedFaces
-from facekit.recipes.farl import PRETRAIN_BASE
-from facekit.training import generator_for, pick_device
+from facekit.backbones.farl.tokenizer import VisualTokenizer
+from facekit.core.device import pick_device
+from facekit.core.random_streams import generator_for
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 TEXT = "a portrait of a young woman with brown hair and glasses, smiling"
 

@@ -12,9 +12,9 @@ import numpy as np
 from splits import Data, Split
 
 import facekit
-from facekit.data.animals import ANIMAL_POINTS, GeneratedAnimals
-from facekit.data.generated import GeneratedFaces
-from facekit.data.readers import data_folder
+from facekit.data.face_sources import data_folder
+from facekit.data.synthetic_cats import ANIMAL_POINTS, GeneratedAnimals
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import CUSTOM_FSMA, FACEKIT_27, LANDMARKS_112, landmark_set, segmentation_map
 
 UNSEEN = 100  # generated faces that are scored; their indices begin where no draw reaches

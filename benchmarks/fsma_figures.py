@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from facekit.geometry import fit_matrix, warp_image
-from facekit.images import load_image, save_image
+from facekit.geometry.affine import fit_matrix, warp_image
+from facekit.images.reader import load_image, save_image
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402 (after the choice of a backend without windows)

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 
-from facekit.data.generated import GeneratedFaces
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 CASCADES = {
     "alt2": (1.05, 2),

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 import facekit
-from facekit.data.generated import GeneratedFaces
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import CELEBA_40, CELEBAMASK_19, FACEKIT_27, segmentation_map
 
 FEW = 10

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 import facekit
-from facekit.data.generated import GeneratedFaces
-from facekit.ready import ready_model
+from facekit.api.ready_models import ready_model
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 Parse = Callable[[list[np.ndarray]], list[np.ndarray]]
 

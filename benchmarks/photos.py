@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 import facekit
-from facekit.data.readers import data_folder
-from facekit.images import save_image
+from facekit.data.face_sources import data_folder
+from facekit.images.reader import save_image
 from facekit.labels import LANDMARKS_68
-from facekit.metrics import nme
+from facekit.metrics.scores import nme
 
 
 def labelled(folder: Path) -> dict[str, list[np.ndarray]]:

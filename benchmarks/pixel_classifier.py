@@ -28,11 +28,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facekit.backbones.pftgan.classifier import PixelClassifier
-from facekit.backbones.pftgan.fused import hidden_sizes
-from facekit.backbones.pftgan.pixels import MemoryEstimate, estimate_memory
+from facekit.backbones.pftgan.classifier_training import MemoryEstimate, estimate_memory
+from facekit.backbones.pftgan.fused_classifier import hidden_sizes
+from facekit.backbones.pftgan.generator_setup import SIZES
+from facekit.backbones.pftgan.pixel_classifier import PixelClassifier
 from facekit.backbones.pftgan.stylegan2 import GeneratorSize
-from facekit.pretraining.stylegan2 import SIZES
 
 CLASSES = 34
 # The embedded generator's measures, and the full width at 256 px.

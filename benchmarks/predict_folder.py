@@ -19,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from facekit.data.generated import GeneratedFaces
-from facekit.images import save_image
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.images.reader import save_image
 
 SIDE = 96
 DIFFERENT = 50  # images; the others are copies of these

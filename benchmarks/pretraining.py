@@ -12,18 +12,18 @@ import time
 
 import torch
 
-from facekit.backbones.fsma.adaptation import FSMANetwork
 from facekit.backbones.fsma.autoencoder import PRESETS, AutoEncoder
-from facekit.backbones.fsma.growing import grow
+from facekit.backbones.fsma.growth import grow
+from facekit.backbones.fsma.network import FSMANetwork
 from facekit.backbones.fsma.pretraining import Pretraining
-from facekit.data.pool import pool_side
-from facekit.fitting import Fitting
+from facekit.backbones.fsma.pretraining_setup import RECIPES
+from facekit.core.device import pick_device
+from facekit.data.face_pool import pool_side
 from facekit.labels import HELEN_11, LANDMARKS_68
-from facekit.pretraining.fsma import RECIPES
-from facekit.processes import join, local_device
-from facekit.recipes import Adaptation
 from facekit.tasks import LandmarkTask, SegmentationTask, Task
-from facekit.training import pick_device
+from facekit.training.config import Adaptation
+from facekit.training.distributed import join, local_device
+from facekit.training.finetune import Fitting
 
 
 class Noise:

@@ -22,18 +22,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from parsed_faces import FASSEG_FRONTAL, FASSEG_SCORED, HAIR_SCORED, fasseg_people
 
 import facekit
-from facekit.data.parsing import ParsedFace, celebamask_faces, fasseg_faces
-from facekit.data.readers import data_folder
-from facekit.framing import Frame
-from facekit.images import save_image
+from facekit.alignment import Frame
+from facekit.annotations.mask_ids import read_ids
+from facekit.api.ready_models import frames_in, ready_model
+from facekit.data.datasets import ParsedFace, celebamask_faces, fasseg_faces
+from facekit.data.face_sources import data_folder
+from facekit.images.reader import save_image
 from facekit.labels import CELEBAMASK_19, FASSEG_6, SegmentationSet, segmentation_set
-from facekit.mask_ids import read_ids
-from facekit.metrics import confusion, f1_by_class, iou_by_class
-from facekit.ready import frames_in, ready_model
-from facekit.results import Segmentation
-from facekit.weights.parsed import FASSEG_FRONTAL, FASSEG_SCORED, HAIR_SCORED, fasseg_people
+from facekit.metrics.scores import confusion, f1_by_class, iou_by_class
+from facekit.results.types import Segmentation
 
 Pair = tuple[np.ndarray, np.ndarray]
 HAIR = segmentation_set(["background", "hair"])

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 
 import facekit
-from facekit.data.readers import TEST_300W, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
-from facekit.geometry import box_of_points, crop_matrix, warp_image
+from facekit.data.face_sources import TEST_300W, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
+from facekit.geometry.affine import box_of_points, crop_matrix, warp_image
 from facekit.labels import FASSEG_6, LANDMARKS_68
-from facekit.metrics import landmark_normaliser
+from facekit.metrics.scores import landmark_normaliser
 
 SIDE = 128
 OUTLINE = range(17)  # the jaw's points of the 68; the others lie inside

@@ -31,7 +31,7 @@ import numpy as np
 from runbook import RunBook
 
 import facekit
-from facekit.data.parsing import (
+from facekit.data.datasets import (
     GeneratedParsing,
     ParsedFace,
     crops,

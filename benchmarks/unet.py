@@ -15,13 +15,13 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
-from facekit.crops import training_crops
-from facekit.fitting import Fitting
-from facekit.images import read_pictures
+from facekit.images.reader import read_pictures
 from facekit.model import Model
-from facekit.recipes import Adaptation
 from facekit.tasks import LandmarkTask, task_class
-from facekit.training import train
+from facekit.training.config import Adaptation
+from facekit.training.crops import training_crops
+from facekit.training.finetune import Fitting
+from facekit.training.loop import train
 
 RECIPE = Adaptation(
     steps=1200, batch_size=16, lr=1e-3, betas=(0.9, 0.999), warmup=50, cosine=True, views=100, rotate=30.0,

@@ -9,27 +9,33 @@ __version__ = "0.1.0"
 
 # Name -> module: imported at first use, so that `import facekit` costs next to nothing.
 _WHERE = {
-    **dict.fromkeys(("adapt", "predict", "evaluate", "evaluate_by", "load_backbone"), "api"),
-    **dict.fromkeys(("load_image", "ImageError"), "images"),
-    "adapt_labels": "relabelling",
-    "pretrain": "pretraining",
+    "adapt": "api.adaptation",
+    "predict": "api.prediction",
+    **dict.fromkeys(("evaluate", "evaluate_by"), "api.evaluation"),
+    "load_backbone": "api.backbone_loading",
+    "adapt_labels": "api.label_adaptation",
+    "pretrain": "api.pretraining",
+    **dict.fromkeys(("match", "explain"), "api.text_matching"),
+    "uncertainty": "api.uncertainty",
     **dict.fromkeys(("Model", "load"), "model"),
-    "Adaptation": "recipes",
+    "Adaptation": "training.config",
     "find_faces": "detection",
-    **dict.fromkeys(("match", "explain"), "language"),
-    "uncertainty": "backbones.pftgan.uncertainty",
+    **dict.fromkeys(("load_image", "ImageError"), "images"),
 }
 
 if TYPE_CHECKING:
-    from .api import adapt, evaluate, evaluate_by, load_backbone, predict
-    from .backbones.pftgan.uncertainty import uncertainty
-    from .detection import find_faces
-    from .images import ImageError, load_image
-    from .language import explain, match
+    from .api.adaptation import adapt
+    from .api.backbone_loading import load_backbone
+    from .api.evaluation import evaluate, evaluate_by
+    from .api.label_adaptation import adapt_labels
+    from .api.prediction import predict
+    from .api.pretraining import pretrain
+    from .api.text_matching import explain, match
+    from .api.uncertainty import uncertainty
+    from .detection.face_finder import find_faces
+    from .images.reader import ImageError, load_image
     from .model import Model, load
-    from .pretraining import pretrain
-    from .recipes import Adaptation
-    from .relabelling import adapt_labels
+    from .training.config import Adaptation
 
 __all__ = [
     "Adaptation", "ImageError", "Model", "adapt", "adapt_labels", "evaluate", "evaluate_by", "explain", "find_faces",
@@ -46,4 +52,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*__all__, "__version__"])

@@ -16,17 +16,18 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from .atomic import whole_file
+from .alignment import Frame, check_align
 from .backbones import backbone_module
-from .framing import Frame, check_align
-from .geometry import warp_image
-from .global_state import kept_random, own_settings
-from .images import to_tensor
+from .core.atomic_file import whole_file
+from .core.device import pick_device
+from .core.global_state import kept_random, own_settings
+from .core.output_paths import check_output
+from .geometry.affine import warp_image
+from .images.reader import to_tensor
 from .model_file import ADAPTER, FORMAT, built, check_fits, network_of, read_model_file
-from .outputs import check_output
-from .results import Drawable
+from .results.types import Drawable
 from .tasks import Task, task_from_dict
-from .training import check_finite, pick_device
+from .training.loop import check_finite
 
 # Pictures in one batch; on CPUs larger ones are slower a picture, as what flows through outgrows the caches.
 AT_ONCE = 16
@@ -217,7 +218,7 @@ class Model:
         example = torch.zeros(2, 3, self.input_size, self.input_size, device=self.device)
         network = self.network
         if self.adapter is not None:
-            from .backbones.synthparse.adapter import Relabelled
+            from .backbones.synthparse.label_adapter import Relabelled
 
             network = Relabelled(self.network, self.adapter).eval()
         with whole_file(target) as temporary:
@@ -240,7 +241,7 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
     adapter, target = None, None
     own = {k: v for k, v in state.items() if not k.startswith(ADAPTER)}
     if "adapter" in about:
-        from .backbones.synthparse.adapter import LabelAdapter
+        from .backbones.synthparse.label_adapter import LabelAdapter
 
         rest = {k.removeprefix(ADAPTER): v for k, v in state.items() if k.startswith(ADAPTER)}
         adapter = network_of(source, LabelAdapter.from_dict, about["adapter"]["network"], rest)

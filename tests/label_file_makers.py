@@ -1,4 +1,4 @@
-"""Small label files and pictures for the tests of `facekit.data.files`."""
+"""Small label files and pictures for the tests of `facekit.annotations`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from facekit.data.files import LabelFiles
+from facekit.annotations import LabelFiles
 
 SIZES = [(20, 30), (41, 24), (20, 30)]
 CLASSES = ["background", "skin", "left_eye", "right_eye"]

@@ -13,8 +13,8 @@ from typing import Any
 import gradio as gr
 import httpx
 
-from demos.app import opened
-from demos.sessions import process_folder
+from facekit.page.app import opened
+from facekit.page.sessions import process_folder
 
 
 def free_port() -> int:

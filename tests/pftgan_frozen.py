@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from facekit.backbones.pftgan.features import FrozenFeatures
+from facekit.backbones.pftgan.frozen_features import FrozenFeatures
 
 
 def ddpm_folder(parent: Path) -> Path:

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import facekit
-from facekit.data.generated import GeneratedFaces
-from facekit.detection import Face
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.detection.face_finder import Face
 from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map
-from facekit.results import Faces, Landmarks, Picture, Segmentation
+from facekit.results.types import Faces, Landmarks, Picture, Segmentation
 
 PAIRS = [
     (backbone, task)
@@ -175,7 +175,7 @@ def test_ready_models_on_a_photograph() -> None:
 
 
 def test_several_models_search_faces_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from facekit import framing
+    from facekit import alignment as framing
 
     searched = []
 

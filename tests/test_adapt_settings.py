@@ -11,15 +11,15 @@ import torch
 from PIL import Image
 
 import facekit
-from facekit.crops import training_crops
-from facekit.data.generated import GeneratedFaces
-from facekit.image_stream import stream_pictures
-from facekit.images import ImageError, read_pictures
+from facekit.backbones.fsma.config import FSMAAdaptation
+from facekit.core.large_arrays import large_array
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.images.reader import ImageError, read_pictures
+from facekit.images.stream import stream_pictures
 from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
-from facekit.large_arrays import large_array
-from facekit.recipes import FSMAAdaptation
 from facekit.tasks import SegmentationTask
-from facekit.training import check_finite
+from facekit.training.crops import training_crops
+from facekit.training.loop import check_finite
 
 FAST: dict[str, Any] = {"weights": "none", "steps": 2, "views": 1, "least_views": 1, "device": "cpu", "progress": False}
 

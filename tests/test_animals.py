@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from facekit.data.animals import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9, GeneratedAnimals
-from facekit.data.animals.species import COATS
+from facekit.data.synthetic_cats import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9, GeneratedAnimals
+from facekit.data.synthetic_cats.species import COATS
 from facekit.labels import LANDMARKS_68, flip_landmarks, flip_mask, landmark_map
 
 ID = {name: k for k, name in enumerate(ANIMAL_PARTS.classes)}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from facekit.annotations import check_attributes, check_landmarks, check_masks, check_targets
+from facekit.annotations.checks import check_attributes, check_landmarks, check_masks, check_targets
 
 SIZES = [(20, 30), (40, 30)]
 POINTS = np.array([[[1.5, 2], [29, 19], [np.nan, np.nan]], [[-5, 45], [3, 4], [10, 10]]])

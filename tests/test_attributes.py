@@ -20,12 +20,12 @@ import facekit
 import facekit.cli.adapt as command_line
 from facekit import backbones
 from facekit.__main__ import main
-from facekit.images import save_image
+from facekit.images.reader import save_image
 from facekit.labels import CELEBA_40, AttributeSet, attribute_set
-from facekit.metrics import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
-from facekit.recipes import Adaptation
-from facekit.results import Attributes
+from facekit.metrics.scores import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
+from facekit.results.types import Attributes
 from facekit.tasks import TASKS, AttributesTask, task_from_dict
+from facekit.training.config import Adaptation
 
 DATA = os.environ.get("FACEKIT_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set")
@@ -108,7 +108,7 @@ def test_sets() -> None:
 
 @needs_data
 def test_names_are_those_of_celeba() -> None:
-    from facekit.data.readers import celebahq_attributes
+    from facekit.data.face_sources import celebahq_attributes
 
     names, table = celebahq_attributes()
     assert names == CELEBA_40.names and len(table) == 10_000
@@ -117,7 +117,7 @@ def test_names_are_those_of_celeba() -> None:
 
 @needs_data
 def test_utkface_in_words() -> None:
-    from facekit.data.readers import utkface
+    from facekit.data.face_sources import utkface
 
     paths, age, gender, race = utkface()
     assert len(paths) == len(age) == len(gender) == len(race) == 3000 and paths[0].is_file()
@@ -244,7 +244,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     def quick(*given: Any, **options: Any) -> facekit.Model:
         return real(*given, **(options | {"recipe": SETTINGS, "device": "cpu"}))
 
-    monkeypatch.setattr("facekit.api.adapt", quick)
+    monkeypatch.setattr("facekit.api.adaptation.adapt", quick)
     pictures, labels = colours(12)
     folder = tmp_path / "faces"
     folder.mkdir()

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from facekit import training
-from facekit.augment import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points
-from facekit.data.generated import GeneratedFaces
-from facekit.data.pairs.making import make_shards
-from facekit.pretraining.pools import open_pool
-from facekit.training import generator_for
+from facekit.augmentation.affine import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points
+from facekit.core import device as device_module
+from facekit.core.random_streams import generator_for
+from facekit.data.image_text.shard_writer import make_shards
+from facekit.data.named_pools import open_pool
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 
 def sources(numbers: list[int]) -> list[torch.Generator]:
@@ -78,7 +78,7 @@ def test_generated_faces_are_rendered_where_work_is_done(monkeypatch: pytest.Mon
         self.device = torch.device("cpu")  # of another device there is none here
 
     monkeypatch.setattr(GeneratedFaces, "__init__", recorded)
-    monkeypatch.setattr(training, "_there", torch.device)
+    monkeypatch.setattr(device_module, "_there", torch.device)
     open_pool(["generated:2"], 64, tmp_path, False, device="cuda:1")
     make_shards(["generated:1"], tmp_path / "asked", size=64, progress=False, device="cuda:2")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -23,8 +23,8 @@ import pytest
 import torch
 from PIL import Image
 
-from facekit.annotations import check_attributes, check_landmarks, check_masks, check_targets
-from facekit.images import ImageError, list_pictures, load_image, read_pictures, save_image, to_tensor
+from facekit.annotations.checks import check_attributes, check_landmarks, check_masks, check_targets
+from facekit.images.reader import ImageError, list_pictures, load_image, read_pictures, save_image, to_tensor
 
 NAN, INF = float("nan"), float("inf")
 GOOD = np.full((6, 8, 3), 90, np.uint8)

@@ -1,4 +1,4 @@
-"""facekit.data.files: broken label files, and wrong calls, say what came, what was expected and what to do."""
+"""facekit.annotations: broken label files, and wrong calls, say what came, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from label_file_makers import (
 )
 from PIL import Image
 
-from facekit.data.files import read_labels, write_labels
+from facekit.annotations import read_labels, write_labels
 from facekit.labels import HELEN_11, segmentation_set
 
 # Reading people's files must not let warnings stray.

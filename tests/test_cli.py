@@ -10,10 +10,10 @@ import pytest
 
 import facekit
 from facekit.__main__ import main
-from facekit.data.files import write_labels
-from facekit.data.generated import GeneratedFaces
-from facekit.doctor import cv2_problems
-from facekit.images import save_image
+from facekit.annotations import write_labels
+from facekit.cli.doctor import cv2_problems
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.images.reader import save_image
 
 
 def test_adapt_predict_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit import detection
-from facekit.detection import Face, check_boxes, find_faces, landmark_box
-from facekit.framing import roll_of_points
-from facekit.geometry import box_of_points, crop_matrix, invert, transform_points, warp_image
+from facekit.alignment import roll_of_points
+from facekit.detection import face_finder as detection
+from facekit.detection.face_finder import Face, check_boxes, find_faces, landmark_box
+from facekit.geometry.affine import box_of_points, crop_matrix, invert, transform_points, warp_image
 from facekit.labels import LANDMARKS_68
 
 DATA = os.environ.get("FACEKIT_DATA")

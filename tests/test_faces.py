@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import facekit
-from facekit import framing
-from facekit.detection import Face
+from facekit import alignment as framing
+from facekit.detection.face_finder import Face
 from facekit.labels import CELEBA_40, HELEN_11, landmark_set
-from facekit.results import Attributes, Faces, Landmarks, Picture, Segmentation
+from facekit.results.types import Attributes, Faces, Landmarks, Picture, Segmentation
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
 BOXES = [Face((20, 40, 140, 160)), Face((150, 40, 270, 160))]
@@ -142,7 +142,7 @@ def test_copies(no_warnings: None) -> None:
 
 def test_a_model_may_be_a_file(tmp_path: Any) -> None:
     """The contract: a path to a .facekit file works in every function."""
-    from facekit.ready import ready_model
+    from facekit.api.ready_models import ready_model
 
     model, path = ready_model("landmarks"), tmp_path / "m.facekit"
     model.save(path)

@@ -12,19 +12,19 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from facekit.backbones import farl
-from facekit.backbones.farl.contrast import contrastive_loss
-from facekit.backbones.farl.dalle import load_dalle
-from facekit.backbones.farl.explain import grad_cam
-from facekit.backbones.farl.masked import MaskedImageModel, random_masks
-from facekit.backbones.farl.model import FaRL, from_clip, new_pair, read_pair, to_clip
+from facekit.backbones.farl import backbone as farl
+from facekit.backbones.farl.contrastive_loss import contrastive_loss
+from facekit.backbones.farl.dalle_tokenizer import load_dalle
+from facekit.backbones.farl.grad_cam import grad_cam
+from facekit.backbones.farl.image_text_model import FaRL, from_clip, new_pair, read_pair, to_clip
+from facekit.backbones.farl.image_tower import ImageTower, TowerSize, spread_layers
+from facekit.backbones.farl.masked_image_model import MaskedImageModel, random_masks
 from facekit.backbones.farl.network import FaRLNetwork
-from facekit.backbones.farl.standin import stand_in
-from facekit.backbones.farl.text import TextSize, TextTower, tokenizer
-from facekit.backbones.farl.tokens import VisualTokenizer, load_tokens
-from facekit.backbones.farl.vision import ImageTower, TowerSize, spread_layers
-from facekit.processes import ALONE
-from facekit.training import generator_for
+from facekit.backbones.farl.text_tower import TextSize, TextTower, tokenizer
+from facekit.backbones.farl.timm_tower import stand_in
+from facekit.backbones.farl.tokenizer import VisualTokenizer, load_tokens
+from facekit.core.random_streams import generator_for
+from facekit.training.distributed import ALONE
 
 TINY = TowerSize(input_size=32, patch=8, width=32, layers=12, heads=2, embed_dim=16)
 TINY_TEXT = TextSize(width=32, layers=2, heads=2, vocabulary=600, embed_dim=16)

@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from test_farl import tiny_pair
 
 import facekit
-from facekit.backbones.farl.model import to_clip
-from facekit.data.generated import GeneratedFaces
+from facekit.backbones.farl.config import PAPER, adaptation
+from facekit.backbones.farl.image_text_model import to_clip
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
-from facekit.recipes.farl import PAPER, adaptation
-from facekit.results import Attributes, Landmarks, Picture, Segmentation
+from facekit.results.types import Attributes, Landmarks, Picture, Segmentation
 
 RESULTS = {
     "landmarks": Landmarks, "segmentation": Segmentation, "attributes": Attributes, "stylization": Picture,

@@ -9,8 +9,8 @@ import torch
 from skimage.data import astronaut
 
 import facekit
-from facekit.data.generated import ATTRIBUTES, GeneratedFaces
-from facekit.results import Attributes
+from facekit.data.synthetic_faces.generator import ATTRIBUTES, GeneratedFaces
+from facekit.results.types import Attributes
 
 
 def test_it_knows_words_of_generated_faces() -> None:
@@ -61,7 +61,7 @@ def test_its_size() -> None:
 
 
 def test_it_beats_the_commoner_answer_on_unseen_faces(data: Path) -> None:
-    from facekit.data.readers import celebahq128, celebahq_attributes
+    from facekit.data.face_sources import celebahq128, celebahq_attributes
 
     _, table = celebahq_attributes()
     faces = [(name.removesuffix(".jpg"), picture) for name, picture, _ in celebahq128()][-200:]

@@ -17,15 +17,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from facekit.backbones import farl
+from facekit.api.pretraining import pretrain
+from facekit.backbones.farl import backbone as farl
+from facekit.backbones.farl.config import PRETRAIN_BASE, FaRLPretraining
 from facekit.backbones.farl.pretraining import Pretraining
-from facekit.backbones.farl.tokens import VisualTokenizer, load_tokens
-from facekit.data.generated import GeneratedFaces
-from facekit.data.pairs import Pair, five_points, write_shards
-from facekit.data.pairs.pair import boxes_of
-from facekit.images import save_image
-from facekit.pretraining import pretrain
-from facekit.recipes.farl import PRETRAIN_BASE, FaRLPretraining
+from facekit.backbones.farl.tokenizer import VisualTokenizer, load_tokens
+from facekit.data.image_text import Pair, five_points, write_shards
+from facekit.data.image_text.pair import boxes_of
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.images.reader import save_image
 
 ROOT = Path(__file__).parent.parent
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
@@ -36,11 +36,10 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import torch
 from facekit.backbones.farl.pretraining import Pretraining
-from facekit.backbones.farl.pretraining import Pretraining
-from facekit.backbones.farl.tokens import VisualTokenizer
-from facekit.processes import join
-from facekit.recipes import FaRLPretraining
-from facekit.training import generator_for
+from facekit.backbones.farl.tokenizer import VisualTokenizer
+from facekit.training.distributed import join
+from facekit.backbones.farl.config import FaRLPretraining
+from facekit.core.random_streams import generator_for
 from test_farl import tiny_pair
 
 class Batches:

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 import facekit
-from facekit.data.generated import GeneratedFaces
-from facekit.data.readers import celebahq128, generated, pseudo_landmarks
-from facekit.framing import Frame, ffhq_frame
-from facekit.geometry import crop_matrix, transform_points
+from facekit.alignment import Frame, ffhq_frame
+from facekit.api.ready_models import frames_in
+from facekit.data.face_sources import celebahq128, generated, pseudo_landmarks
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.geometry.affine import crop_matrix, transform_points
 from facekit.labels import LANDMARKS_68, landmark_set
-from facekit.ready import frames_in
 
 ROOM = 64
 

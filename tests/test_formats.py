@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from facekit.images import load_image
+from facekit.images.reader import load_image
 
 PILLOW_MODES = [
     "1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB",

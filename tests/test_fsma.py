@@ -11,7 +11,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 import facekit
-from facekit.backbones.fsma.adaptation import FSMANetwork
 from facekit.backbones.fsma.autoencoder import (
     PRESETS,
     AutoEncoder,
@@ -19,6 +18,7 @@ from facekit.backbones.fsma.autoencoder import (
     ImageDiscriminator,
     LatentDiscriminator,
 )
+from facekit.backbones.fsma.network import FSMANetwork
 
 TINY = AutoEncoderSize(128, 8)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit import geometry as g
-from facekit.framing import roll_of_points
+from facekit.alignment import roll_of_points
+from facekit.geometry import affine as g
 from facekit.labels import LANDMARKS_5, LANDMARKS_44, LANDMARKS_68
 
 DATA = os.environ.get("FACEKIT_DATA")

@@ -20,8 +20,8 @@ import pytest
 import torch
 
 import facekit
-from facekit.data.animals.generated import GeneratedAnimals
-from facekit.data.generated import GeneratedFaces
+from facekit.data.synthetic_cats.generator import GeneratedAnimals
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
 
 FAST: dict[str, Any] = {
@@ -156,9 +156,9 @@ def test_imports_in_a_fresh_process_leave_the_state() -> None:
     code = """
 import os, warnings
 import numpy as np, torch
-import facekit.api, facekit.quickstart
+import facekit.api.adaptation, facekit.cli.quickstart
 from facekit.backbones import backbone_module
-from facekit.wild import WildAugmentation
+from facekit.augmentation.in_the_wild import WildAugmentation
 before = [repr(f) for f in warnings.filters], dict(os.environ)
 for name in ("fsma", "farl", "synthparse", "pftgan"):
     backbone_module(name)

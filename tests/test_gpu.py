@@ -20,20 +20,22 @@ from safetensors.torch import save_file
 from test_farl import tiny_pair
 
 import facekit
-from facekit.augment import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points
-from facekit.backbones.farl.model import to_clip
-from facekit.backbones.farl.tokens import VisualTokenizer
-from facekit.data.animals import GeneratedAnimals
-from facekit.data.generated import WANTS, GeneratedFaces
-from facekit.data.pairs import PairPool
-from facekit.data.pairs.making import make_shards
-from facekit.fitting import Fitting
+from facekit.augmentation.affine import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points
+from facekit.backbones.farl.image_text_model import to_clip
+from facekit.backbones.farl.tokenizer import VisualTokenizer
+from facekit.core.device import autocast, pick_device
+from facekit.core.random_streams import generator_for
+from facekit.data.image_text import PairPool
+from facekit.data.image_text.shard_writer import make_shards
+from facekit.data.synthetic_cats import GeneratedAnimals
+from facekit.data.synthetic_faces.generator import WANTS, GeneratedFaces
 from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map
-from facekit.processes import ALONE, SharedBatchNorm
-from facekit.recipes import Adaptation
 from facekit.tasks import SegmentationTask
-from facekit.training import autocast, generator_for, pick_device, train
-from facekit.weights import embedded_file
+from facekit.training.config import Adaptation
+from facekit.training.distributed import ALONE, SharedBatchNorm
+from facekit.training.finetune import Fitting
+from facekit.training.loop import train
+from facekit.zoo.embedded import embedded_file
 
 DEVICE = os.environ.get("FACEKIT_TEST_DEVICE", "cuda")
 pytestmark = [

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import facekit
-from facekit.data.generated import GeneratedFaces
-from facekit.groups import group_members, score_table, scores_by_group
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.metrics.groups import group_members, score_table, scores_by_group
 
 
 def test_members_in_natural_order() -> None:

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit import haar
-from facekit.detection import Face, landmark_box
-from facekit.framing import ALIGN, Frame, frames_of, roll_of_points
-from facekit.geometry import box_of_points, crop_matrix, transform_points, warp_image
-from facekit.haar import haar_faces
+from facekit.alignment import ALIGN, Frame, frames_of, roll_of_points
+from facekit.detection import haar
+from facekit.detection.face_finder import Face, landmark_box
+from facekit.detection.haar import haar_faces
+from facekit.geometry.affine import box_of_points, crop_matrix, transform_points, warp_image
 from facekit.labels import LANDMARKS_68
 
 DATA = os.environ.get("FACEKIT_DATA")

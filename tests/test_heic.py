@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facekit import heic, images
-from facekit.data.pairs.pair import decode_picture
-from facekit.images import ImageError, list_pictures, load_image
+from facekit.data.image_text.pair import decode_picture
+from facekit.images import heic
+from facekit.images import reader as images
+from facekit.images.reader import ImageError, list_pictures, load_image
 
 HEAD = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
@@ -85,7 +86,7 @@ def test_damaged_heic_is_one_line(pillow_heif: ModuleType, tmp_path: Path) -> No
 
 def test_the_limit_of_pixels_holds(pillow_heif: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(pillow_heif, tmp_path / "a.heic", Image.fromarray(corners()))
-    monkeypatch.setattr("facekit.formats.MAX_PIXELS", 5000)
+    monkeypatch.setattr("facekit.images.formats.MAX_PIXELS", 5000)
     with pytest.raises(ImageError, match="a.heic: 96 x 64 pixels .* came, expected at most"):
         load_image(tmp_path / "a.heic")
 

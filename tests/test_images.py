@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from facekit.images import (
+from facekit.images.reader import (
     ImageError,
     iter_pictures,
     list_pictures,

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 
 from facekit.__main__ import main
-from facekit.data.generated import GeneratedFaces
-from facekit.data.readers import landmarks_300w
-from facekit.images import Pictures, read_pictures
-from facekit.label_check import check_plausible
+from facekit.api.label_check import check_plausible
+from facekit.data.face_sources import landmarks_300w
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.images.reader import Pictures, read_pictures
 from facekit.labels import (
     CELEBAMASK_19,
     LANDMARKS_5,

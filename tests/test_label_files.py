@@ -1,4 +1,4 @@
-"""facekit.data.files: what is written comes back bit for bit, people's files mean what they mean, bad ones say why."""
+"""facekit.annotations: what is written comes back bit for bit, people's files mean what they mean, bad ones say why."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from label_file_makers import (
 )
 from PIL import Image
 
-from facekit.data.files import LabelFiles, read_labels, write_labels
-from facekit.data.files.fill import fill_circle, fill_polygon
-from facekit.data.files.rle import mask_of_rle, rle_of_mask
-from facekit.images import read_pictures
+from facekit.annotations import LabelFiles, read_labels, write_labels
+from facekit.annotations.coco_rle import mask_of_rle, rle_of_mask
+from facekit.annotations.polygons import fill_circle, fill_polygon
+from facekit.images.reader import read_pictures
 from facekit.labels import HELEN_11, LANDMARKS_5, LANDMARKS_68, landmark_set, segmentation_set
 from facekit.tasks.landmarks import LandmarkTask
 from facekit.tasks.segmentation import SegmentationTask

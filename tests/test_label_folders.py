@@ -10,7 +10,7 @@ import pytest
 from label_file_makers import coco, labelme, picture, save, shape
 from PIL import Image
 
-from facekit.data.files import read_labels
+from facekit.annotations import read_labels
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -1,4 +1,4 @@
-"""facekit.data.files reads what CVAT, dlib, Label Studio, VIA and LabelMe write, and names tools it does not read."""
+"""facekit.annotations reads what CVAT, dlib, Label Studio, VIA and LabelMe write, and names tools it does not read."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from PIL import Image
 
 import facekit
 from facekit.__main__ import main
-from facekit.data.files import read_labels, write_labels
-from facekit.data.files.fill import fill_ellipse, fill_polygon
-from facekit.data.files.sources import labels_from_path
-from facekit.images import load_image
+from facekit.annotations import read_labels, write_labels
+from facekit.annotations.label_sources import labels_from_path
+from facekit.annotations.polygons import fill_ellipse, fill_polygon
+from facekit.images.reader import load_image
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -230,7 +230,7 @@ def test_labelme_files_that_hold_their_image(tmp_path: Path, caplog: pytest.LogC
 
 
 def test_numbers_in_messages_are_pythons(tmp_path: Path) -> None:
-    from facekit.data.files.records import shown
+    from facekit.annotations.records import shown
 
     assert shown(np.float64(10.4)) == "10.4" and shown(np.int64(3)) == "3" and shown(np.bool_(True)) == "True"
 
@@ -293,7 +293,7 @@ def test_unlabelled_images_and_one_image_at_the_terminal(tmp_path: Path) -> None
 
 def test_large_polygons_take_little_memory() -> None:
     """H4: the same pixels in bands of rows, whatever their size."""
-    from facekit.data.files import fill
+    from facekit.annotations import polygons as fill
 
     rng = np.random.default_rng(0)
     points = rng.uniform(-5, 45, (300, 2)).round(1)
@@ -315,8 +315,8 @@ def test_large_polygons_take_little_memory() -> None:
 
 def test_many_names_take_linear_time(tmp_path: Path) -> None:
     """H5."""
-    from facekit.data.files.names import point_places
-    from facekit.data.files.records import faces_of_points, repeated
+    from facekit.annotations.label_names import point_places
+    from facekit.annotations.records import faces_of_points, repeated
     from facekit.labels.landmarks import LandmarkSet
 
     names = tuple(f"p{i}" for i in range(20_000))

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from test_farl import tiny_pair
 
 import facekit
-from facekit.backbones.farl.model import to_clip
-from facekit.images import save_image
+from facekit.backbones.farl.image_text_model import to_clip
+from facekit.images.reader import save_image
 
 
 @pytest.fixture(scope="module")

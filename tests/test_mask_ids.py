@@ -1,4 +1,4 @@
-"""facekit.mask_ids: ids come out as the file stores them, whatever the depth, colour type or container."""
+"""facekit.annotations.mask_ids: ids come out as the file stores them, whatever the depth, colour type or container."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from label_file_makers import picture
 from mask_file_makers import COLOUR, COLOUR_ALPHA, GREY, GREY_ALPHA, PALETTE, chunk, png
 from PIL import Image
 
-from facekit.annotations import check_masks
-from facekit.data.files import read_labels
-from facekit.mask_ids import read_ids
-from facekit.palettes import voc_colours
+from facekit.annotations import read_labels
+from facekit.annotations.checks import check_masks
+from facekit.annotations.mask_ids import read_ids
+from facekit.labels.palettes import voc_colours
 
 pytestmark = pytest.mark.filterwarnings("error")
 

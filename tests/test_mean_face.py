@@ -11,15 +11,15 @@ import pytest
 import torch
 
 import facekit
-from facekit import framing
-from facekit import geometry as g
-from facekit.augment import TanhMoves, warp, warp_masks, warp_points
-from facekit.crops import training_crops
-from facekit.data.generated import GeneratedFaces
-from facekit.detection import Face
-from facekit.fitting import Fitting
-from facekit.framing import Frame, five_points, frames_of, mean_face_frame, warping
-from facekit.images import read_pictures
+from facekit import alignment as framing
+from facekit.alignment import Frame, five_points, frames_of, mean_face_frame, warping
+from facekit.api.ready_models import frames_in
+from facekit.augmentation.affine import TanhMoves, warp, warp_masks, warp_points
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.detection.face_finder import Face
+from facekit.geometry import affine as g
+from facekit.geometry.tanh_warp import ALPHA, MEAN_FACE, TanhCrop
+from facekit.images.reader import read_pictures
 from facekit.labels import (
     FACEKIT_27,
     HELEN_11,
@@ -30,11 +30,11 @@ from facekit.labels import (
     landmark_set,
     segmentation_map,
 )
-from facekit.ready import frames_in
-from facekit.recipes import Adaptation
-from facekit.results import Landmarks, Picture, Segmentation
-from facekit.tanh import ALPHA, MEAN_FACE, TanhCrop
+from facekit.results.types import Landmarks, Picture, Segmentation
 from facekit.tasks import LandmarkTask, SegmentationTask
+from facekit.training.config import Adaptation
+from facekit.training.crops import training_crops
+from facekit.training.finetune import Fitting
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ import facekit
 from facekit.backbones import backbone_module
 from facekit.model import Model
 from facekit.tasks import StylizationTask
-from facekit.weights import embedded_file
+from facekit.zoo.embedded import embedded_file
 
 Contents = tuple[dict[str, Any], dict[str, Tensor]]
 CASES = ("landmarks", "segmentation", "segmentation-fasseg", "attributes", "stylization")

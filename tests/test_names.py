@@ -1,4 +1,4 @@
-"""facekit.name_index: what a person would call the same name is the same, in every reader of files and labels."""
+"""facekit.core.name_index: what a person would call the same name is the same, in every reader of files and labels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 from label_file_makers import coco, labelme, picture, save, shape
 from PIL import Image
 
-from facekit.annotations import check_masks
-from facekit.data.files import read_attributes, read_labels, read_table, write_labels
-from facekit.groups import group_members
+from facekit.annotations import read_attributes, read_labels, read_table, write_labels
+from facekit.annotations.checks import check_masks
+from facekit.core.name_index import NameIndex, plain_name, warn_of_alike
 from facekit.labels import LANDMARKS_5
-from facekit.name_index import NameIndex, plain_name, warn_of_alike
+from facekit.metrics.groups import group_members
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -14,16 +14,16 @@ import pytest
 import torch
 
 import facekit
-import facekit.api
-import facekit.pretraining
-from facekit import temporaries
-from facekit.atomic import whole_file
+import facekit.api.adaptation
+import facekit.api.pretraining
+from facekit.api.ready_models import ready_model
 from facekit.cli.main import main
-from facekit.images import save_image
-from facekit.loss_curve import LossCurve
-from facekit.outputs import OutputError
-from facekit.ready import ready_model
-from facekit.rescue import save_or_rescue
+from facekit.core import temporary_files as temporaries
+from facekit.core.atomic_file import whole_file
+from facekit.core.output_paths import OutputError
+from facekit.core.rescue import save_or_rescue
+from facekit.images.reader import save_image
+from facekit.training.loss_curve import LossCurve
 
 # Files of this process may have 2,000 bytes only, as on a full disk.
 FULL_DISK = """
@@ -73,7 +73,7 @@ def test_a_bad_output_is_told_before_training(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(facekit.api, "adapt", refuse)
+    monkeypatch.setattr(facekit.api.adaptation, "adapt", refuse)
     assert main([*labelled, "--out", f"{tmp_path}/{out}"]) == 2
     said = capsys.readouterr().err
     assert message in said and ".tmp" not in said and said.count("\n") == 1
@@ -98,7 +98,7 @@ def test_a_model_is_not_lost(
 ) -> None:
     """A file takes the place of the output's folder while the model is trained."""
     monkeypatch.setenv("FACEKIT_HOME", str(tmp_path / "home"))
-    real = facekit.api.adapt
+    real = facekit.api.adaptation.adapt
 
     def spoil(*given: Any, **options: Any) -> facekit.Model:
         model = real(*given, **options)
@@ -106,7 +106,7 @@ def test_a_model_is_not_lost(
         (tmp_path / "out").write_bytes(b"")
         return model
 
-    monkeypatch.setattr(facekit.api, "adapt", spoil)
+    monkeypatch.setattr(facekit.api.adaptation, "adapt", spoil)
     more = [] if checkpoint is None else ["--checkpoint", str(tmp_path / checkpoint)]
     assert main([*labelled, "--out", str(tmp_path / "out" / "mine.facekit"), *more, "--json"]) == 2
     folder = tmp_path / ("home/rescued" if checkpoint is None else "kept")
@@ -125,14 +125,14 @@ def test_nowhere_to_write(tmp_path: Path) -> None:
 
 
 def test_a_pretraining_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target, real = tmp_path / "w" / "w.safetensors", facekit.pretraining._write
+    target, real = tmp_path / "w" / "w.safetensors", facekit.api.pretraining._write
 
     def spoil(run: Any, path: Path, about: dict[str, str]) -> None:
         if path == target:
             raise OSError(28, "No space left on device")
         real(run, path, about)
 
-    monkeypatch.setattr(facekit.pretraining, "_write", spoil)
+    monkeypatch.setattr(facekit.api.pretraining, "_write", spoil)
     with pytest.raises(OutputError, match=r"w-[0-9a-f]{8}.safetensors, since its own place failed: .*No space left"):
         facekit.pretrain(
             "fsma", "generated:4", out=target, steps=1, pool=tmp_path, progress=False, device="cpu", batch_size=2
@@ -143,14 +143,14 @@ def test_a_pretraining_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("shape", ["quickstart", "pretrain", "shard"])
 def test_long_work_begins_after_the_check(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import facekit.data.pairs.making as making
-    import facekit.quickstart as quick
+    import facekit.cli.quickstart as quick
+    import facekit.data.image_text.shard_writer as making
 
     (tmp_path / "file").write_bytes(b"")
     below = tmp_path / "file" / "out"
     monkeypatch.setattr(quick, "GeneratedFaces", refuse)
     monkeypatch.setattr(making, "_make", refuse)
-    monkeypatch.setattr(facekit.pretraining, "join", refuse)
+    monkeypatch.setattr(facekit.api.pretraining, "join", refuse)
     with pytest.raises(OutputError, match="is not a folder, expected"):
         if shape == "quickstart":
             quick.quickstart(below.with_suffix(".png"))
@@ -165,8 +165,8 @@ def test_a_full_disk_names_the_target_and_keeps_the_old_file(tmp_path: Path) -> 
     said = on_a_full_disk(
         tmp_path,
         """
-from facekit.atomic import whole_file
-from facekit.outputs import check_output
+from facekit.core.atomic_file import whole_file
+from facekit.core.output_paths import check_output
 for act in (lambda: check_output(folder / "a.bin"), lambda: write(folder / "a.bin")):
     def write(path):
         with whole_file(path) as temporary:
@@ -188,8 +188,8 @@ def test_a_training_outlives_a_full_disk(tmp_path: Path) -> None:
         tmp_path,
         """
 import logging, sys, torch
-from facekit import outputs
-from facekit.training import train
+from facekit.core import output_paths as outputs
+from facekit.training.loop import train
 outputs.PROBE = 1  # the disk fills after the check
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
 class Program:
@@ -222,7 +222,7 @@ def test_the_curve_of_losses_goes_on(tmp_path: Path) -> None:
 def test_what_a_kill_leaves_is_removed_by_the_next_write(tmp_path: Path) -> None:
     code = f"""
 import os, signal
-from facekit.atomic import whole_file
+from facekit.core.atomic_file import whole_file
 with whole_file({str(tmp_path / "m.bin")!r}) as temporary:
     temporary.write_bytes(bytes(100))
     os.kill(os.getpid(), signal.SIGKILL)
@@ -294,7 +294,7 @@ def test_devices_and_folders_are_not_replaced(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_written_through_a_file(tmp_path: Path) -> None:
-    from facekit.training import save_checkpoint
+    from facekit.training.loop import save_checkpoint
 
     save_checkpoint(tmp_path / "new" / "c.pt", {"step": 1, "weights": torch.arange(3)})
     assert torch.load(tmp_path / "new" / "c.pt", weights_only=True)["weights"].tolist() == [0, 1, 2]

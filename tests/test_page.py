@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 
 import facekit
-from demos import pictures
-from demos.app import build
-from demos.common import example_photo
-from demos.labelling import SIDE, Sheet, parts_in
-from demos.own_model import PARTS, POINTS, pack, saved_time
-from demos.pictures import CROP, PHOTO, SHADOWS, STYLE, adapts, example_pictures, loads, looks, make, material
-from demos.words import SHOWN, fit, heat
-from facekit.data.files import read_labels
+from facekit.annotations import read_labels
+from facekit.page import image_tab as pictures
+from facekit.page.app import build
+from facekit.page.components import example_photo
+from facekit.page.image_tab import CROP, PHOTO, SHADOWS, STYLE, adapts, example_pictures, loads, looks, make, material
+from facekit.page.label_sheet import SIDE, Sheet, parts_in
+from facekit.page.own_model_tab import PARTS, POINTS, pack, saved_time
+from facekit.page.text_tab import SHOWN, fit, heat
 
 NAMES = "left eye, right eye, nose"
 

@@ -19,11 +19,11 @@ from page_server import running_page
 from PIL import Image
 
 import facekit
-from demos import own_model
-from demos.labelling import Sheet
-from facekit.data.files import read_labels
-from facekit.images import load_image
-from facekit.results import Faces
+from facekit.annotations import read_labels
+from facekit.images.reader import load_image
+from facekit.page import own_model_tab as own_model
+from facekit.page.label_sheet import Sheet
+from facekit.results.types import Faces
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demos import parts
-from demos.labelling import SIDE, Sheet, editor_value, layer_of, off_canvas, on_canvas, parts_in
-from demos.own_model import PARTS, POINTS, change, choose, click, pack
-from facekit.data.files import read_labels
+from facekit.annotations import read_labels
+from facekit.page import parts_tab as parts
+from facekit.page.label_sheet import SIDE, Sheet, editor_value, layer_of, off_canvas, on_canvas, parts_in
+from facekit.page.own_model_tab import PARTS, POINTS, change, choose, click, pack
 
 NAMES, POINT_NAMES = "skin, nose", "left, right"
 SIZES = [(640, 480), (300, 640), (640, 640), (24, 40), (1, 700), (1001, 999), (5, 3)]

@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 import facekit
-from demos import parsing
-from demos.app import build
-from demos.common import example_photo
-from demos.parsing import (
+from facekit.labels import LAPA_11, SYNTHPARSE_11
+from facekit.page import parsing_tab as parsing
+from facekit.page.app import build
+from facekit.page.components import example_photo
+from facekit.page.image_tab import CROP, PHOTO
+from facekit.page.parsing_tab import (
     ANNOTATORS,
     NOBODY,
     ONE_VIEW,
@@ -29,9 +31,7 @@ from demos.parsing import (
     shade,
     shares,
 )
-from demos.pictures import CROP, PHOTO
-from facekit.labels import LAPA_11, SYNTHPARSE_11
-from facekit.results import Faces, Segmentation
+from facekit.results.types import Faces, Segmentation
 
 SIZE = (60, 90)
 SKIN, NOSE, HAIR = (SYNTHPARSE_11.index(name) for name in ("skin_ears_neck", "nose", "hair"))

@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 import facekit
-from demos import parts
-from demos.app import build
-from demos.labelling import SIDE, Sheet, layer_of, on_canvas, parts_in
-from demos.own_model import START
-from demos.parts import AS_IT_IS, TUNED, adapt, change, choose, cost, heat, invent, load_example, seen, use
-from demos.pictures import CROP, PHOTO
-from facekit.recipes.pftgan import QUICK
+from facekit.backbones.pftgan.config import QUICK
+from facekit.page import parts_tab as parts
+from facekit.page.app import build
+from facekit.page.image_tab import CROP, PHOTO
+from facekit.page.label_sheet import SIDE, Sheet, layer_of, on_canvas, parts_in
+from facekit.page.own_model_tab import START
+from facekit.page.parts_tab import AS_IT_IS, TUNED, adapt, change, choose, cost, heat, invent, load_example, seen, use
 
 NAMES = "face, hair"
 SHORT: dict[str, Any] = {

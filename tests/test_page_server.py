@@ -20,11 +20,11 @@ import pytest
 from page_server import Visitor, free_port, running_page
 
 import facekit
-from demos import own_model
-from demos.app import opened
-from demos.labelling import POINT_NAMES, Sheet
-from demos.own_model import POINTS
-from facekit.results import Faces
+from facekit.page import own_model_tab as own_model
+from facekit.page.app import opened
+from facekit.page.label_sheet import POINT_NAMES, Sheet
+from facekit.page.own_model_tab import POINTS
+from facekit.results.types import Faces
 
 STEPS = 1000
 
@@ -189,7 +189,7 @@ def test_a_large_text_is_refused_at_once(server: tuple[gr.Blocks, Path]) -> None
 SCRIPT = """
 import signal
 import time
-from demos import sessions
+from facekit.page import sessions
 with sessions.process_folder() as folder:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sessions.new_file("mine.facekit").write_bytes(bytes(1000))

@@ -20,11 +20,11 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 import facekit
-from demos import app
-from demos.labelling import SIDE
-from demos.uploads import MOST_LAYERS, ImageFile, PaintEditor, checked
-from facekit.images import ImageError, load_image
-from facekit.results import Faces
+from facekit.images.reader import ImageError, load_image
+from facekit.page import app
+from facekit.page.label_sheet import SIDE
+from facekit.page.uploads import MOST_LAYERS, ImageFile, PaintEditor, checked
+from facekit.results.types import Faces
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (24, 32, 3)).astype(np.uint8)
@@ -186,7 +186,7 @@ def test_a_bad_upload_gives_one_sentence(name: str, page: gr.Blocks, seen: list[
 
 def test_files_of_the_labelling_tabs_are_read_by_load_image(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
-    monkeypatch.setattr("demos.own_model.load_image", lambda path: given.append(str(path)) or load_image(path))
+    monkeypatch.setattr("facekit.page.own_model_tab.load_image", lambda path: given.append(str(path)) or load_image(path))
     files = [upload(name, GOOD[name]()) for name in ("deep.png", "float.tif", "no_suffix", "new.jp2")]
     call(page, "choose", [files, "Points", "nose", "skin"])
     call(page, "one_shot_choose", [files, "skin"])
@@ -237,8 +237,8 @@ def test_layers_are_counted_before_they_are_read(page: gr.Blocks, monkeypatch: p
         raise AssertionError("a file was read")
 
     file = FileData(**upload("layer.png", encoded(Image.new("RGBA", (SIDE, SIDE)), "PNG")))
-    monkeypatch.setattr("demos.uploads.open_image", reads)
-    monkeypatch.setattr("demos.uploads.load_image", reads)
+    monkeypatch.setattr("facekit.page.uploads.open_image", reads)
+    monkeypatch.setattr("facekit.page.uploads.load_image", reads)
     for count in (MOST_LAYERS + 1, 1000):
         with pytest.raises(gr.Error, match=f"expected at most {MOST_LAYERS} painted layers, got {count}; paint on one"):
             PaintEditor().preprocess(EditorData(background=file, layers=[file] * count))

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from facekit.data.pairs import (
+from facekit.core.random_streams import shuffled_batch
+from facekit.data.image_text import (
     Pair,
     PairBatches,
     PairPool,
@@ -23,7 +24,6 @@ from facekit.data.pairs import (
     write_shards,
 )
 from facekit.labels import CELEBA_40, LANDMARKS_68
-from facekit.training import shuffled_batch
 
 # On 512 px, counted from the edge (FaRL's code).
 MEAN_FACE_512 = np.array([(196.0, 226.0), (316.0, 226.0), (256.0, 286.0), (220.0, 360.4), (292.0, 360.4)])

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from facekit.__main__ import main
-from facekit.data.generated import GeneratedFaces
-from facekit.data.pairs import PairPool
-from facekit.data.pairs import download as downloading
-from facekit.data.pairs.download import fetch
+from facekit.data.image_text import PairPool
+from facekit.data.image_text import download as downloading
+from facekit.data.image_text.download import fetch
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 
 class Site(http.server.BaseHTTPRequestHandler):

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from facekit.__main__ import main
-from facekit.data.generated import GeneratedFaces
-from facekit.data.pairs import Pair, PairBatches, PairPool, View, write_shards
-from facekit.data.pairs.faces import with_faces
-from facekit.data.pairs.making import Joined, make_shards, open_sources
-from facekit.data.pairs.sources import Failure
-from facekit.images import save_image
+from facekit.data.image_text import Pair, PairBatches, PairPool, View, write_shards
+from facekit.data.image_text.faces import with_faces
+from facekit.data.image_text.pair_sources import Failure
+from facekit.data.image_text.shard_writer import Joined, make_shards, open_sources
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.images.reader import save_image
 
 needs_data = pytest.mark.skipif("FACEKIT_DATA" not in os.environ, reason="FACEKIT_DATA is not set")
 
@@ -147,8 +147,8 @@ def test_generated_pairs_are_the_generators(tmp_path: Path) -> None:
     assert pair.text == faces[33].caption
     np.testing.assert_allclose(pair.points[0, 2], faces[33].landmarks68[30], atol=0.01)
     # Wide enough for the aligned view: few of its pixels are reflections.
-    from facekit.data.pairs import mean_face
-    from facekit.geometry import invert, similarity_from_points, transform_points
+    from facekit.data.image_text import mean_face
+    from facekit.geometry.affine import invert, similarity_from_points, transform_points
 
     corners = np.array([(0.0, 0.0), (63, 0), (0, 63), (63, 63)])
     reach = []

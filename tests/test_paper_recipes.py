@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import facekit
-from facekit.data.generated import GeneratedFaces
+from facekit.backbones.fsma.config import TABLE_7
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map
-from facekit.recipes import TABLE_7
 
 # Steps of a row of Table 7, and over how many of the last ones the loss is averaged.
 STEPS = {"landmarks": 30, "segmentation": 12, "stylization": 8, "shadow_removal": 8}

@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facekit.data.generated import GeneratedFaces
-from facekit.data.parsing import (
+from facekit.data.datasets import (
     GeneratedParsing,
     LazyFaces,
     ParsedFace,
@@ -36,8 +35,9 @@ from facekit.data.parsing import (
     outlined_faces,
     split,
 )
-from facekit.data.pool import MARGIN
-from facekit.geometry import box_of_points
+from facekit.data.face_pool import MARGIN
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.geometry.affine import box_of_points
 from facekit.labels import CELEBAMASK_19, FACEKIT_27, FASSEG_6, SYNTHPARSE_11, segmentation_map
 
 DATA = os.environ.get("FACEKIT_DATA")

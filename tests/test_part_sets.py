@@ -13,10 +13,10 @@ from label_file_makers import coco, labelme, save, shape
 from PIL import Image
 
 import facekit.labels as lb
-from facekit.data.files import read_labels
-from facekit.data.files.names import describe, described
-from facekit.data.parsing import labelled_parts
-from facekit.images import ImageError
+from facekit.annotations import read_labels
+from facekit.annotations.label_names import describe, described
+from facekit.data.datasets import labelled_parts
+from facekit.images.reader import ImageError
 from facekit.tasks.segmentation import SegmentationTask
 
 SETS = list(lb.PART_SETS.values())

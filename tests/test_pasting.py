@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 import facekit
-from facekit.data.generated import GeneratedFaces
-from facekit.data.parsing import fasseg_faces
-from facekit.framing import Frame
-from facekit.geometry import crop_matrix, invert, paste_logits, paste_mask, warp_image, warp_mask
+from facekit.alignment import Frame
+from facekit.data.datasets import fasseg_faces
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.geometry.affine import crop_matrix, invert, paste_logits, paste_mask, warp_image, warp_mask
 from facekit.labels import FACEKIT_27, FASSEG_6, SYNTHPARSE_11, SegmentationSet, segmentation_map, segmentation_set
-from facekit.results import Segmentation
+from facekit.results.types import Segmentation
 from facekit.tasks import SegmentationTask
 
 PHOTO = (420, 560)

@@ -13,10 +13,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import facekit
-from facekit.backbones import pftgan
-from facekit.backbones.pftgan.inversion import InversionEncoder, InversionSize
-from facekit.backbones.pftgan.loading import load_pair
-from facekit.data.generated import GeneratedFaces
+from facekit.backbones.pftgan import backbone as pftgan
+from facekit.backbones.pftgan.generator_files import load_pair
+from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 SHORT: dict[str, Any] = {
     "steps": 2, "views": 1, "least_views": 1, "batch_size": 2, "members": 1, "classifier_epochs": 2, "pixels": 400,

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import facekit
-from facekit.backbones.pftgan.inversion import InversionEncoder, InversionSize
-from facekit.backbones.pftgan.pretraining import Pretraining
-from facekit.backbones.pftgan.projected import CHANNELS, Mixed, ProjectedDiscriminator
-from facekit.backbones.pftgan.reconstructing import Reconstructing
+from facekit.backbones.pftgan.config import InversionPretraining, StyleGAN2Pretraining
+from facekit.backbones.pftgan.generator_training import Pretraining
+from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
+from facekit.backbones.pftgan.joint_inversion import Reconstructing
+from facekit.backbones.pftgan.projected_discriminator import CHANNELS, Mixed, ProjectedDiscriminator
 from facekit.backbones.pftgan.stylegan2 import GeneratorSize
-from facekit.recipes.pftgan import InversionPretraining, StyleGAN2Pretraining
 
 PROJECTED: dict[str, Any] = {"projected": True, "judged_again": True, "r1": 0.0}
 

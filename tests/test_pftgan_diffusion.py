@@ -12,7 +12,7 @@ from pftgan_frozen import ddpm_folder, pictures
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from facekit.backbones.pftgan.diffusion import DiffusionFeatures
+from facekit.backbones.pftgan.diffusion_features import DiffusionFeatures
 
 
 @pytest.fixture

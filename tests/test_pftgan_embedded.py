@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 import facekit
+from facekit.alignment import ffhq_frame
 from facekit.backbones.pftgan.stylegan2 import Synthesis
-from facekit.data.generated import GeneratedFaces
-from facekit.framing import ffhq_frame
-from facekit.geometry import warp_image, warp_mask
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.geometry.affine import warp_image, warp_mask
 from facekit.labels import FACEKIT_27, FASSEG_6, LANDMARKS_68, segmentation_map
-from facekit.weights import embedded_file
+from facekit.zoo.embedded import embedded_file
 
 SIDE = 128  # px, twice what the generator sees: adapt()'s own crops
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from facekit.backbones.pftgan.inversion import (
+from facekit.backbones.pftgan.inversion_encoder import (
     KINDS,
     InversionEncoder,
     InversionSize,

@@ -16,12 +16,13 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
 import facekit
-from facekit.backbones.pftgan.compared import ComparedFitting, ComparedNetwork, features_from_dict
-from facekit.backbones.pftgan.diffusion import DiffusionFeatures
-from facekit.backbones.pftgan.features import FaRLFeatures, FrozenFeatures, ViTFeatures
+from facekit.backbones.pftgan.baselines import ComparedFitting, ComparedNetwork, features_from_dict
+from facekit.backbones.pftgan.config import PFTGANAdaptation
+from facekit.backbones.pftgan.diffusion_features import DiffusionFeatures
+from facekit.backbones.pftgan.frozen_features import FaRLFeatures, FrozenFeatures, ViTFeatures
 from facekit.labels import landmark_set, segmentation_set
-from facekit.recipes.pftgan import PFTGANAdaptation
 from facekit.tasks import LandmarkTask, SegmentationTask
+from facekit.training.loop import train
 
 TINY = "vit_tiny_patch16_224"
 KINDS = ("vit", "farl", "diffusion")
@@ -212,7 +213,7 @@ def test_learns_from_one_picture(kind: str, request: pytest.FixtureRequest) -> N
     features = features_of(kind, request)
     program = fitting(features)
     before = {k: v.clone() for k, v in program.network.state_dict().items()}
-    losses = facekit.training.train(program, program.steps, progress=False)
+    losses = train(program, program.steps, progress=False)
     assert program.steps == 12 and losses["loss"] < 0.3
     changed = {k for k, v in program.network.state_dict().items() if not torch.equal(v, before[k])}
     assert changed and all(k.startswith("heads.") for k in changed)
@@ -230,11 +231,11 @@ def test_learns_from_one_picture(kind: str, request: pytest.FixtureRequest) -> N
 def test_resumes(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Stopped in the second classifier and resumed: the weights of a run that was never stopped."""
     whole = fitting(features_of("vit", request))
-    facekit.training.train(whole, whole.steps, progress=False)
+    train(whole, whole.steps, progress=False)
     stopped = fitting(features_of("vit", request))
-    facekit.training.train(stopped, 8, checkpoint=tmp_path / "run.pt", progress=False)
+    train(stopped, 8, checkpoint=tmp_path / "run.pt", progress=False)
     resumed = fitting(features_of("vit", request))
-    facekit.training.train(resumed, resumed.steps, checkpoint=tmp_path / "run.pt", progress=False)
+    train(resumed, resumed.steps, checkpoint=tmp_path / "run.pt", progress=False)
     expected = whole.network.state_dict()
     for key, tensor in resumed.network.state_dict().items():
         assert torch.equal(tensor, expected[key]), key

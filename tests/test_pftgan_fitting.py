@@ -12,14 +12,14 @@ import torch
 from pftgan_tiny import SIZE, changed, state, tiny_generator
 from torch import Tensor
 
-from facekit.backbones.pftgan.classifier import PixelClassifier
-from facekit.backbones.pftgan.fitting import PFTGANFitting
-from facekit.backbones.pftgan.inversion import InversionEncoder, InversionSize
-from facekit.backbones.pftgan.inverting import pictures_of
+from facekit.backbones.pftgan.adaptation import PFTGANFitting
+from facekit.backbones.pftgan.config import PFTGANAdaptation
+from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
+from facekit.backbones.pftgan.inversion_training import pictures_of
 from facekit.backbones.pftgan.network import PFTGANNetwork, dense_logits, layer_channels
+from facekit.backbones.pftgan.pixel_classifier import PixelClassifier
 from facekit.backbones.pftgan.stylegan2 import Generator
 from facekit.labels import landmark_set, segmentation_set
-from facekit.recipes.pftgan import PFTGANAdaptation
 from facekit.tasks import LandmarkTask, SegmentationTask, StylizationTask
 
 

@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from pftgan_stack import peak, stack
 from torch import Tensor
 
-from facekit.backbones.pftgan import pixels
-from facekit.backbones.pftgan.classifier import Ensemble, PixelClassifier
-from facekit.backbones.pftgan.heads import pixel_fitting
-from facekit.backbones.pftgan.pixels import (
+from facekit.backbones.pftgan import classifier_training as pixels
+from facekit.backbones.pftgan.classifier_setup import pixel_fitting
+from facekit.backbones.pftgan.classifier_training import (
     DATASETGAN,
     PFTGAN,
     PixelRecipe,
@@ -23,7 +22,8 @@ from facekit.backbones.pftgan.pixels import (
     fit_classifier,
     sample_features,
 )
-from facekit.recipes.pftgan import PAPER
+from facekit.backbones.pftgan.config import PAPER
+from facekit.backbones.pftgan.pixel_classifier import Ensemble, PixelClassifier
 
 CHANNELS = (5, 3, 4, 6, 2)
 SIDES = ((3, 4), (7, 7), (7, 7), (13, 11), (20, 20))

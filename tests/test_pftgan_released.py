@@ -28,8 +28,8 @@ from pftgan_file_makers import (
 )
 from safetensors.torch import save_file
 
-from facekit.backbones.pftgan import released as released_module
-from facekit.backbones.pftgan.released import (
+from facekit.backbones.pftgan import released_generators as released_module
+from facekit.backbones.pftgan.released_generators import (
     KNOWN_CHECKSUMS,
     KnownFile,
     check_known,

@@ -16,13 +16,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import facekit
-from facekit.backbones.pftgan.augmenting import adapted_chance, augmented
+from facekit.backbones.pftgan.adaptive_augmentation import adapted_chance, augmented
+from facekit.backbones.pftgan.config import PRETRAIN_MINI
 from facekit.backbones.pftgan.discriminator import Discriminator, spread
 from facekit.backbones.pftgan.filters import binomial_filter, blur, double
-from facekit.backbones.pftgan.pretraining import Pretraining
-from facekit.backbones.pftgan.released import read_released
+from facekit.backbones.pftgan.generator_training import Pretraining
+from facekit.backbones.pftgan.released_generators import read_released
 from facekit.backbones.pftgan.stylegan2 import Generator, GeneratorSize, ModulatedConv, SynthesisLayer
-from facekit.recipes.pftgan import PRETRAIN_MINI
 
 TINY = GeneratorSize(16, 8, 8, 256, 16, 2)
 RECIPE = replace(PRETRAIN_MINI, batch_size=8, bfloat16=False, path_length_every=2, r1_every=2)

@@ -14,13 +14,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import facekit
-from facekit.backbones.pftgan import load_generator
-from facekit.backbones.pftgan.finetuning import Labelled, Progressive, Support
-from facekit.backbones.pftgan.inversion import InversionEncoder, InversionSize
-from facekit.backbones.pftgan.inverting import Inverting, Refining, pictures_of
-from facekit.backbones.pftgan.perceptual import perceptual
-from facekit.backbones.pftgan.released import Released, write_released
-from facekit.backbones.pftgan.streams import (
+from facekit.backbones.pftgan.config import INVERSION_MINI, PFTGANAdaptation
+from facekit.backbones.pftgan.generator_files import load_generator
+from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
+from facekit.backbones.pftgan.inversion_training import Inverting, Refining, pictures_of
+from facekit.backbones.pftgan.perceptual_distance import perceptual
+from facekit.backbones.pftgan.progressive_stages import Labelled, Progressive, Support
+from facekit.backbones.pftgan.released_generators import Released, write_released
+from facekit.backbones.pftgan.stylegan2 import Generator
+from facekit.backbones.pftgan.two_stream import (
     TwoStream,
     interpolated,
     label_picture,
@@ -28,8 +30,6 @@ from facekit.backbones.pftgan.streams import (
     shared_by_default,
     spread_palette,
 )
-from facekit.backbones.pftgan.stylegan2 import Generator
-from facekit.recipes.pftgan import INVERSION_MINI, PFTGANAdaptation
 
 RECIPE = PFTGANAdaptation(steps=3, lr=2e-3, betas=(0.0, 0.99), batch_size=2, support_batch=2)
 

@@ -15,9 +15,9 @@ import pytest
 import torch
 from pftgan_file_makers import Writer, generator, guarded, same
 
-from facekit.backbones.pftgan.released import read_nvidia, read_released
-from facekit.backbones.pftgan.unpickling import read_pickle, tensors
-from facekit.weight_files.pickles import Object
+from facekit.backbones.pftgan.generator_pickle import read_pickle, tensors
+from facekit.backbones.pftgan.released_generators import read_nvidia, read_released
+from facekit.core.weight_files.pickles import Object
 
 
 @pytest.fixture

@@ -9,17 +9,17 @@ import pytest
 import torch
 
 import facekit
-from facekit.backbones import fsma
-from facekit.backbones.fsma.adaptation import FSMANetwork
+from facekit.alignment import Frame
+from facekit.backbones.fsma import backbone as fsma
 from facekit.backbones.fsma.autoencoder import AutoEncoder, AutoEncoderSize
-from facekit.crops import with_portrait
-from facekit.data.generated import GeneratedFaces
-from facekit.framing import Frame
-from facekit.geometry import fit_matrix
-from facekit.images import read_pictures
-from facekit.metrics import lpips_distance, psnr, ssim
+from facekit.backbones.fsma.network import FSMANetwork
+from facekit.core.random_streams import generator_for
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.geometry.affine import fit_matrix
+from facekit.images.reader import read_pictures
+from facekit.metrics.scores import lpips_distance, psnr, ssim
 from facekit.tasks import ShadowRemovalTask, StylizationTask
-from facekit.training import generator_for
+from facekit.training.crops import with_portrait
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_results_keep_background_and_detail() -> None:
     result = task.result(prediction, matrix, image, None)
     assert np.array_equal(result.picture[:, :126], image[:, :126]), "background put back"
     # What the network sees, given back unchanged, changes nothing, however fine the picture's own detail.
-    from facekit.geometry import warp_image
+    from facekit.geometry.affine import warp_image
 
     prediction[..., :3] = warp_image(image, matrix, 64) / 255.0
     same = task.result(prediction, matrix, image, None)

@@ -16,14 +16,14 @@ import pytest
 from PIL import Image
 
 import facekit
+from facekit.annotations import read_labels
+from facekit.api.batch_prediction import STREAM_PIXELS, predict_stream
+from facekit.api.ready_models import ready_model
 from facekit.cli.main import main
-from facekit.data.files import read_labels
-from facekit.data.generated import GeneratedFaces
-from facekit.images import save_image
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.images.reader import save_image
 from facekit.labels import LANDMARKS_68
 from facekit.model import AT_ONCE, Model
-from facekit.prediction import STREAM_PIXELS, predict_stream
-from facekit.ready import ready_model
 
 # As photo and portrait, a space and an underscore, an emoji.
 NAMES = ("a b.png", "a_b.png", "c.jpg", "c.png", "d.jpg.png", "Größe 😀.png")
@@ -230,8 +230,8 @@ def test_label_files(folder: Path, tmp_path: Path) -> None:
 def test_label_files_of_no_and_of_two_faces(
     faces: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facekit import framing
-    from facekit.detection import Face
+    from facekit import alignment as framing
+    from facekit.detection.face_finder import Face
 
     counts = iter((0, 2, 0, 2))
     boxes = [Face((0, 0, 95, 95)), Face((96, 0, 191, 95))]

@@ -21,14 +21,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from facekit.backbones import fsma
+from facekit.api.pretraining import pretrain
+from facekit.backbones.fsma import backbone as fsma
 from facekit.backbones.fsma.autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
-from facekit.backbones.fsma.growing import grow
-from facekit.data.generated import GeneratedFaces
-from facekit.images import save_image
-from facekit.pretraining import pretrain
-from facekit.pretraining.pools import open_pool
-from facekit.processes import (
+from facekit.backbones.fsma.growth import grow
+from facekit.data.named_pools import open_pool
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.images.reader import save_image
+from facekit.training.distributed import (
     ALONE,
     COUNT,
     LOCAL_RANK,
@@ -46,7 +46,7 @@ SCRIPT = """
 import os, sys, time
 from pathlib import Path
 import torch
-import facekit, facekit.losses
+import facekit, facekit.training.losses
 from facekit.__main__ import main
 from facekit.backbones.fsma import pretraining
 from facekit.backbones.fsma.autoencoder import PRESETS, AutoEncoderSize
@@ -63,8 +63,8 @@ def progress(done, steps, losses):
 command = ["pretrain", "fsma", "--preset", "128", "--faces", faces, "--steps", "2", "--batch", "8", "--json"]
 assert main([*command, "--out", str(folder / "single.safetensors")]) == 0
 torch.set_default_dtype(torch.float64)
-window = facekit.losses._window_matrix
-facekit.losses._window_matrix = lambda side, device: window(side, device).double()
+window = facekit.training.losses._window_matrix
+facekit.training.losses._window_matrix = lambda side, device: window(side, device).double()
 # Without the decorator that sets single precision, whatever the caller's default is.
 facekit.pretrain.__wrapped__("fsma", faces, preset="128", out=folder / "double.safetensors", steps=6, batch_size=8,
     lr=1e-3, save_every=0, progress=progress, device="cpu")

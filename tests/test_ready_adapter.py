@@ -8,19 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import retrain
 import torch
 from safetensors.torch import load as load_tensors
 
 import facekit
-from facekit.backbones import synthparse
-from facekit.data.generated import GeneratedFaces
-from facekit.framing import Frame
-from facekit.geometry import warp_image
-from facekit.images import to_tensor
+from facekit.alignment import Frame
+from facekit.api.ready_models import frames_in, ready_model
+from facekit.backbones.synthparse import backbone as synthparse
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.geometry.affine import warp_image
+from facekit.images.reader import to_tensor
 from facekit.labels import CELEBAMASK_19, FASSEG_6
-from facekit.ready import frames_in, ready_model
-from facekit.results import Segmentation
-from facekit.weights import embedded_file, retrain
+from facekit.results.types import Segmentation
+from facekit.zoo.embedded import embedded_file
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facekit.backbones.farl.config import FaRLAdaptation
+from facekit.backbones.fsma.config import TABLE_7, adaptation, paper_row
 from facekit.cli.command import setting
-from facekit.recipes import Adaptation, FaRLAdaptation, overridden
-from facekit.recipes.fsma import TABLE_7, adaptation, paper_row
+from facekit.training.config import Adaptation
+from facekit.training.config_overrides import overridden
 
 # (name, epochs, batch size, learning rate, betas, amsgrad, instance norm, augmented), as printed.
 PRINTED = [

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facekit.annotations.run_lengths import mask_of_runs, runs_of_mask
 from facekit.labels import (
     CELEBA_40,
     CELEBAMASK_19,
@@ -21,8 +22,7 @@ from facekit.labels import (
     attribute_set,
     segmentation_set,
 )
-from facekit.results import Attributes, Drawable, Faces, Landmarks, Picture, Segmentation
-from facekit.runs import mask_of_runs, runs_of_mask
+from facekit.results.types import Attributes, Drawable, Faces, Landmarks, Picture, Segmentation
 
 
 @pytest.fixture

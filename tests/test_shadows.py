@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from facekit.data.shadows import ShadowRange, cast_shadows, perlin, silhouettes
+from facekit.augmentation.shadows import ShadowRange, cast_shadows, perlin, silhouettes
 
 
 def _random(seed: int = 0) -> torch.Generator:

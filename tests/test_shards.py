@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facekit.data.pairs import Pair, PairBatches, PairPool, View, write_shards
-from facekit.data.pairs.index import open_index
-from facekit.data.pairs.shards import write_shard
+from facekit.data.image_text import Pair, PairBatches, PairPool, View, write_shards
+from facekit.data.image_text.index import open_index
+from facekit.data.image_text.shards import write_shard
 
 
 def picture(seed: int, h: int = 24, w: int = 40) -> np.ndarray:
@@ -154,7 +154,7 @@ def test_shards_of_others_are_indexed_on_first_use(tmp_path: Path, form: int) ->
 def test_an_index_that_cannot_be_beside_goes_to_the_cache(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facekit.data.pairs import index
+    from facekit.data.image_text import index
 
     (tmp_path / "locked").mkdir()
     shard = foreign(tmp_path / "locked" / "x.tar", {"1.jpg": jpeg(1), "1.txt": b"one"})

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import facekit.labels as lb
-from facekit.data.animals.labels import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
-from facekit.data.files.names import described
+from facekit.annotations.label_names import described
+from facekit.data.synthetic_cats.labels import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
 from facekit.labels.sides import sides_of
 from facekit.tasks import AttributesTask, LandmarkTask
 
@@ -163,6 +163,6 @@ def test_models_of_earlier_versions_keep_their_pairs() -> None:
 
 
 def _images(n: int) -> object:
-    from facekit.images import read_pictures
+    from facekit.images.reader import read_pictures
 
     return read_pictures(np.zeros((n, 100, 100, 3), np.uint8))

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import facekit
-from facekit.backbones.synthparse import embedded_parser
-from facekit.data.generated import GeneratedFaces
+from facekit.backbones.synthparse.backbone import embedded_parser
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import (
     FACEKIT_27,
     FASSEG_6,

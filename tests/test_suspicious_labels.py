@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 import facekit
-from facekit.annotations import check_landmarks
-from facekit.data.files import read_labels, read_table
-from facekit.images import Pictures, load_image
+from facekit.annotations import read_labels, read_table
+from facekit.annotations.checks import check_landmarks
+from facekit.images.reader import Pictures, load_image
 from facekit.labels import LANDMARKS_68, landmark_set
-from facekit.metrics import landmark_normaliser
+from facekit.metrics.scores import landmark_normaliser
 from facekit.tasks import LandmarkTask, SegmentationTask
 
 SIDE = 100

@@ -14,11 +14,11 @@ from PIL import Image
 
 import facekit
 import facekit.labels as lb
-from facekit.data.generated import GeneratedFaces
-from facekit.data.readers import landmarks_300w
+from facekit.data.face_sources import landmarks_300w
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels.symmetry import flip_of_masks, flip_of_points
-from facekit.metrics import LandmarkScores
-from facekit.results import Landmarks
+from facekit.metrics.scores import LandmarkScores
+from facekit.results.types import Landmarks
 from facekit.tasks import LandmarkTask, task_from_dict
 
 FAST: dict[str, Any] = {"steps": 2, "batch_size": 4, "views": 1, "least_views": 4, "progress": False}

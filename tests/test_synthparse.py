@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import save_file
 
 import facekit
-from facekit.backbones import synthparse
-from facekit.backbones.synthparse.adapter import LabelAdapter
+from facekit.backbones.synthparse import backbone as synthparse
+from facekit.backbones.synthparse.config import adaptation
+from facekit.backbones.synthparse.label_adapter import LabelAdapter
 from facekit.backbones.synthparse.network import ParserNetwork, ParserSize
-from facekit.data.generated import GeneratedFaces
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, SYNTHPARSE_11, segmentation_map
-from facekit.recipes.synthparse import adaptation
-from facekit.results import Segmentation
+from facekit.results.types import Segmentation
 from facekit.tasks import SegmentationTask
 
 FAST: dict[str, Any] = {"weights": "none", "batch_size": 4, "progress": False, "device": "cpu", "seed": 0}

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import facekit
-from facekit.data.parsing import GeneratedParsing, LazyFaces, ParsedFace, ParsingSet, crops, mix, split
+from facekit.data.datasets import GeneratedParsing, LazyFaces, ParsedFace, ParsingSet, crops, mix, split
 from facekit.labels import CELEBAMASK_19, FASSEG_6, SYNTHPARSE_11, SegmentationSet
 
 FAST: dict[str, Any] = {"weights": "none", "batch_size": 4, "progress": False, "device": "cpu", "steps": 1}

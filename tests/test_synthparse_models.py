@@ -10,13 +10,13 @@ import pytest
 import torch
 
 import facekit
-from facekit.backbones.synthparse.adapter import Relabelled
+from facekit.backbones.synthparse.config import MODELS
 from facekit.backbones.synthparse.fcn import FCN
+from facekit.backbones.synthparse.label_adapter import Relabelled
 from facekit.backbones.synthparse.network import DECODERS, ParserNetwork, ParserSize
-from facekit.data.generated import GeneratedFaces
+from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, SYNTHPARSE_11, segmentation_map
-from facekit.recipes.synthparse import MODELS
-from facekit.results import Segmentation
+from facekit.results.types import Segmentation
 
 FAST: dict[str, Any] = {"weights": "none", "batch_size": 4, "progress": False, "device": "cpu", "seed": 0, "steps": 1}
 # ResNet101 takes seconds to export, so not every model is tried at every size.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from label_file_makers import NAN, picture, pictures
 
-from facekit.data.files import read_attributes, read_table
+from facekit.annotations import read_attributes, read_table
 from facekit.labels import CELEBA_40, attribute_set
 
 # Reading people's files must not let warnings stray.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from facekit import geometry as g
-from facekit.tanh import ALPHA, MEAN_FACE, TanhCrop, reach, tanh_alpha, tanh_inverse
+from facekit.geometry import affine as g
+from facekit.geometry.tanh_warp import ALPHA, MEAN_FACE, TanhCrop, reach, tanh_alpha, tanh_inverse
 
 ALPHAS = (0.2, 0.8, 1.0)
 HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from our pixels to facer's, which count from the edge

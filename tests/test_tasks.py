@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from facekit.augment import Affine, random_matrices, warp, warp_masks, warp_points
+from facekit.augmentation.affine import Affine, random_matrices, warp, warp_masks, warp_points
+from facekit.core.random_streams import generator_for
 from facekit.labels import HELEN_11, LANDMARKS_68, landmark_set, segmentation_set
-from facekit.metrics import auc, confusion, f1_by_class, failure_rate, iou_by_class, landmark_normaliser, nme
+from facekit.metrics.scores import auc, confusion, f1_by_class, failure_rate, iou_by_class, landmark_normaliser, nme
 from facekit.tasks import LandmarkTask, SegmentationTask, task_from_dict
 from facekit.tasks.heatmaps import KINDS, gaussians
-from facekit.training import generator_for
 
 
 @pytest.mark.parametrize("heatmaps", list(KINDS))

@@ -16,14 +16,14 @@ import pytest
 from PIL import Image
 
 import facekit
-import facekit.api
+import facekit.api.adaptation
+from facekit.alignment import ALIGN
+from facekit.api.ready_models import ready_model
+from facekit.api.text_matching import explain, match
 from facekit.cli import command, predict
 from facekit.cli.main import GROUPS, main, parser
-from facekit.data.generated import GeneratedFaces
-from facekit.framing import ALIGN
-from facekit.images import save_image
-from facekit.language import explain, match
-from facekit.ready import ready_model
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.images.reader import save_image
 
 COMMANDS = (
     "quickstart", "demo", "doctor", "adapt", "adapt-labels", "predict", "evaluate", "match", "explain", "uncertainty",
@@ -85,7 +85,7 @@ def test_adapt_passes_every_option_on(folder: Path, monkeypatch: pytest.MonkeyPa
         seen.update(options, images=images, task=task)
         return ready_model("landmarks")
 
-    monkeypatch.setattr(facekit.api, "adapt", adapt)
+    monkeypatch.setattr(facekit.api.adaptation, "adapt", adapt)
     points, images = str(folder / "points.npy"), str(folder / "images")
     arguments = [
         "adapt", "--task", "landmarks", "--images", images, "--labels", points, "--backbone", "pftgan",
@@ -204,7 +204,7 @@ def test_errors_of_the_system_are_one_line(
     def fail(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied", "weights.pt")
 
-    monkeypatch.setattr(facekit.api, "adapt", fail)
+    monkeypatch.setattr(facekit.api.adaptation, "adapt", fail)
     base = ["adapt", "--task", "landmarks", "--images", str(folder / "images"), "--labels", str(folder / "points.npy")]
     assert main([*base, "--out", str(folder / "m.facekit")]) == 2
     said = capsys.readouterr().err

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from facekit.losses import contrast_structure
-from facekit.training import shuffled_batch, train
+from facekit.core.random_streams import shuffled_batch
+from facekit.training.loop import train
+from facekit.training.losses import contrast_structure
 
 
 class Line:
@@ -111,7 +112,7 @@ def test_ssim_against_scikit_image() -> None:
 @pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE"])
 def test_bfloat16_can_be_switched_off(instructions: str) -> None:
     """Without bfloat16 convolutions, emulation would be slower: oneDNN's own variable says what it may use."""
-    code = "import torch, facekit.training as t; print(t.autocast(torch.device('cpu'), True)._enabled)"
+    code = "import torch, facekit.core.device as t; print(t.autocast(torch.device('cpu'), True)._enabled)"
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": instructions}
     asked = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert asked.stdout.split()[-1] == "False"

@@ -18,13 +18,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from facekit.backbones import backbone_module
-from facekit.backbones.farl.model import FaRL, from_clip, read_pair, to_clip
-from facekit.backbones.farl.standin import stand_in
-from facekit.backbones.farl.text import TextSize, TextTower
-from facekit.backbones.farl.vision import ImageTower, TowerSize
-from facekit.backbones.pftgan.unpickling import read_pickle
-from facekit.weight_files import read_contents, read_weights
-from facekit.weights import embedded_file
+from facekit.backbones.farl.image_text_model import FaRL, from_clip, read_pair, to_clip
+from facekit.backbones.farl.image_tower import ImageTower, TowerSize
+from facekit.backbones.farl.text_tower import TextSize, TextTower
+from facekit.backbones.farl.timm_tower import stand_in
+from facekit.backbones.pftgan.generator_pickle import read_pickle
+from facekit.core.weight_files import read_contents, read_weights
+from facekit.zoo.embedded import embedded_file
 
 State = dict[str, Tensor]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from facekit.wild import LABEL_MAPS, WildAugmentation, _transforms
+from facekit.augmentation.in_the_wild import LABEL_MAPS, WildAugmentation, _transforms
 
 MOVES = WildAugmentation(photometric=False)
 
@@ -188,5 +188,5 @@ def test_wrong_input_is_refused() -> None:
 
 
 def test_importing_stays_cheap() -> None:
-    code = "import sys, facekit.wild; sys.exit('albumentations' in sys.modules)"
+    code = "import sys, facekit.augmentation.in_the_wild; sys.exit('albumentations' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facekit.workload import workload
+from facekit.metrics.labelling_time import workload
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def arrays(result: Any) -> Outputs:
 
 
 def faces() -> dict[str, Any]:
-    from facekit.data.generated import GeneratedFaces
+    from facekit.data.synthetic_faces.generator import GeneratedFaces
 
     batch = GeneratedFaces(seed=5, size=128, yaw=(-20, 20)).batch(range(4), want=("image", "mask", "landmarks68"))
     return {k: batch[k] for k in ("image", "mask", "landmarks68")}
@@ -76,7 +76,7 @@ def generated(_: Path) -> Outputs:
 
 @recorded
 def generated_animals(_: Path) -> Outputs:
-    from facekit.data.animals import GeneratedAnimals
+    from facekit.data.synthetic_cats import GeneratedAnimals
 
     batch = GeneratedAnimals(seed=1, size=96).batch(range(2))
     return {k: v.numpy() for k, v in batch.items() if isinstance(v, torch.Tensor)}
@@ -85,7 +85,7 @@ def generated_animals(_: Path) -> Outputs:
 @recorded
 def found_faces(_: Path) -> Outputs:
     import facekit
-    from facekit.quickstart import astronaut
+    from facekit.cli.quickstart import astronaut
 
     return {"boxes": np.array([face.box for face in facekit.find_faces(astronaut())])}
 
@@ -93,7 +93,7 @@ def found_faces(_: Path) -> Outputs:
 def ready(name: str) -> Callable[[Path], Outputs]:
     def run(_: Path) -> Outputs:
         import facekit
-        from facekit.quickstart import astronaut
+        from facekit.cli.quickstart import astronaut
 
         outputs = {f"photo {k}": v for k, v in arrays(facekit.predict(name, astronaut())).items()}
         batch = faces()["image"]
@@ -147,7 +147,7 @@ RECORDS["adapt synthparse paper"] = adapted(
 @recorded
 def adapted_labels(_: Path) -> Outputs:
     import facekit
-    from facekit.ready import ready_model
+    from facekit.api.ready_models import ready_model
 
     batch = faces()
     masks, names = labels_of(batch, "segmentation")
@@ -161,7 +161,7 @@ def adapted_labels(_: Path) -> Outputs:
 @recorded
 def words(_: Path) -> Outputs:
     import facekit
-    from facekit.quickstart import astronaut
+    from facekit.cli.quickstart import astronaut
 
     texts = ["a woman with long hair", "a man with a beard"]
     heat = facekit.explain(astronaut(), "an orange suit").heat
@@ -195,7 +195,7 @@ def resumed(folder: Path) -> Outputs:
     batch = faces()
     settings: dict[str, Any] = {"steps": 6, "batch_size": 2, "least_views": 8, "device": "cpu"}
     settings |= {"checkpoint": folder / "run.pt", "names": "68"}
-    from facekit import training
+    from facekit.training import loop as training
 
     save_every = training.train.__kwdefaults__["save_every"] if training.train.__kwdefaults__ else None
     try:
@@ -222,7 +222,7 @@ def pretrained(kind: str, source: str = "generated:8", **settings: Any) -> Calla
         made = {"steps": 2, "batch_size": 4, "progress": False, "device": "cpu", "pool": folder, **settings}
         images = source
         if source == "shards":
-            from facekit.data.pairs.making import make_shards
+            from facekit.data.image_text.shard_writer import make_shards
 
             images = str(folder / "shards")
             make_shards(["generated:8"], images, size=128, progress=False, score=0.0)
@@ -247,7 +247,7 @@ def label_files(folder: Path) -> Outputs:
     """Write every label format, then read it back: digests of the files and the labels."""
     from PIL import Image
 
-    from facekit.data.files import read_labels, write_labels
+    from facekit.annotations import read_labels, write_labels
     from facekit.labels import HELEN_11
 
     batch = faces()

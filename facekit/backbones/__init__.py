@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import Any
 
-BACKBONES = {name: f"facekit.backbones.{name}" for name in ("fsma", "farl", "synthparse", "pftgan")}
+BACKBONES = {name: f"facekit.backbones.{name}.backbone" for name in ("fsma", "farl", "synthparse", "pftgan")}
 
 
 def backbone_module(name: str) -> Any:
@@ -16,7 +16,7 @@ def backbone_module(name: str) -> Any:
         raise ValueError(f"backbone={name!r}: expected one of {', '.join(map(repr, BACKBONES))}")
     if BACKBONES[name] in sys.modules:
         return sys.modules[BACKBONES[name]]
-    from ..global_state import own_import  # imports torch, for which `facekit --help` does not wait
+    from ..core.global_state import own_import  # imports torch, for which `facekit --help` does not wait
 
     with own_import():
         return importlib.import_module(BACKBONES[name])

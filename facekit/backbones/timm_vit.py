@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..global_state import own_import
-from ..weight_files import check_names, read_weights, some
+from ..core.global_state import own_import
+from ..core.weight_files import check_names, read_weights, some
 
 
 def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **settings: int | None) -> Any:

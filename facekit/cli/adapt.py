@@ -81,9 +81,9 @@ def _add_training(p: argparse.ArgumentParser) -> None:
 
 
 def _adapt(a: argparse.Namespace) -> Any:
-    from ..api import adapt
-    from ..data.files.sources import labels_from_path
-    from ..outputs import check_output
+    from ..annotations.label_sources import labels_from_path
+    from ..api.adaptation import adapt
+    from ..core.output_paths import check_output
 
     target = check_output(a.out, (".facekit",))
     options: dict[str, Any] = {
@@ -102,10 +102,10 @@ def _adapt(a: argparse.Namespace) -> Any:
 
 
 def _adapt_labels(a: argparse.Namespace) -> Any:
-    from ..data.files.sources import labels_from_path
-    from ..outputs import check_output
-    from ..ready import resolve_model
-    from ..relabelling import adapt_labels
+    from ..annotations.label_sources import labels_from_path
+    from ..api.label_adaptation import adapt_labels
+    from ..api.ready_models import resolve_model
+    from ..core.output_paths import check_output
 
     target = check_output(a.out, (".facekit",))
     model = resolve_model(a.model)
@@ -121,7 +121,7 @@ def _adapt_labels(a: argparse.Namespace) -> Any:
 
 
 def _saved(model: Any, target: Path, a: argparse.Namespace) -> dict[str, Any]:
-    from ..rescue import save_or_rescue
+    from ..core.rescue import save_or_rescue
 
     save_or_rescue(model.save, target, a.checkpoint)
     return {"model": a.out, **model.about}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-# As in `facekit.framing`, which would import torch for the help text.
+# As in `facekit.alignment`, which would import torch for the help text.
 ALIGN = ("none", "box", "landmarks", "mean", "tanh", "ffhq", "haar")
 
 

@@ -22,12 +22,12 @@ def commands(command: AddCommand) -> None:
 
 
 def _evaluate(a: argparse.Namespace) -> Any:
-    from ..api import evaluate, evaluate_by
-    from ..data.files import read_table
-    from ..data.files.sources import labels_from_path
-    from ..groups import group_members, score_table
-    from ..images import list_pictures
-    from ..ready import resolve_model
+    from ..annotations import read_table
+    from ..annotations.label_sources import labels_from_path
+    from ..api.evaluation import evaluate, evaluate_by
+    from ..api.ready_models import resolve_model
+    from ..images.reader import list_pictures
+    from ..metrics.groups import group_members, score_table
 
     table = Path(a.groups or a.labels)
     if a.groups is not None and a.by is None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 from typing import Any
 
 from .command import AddCommand
@@ -34,25 +32,19 @@ def commands(command: AddCommand) -> None:
 
 
 def _quickstart(a: argparse.Namespace) -> Any:
-    from ..quickstart import quickstart
+    from .quickstart import quickstart
 
     return quickstart(a.out, progress=not a.json)
 
 
 def _demo(a: argparse.Namespace) -> Any:
-    folder = Path(__file__).resolve().parent.parent.parent
-    if not (folder / "demos" / "app.py").is_file():
-        raise FileNotFoundError(
-            f"{folder}/demos/app.py is missing: the page comes with the repository; install with pip install -e ."
-        )
-    sys.path.insert(0, str(folder))
-    from demos.app import main as open_page
+    from ..page.app import main as open_page
 
     open_page(a.port, a.host)
     return {}
 
 
 def _doctor(a: argparse.Namespace) -> Any:
-    from ..doctor import doctor
+    from .doctor import doctor
 
     return doctor()

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..atomic import whole_file
-from ..data.files.coco import coco_of_faces, coco_of_masks
-from ..data.files.labelme import labelme_of_faces, labelme_of_mask
-from ..data.files.masks import png_of_mask
-from ..data.files.names import check_writable
-from ..drawable import Drawable
+from ..annotations.coco import coco_of_faces, coco_of_masks
+from ..annotations.label_names import check_writable
+from ..annotations.labelme import labelme_of_faces, labelme_of_mask
+from ..annotations.mask_files import png_of_mask
+from ..annotations.run_lengths import mask_of_runs
+from ..core.atomic_file import whole_file
 from ..labels import LandmarkSet, SegmentationSet
 from ..model import Model
-from ..results import Faces, Landmarks, Segmentation
-from ..runs import mask_of_runs
+from ..results.drawable import Drawable
+from ..results.types import Faces, Landmarks, Segmentation
 
 # The tasks whose results can be written in a format.
 _TASKS = {"mask": ("segmentation",), "labelme": ("segmentation", "landmarks"), "coco": ("segmentation", "landmarks")}

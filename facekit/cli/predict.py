@@ -45,10 +45,10 @@ def commands(command: AddCommand) -> None:
 
 
 def _predict(a: argparse.Namespace) -> Any:
-    from ..images import list_pictures
-    from ..outputs import OutputError
-    from ..prediction import predict_stream
-    from ..ready import resolve_model
+    from ..api.batch_prediction import predict_stream
+    from ..api.ready_models import resolve_model
+    from ..core.output_paths import OutputError
+    from ..images.reader import list_pictures
     from .json_stream import JsonStream
     from .label_formats import faces_of
     from .result_files import ResultFiles
@@ -105,7 +105,7 @@ def _predict(a: argparse.Namespace) -> Any:
 
 def _readable(images: Any, skipped: dict[str, str]) -> Iterator[tuple[str, Any]]:
     """(name, RGB array) of every image that can be read; the reasons of the others go to `skipped`."""
-    from ..images import ImageError, load_image
+    from ..images.reader import ImageError, load_image
 
     for image in images:
         try:
@@ -118,7 +118,7 @@ def _readable(images: Any, skipped: dict[str, str]) -> Iterator[tuple[str, Any]]
 
 def _tell_skipped(skipped: dict[str, str], count: int) -> None:
     """Warn of the skipped images. Raises ImageError where none of all images could be used."""
-    from ..images import ImageError
+    from ..images.reader import ImageError
 
     if not skipped:
         return

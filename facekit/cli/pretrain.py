@@ -68,7 +68,7 @@ def commands(command: AddCommand) -> None:
 
 
 def _shard(a: argparse.Namespace) -> Any:
-    from ..data.pairs.making import make_shards
+    from ..data.image_text.shard_writer import make_shards
 
     return make_shards(
         a.sources,
@@ -86,8 +86,8 @@ def _shard(a: argparse.Namespace) -> Any:
 
 
 def _pretrain(a: argparse.Namespace) -> Any:
-    from ..pretraining import pretrain
-    from ..processes import is_first
+    from ..api.pretraining import pretrain
+    from ..training.distributed import is_first
 
     options: dict[str, Any] = {
         "preset": a.preset, "out": a.out, "steps": a.steps, "until": a.until, "weights": a.weights, "seed": a.seed,

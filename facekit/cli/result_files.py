@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..atomic import whole_file
-from ..drawable import Drawable
+from ..api.ready_models import READY
+from ..core.atomic_file import whole_file
+from ..core.output_paths import check_output
 from ..model import Model
-from ..outputs import check_output
-from ..ready import READY
-from ..weights import embedded_file
+from ..results.drawable import Drawable
+from ..zoo.embedded import embedded_file
 from .label_formats import check_formats, labelme_file, mask_file, write_coco
 
 log = logging.getLogger("facekit")

@@ -42,8 +42,8 @@ def _add_options(p: argparse.ArgumentParser) -> None:
 
 
 def _match(a: argparse.Namespace) -> Any:
-    from ..images import list_pictures
-    from ..language import match
+    from ..api.text_matching import match
+    from ..images.reader import list_pictures
 
     if len(a.texts) < 2:
         raise ValueError(f"{a.texts[0]!r}: got one text, expected two or more to choose between; add another text")
@@ -60,8 +60,8 @@ def _match(a: argparse.Namespace) -> Any:
 
 
 def _explain(a: argparse.Namespace) -> Any:
-    from ..language import explain
-    from ..outputs import check_output
+    from ..api.text_matching import explain
+    from ..core.output_paths import check_output
 
     target = check_output(a.out, (".png", ".jpg", ".jpeg", ".json"))
     explain(a.image, a.text, weights=a.weights, align=a.align).save(target)

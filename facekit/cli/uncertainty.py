@@ -30,12 +30,12 @@ def commands(command: AddCommand) -> None:
 def _uncertainty(a: argparse.Namespace) -> Any:
     import numpy as np
 
-    from ..atomic import whole_file
-    from ..backbones.pftgan.uncertainty import uncertainty
-    from ..images import list_pictures, load_image
-    from ..language import Explanation
-    from ..outputs import check_output
-    from ..ready import resolve_model
+    from ..api.ready_models import resolve_model
+    from ..api.text_matching import Explanation
+    from ..api.uncertainty import uncertainty
+    from ..core.atomic_file import whole_file
+    from ..core.output_paths import check_output
+    from ..images.reader import list_pictures, load_image
 
     out = None if a.out is None else check_output(a.out, folder=True)
     model = resolve_model(a.model, a.device)

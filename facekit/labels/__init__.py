@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facekit.labels.attributes import ATTRIBUTE_SETS, CELEBA_40, AttributeSet, attribute_set
-from facekit.labels.landmarks import (
+from .attributes import ATTRIBUTE_SETS, CELEBA_40, AttributeSet, attribute_set
+from .landmarks import (
     LANDMARK_SETS,
     LANDMARKS_5,
     LANDMARKS_19,
@@ -14,8 +14,8 @@ from facekit.labels.landmarks import (
     LandmarkSet,
     landmark_set,
 )
-from facekit.labels.maps import convert_landmarks, flip_landmarks, flip_mask, landmark_map, segmentation_map
-from facekit.labels.segmentation import (
+from .maps import convert_landmarks, flip_landmarks, flip_mask, landmark_map, segmentation_map
+from .segmentation import (
     CAR_20,
     CELEBAMASK_19,
     CUSTOM_FSMA,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facekit.labels.landmarks import _check_flip, _check_names
-from facekit.labels.sides import sides_of
+from .landmarks import _check_flip, _check_names
+from .sides import sides_of
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from facekit.labels.sides import plain_name, sides_of
+from .sides import plain_name, sides_of
 
 
 @dataclass(frozen=True)

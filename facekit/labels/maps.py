@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facekit.labels.landmarks import _EYES_68, LandmarkSet, landmark_set
-from facekit.labels.segmentation import _SKIN_REGIONS, SegmentationSet, segmentation_set
+from .landmarks import _EYES_68, LandmarkSet, landmark_set
+from .segmentation import _SKIN_REGIONS, SegmentationSet, segmentation_set
 
 # Points that some sets have and others only imply: the mean of these.
 MEANS: dict[str, tuple[str, ...]] = {

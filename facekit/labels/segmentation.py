@@ -16,8 +16,8 @@ import colorsys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from facekit.labels.landmarks import _check_flip, _check_names, flip_of
-from facekit.labels.sides import plain_name, sides_of
+from .landmarks import _check_flip, _check_names, flip_of
+from .sides import plain_name, sides_of
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 from .attributes import AttributesTask
 from .base import Task
+from .image_to_image import PictureTask, ShadowRemovalTask, StylizationTask
 from .landmarks import LandmarkTask
-from .pictures import PictureTask, ShadowRemovalTask, StylizationTask
 from .segmentation import SegmentationTask
 
 TASKS: dict[str, type[Task]] = {

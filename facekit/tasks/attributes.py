@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..annotations import check_attributes
-from ..images import Pictures
+from ..annotations.checks import check_attributes
+from ..images.reader import Pictures
 from ..labels import AttributeSet, attribute_set
 from ..labels.sides import prefix_flip
-from ..metrics import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
-from ..results import Attributes, Drawable
+from ..metrics.scores import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
+from ..results.types import Attributes, Drawable
 from .base import LabelSetTask, Task
 
 _LISTED = 8

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..images import Pictures
+from ..images.reader import Pictures
 from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..labels.sides import sides_of
-from ..recipes import Adaptation
-from ..results import Drawable
+from ..results.types import Drawable
+from ..training.config import Adaptation
 
 log = logging.getLogger("facekit")
 

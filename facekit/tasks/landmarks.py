@@ -12,16 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..annotations import check_landmarks
-from ..augment import warp_points
-from ..geometry import invert, transform_points
-from ..images import Pictures
+from ..annotations.checks import check_landmarks
+from ..augmentation.affine import warp_points
+from ..geometry.affine import invert, transform_points
+from ..images.reader import Pictures
 from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
 from ..labels.sides import sides_of
 from ..labels.symmetry import flip_against_names, flip_of_points
-from ..metrics import LandmarkScores, auc, failure_rate, nme
-from ..recipes import Adaptation
-from ..results import Drawable, Landmarks
+from ..metrics.scores import LandmarkScores, auc, failure_rate, nme
+from ..results.types import Drawable, Landmarks
+from ..training.config import Adaptation
 from .base import LabelSetTask, Task
 from .heatmaps import KINDS
 

@@ -11,16 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..annotations import check_masks
-from ..augment import warp_masks
-from ..geometry import paste_logits, warp_mask
-from ..images import Pictures
+from ..annotations.checks import check_masks
+from ..augmentation.affine import warp_masks
+from ..geometry.affine import paste_logits, warp_mask
+from ..images.reader import Pictures
 from ..labels import SegmentationSet, segmentation_set
 from ..labels.sides import sides_of
 from ..labels.symmetry import flip_of_masks
-from ..metrics import confusion, f1_by_class, iou_by_class
-from ..recipes import Adaptation
-from ..results import Drawable, Segmentation
+from ..metrics.scores import confusion, f1_by_class, iou_by_class
+from ..results.types import Drawable, Segmentation
+from ..training.config import Adaptation
 from .base import LabelSetTask, Task
 
 # Names of what belongs to no part.

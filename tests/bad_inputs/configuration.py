@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import facekit
-from facekit.recipes import FaRLAdaptation
+from facekit.backbones.farl.config import FaRLAdaptation
 
 NAN, INF = float("nan"), float("inf")
 IMAGES = np.full((2, 40, 40, 3), 90, np.uint8)

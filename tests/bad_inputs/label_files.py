@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from facekit.annotations import check_masks
-from facekit.data.files import read_attributes, read_labels, read_table
-from facekit.data.files.sources import labels_from_path
-from facekit.mask_ids import read_ids
+from facekit.annotations import read_attributes, read_labels, read_table
+from facekit.annotations.checks import check_masks
+from facekit.annotations.label_sources import labels_from_path
+from facekit.annotations.mask_ids import read_ids
 
 _IDS = (np.indices((20, 30)).sum(0) % 3).astype(np.uint8)
 _CVAT_MASK = '<mask label="x" rle="1,2" left="0" top="0" width="2" height="2"/>'

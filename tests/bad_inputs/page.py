@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from demos.common import check_length
-from demos.labelling import Sheet, mask_of, names_in, parts_in
-from demos.words import lines_of
-from facekit.images import ImageError, load_image
+from facekit.images.reader import ImageError, load_image
+from facekit.page.components import check_length
+from facekit.page.label_sheet import Sheet, mask_of, names_in, parts_in
+from facekit.page.text_tab import lines_of
 
 
 def _load(folder: Path, name: str, content: bytes) -> Any:

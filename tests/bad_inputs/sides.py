@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from facekit.data.files.sources import labels_from_path
+from facekit.annotations.label_sources import labels_from_path
 from facekit.labels import AttributeSet, LandmarkSet, flip_landmarks, flip_mask, landmark_set, segmentation_set
-from facekit.metrics import landmark_normaliser
+from facekit.metrics.scores import landmark_normaliser
 
 ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("pair of three names", ValueError, lambda _: landmark_set(["a", "b", "c"], pairs=[("a", "b", "c")]),

@@ -15,11 +15,11 @@ from safetensors.torch import save, save_file
 
 import facekit
 from facekit.backbones import backbone_module
-from facekit.data.pairs.download import fetch
-from facekit.data.pairs.index import read_note
-from facekit.data.pairs.listing import Listing
-from facekit.training import load_checkpoint
-from facekit.weight_files import read_weights
+from facekit.core.weight_files import read_weights
+from facekit.data.image_text.download import fetch
+from facekit.data.image_text.index import read_note
+from facekit.data.image_text.listing import Listing
+from facekit.training.loop import load_checkpoint
 
 
 class Calls:

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .standin import StandInTower
+from .image_tower import ImageTower, Level
+from .timm_tower import StandInTower
 from .upernet import Pyramid, UperHead
-from .vision import ImageTower, Level
 
 
 class DenseHead(nn.Module):

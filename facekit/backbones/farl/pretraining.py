@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ...processes import ALONE, Processes
-from ...recipes import FaRLPretraining
-from ...training import autocast, generator_for
-from .contrast import contrastive_loss
-from .masked import MaskedImageModel, random_masks
-from .model import FaRL
-from .tokens import Tokens
+from ...core.device import autocast
+from ...core.random_streams import generator_for
+from ...training.distributed import ALONE, Processes
+from .config import FaRLPretraining
+from .contrastive_loss import contrastive_loss
+from .image_text_model import FaRL
+from .masked_image_model import MaskedImageModel, random_masks
+from .tokenizer import Tokens
 
 
 class Batches(Protocol):
@@ -30,7 +31,7 @@ class Batches(Protocol):
 
 
 class Pretraining:
-    """One step of L_ITC + L_MIM; a `facekit.training.Program`.
+    """One step of L_ITC + L_MIM; a `facekit.training.loop.Program`.
 
     Every picture passes the tower twice, as it is for the contrast and with patches hidden for the masked image model.
     Of several processes each takes its part of the recipe's batch; the contrast is over the batch of all, and all

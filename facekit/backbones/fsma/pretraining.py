@@ -9,20 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...augment import Affine, random_matrices
-from ...data.pool import Pool, views
-from ...losses import gan_loss, ssim_loss
-from ...processes import ALONE, Processes
-from ...recipes import FSMAPretraining
-from ...training import autocast, generator_for, shuffled_batch
+from ...augmentation.affine import Affine, random_matrices
+from ...core.device import autocast
+from ...core.random_streams import generator_for, shuffled_batch
+from ...data.face_pool import Pool, views
+from ...training.distributed import ALONE, Processes
+from ...training.losses import gan_loss, ssim_loss
 from .autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
+from .config import FSMAPretraining
 
 # Pictures that set the first codes' scale: several times the code's length.
 WHITENING = 1000
 
 
 class Pretraining:
-    """One step of L_unsup = L_rec + L_adv + L_enc + 60 L_ssim; a `facekit.training.Program`.
+    """One step of L_unsup = L_rec + L_adv + L_enc + 60 L_ssim; a `facekit.training.loop.Program`.
 
     The discriminators take turns as in the public 3FabRec code: the picture's every 2nd step at half the learning
     rate, the code's every 4th; the encoder hears the latter every 2nd. Of several processes each takes its part of

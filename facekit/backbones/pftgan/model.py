@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .inverting import pictures_of
-from .loading import Encoder
+from .generator_files import Encoder
+from .inversion_training import pictures_of
 from .network import at_encoder
 from .stylegan2 import Generator
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .classifier import Ensemble, PixelClassifier, Votes
-from .inversion import InversionEncoder, InversionSize, ReferenceEncoder
+from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
+from .pixel_classifier import Ensemble, PixelClassifier, Votes
 from .stylegan2 import GeneratorSize, Synthesis
 
 

@@ -15,7 +15,7 @@ from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ..normalise import Normalise
+from ..normalisation import Normalise
 from .fcn import FCN
 
 # Of RGB in [0, 1]; every encoder here was trained so on ImageNet.

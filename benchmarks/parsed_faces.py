@@ -1,0 +1,126 @@
+"""Faces in CelebAMask-HQ's 19 classes that the ready parsers learn from and are scored on (FACEKIT_DATA).
+
+Whole masks: generated and Microsoft's rendered faces. Real faces with what is known of them, the rest 255: CelebA-HQ
+with hair masks, 300-W with the parts that landmarks outline. Real ones are for one thing only: to train the parser, to
+train its label adapter, or to score them; so are the rendered people. celebamask19 and FASSEG taught no parser and
+score them whole; of FASSEG's people some teach the label adapter to its way of drawing, which the others score.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from facekit.api.evaluation import evaluate
+from facekit.api.ready_models import frames_in
+from facekit.data.datasets import (
+    GeneratedParsing,
+    ParsedFace,
+    celebamask_faces,
+    crops,
+    facesynthetics_faces,
+    fasseg_faces,
+    hair_faces,
+    outlined_faces,
+)
+from facekit.data.face_sources import PORTRAIT_LIFT, PORTRAIT_MARGIN, celebahq128
+from facekit.geometry.affine import warp_image, warp_mask
+from facekit.images.reader import to_tensor
+from facekit.labels import CELEBAMASK_19, FASSEG_6
+from facekit.model import Model
+
+SIDE = 256
+GENERATED_SIDE = 160
+# Of 500 hair masks the parser learns from the first, the adapter from the next; the last hundred are scored.
+HAIR_PARSER, HAIR_ADAPTER = slice(0, 300), slice(300, 400)
+HAIR_SCORED = slice(400, 500)
+SYNTHETIC_PARSER, SYNTHETIC_ADAPTER = slice(0, 45), slice(45, 60)
+# Every fourth of 300-W's is the adapter's; `lfpw_test` is no one's.
+FOURTHS_PARSER, FOURTHS_ADAPTER = (0, 1, 2), (3,)
+# FASSEG's people in many poses (Pointing'04): whom its label adapter learns from and who are scored. So are the frontal
+# pictures, which are of other data sets (MIT-CBCL, FEI).
+FASSEG_ADAPTER, FASSEG_SCORED, FASSEG_FRONTAL = ("1", "2", "3", "4"), ("5", "6", "7"), ("frontal",)
+
+Crops = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+def _generated(count: int, seed: int) -> GeneratedParsing:
+    return GeneratedParsing(count, "wild", seed, GENERATED_SIDE, CELEBAMASK_19, yaw=(-60, 60))
+
+
+def _outlined(fourths: Sequence[int]) -> list[Sequence[ParsedFace]]:
+    faces = outlined_faces(labels=CELEBAMASK_19)
+    return [faces[first::4] for first in fourths]
+
+
+def _cropped(sources: Sequence[tuple[Sequence[ParsedFace], int]]) -> Crops:
+    """Crops on FaRL's mean face, which lies as in CelebA-HQ's pictures; each source so many times."""
+    pictures: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    for faces, times in sources:
+        seen, drawn = crops(faces, SIDE, PORTRAIT_MARGIN, PORTRAIT_LIFT)
+        pictures += seen * times
+        masks += drawn * times
+    return pictures, masks
+
+
+def parser_faces(seed: int, generated: int) -> Crops:
+    """What a parser learns from. generated: how many rendered faces, of people that nothing else here shows."""
+    synthetic = facesynthetics_faces(labels=CELEBAMASK_19)[SYNTHETIC_PARSER]
+    hair = hair_faces(labels=CELEBAMASK_19)[HAIR_PARSER]
+    real = [(part, 1) for part in _outlined(FOURTHS_PARSER)]
+    return _cropped([(_generated(generated, seed + 13), 1), (synthetic, 12), (hair, 3), *real])
+
+
+def adapter_faces(seed: int, generated: int) -> Crops:
+    """What a parser's label adapter learns from: other faces of the same kinds, those with real labels most often."""
+    synthetic = facesynthetics_faces(labels=CELEBAMASK_19)[SYNTHETIC_ADAPTER]
+    hair = hair_faces(labels=CELEBAMASK_19)[HAIR_ADAPTER]
+    real = [(part, 1) for part in _outlined(FOURTHS_ADAPTER)]
+    return _cropped([(_generated(generated, seed + 14), 1), (synthetic, 12), (hair, 4), *real])
+
+
+def fasseg_people(people: Sequence[str]) -> list[ParsedFace]:
+    """The pictures of some of FASSEG's people ("1" to "7", "frontal") in its six classes."""
+    faces = fasseg_faces(labels=FASSEG_6)
+    return [faces[i] for i, (picture, _) in enumerate(faces.items) if _person(picture) in people]
+
+
+def _person(picture: str) -> str:
+    # multi_train_p45_062.jpg shows person 6.
+    return picture[-6] if picture.startswith("multi") else "frontal"
+
+
+def shown(faces: Sequence[ParsedFace], model: Model) -> Crops:
+    """What the model sees of each picture in which a face is found, and the labels there; other pictures are left
+    out."""
+    pictures: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    for face in faces:
+        for frame in frames_in(face.picture, model.align, None)[:1]:
+            matrix = frame.matrix(face.picture.shape[:2], model.input_size)
+            pictures.append(warp_image(face.picture, matrix, model.input_size))
+            masks.append(warp_mask(face.mask, matrix, model.input_size))
+    return pictures, masks
+
+
+def taught_faces(teacher: Model, count: int) -> Crops:
+    """CelebA-HQ pictures, which lie as on the mean face, with what a teacher on the mean face sees in them."""
+    pictures = [picture for _, picture, _ in itertools.islice(celebahq128(), count)]
+    masks: list[np.ndarray] = []
+    for start in range(0, count, 50):
+        x = to_tensor(pictures[start : start + 50])
+        maps = F.interpolate(x, teacher.input_size, mode="bilinear", antialias=True)
+        maps = F.interpolate(teacher.naked.maps(maps), x.shape[-1], mode="bilinear")
+        masks += list(maps.argmax(1).to(torch.uint8).cpu().numpy())
+    return pictures, masks
+
+
+def parsing_scores(model: Model) -> dict[str, float]:
+    """Of the 4 real faces of `celebamask19`, of which nothing was trained on."""
+    faces = celebamask_faces(labels=CELEBAMASK_19)
+    return evaluate(model, [face.picture for face in faces], [face.mask for face in faces])

@@ -1,0 +1,136 @@
+"""Geometric augmentation in one resampling: similarity transforms and mirroring, for pictures, masks and points
+alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..geometry.tanh_warp import tanh_alpha, tanh_inverse
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Ranges of a random similarity transform; uniform draws.
+
+    rotate: degrees either way. scale: (least, most) zoom, 1 leaves the size. shift: either way, as a fraction of the
+    side.
+    mirror: probability of a horizontal flip.
+    """
+
+    rotate: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: float = 0.0
+    mirror: float = 0.0
+
+
+@dataclass(frozen=True)
+class TanhMoves:
+    """Transforms of tanh-warped pictures: they move the face as it is before the warp, as FaRL augments its alignment.
+
+    matrices: (n,2,3), as of `random_matrices`, in coordinates where the plain crop spans [-1, 1]. alpha: of
+    `facekit.geometry.tanh_warp.tanh_alpha`. The functions below take it in place of matrices.
+    """
+
+    matrices: Tensor
+    alpha: float
+
+
+Moves = Tensor | TanhMoves
+
+
+def random_matrices(n: int, spec: Affine, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """n random transforms around the picture's centre, in coordinates where the picture spans [-1, 1].
+
+    Returns (matrices (n,2,3) from augmented to original coordinates, as F.affine_grid takes them; mirrored (n,) bool).
+    """
+    u = torch.rand(n, 5, generator=generator)
+    angle = torch.deg2rad((2 * u[:, 0] - 1) * spec.rotate)
+    low, high = spec.scale
+    inverse_scale = 1.0 / (low + (high - low) * u[:, 1])
+    mirrored = u[:, 4] < spec.mirror
+    sign = torch.where(mirrored, -1.0, 1.0)
+    cos, sin = torch.cos(angle) * inverse_scale, torch.sin(angle) * inverse_scale
+    # x_original = R(-angle)/scale * (x_augmented - shift), the mirror applied to augmented coordinates first.
+    shift = (2 * u[:, 2:4] - 1) * spec.shift * 2
+    linear = torch.stack([torch.stack([cos * sign, sin], 1), torch.stack([-sin * sign, cos], 1)], 1)
+    offset = -(linear @ shift[:, :, None])
+    return torch.cat([linear, offset], 2), mirrored
+
+
+def _grid(moves: Moves, size: int, like: Tensor) -> Tensor:
+    """(n,size,size,2) for F.grid_sample: where each pixel of the augmented pictures lies in the original.
+
+    like: a tensor of the device and float type wanted.
+    """
+    if not isinstance(moves, TanhMoves):
+        return F.affine_grid(moves.to(like), [len(moves), 1, size, size], align_corners=False)
+    matrices = moves.matrices.to(like)
+    seen = F.affine_grid(torch.eye(2, 3).to(like)[None], [1, 1, size, size], align_corners=False)
+    plain = tanh_inverse(seen, moves.alpha)
+    moved = torch.einsum("nij,hwj->nhwi", matrices[:, :, :2], plain[0]) + matrices[:, None, None, :, 2]
+    # One resampling, as the warped picture has pixels for all that any transform of it shows.
+    return tanh_alpha(moved, moves.alpha)
+
+
+def warp(pictures: Tensor, moves: Moves, size: int, mode: str = "bilinear") -> Tensor:
+    """Resample (N,C,H,W) float pictures by `random_matrices`; outside pixels reflect. Returns (N,C,size,size)."""
+    grid = _grid(moves, size, pictures)
+    return F.grid_sample(pictures, grid, mode=mode, padding_mode="reflection", align_corners=False)
+
+
+def warp_masks(masks: Tensor, moves: Moves, size: int, fill: int = 255) -> Tensor:
+    """Resample (N,H,W) integer masks, nearest; outside pixels become `fill`. Returns (N,size,size), same dtype."""
+    # Ids shifted by fill: what grid_sample pads with zero then reads as fill.
+    shifted = (masks.float() - fill)[:, None]
+    grid = _grid(moves, size, shifted)
+    out = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)[:, 0]
+    return out.add_(fill).round_().to(masks.dtype)
+
+
+def warp_points(points: Tensor, moves: Moves, side_in: int, side_out: int) -> Tensor:
+    """Move (N,K,2) points, pixels of the original (0 = centre of the first pixel), into augmented pictures of
+    side_out."""
+    matrices, alpha = (moves.matrices, moves.alpha) if isinstance(moves, TanhMoves) else (moves, None)
+    normal = (points + 0.5) * (2.0 / side_in) - 1.0
+    if alpha is not None:
+        normal = tanh_inverse(normal, alpha)
+    matrices = matrices.to(normal)
+    linear, offset = matrices[:, :, :2], matrices[:, :, 2]
+    # `solve` would wait for a GPU's answer whether a matrix is singular; `random_matrices` never is.
+    moved = torch.linalg.solve_ex(linear, (normal - offset[:, None]).transpose(1, 2)).result.transpose(1, 2)
+    if alpha is not None:
+        moved = tanh_alpha(moved, alpha)
+    return (moved + 1.0) * (side_out / 2.0) - 0.5
+
+
+def jitter(pictures: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
+    """Change exposure, contrast and colour balance of each image at random.
+
+    Args:
+        pictures: Images (N,3,H,W), RGB in [0, 1], on any device.
+        strength: Largest change, as a fraction. 0.2 is up to 20 %.
+        generators: One CPU generator per image. An image's change does not depend on the rest of the batch.
+
+    Returns:
+        Changed images (N,3,H,W) in [0, 1], on the same device.
+
+    Raises:
+        ValueError: If there are more or fewer generators than images.
+    """
+    if len(generators) != len(pictures):
+        raise ValueError(
+            f"expected one generator per image, got {len(generators)} for {len(pictures)} images; pass one each"
+        )
+    draws = [torch.rand(5, generator=generator) for generator in generators]
+    u = 2 * torch.stack(draws).to(pictures) - 1
+    gain = (1 + strength * u[:, 0])[:, None, None, None]
+    contrast = (1 + strength * u[:, 1])[:, None, None, None]
+    balance = (1 + strength / 2 * u[:, 2:5])[:, :, None, None]
+    mean = pictures.mean((1, 2, 3), keepdim=True)
+    # In place: each further copy of a batch costs more time on a CPU than the arithmetic.
+    return (pictures - mean).mul_(contrast).add_(mean).mul_(gain).mul_(balance).clamp_(0, 1)

@@ -1,0 +1,95 @@
+"""DALL-E's discrete VAE, the paper's tokenizer (section 3.3): its encoder, read from OpenAI's `encoder.pkl`.
+
+The file is a pickled module. Only its tensors are read, nothing of the file is executed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...core.weight_files import check_names, read_weights, seems, some
+
+# Its pictures lie in [EPSILON, 1 - EPSILON].
+EPSILON = 0.1
+
+
+class _Block(nn.Module):
+    def __init__(self, channels_in: int, channels: int, layers: int):
+        super().__init__()
+        hidden = channels // 4
+        self.gain = 1 / layers**2
+        self.id_path = nn.Conv2d(channels_in, channels, 1) if channels_in != channels else nn.Identity()
+        steps: list[tuple[str, nn.Module]] = []
+        for i, (a, b) in enumerate(pairwise((channels_in, hidden, hidden, hidden, channels)), 1):
+            kernel = 1 if i == 4 else 3
+            steps += [(f"relu_{i}", nn.ReLU()), (f"conv_{i}", nn.Conv2d(a, b, kernel, padding=kernel // 2))]
+        self.res_path = nn.Sequential(OrderedDict(steps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.id_path(x) + self.gain * self.res_path(x)
+
+
+class DalleTokens(nn.Module):
+    """The encoder: four groups of residual blocks, a token for 8 x 8 pixels."""
+
+    def __init__(self, width: int = 256, blocks: int = 2, vocabulary: int = 8192):
+        super().__init__()
+        self.vocabulary = vocabulary
+        channels = (width, width, 2 * width, 4 * width, 8 * width)
+        groups: list[tuple[str, nn.Module]] = [("input", nn.Conv2d(3, width, 7, padding=3))]
+        for g, (a, b) in enumerate(pairwise(channels), 1):
+            parts: list[tuple[str, nn.Module]] = [
+                (f"block_{i + 1}", _Block(b if i else a, b, 4 * blocks)) for i in range(blocks)
+            ]
+            groups.append((f"group_{g}", nn.Sequential(OrderedDict(parts + [("pool", nn.MaxPool2d(2))] * (g < 4)))))
+        output = nn.Sequential(OrderedDict(relu=nn.ReLU(), conv=nn.Conv2d(channels[-1], vocabulary, 1)))
+        self.blocks = nn.Sequential(OrderedDict([*groups, ("output", output)]))
+
+    @torch.no_grad()
+    def ids(self, x: Tensor, side: int) -> Tensor:
+        """Pictures (N,3,S,S) in [0, 1] to ids (N,side*side) int64, row by row; the picture is resized to 8 * side px,
+        as BEiT does (112 px for 14 x 14 patches)."""
+        x = F.interpolate(x, (8 * side,) * 2, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+        return self.blocks((1 - 2 * EPSILON) * x + EPSILON).argmax(1).flatten(1)
+
+
+def load_dalle(path: str | os.PathLike[str]) -> DalleTokens:
+    """Read the encoder from OpenAI's `encoder.pkl`, or from a file of its state_dict.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds something else.
+    """
+    return dalle_tokens(path, read_weights(path, "DALL-E's encoder.pkl").tensors)
+
+
+def is_dalle(state: Mapping[str, Tensor]) -> bool:
+    """Say whether tensors are named as DALL-E's encoder names them."""
+    return any(_renamed(name) == "blocks.input.bias" for name in state)
+
+
+def dalle_tokens(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) -> DalleTokens:
+    """Build the encoder from its tensors. Raises ValueError that names `path` where they are others."""
+    state = {_renamed(k): v for k, v in tensors.items()}
+    first, last = state.get("blocks.input.bias"), state.get("blocks.output.conv.bias")
+    if first is None or last is None or first.ndim != 1 or last.ndim != 1:
+        raise ValueError(f"{path}: tensors {some(tensors)} came, expected DALL-E's encoder.pkl{seems(tensors)}")
+    blocks = sum(".group_1." in k and "conv_1.bias" in k for k in state)
+    with torch.device("meta"):
+        expected = DalleTokens(len(first), blocks, len(last)).state_dict()
+    check_names(path, state, expected, "DALL-E's encoder")
+    made = DalleTokens(len(first), blocks, len(last))
+    made.load_state_dict(state)
+    return made.eval().requires_grad_(False)
+
+
+def _renamed(name: str) -> str:
+    stem, _, last = name.rpartition(".")
+    return f"{stem}.{dict(w='weight', b='bias').get(last, last)}"

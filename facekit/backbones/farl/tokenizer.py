@@ -1,0 +1,102 @@
+"""Visual tokens, the targets of masked image modelling (FaRL section 3.3): a small quantised auto-encoder of our own.
+
+The paper takes DALL-E's discrete VAE (`dalle.py` reads its file). Ours learns a codebook by the rules of VQ-VAE (van
+den Oord et al., 2017): each code is the running mean of what was assigned to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...core.weight_files import check_names, read_weights, seems, some
+from ...zoo.embedded import embedded_file
+from .dalle_tokenizer import DalleTokens, dalle_tokens, is_dalle
+
+
+class Tokens(Protocol):
+    """What masked image modelling asks of a tokenizer."""
+
+    vocabulary: int
+
+    def ids(self, x: Tensor, side: int) -> Tensor:
+        """Pictures (N,3,S,S) in [0, 1] to ids (N,side*side) int64, row by row."""
+
+
+def _down(channels_in: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, 4, 2, 1), nn.GroupNorm(8, channels), nn.SiLU(),
+        nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(8, channels), nn.SiLU(),
+    )  # fmt: skip
+
+
+def _up(channels_in: int, channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.ConvTranspose2d(channels_in, channels, 4, 2, 1), nn.GroupNorm(8, channels), nn.SiLU(),
+        nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(8, channels), nn.SiLU(),
+    )  # fmt: skip
+
+
+class VisualTokenizer(nn.Module):
+    """Pictures to one of `vocabulary` ids for each patch of 8 px, as DALL-E's, and back.
+
+    widths: channels; each of them halves the picture, so three make patches of 8 px.
+    """
+
+    def __init__(self, vocabulary: int = 1024, code: int = 32, widths: tuple[int, ...] = (32, 64, 128)):
+        super().__init__()
+        self.vocabulary, self.code, self.patch = vocabulary, code, 2 ** len(widths)
+        self.encoder = nn.Sequential(*map(_down, (3, *widths), widths), nn.Conv2d(widths[-1], code, 1))
+        back = widths[::-1]
+        self.decoder = nn.Sequential(
+            nn.Conv2d(code, back[0], 1), *map(_up, back, (*back[1:], back[-1])), nn.Conv2d(back[-1], 3, 3, padding=1)
+        )
+        self.codes: Tensor
+        self.register_buffer("codes", F.normalize(torch.randn(vocabulary, code), dim=-1))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Pictures (N,3,S,S) in [0, 1] to vectors (N,S/patch,S/patch,code) of length 1."""
+        return F.normalize(self.encoder(2 * x - 1).movedim(1, -1).float(), dim=-1)
+
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """Vectors (...,code) of length 1 to the ids (...) of their closest codes."""
+        return (vectors @ self.codes.T).argmax(-1)
+
+    def decode(self, vectors: Tensor) -> Tensor:
+        """Vectors (N,h,w,code) to pictures (N,3,patch*h,patch*w), about [0, 1]."""
+        return (self.decoder(vectors.movedim(-1, 1)) + 1) / 2
+
+    @torch.no_grad()
+    def ids(self, x: Tensor, side: int) -> Tensor:
+        x = F.interpolate(x, (side * self.patch,) * 2, mode="bilinear", align_corners=False, antialias=True)
+        # Channels last: half the time on CPUs.
+        return self.nearest(self.encode(x.contiguous(memory_format=torch.channels_last))).flatten(1)
+
+
+def load_tokens(weights: str | os.PathLike[str] = "embedded") -> VisualTokenizer | DalleTokens:
+    """A tokenizer in eval mode: "embedded", a file that `facekit pretrain tokenizer` wrote, or DALL-E's `encoder.pkl`.
+
+    Raises FileNotFoundError, and ValueError for a file that is neither.
+    """
+    path = embedded_file("tokenizer") if weights == "embedded" else weights
+    expected = "a tokenizer that `facekit pretrain tokenizer` wrote, or DALL-E's encoder.pkl"
+    state = read_weights(path, expected, "pass 'embedded'", ["codes"]).tensors
+    if is_dalle(state):
+        return dalle_tokens(path, state)
+    codes = state.get("codes")
+    if codes is None or codes.ndim != 2:
+        raise ValueError(f"{path}: tensors {some(state)} came, expected {expected}{seems(state)}")
+    widths = tuple(len(v) for k, v in state.items() if re.fullmatch(r"encoder\.\d+\.0\.bias", k))
+    if any(width % 8 for width in widths) or not widths:
+        raise ValueError(f"{path}: an encoder of {widths} channels came, expected multiples of 8")
+    with torch.device("meta"):
+        network = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
+    check_names(path, state, network.state_dict(), "a tokenizer of images")
+    made = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
+    made.load_state_dict(state)
+    return made.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -1,0 +1,147 @@
+"""Training an inversion encoder for a frozen generator, and making single codes fit better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...augmentation.affine import Affine, random_matrices
+from ...core.device import autocast
+from ...core.random_streams import generator_for, shuffled_batch
+from ...data.face_pool import Pool, views
+from ...training.distributed import ALONE, Processes
+from .config import InversionPretraining
+from .inversion_encoder import InversionEncoder
+from .stylegan2 import Generator, Synthesis
+
+AT_ONCE = 32  # pictures whose gradients are found at a time
+
+
+class Inverting:
+    """One step on real pictures, which the codes are to show again, and on as many of the generator's own, whose codes
+    are known; a `facekit.training.loop.Program`.
+
+    The loss of a picture is that of pSp and e4e, squared error and LPIPS, with e4e's penalty on deltas, which keeps the
+    codes where the generator knows what to do. The known codes are ours: without them a small generator's codes drift
+    far from what its mapping makes. distance: from `perceptual`.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        generator: Generator,
+        encoder: InversionEncoder,
+        distance: nn.Module,
+        recipe: InversionPretraining,
+        steps: int,
+        device: torch.device,
+        seed: int = 0,
+        processes: Processes = ALONE,
+    ):
+        self.processes, self.part = processes, processes.part(recipe.batch_size)
+        self.pool, self.recipe, self.steps, self.device, self.seed = pool, recipe, steps, device, seed
+        self.generator = generator.to(device).eval().requires_grad_(False)
+        self.encoder = encoder.to(device).to(memory_format=torch.channels_last)
+        self.distance = distance.to(device)
+        self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror=0.5)
+        processes.share_norms(self.encoder)
+        processes.copy_from_first(self.encoder)
+        self.optimiser = torch.optim.Adam(self.encoder.parameters(), recipe.lr, recipe.betas)
+        self.autocast = autocast(device, recipe.bfloat16)
+
+    def real(self, index: int) -> Tensor:
+        """(n,3,S,S) RGB in [0, 1]."""
+        chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
+        matrices, _ = random_matrices(len(chosen), self.affine, generator_for(self.seed, index, 3))
+        return views(self.pool, chosen[self.part], matrices[self.part], self.encoder.size.input_size, self.device)
+
+    @torch.no_grad()
+    def own(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Pictures that the generator makes, in [0, 1], and their codes (n,L,w_dim)."""
+        z = torch.randn(count, self.generator.size.z_dim, generator=draws).to(self.device)
+        codes = self.generator.codes(z, self.recipe.truncation)
+        return pictures_of(self.generator.synthesis, codes).clamp(0, 1), codes
+
+    def step(self, index: int) -> dict[str, float]:
+        r = self.recipe
+        for group in self.optimiser.param_groups:
+            group["lr"] = r.lr * (1 - 0.9 * max(0.0, index / self.steps - (1 - r.decay)) / max(r.decay, 1e-9))
+        self.encoder.train()
+        real = self.real(index)
+        made, known = self.own(len(real), generator_for(self.seed, index, 17 + self.part.start))
+        x = torch.cat([real, made]).contiguous(memory_format=torch.channels_last)
+        with self.autocast:
+            codes = self.encoder(x).float()
+            shown = self.generator.synthesis(codes).float()
+            far = self.distance(shown, 2 * x - 1).float().mean()
+        losses = {
+            "l2": (shown - (2 * x - 1)).square().mean(),
+            "lpips": far,
+            "codes": (codes[len(real) :] - known).square().mean(),
+            "deltas": (codes[:, 1:] - codes[:, :1]).square().sum(2).sqrt().mean(),
+        }
+        total = sum(weight * losses[name] for name, weight in r.weights.items())
+        self.optimiser.zero_grad(set_to_none=True)
+        assert isinstance(total, Tensor)
+        total.backward()
+        self.processes.average_gradients(self.encoder.parameters())
+        self.optimiser.step()
+        return self.processes.average({name: loss.detach() for name, loss in losses.items()})
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"encoder": self.encoder.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.encoder.load_state_dict(state["encoder"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def pictures_of(synthesis: Synthesis, codes: Tensor) -> Tensor:
+    """What the codes show: (N,3,S,S) RGB about [0, 1]."""
+    shown: Tensor = (synthesis(codes) + 1) / 2
+    return shown
+
+
+class Refining:
+    """Codes that are moved until they show their pictures better: Adam on squared error and the perceptual distance,
+    each picture by itself; a `facekit.training.loop.Program`. The generator stays as it is.
+
+    codes: (N,L,w_dim), changed in place by every step. pictures: (N,3,S,S) in [0, 1]. distance: from `perceptual`.
+    """
+
+    def __init__(
+        self,
+        synthesis: Synthesis,
+        codes: Tensor,
+        pictures: Tensor,
+        distance: Callable[[Tensor, Tensor], Tensor],
+        lr: float = 0.02,
+    ):
+        self.synthesis, self.codes, self.wanted, self.distance = synthesis, codes, 2 * pictures - 1, distance
+        self.moved = codes.detach().clone().requires_grad_(True)
+        self.optimiser = torch.optim.Adam([self.moved], lr)
+
+    def step(self, index: int) -> dict[str, float]:
+        gradients, total = [], 0.0
+        for codes, wanted in zip(self.moved.split(AT_ONCE), self.wanted.split(AT_ONCE), strict=True):
+            shown = self.synthesis(codes)
+            # Sums: no picture's step depends on how many there are.
+            loss = (shown - wanted).square().mean((1, 2, 3)).sum() + 0.8 * self.distance(shown, wanted).sum()
+            gradients.append(torch.autograd.grad(loss, codes)[0])
+            total += loss.item()
+        self.moved.grad = torch.cat(gradients)
+        self.optimiser.step()
+        self.codes.copy_(self.moved.detach())
+        return {"loss": total / len(self.codes)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"codes": self.codes, "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        with torch.no_grad():
+            self.moved.copy_(state["codes"])
+        self.codes.copy_(state["codes"])
+        self.optimiser.load_state_dict(state["optimiser"])

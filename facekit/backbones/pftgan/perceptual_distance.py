@@ -1,0 +1,110 @@
+"""The distance between pictures that generators are tuned by (PFTGAN equations 3, 4 and 6 to 8: LPIPS)."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import lpips
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...core.global_state import kept_random, no_warnings
+from ...core.weight_files import check_names, read_weights
+from ...metrics.scores import alexnet_lpips
+
+log = logging.getLogger("facekit")
+
+NAMES = ("lpips-alex", "lpips-vgg", "parser")
+# The side that AlexNet and VGG are shown at least: their first layers step over what is smaller.
+LEAST_SIDE = 128
+
+
+class LPIPS(nn.Module):
+    """LPIPS 0.1 (Zhang et al., CVPR 2018), of pictures (N,3,S,S) in [-1, 1]: (N,). Smaller ones are enlarged first."""
+
+    def __init__(self, net: Any):
+        super().__init__()
+        self.net = net.eval().requires_grad_(False)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        if x.shape[-1] < LEAST_SIDE:
+            x, y = (F.interpolate(p, LEAST_SIDE, mode="bilinear", align_corners=False) for p in (x, y))
+        distance: Tensor = self.net(x, y)
+        return distance.flatten()
+
+
+class ParserFeatures(nn.Module):
+    """LPIPS' distance on the ready parser's encoder, without learned weights: unit vectors at each place of the
+    picture itself and of the maps at half to a sixteenth of its side, squared differences, the mean over places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from ...api.ready_models import ready_model  # which imports this package
+
+        self.parser = ready_model("segmentation").network.folded().requires_grad_(False)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        shown = (x + 1) / 2
+        return [x, *self.parser.features(shown)[:4]]
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        side = -(-x.shape[-1] // 32) * 32
+        if x.shape[-1] != side:
+            x, y = (F.interpolate(p, side, mode="bilinear", align_corners=False) for p in (x, y))
+        colours, *maps = zip(self.maps(x), self.maps(y), strict=True)
+        distance = (colours[0] - colours[1]).square().mean((1, 2, 3))
+        for a, b in maps:
+            distance = distance + (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean((1, 2))
+        return distance
+
+
+def perceptual(name: str = "auto") -> nn.Module:
+    """A frozen distance: (N,3,S,S) twice, RGB in [-1, 1], to (N,). Which one it is, is said in the log.
+
+    name: "lpips-alex" (its AlexNet is in this package), "lpips-vgg" (if torchvision's VGG16 is in torch's cache:
+    nothing is downloaded), "parser" (the ready parser's encoder, no learned weights), or "auto": VGG if it is
+    here, else AlexNet. Raises ValueError for another name and FileNotFoundError for a VGG that is not here.
+    """
+    if name not in ("auto", *NAMES):
+        raise ValueError(f"perceptual={name!r}: expected 'auto' or one of {', '.join(map(repr, NAMES))}")
+    vgg = cached_vgg()
+    if name == "auto":
+        name = "lpips-vgg" if vgg is not None else "lpips-alex"
+    log.info("perceptual distance: %s", name)
+    if name == "parser":
+        return ParserFeatures()
+    if name == "lpips-alex":
+        return LPIPS(copy.deepcopy(alexnet_lpips()))
+    if vgg is None:
+        raise FileNotFoundError(
+            f"perceptual='lpips-vgg' came, but {vgg_folder()} holds no vgg16-*.pth: put torchvision's there, or pass "
+            "'lpips-alex'"
+        )
+    return LPIPS(_vgg_lpips(vgg))
+
+
+def vgg_folder() -> Path:
+    """Where torchvision keeps what it fetched."""
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def cached_vgg() -> Path | None:
+    return next(iter(sorted(vgg_folder().glob("vgg16-*.pth"))), None)
+
+
+def _vgg_lpips(file: str | os.PathLike[str]) -> Any:
+    with no_warnings(), kept_random():  # the warning is torchvision's, about an argument that lpips passes
+        net = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
+    state = read_weights(file, "torchvision's VGG16").tensors
+    own = net.net.state_dict()
+    # lpips numbers VGG's layers as torchvision does, in five slices.
+    numbered = {f"features.{name.split('.', 1)[1]}": name for name in own}
+    known = {numbered[name]: tensor for name, tensor in state.items() if name in numbered}
+    check_names(file, known, own, "torchvision's VGG16")
+    net.net.load_state_dict(known)
+    return net

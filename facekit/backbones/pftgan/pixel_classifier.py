@@ -1,0 +1,185 @@
+"""DatasetGAN's pixel classifier (PFTGAN section 3.3) and ensembles of it. They know nothing about where maps come from:
+a generator, a ViT and a diffusion UNet are compared with the same classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from .fused_classifier import Side, band_rows, bands, height_width, hidden_sizes
+
+
+class PixelClassifier(nn.Module):
+    """An MLP from the feature vector of a pixel, sum(channels) long, to `classes` logits. DatasetGAN's names of parts.
+
+    channels: of the maps, in their order in the stack. The widths are 128 and 32 for fewer than 32 classes, else 256
+    and 128; weights start as N(0, 0.02), drawn from `generator`, or from torch's own source.
+    """
+
+    def __init__(self, channels: Sequence[int], classes: int, generator: torch.Generator | None = None):
+        super().__init__()
+        self.channels, self.classes = tuple(channels), classes
+        if not self.channels or min(self.channels) < 1 or not 2 <= classes <= 255:
+            raise ValueError(
+                f"channels={list(channels)}, classes={classes}: expected at least one map with at least 1 channel and "
+                "2 to 255 classes (label 255 is ignored)"
+            )
+        first, second = hidden_sizes(classes)
+        self.layers = nn.Sequential(
+            nn.Linear(sum(self.channels), first), nn.ReLU(), nn.BatchNorm1d(first),
+            nn.Linear(first, second), nn.ReLU(), nn.BatchNorm1d(second),
+            nn.Linear(second, classes),
+        )  # fmt: skip
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, 0.0, 0.02, generator=generator)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Stacked pixels (P,sum(channels)) to logits (P,classes)."""
+        if pixels.ndim != 2 or pixels.shape[1] != sum(self.channels):
+            raise ValueError(f"pixels of {tuple(pixels.shape)}: expected (P,{sum(self.channels)}); maps go to .logits")
+        return self.layers(pixels)
+
+    @torch.no_grad()
+    def logits(self, maps: Sequence[Tensor], side: Side, memory_limit: int | None = None) -> Tensor:
+        """Maps [(N,C_i,H_i,W_i)] to logits (N,classes,S,S) float32, channels last in memory: what `forward` gives for
+        the pixels of the maps, bilinearly resampled to `side` px (align_corners=False) and concatenated.
+
+        side: px, or (height, width). memory_limit: bytes that this may take beside the maps, the result included; the
+        bands of rows are made as low as it asks for. The network must be in eval mode. Raises ValueError for maps that
+        do not fit the network, and for a limit that not even bands of one row keep.
+        """
+        h, w = height_width(side)
+        rows = _checked_rows(self, maps, (h, w), memory_limit)
+        out = maps[0].new_empty((len(maps[0]), h, w, self.classes), dtype=torch.float32)
+        with torch.autocast(out.device.type, enabled=False):
+            for n, picture in enumerate(out):
+                for low, high, logits in bands(self.layers, [x[n] for x in maps], (h, w), rows):
+                    picture[low:high].view_as(logits).copy_(logits)
+        return out.permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What an ensemble says. labels: (N,H,W) uint8, the majority's; of tied classes the first. probabilities:
+    (N,C,H,W), the members' mean. divergence: (N,H,W), Jensen-Shannon's of the members' probabilities, in nats: 0 where
+    all agree. For stacked pixels (P,), (P,C) and (P,)."""
+
+    labels: Tensor
+    probabilities: Tensor
+    divergence: Tensor
+
+    @property
+    def uncertainty(self) -> Tensor:
+        """(N,), or a scalar for stacked pixels: the mean divergence of the most divergent tenth of the pixels, by which
+        DatasetGAN drops the pictures that it is least sure of."""
+        flat = self.divergence.flatten(-2) if self.divergence.ndim == 3 else self.divergence
+        return flat.topk(max(1, flat.shape[-1] // 10), -1).values.mean(-1)
+
+
+class Ensemble(nn.Module):
+    """Several pixel classifiers that vote (DatasetGAN's ten). They look at the same maps one after the other, so memory
+    does not grow with their number.
+
+    channels, classes, generator: of each, see `PixelClassifier`.
+    """
+
+    def __init__(
+        self, channels: Sequence[int], classes: int, members: int = 10, generator: torch.Generator | None = None
+    ):
+        super().__init__()
+        if not 1 <= members <= 255:
+            raise ValueError(f"members={members}: expected 1 to 255")
+        self.members = nn.ModuleList(PixelClassifier(channels, classes, generator) for _ in range(members))
+        self.channels, self.classes = tuple(channels), classes
+
+    def each(self) -> list[PixelClassifier]:
+        """The members, typed."""
+        return [cast(PixelClassifier, member) for member in self.members]
+
+    @torch.no_grad()
+    def forward(self, pixels: Tensor) -> Votes:
+        """The votes on stacked pixels (P,sum(channels)). Raises ValueError in training mode."""
+        _check_mode(self)
+        tally = _Tally(pixels.new_empty((len(pixels), self.classes), dtype=torch.float32))
+        for member in self.each():
+            tally.add(slice(None), member(pixels).float())
+        return tally.result(len(self.members), len(pixels))
+
+    @torch.no_grad()
+    def vote(self, maps: Sequence[Tensor], side: Side, memory_limit: int | None = None) -> Votes:
+        """The votes on maps [(N,C_i,H_i,W_i)] at `side` px; arguments and errors as of `PixelClassifier.logits`."""
+        h, w = height_width(side)
+        rows = _checked_rows(self.each()[0], maps, (h, w), memory_limit, votes=True)
+        pictures = maps[0].new_empty((len(maps[0]), h * w, self.classes), dtype=torch.float32)
+        labels = maps[0].new_empty((len(maps[0]), h, w), dtype=torch.uint8)
+        divergence = maps[0].new_empty((len(maps[0]), h, w), dtype=torch.float32)
+        with torch.autocast(pictures.device.type, enabled=False):
+            for n, probabilities in enumerate(pictures):
+                tally = _Tally(probabilities)
+                for member in self.each():
+                    for low, high, logits in bands(member.layers, [x[n] for x in maps], (h, w), rows):
+                        tally.add(slice(low * w, high * w), logits)
+                votes = tally.result(len(self.members), rows * w)
+                labels[n], divergence[n] = votes.labels.view(h, w), votes.divergence.view(h, w)
+        return Votes(labels, pictures.view(-1, h, w, self.classes).permute(0, 3, 1, 2), divergence)
+
+
+class _Tally:
+    """Sums over members, pixel by pixel: counts of votes, probabilities, entropies.
+
+    probabilities: (P,classes), uninitialised: where the mean ones shall lie.
+    """
+
+    def __init__(self, probabilities: Tensor):
+        self.probabilities = probabilities.zero_()
+        self.votes = torch.zeros_like(probabilities, dtype=torch.uint8)
+        self.entropy = probabilities.new_zeros(len(probabilities))
+
+    def add(self, place: slice, logits: Tensor) -> None:
+        chosen = logits.argmax(-1, keepdim=True)
+        self.votes[place].scatter_add_(-1, chosen, torch.ones_like(chosen, dtype=torch.uint8))
+        p = logits.softmax(-1)
+        self.probabilities[place] += p
+        self.entropy[place] += torch.special.entr(p).sum(-1)
+
+    def result(self, members: int, chunk: int) -> Votes:
+        labels = torch.empty_like(self.entropy, dtype=torch.uint8)
+        # The entropy of the mean less the mean entropy.
+        divergence = self.entropy.div_(-members)
+        self.probabilities.div_(members)
+        for low in range(0, len(labels), chunk):
+            part = slice(low, low + chunk)
+            labels[part] = self.votes[part].argmax(-1)
+            divergence[part] += torch.special.entr(self.probabilities[part]).sum(-1)
+        return Votes(labels, self.probabilities, divergence)
+
+
+def _checked_rows(
+    network: PixelClassifier, maps: Sequence[Tensor], size: tuple[int, int], memory_limit: int | None,
+    votes: bool = False,
+) -> int:  # fmt: skip
+    check_maps(maps, network.channels)
+    _check_mode(network)
+    shapes = [(x.shape[1], x.shape[2], x.shape[3]) for x in maps]
+    return band_rows(shapes, network.classes, size, memory_limit, len(maps[0]), votes, maps[0].device.type)
+
+
+def _check_mode(network: nn.Module) -> None:
+    if network.training:
+        raise ValueError("the classifier is in training mode, where BatchNorm looks at one batch only: call .eval()")
+
+
+def check_maps(maps: Sequence[Tensor], channels: Sequence[int] | None = None) -> None:
+    """Raises ValueError unless maps are [(N,C_i,H_i,W_i)] of the same N and, if given, of these channels."""
+    shapes = [tuple(x.shape) for x in maps]
+    wanted = "maps" if channels is None else f"maps of {', '.join(map(str, channels))} channels"
+    if not shapes or {len(shape) for shape in shapes} != {4} or len({shape[0] for shape in shapes}) != 1:
+        raise ValueError(f"maps of shapes {shapes}: expected {wanted}, each (N,C,H,W), of the same N pictures")
+    if channels is not None and [shape[1] for shape in shapes] != list(channels):
+        raise ValueError(f"maps of shapes {shapes}: expected {wanted}, in this order, as the classifier was made for")

@@ -1,0 +1,1 @@
+"""Files, arguments, random numbers, devices and process state: what every other module needs."""

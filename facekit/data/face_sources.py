@@ -1,0 +1,137 @@
+"""One reader a data set: from its files, as they are published or in `FACEKIT_DATA`, to pictures and labels."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..alignment import ffhq_frame
+from ..labels import LANDMARKS_68
+from .face_pool import MARGIN, Face, pool_side
+from .synthetic_faces.generator import GeneratedFaces
+
+TEST_300W = "lfpw_test"  # the subset of 300-W that models are scored on
+# Mean square of 1.6 times the 68 points' box in 128 px CelebA-HQ pictures (9,964 of them), moved as in 300-W crops.
+CELEBAHQ_BOX = (0.053, 0.153, 0.950, 1.050)
+# How many times such a square these pictures show, and how far above its middle their own is, in parts of its side.
+PORTRAIT_MARGIN = 1 / (CELEBAHQ_BOX[2] - CELEBAHQ_BOX[0])
+PORTRAIT_LIFT = ((CELEBAHQ_BOX[1] + CELEBAHQ_BOX[3]) / 2 - 0.5) * PORTRAIT_MARGIN
+
+
+def data_folder(name: str) -> Path:
+    """The folder `name` under FACEKIT_DATA. Raises FileNotFoundError that says what to set."""
+    root = os.environ.get("FACEKIT_DATA")
+    if not root:
+        raise FileNotFoundError(f"{name} is not part of facekit: set FACEKIT_DATA to the folder that holds {name}/")
+    path = Path(root) / name
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path} does not exist: set FACEKIT_DATA to the folder that holds {name}/")
+    return path
+
+
+def named_source(text: str) -> tuple[str, int | None] | None:
+    """Name and count of "celebahq128", "celebahq128:COUNT" or "generated:COUNT"; None for anything else: a path.
+
+    Raises ValueError for a count that is none.
+    """
+    name, colon, count = text.partition(":")
+    if text == "celebahq128":
+        return name, None
+    if not colon or name not in ("celebahq128", "generated"):
+        return None
+    if not count.isdigit() or int(count) == 0:
+        raise ValueError(f"{text!r}: expected {name}:COUNT, e.g. {name}:5000")
+    return name, int(count)
+
+
+def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
+    """Aligned CelebA-HQ faces from tar shards of JPEG, with the framing box that is the same for all. Unlabelled."""
+    root = Path(folder) if folder is not None else data_folder("celebahq128")
+    for shard in sorted(root.glob("*.tar")):
+        with tarfile.open(shard) as tar:
+            for member in tar:
+                file = tar.extractfile(member)
+                if file is None:
+                    continue
+                picture = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
+                side = picture.shape[0]
+                x0, y0, x1, y1 = (v * side - 0.5 for v in CELEBAHQ_BOX)
+                yield member.name, picture, (x0, y0, x1, y1)
+
+
+def generated(
+    count: int, input_size: int, seed: int = 0, portraits: bool = False, device: str | torch.device | None = None
+) -> Iterator[Face]:
+    """Generate wild faces for pre-training, with the pool's margin, so that augmentation finds real pixels.
+
+    Args:
+        count: Number of faces.
+        input_size: Side of the network's input, px.
+        seed: Seed of the faces. What is drawn does not depend on the device.
+        portraits: Show as much around the face as FFHQ's and CelebA-HQ's images do. Heads are not turned upright,
+            because pools cut upright squares.
+        device: Device that renders. None is the CPU.
+
+    Yields:
+        Name, image (side,side,3) uint8 RGB and box of each face.
+    """
+    side, margin = pool_side(input_size), PORTRAIT_MARGIN if portraits else 1.0
+    faces = GeneratedFaces(seed=seed, size=side, domain="wild", device=device, framing=1.6 * MARGIN * margin)
+    inner, middle = input_size / margin / 2, (side - 1) / 2
+    box = (middle - inner, middle - inner, middle + inner, middle + inner)
+    for start in range(0, count, 64):
+        indices = range(start, min(start + 64, count))
+        batch = faces.batch(indices, want=("image", "landmarks68"))
+        pictures = batch["image"].permute(0, 2, 3, 1).cpu().numpy()
+        for i, picture, points in zip(indices, pictures, batch["landmarks68"].cpu().numpy(), strict=True):
+            frame = ffhq_frame(points, LANDMARKS_68) if portraits else None
+            yield f"generated {i}", picture, box if frame is None or frame.box is None else frame.box
+
+
+def landmarks_300w(folder: str | os.PathLike[str] | None = None) -> tuple[list[Path], list[str], np.ndarray]:
+    """300-W crops. Returns (picture paths, subset of each, points (N,68,2) float32 in pixels)."""
+    root = Path(folder) if folder is not None else data_folder("300w")
+    with (root / "index.csv").open() as f:
+        rows = list(csv.reader(f))[1:]
+    points = np.array([[float(v) for v in row[2:]] for row in rows], np.float32).reshape(len(rows), -1, 2)
+    return [root / "images" / row[0] for row in rows], [row[1] for row in rows], points
+
+
+def pseudo_landmarks() -> dict[str, np.ndarray]:
+    """CelebA-HQ's 68 points (68,2) by picture name, as another program found them: for training, never for a score."""
+    with (data_folder("celebahq128") / "landmarks68_pseudo.csv").open() as f:
+        rows = list(csv.reader(f))[1:]
+    # The detector's score says how sure it was of a face; its lowest tenth holds the wrong points.
+    least = np.quantile([float(row[1]) for row in rows], 0.1)
+    sure = [row for row in rows if float(row[1]) > least]
+    return {row[0]: np.array(row[2:], np.float32).reshape(68, 2) for row in sure}
+
+
+def celebahq_attributes() -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """CelebA-HQ's 40 attributes: (their names, picture name -> (40,) float32 of 0 and 1)."""
+    with (data_folder("celebahq128") / "attributes.csv").open() as f:
+        head, *rows = csv.reader(f)
+    return tuple(head[1:]), {row[0]: np.array(row[1:], np.float32) for row in rows}
+
+
+# The words of UTKFace's numbers.
+UTKFACE_GENDERS = ("male", "female")
+UTKFACE_RACES = ("white", "black", "asian", "indian", "other")
+
+
+def utkface(folder: str | os.PathLike[str] | None = None) -> tuple[list[Path], np.ndarray, np.ndarray, np.ndarray]:
+    """UTKFace. Returns (picture paths, age (N,) in years, gender (N,) and race (N,) in words)."""
+    root = Path(folder) if folder is not None else data_folder("utkface")
+    with (root / "index.csv").open() as f:
+        rows = list(csv.DictReader(f))
+    age, gender, race = (np.array([int(row[key]) for row in rows]) for key in ("age", "gender", "race"))
+    paths = [root / "images" / row["file"] for row in rows]
+    return paths, age, np.array(UTKFACE_GENDERS)[gender], np.array(UTKFACE_RACES)[race]

@@ -1,0 +1,66 @@
+"""Whiskers: curved hairs from the pads of the muzzle and above the eyes, laid over the light as thin lines."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..synthetic_faces.raycast import project
+from ..synthetic_faces.surface import Batch
+from .features import MUZZLE_Y
+from .skull import Skull, lift
+
+_BEADS = 96
+_PADS, _BROWS = 7, 2
+
+
+def _hairs(b: Batch, skull: Skull) -> Tensor:
+    """(N, hairs, beads, 3) in the head frame."""
+    seed = b["whisker_seed"]
+    n = seed.shape[0]
+    share = torch.linspace(0, 1, _BEADS, device=seed.device)
+    sides = []
+    for k, side in enumerate((-1.0, 1.0)):
+        s = seed[:, k]
+        row = torch.arange(_PADS, device=s.device) % 3 - 1.0
+        x = torch.cat((7.5 + 6.0 * s[:, :_PADS, 0], b["eye_x"][:, None] - 3 + 5 * s[:, _PADS:, 0]), 1)
+        above = (b["eye_y"] + 1.15 * b["eye_half"])[:, None] + 2 * s[:, _PADS:, 1]
+        y = torch.cat((MUZZLE_Y - 1.0 - 2.2 * row + s[:, :_PADS, 1] * 1.5, above), 1)
+        root = lift(b, skull, side * x, y)
+        rise = torch.cat((-0.22 * row + 0.25 * (s[:, :_PADS, 2] - 0.5), 1.1 + 0.5 * s[:, _PADS:, 2]), 1)
+        length = torch.cat((0.7 + 0.5 * s[:, :_PADS, 3], 0.4 + 0.2 * s[:, _PADS:, 3]), 1) * b["whisker"][:, None]
+        ahead = torch.cat((0.35 - 0.2 * s[:, :_PADS, 0], 0.6 + 0 * s[:, _PADS:, 0]), 1)
+        way = torch.stack((torch.full_like(rise, side), rise, ahead), -1)
+        way = way / way.norm(dim=-1, keepdim=True) * length[..., None]
+        droop = way.new_tensor([0.0, -0.22, -0.25]) * length[..., None]
+        t = share.view(1, 1, -1, 1)
+        sides.append(root[:, :, None] + way[:, :, None] * t + droop[:, :, None] * t * t)
+    return torch.cat(sides, 1).view(n, -1, _BEADS, 3)
+
+
+def comb(b: Batch, skull: Skull, turn: Tensor, view: Tensor, size: int, depth: Tensor) -> Tensor:
+    """How much of each of the (N, S, S) rays the whiskers cover, 0..1. depth (N, S, S): what stands before them."""
+    n, samples, _ = depth.shape
+    hairs = _hairs(b, skull)
+    camera = hairs.flatten(1, 2) @ turn.transpose(1, 2)
+    at = (project(camera, b["distance"], view) + 0.5) * (samples / size) - 0.5
+    lines = at.view(n, -1, _BEADS, 2)
+    spacing = (lines[:, :, 1:] - lines[:, :, :-1]).norm(dim=-1)
+    spacing = torch.cat((spacing, spacing[..., -1:]), -1)
+    taper = torch.linspace(1.0, 0.25, _BEADS, device=at.device)
+    fine = torch.tensor([1.0] * _PADS + [0.45] * _BROWS, device=at.device).repeat(2)[:, None]
+    # Half a millimetre thick, but never so thin that the picture would lose it.
+    thick = (0.5 * view[:, 0] / b["distance"] * samples / size).clamp_min(0.55)[:, None, None]
+    weight = (spacing * taper * fine * thick).flatten(1)
+    x, y = at.unbind(-1)
+    x0, y0 = x.floor(), y.floor()
+    cover = depth.new_zeros(n, samples * samples)
+    away = b["distance"][:, None] - camera[..., 2]
+    flat = depth.flatten(1)
+    for ox, oy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        cx, cy = x0 + ox, y0 + oy
+        inside = (cx >= 0) & (cx < samples) & (cy >= 0) & (cy < samples)
+        index = (cy * samples + cx).clamp(0, samples * samples - 1).long()
+        seen = inside & (away < flat.gather(1, index) + 3.0)
+        cover.scatter_add_(1, index, weight * (1 - (x - cx).abs()) * (1 - (y - cy).abs()) * seen)
+    return cover.view(n, samples, samples).clamp(0, 1)

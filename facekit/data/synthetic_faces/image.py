@@ -1,0 +1,137 @@
+"""From light to a photograph: background, companions' place behind the person, lens, sensor, white balance, JPEG. All
+in torch, batched."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .noise import CLOUD, COARSE, FINE, WHITE, read_noise
+from .skin import colour
+from .surface import Batch, column
+
+
+def backdrop(b: Batch, bank: Tensor, size: int) -> Tensor:
+    """Background light (N, 3, size, size): plain with a gradient, soft blobs, mottled walls, bands of shelves or
+    buildings, foliage."""
+    device = bank.device
+    axis = torch.linspace(0, 1, size, device=device)
+    n = b["old"].shape[0]
+    y, x = (t[None].expand(n, -1, -1) for t in torch.meshgrid(axis, axis, indexing="ij"))
+    spread = F.interpolate(
+        b["back_rgb"].permute(0, 3, 1, 2), size=(size, size), mode="bicubic", align_corners=True
+    ).clamp(0.005, 1.2)
+    plain = colour(b["back_mean"])
+    at, scale, kind = b["back_at"], column(b["back_scale"]), column(b["back_kind"])
+    u, v = x * scale + column(at[:, 0]), y * scale + column(at[:, 1])
+    fine, cloud, coarse = read_noise(bank, u, v, (FINE, CLOUD, COARSE))
+    bands = torch.sign(
+        torch.sin((x + 0.15 * torch.sin(y * 3)) * (6 + 30 * scale))
+        * torch.sin(y * (3 + 22 * scale) + column(at[:, 0]) * 9)
+    )
+    texture = torch.where(
+        kind == 2,
+        0.35 * cloud + 0.12 * fine,
+        torch.where(
+            kind == 3, 0.22 * bands + 0.15 * cloud, torch.where(kind == 4, 0.6 * coarse + 0.35 * fine, 0.06 * cloud)
+        ),
+    )
+    base = torch.lerp(plain.expand_as(spread), spread, column(b["back_mix"])[:, None])
+    out = base * torch.exp(texture.clamp(-2, 2))[:, None]
+    return blur(out, column(b["back_blur"])[:, 0, 0] * size * 0.03)
+
+
+def blur(picture: Tensor, sigma: Tensor, sigma_x: Tensor | None = None, reach: int = 5) -> Tensor:
+    """Gaussian blur of (N, C, H, W) by a sigma a picture (N,), in pixels; `sigma_x` adds to the horizontal one.
+    Kernels end at +-`reach`."""
+    n, c, h, w = picture.shape
+    steps = torch.arange(-reach, reach + 1, device=picture.device, dtype=torch.float32)
+
+    def kernel(s: Tensor) -> Tensor:
+        k = torch.exp(-0.5 * (steps / s.clamp_min(0.05)[:, None]) ** 2)
+        return (k / k.sum(1, keepdim=True)).repeat_interleave(c, 0)
+
+    across = kernel(sigma if sigma_x is None else torch.sqrt(sigma**2 + sigma_x**2)).view(n * c, 1, 1, -1)
+    down = kernel(sigma).view(n * c, 1, -1, 1)
+    flat = F.pad(picture.reshape(1, n * c, h, w), (reach,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(flat, across, groups=n * c), down, groups=n * c).view(n, c, h, w)
+
+
+@lru_cache(maxsize=1)
+def _cosines() -> Tensor:
+    k, i = np.mgrid[:8, :8]
+    table = np.cos((2 * i + 1) * k * np.pi / 16) * np.sqrt(np.where(k == 0, 1, 2) / 8)
+    return torch.from_numpy(table).float()
+
+
+_LUMA = torch.tensor(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99.0],
+    ]
+)
+
+
+def jpeg(picture: Tensor, quality: Tensor) -> Tensor:
+    """The loss of JPEG at a quality (N,) in 1..100 on pictures (N, 3, H, W) in [0, 1]: 8x8 cosines, the standard
+    luminance table, softer colour."""
+    n, _, h, w = picture.shape
+    pad = F.pad(picture, (0, -w % 8, 0, -h % 8), mode="replicate") * 255
+    r, g, b_ = pad.unbind(1)
+    luma = 0.299 * r + 0.587 * g + 0.114 * b_
+    planes = torch.stack((luma - 128, (b_ - luma) * 0.564, (r - luma) * 0.713), 1)
+    scale = torch.where(quality < 50, 50 / quality.clamp_min(1), 2 - quality / 50).clamp_min(0.02)
+    table = (_LUMA.to(picture.device)[None] * scale[:, None, None]).clamp_min(1)
+    table = torch.stack((table, table.clamp_min(1) * 1.7, table * 1.7), 1)[:, :, None, None]
+    c = _cosines().to(picture.device)
+    hh, ww = pad.shape[-2] // 8, pad.shape[-1] // 8
+    blocks = planes.view(n, 3, hh, 8, ww, 8).transpose(3, 4)
+    coded = torch.round(c @ blocks @ c.T / table) * table
+    planes = (c.T @ coded @ c).transpose(3, 4).reshape(n, 3, hh * 8, ww * 8)[..., :h, :w]
+    y, cb, cr = planes[:, 0] + 128, planes[:, 1], planes[:, 2]
+    out = torch.stack((y + 1.403 * cr, y - 0.344 * cb - 0.714 * cr, y + 1.773 * cb), 1)
+    return torch.where(quality[:, None, None, None] < 100, (out / 255).clamp(0, 1), picture)
+
+
+def tone(light: Tensor) -> Tensor:
+    """Linear light to display values with a soft shoulder: sRGB's curve below, bright skin rolls off instead of
+    clipping."""
+    knee = torch.where(light > 0.6, 0.6 + 0.4 * (1 - torch.exp(-(light - 0.6) / 0.4)), light).clamp(1e-5, 1)
+    return torch.where(knee < 0.0031308, 12.92 * knee, 1.055 * knee ** (1 / 2.4) - 0.055)
+
+
+def develop(b: Batch, bank: Tensor, light: Tensor, size: int) -> Tensor:
+    """Linear light (N, 3, S, S) to the finished picture (N, 3, size, size), uint8."""
+    if light.shape[-1] != size:
+        light = F.interpolate(
+            light.clamp_max(1.6),
+            size=(size, size),
+            mode="area" if light.shape[-1] % size == 0 else "bilinear",
+            align_corners=None if light.shape[-1] % size == 0 else False,
+        )
+    n = light.shape[0]
+    axis = torch.linspace(-1, 1, size, device=light.device)
+    fall = 1 - column(b["vignette"]) * 0.5 * (axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
+    light = light * (b["exposure"][:, None, None, None] * fall[:, None]) * colour(b["white"])
+    light = blur(light, b["blur"] * size, b["blur_x"] * size, reach=max(2, size // 40))
+    picture = tone(light) ** b["gamma"][:, None, None, None]
+    grey = (picture * picture.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    picture = torch.lerp(grey.expand_as(picture), picture, b["saturation"][:, None, None, None])
+    step = torch.arange(size, device=light.device, dtype=torch.float32) / 256.0
+    at = b["noise_at"]
+    u = (step[None, None, :] + (at[:, 0] * 256).round()[:, None, None] / 256).expand(n, size, size)
+    v = (step[None, :, None] + (at[:, 1] * 256).round()[:, None, None] / 256).expand(n, size, size)
+    noise = torch.stack([read_noise(bank, u + 0.25 * k, v + 0.375 * k, (WHITE,))[0] for k in range(3)], 1)
+    noise = torch.lerp(noise.mean(1, keepdim=True).expand_as(noise), noise, 0.4)
+    picture = (picture + noise * b["grain"][:, None, None, None] * (0.5 + (1 - picture) * 0.8)).clamp(0, 1)
+    return (jpeg(picture, b["jpeg"]) * 255).round().clamp(0, 255).to(torch.uint8)

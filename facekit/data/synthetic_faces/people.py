@@ -1,0 +1,204 @@
+"""Who is drawn: one identity's parameters, from one random stream (no pose, light or picture here: see `shots`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .hairline import HAIR_COLOURS, STYLES, hair_parameters
+from .shape import MODES
+
+Params = dict[str, Any]
+EXPRESSIONS = (
+    "smile",
+    "sad",
+    "pucker",
+    "jaw_drop",
+    "brow_up",
+    "brow_up_left",
+    "brow_up_right",
+    "frown",
+    "mouth_left",
+    "nose_wrinkle",
+)
+# Reflectance of lit skin in sRGB, from palest to darkest: measured cheeks span roughly this line; undertone moves
+# across it.
+_TONES = (
+    np.array(
+        [
+            (242, 214, 200),
+            (233, 198, 178),
+            (220, 178, 154),
+            (200, 154, 126),
+            (172, 125, 99),
+            (139, 97, 76),
+            (106, 73, 58),
+            (80, 56, 47),
+        ]
+    )
+    / 255.0
+)
+_IRISES = {
+    "brown": (0.085, 0.045, 0.022),
+    "dark": (0.035, 0.020, 0.013),
+    "hazel": (0.120, 0.085, 0.040),
+    "green": (0.110, 0.125, 0.075),
+    "blue": (0.110, 0.155, 0.210),
+    "grey": (0.140, 0.155, 0.170),
+}
+
+
+def linear(srgb: np.ndarray) -> np.ndarray:
+    """sRGB in [0, 1] to linear light."""
+    srgb = np.asarray(srgb, dtype=np.float64)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def sample_identity(rng: np.random.Generator) -> Params:
+    """Shape weights, age, sex, skin, eyes, brows, beard, hair: everything that stays when the same person is met
+    again."""
+    male = bool(rng.random() < 0.5)
+    age = float(np.clip(rng.beta(1.6, 2.2) * 65 + 16, 16, 80))
+    old = float(np.clip((age - 35) / 40, 0, 1))
+    tone = float(
+        rng.choice([rng.uniform(0, 0.4), rng.uniform(0.25, 0.65), rng.uniform(0.6, 1.0)], p=[0.52, 0.28, 0.20])
+    )
+    p: Params = {"male": male, "age": age, "old": old, "tone": tone}
+    w = {m: float(np.clip(rng.normal(), -2.2, 2.2)) for m in MODES if m not in EXPRESSIONS}
+    sex = 1.0 if male else -1.0
+    for name, shift in (
+        ("jaw_width", 0.75),
+        ("jaw_angle", 0.6),
+        ("chin_width", 0.7),
+        ("chin_length", 0.4),
+        ("chin_forward", 0.3),
+        ("brow_ridge", 0.75),
+        ("nose_forward", 0.3),
+        ("nose_width", 0.3),
+        ("nose_length", 0.2),
+        ("brow_height", -0.5),
+        ("eye_size", -0.4),
+        ("bridge_hump", 0.25),
+        ("face_length", 0.2),
+        ("cheekbones", -0.1),
+    ):
+        w[name] += shift * sex
+    # The zero of every mode is the drawn average; these bring the mean of the points to that of labelled photographs.
+    for name, shift in (("chin_length", -0.65), ("face_length", -0.45), ("nose_length", -0.6), ("mouth_height", 0.5)):
+        w[name] += shift
+    w["jowls"] = 1.1 * old + 0.2 * w["jowls"]
+    w["nose_length"] += 0.5 * old
+    w["cheek_full"] -= 0.3 * old
+    w["eye_deep"] += 0.4 * old
+    for name in ("crooked_nose", "crooked_jaw", "crooked_mouth"):
+        w[name] *= 0.7
+    if tone > 0.6:
+        w["nose_width"] += 0.7
+        w["bridge_high"] -= 0.5
+        w["lips_forward"] += 0.7
+    eastern = tone < 0.6 and rng.random() < 0.22
+    if eastern:
+        w["bridge_high"] -= 0.7
+        w["eye_tilt"] += 0.6
+        w["eye_deep"] -= 0.8
+        w["nose_forward"] -= 0.4
+        w["brow_ridge"] -= 0.5
+    p["modes"] = w
+    chubby = w["cheek_full"]
+    p["lip_upper"] = float(
+        np.clip(rng.normal(1.1 + (0.22 if tone > 0.6 else 0) - 0.07 * sex - 0.3 * old, 0.15), 0.5, 1.6)
+    )
+    p["lip_lower"] = float(
+        np.clip(rng.normal(1.0 + (0.2 if tone > 0.6 else 0) - 0.05 * sex - 0.2 * old, 0.13), 0.6, 1.5)
+    )
+    p["cupid"] = float(rng.uniform(0.4, 1.3))
+    p["lid_upper"] = float(
+        np.clip(rng.normal(1.08 - (0.16 if eastern else 0) - 0.05 * sex - 0.12 * old, 0.10), 0.6, 1.3)
+    )
+    p["lid_lower"] = float(np.clip(rng.normal(1.0, 0.10), 0.7, 1.3))
+    p["lid_skew"] = float(rng.normal(-0.05, 0.12))
+    p["lid_crease"] = float(rng.uniform(0.0, 0.25) if eastern and rng.random() < 0.6 else rng.uniform(0.4, 1.0))
+    # skin
+    base = np.array([np.interp(tone * 7, range(8), _TONES[:, c]) for c in range(3)])
+    base = linear(base) * np.exp(rng.normal(0, 0.05)) * np.exp(rng.normal(0, 0.035, 3))
+    p["skin"] = np.clip(base, 0.01, 0.92)
+    p["redness"] = float(np.clip(rng.normal(0.5, 0.25), 0.05, 1.3))
+    p["freckles"] = float(rng.uniform(0.3, 1.0)) if tone < 0.35 and rng.random() < 0.15 else 0.0
+    p["mottle"] = float(rng.uniform(0.5, 1.3) * (0.7 + 0.6 * old))
+    p["wrinkles"] = float(np.clip(old * rng.uniform(0.6, 1.3) + rng.uniform(0, 0.08), 0, 1.2))
+    p["eye_bags"] = float(np.clip(rng.normal(0.25 + 0.5 * old, 0.22), 0, 1.2))
+    p["oily"] = float(rng.uniform(0.3, 1.0))
+    p["moles"] = np.stack(
+        [
+            rng.uniform(-60, 60, 3),
+            rng.uniform(-100, 60, 3),
+            np.where(rng.random(3) < 0.12, rng.uniform(0.8, 1.7, 3), 0.0),
+        ],
+        1,
+    )
+    name = str(
+        rng.choice(list(_IRISES), p=[0.40, 0.34, 0.08, 0.06, 0.08, 0.04] if tone < 0.25 else [0.4, 0.6, 0, 0, 0, 0])
+    )
+    if tone < 0.25 and not eastern:
+        name = str(rng.choice(list(_IRISES), p=[0.28, 0.06, 0.16, 0.14, 0.26, 0.10]))
+    p["iris_name"], p["iris"] = name, np.clip(np.array(_IRISES[name]) * np.exp(rng.normal(0, 0.15, 3)), 0.01, 0.5)
+    # hair
+    p.update(hair_parameters(rng, male, age, tone, eastern))
+    colour = HAIR_COLOURS[p["hair_colour"]]
+    brow_from = (
+        HAIR_COLOURS["brown"]
+        if p["hair_colour"] in ("blond", "dyed")
+        else HAIR_COLOURS["grey"]
+        if p["hair_colour"] == "white"
+        else colour
+    )
+    p["brow_rgb"] = np.minimum(linear(np.array(brow_from) / 255.0), 0.3 + 0 * base) * float(rng.uniform(0.6, 1.0))
+    p["brow_rgb"] = np.minimum(p["brow_rgb"], 0.55 * p["skin"] + 0.02)
+    p["brow_thick"] = float(np.clip(rng.normal(1.0 + 0.18 * sex, 0.22), 0.45, 1.8))
+    p["brow_arch"] = float(np.clip(rng.normal(0.5 - 0.25 * sex, 0.4), -0.5, 1.6))
+    p["brow_dense"] = float(np.clip(rng.normal(0.78 + 0.06 * sex - 0.15 * old, 0.13), 0.35, 1.0))
+    p["brow_angle"] = float(rng.normal(-0.02, 0.045))
+    # beard: how long the hairs are (mm) and where they grow
+    kind = "none"
+    if male and age > 18:
+        kind = str(
+            rng.choice(
+                ["none", "stubble", "full", "goatee", "moustache", "long"], p=[0.46, 0.18, 0.15, 0.08, 0.08, 0.05]
+            )
+        )
+    p["beard_kind"] = kind
+    p["beard"] = float(kind in ("full", "goatee", "long"))
+    p["beard_goatee"] = float(kind == "goatee")
+    p["moustache"] = float(kind in ("full", "goatee", "long", "moustache") and (kind != "full" or rng.random() < 0.9))
+    p["stubble"] = (
+        float(rng.uniform(0.35, 1.0)) if kind == "stubble" else float(rng.uniform(0, 0.25)) * float(male and age > 18)
+    )
+    p["beard_mm"] = float(
+        {"full": rng.uniform(2, 7), "goatee": rng.uniform(2, 7), "long": rng.uniform(10, 22), "moustache": 3.0}.get(
+            kind, 0.0
+        )
+    )
+    p["beard_line"] = float(rng.uniform(-6, 6))
+    p["beard_rgb"] = linear(np.array(colour if p["hair_colour"] != "dyed" else HAIR_COLOURS["brown"]) / 255.0) * float(
+        rng.uniform(0.7, 1.0)
+    )
+    p["sideburns"] = float(p["sideburn_mm"] > 22 or kind in ("full", "long"))
+    # make-up and ears
+    made_up = (not male) and rng.random() < 0.5
+    p["lipstick"] = float(rng.uniform(0.4, 1.0)) if made_up else 0.0
+    p["lipstick_rgb"] = linear(
+        np.array([(190, 30, 50), (200, 70, 90), (150, 30, 60), (215, 90, 80), (120, 35, 45)][int(rng.integers(5))])
+        / 255.0
+    )
+    p["eye_shadow"] = float(rng.uniform(0.2, 0.8)) if made_up and rng.random() < 0.6 else 0.0
+    p["eye_shadow_rgb"] = linear(
+        np.array([(90, 60, 55), (70, 60, 80), (110, 70, 60), (60, 75, 90)][int(rng.integers(4))]) / 255.0
+    )
+    p["blush"] = float(rng.uniform(0.15, 0.55)) if made_up and rng.random() < 0.5 else 0.0
+    p["lashes"] = float(rng.uniform(0.35, 0.7) if male else rng.uniform(0.6, 1.0) + 0.3 * made_up)
+    p["ear_size"] = float(np.clip(rng.normal(1.0 + 0.05 * sex + 0.08 * old, 0.07), 0.8, 1.25))
+    p["ear_out"] = float(np.clip(rng.normal(0.42, 0.12), 0.15, 0.85))
+    p["neck_wide"] = float(np.clip(rng.normal(1.0 + 0.08 * sex + 0.05 * chubby, 0.06), 0.82, 1.3))
+    assert p["hair_style"] in STYLES
+    return p

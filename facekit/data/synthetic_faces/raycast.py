@@ -1,0 +1,143 @@
+"""Cameras and rays: where each pixel's ray meets the head, the ears, neck and clothes, glasses and hat brim."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .anatomy import CENTRE, look_up, to_disc
+from .surface import Batch, Heads, column
+
+FAR = 1e5
+_HURRY = (9.0, 9.0, 9.0, 8.0, 6.0, 4.0, 0.3, 0.3, 0.3)
+STEPS = len(_HURRY)
+Vec = tuple[Tensor, ...]
+
+
+def rotation(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
+    """(N, 3, 3) head-to-camera rotations from degrees: yaw > 0 looks to the viewer's right, pitch > 0 up, roll > 0
+    clockwise in the picture."""
+    y, p, r = (torch.deg2rad(t) for t in (yaw, -pitch, -roll))
+    zero, one = torch.zeros_like(y), torch.ones_like(y)
+    ry = torch.stack((y.cos(), zero, y.sin(), zero, one, zero, -y.sin(), zero, y.cos()), -1).view(-1, 3, 3)
+    rx = torch.stack((one, zero, zero, zero, p.cos(), -p.sin(), zero, p.sin(), p.cos()), -1).view(-1, 3, 3)
+    rz = torch.stack((r.cos(), -r.sin(), zero, r.sin(), r.cos(), zero, zero, zero, one), -1).view(-1, 3, 3)
+    return rz @ ry @ rx
+
+
+def to_camera(points: Tensor, turn: Tensor) -> Tensor:
+    """Head-frame points (N, K, 3) turned about CENTRE into camera axes (z towards the camera, origin at CENTRE)."""
+    return (points - points.new_tensor(CENTRE)) @ turn.transpose(1, 2)
+
+
+def project(points: Tensor, distance: Tensor, view: Tensor) -> Tensor:
+    """Camera-frame points (N, K, 3) to pixels (N, K, 2). view (N, 3): pixels per unit slope, and the pixel of the
+    axis (x, y)."""
+    slope = points[..., :2] / (distance[:, None, None] - points[..., 2:])
+    scale = view[:, None, :1]
+    return torch.cat((view[:, None, 1:2] + slope[..., :1] * scale, view[:, None, 2:] - slope[..., 1:] * scale), -1)
+
+
+def pixel_slopes(view: Tensor, size: int, samples: int) -> tuple[Tensor, Tensor]:
+    """Ray slopes (x, y) per unit of depth at `samples` x `samples` points of a picture of `size` pixels: (N, samples,
+    samples) each."""
+    axis = (torch.arange(samples, device=view.device, dtype=torch.float32) + 0.5) * (size / samples) - 0.5
+    sx = (axis[None, :] - view[:, 1:2]) / view[:, :1]
+    sy = (view[:, 2:3] - axis[None, :]) / view[:, :1]
+    n = view.shape[0]
+    return sx[:, None, :].expand(n, samples, samples), sy[:, :, None].expand(n, samples, samples)
+
+
+def rays(turn: Tensor, distance: Tensor, slopes: tuple[Tensor, Tensor]) -> tuple[Vec, Vec]:
+    """Origins (N, 1, 1) and directions (N, S, S) in a frame turned by `turn`; one unit along a ray is one millimetre
+    of camera depth."""
+    sx, sy = slopes
+    back = turn.transpose(1, 2)
+    origin = tuple(column(back[:, k, 2] * distance) for k in range(3))
+    way = tuple(column(back[:, k, 0]) * sx + column(back[:, k, 1]) * sy - column(back[:, k, 2]) for k in range(3))
+    return origin, way
+
+
+def near_ears(b: Batch, turn: Tensor, slopes: tuple[Tensor, Tensor]) -> Tensor:
+    """Rays (N, S, S) that pass within 46 mm of an ear's middle, seen from the camera."""
+    near = torch.zeros_like(slopes[0], dtype=torch.bool)
+    for side in (-1.0, 1.0):
+        middle = turn @ turn.new_tensor([side * 75.0, -14.0 - CENTRE[1], -4.0 - CENTRE[2]])
+        depth = b["distance"] - middle[:, 2]
+        dx, dy = slopes[0] - column(middle[:, 0] / depth), slopes[1] - column(middle[:, 1] / depth)
+        near |= dx * dx + dy * dy < column((46.0 / depth) ** 2)
+    return near
+
+
+def first_guess(points: Tensor, turn: Tensor, distance: Tensor, view: Tensor, size: int, samples: int) -> Tensor:
+    """Depth at which to start each ray: the nearest surface sample around it, FAR where there is none. points (N, P,
+    3) around CENTRE."""
+    n, cells = points.shape[0], max(16, size * 3 // 8 if size < 160 else size // 4)
+    camera = points @ turn.transpose(1, 2)
+    depth = distance[:, None] - camera[..., 2]
+    scale = view[:, :1] / depth
+    column_of = ((view[:, 1:2] + camera[..., 0] * scale + 0.5) * (cells / size)).floor()
+    row_of = ((view[:, 2:3] - camera[..., 1] * scale + 0.5) * (cells / size)).floor()
+    inside = (column_of >= 0) & (column_of < cells) & (row_of >= 0) & (row_of < cells)
+    index = torch.where(inside, row_of * cells + column_of, torch.full_like(row_of, cells * cells)).long()
+    grid = torch.full((n, cells * cells + 1), -FAR, device=points.device)
+    grid = grid.scatter_reduce(1, index, -depth, "amax")[:, :-1].view(n, 1, cells, cells)
+    near = F.max_pool2d(grid, 3, 1, 1)
+    # Falling hair is sampled sparsely: a hole starts a little behind its neighbours, and `march` may step back from
+    # there.
+    near = -torch.maximum(near, F.max_pool2d(near, 5, 1, 2) - 15.0)
+    return F.interpolate(near, size=(samples, samples), mode="nearest")[:, 0]
+
+
+def march(heads: Heads, origin: Vec, way: Vec, start: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Depth of each ray's meeting with the head (FAR where it misses) and its disc coordinates there."""
+    t = start - 3.0
+    u = v = gap = t
+    outside, inside = t - 40.0, torch.full_like(t, 2 * FAR)
+    for step in range(STEPS + 1):
+        x, y, z = (o + w * t for o, w in zip(origin, way, strict=True))
+        length = torch.sqrt(x * x + y * y + z * z).clamp_min(1.0)
+        u, v = to_disc(x, y, z, length)
+        gap = length - look_up(heads.radius, u, v)[:, 0]
+        solid = gap < 0
+        inside = torch.where(solid, t, inside)
+        outside = torch.where(solid, outside, t)
+        if step < STEPS:
+            # Steep walls (a fringe, falling hair) would throw plain steps back and forth: never leave the bracket.
+            # Rays that graze a cheek hurry on, or they would never reach what lies behind it.
+            ahead = t + torch.where(solid, (gap * 0.8).clamp_min(-12.0), (gap * 0.8).clamp(_HURRY[step], 18.0))
+            kept = (ahead >= outside) & (ahead <= inside)
+            t = torch.where(kept, ahead, (outside + inside) * 0.5)
+    met = ((gap < 2.5) | (inside < FAR)) & (start < FAR * 0.5)
+    return torch.where(met, t, torch.full_like(t, FAR)), u, v
+
+
+def quadric(
+    origin: Vec, way: Vec, centre: tuple[Tensor | float, ...], inverse: tuple[Tensor | float, ...], level: float = 1.0
+) -> Tensor:
+    """Nearest meeting with sum(inverse * (p - centre)^2) = level, FAR where there is none. Negative entries give
+    hyperboloids."""
+    a = b = c = torch.zeros_like(way[0])
+    for o, w, m, k in zip(origin, way, centre, inverse, strict=True):
+        g = o - m
+        a, b, c = a + k * w * w, b + k * g * w, c + k * g * g
+    c = c - level
+    root = b * b - a * c
+    t = (-b - torch.sqrt(root.clamp_min(0))) / torch.where(a.abs() < 1e-9, torch.full_like(a, 1e-9), a)
+    return torch.where((root > 0) & (t > 0), t, torch.full_like(t, FAR))
+
+
+def cast_shadow(heads: Heads, p: Vec, light: Tensor, softness: Tensor) -> Tensor:
+    """Share of the key light that reaches each point p (head frame around CENTRE), 0..1. light (N, 3), in the head
+    frame."""
+    lit = torch.ones_like(p[0])
+    lx, ly, lz = (column(light[:, k]) for k in range(3))
+    soft = column(softness)
+    for far in (4.0, 8.0, 13.0, 20.0, 30.0, 44.0, 64.0, 90.0):
+        x, y, z = p[0] + lx * far, p[1] + ly * far, p[2] + lz * far
+        length = torch.sqrt(x * x + y * y + z * z).clamp_min(1.0)
+        u, v = to_disc(x, y, z, length)
+        gap = length - look_up(heads.radius, u, v)[:, 0]
+        lit = torch.minimum(lit, 0.5 + (gap - 1.0) * soft / (far + 6.0))
+    return lit.clamp(0, 1)

@@ -1,0 +1,37 @@
+"""Metrics by the field's protocols, on plain arrays."""
+
+from .scores import (
+    LandmarkScores,
+    accuracy_by_attribute,
+    alexnet_lpips,
+    auc,
+    balanced_accuracy_by_attribute,
+    calibration_error,
+    confusion,
+    f1_by_class,
+    failure_rate,
+    iou_by_class,
+    landmark_normaliser,
+    lpips_distance,
+    nme,
+    psnr,
+    ssim,
+)
+
+__all__ = [
+    "LandmarkScores",
+    "accuracy_by_attribute",
+    "alexnet_lpips",
+    "auc",
+    "balanced_accuracy_by_attribute",
+    "calibration_error",
+    "confusion",
+    "f1_by_class",
+    "failure_rate",
+    "iou_by_class",
+    "landmark_normaliser",
+    "lpips_distance",
+    "nme",
+    "psnr",
+    "ssim",
+]

@@ -1,0 +1,207 @@
+"""Draws points, outlines, masks and legends on RGB pictures (H,W,3) uint8; every function returns a new array.
+
+Thickness follows the picture and the face, so that a 128 px crop and a 20 MP photo look alike. Small pictures are drawn
+enlarged by whole numbers and averaged back: smooth lines, and untouched pixels stay as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ..labels import LandmarkSet, SegmentationSet
+
+Canvas = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+_LINE = (0, 200, 255)
+_DOT = (255, 255, 255)
+_DARK = (16, 24, 40)
+_PAPER = (24, 27, 33)
+_INK = (238, 240, 244)
+_DIM = (134, 142, 156)
+_FINE_SIDE = 2048
+_SHIFT = 4
+_FILL = 0.45
+
+
+def palette_picture(mask: NDArray[np.uint8], labels: SegmentationSet) -> Image.Image:
+    """A mask (H,W) of ids as a palette picture in the set's colours; ids outside the set, ignored ones too, are
+    white."""
+    picture = Image.fromarray(mask)
+    colours = [*labels.palette, *[(255, 255, 255)] * (256 - len(labels))]
+    picture.putpalette([value for colour in colours for value in colour])
+    return picture
+
+
+def draw_landmarks(canvas: Canvas, points: NDArray[np.floating], labels: LandmarkSet) -> Canvas:
+    """Points (K,2) as dots joined by the set's lines; NaN points are left out."""
+    good = np.isfinite(points).all(1)
+    if not good.any():
+        return canvas.copy()
+    fine, times = _enlarged(canvas)
+    extent = float(np.ptp(points[good], axis=0).max()) if good.sum() > 1 else max(canvas.shape[:2]) / 2
+    # The denser the set, the smaller its dots; nothing is drawn thinner than half a pixel of the picture.
+    parts = 45 if len(labels) <= 10 else 110 if len(labels) < 40 else 175
+    unit = max(extent / parts, max(canvas.shape[:2]) / 900, 0.5) * times
+    where = {int(i): _fixed((points[i] + 0.5) * times - 0.5) for i in np.flatnonzero(good)}
+    lines = [(where[a], where[b]) for a, b in labels.edges if a in where and b in where]
+    for colour, width in ((_DARK, 1.9), (_LINE, 1.0)):
+        layer = fine.copy()
+        for a, b in lines:
+            cv2.line(layer, a, b, colour, max(1, round(unit * width)), cv2.LINE_AA, _SHIFT)
+        fine = cv2.addWeighted(layer, 0.75, fine, 0.25, 0).astype(np.uint8)
+    for colour, radius in ((_DARK, 1.75), (_DOT, 1.15)):
+        for centre in where.values():
+            cv2.circle(fine, centre, max(1, round(unit * radius * 2**_SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
+    return _reduced(fine, canvas)
+
+
+def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, fill: float = _FILL) -> Canvas:
+    """A mask (H,W) as translucent colours with outlines; background and ignored pixels stay as they are."""
+    fine, times = _enlarged(canvas)
+    for i in np.unique(mask):
+        if i == 0 or i >= len(labels):
+            continue
+        colour = labels.palette[i]
+        x, y, w, h = cv2.boundingRect((mask == i).astype(np.uint8))
+        # One pixel more on each side, for the outline to close within the cut.
+        x0, y0, x1, y1 = max(0, x - 2), max(0, y - 2), min(mask.shape[1], x + w + 2), min(mask.shape[0], y + h + 2)
+        part = (mask[y0:y1, x0:x1] == i).astype(np.uint8) * 255
+        soft = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
+        soft = cv2.GaussianBlur(soft, (0, 0), 0.5 * times)
+        window = fine[y0 * times : y1 * times, x0 * times : x1 * times]
+        alpha = (soft.astype(np.float32) * (fill / 255))[..., None]
+        window[:] = np.rint(window * (1 - alpha) + np.array(colour, np.float32) * alpha).astype(np.uint8)
+        outlines, _ = cv2.findContours((soft > 127).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        thick = max(1, round(max(canvas.shape[:2]) / 700 * times))
+        edged = cv2.drawContours(np.ascontiguousarray(window), outlines, -1, colour, thick, cv2.LINE_AA)
+        window[:] = cv2.addWeighted(edged, 0.85, np.ascontiguousarray(window), 0.15, 0)
+    return _reduced(fine, canvas)
+
+
+def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> Canvas:
+    """A box's outline with lines of text below it, or above it, or where there is room for neither at the lower end of
+    the picture, away from the eyes; always whole."""
+    fine, times = _enlarged(canvas)
+    a, b = (_fixed((np.array(corner) + 0.5) * times - 0.5) for corner in (box[:2], box[2:]))
+    unit = max(max(canvas.shape[:2]) / 700, 0.8) * times
+    for colour, width in ((_DARK, 2.2), (_LINE, 1.2)):
+        cv2.rectangle(fine, a, b, colour, max(1, round(unit * width)), cv2.LINE_AA, _SHIFT)
+    out = _reduced(fine, canvas)
+    if not text:
+        return out
+    picture = Image.fromarray(out)
+    pen = ImageDraw.Draw(picture, "RGBA")
+    height, width = canvas.shape[:2]
+    font = _font(float(np.clip((box[2] - box[0]) / 12, 10, 40)))
+    wide = max(pen.textlength(line, font=font) for line in text)
+    if wide > 0.95 * width:
+        font = _font(max(6.0, font.size * 0.95 * width / wide))
+        wide = max(pen.textlength(line, font=font) for line in text)
+    pad, row = font.size * 0.3, font.size * 1.25
+    high = row * len(text)
+    y = box[3] + 2 * pad
+    if y + high + pad > height:
+        y = box[1] - 2 * pad - high if box[1] > high + 3 * pad else height - high - pad
+    x = float(np.clip(box[0] + pad, pad, max(pad, width - wide - pad)))
+    pen.rectangle((x - pad, y - pad, x + wide + pad, y + high + pad), fill=(*_PAPER, 190))
+    for i, line in enumerate(text):
+        pen.text((x, y + i * row), line, fill=_INK, font=font)
+    return np.asarray(picture)
+
+
+def add_legend(canvas: Canvas, entries: Sequence[tuple[str, Colour]]) -> Canvas:
+    """The canvas with a strip to its right that names colours: (H,W,3) -> (H,W+strip,3). Long lists get columns."""
+    if not entries:
+        return canvas.copy()
+    height = canvas.shape[0]
+    size = float(np.clip(height / 26, 11, 40))
+    font, row, pad = _font(size), size * 1.55, size * 0.7
+    rows = max(1, int((height - 2 * pad) // row))
+    columns = [entries[i : i + rows] for i in range(0, len(entries), rows)]
+    widths = [size * 1.6 + max(font.getlength(name) for name, _ in column) + 1.5 * pad for column in columns]
+    strip = Image.new("RGB", (round(sum(widths) + pad), height), _PAPER)
+    pen = ImageDraw.Draw(strip)
+    x = pad
+    for column, width in zip(columns, widths, strict=True):
+        for i, (name, colour) in enumerate(column):
+            top = pad + i * row
+            chip = (x, top + size * 0.12, x + size, top + size * 1.12)
+            pen.rounded_rectangle(chip, radius=size * 0.22, fill=colour, outline=(90, 95, 105))
+            pen.text((x + size * 1.6, top + size * 0.62), name, fill=_INK, font=font, anchor="lm")
+        x += width
+    return np.concatenate([canvas, np.asarray(strip)], axis=1)
+
+
+def add_bars(canvas: Canvas, entries: Sequence[tuple[str, float]]) -> Canvas:
+    """The canvas with a strip to its right that shows probabilities as bars: (H,W,3) -> (H,W+strip,3).
+
+    entries: the most likely first. A column of those that fit, and more columns for as many as are likely (0.5 or
+    more); what is not likely is dimmed.
+    """
+    height = canvas.shape[0]
+    size = float(np.clip(height / 26, 11, 40))
+    font, row, pad, bar = _font(size), size * 1.6, size * 0.7, size * 5
+    rows = max(1, int((height - 2 * pad) // row))
+    shown = entries[: max(rows, sum(value >= 0.5 for _, value in entries))]
+    columns = [shown[i : i + rows] for i in range(0, len(shown), rows)]
+    widths = [max(font.getlength(name) for name, _ in column) for column in columns]
+    strip = Image.new("RGB", (round(sum(widths) + len(columns) * (bar + size * 3.2 + 3 * pad) + pad), height), _PAPER)
+    pen = ImageDraw.Draw(strip)
+    x = pad
+    for column, names in zip(columns, widths, strict=True):
+        left = x + names + pad
+        for i, (name, value) in enumerate(column):
+            ink, fill = (_INK, _LINE) if value >= 0.5 else (_DIM, _DIM)
+            middle = pad + (i + 0.5) * row
+            pen.text((x, middle), name, fill=ink, font=font, anchor="lm")
+            box = (left, middle - size * 0.32, left + bar, middle + size * 0.32)
+            pen.rounded_rectangle(box, radius=size * 0.3, fill=(52, 57, 66))
+            filled = bar * float(np.clip(value, 0, 1)) if np.isfinite(value) else 0.0
+            if filled >= size * 0.6:
+                pen.rounded_rectangle((*box[:2], left + filled, box[3]), radius=size * 0.3, fill=fill)
+            elif filled >= 1:
+                pen.rectangle((*box[:2], left + filled, box[3]), fill=fill)
+            label = f"{100 * value:.0f} %" if np.isfinite(value) else "-"
+            pen.text((left + bar + pad, middle), label, fill=ink, font=font, anchor="lm")
+        x = left + bar + size * 3.2 + 2 * pad
+    return np.concatenate([canvas, np.asarray(strip)], axis=1)
+
+
+def legend_entries(masks: Sequence[NDArray[np.uint8]], labels: SegmentationSet) -> list[tuple[str, Colour]]:
+    """Name and colour of each class but the background that some mask shows, in the set's order."""
+    shown = set().union(*(np.unique(m).tolist() for m in masks)) if masks else set()
+    return [(readable(labels.classes[i]), labels.palette[i]) for i in range(1, len(labels)) if i in shown]
+
+
+def readable(name: str) -> str:
+    """A label's name for people: `left_upper_socket` -> "left upper socket"."""
+    return name.replace("_", " ").strip()
+
+
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise RuntimeError("Pillow came without FreeType, so text cannot be drawn: install Pillow from its wheels")
+    return font
+
+
+def _enlarged(canvas: Canvas) -> tuple[Canvas, int]:
+    times = int(np.clip(_FINE_SIDE // max(canvas.shape[:2]), 1, 4))
+    return np.repeat(np.repeat(canvas, times, axis=0), times, axis=1), times
+
+
+def _reduced(fine: Canvas, canvas: Canvas) -> Canvas:
+    size = (canvas.shape[1], canvas.shape[0])
+    return np.asarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _fixed(point: NDArray[np.floating]) -> tuple[int, int]:
+    # cv2 draws at fractions of a pixel through fixed point; far-off points would overflow it.
+    x, y = np.clip(np.rint(point * 2**_SHIFT), -(2**24), 2**24)
+    return int(x), int(y)

@@ -1,0 +1,1 @@
+"""Train networks: one loop, fine-tuning on few labelled faces, losses, several processes."""

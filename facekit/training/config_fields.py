@@ -1,0 +1,131 @@
+"""Types and ranges of configuration fields, checked once: when a configuration is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+import os
+import types
+from collections.abc import Callable
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from ..core.arguments import shown
+
+# What a value has to be, in words, and the test. One name means the same range in every configuration.
+Range = tuple[str, Callable[[Any], bool]]
+
+
+def _at_least(least: float) -> Range:
+    return f"at least {least}", lambda value: value >= least
+
+
+def _between(least: float, most: float) -> Range:
+    return f"a number from {least} to {most}", lambda value: least <= value <= most
+
+
+_POSITIVE: Range = ("a number above 0", lambda value: value > 0)
+_NOT_NEGATIVE: Range = ("a number of 0 or more", lambda value: value >= 0)
+_PART: Range = _between(0, 1)
+_NOT_EMPTY: Range = ("a name or a file", lambda value: value != "")
+
+
+def one_of(*names: str | None) -> Range:
+    """The range of a field that takes one of some names."""
+    *some, last = map(repr, names)
+    return f"{', '.join(some)} or {last}", lambda value: value in names
+
+
+RANGES: dict[str, Range] = {
+    **dict.fromkeys(
+        (
+            "steps", "batch_size", "views", "head_channels", "input_size", "support_batch",
+            "classifier_epochs", "pixels", "memory_limit", "vocabulary", "mim_layers", "r1_every", "path_length_every",
+            "path_length_shrink", "ema_pictures", "ada_pictures", "ada_every",
+        ),
+        _at_least(1),
+    ),
+    **dict.fromkeys(("least_views", "warmup", "cache_bytes", "shared", "refine", "reconstructed"), _at_least(0)),
+    **dict.fromkeys(("lr", "tower_lr", "classifier_lr", "clip"), _POSITIVE),
+    **dict.fromkeys(
+        (
+            "weight_decay", "adv", "first_lr", "last_lr", "itc", "mim", "noise", "commitment", "r1", "path_length",
+            "ema_rampup", "again", "l2", "lpips", "deltas", "codes", "truncation", "prior", "prior_r1", "rec", "enc",
+            "ssim",
+        ),
+        _NOT_NEGATIVE,
+    ),
+    **dict.fromkeys(
+        ("shift", "jitter", "decay", "free", "style_mixing", "ada_target", "interpolation"), _PART
+    ),
+    **dict.fromkeys(("start", "tower", "decoder", "encoder", "tokenizer", "perceptual", "inversion"), _NOT_EMPTY),
+    "members": _between(1, 255),
+    "rotate": ("degrees from 0 to 180", lambda value: 0 <= value <= 180),
+    "scale": ("(least, most) zoom with 0 < least <= most", lambda value: 0 < value[0] <= value[1]),
+    "betas": ("two numbers from 0 to below 1", lambda value: all(0 <= beta < 1 for beta in value)),
+    "layers": ("blocks counted from 1", lambda value: bool(value) and min(value) >= 1),
+    "decoder_channels": ("numbers of channels of 1 or more", lambda value: bool(value) and min(value) >= 1),
+    "optimiser": one_of("adamw", "nadam"),
+    "classifier_optimiser": one_of("adam", "sgd"),
+}  # fmt: skip
+
+
+class Checked:
+    """Base of configurations: a frozen dataclass whose fields have the types and ranges of `RANGES`."""
+
+    def __post_init__(self) -> None:
+        """Check every field. Raises TypeError for a wrong type, ValueError for a number that is not in its range."""
+        for name, hint in field_types(type(self)).items():
+            value = _plain(getattr(self, name), hint, name)
+            object.__setattr__(self, name, value)
+            if value is not None:
+                check_range(name, value, RANGES.get(name))
+
+
+def field_types(kind: Any) -> dict[str, Any]:
+    """Return the type of each field of a dataclass by its name."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def check_range(name: str, value: Any, wanted: Range | None) -> None:
+    """Raise ValueError for a number that is not finite or not in its range."""
+    numbers_in = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(v, float) and not math.isfinite(v) for v in numbers_in):
+        said = wanted[0] if wanted else "a finite number"
+        raise ValueError(f"{name}={shown(value)}: expected {said}; pass a finite one")
+    if wanted is not None and not wanted[1](value):
+        raise ValueError(f"{name}={shown(value)}: expected {wanted[0]}; pass such a value, or leave {name} out")
+
+
+def _plain(value: Any, hint: Any, name: str) -> Any:
+    """Convert numpy's numbers, paths and lists to int, float, str and tuple, which JSON can hold.
+
+    Raises TypeError for a value of another type: "false" would be as good as true.
+    """
+    if isinstance(value, os.PathLike) and _fits("", hint):
+        value = os.fspath(value)
+    if not _fits(value, hint):
+        said = getattr(hint, "__name__", None) if isinstance(hint, type) else None
+        raise TypeError(f"{name}={shown(value)} came: expected {said or hint}; pass a value of that type")
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    if isinstance(value, (tuple, list)):
+        inner = next(get_args(option)[0] for option in options if get_origin(option) is tuple)
+        return tuple(_plain(v, inner, name) for v in value)
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return value
+    return int(value) if isinstance(value, numbers.Integral) and int in options else float(value)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)
+        length_fits = inner[-1] is Ellipsis or (isinstance(value, (tuple, list)) and len(value) == len(inner))
+        return isinstance(value, (tuple, list)) and length_fits and all(_fits(v, inner[0]) for v in value)
+    if hint is bool or isinstance(value, bool):
+        return hint is bool and isinstance(value, bool)
+    if hint is float:
+        return isinstance(value, numbers.Real)
+    return isinstance(value, numbers.Integral if hint is int else hint)

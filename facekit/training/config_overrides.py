@@ -1,0 +1,48 @@
+"""A configuration with some fields of the user's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from .config_fields import field_types
+
+T = TypeVar("T")
+
+
+def overridden(recipe: T, overrides: dict[str, Any], caller: str, others: Mapping[str, type] | None = None) -> T:
+    """Return `recipe` with other values for some fields.
+
+    Args:
+        recipe: A configuration, a frozen dataclass.
+        overrides: Values by the name of the field.
+        caller: What errors call the function or backbone that the fields came to.
+        others: The configurations of other backbones by name, to say which one has an unknown field.
+
+    Returns:
+        A new configuration of the same class.
+
+    Raises:
+        TypeError: For a field that the configuration does not have, and for a value of another type.
+        ValueError: For a value that is not in the field's range.
+    """
+    known = field_types(type(recipe))
+    unknown = sorted(set(overrides) - set(known))
+    if unknown:
+        raise TypeError(_unknown(unknown[0], list(known), caller, others or {}))
+    changed: T = dataclasses.replace(recipe, **overrides)  # type: ignore[type-var]
+    return changed
+
+
+def _unknown(name: str, known: list[str], caller: str, others: Mapping[str, type]) -> str:
+    """Say that a field is unknown, and which name, or which backbone, may have been meant."""
+    came = f"{caller} has no field {name!r}"
+    owners = [repr(other) for other, kind in others.items() if name in field_types(kind)]
+    if owners:
+        return f"{came}: expected its own, and {name} belongs to backbone {' and '.join(owners)}; leave it out"
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"{came}: expected one of its fields; did you mean {near[0]!r}?"
+    return f"{came}: expected one of {', '.join(sorted(known))}; correct the name"

@@ -1,0 +1,32 @@
+"""Frozen features of augmented views, computed once and stored in half precision."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core.large_arrays import large_array
+
+
+class FeatureCache:
+    """Half-precision features of numbered views, in memory up to a limit in bytes, else in a temporary file."""
+
+    def __init__(self, count: int, limit: int):
+        self.count, self.limit = count, limit
+        self._stores: list[np.ndarray] = []
+
+    def write(self, start: int, features: list[Tensor]) -> None:
+        """Store the features (n,...) of views start, start + 1, ..."""
+        if not self._stores:
+            shapes = [(self.count, *f.shape[1:]) for f in features]
+            fits = sum(2 * math.prod(shape) for shape in shapes) <= self.limit
+            self._stores = [large_array(shape, np.float16, self.limit if fits else 0) for shape in shapes]
+        for store, f in zip(self._stores, features, strict=True):
+            store[start : start + len(f)] = f.half().cpu().numpy()
+
+    def read(self, indices: Tensor, device: torch.device) -> list[Tensor]:
+        """Features of the chosen views as float32."""
+        return [torch.from_numpy(store[indices.numpy()]).to(device).float() for store in self._stores]
