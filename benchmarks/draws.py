@@ -34,9 +34,9 @@ def adapted(chosen: argparse.Namespace, data: Data, split: Split, seed: int) -> 
     if chosen.unet:
         from unet import adapt_unet
 
-        return adapt_unet(split.pictures, split.labels, data.task, data.names, chosen.unet, seed, **overrides)
+        return adapt_unet(split.images, split.labels, data.task, data.names, chosen.unet, seed, **overrides)
     return facekit.adapt(
-        split.pictures, split.labels, data.task, chosen.backbone, names=data.names, seed=seed, progress=False,
+        split.images, split.labels, data.task, chosen.backbone, names=data.names, seed=seed, progress=False,
         **overrides,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ table3      scratch, ITC, ITC+MIM and each with ALIGN: pre-trained for equal ste
             same heads for landmarks (300-W, 1 % and 10 %), parsing (FASSEG) and attributes (1 % and 10 %): Tables 2, 3
 
 Every run is one line of --runs; a command that was stopped goes on where it was. Pre-training takes shards of the
-first 8,000 CelebA-HQ pictures (`facekit shard celebahq128:8000`); labelled and scored faces are among the 2,000 others.
+first 8,000 CelebA-HQ images (`facekit shard celebahq128:8000`); labelled and scored faces are among the 2,000 others.
 CelebA-HQ shows some people more than once, and who is who is not known: a few of them may be on both sides.
 """
 
@@ -37,7 +37,7 @@ import facekit
 from facekit.data.face_sources import celebahq128, celebahq_attributes
 from facekit.labels import CELEBA_40
 
-SEEN = 8000  # pictures of the shards that pre-training may have seen
+SEEN = 8000  # images of the shards that pre-training may have seen
 TEST = 800  # the last ones; the 1,200 between are labelled from
 ONE_PERCENT = {"attributes": 80, "landmarks": 31}
 STEPS = 300
@@ -45,10 +45,10 @@ SEEN_SIDE = 64  # px that table 3's towers learn at: the heads look at faces of 
 
 
 def attribute_faces() -> tuple[list[np.ndarray], np.ndarray]:
-    """CelebA-HQ's pictures that no pre-training saw, and their attributes (N,40)."""
+    """CelebA-HQ's images that no pre-training saw, and their attributes (N,40)."""
     _, table = celebahq_attributes()
-    faces = [(name.removesuffix(".jpg"), picture) for name, picture, _ in celebahq128()][SEEN:]
-    return [picture for _, picture in faces], np.stack([table[name] for name, _ in faces])
+    faces = [(name.removesuffix(".jpg"), image) for name, image, _ in celebahq128()][SEEN:]
+    return [image for _, image in faces], np.stack([table[name] for name, _ in faces])
 
 
 def accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -60,8 +60,8 @@ def majority(labels: np.ndarray, truth: np.ndarray) -> float:
     return accuracy(np.broadcast_to(labels.mean(0) > 0.5, truth.shape), truth)
 
 
-def pixels(pictures: list[np.ndarray]) -> torch.Tensor:
-    small = [cv2.resize(p, (32, 32), interpolation=cv2.INTER_AREA) for p in pictures]
+def pixels(images: list[np.ndarray]) -> torch.Tensor:
+    small = [cv2.resize(p, (32, 32), interpolation=cv2.INTER_AREA) for p in images]
     return torch.from_numpy(np.stack(small)).flatten(1).double() / 255
 
 
@@ -103,24 +103,24 @@ def show(row: str, runs: list[dict[str, float]]) -> None:
 
 
 def adapted_attributes(weights: str, n: int, seed: int, **settings: Any) -> dict[str, float]:
-    pictures, truth = attribute_faces()
-    few = random.Random(seed).sample(range(len(pictures) - TEST), n)
+    images, truth = attribute_faces()
+    few = random.Random(seed).sample(range(len(images) - TEST), n)
     started = time.monotonic()
     model = facekit.adapt(
-        [pictures[i] for i in few], truth[few], "attributes", "farl", names=CELEBA_40, weights=weights, seed=seed,
+        [images[i] for i in few], truth[few], "attributes", "farl", names=CELEBA_40, weights=weights, seed=seed,
         progress=False, **settings,
     )  # fmt: skip
     seconds = time.monotonic() - started
-    scores = facekit.evaluate(model, pictures[-TEST:], truth[-TEST:])
+    scores = facekit.evaluate(model, images[-TEST:], truth[-TEST:])
     kept = {k: scores[k] for k in ("accuracy", "balanced_accuracy", "calibration")}
     return {**kept, "seconds": seconds}
 
 
 def rivals(n: int, seed: int) -> dict[str, float]:
-    pictures, truth = attribute_faces()
-    few = random.Random(seed).sample(range(len(pictures) - TEST), n)
-    fitted = best_logistic(pixels([pictures[i] for i in few]), torch.from_numpy(truth[few]).double())
-    said = fitted(pixels(pictures[-TEST:])).numpy()
+    images, truth = attribute_faces()
+    few = random.Random(seed).sample(range(len(images) - TEST), n)
+    fitted = best_logistic(pixels([images[i] for i in few]), torch.from_numpy(truth[few]).double())
+    said = fitted(pixels(images[-TEST:])).numpy()
     return {"majority": majority(truth[few], truth[-TEST:]), "logistic": accuracy(said, truth[-TEST:] > 0.5)}
 
 
@@ -155,10 +155,10 @@ def frozen_scores(weights: str, seed: int) -> dict[str, float]:
     scores: dict[str, float] = {}
     for percent in (1, 10):
         split = LANDMARKS.split(ONE_PERCENT["landmarks"] * percent, seed)
-        model = facekit.adapt(split.pictures, split.labels, "landmarks", names="68", steps=STEPS, **settings)
+        model = facekit.adapt(split.images, split.labels, "landmarks", names="68", steps=STEPS, **settings)
         scores[f"NME {percent} %"] = LANDMARKS.score(model, split)["all"]
     split = PARTS.split(10, seed)
-    model = facekit.adapt(split.pictures, split.labels, "segmentation", names=PARTS.names, steps=STEPS, **settings)
+    model = facekit.adapt(split.images, split.labels, "segmentation", names=PARTS.names, steps=STEPS, **settings)
     scores["F1 of parts"] = PARTS.score(model, split)["overall"]
     for percent in (1, 10):
         n = ONE_PERCENT["attributes"] * percent

@@ -1,4 +1,4 @@
-"""FaRL's speed: pictures a second of pre-training, and seconds to adapt on a frozen ViT-B/16 at 224 px.
+"""FaRL's speed: images a second of pre-training, and seconds to adapt on a frozen ViT-B/16 at 224 px.
 
 python benchmarks/farl_speed.py [--preset base] [--batch 8] [--steps 4] [--peak 790] [--faces 10]
 
@@ -45,7 +45,7 @@ class Noise:
 
 
 def operations(preset: str) -> float:
-    """Floating-point operations of one picture's step: two passes forward, and twice that back."""
+    """Floating-point operations of one image's step: two passes forward, and twice that back."""
     size = PRESETS[preset][0]
     tokens = 1 + (size.input_size // size.patch) ** 2
     blocks = size.layers * (12 * size.width**2 * tokens + 2 * tokens**2 * size.width)
@@ -64,7 +64,7 @@ def pretraining(a: argparse.Namespace, device: torch.device) -> None:
         program.step(i)  # it ends with the losses as numbers, so nothing is left queued
     rate = a.steps * a.batch / (time.perf_counter() - started)
     share = "" if not a.peak else f", {rate * operations(a.preset) / (a.peak * 1e12):.1%} of {a.peak:g} TFLOP/s"
-    print(f"pre-training {a.preset}, batch {a.batch} on {device}: {rate:.2f} pictures/s{share}")
+    print(f"pre-training {a.preset}, batch {a.batch} on {device}: {rate:.2f} images/s{share}")
 
 
 def adapting(a: argparse.Namespace, device: torch.device) -> None:

@@ -91,7 +91,7 @@ def run(
     split = table.data.split(faces, seed)
     started = time.monotonic()
     model = facekit.adapt(
-        split.pictures, split.labels, table.data.task, names=table.data.names, seed=seed, progress=False, **settings
+        split.images, split.labels, table.data.task, names=table.data.names, seed=seed, progress=False, **settings
     )
     seconds = time.monotonic() - started
     if tiles is not None and figures is not None:
@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--runs", type=Path, default=Path("fsma-runs.jsonl"))
     parser.add_argument("--cats", type=Path, help="also the table of cats: an auto-encoder pre-trained on their crops")
-    parser.add_argument("--figures", type=Path, help="folder for pictures of the first draw")
+    parser.add_argument("--figures", type=Path, help="folder for images of the first draw")
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
         sys.exit("FACEKIT_DATA is not set: these tables need 300w/, fasseg/, sketches/, yaleb/ and celebahq128/ there")

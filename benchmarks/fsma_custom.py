@@ -26,15 +26,15 @@ IMM_73 = dataclasses.replace(
 
 
 def split_imm(n: int, seed: int) -> Split:
-    """n pictures of three of the five men; all 20 of the two others."""
+    """n images of three of the five men; all 20 of the two others."""
     rows, points = _imm()
     men = sorted({row[0][:2] for row in rows})
     kept = random.Random(seed).sample(men, 2)
     train = [i for i, row in enumerate(rows) if row[0][:2] not in kept]
     test = [i for i, row in enumerate(rows) if row[0][:2] in kept]
     few = random.Random(seed + 100).sample(train, n)
-    pictures = [facekit.load_image(data_folder("imm73") / "images" / row[0]) for row in rows]
-    return Split([pictures[i] for i in few], points[few], [pictures[i] for i in test], points[test])
+    images = [facekit.load_image(data_folder("imm73") / "images" / row[0]) for row in rows]
+    return Split([images[i] for i in few], points[few], [images[i] for i in test], points[test])
 
 
 @functools.cache
@@ -47,7 +47,7 @@ def _imm() -> tuple[list[list[str]], np.ndarray]:
 def _generated(faces: Any, n: int, seed: int, want: tuple[str, ...], labels: Any) -> Split:
     """n faces from a place of the seed's own; `UNSEEN` others. labels: a batch with what it wants -> its labels."""
     few, unseen = faces.batch(range(1000 * seed, 1000 * seed + n), want=("image", *want)), _unseen(faces, want)
-    return Split(_pictures(few), labels(few), _pictures(unseen), labels(unseen))
+    return Split(_images(few), labels(few), _images(unseen), labels(unseen))
 
 
 @functools.cache
@@ -67,7 +67,7 @@ def split_cats(n: int, seed: int) -> Split:
     return _generated(_cats(), n, seed, ("landmarks",), _animal_points)
 
 
-def _pictures(batch: dict[str, Any]) -> list[np.ndarray]:
+def _images(batch: dict[str, Any]) -> list[np.ndarray]:
     return list(batch["image"].permute(0, 2, 3, 1).contiguous().numpy())
 
 

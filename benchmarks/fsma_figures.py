@@ -1,4 +1,4 @@
-"""Figures 8 to 13: what models of a table make of the same pictures, side by side."""
+"""Figures 8 to 13: what models of a table make of the same images, side by side."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from facekit.images.reader import load_image, save_image
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402 (after the choice of a backend without windows)
 
-SHOWN = 5  # pictures in a strip
+SHOWN = 5  # images in a strip
 TILE = 160  # px
 
 
-def save_strip(path: Path, pictures: list[np.ndarray]) -> None:
-    """Some of the pictures below each other: always the same ones of a list."""
-    some = np.linspace(0, len(pictures) - 1, SHOWN).astype(int)
-    tiles = [warp_image(pictures[i], fit_matrix(pictures[i].shape[:2], TILE), TILE) for i in some]
+def save_strip(path: Path, images: list[np.ndarray]) -> None:
+    """Some of the images below each other: always the same ones of a list."""
+    some = np.linspace(0, len(images) - 1, SHOWN).astype(int)
+    tiles = [warp_image(images[i], fit_matrix(images[i].shape[:2], TILE), TILE) for i in some]
     save_image(np.concatenate(tiles), path)
 
 

@@ -27,7 +27,7 @@ CASCADES = {
 
 
 def speed(domain: str, device: str, faces: int) -> tuple[float, float]:
-    """Pictures with masks and points per second of wall time, and per second of processor time and core, in batches
+    """Images with masks and points per second of wall time, and per second of processor time and core, in batches
     of 32."""
     data = GeneratedFaces(seed=1, size=128, domain=domain, device=device)
     data.batch(range(32))
@@ -50,8 +50,8 @@ def detection(domain: str, faces: int) -> dict[str, tuple[float, float]]:
     upright: list[bool] = []
     for start in range(0, faces, 16):
         batch = data.batch(range(start, min(faces, start + 16)), want=("image", "landmarks68", "pose"))
-        for picture, points, pose in zip(batch["image"], batch["landmarks68"], batch["pose"], strict=True):
-            grey = cv2.cvtColor(picture.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY)
+        for image, points, pose in zip(batch["image"], batch["landmarks68"], batch["pose"], strict=True):
+            grey = cv2.cvtColor(image.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY)
             x, y = points.mean(0).tolist()
             upright.append(abs(float(pose[2])) <= 15)
             for name, (step, neighbours) in CASCADES.items():

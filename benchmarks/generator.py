@@ -1,13 +1,13 @@
 """PFTGAN's embedded generator and encoder on faces that they never saw: the last 800 of CelebA-HQ (FACEKIT_DATA).
 
-python benchmarks/generator.py [--weights g.safetensors] [--pictures FOLDER]
+python benchmarks/generator.py [--weights g.safetensors] [--images FOLDER]
 
 Reconstructions: mean squared error (colours in [0, 1]) and LPIPS (AlexNet). Samples: the Frechet distance between 5,000
 of them and the 800 faces, not on Inception, whose weights are on no machine of ours, but on LPIPS' AlexNet: the mean of
-its fifth layer over the picture, 256 numbers. So it is comparable with nobody's FID; beside it stands the same distance
+its fifth layer over the image, 256 numbers. So it is comparable with nobody's FID; beside it stands the same distance
 of as many real faces that the generator learned from.
 
---pictures: those of the card, 36 samples and scikit-image's astronaut as she is and as she is shown again; of
+--images: those of the card, 36 samples and scikit-image's astronaut as she is and as she is shown again; of
 CelebA-HQ's faces nothing is drawn.
 """
 
@@ -40,15 +40,15 @@ HELD_OUT, SAMPLES, AT_ONCE = 800, 5000, 50
 
 def faces(side: int) -> Tensor:
     """All CelebA-HQ faces: (N,3,side,side) in [0, 1]."""
-    pictures = torch.from_numpy(np.stack([picture for _, picture, _ in celebahq128()])).permute(0, 3, 1, 2)
-    return torch.cat([F.interpolate(part.float() / 255, side, mode="area") for part in pictures.split(500)])
+    images = torch.from_numpy(np.stack([image for _, image, _ in celebahq128()])).permute(0, 3, 1, 2)
+    return torch.cat([F.interpolate(part.float() / 255, side, mode="area") for part in images.split(500)])
 
 
-def seen(pictures: Iterable[Tensor]) -> Tensor:
+def seen(images: Iterable[Tensor]) -> Tensor:
     """Batches (n,3,S,S) in [0, 1] to (N,256)."""
     network = alexnet_lpips()
     found = []
-    for x in pictures:
+    for x in images:
         large = F.interpolate(2 * x - 1, 128, mode="bilinear", align_corners=False)
         found.append(network.net(network.scaling_layer(large))[-1].mean((2, 3)))
     return torch.cat(found)
@@ -63,14 +63,14 @@ def astronaut(side: int) -> Tensor:
     """(1,3,side,side) in [0, 1], as the generator knows faces."""
     from skimage.data import astronaut as photo
 
-    picture = photo()
-    (frame,) = frames_in(picture, "ffhq", None)
-    return to_tensor([warp_image(picture, frame.matrix(picture.shape[:2], side), side)])
+    image = photo()
+    (frame,) = frames_in(image, "ffhq", None)
+    return to_tensor([warp_image(image, frame.matrix(image.shape[:2], side), side)])
 
 
-def draw(pictures: Tensor, path: Path) -> None:
-    """Pictures (N,3,S,S), twelve a row, at twice their side."""
-    grid = F.interpolate(make_grid(pictures, 12, padding=0)[None], scale_factor=2, mode="bicubic").clamp(0, 1)
+def draw(images: Tensor, path: Path) -> None:
+    """Images (N,3,S,S), twelve a row, at twice their side."""
+    grid = F.interpolate(make_grid(images, 12, padding=0)[None], scale_factor=2, mode="bicubic").clamp(0, 1)
     to_pil_image(grid[0]).save(path, quality=90)
 
 
@@ -82,8 +82,8 @@ def main() -> None:
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
         sys.exit("FACEKIT_DATA is not set: this benchmark needs celebahq128/ in that folder")
-    if a.pictures:
-        a.pictures.mkdir(parents=True, exist_ok=True)
+    if a.images:
+        a.images.mkdir(parents=True, exist_ok=True)
     backbone = facekit.load_backbone("pftgan", a.weights)
     real = faces(backbone.input_size)
     held, learned = real[-HELD_OUT:], real[:SAMPLES]
@@ -102,11 +102,11 @@ def main() -> None:
     for truncation in (1.0, 0.7):
         made = torch.cat([backbone.generate(part, truncation) for part in z.split(AT_ONCE)])
         print(f"... of {SAMPLES} samples, truncation {truncation}: {frechet(seen(made.split(AT_ONCE)), reference):.3f}")
-        if a.pictures and truncation < 1:
-            draw(made[:36], a.pictures / "pftgan-mini.jpg")
-    if a.pictures:
+        if a.images and truncation < 1:
+            draw(made[:36], a.images / "pftgan-mini.jpg")
+    if a.images:
         photo = astronaut(backbone.input_size)
-        draw(torch.cat([photo, backbone.reconstruct(photo)]), a.pictures / "pftgan-mini-astronaut.jpg")
+        draw(torch.cat([photo, backbone.reconstruct(photo)]), a.images / "pftgan-mini-astronaut.jpg")
 
 
 if __name__ == "__main__":

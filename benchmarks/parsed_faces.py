@@ -42,7 +42,7 @@ SYNTHETIC_PARSER, SYNTHETIC_ADAPTER = slice(0, 45), slice(45, 60)
 # Every fourth of 300-W's is the adapter's; `lfpw_test` is no one's.
 FOURTHS_PARSER, FOURTHS_ADAPTER = (0, 1, 2), (3,)
 # FASSEG's people in many poses (Pointing'04): whom its label adapter learns from and who are scored. So are the frontal
-# pictures, which are of other data sets (MIT-CBCL, FEI).
+# images, which are of other data sets (MIT-CBCL, FEI).
 FASSEG_ADAPTER, FASSEG_SCORED, FASSEG_FRONTAL = ("1", "2", "3", "4"), ("5", "6", "7"), ("frontal",)
 
 Crops = tuple[list[np.ndarray], list[np.ndarray]]
@@ -58,14 +58,14 @@ def _outlined(fourths: Sequence[int]) -> list[Sequence[ParsedFace]]:
 
 
 def _cropped(sources: Sequence[tuple[Sequence[ParsedFace], int]]) -> Crops:
-    """Crops on FaRL's mean face, which lies as in CelebA-HQ's pictures; each source so many times."""
-    pictures: list[np.ndarray] = []
+    """Crops on FaRL's mean face, which lies as in CelebA-HQ's images; each source so many times."""
+    images: list[np.ndarray] = []
     masks: list[np.ndarray] = []
     for faces, times in sources:
         seen, drawn = crops(faces, SIDE, PORTRAIT_MARGIN, PORTRAIT_LIFT)
-        pictures += seen * times
+        images += seen * times
         masks += drawn * times
-    return pictures, masks
+    return images, masks
 
 
 def parser_faces(seed: int, generated: int) -> Crops:
@@ -85,42 +85,42 @@ def adapter_faces(seed: int, generated: int) -> Crops:
 
 
 def fasseg_people(people: Sequence[str]) -> list[ParsedFace]:
-    """The pictures of some of FASSEG's people ("1" to "7", "frontal") in its six classes."""
+    """The images of some of FASSEG's people ("1" to "7", "frontal") in its six classes."""
     faces = fasseg_faces(labels=FASSEG_6)
-    return [faces[i] for i, (picture, _) in enumerate(faces.items) if _person(picture) in people]
+    return [faces[i] for i, (image, _) in enumerate(faces.items) if _person(image) in people]
 
 
-def _person(picture: str) -> str:
+def _person(image: str) -> str:
     # multi_train_p45_062.jpg shows person 6.
-    return picture[-6] if picture.startswith("multi") else "frontal"
+    return image[-6] if image.startswith("multi") else "frontal"
 
 
 def shown(faces: Sequence[ParsedFace], model: Model) -> Crops:
-    """What the model sees of each picture in which a face is found, and the labels there; other pictures are left
+    """What the model sees of each image in which a face is found, and the labels there; other images are left
     out."""
-    pictures: list[np.ndarray] = []
+    images: list[np.ndarray] = []
     masks: list[np.ndarray] = []
     for face in faces:
-        for frame in frames_in(face.picture, model.align, None)[:1]:
-            matrix = frame.matrix(face.picture.shape[:2], model.input_size)
-            pictures.append(warp_image(face.picture, matrix, model.input_size))
+        for frame in frames_in(face.image, model.align, None)[:1]:
+            matrix = frame.matrix(face.image.shape[:2], model.input_size)
+            images.append(warp_image(face.image, matrix, model.input_size))
             masks.append(warp_mask(face.mask, matrix, model.input_size))
-    return pictures, masks
+    return images, masks
 
 
 def taught_faces(teacher: Model, count: int) -> Crops:
-    """CelebA-HQ pictures, which lie as on the mean face, with what a teacher on the mean face sees in them."""
-    pictures = [picture for _, picture, _ in itertools.islice(celebahq128(), count)]
+    """CelebA-HQ images, which lie as on the mean face, with what a teacher on the mean face sees in them."""
+    images = [image for _, image, _ in itertools.islice(celebahq128(), count)]
     masks: list[np.ndarray] = []
     for start in range(0, count, 50):
-        x = to_tensor(pictures[start : start + 50])
+        x = to_tensor(images[start : start + 50])
         maps = F.interpolate(x, teacher.input_size, mode="bilinear", antialias=True)
         maps = F.interpolate(teacher.naked.maps(maps), x.shape[-1], mode="bilinear")
         masks += list(maps.argmax(1).to(torch.uint8).cpu().numpy())
-    return pictures, masks
+    return images, masks
 
 
 def parsing_scores(model: Model) -> dict[str, float]:
     """Of the 4 real faces of `celebamask19`, of which nothing was trained on."""
     faces = celebamask_faces(labels=CELEBAMASK_19)
-    return evaluate(model, [face.picture for face in faces], [face.mask for face in faces])
+    return evaluate(model, [face.image for face in faces], [face.mask for face in faces])

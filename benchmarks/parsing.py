@@ -1,5 +1,5 @@
 """Real parsing from few faces: mean F1 over FASSEG's five parts (skin, hair and brows, eyes, nose, mouth), percent, on
-the frontal pictures that were not drawn; mean and spread over draws.
+the frontal images that were not drawn; mean and spread over draws.
 
 FACEKIT_DATA=... python benchmarks/parsing.py --faces 5 10 --draws 3
 With --unet mobilenet_v2-b0353104.pth a UNet on ImageNet's MobileNetV2 is trained on the same draws instead.

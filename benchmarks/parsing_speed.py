@@ -33,7 +33,7 @@ def ours(model: facekit.Model) -> Parse:
 
 
 def plain(model: facekit.Model, layout: torch.memory_format) -> Parse:
-    """The network's parts called directly; nothing of facekit's path from picture to mask."""
+    """The network's parts called directly; nothing of facekit's path from image to mask."""
     # A model of its own: its layout would else stay in ours.
     network = model.network
     net = type(network)(network.size, network.channels, network.stride, network.paints).eval()

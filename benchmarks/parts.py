@@ -2,11 +2,11 @@
 
 python benchmarks/parts.py shots --runs runs.jsonl              Tables 1 and 2 in small
 python benchmarks/parts.py ablations --runs runs.jsonl          Tables 4 to 6, the distance, the colours; one shot
-python benchmarks/parts.py beyond --runs runs.jsonl             points and pictures, which the paper has not
+python benchmarks/parts.py beyond --runs runs.jsonl             points and images, which the paper has not
 
 Two sets: "generated" (27 parts, rendered; 64 faces of other people are scored) and "fasseg" (FACEKIT_DATA: the 20
 frontal photos in six classes; those not drawn are scored). Each draw takes other labelled faces; the unlabelled support
-pictures are the ones to be scored, as in the paper. All see faces by align="ffhq". Mean and standard deviation over
+images are the ones to be scored, as in the paper. All see faces by align="ffhq". Mean and standard deviation over
 --draws. Every run is one line of --runs; a command that was stopped goes on where it was.
 """
 
@@ -60,7 +60,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "codes refined in 100 steps": {"refine": 100},
     "eight views of the face": {"views": 8, **NEAR},
 }
-# Data, labelled pictures, the score that is shown and its digits.
+# Data, labelled images, the score that is shown and its digits.
 BEYOND: dict[str, tuple[Data, tuple[int, ...], str, int]] = {
     "68 points, 300-W lfpw_test, NME %": (LANDMARKS, (1, 10), "nme_inter_ocular", 2),
     "photo to sketch, CUFS, LPIPS": (SKETCHES, (1, 10), "lpips", 3),
@@ -78,12 +78,12 @@ def rendered() -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def split_generated(n: int, seed: int) -> Split:
-    pictures, masks = rendered()
+    images, masks = rendered()
     drawn = random.Random(seed).sample(range(LABELLED), LABELLED)
-    # As a user would: a picture in which no face is found is not labelled.
-    few = list(itertools.islice((i for i in drawn if frames_in(pictures[i], "ffhq", None)), n))
+    # As a user would: an image in which no face is found is not labelled.
+    few = list(itertools.islice((i for i in drawn if frames_in(images[i], "ffhq", None)), n))
     return Split(
-        [pictures[i] for i in few], [masks[i] for i in few], pictures[LABELLED:], masks[LABELLED:]
+        [images[i] for i in few], [masks[i] for i in few], images[LABELLED:], masks[LABELLED:]
     )  # fmt: skip
 
 
@@ -102,12 +102,12 @@ def measured(name: str, shots: int, seed: int, settings: dict[str, Any]) -> dict
         alone = not how.get("image_stream", True) or how.get("stages") == ""
         how |= {} if alone else {"support_images": split.unseen}
     model = facekit.adapt(
-        split.pictures, split.labels, "segmentation", names=names, align="ffhq", seed=seed, progress=False, **how
+        split.images, split.labels, "segmentation", names=names, align="ffhq", seed=seed, progress=False, **how
     )
     scores = facekit.evaluate(model, split.unseen, split.truth)
     started = time.monotonic()
-    for picture in split.unseen[:10]:
-        facekit.predict(model, picture, align="none")
+    for image in split.unseen[:10]:
+        facekit.predict(model, image, align="none")
     took = (time.monotonic() - started) * 100
     return {"miou": scores["miou"], "seconds": model.about["seconds"], "ms": took}
 
@@ -143,7 +143,7 @@ def measured_beyond(data: Data, shown: str, shots: int, seed: int, backbone: str
     split = data.split(shots, seed)
     align = FRAMES[backbone] if data is LANDMARKS else "none"
     model = facekit.adapt(
-        split.pictures, split.labels, data.task, backbone, names=data.names, align=align, seed=seed, progress=False
+        split.images, split.labels, data.task, backbone, names=data.names, align=align, seed=seed, progress=False
     )
     scores = facekit.evaluate(model, split.unseen, split.truth)
     return {"score": scores[shown], "seconds": model.about["seconds"]}

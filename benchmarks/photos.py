@@ -1,4 +1,4 @@
-"""The ready models on dlib's example photos, several people each: faces found, NME (inter-ocular, percent), pictures.
+"""The ready models on dlib's example photos, several people each: faces found, NME (inter-ocular, percent), images.
 
 FACEKIT_DATA=... python benchmarks/photos.py --out FOLDER
 The points there are mostly those of dlib's own predictor, not a person's: NME says how close we are to it.
@@ -39,7 +39,7 @@ def labelled(folder: Path) -> dict[str, list[np.ndarray]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="folder for the drawn pictures")
+    parser.add_argument("--out", type=Path, help="folder for the drawn images")
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
         sys.exit("FACEKIT_DATA is not set: this benchmark needs dlib_faces/ in that folder")
@@ -66,8 +66,10 @@ def main() -> None:
             save_image(found.draw(), a.out / name)
             save_image(parts.draw(), a.out / f"parts_{name}")
     print(f"{len(errors)} labelled faces found, {missed} missed, {extra} more than are labelled in their photo")
-    print(f"NME {statistics.mean(errors):.2f} % (median {statistics.median(errors):.2f}), "
-          f"{statistics.mean(seconds):.2f} s a photo with the search for faces")
+    print(
+        f"NME {statistics.mean(errors):.2f} % (median {statistics.median(errors):.2f}), "
+        f"{statistics.mean(seconds):.2f} s a photo with the search for faces"
+    )
 
 
 if __name__ == "__main__":

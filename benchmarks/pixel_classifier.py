@@ -49,7 +49,7 @@ SIDES = ("fused", "stack")
 
 
 def prepared(case: list[tuple[int, int]]) -> tuple[PixelClassifier, list[Tensor]]:
-    """A classifier as if it had been trained, for logits of usual size, and one picture's maps."""
+    """A classifier as if it had been trained, for logits of usual size, and one image's maps."""
     source = torch.Generator().manual_seed(0)
     maps = [torch.randn(1, c, s, s, generator=source) for c, s in case]
     network = PixelClassifier([c for c, _ in case], CLASSES, source)

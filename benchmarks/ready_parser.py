@@ -1,14 +1,14 @@
 """The ready parsers on real faces with labels: F1 a class, percent, as the network says and after its label adapter.
 
-FACEKIT_DATA=... python benchmarks/ready_parser.py [--sets NAME ...] [--model FILE.facekit] [--pictures FOLDER]
+FACEKIT_DATA=... python benchmarks/ready_parser.py [--sets NAME ...] [--model FILE.facekit] [--images FOLDER]
 
 celebamask19: 4 faces, 19 classes. hair: the last hundred of CelebA-HQ's hair masks, which no training here saw.
-fasseg: all 202 pictures (six classes, people up to 90 degrees from the side), of which nothing was trained on. Faces
-are searched for, as `facekit.predict` does, and what lies outside the found crop counts as background; a picture in
+fasseg: all 202 images (six classes, people up to 90 degrees from the side), of which nothing was trained on. Faces
+are searched for, as `facekit.predict` does, and what lies outside the found crop counts as background; an image in
 which no face is found is parsed whole, and counted.
 fasseg-people, fasseg-frontal: "segmentation-fasseg", whose label adapter learned from four of FASSEG's people, on the
-other three and on the frontal pictures; pictures in which no face is found are left out, and counted.
---model: one file for all of these. --pictures draws all faces of dlib's photos, one file each.
+other three and on the frontal images; images in which no face is found are left out, and counted.
+--model: one file for all of these. --images draws all faces of dlib's photos, one file each.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def hair() -> Iterable[Pair]:
 
 
 def pairs(faces: Iterable[ParsedFace]) -> Iterable[Pair]:
-    return ((face.picture, face.mask) for face in faces)
+    return ((face.image, face.mask) for face in faces)
 
 
 def in_classes(result: Segmentation, labels: SegmentationSet) -> np.ndarray:
@@ -61,20 +61,20 @@ def in_classes(result: Segmentation, labels: SegmentationSet) -> np.ndarray:
 
 
 def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet, name: str, whole: bool = True) -> None:
-    """whole: whether pictures in which no face is found are parsed whole; else they are left out."""
+    """whole: whether images in which no face is found are parsed whole; else they are left out."""
     tables = {"naked": np.zeros((len(labels),) * 2, np.int64), "adapted": np.zeros((len(labels),) * 2, np.int64)}
     brows = np.zeros(3, np.int64)
-    pictures = lost = 0
+    images = lost = 0
     started = time.monotonic()
-    for picture, truth in faces:
-        frames = frames_in(picture, model.align, None)
-        pictures, lost = pictures + 1, lost + (not frames)
+    for image, truth in faces:
+        frames = frames_in(image, model.align, None)
+        images, lost = images + 1, lost + (not frames)
         if not (frames or whole):
             continue
-        # One face each: where more are found, the one nearest to the picture's middle.
-        middle = np.array(picture.shape[1::-1]) / 2
+        # One face each: where more are found, the one nearest to the image's middle.
+        middle = np.array(image.shape[1::-1]) / 2
         frame = min(frames, key=lambda f: np.hypot(*(np.reshape(f.box, (2, 2)).mean(0) - middle)), default=Frame())
-        result = model.predict_frames(picture, [frame])[0]
+        result = model.predict_frames(image, [frame])[0]
         assert isinstance(result, Segmentation)
         for state, said in (("naked", result.naked or result), ("adapted", result)):
             tables[state] += confusion(in_classes(said, labels), truth, len(labels))
@@ -82,7 +82,7 @@ def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet,
             brow, hairy = np.isin(result.naked.mask, BROWS), FASSEG_6.index("hair_and_brows")
             brows += brow.sum(), (truth[brow] == hairy).sum(), (in_classes(result, labels)[brow] == hairy).sum()
     seconds = time.monotonic() - started
-    print(f"{name}: {pictures} pictures, no face found in {lost}{'' if whole else ' (left out)'}, {seconds:.0f} s")
+    print(f"{name}: {images} images, no face found in {lost}{'' if whole else ' (left out)'}, {seconds:.0f} s")
     for state, table in tables.items():
         if state == "adapted" and model.adapter is None:
             continue
@@ -122,11 +122,11 @@ def main() -> None:
         if name in a.sets:
             adapted = own or ready_model("segmentation-fasseg")
             scored(adapted, pairs(fasseg_people(people)), FASSEG_6, name, whole=False)
-    if a.pictures:
-        a.pictures.mkdir(parents=True, exist_ok=True)
+    if a.images:
+        a.images.mkdir(parents=True, exist_ok=True)
         for path in sorted(data_folder("dlib_faces").glob("*.jpg")):
             found = facekit.predict(model, facekit.load_image(path))
-            save_image(found.draw(), a.pictures / f"{path.stem}.png")
+            save_image(found.draw(), a.images / f"{path.stem}.png")
 
 
 if __name__ == "__main__":

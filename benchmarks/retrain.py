@@ -39,7 +39,7 @@ from facekit.images.reader import load_image
 from facekit.labels import CELEBA_40, CELEBAMASK_19, FACEKIT_27, FASSEG_6, LANDMARKS_44, LANDMARKS_98, landmark_set
 from facekit.model import Model
 
-SEEN = 8000  # CelebA-HQ pictures that farl's embedded tower learned from, too
+SEEN = 8000  # CelebA-HQ images that farl's embedded tower learned from, too
 SCORED = 800  # the last ones
 PARSER: dict[str, Any] = {
     "task": "segmentation", "backbone": "synthparse", "names": CELEBAMASK_19, "input_size": 160,
@@ -47,7 +47,7 @@ PARSER: dict[str, Any] = {
     "warmup": 50, "cosine": True, "bfloat16": True, "cache": False, "views": 20, "rotate": 25.0, "scale": (0.8, 1.2),
     "shift": 0.05, "jitter": 0.35,
 }  # fmt: skip
-# Label maps need less than pictures do: 1 MB.
+# Label maps need less than images do: 1 MB.
 ADAPTER: dict[str, Any] = {
     "encoder": "tu-mobilenetv3_small_050", "decoder_channels": (48, 32, 24, 16, 16), "weights": "none",
 }  # fmt: skip
@@ -68,40 +68,40 @@ def generated_faces(count: int, seed: int, want: tuple[str, ...]) -> Iterator[di
 def start_landmarks(seed: int = 0, steps: int = 3000, faces: int = 4000) -> Model:
     """All 142 points that generated faces carry: WFLW's 98, which hold 300-W's 68, and FSMA's 44."""
     names = [*LANDMARKS_98.points, *LANDMARKS_44.points]
-    pictures, points = [], []
+    images, points = [], []
     for batch in generated_faces(faces, seed + 11, ("image", "landmarks98", "landmarks44")):
-        pictures += list(batch["image"].permute(0, 2, 3, 1).numpy())
+        images += list(batch["image"].permute(0, 2, 3, 1).numpy())
         points.append(np.concatenate([batch["landmarks98"].numpy(), batch["landmarks44"].numpy()], 1))
     return adapt(
-        pictures, np.concatenate(points), "landmarks", names=landmark_set(names), start="none", seed=seed, steps=steps,
+        images, np.concatenate(points), "landmarks", names=landmark_set(names), start="none", seed=seed, steps=steps,
         **LONG,
     )  # fmt: skip
 
 
 def start_segmentation(seed: int = 0, steps: int = 2000, faces: int = 4000) -> Model:
     """The finest set: 27 classes."""
-    pictures, masks = [], []
+    images, masks = [], []
     for batch in generated_faces(faces, seed + 12, ("image", "mask")):
-        pictures += list(batch["image"].permute(0, 2, 3, 1).numpy())
+        images += list(batch["image"].permute(0, 2, 3, 1).numpy())
         masks += list(batch["mask"].numpy())
     return adapt(
-        pictures, masks, "segmentation", names=FACEKIT_27, start="none", seed=seed, steps=steps, batch_size=16, **LONG
+        images, masks, "segmentation", names=FACEKIT_27, start="none", seed=seed, steps=steps, batch_size=16, **LONG
     )
 
 
 def pointed_faces(celeba: int, cropped: bool) -> tuple[list[np.ndarray], np.ndarray]:
-    """Pictures and 68 points (N,68,2): 300-W without `lfpw_test`, twice, for manual points weigh more than found ones;
+    """Images and 68 points (N,68,2): 300-W without `lfpw_test`, twice, for manual points weigh more than found ones;
     and so many CelebA-HQ faces with another program's points, cropped like 300-W or whole."""
     paths, subsets, points = landmarks_300w()
     train = [i for i, s in enumerate(subsets) if s != TEST_300W] * 2
-    pictures, labels = [load_image(paths[i]) for i in train], [points[i] for i in train]
+    images, labels = [load_image(paths[i]) for i in train], [points[i] for i in train]
     pseudo = pseudo_landmarks()
-    known = ((picture, pseudo[name[:-4]]) for name, picture, _ in celebahq128() if name[:-4] in pseudo)
-    for picture, own in itertools.islice(known, celeba):
+    known = ((image, pseudo[name[:-4]]) for name, image, _ in celebahq128() if name[:-4] in pseudo)
+    for image, own in itertools.islice(known, celeba):
         matrix = crop_matrix(box_of_points(own), SIDE)
-        pictures.append(warp_image(picture, matrix, SIDE) if cropped else picture)
+        images.append(warp_image(image, matrix, SIDE) if cropped else image)
         labels.append(transform_points(own, matrix).astype(np.float32) if cropped else own)
-    return pictures, np.stack(labels)
+    return images, np.stack(labels)
 
 
 def scored_landmarks(model: Model) -> Model:
@@ -113,8 +113,8 @@ def scored_landmarks(model: Model) -> Model:
 
 def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
     """68 points. Scored on `lfpw_test`."""
-    pictures, points = pointed_faces(celeba, cropped=True)
-    model = adapt(pictures, points, "landmarks", names="68", seed=seed, steps=steps, **LONG)
+    images, points = pointed_faces(celeba, cropped=True)
+    model = adapt(images, points, "landmarks", names="68", seed=seed, steps=steps, **LONG)
     model.align = "landmarks"
     return scored_landmarks(model)
 
@@ -141,10 +141,10 @@ def segmentation_fasseg(seed: int = 0, steps: int = 300) -> Model:
     """The ready parser with a label adapter to FASSEG's six classes, trained on four of its people, of whom the parser
     saw nothing. `benchmarks/ready_parser.py` scores it on the others."""
     model = ready_model("segmentation").naked
-    pictures, masks = shown(fasseg_people(FASSEG_ADAPTER), model)
+    images, masks = shown(fasseg_people(FASSEG_ADAPTER), model)
     model.align = "none"  # crops as they are
     adapted = adapt_labels(
-        model, pictures, masks, names=FASSEG_6, steps=steps, batch_size=8, lr=1e-3, seed=seed, **ADAPTER
+        model, images, masks, names=FASSEG_6, steps=steps, batch_size=8, lr=1e-3, seed=seed, **ADAPTER
     )
     adapted.align = "mean"
     return adapted
@@ -160,19 +160,19 @@ FARL: dict[str, Any] = {
 
 def farl_landmarks(seed: int = 0, steps: int = 3000, celeba: int = 6000) -> Model:
     """The same faces as `landmarks`."""
-    pictures, points = pointed_faces(celeba, cropped=False)
+    images, points = pointed_faces(celeba, cropped=False)
     return scored_landmarks(
-        adapt(pictures, points, "landmarks", names="68", align="mean", seed=seed, steps=steps, **FARL)
+        adapt(images, points, "landmarks", names="68", align="mean", seed=seed, steps=steps, **FARL)
     )
 
 
 def farl_segmentation(seed: int = 0, steps: int = 2000, generated: int = 1500, taught: int = 3000) -> Model:
     """The same sources as `segmentation`, which is its teacher on real faces: its frozen features tell drawn from real,
     so that brows learned from drawn ones alone are not found in photos."""
-    pictures, masks = parser_faces(seed, generated)
+    images, masks = parser_faces(seed, generated)
     real, drawn = taught_faces(ready_model("segmentation"), taught)
     model = adapt(
-        pictures + real, masks + drawn, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, **FARL
+        images + real, masks + drawn, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, **FARL
     )  # fmt: skip
     model.align = "mean"
     model.about["celebamask19"] = parsing_scores(model)
@@ -180,17 +180,17 @@ def farl_segmentation(seed: int = 0, steps: int = 2000, generated: int = 1500, t
 
 
 def attributes(seed: int = 0, steps: int = 1500) -> Model:
-    """CelebA's 40: the first 8,000 CelebA-HQ pictures, which lie as on FaRL's mean face. Scored on the last 800."""
+    """CelebA's 40: the first 8,000 CelebA-HQ images, which lie as on FaRL's mean face. Scored on the last 800."""
     names, table = celebahq_attributes()
-    faces = [(name.removesuffix(".jpg"), picture) for name, picture, _ in celebahq128()]
-    pictures, labels = [p for _, p in faces], np.stack([table[name] for name, _ in faces])
+    faces = [(name.removesuffix(".jpg"), image) for name, image, _ in celebahq128()]
+    images, labels = [p for _, p in faces], np.stack([table[name] for name, _ in faces])
     assert names == CELEBA_40.names
     model = adapt(
-        pictures[:SEEN], labels[:SEEN], "attributes", "farl", names=CELEBA_40, seed=seed, steps=steps, views=2,
+        images[:SEEN], labels[:SEEN], "attributes", "farl", names=CELEBA_40, seed=seed, steps=steps, views=2,
         weight_decay=0.01, weights="embedded",
     )  # fmt: skip
     model.align = "mean"
-    scores = evaluate(model, pictures[-SCORED:], labels[-SCORED:], align="none")
+    scores = evaluate(model, images[-SCORED:], labels[-SCORED:], align="none")
     model.about["celebahq_last_800"] = {k: v for k, v in scores.items() if not k.startswith("accuracy_")}
     return model
 

@@ -26,9 +26,9 @@ OUTLINE = range(17)  # the jaw's points of the 68; the others lie inside
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled pictures to adapt on, and others to score on."""
+    """Labelled images to adapt on, and others to score on."""
 
-    pictures: list[Any]
+    images: list[Any]
     labels: Any
     unseen: list[np.ndarray]
     truth: Any
@@ -81,12 +81,10 @@ def score_landmarks(model: Any, split: Split) -> dict[str, float]:
 
 def split_fasseg(n: int, seed: int) -> Split:
     """n of the 20 frontal faces; the other ones."""
-    pictures, masks = _faces_fasseg()
-    few = random.Random(seed).sample(range(len(pictures)), n)
-    rest = [i for i in range(len(pictures)) if i not in few]
-    return Split(
-        [pictures[i] for i in few], [masks[i] for i in few], [pictures[i] for i in rest], [masks[i] for i in rest]
-    )
+    images, masks = _faces_fasseg()
+    few = random.Random(seed).sample(range(len(images)), n)
+    rest = [i for i in range(len(images)) if i not in few]
+    return Split([images[i] for i in few], [masks[i] for i in few], [images[i] for i in rest], [masks[i] for i in rest])
 
 
 @functools.cache
@@ -123,10 +121,10 @@ def _pairs() -> tuple[list[np.ndarray], list[np.ndarray]]:
         rows = list(csv.DictReader(f))
 
     def square(path: Path) -> np.ndarray:
-        picture = facekit.load_image(path)
-        h, w = picture.shape[:2]
+        image = facekit.load_image(path)
+        h, w = image.shape[:2]
         top = (h - w) * 3 // 5  # below the middle: above the hair there is only background
-        return cv2.resize(picture[top : top + w], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        return cv2.resize(image[top : top + w], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
     return [square(folder / "photos" / row["photo"]) for row in rows], [
         square(folder / "sketches" / row["sketch"]) for row in rows
@@ -134,9 +132,9 @@ def _pairs() -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def split_yaleb(n: int, seed: int) -> Split:
-    """n clean CelebA-HQ faces; every 8th lit picture of Extended Yale B's 20 people against the frontally lit one.
+    """n clean CelebA-HQ faces; every 8th lit image of Extended Yale B's 20 people against the frontally lit one.
 
-    Yale B's pictures are grey and reach from brows to chin, so the clean faces are made grey and cropped alike.
+    Yale B's images are grey and reach from brows to chin, so the clean faces are made grey and cropped alike.
     """
     folder = data_folder("yaleb")
     with (folder / "index.csv").open() as f:
@@ -144,10 +142,10 @@ def split_yaleb(n: int, seed: int) -> Split:
     lit = {(r["subject"], int(r["azimuth_deg"]), int(r["elevation_deg"])): folder / "images" / r["file"] for r in rows}
     shadowed = [key for key in sorted(lit) if key[1:] != (0, 0)][::8]
     points, clean = pseudo_landmarks(), []
-    faces = [(name.removesuffix(".jpg"), picture) for name, picture, _ in celebahq128() if name[:-4] in points]
-    for name, picture in random.Random(seed).sample(faces, n):
+    faces = [(name.removesuffix(".jpg"), image) for name, image, _ in celebahq128() if name[:-4] in points]
+    for name, image in random.Random(seed).sample(faces, n):
         matrix = crop_matrix(box_of_points(points[name], scale=1.1, lift=0.02), SIDE)
-        grey = cv2.cvtColor(warp_image(picture, matrix, SIDE), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(warp_image(image, matrix, SIDE), cv2.COLOR_RGB2GRAY)
         clean.append(np.repeat(grey[..., None], 3, 2))
     return Split(
         clean, None, [facekit.load_image(lit[key]) for key in shadowed],
@@ -155,12 +153,12 @@ def split_yaleb(n: int, seed: int) -> Split:
     )  # fmt: skip
 
 
-def score_pictures(model: Any, split: Split) -> dict[str, float]:
-    """SSIM, PSNR (dB) and LPIPS to the true pictures, and of the unchanged ones."""
+def score_images(model: Any, split: Split) -> dict[str, float]:
+    """SSIM, PSNR (dB) and LPIPS to the true images, and of the unchanged ones."""
     return facekit.evaluate(model, split.unseen, split.truth)
 
 
 LANDMARKS = Data("landmarks", "68", split_300w, score_landmarks)
 PARTS = Data("segmentation", FASSEG_6, split_fasseg, score_parts)
-SKETCHES = Data("stylization", None, split_sketches, score_pictures, "")
-SHADOWS = Data("shadow_removal", None, split_yaleb, score_pictures, "")
+SKETCHES = Data("stylization", None, split_sketches, score_images, "")
+SHADOWS = Data("shadow_removal", None, split_yaleb, score_images, "")

@@ -92,10 +92,10 @@ def trained(a: argparse.Namespace, model: str, real: float, seed: int) -> faceki
     shares = {name: share for name, share in (("synthetic", 1 - real), ("real", real)) if share > 0}
     faces = mix(shares, a.faces + a.validation, sources(a), seed)
     learned, chosen_by, _ = split(faces, a.faces, a.validation, 0, seed)
-    pictures, masks = crops(learned, a.size)
+    images, masks = crops(learned, a.size)
     found = facekit.adapt(
-        pictures, masks, "segmentation", "synthparse", names=SYNTHPARSE_11, recipe=f"paper-{model}", seed=seed,
-        input_size=a.size, steps=a.epochs * -(-len(pictures) // 24), validation=crops(chosen_by, a.size),
+        images, masks, "segmentation", "synthparse", names=SYNTHPARSE_11, recipe=f"paper-{model}", seed=seed,
+        input_size=a.size, steps=a.epochs * -(-len(images) // 24), validation=crops(chosen_by, a.size),
         checkpoint=file.with_suffix(".checkpoint"), bfloat16=True, progress=False,
     )  # fmt: skip
     found.save(file)
@@ -104,19 +104,19 @@ def trained(a: argparse.Namespace, model: str, real: float, seed: int) -> faceki
 
 def adapter(a: argparse.Namespace, parser: facekit.Model, seed: int, reads: str) -> facekit.Model:
     learned, _, labels = target(a)
-    pictures, masks = crops(learned, a.size)
+    images, masks = crops(learned, a.size)
     # As many as the parser had.
     steps = a.epochs * -(-a.faces // 24)
     return facekit.adapt_labels(
-        parser, pictures, masks, names=labels, reads=reads, steps=steps, seed=seed, progress=False
+        parser, images, masks, names=labels, reads=reads, steps=steps, seed=seed, progress=False
     )
 
 
 def scored(a: argparse.Namespace, model: facekit.Model) -> dict[str, float]:
     """F1 of the target's classes and their mean (NaN counts as 0, as in the paper), 0 to 1."""
     _, unseen, labels = target(a)
-    pictures, masks = crops(unseen, a.size)
-    results = [r.to(labels) for r in facekit.predict(model, pictures)]
+    images, masks = crops(unseen, a.size)
+    results = [r.to(labels) for r in facekit.predict(model, images)]
     scores = SegmentationTask(labels).score(results, masks)
     columns = {name: float(np.nan_to_num(scores[f"f1_{name}"])) / 100 for name in labels.classes[1:]}
     return {**columns, "mean": statistics.mean(columns.values())}

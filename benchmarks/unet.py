@@ -15,7 +15,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
-from facekit.images.reader import read_pictures
+from facekit.images.reader import read_images
 from facekit.model import Model
 from facekit.tasks import LandmarkTask, task_class
 from facekit.training.config import Adaptation
@@ -30,7 +30,7 @@ RECIPE = Adaptation(
 
 
 class FullSizeLandmarks(LandmarkTask):
-    """Heatmaps as large as the picture."""
+    """Heatmaps as large as the image."""
 
     stride = 1
 
@@ -59,12 +59,12 @@ class UNet(nn.Module):
 
 
 def adapt_unet(
-    pictures: list[Any], labels: Any, task: str, names: Any, imagenet: str, seed: int, **overrides: Any
+    images: list[Any], labels: Any, task: str, names: Any, imagenet: str, seed: int, **overrides: Any
 ) -> Model:
     """As `facekit.adapt` with align="none": frames, crops and labels are made by the same code."""
     started = time.monotonic()
     recipe = dataclasses.replace(RECIPE, **overrides)
-    door = read_pictures(pictures)
+    door = read_images(images)
     fitted, clean = task_class(task).from_labels(labels, names, door)
     if isinstance(fitted, LandmarkTask):
         fitted = FullSizeLandmarks(fitted.labels)

@@ -1,4 +1,4 @@
-"""From a picture to the square that a network sees: whole picture, found face, or a crop by landmarks, tanh-warped or
+"""From an image to the square that a network sees: whole image, found face, or a crop by landmarks, tanh-warped or
 not."""
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ POINT_FRAMED = ("mean", "tanh", "ffhq")
 # Of five points; two would do for a similarity, but two of one eye and the nose say little about a face.
 _LEAST_POINTS = 3
 
-# Points (68,2) in the picture, from the face in the given crop: picture, matrix, side.
+# Points (68,2) in the image, from the face in the given crop: image, matrix, side.
 Pointer = Callable[[NDArray[np.uint8], NDArray[np.float64]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One face of a picture: its upright square in the picture's pixels, turned by `roll` degrees; None is the whole
-    picture. alpha: of the tanh-warp around that square, or None for the square alone."""
+    """One face of an image: its upright square in the image's pixels, turned by `roll` degrees; None is the whole
+    image. alpha: of the tanh-warp around that square, or None for the square alone."""
 
     box: tuple[float, float, float, float] | None = None
     roll: float = 0.0
     alpha: float | None = None
 
-    def matrix(self, picture_size: tuple[int, int], side: int) -> Crop:
-        """From the picture's pixels to those of a crop of `side` px: (3,3), or tanh-warped."""
-        plain = self.plain(picture_size, side)
+    def matrix(self, image_size: tuple[int, int], side: int) -> Crop:
+        """From the image's pixels to those of a crop of `side` px: (3,3), or tanh-warped."""
+        plain = self.plain(image_size, side)
         return plain if self.box is None or self.alpha is None else TanhCrop(plain, side, self.alpha)
 
-    def plain(self, picture_size: tuple[int, int], side: int) -> NDArray[np.float64]:
-        """(3,3) from the picture's pixels to those of a crop of `side` px that is not warped."""
-        return fit_matrix(picture_size, side) if self.box is None else crop_matrix(self.box, side, self.roll)
+    def plain(self, image_size: tuple[int, int], side: int) -> NDArray[np.float64]:
+        """(3,3) from the image's pixels to those of a crop of `side` px that is not warped."""
+        return fit_matrix(image_size, side) if self.box is None else crop_matrix(self.box, side, self.roll)
 
 
 def check_align(align: str) -> str:
@@ -101,7 +101,7 @@ def mean_face_frame(points: NDArray[np.floating], labels: LandmarkSet, alpha: fl
 
 
 def ffhq_frame(points: NDArray[np.floating], labels: LandmarkSet) -> Frame | None:
-    """The square that FFHQ's and CelebA-HQ's pictures show of a face, turned with it (Karras et al., ICLR 2018,
+    """The square that FFHQ's and CelebA-HQ's images show of a face, turned with it (Karras et al., ICLR 2018,
     appendix C, and FFHQ's published code): what StyleGANs and their encoders learned from.
 
     points: (K,2), NaN = not labelled. None where the set does not name eyes and mouth corners, or one is not labelled.
@@ -125,7 +125,7 @@ def point_frame(points: NDArray[np.floating], labels: LandmarkSet, align: str) -
 
 
 def roll_of_points(points: ArrayLike, labels: LandmarkSet | str) -> float:
-    """How far the face leans, in degrees, positive = clockwise in the picture, from one eye to the other.
+    """How far the face leans, in degrees, positive = clockwise in the image, from one eye to the other.
 
     points: (K, 2). Raises ValueError where the set has no eyes or they are not labelled.
     """
@@ -153,26 +153,26 @@ def frame_points(points: NDArray[np.floating], labels: LandmarkSet) -> Frame:
 
 
 def frames_by_way(
-    picture: NDArray[np.uint8], ways: Collection[str], faces: object, pointer: Pointer | None
+    image: NDArray[np.uint8], ways: Collection[str], faces: object, pointer: Pointer | None
 ) -> dict[str, list[Frame]]:
-    """The faces to look at in one picture, best first, by each of several aligns.
+    """The faces to look at in one image, best first, by each of several aligns.
 
-    align: "none" (one frame, the whole picture, unless faces are given), "box" (faces as found or given), "landmarks"
+    align: "none" (one frame, the whole image, unless faces are given), "box" (faces as found or given), "landmarks"
     (then cropped again by the 68 points that `pointer` finds in the first crop), "mean" (by these points brought to the
     mean face), "tanh" (and tanh-warped), "ffhq" (by these points framed as in FFHQ), "haar" (faces as "In the Wild Face
     Parsing ..." finds them, largest first).
     faces: the user's own boxes, or None to search. Searched and pointed once for all aligns that do so alike.
     """
-    given = None if faces is None else check_boxes(faces, picture.shape[:2])
+    given = None if faces is None else check_boxes(faces, image.shape[:2])
 
     @functools.cache
     def boxed(search: Callable[[NDArray[np.uint8]], list[Face]]) -> list[Frame]:
-        return [Frame(landmark_box(face), face.roll) for face in (search(picture) if given is None else given)]
+        return [Frame(landmark_box(face), face.roll) for face in (search(image) if given is None else given)]
 
     @functools.cache
     def pointed() -> list[NDArray[np.floating]]:
         assert pointer is not None
-        return [pointer(picture, frame.plain(picture.shape[:2], 128)) for frame in boxed(find_faces)]
+        return [pointer(image, frame.plain(image.shape[:2], 128)) for frame in boxed(find_faces)]
 
     def frames(align: str) -> list[Frame]:
         if given is None and align == "none":
@@ -187,6 +187,6 @@ def frames_by_way(
     return {align: frames(check_align(align)) for align in ways}
 
 
-def frames_of(picture: NDArray[np.uint8], align: str, faces: object, pointer: Pointer | None) -> list[Frame]:
+def frames_of(image: NDArray[np.uint8], align: str, faces: object, pointer: Pointer | None) -> list[Frame]:
     """`frames_by_way` for one align."""
-    return frames_by_way(picture, [align], faces, pointer)[align]
+    return frames_by_way(image, [align], faces, pointer)[align]

@@ -29,7 +29,7 @@ from .results.types import Drawable
 from .tasks import Task, task_from_dict
 from .training.loop import check_finite
 
-# Pictures in one batch; on CPUs larger ones are slower a picture, as what flows through outgrows the caches.
+# Images in one batch; on CPUs larger ones are slower an image, as what flows through outgrows the caches.
 AT_ONCE = 16
 # What a backbone made of one batch of crops, by the backbone and whether they were mirrored.
 Seen = dict[tuple[str, bool], Any]
@@ -97,7 +97,7 @@ class Model:
 
     def maps(self, x: Tensor) -> Tensor:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride) by the weights as they are now,
-        averaged with those of the mirrored pictures where task and network allow it."""
+        averaged with those of the mirrored images where task and network allow it."""
         return self._adapted(self._naked_maps(self.network, x))
 
     @torch.inference_mode()
@@ -137,25 +137,25 @@ class Model:
         return [tuple(torch.cat(both) for both in zip(*pair, strict=True)) for pair in pairs]
 
     def predict_frames(
-        self, picture: np.ndarray, frames: list[Frame], seen: dict[Any, Seen] | None = None
+        self, image: np.ndarray, frames: list[Frame], seen: dict[Any, Seen] | None = None
     ) -> list[Drawable]:
-        """One result a frame, in the picture's pixels. picture: (H,W,3) uint8 RGB. seen: as in `predict_pictures`."""
-        return self.predict_pictures([picture], [frames], seen)[0]
+        """One result a frame, in the image's pixels. image: (H,W,3) uint8 RGB. seen: as in `predict_images`."""
+        return self.predict_images([image], [frames], seen)[0]
 
-    def predict_pictures(
-        self, pictures: Sequence[np.ndarray], frames: Sequence[list[Frame]], seen: dict[Any, Seen] | None = None
+    def predict_images(
+        self, images: Sequence[np.ndarray], frames: Sequence[list[Frame]], seen: dict[Any, Seen] | None = None
     ) -> list[list[Drawable]]:
-        """For each picture one result a frame, in its pixels; the network is shown faces of several pictures at once.
+        """For each image one result a frame, in its pixels; the network is shown faces of several images at once.
 
-        pictures: (H,W,3) uint8 RGB each, of any sizes. frames: one list a picture. seen: an empty dictionary to hand to
-        several models for the same pictures, so that a backbone that they share runs once.
+        images: (H,W,3) uint8 RGB each, of any sizes. frames: one list per image. seen: an empty dictionary to hand to
+        several models for the same images, so that a backbone that they share runs once.
         """
         faces = [(i, frame) for i, own in enumerate(frames) for frame in own]
         results: list[list[Drawable]] = [[] for _ in frames]
         for start in range(0, len(faces), AT_ONCE):
             part = faces[start : start + AT_ONCE]
-            places = [(pictures[i], f.matrix(pictures[i].shape[:2], self.input_size), f.box) for i, f in part]
-            x = to_tensor([warp_image(picture, matrix, self.input_size) for picture, matrix, _ in places])
+            places = [(images[i], f.matrix(images[i].shape[:2], self.input_size), f.box) for i, f in part]
+            x = to_tensor([warp_image(image, matrix, self.input_size) for image, matrix, _ in places])
             shared = None
             if seen is not None:
                 shared = seen.setdefault((tuple(part), self.input_size, str(self.device)), {})
@@ -172,9 +172,9 @@ class Model:
         return results
 
     def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Any, Any]]) -> list[Drawable]:
-        """places: picture, matrix and box of each face."""
+        """places: image, matrix and box of each face."""
         predictions = zip(task.decode(maps), places, strict=True)
-        return [task.result(prediction, matrix, picture, box) for prediction, (picture, matrix, box) in predictions]
+        return [task.result(prediction, matrix, image, box) for prediction, (image, matrix, box) in predictions]
 
     def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
         """Write one .facekit file (zip of JSON and safetensors), atomically. It needs nothing else to be loaded again.

@@ -33,7 +33,7 @@ def data() -> Path:
 
 @pytest.fixture
 def tower_runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many pictures FaRL's tower was shown each time that it ran for heads."""
+    """How many images FaRL's tower was shown each time that it ran for heads."""
     runs: list[int] = []
     levels = ImageTower.levels
 

@@ -1,4 +1,4 @@
-"""Small label files and pictures for the tests of `facekit.annotations`."""
+"""Small label files and images for the tests of `facekit.annotations`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ CLASSES = ["background", "skin", "left_eye", "right_eye"]
 NAN = float("nan")
 
 
-def picture(path: Path, size: tuple[int, int] = (20, 30)) -> Path:
+def photo(path: Path, size: tuple[int, int] = (20, 30)) -> Path:
     path.parent.mkdir(exist_ok=True)
     grid = np.indices(size).sum(0) * 3 % 256
     Image.fromarray(np.stack([grid, grid, 255 - grid], -1).astype(np.uint8)).save(path)
     return path
 
 
-def pictures(folder: Path) -> list[Path]:
-    return [picture(folder / name, size) for name, size in zip(("a.png", "b2.jpg", "b10.png"), SIZES, strict=True)]
+def photos(folder: Path) -> list[Path]:
+    return [photo(folder / name, size) for name, size in zip(("a.png", "b2.jpg", "b10.png"), SIZES, strict=True)]
 
 
 def save(path: Path, data: Any) -> Path:

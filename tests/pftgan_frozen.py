@@ -1,4 +1,4 @@
-"""For tests of the frozen features that PFTGAN is compared with: a tiny DDPM as diffusers writes it, and pictures."""
+"""For tests of the frozen features that PFTGAN is compared with: a tiny DDPM as diffusers writes it, and images."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def ddpm_folder(parent: Path) -> Path:
     return parent / "ddpm"
 
 
-def pictures(features: FrozenFeatures, count: int = 2) -> Tensor:
+def images(features: FrozenFeatures, count: int = 2) -> Tensor:
     return torch.rand(count, 3, *[features.input_size] * 2, generator=torch.Generator().manual_seed(1))

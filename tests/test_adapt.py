@@ -16,7 +16,7 @@ import facekit
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.detection.face_finder import Face
 from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map
-from facekit.results.types import Faces, Landmarks, Picture, Segmentation
+from facekit.results.types import Faces, ImageResult, Landmarks, Segmentation
 
 PAIRS = [
     (backbone, task)
@@ -72,7 +72,7 @@ def test_adapt_predict_save_load(backbone: str, task: str, faces: dict[str, Any]
     assert loaded.about == model.about
     one = facekit.predict(loaded, faces["image"][0])
     many = facekit.predict(loaded, faces["image"])
-    assert isinstance(one, KINDS.get(task, Picture))
+    assert isinstance(one, KINDS.get(task, ImageResult))
     assert isinstance(many, list) and len(many) == 3
     assert one.draw().shape == (128, 128, 3)
     scores = facekit.evaluate(loaded, faces["image"], faces["image"] if labels is None else labels)
@@ -90,12 +90,12 @@ def test_cache_changes_nothing(backbone: str, task: str, faces: dict[str, Any]) 
     assert models[0].about["loss"] == models[2].about["loss"], "on disk as in memory"
 
 
-def test_results_are_in_the_pictures_own_pixels(faces: dict[str, Any]) -> None:
+def test_results_are_in_the_images_own_pixels(faces: dict[str, Any]) -> None:
     model = facekit.adapt(faces["image"], faces["landmarks68"], **FAST)
-    picture = faces["image"][0].permute(1, 2, 0).numpy()
-    large = np.kron(picture, np.ones((3, 3, 1), np.uint8))
-    small, big = facekit.predict(model, picture), facekit.predict(model, large)
-    # Pixel centres: x in the small picture is 3x + 1 in the one three times as large.
+    image = faces["image"][0].permute(1, 2, 0).numpy()
+    large = np.kron(image, np.ones((3, 3, 1), np.uint8))
+    small, big = facekit.predict(model, image), facekit.predict(model, large)
+    # Pixel centres: x in the small image is 3x + 1 in the one three times as large.
     assert np.abs((big.points - 1) / 3 - small.points).max() < 2.0
     mask = facekit.adapt(faces["image"], _labels(faces, "segmentation"), "segmentation", names=HELEN_11, **FAST)
     assert facekit.predict(mask, large).mask.shape == large.shape[:2]
@@ -179,13 +179,13 @@ def test_several_models_search_faces_once(monkeypatch: pytest.MonkeyPatch) -> No
 
     searched = []
 
-    def found(picture: np.ndarray) -> list[Face]:
-        searched.append(picture.shape)
+    def found(image: np.ndarray) -> list[Face]:
+        searched.append(image.shape)
         return [Face((40, 40, 160, 160))]
 
     monkeypatch.setattr(framing, "find_faces", found)
-    picture = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
-    points, parts = facekit.predict(["landmarks", "segmentation"], [picture, picture])
+    image = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    points, parts = facekit.predict(["landmarks", "segmentation"], [image, image])
     assert searched == [(200, 200, 3)] * 2
     assert [type(r) for (r,) in points] == [Landmarks] * 2 and [type(r) for (r,) in parts] == [Segmentation] * 2
 

@@ -14,8 +14,8 @@ import facekit
 from facekit.backbones.fsma.config import FSMAAdaptation
 from facekit.core.large_arrays import large_array
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.images.reader import ImageError, read_pictures
-from facekit.images.stream import stream_pictures
+from facekit.images.reader import ImageError, read_images
+from facekit.images.stream import stream_images
 from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
 from facekit.tasks import SegmentationTask
 from facekit.training.crops import training_crops
@@ -100,7 +100,7 @@ def test_an_adapter_learns_from_batches_of_one(faces: dict[str, Any]) -> None:
 def test_crops_on_disk_are_those_in_memory(faces: dict[str, Any], tmp_path: Path) -> None:
     for i, image in enumerate(faces["image"]):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
-    whole, parts = read_pictures(tmp_path), stream_pictures(tmp_path, kept_bytes=2 * faces["image"][0].nbytes)
+    whole, parts = read_images(tmp_path), stream_images(tmp_path, kept_bytes=2 * faces["image"][0].nbytes)
     assert len(parts.arrays.kept) == 2, "the first ones stay in memory"  # type: ignore[attr-defined]
     assert (whole.names, whole.sizes, whole.single) == (parts.names, parts.sizes, parts.single)
     assert all(np.array_equal(a, b) for a, b in zip(whole.arrays, parts.arrays, strict=True))
@@ -115,7 +115,7 @@ def test_crops_on_disk_are_those_in_memory(faces: dict[str, Any], tmp_path: Path
 def test_images_are_named_in_errors_of_the_second_reading(faces: dict[str, Any], tmp_path: Path) -> None:
     for i, image in enumerate(faces["image"][:2]):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
-    stream = stream_pictures(tmp_path, kept_bytes=0)
+    stream = stream_images(tmp_path, kept_bytes=0)
     (tmp_path / "1.png").unlink()
     with pytest.raises(ImageError, match=r"^1.png: no such file"):
         list(stream.arrays)

@@ -1,4 +1,4 @@
-"""The generated animals: same picture everywhere, points and masks that agree, label sets of their own."""
+"""The generated animals: same image everywhere, points and masks that agree, label sets of their own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _near(mask: torch.Tensor, point: torch.Tensor, name: str, reach: int) -> boo
     return bool((patch == ID[name]).any())
 
 
-def test_same_picture_alone_again_and_in_any_batch() -> None:
+def test_same_image_alone_again_and_in_any_batch() -> None:
     first, again = (GeneratedAnimals(seed=5, size=64) for _ in range(2))
     together = first.batch([9, 3, 17, 4])
     alone = again[17]
@@ -50,10 +50,10 @@ def test_same_picture_alone_again_and_in_any_batch() -> None:
     assert np.array_equal(again[17].image, alone.image)
 
 
-def test_seed_and_index_change_the_picture(animals: GeneratedAnimals) -> None:
-    pictures = [animals[0].image, animals[1].image, GeneratedAnimals(seed=1, size=96)[0].image]
-    for i, a in enumerate(pictures):
-        for b in pictures[i + 1 :]:
+def test_seed_and_index_change_the_image(animals: GeneratedAnimals) -> None:
+    images = [animals[0].image, animals[1].image, GeneratedAnimals(seed=1, size=96)[0].image]
+    for i, a in enumerate(images):
+        for b in images[i + 1 :]:
             assert np.abs(a.astype(int) - b).mean() > 5
 
 
@@ -221,7 +221,7 @@ def test_wrong_requests_are_named(animals: GeneratedAnimals) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_gpu_draws_the_same_picture() -> None:
+def test_gpu_draws_the_same_image() -> None:
     cpu, gpu = (GeneratedAnimals(seed=0, size=96, device=d).batch(range(4)) for d in ("cpu", "cuda"))
     assert (cpu["image"].int() - gpu["image"].cpu().int()).abs().float().mean() < 0.5
     assert (cpu["mask"] == gpu["mask"].cpu()).float().mean() > 0.995

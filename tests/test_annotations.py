@@ -50,7 +50,7 @@ def test_one_face_needs_no_list(bare: object) -> None:
     assert check_landmarks([[3, 4]], [(8, 8)], k=1).tolist() == [[[3, 4]]]
 
 
-def test_landmarks_may_lie_a_picture_outside() -> None:
+def test_landmarks_may_lie_a_image_outside() -> None:
     edge = [[[-30.0, -20], [60, 40]]]
     assert check_landmarks(edge, SIZES[:1]).tolist() == edge
 
@@ -127,15 +127,15 @@ def test_only_background_passes_as_it_may_be_right() -> None:
 
 
 def test_targets(tmp_path: Path) -> None:
-    picture = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
-    Image.fromarray(picture).save(tmp_path / "face1.png")
-    tensor = torch.from_numpy(picture).permute(2, 0, 1)
+    image = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
+    Image.fromarray(image).save(tmp_path / "face1.png")
+    tensor = torch.from_numpy(image).permute(2, 0, 1)
     one = [(5, 7)]
-    for labels in (picture, [picture], picture[None], tensor, tensor[None], tmp_path, tmp_path / "face1.png"):
+    for labels in (image, [image], image[None], tensor, tensor[None], tmp_path, tmp_path / "face1.png"):
         targets = check_targets(labels, one, ["face1.jpg"])
         assert len(targets) == 1
-        np.testing.assert_array_equal(targets[0], picture)
-    grey = check_targets([picture[..., 0]], one)
+        np.testing.assert_array_equal(targets[0], image)
+    grey = check_targets([image[..., 0]], one)
     assert grey[0].shape == (5, 7, 3)
 
 

@@ -74,17 +74,15 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def colours(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (n,24,20,3) of one colour each and their attributes (n,3): red, green, blue above the middle."""
+    """Images (n,24,20,3) of one colour each and their attributes (n,3): red, green, blue above the middle."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, (n, 3)).astype(np.float32)
     level = np.where(labels == 1, rng.uniform(160, 250, (n, 3)), rng.uniform(5, 95, (n, 3)))
     return np.broadcast_to(level[:, None, None].astype(np.uint8), (n, 24, 20, 3)).copy(), labels
 
 
-def adapted(labels: np.ndarray, pictures: np.ndarray, **options: Any) -> facekit.Model:
-    return facekit.adapt(
-        pictures, labels, "attributes", "tiny", recipe=SETTINGS, device="cpu", progress=False, **options
-    )
+def adapted(labels: np.ndarray, images: np.ndarray, **options: Any) -> facekit.Model:
+    return facekit.adapt(images, labels, "attributes", "tiny", recipe=SETTINGS, device="cpu", progress=False, **options)
 
 
 def test_sets() -> None:
@@ -124,7 +122,7 @@ def test_utkface_in_words() -> None:
     assert (age[0], gender[0], race[0]) == (2, "female", "asian") and set(gender) == {"male", "female"}
 
 
-def test_sides_swap_in_a_mirrored_picture() -> None:
+def test_sides_swap_in_a_mirrored_image() -> None:
     task = AttributesTask(attribute_set(["left_eye_closed", "right_eye_closed", "smile"]))
     labels = torch.tensor([[1.0, 0, 1], [1, NAN, 0]])
     moved = task.augmented(labels, torch.zeros(2, 2, 3), torch.tensor([True, False]), 16, 16)
@@ -196,10 +194,10 @@ def test_attributes_start_as_the_known_ones_that_go_along() -> None:
 
 
 def test_from_labels_to_a_model_and_back_from_its_file(tmp_path: Path) -> None:
-    pictures, labels = colours(60)
+    images, labels = colours(60)
     some = labels.copy()
     some[::3, 1] = NAN
-    model = adapted(some, pictures, names=["red", "green", "blue"])
+    model = adapted(some, images, names=["red", "green", "blue"])
     assert model.task.labels == attribute_set(["red", "green", "blue"])
     fresh, truth = colours(40, seed=1)
     scores = facekit.evaluate(model, fresh, truth)
@@ -211,24 +209,24 @@ def test_from_labels_to_a_model_and_back_from_its_file(tmp_path: Path) -> None:
     loaded = facekit.load(tmp_path / "m.facekit", device="cpu")
     assert loaded.task.labels == model.task.labels and facekit.evaluate(loaded, fresh, truth) == scores
     assert np.array_equal(facekit.predict(loaded, fresh[0]).probabilities, result.probabilities)
-    again = adapted(some, pictures, names=["red", "green", "blue"])
+    again = adapted(some, images, names=["red", "green", "blue"])
     assert facekit.evaluate(again, fresh, truth) == scores, "same seed, same result"
 
 
 def test_labels_are_checked() -> None:
-    pictures, labels = colours(4)
+    images, labels = colours(4)
     with pytest.raises(ValueError, match=r"attributes 2: 2 in column 1 \(green\) came"):
-        adapted(np.where(np.arange(12).reshape(4, 3) == 7, 2, labels), pictures, names=["red", "green", "blue"])
+        adapted(np.where(np.arange(12).reshape(4, 3) == 7, 2, labels), images, names=["red", "green", "blue"])
     with pytest.raises(ValueError, match="3 columns came, expected 40"):
-        adapted(labels, pictures, names="celeba")
+        adapted(labels, images, names="celeba")
     with pytest.raises(ValueError, match="a path came .*read_attributes"):
-        adapted("labels.csv", pictures)  # type: ignore[arg-type]
+        adapted("labels.csv", images)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'fsma' cannot do 'attributes'"):
-        facekit.adapt(pictures, labels, "attributes", "fsma")
+        facekit.adapt(images, labels, "attributes", "fsma")
     labels[:, 2] = NAN
     with pytest.warns(UserWarning, match="nothing to learn from: attribute_2$"):
-        model = adapted(labels, pictures)
-    assert math.isnan(facekit.evaluate(model, pictures, labels)["accuracy_attribute_2"])
+        model = adapted(labels, images)
+    assert math.isnan(facekit.evaluate(model, images, labels)["accuracy_attribute_2"])
 
 
 def test_task_survives_its_own_dict() -> None:
@@ -245,12 +243,12 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
         return real(*given, **(options | {"recipe": SETTINGS, "device": "cpu"}))
 
     monkeypatch.setattr("facekit.api.adaptation.adapt", quick)
-    pictures, labels = colours(12)
+    images, labels = colours(12)
     folder = tmp_path / "faces"
     folder.mkdir()
     good, turned = ["file,red,green,blue,side"], ["file,side,blue,green,red"]
-    for i, (picture, row) in enumerate(zip(pictures, labels.astype(int), strict=True)):
-        save_image(picture, folder / f"{i}.png")
+    for i, (image, row) in enumerate(zip(images, labels.astype(int), strict=True)):
+        save_image(image, folder / f"{i}.png")
         good.append(f"{i}.png,{row[0]},{row[1]},{row[2]},x")
         # All answers of the second side's people are wrong.
         red, green, blue = row if i % 3 else 1 - row

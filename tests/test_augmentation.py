@@ -56,7 +56,7 @@ def test_labels_of_a_batch_move_as_one_by_one(alpha: float | None) -> None:
     )
     alone = torch.cat([warp_points(points[i], moves(i), 40, 32) for i in single])
     torch.testing.assert_close(warp_points(points, moves(whole), 40, 32), alone, rtol=0, atol=1e-4)
-    # A point's pixel is where a picture of it goes.
+    # A point's pixel is where an image of it goes.
     dots = torch.zeros(5, 1, 40, 40)
     for dot, (x, y) in zip(dots, [(20, 20)] * 5, strict=True):
         dot[0, y - 1 : y + 2, x - 1 : x + 2] = 1

@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 
 from facekit.annotations.checks import check_attributes, check_landmarks, check_masks, check_targets
-from facekit.images.reader import ImageError, list_pictures, load_image, read_pictures, save_image, to_tensor
+from facekit.images.reader import ImageError, list_images, load_image, read_images, save_image, to_tensor
 
 NAN, INF = float("nan"), float("inf")
 GOOD = np.full((6, 8, 3), 90, np.uint8)
@@ -47,13 +47,13 @@ def f(tmp_path_factory: pytest.TempPathFactory) -> Path:
         whole = (folder / f"whole.{kind}").read_bytes()
         (folder / f"truncated.{kind}").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.png").write_bytes(b"")
-    (folder / "text.png").write_text("not a picture")
+    (folder / "text.png").write_text("not an image")
     (folder / "page.jpg").write_text("<!DOCTYPE html>")
     header = struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + header
     bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
     (folder / "bomb.png").write_bytes(bomb + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
-    (folder / "only text" / "notes.txt").write_text("no pictures here")
+    (folder / "only text" / "notes.txt").write_text("no images here")
     Image.fromarray(GOOD).save(folder / "mixed" / "1.png")
     (folder / "mixed" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     Image.fromarray(GOOD + COLOUR).save(folder / "colours.png")
@@ -81,27 +81,27 @@ def attributes(labels: Any, names: list[str] | None = None) -> np.ndarray:
     return check_attributes(labels, 2, NAMES, names)
 
 
-def float_picture(value: float) -> np.ndarray:
+def float_image(value: float) -> np.ndarray:
     return changed(np.full((6, 8, 3), 0.5, np.float32), (2, 5, 0), value)
 
 
 Row = tuple[str, Callable[[Path], Any], str]
 
 # fmt: off
-PICTURES: list[Row] = [
+IMAGES: list[Row] = [
     # files
     ("missing file", lambda f: load_image(f / "gone.png"),
-     r"^gone.png: no such file .*expected a picture: check the path"),
-    ("missing in a list", lambda f: read_pictures([GOOD, str(f / "gone.png")]),
+     r"^gone.png: no such file .*expected an image: check the path"),
+    ("missing in a list", lambda f: read_images([GOOD, str(f / "gone.png")]),
      r"^image 1 \(gone.png\): no such file"),
     ("empty path", lambda f: load_image(""),
      r"^'': no such file"),
     ("empty file", lambda f: load_image(f / "empty.png"),
      r"^empty.png: .*empty \(0 bytes\), expected .*download it again"),
     ("truncated png", lambda f: load_image(f / "truncated.png"),
-     r"^truncated.png: .*truncated .*expected a whole picture"),
+     r"^truncated.png: .*truncated .*expected a whole image"),
     ("truncated jpeg", lambda f: load_image(f / "truncated.jpg"),
-     r"^truncated.jpg: .*truncated .*expected a whole picture"),
+     r"^truncated.jpg: .*truncated .*expected a whole image"),
     ("text called png", lambda f: load_image(f / "text.png"),
      r"^text.png: not a readable image.*expected JPEG, PNG.*save it"),
     ("web page called jpg", lambda f: load_image(f / "page.jpg"),
@@ -112,21 +112,21 @@ PICTURES: list[Row] = [
      r"^bomb.png: .*1600.0 megapixels.*at most 100 megapixels: shrink"),
     ("bomb in memory", lambda f: load_image(np.broadcast_to(np.uint8(0), (11000, 10000, 3))),
      r"10000 x 11000.*110.0 mega"),
-    ("truncated PIL image", lambda f: read_pictures([GOOD, Image.open(f / "truncated.jpg")]),
+    ("truncated PIL image", lambda f: read_images([GOOD, Image.open(f / "truncated.jpg")]),
      r"^image 1: .*truncated .*expec"),
     # folders
-    ("missing folder", lambda f: list_pictures(f / "gone"),
+    ("missing folder", lambda f: list_images(f / "gone"),
      r"gone: .*, expected a folder.*check the"),
-    ("folder without files", lambda f: read_pictures(f / "empty folder"),
-     r"empty folder: no pictures .*expected .jpg"),
-    ("folder of other files", lambda f: read_pictures(f / "only text"),
+    ("folder without files", lambda f: read_images(f / "empty folder"),
+     r"empty folder: no images .*expected .jpg"),
+    ("folder of other files", lambda f: read_images(f / "only text"),
      r"only text: .*1 other files.*expected.*pass the folder"),
-    ("corrupt file in a folder", lambda f: read_pictures(f / "mixed"),
+    ("corrupt file in a folder", lambda f: read_images(f / "mixed"),
      r"^2.png: not a readable image file, expected.*truncated"),
-    ("folder in a list", lambda f: read_pictures([f / "mixed"]),
-     r"^image 0 \(mixed\): a folder came, expected one picture: pass"),
-    ("folder as one picture", lambda f: load_image(f / "mixed"),
-     r"^mixed: a folder came, expected one picture: pass the folder"),
+    ("folder in a list", lambda f: read_images([f / "mixed"]),
+     r"^image 0 \(mixed\): a folder came, expected one image: pass"),
+    ("folder as one image", lambda f: load_image(f / "mixed"),
+     r"^mixed: a folder came, expected one image: pass the folder"),
     # shapes
     ("zero-sized array", lambda f: load_image(np.zeros((0, 8, 3), np.uint8)),
      r"^image: zero-sized .*8 x 0.*expected at least 1"),
@@ -136,7 +136,7 @@ PICTURES: list[Row] = [
      r"^image: zero-sized .*0 x 4.*expected.*check the crop"),
     ("rank 1", lambda f: load_image(np.zeros(12, np.uint8), "mine"),
      r"^mine: numpy array of rank 1.*expected \(H,W,3\).*reshape"),
-    ("rank 5", lambda f: read_pictures([np.zeros((1, 1, 2, 2, 3))]),
+    ("rank 5", lambda f: read_images([np.zeros((1, 1, 2, 2, 3))]),
      r"^image 0: numpy array of rank 5.*expected \(H,W,3\)"),
     ("rank 1 tensor", lambda f: load_image(torch.zeros(7)),
      r"^image: torch tensor of rank 1.*expected \(3,H,W\).*reshape"),
@@ -144,18 +144,18 @@ PICTURES: list[Row] = [
      r"^image: .*\(6, 8, 2\) came, expected \(H,W,3\).*keep 1, 3 or 4"),
     ("numpy channels first", lambda f: load_image(GOOD.transpose(2, 0, 1)),
      r"\(3, 6, 8\) came, expected.*transpose\(1, 2, 0\)"),
-    ("torch channels last", lambda f: read_pictures([torch.from_numpy(GOOD)]),
+    ("torch channels last", lambda f: read_images([torch.from_numpy(GOOD)]),
      r"^image 0: .*\(6, 8, 3\) came, expected \(3,H,W\).*permute"),
-    ("torch batch channels last", lambda f: read_pictures(torch.zeros(2, 6, 8, 3)),
+    ("torch batch channels last", lambda f: read_images(torch.zeros(2, 6, 8, 3)),
      r"^image 0: .*\(6, 8, 3\).*permute\(2, 0, 1\)"),
     ("torch five channels", lambda f: load_image(torch.zeros(5, 6, 8)),
      r"\(5, 6, 8\) came, expected \(3,H,W\).*keep 1, 3 or 4"),
-    ("a batch for one picture", lambda f: load_image(GOOD[None]),
+    ("a batch for one image", lambda f: load_image(GOOD[None]),
      r"rank 4.*expected.*this is a batch"),
-    ("a batch in a list", lambda f: read_pictures([torch.zeros(2, 3, 6, 8)]),
+    ("a batch in a list", lambda f: read_images([torch.zeros(2, 3, 6, 8)]),
      r"^image 0: .*rank 4.*expected.*pass it alone"),
     # numbers
-    ("NaN", lambda f: read_pictures([GOOD, float_picture(NAN)]),
+    ("NaN", lambda f: read_images([GOOD, float_image(NAN)]),
      r"^image 1: 1 values.*row 2, column 5.*expected.*\[0,1\]: replace"),
     ("inf in a tensor", lambda f: load_image(torch.full((3, 2, 2), INF)),
      r"^image: 12 values are NaN or inf.*expected"),
@@ -163,7 +163,7 @@ PICTURES: list[Row] = [
      r"floats from 90 to 90 came.*\[0,1\]: divide it by 255"),
     ("-1 to 1", lambda f: load_image(torch.full((3, 2, 2), -0.5)),
      r"floats from -0.5 .*expected.*\[0,1\]: .*\(x \+ 1\) / 2"),
-    ("float far out", lambda f: read_pictures([float_picture(1e6)]),
+    ("float far out", lambda f: read_images([float_image(1e6)]),
      r"^image 0: floats from 0.5 to 1e\+06.*scale it to \[0,1\]"),
     ("bool array", lambda f: load_image(np.ones((2, 2), bool)),
      r"^image: a bool array \(a mask\?\) came, expected.*mask \* numpy"),
@@ -178,21 +178,21 @@ PICTURES: list[Row] = [
     ("PIL F out of range", lambda f: load_image(Image.new("F", (2, 2), -3)),
      r"^image: floats from -3 to -3 came, expected.*scale"),
     # other things
-    ("None in a list", lambda f: read_pictures([GOOD, None]),
+    ("None in a list", lambda f: read_images([GOOD, None]),
      r"^image 1: NoneType came, expected a path, a PIL image.*convert"),
     ("bytes", lambda f: load_image((f / "whole.png").read_bytes()),
      r"^image: bytes came, expected .*PIL.Image.open"),
-    ("an open file", lambda f: read_pictures(io.BytesIO()),
+    ("an open file", lambda f: read_images(io.BytesIO()),
      r"^image 0: BytesIO came, expected .*PIL.Image.open"),
-    ("a dict", lambda f: read_pictures({"a": GOOD}),
+    ("a dict", lambda f: read_images({"a": GOOD}),
      r"^image 0: dict came, expected .*: convert it"),
-    ("a list for one picture", lambda f: load_image([GOOD]),
-     r"^image: list came, expected .*: pass its pictures one by one"),
-    ("an empty list", lambda f: read_pictures([]),
-     r"^no pictures: an empty list .*expected.*: pass at least one picture"),
-    ("an empty batch", lambda f: read_pictures(np.zeros((0, 6, 8, 3), np.uint8)),
-     r"^no pictures: .*expected.*at least one"),
-    ("nothing but bad ones", lambda f: read_pictures([None, f / "empty.png"], "skip"),
+    ("a list for one image", lambda f: load_image([GOOD]),
+     r"^image: list came, expected .*: pass its images one by one"),
+    ("an empty list", lambda f: read_images([]),
+     r"^no images: an empty list .*expected.*: pass at least one image"),
+    ("an empty batch", lambda f: read_images(np.zeros((0, 6, 8, 3), np.uint8)),
+     r"^no images: .*expected.*at least one"),
+    ("nothing but bad ones", lambda f: read_images([None, f / "empty.png"], "skip"),
      r"^none of the 2 .*image 0: None.*empty.png"),
     # going out
     ("unknown suffix", lambda f: save_image(GOOD, f / "a.psd"),
@@ -205,7 +205,7 @@ PICTURES: list[Row] = [
      r"^to_tensor: float64 \(6, 8, 3\) came, expected uint8.*load_image"),
     ("batch of two sizes", lambda f: to_tensor([GOOD, GOOD[1:]]),
      r"\(5, 8, 3\), \(6, 8, 3\).*expected one common shape: crop"),
-    # target pictures
+    # target images
     ("target of another size", lambda f: check_targets([GOOD, GOOD[:5]], SIZES, NAMES),
      r"^target 1 \(ben.png\): .*5 x 8 came, expected.*6 x 8: crop"),
     ("target turned", lambda f: check_targets([GOOD.transpose(1, 0, 2), GOOD], SIZES),
@@ -215,12 +215,12 @@ PICTURES: list[Row] = [
 ]
 
 LABELS: list[Row] = [
-    ("on_error misspelt", lambda f: read_pictures([GOOD], on_error="ignore"),
+    ("on_error misspelt", lambda f: read_images([GOOD], on_error="ignore"),
      r"on_error='ignore' came, expected \"raise\" or"),
     ("targets too few", lambda f: check_targets([GOOD], SIZES),
-     r"^2 images but 1 target pictures, expected.*: pass one target"),
+     r"^2 images but 1 target images, expected.*: pass one target"),
     ("targets None", lambda f: check_targets(None, SIZES),
-     r"^labels: NoneType came, expected one picture .*2 in all: pass"),
+     r"^labels: NoneType came, expected one image .*2 in all: pass"),
     # landmarks
     ("landmarks too few", lambda f: landmarks(FACES[:1]),
      r"^2 images but 1 arrays of landmarks, expected.*pass one \(K,2\)"),
@@ -243,7 +243,7 @@ LABELS: list[Row] = [
     ("landmark far above", lambda f: landmarks(changed(FACES, (0, 1, 1), -7)),
      r"^landmarks 0 .*point 1 at x=3, y=-7.*y in \[-6, 12\].*order"),
     ("landmarks all NaN", lambda f: landmarks(FACES * NAN),
-     r"^landmarks: all 2 points of all 2 pictures are NaN, expected.*check"),
+     r"^landmarks: all 2 points of all 2 images are NaN, expected.*check"),
     ("landmarks ragged", lambda f: landmarks([[[1, 2], [3]], FACES[1]]),
      r"^landmarks 0 \(anna.png\): list came.*expected.*same length"),
     ("landmarks None for one", lambda f: landmarks([FACES[0], None]),
@@ -305,7 +305,7 @@ LABELS: list[Row] = [
     ("attributes misnamed", lambda f: attributes([[0], [1]], ["hat", "smile"]),
      r"1 columns came, expected 2 \(hat, smile\): give"),
     ("attributes all NaN", lambda f: attributes([[NAN], [NAN]]),
-     r"^attributes: all labels of all 2 pictures are NaN, expected"),
+     r"^attributes: all labels of all 2 images are NaN, expected"),
     ("attributes by path", lambda f: attributes("labels.csv"),
      r"^attributes: a path came \(labels.csv\), expected an \(N,A\) array: .*read_attributes"),
     ("attributes as words", lambda f: attributes([["yes"], ["no"]]),
@@ -330,7 +330,7 @@ def check_error(kind: type[Exception], call: Callable[[Path], Any], message: str
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(
     ("kind", "call", "message"),
-    [pytest.param(ImageError, call, message, id=name) for name, call, message in PICTURES]
+    [pytest.param(ImageError, call, message, id=name) for name, call, message in IMAGES]
     + [pytest.param(ValueError, call, message, id=name) for name, call, message in LABELS],
 )
 def test_bad_input(f: Path, kind: type[Exception], call: Callable[[Path], Any], message: str) -> None:
@@ -338,12 +338,10 @@ def test_bad_input(f: Path, kind: type[Exception], call: Callable[[Path], Any], 
 
 
 @pytest.mark.parametrize(("kind", "call", "message"), [pytest.param(*row[1:], id=row[0]) for row in PART_ROWS])
-def test_bad_input_of_a_part(
-    tmp_path: Path, kind: type[Exception], call: Callable[[Path], Any], message: str
-) -> None:
+def test_bad_input_of_a_part(tmp_path: Path, kind: type[Exception], call: Callable[[Path], Any], message: str) -> None:
     check_error(kind, call, message, tmp_path)
 
 
 def test_the_table_is_long_enough_and_its_rows_differ() -> None:
-    names = [row[0] for row in (*PICTURES, *LABELS, *PART_ROWS)]
+    names = [row[0] for row in (*IMAGES, *LABELS, *PART_ROWS)]
     assert len(names) >= 170 and len(set(names)) == len(names)

@@ -18,7 +18,7 @@ from label_file_makers import (
     NAN,
     coco,
     labelme,
-    picture,
+    photo,
     save,
     shape,
 )
@@ -61,9 +61,9 @@ BROKEN_LANDMARKS: list[tuple[str, str, Any, str]] = [
     ("a list", "a.json", [1], "JSON of type list came, expected an object"),
     ("another JSON", "a.json", {"kind": "landmarks"}, r"JSON with kind came, expected LabelMe \(.shapes.\) or COCO"),
     ("huge number", "a.json", labelme([shape("tip", [[10**400, 2]])]), "1000.* came, expected a finite number"),
-    ("no picture", "a.json", labelme([TIP], "gone.png"), r"picture 'gone.png' is missing, expected in .*: put it"),
+    ("no image", "a.json", labelme([TIP], "gone.png"), r"image 'gone.png' is missing, expected in .*: put it"),
     ("no imagePath", "a.json", labelme([TIP], None), "nothing came as imagePath, expected text: fill it in"),
-    ("other size", "a.json", labelme([TIP], imageWidth=31), "20 x 31 came, expected its picture's 20 x 30: label"),
+    ("other size", "a.json", labelme([TIP], imageWidth=31), "20 x 31 came, expected its image's 20 x 30: label"),
     ("size as text", "a.json", labelme([TIP], imageWidth="30"), "'30' came, expected a finite number as height or"),
     ("point twice", "a.json", labelme([TIP, TIP]), "point 'tip' came 2 times, expected once a face: delete one"),
     ("NaN", "a.json", labelme([shape("tip", [[NAN, 2]])]), "nan came, expected a finite number as x or y of point"),
@@ -71,7 +71,7 @@ BROKEN_LANDMARKS: list[tuple[str, str, Any, str]] = [
     ("three numbers", "a.json", labelme([shape("tip", [[1, 2, 3]])]), r"list came in point 'tip' .*expected \[x, y\]"),
     ("two places", "a.json", labelme([shape("tip", [[1, 2], [3, 4]])]), "2 places came for point 'tip', expected one"),
     ("no label", "a.json", labelme([shape("", [[1, 2]])]), "'' came as label of shape 0, expected text"),
-    ("no shapes", "a.json", labelme([]), '0 shapes but no "point" shapes came, expected some: label the picture'),
+    ("no shapes", "a.json", labelme([]), '0 shapes but no "point" shapes came, expected some: label the image'),
     ("polygons only", "a.json", labelme([shape("x", SQUARE, "polygon")]), '1 shapes but no "point" shapes came'),
     ("shape no object", "a.json", labelme([3]), "3 came as shape 0, expected an object"),
     ("strange type", "a.json", labelme([shape("x", SQUARE, "blob")]), '1 shapes but no "point" shapes came, expected'),
@@ -85,7 +85,7 @@ BROKEN_LANDMARKS: list[tuple[str, str, Any, str]] = [
     ("pts half NaN", "a.pts", "version: 1\nn_points: 1\n{\n1 nan\n}", "'1 nan' came for point 0"),
     ("pts inf", "a.pts", "version: 1\nn_points: 1\n{\ninf 3\n}", "inf came, expected a finite number as x of point 0"),
     ("pts two faces", "a.pts", "n_points: 1\n{\n1 3\n}\n{\n1 3\n}", 'came after "}", expected nothing: keep one face'),
-    ("pts no picture", "z.pts", "version: 1\nn_points: 1\n{\n1 3\n}", r"its picture z\.\* is missing, expected in"),
+    ("pts no image", "z.pts", "version: 1\nn_points: 1\n{\n1 3\n}", r"its image z\.\* is missing, expected in"),
     ("pts binary", "a.pts", "PK\x03\x04", 'no "{" came'),
     ("coco few numbers", "c.json", keypoints([1, 2, 2]), "3 numbers of keypoints came, expected 6 for the 2 of its"),
     ("coco visibility", "c.json", keypoints([1, 2, 3, 4, 5, 2]), "visibility 3 came, expected 0, 1 or 2"),
@@ -101,7 +101,7 @@ BROKEN_AREAS: list[tuple[str, str, Any, str]] = [
     ("two corners", "a.json", labelme([area_shape(SQUARE[:2])]), r"shape 0 \('x'\): a polygon of 2 points came"),
     ("open line", "a.json", labelme([area_shape(SQUARE, "linestrip")]), "an open line of 4 points came, expected an"),
     ("points only", "a.json", labelme([TIP]), "no polygons or other areas came, expected some"),
-    ("outside", "a.json", labelme([area_shape([[40, 1], [50, 1], [50, 9]])]), "expected it within the picture"),
+    ("outside", "a.json", labelme([area_shape([[40, 1], [50, 1], [50, 9]])]), "expected it within the image"),
     ("rectangle", "a.json", labelme([area_shape(SQUARE[:3], "rectangle")]), "a rectangle of 3 points came, expected 2"),
     ("circle", "a.json", labelme([area_shape(SQUARE[:1], "circle")]), "a circle of 1 points came, expected its centre"),
     ("mask base64", "a.json", labelme([area_shape([[0, 0], [4, 4]], "mask", mask="%%")]), "its PNG cannot be used"),
@@ -134,11 +134,11 @@ BROKEN_AREAS: list[tuple[str, str, Any, str]] = [
 )
 def test_broken_files_say_why(tmp_path: Path, task: Any, name: str, content: Any, message: str) -> None:
     """Alone an error that names the file, beside a good one a reason in `skipped`."""
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     save(tmp_path / name, content)
     with pytest.raises(ValueError, match=rf"(?s){name}.*{message}"):
         read_labels(tmp_path, task)
-    picture(tmp_path / "good.png")
+    photo(tmp_path / "good.png")
     save(tmp_path / "good.json", labelme([TIP, shape("eye", SQUARE, "polygon")], "good.png"))
     with pytest.warns(UserWarning, match=f"skipped: {name}"):
         found = read_labels(tmp_path, task)
@@ -150,13 +150,13 @@ def test_broken_files_say_why(tmp_path: Path, task: Any, name: str, content: Any
     ("kind", "value", "size", "message"),
     [
         (np.uint8, [1, 2, 3], (3, 30, 20), 'm.png: mode "RGB" came, expected one id a pixel, not a colour'),
-        (np.uint8, 1, (30, 21), "height x width 21 x 30 came, expected its picture's 20 x 30: resize it"),
+        (np.uint8, 1, (30, 21), "height x width 21 x 30 came, expected its image's 20 x 30: resize it"),
         (np.uint16, 300, (30, 20), "ids 300 to 300 came, expected 0 to 255"),
         (np.uint8, 4, (30, 20), "id 4 came, expected 0 to 3 of set 'own4'"),
     ],
 )
 def test_broken_masks(tmp_path: Path, kind: Any, value: Any, size: Any, message: str) -> None:
-    picture(tmp_path / "m.jpg")
+    photo(tmp_path / "m.jpg")
     Image.fromarray(np.full(size[::-1], value, kind)).save(tmp_path / "m.png")
     with pytest.raises(ValueError, match=message):
         read_labels(tmp_path, "segmentation", CLASSES)
@@ -165,17 +165,17 @@ def test_broken_masks(tmp_path: Path, kind: Any, value: Any, size: Any, message:
         read_labels(tmp_path, "segmentation", CLASSES)
 
 
-def test_masks_without_pictures_or_of_two(tmp_path: Path) -> None:
+def test_masks_without_images_or_of_two(tmp_path: Path) -> None:
     Image.new("L", (30, 20), 1).save(tmp_path / "m_mask.png")
-    with pytest.raises(ValueError, match=r"m_mask.png: its picture m\.\* is missing"):
+    with pytest.raises(ValueError, match=r"m_mask.png: its image m\.\* is missing"):
         read_labels(tmp_path, "segmentation")
-    picture(tmp_path / "m.jpg"), picture(tmp_path / "m.webp")
-    with pytest.raises(ValueError, match="pictures m.jpg and m.webp came, expected one named m"):
+    photo(tmp_path / "m.jpg"), photo(tmp_path / "m.webp")
+    with pytest.raises(ValueError, match="images m.jpg and m.webp came, expected one named m"):
         read_labels(tmp_path, "segmentation")
 
 
 def test_names_that_the_set_does_not_have(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     save(tmp_path / "a.json", labelme([shape("Left eye", SQUARE, "polygon"), shape("nosetip", [[1, 1]])]))
     with pytest.raises(ValueError, match="a.json: class 'Left eye' came, expected one of .*: did you mean 'left_eye'"):
         read_labels(tmp_path, "segmentation", CLASSES)
@@ -188,7 +188,7 @@ def test_names_that_the_set_does_not_have(tmp_path: Path) -> None:
 
 def test_pts_of_different_counts(tmp_path: Path) -> None:
     for name, k in (("a", 2), ("b", 3), ("c", 2)):
-        picture(tmp_path / f"{name}.png")
+        photo(tmp_path / f"{name}.png")
         save(tmp_path / f"{name}.pts", f"version: 1\nn_points: {k}\n{{\n" + "4 5\n" * k + "}")
     with pytest.warns(UserWarning, match="1 label file skipped: b.pts: 3 points came, expected the 2 of set 'own2'"):
         found = read_labels(tmp_path, "landmarks")
@@ -212,7 +212,7 @@ def mask_to(path: Path, folder: Path | None = None, width: int = 30, n: int = 1,
         (lambda p: read_labels(p / "gone", "landmarks"), "gone: no such file or folder, expected label files"),
         (lambda p: read_labels(p, "landmarks"), "1 files but none with labels for landmarks came, expected LabelMe or"),
         (lambda p: read_labels(p / "a.png", "landmarks"), "1 files but none with labels for landmarks came"),
-        (lambda p: read_labels(p, "landmarks", images=p / "x"), "images=.*came, expected the folder of the pictures"),
+        (lambda p: read_labels(p, "landmarks", images=p / "x"), "images=.*came, expected the folder of the images"),
         (lambda p: read_labels(p, "landmarks", "unknown"), "unknown landmark set"),
         (lambda p: read_labels(p, "landmarks", HELEN_11), "names='helen11' came, a SegmentationSet, expected a set"),
         (lambda p: points_to(p, format="png"), "format='png' came for landmarks, expected 'labelme', 'coco', 'pts'"),
@@ -227,21 +227,21 @@ def mask_to(path: Path, folder: Path | None = None, width: int = 30, n: int = 1,
         (lambda p: points_to(p, visible=[[0]]), "visible=0 came for point 0 of face 0"),
         (lambda p: points_to(p, visible=[[3]]), r"values \[3\] came, expected \(1, 1\) of 0, 1 and 2"),
         (lambda p: points_to(p, format="pts", visible=[[1]]), ".pts has none: leave it out, or write 'coco'"),
-        (lambda p: mask_to(p, format="png"), "a.png would replace the picture itself, expected another folder"),
-        (lambda p: mask_to(p, width=31), "20 x 31 came, expected its picture's 20 x 30"),
+        (lambda p: mask_to(p, format="png"), "a.png would replace the image itself, expected another folder"),
+        (lambda p: mask_to(p, width=31), "20 x 31 came, expected its image's 20 x 30"),
         (lambda p: mask_to(p, names=["background", "ignore"]), "a class named 'ignore' came"),
-        (lambda p: mask_to(p / "c.json", p, n=2, format="coco"), "came twice, expected one mask a picture"),
+        (lambda p: mask_to(p / "c.json", p, n=2, format="coco"), "came twice, expected one mask per image"),
     ],
 )  # fmt: skip
 def test_wrong_calls_write_nothing(tmp_path: Path, call: Callable[[Path], Any], message: str) -> None:
-    before = picture(tmp_path / "a.png").read_bytes()
+    before = photo(tmp_path / "a.png").read_bytes()
     with pytest.raises(ValueError, match=message):
         call(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"] and (tmp_path / "a.png").read_bytes() == before
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = picture(tmp_path / "a.png")
+    image = photo(tmp_path / "a.png")
     (file,) = write_labels(tmp_path, [image], [[[1, 2]]], "landmarks")
     old = file.read_bytes()
 
@@ -255,7 +255,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_own_ignore_id_becomes_255(tmp_path: Path) -> None:
-    image = picture(tmp_path / "p" / "a.png")
+    image = photo(tmp_path / "p" / "a.png")
     mask = np.ones((20, 30), np.uint8)
     mask[0] = 200
     labels = replace(segmentation_set(CLASSES), ignore=200)

@@ -20,8 +20,8 @@ def test_adapt_predict_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[st
     batch = GeneratedFaces(seed=5, size=128, yaw=(-20, 20)).batch(range(2), want=("image", "landmarks68"))
     folder = tmp_path / "faces"
     folder.mkdir()
-    for i, picture in enumerate(batch["image"]):
-        save_image(picture.permute(1, 2, 0).numpy(), folder / f"{i}.png")
+    for i, image in enumerate(batch["image"]):
+        save_image(image.permute(1, 2, 0).numpy(), folder / f"{i}.png")
     (tmp_path / "points.json").write_text(json.dumps(batch["landmarks68"].tolist()))
     model = str(tmp_path / "mine.facekit")
     base = ["--images", str(folder), "--labels", str(tmp_path / "points.json"), "--task", "landmarks"]
@@ -36,10 +36,10 @@ def test_adapt_predict_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_labels_of_annotation_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     batch = GeneratedFaces(seed=5, size=128, yaw=(-20, 20)).batch(range(2), want=("image", "landmarks68", "mask"))
-    for i, picture in enumerate(batch["image"]):
-        save_image(picture.permute(1, 2, 0).numpy(), tmp_path / f"{i}.png")
-    pictures = [tmp_path / "0.png", tmp_path / "1.png"]
-    write_labels(tmp_path, pictures, batch["landmarks68"].numpy(), "landmarks", "68")
+    for i, image in enumerate(batch["image"]):
+        save_image(image.permute(1, 2, 0).numpy(), tmp_path / f"{i}.png")
+    images = [tmp_path / "0.png", tmp_path / "1.png"]
+    write_labels(tmp_path, images, batch["landmarks68"].numpy(), "landmarks", "68")
     model = str(tmp_path / "mine.facekit")
     base = ["adapt", "--task", "landmarks", "--labels", str(tmp_path), "--steps", "1", "--out", model, "--json"]
     assert main(base) == 0
@@ -70,9 +70,9 @@ def test_doctor_names_the_fix(capsys: pytest.CaptureFixture[str]) -> None:
     assert "overwrite each other" in clash[0]
 
 
-def test_broken_picture_in_a_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_image_in_a_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_image(np.zeros((64, 64, 3), np.uint8), tmp_path / "good.png")
-    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "bad.png").write_bytes(b"no image")
     with pytest.warns(UserWarning):
         assert main(["predict", "landmarks", str(tmp_path), "--json"]) == 0
     outcome = json.loads(capsys.readouterr().out)

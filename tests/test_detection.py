@@ -37,7 +37,7 @@ def test_one_face_is_found_where_it_is(astronaut: np.ndarray) -> None:
     assert 70 < face.box[2] - face.box[0] < 130 and face.score > 0.9 and abs(face.roll) < 15
 
 
-def test_the_mirrored_picture_gives_the_mirrored_face(astronaut: np.ndarray) -> None:
+def test_the_mirrored_image_gives_the_mirrored_face(astronaut: np.ndarray) -> None:
     (face,), (other,) = find_faces(astronaut), find_faces(np.ascontiguousarray(astronaut[:, ::-1]))
     assert abs(511 - centre(other)[0] - centre(face)[0]) < 8
     assert abs(centre(other)[1] - centre(face)[1]) < 8
@@ -54,7 +54,7 @@ def test_a_face_is_found_at_other_sizes_in_the_pixels_that_came_in(astronaut: np
 
 @pytest.mark.parametrize("roll", [32.0, -32.0])
 def test_a_rolled_face_comes_with_its_roll(astronaut: np.ndarray, roll: float) -> None:
-    # Turning the picture clockwise by `roll` turns the face clockwise.
+    # Turning the image clockwise by `roll` turns the face clockwise.
     (face,) = find_faces(astronaut)
     matrix = crop_matrix((100, 0, 340, 240), 360, roll=-roll)
     turned = warp_image(astronaut, matrix, 360)
@@ -88,7 +88,7 @@ def test_small_faces_come_with_min_size(astronaut: np.ndarray) -> None:
     assert np.abs(centre(face) - (940, 232)).max() < 10
 
 
-def test_wrong_pictures_are_refused(astronaut: np.ndarray) -> None:
+def test_wrong_images_are_refused(astronaut: np.ndarray) -> None:
     with pytest.raises(ValueError, match="float32"):
         find_faces(astronaut.astype(np.float32))
     with pytest.raises(ValueError, match=r"uint8 \(512, 512\)"):
@@ -126,7 +126,7 @@ def test_check_boxes_takes_what_users_have() -> None:
     assert check_boxes(np.array([[10, 20, 50, 60], [1, 2, 3, 4]]), (100, 100))[1] == Face((1, 2, 3, 4))
     assert check_boxes([], (100, 100)) == []
     assert check_boxes([face] * 4, (100, 100)) == [face] * 4
-    # Reaching out of the picture is no mistake: faces are cut by its rim.
+    # Reaching out of the image is no mistake: faces are cut by its rim.
     assert len(check_boxes((-30, -30, 40, 40), (100, 100))) == 1
 
 
@@ -137,7 +137,7 @@ def test_check_boxes_takes_what_users_have() -> None:
         ([(10, 20, 50)], "face 0 has shape"),
         ([(1, 2, 3, 4), "abc"], "face 1 is 'abc'"),
         ([(10, 20, np.nan, 60)], "face 0"),
-        ([(200, 20, 240, 60)], "outside the picture of 100 x 80"),
+        ([(200, 20, 240, 60)], "outside the image of 100 x 80"),
         (7, "pass a list"),
         ("face", "pass a list"),
         (None, "pass a list"),

@@ -15,7 +15,7 @@ import facekit
 from facekit import alignment as framing
 from facekit.detection.face_finder import Face
 from facekit.labels import CELEBA_40, HELEN_11, landmark_set
-from facekit.results.types import Attributes, Faces, Landmarks, Picture, Segmentation
+from facekit.results.types import Attributes, Faces, ImageResult, Landmarks, Segmentation
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
 BOXES = [Face((20, 40, 140, 160)), Face((150, 40, 270, 160))]
@@ -38,7 +38,7 @@ def one(kind: str) -> Any:
         return Segmentation(mask, HELEN_11, IMAGE, (1, 2, 3, 4))
     if kind == "attributes":
         return Attributes(np.linspace(0, 1, 40), CELEBA_40, IMAGE, (10, 20, 60, 70))
-    return Picture(255 - IMAGE, IMAGE)
+    return ImageResult(255 - IMAGE, IMAGE)
 
 
 KINDS = ("landmarks", "segmentation", "attributes", "picture")

@@ -155,8 +155,8 @@ def test_hidden_patches_do_not_reach_the_tower() -> None:
     other = x.clone()
     other[:, :, 8:16, 8:16] = 0
 
-    def scores(picture: torch.Tensor) -> torch.Tensor:
-        return mim.logits(tower.tokens(mim.hide(tower.patches(picture), masked))[0], masked)
+    def scores(image: torch.Tensor) -> torch.Tensor:
+        return mim.logits(tower.tokens(mim.hide(tower.patches(image), masked))[0], masked)
 
     known = scores(x)
     assert known.shape == (1, 50) and torch.equal(known, scores(other))

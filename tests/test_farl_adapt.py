@@ -16,11 +16,11 @@ from facekit.backbones.farl.config import PAPER, adaptation
 from facekit.backbones.farl.image_text_model import to_clip
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
-from facekit.results.types import Attributes, Landmarks, Picture, Segmentation
+from facekit.results.types import Attributes, ImageResult, Landmarks, Segmentation
 
 RESULTS = {
-    "landmarks": Landmarks, "segmentation": Segmentation, "attributes": Attributes, "stylization": Picture,
-    "shadow_removal": Picture,
+    "landmarks": Landmarks, "segmentation": Segmentation, "attributes": Attributes, "stylization": ImageResult,
+    "shadow_removal": ImageResult,
 }  # fmt: skip
 
 

@@ -17,13 +17,13 @@ def test_it_knows_words_of_generated_faces() -> None:
     """Nobody labelled anything: sentences alone tell colours of hair, hats, beards, women and men."""
     faces = GeneratedFaces(seed=4242, size=96, domain="wild", framing=2.0, yaw=(-25, 25))
     batch = faces.batch(range(120), want=("image", "attributes"))
-    pictures = list(batch["image"].permute(0, 2, 3, 1).numpy())
+    images = list(batch["image"].permute(0, 2, 3, 1).numpy())
     truth = dict(zip(ATTRIBUTES, batch["attributes"].T.numpy().astype(bool), strict=True))
     for name, texts, least in (
         ("Blond_Hair", ["blond hair", "black hair"], 0.9), ("Wearing_Hat", ["a hat", "a person with hair"], 0.75),
         ("No_Beard", ["a woman", "a man with a beard"], 0.65), ("Male", ["a man", "a woman"], 0.65),
     ):  # fmt: skip
-        chance = facekit.match(pictures, texts, weights="embedded")[:, 0]
+        chance = facekit.match(images, texts, weights="embedded")[:, 0]
         yes, no = chance[truth[name]], chance[~truth[name]]
         ranked = (yes[:, None] > no[None]).mean()  # the area under the ROC curve
         assert ranked > least, f"{name}: {ranked:.2f}"
@@ -64,7 +64,7 @@ def test_it_beats_the_commoner_answer_on_unseen_faces(data: Path) -> None:
     from facekit.data.face_sources import celebahq128, celebahq_attributes
 
     _, table = celebahq_attributes()
-    faces = [(name.removesuffix(".jpg"), picture) for name, picture, _ in celebahq128()][-200:]
+    faces = [(name.removesuffix(".jpg"), image) for name, image, _ in celebahq128()][-200:]
     truth = np.stack([table[name] for name, _ in faces])
     scores = facekit.evaluate("attributes", [p for _, p in faces], truth, align="none")
     commoner = 100 * float(np.maximum(truth.mean(0), 1 - truth.mean(0)).mean())

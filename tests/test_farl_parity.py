@@ -81,7 +81,7 @@ def test_masked_image_model() -> None:
     patches = tower.vit.patch_embed(d["input"])  # already normalised
     tokens, _ = tower.tokens(mim.hide(patches, d["mask"]))
     same(mim.logits(tokens, d["mask"]), d["output"]["logits"])
-    # Two passes: the embedding is that of the whole picture (section 3.4).
+    # Two passes: the embedding is that of the whole image (section 3.4).
     same(tower.embedding(tower.tokens(patches)[0]), d["output"]["feature"])
     everything = torch.ones_like(d["mask"])
     same(mim.logits(tokens, everything).view(*d["mask"].shape, -1), d["output_all"]["logits"])

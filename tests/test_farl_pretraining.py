@@ -166,12 +166,12 @@ def test_what_comes_out_is_loaded_and_described(shards: Path, tokenizer: Path, t
     assert set(losses) == {"itc", "mim"}
     pair = farl.load(out)
     assert pair.encode_text("a man").shape == (1, 128) and pair.image.size.heads == 3
-    assert pair.image.size.input_size == 96, "the size of the tower stays, whatever the pictures'"
+    assert pair.image.size.input_size == 96, "the size of the tower stays, whatever the images'"
     with safe_open(out, "pt") as file:
         assert file.metadata()["pairs"] == "8"
     card = json.loads(out.with_suffix(".json").read_text())
     assert card["patch tokens in all"] == 2 * 4 * 2 * 65 and card["pairs a second"] > 0 and card["steps"] == "2"
-    # Table 3's rows: without masked image modelling no tokenizer is read; without alignment pictures are cropped.
+    # Table 3's rows: without masked image modelling no tokenizer is read; without alignment images are cropped.
     itc = tmp_path / "itc.safetensors"
     plain = pretrain("farl", shards, out=itc, mim=0.0, align=False, tokenizer="none", **settings)
     assert set(plain) == {"itc"}
@@ -208,10 +208,10 @@ def test_recipe_is_the_papers() -> None:
 
 
 def test_tokenizer_learns_and_uses_many_codes(tmp_path: Path) -> None:
-    pictures = GeneratedFaces(seed=4, size=160, domain="wild").batch(range(24), want=("image",))["image"]
+    images = GeneratedFaces(seed=4, size=160, domain="wild").batch(range(24), want=("image",))["image"]
     (tmp_path / "faces").mkdir()
-    for i, picture in enumerate(pictures):
-        save_image(picture.permute(1, 2, 0).numpy(), tmp_path / "faces" / f"{i}.png")
+    for i, image in enumerate(images):
+        save_image(image.permute(1, 2, 0).numpy(), tmp_path / "faces" / f"{i}.png")
     curve: list[dict[str, float]] = []
     out = tmp_path / "tokens.safetensors"
     # Codes that are idle for 33 steps are thrown out at this decay.
@@ -224,7 +224,7 @@ def test_tokenizer_learns_and_uses_many_codes(tmp_path: Path) -> None:
     pretrain("tokenizer", tmp_path / "faces", out=out, steps=60, progress=keep, **settings)
     assert curve[-1]["rec"] < 0.7 * curve[0]["rec"] and curve[-1]["codes"] > 8
     tokens = load_tokens(out)
-    x = pictures[:4, :, 16:144, 16:144].float() / 255
+    x = images[:4, :, 16:144, 16:144].float() / 255
     ids = tokens.ids(x, 8)
     assert ids.shape == (4, 64) and len(ids.unique()) > 8
     assert (tokens.ids(x * 0, 8) != ids).float().mean() > 0.5

@@ -1,4 +1,4 @@
-"""align="ffhq": the square that FFHQ's and CelebA-HQ's pictures show."""
+"""align="ffhq": the square that FFHQ's and CelebA-HQ's images show."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ def test_points_that_do_not_tell() -> None:
     assert ffhq_frame(points[:4], landmark_set(None, 4)) is None
 
 
-def test_celebahqs_pictures_are_framed_so(data: Path) -> None:
+def test_celebahqs_images_are_framed_so(data: Path) -> None:
     frames = [ffhq_frame(points, LANDMARKS_68) for points in list(pseudo_landmarks().values())[:500]]
     boxes = np.array([frame.box for frame in frames if frame is not None])
     np.testing.assert_allclose(boxes.mean(0), (-0.5, -0.5, 127.5, 127.5), atol=2.0)
-    name, picture, _ = next(celebahq128())
-    assert name and picture.shape == (128, 128, 3)
-    (found,) = frames_in(np.pad(picture, ((40, 40), (60, 60), (0, 0)), "edge"), "ffhq", None)
+    name, image, _ = next(celebahq128())
+    assert name and image.shape == (128, 128, 3)
+    (found,) = frames_in(np.pad(image, ((40, 40), (60, 60), (0, 0)), "edge"), "ffhq", None)
     np.testing.assert_allclose(found.box, (59.5, 39.5, 187.5, 167.5), atol=8)
 
 
 def test_generated_portraits_lie_as_theirs() -> None:
     """CelebA-HQ's eyes are at 0.479 of the side."""
-    for _, picture, box in generated(3, 64, portraits=True):
+    for _, image, box in generated(3, 64, portraits=True):
         frame = Frame(box)
-        eyes = facekit.predict("landmarks", picture, align="none").points[36:48].mean(0)
-        height = transform_points(eyes, frame.matrix(picture.shape[:2], 100))[1] / 100
+        eyes = facekit.predict("landmarks", image, align="none").points[36:48].mean(0)
+        height = transform_points(eyes, frame.matrix(image.shape[:2], 100))[1] / 100
         assert 0.42 < height < 0.54
 
 

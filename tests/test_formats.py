@@ -1,4 +1,4 @@
-"""Pictures in memory: every PIL mode, numpy and torch of every accepted type give the same RGB (H,W,3) uint8."""
+"""Images in memory: every PIL mode, numpy and torch of every accepted type give the same RGB (H,W,3) uint8."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PILLOW_MODES = [
 
 
 def colours(height: int = 4, width: int = 6) -> np.ndarray:
-    """An asymmetric RGB picture with no two equal pixels."""
+    """An asymmetric RGB image with no two equal pixels."""
     ramp = np.arange(height * width, dtype=np.uint8).reshape(height, width)
     return np.stack([ramp * 3, 255 - ramp * 5, 40 + ramp * 7], axis=-1)
 
@@ -48,34 +48,34 @@ def test_every_pil_mode_becomes_rgb(mode: str) -> None:
 
 
 def test_rgb_stays_as_it_is_in_a_new_array() -> None:
-    picture = colours()
-    array = load_image(picture)
-    np.testing.assert_array_equal(array, picture)
-    assert not np.shares_memory(array, picture) and array.flags.c_contiguous and array.flags.writeable
-    assert load_image(Image.fromarray(picture)).flags.writeable
+    image = colours()
+    array = load_image(image)
+    np.testing.assert_array_equal(array, image)
+    assert not np.shares_memory(array, image) and array.flags.c_contiguous and array.flags.writeable
+    assert load_image(Image.fromarray(image)).flags.writeable
 
 
 def test_numpy_torch_and_pil_agree() -> None:
-    picture = colours()
-    tensor = torch.from_numpy(picture).permute(2, 0, 1)
+    image = colours()
+    tensor = torch.from_numpy(image).permute(2, 0, 1)
     for same in (
-        picture[:, ::-1][:, ::-1],
-        picture.astype(np.uint16) * 257,
-        (picture.astype(np.uint16) * 257).astype(">u2"),
-        picture.astype(np.float32) / 255,
-        picture.astype(np.float64) / 255,
-        (picture / 255).astype(np.float16),
-        np.dstack([picture, np.full((4, 6), 255, np.uint8)]),
-        Image.fromarray(picture),
+        image[:, ::-1][:, ::-1],
+        image.astype(np.uint16) * 257,
+        (image.astype(np.uint16) * 257).astype(">u2"),
+        image.astype(np.float32) / 255,
+        image.astype(np.float64) / 255,
+        (image / 255).astype(np.float16),
+        np.dstack([image, np.full((4, 6), 255, np.uint8)]),
+        Image.fromarray(image),
         tensor,
         tensor.to(torch.uint16) * 257,
         tensor.float() / 255,
         (tensor.double() / 255).requires_grad_(),
         torch.cat([tensor, torch.full((1, 4, 6), 255, dtype=torch.uint8)]),
     ):
-        np.testing.assert_array_equal(load_image(same), picture)
+        np.testing.assert_array_equal(load_image(same), image)
     coarse = load_image((tensor.float() / 255).bfloat16())
-    np.testing.assert_allclose(coarse.astype(int), picture.astype(int), atol=1)
+    np.testing.assert_allclose(coarse.astype(int), image.astype(int), atol=1)
 
 
 def test_grey_arrays_have_three_equal_channels() -> None:
@@ -106,20 +106,20 @@ def test_alpha_is_laid_on_white(kind: str) -> None:
     rgba = np.zeros((1, 3, 4), np.uint8)
     rgba[..., 3] = [255, 0, 102]  # black: opaque, invisible, 40 %
     expected = [0, 255, 153]
-    picture: object = Image.fromarray(rgba)
+    image: object = Image.fromarray(rgba)
     if kind == "LA":
-        picture = Image.fromarray(rgba).convert("LA")
+        image = Image.fromarray(rgba).convert("LA")
     elif kind == "torch":
-        picture = torch.from_numpy(rgba).permute(2, 0, 1)
+        image = torch.from_numpy(rgba).permute(2, 0, 1)
     elif kind == "float":
-        picture = rgba.astype(np.float32) / 255
+        image = rgba.astype(np.float32) / 255
     elif kind == "palette":
         paletted = Image.fromarray(np.array([[0, 1, 2]], np.uint8)).convert("P")
         paletted.putpalette([0] * 768)
         paletted.info["transparency"] = bytes([255, 0, 102])
-        picture = paletted
+        image = paletted
     elif kind == "tRNS":
         single = Image.fromarray(np.array([[[0, 0, 0], [9, 9, 9], [0, 0, 0]]], np.uint8))
         single.info["transparency"] = (9, 9, 9)
-        picture, expected = single, [0, 255, 0]
-    assert load_image(picture)[0, :, 0].tolist() == expected
+        image, expected = single, [0, 255, 0]
+    assert load_image(image)[0, :, 0].tolist() == expected

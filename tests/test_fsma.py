@@ -48,12 +48,12 @@ def test_reproduces_3fabrec(parity: Path, recipe: ModuleType) -> None:
     stored = torch.load(parity / "3fabrec_128.pt", weights_only=True)
     zeros = {k: torch.zeros(tuple(s), dtype=torch.float32 if s else torch.long) for k, s in stored["keys"].items()}
     state = recipe.fill(zeros)
-    net, critic, critic_z = (
+    net, discriminator, discriminator_z = (
         AutoEncoder(PRESETS["128"]).eval(),
         ImageDiscriminator().eval(),
         LatentDiscriminator().eval(),
     )
-    for prefix, part in (("Q.", net.Q), ("P.", net.P), ("D.", critic), ("D_z.", critic_z)):
+    for prefix, part in (("Q.", net.Q), ("P.", net.P), ("D.", discriminator), ("D_z.", discriminator_z)):
         part.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}, strict=True)
     head = FSMANetwork(net, 68, 1, "00000").eval()
     with torch.no_grad():
@@ -65,7 +65,7 @@ def test_reproduces_3fabrec(parity: Path, recipe: ModuleType) -> None:
         start = net.P.start(out["z_in"])
         computed = {
             "z": z, "q_ft": maps[-1], "recon": net.P(out["z_in"]), "x0": start, "x1": net.P.layer1(start),
-            "d_z": torch.sigmoid(critic_z(out["z_in"]))[:, None], "d": torch.sigmoid(critic(stored["input"])),
+            "d_z": torch.sigmoid(discriminator_z(out["z_in"]))[:, None], "d": torch.sigmoid(discriminator(stored["input"])),
             "heatmaps": head.from_features([net.P.layer1(start)]),
         }  # fmt: skip
     for name, value in computed.items():
@@ -109,14 +109,14 @@ def test_256_px_weights_adapt(tmp_path: Path) -> None:
     torch.manual_seed(0)
     weights = AutoEncoder(AutoEncoderSize(256, 16)).state_dict()
     save_file({k: v.contiguous() for k, v in weights.items()}, tmp_path / "ae256.safetensors")
-    pictures = torch.randint(0, 255, (2, 3, 300, 300), dtype=torch.uint8)
+    images = torch.randint(0, 255, (2, 3, 300, 300), dtype=torch.uint8)
     model = facekit.adapt(
-        pictures, 20 + 250 * torch.rand(2, 5, 2), weights=tmp_path / "ae256.safetensors", steps=2, batch_size=2,
+        images, 20 + 250 * torch.rand(2, 5, 2), weights=tmp_path / "ae256.safetensors", steps=2, batch_size=2,
         recipe="customised-landmarks-1", progress=False, device="cpu",
     )  # fmt: skip
     assert model.input_size == 256
     assert model.maps(torch.rand(1, 3, 256, 256)).shape == (1, 5, 128, 128), "Table 7's output size"
-    assert facekit.predict(model, pictures[0]).points.shape == (5, 2)
+    assert facekit.predict(model, images[0]).points.shape == (5, 2)
 
 
 @pytest.mark.parametrize(("stride", "skip"), [(2, "111"), (2, "11111"), (1, "1111"), (2, "1112"), (2, "")])

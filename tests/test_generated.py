@@ -1,4 +1,4 @@
-"""The generated faces: same picture everywhere, labels that agree with the pixels, clear errors."""
+"""The generated faces: same image everywhere, labels that agree with the pixels, clear errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def frontal() -> dict:
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_same_picture_alone_again_and_in_any_batch(domain: str) -> None:
+def test_same_image_alone_again_and_in_any_batch(domain: str) -> None:
     first, again = (GeneratedFaces(seed=5, size=64, domain=domain) for _ in range(2))
     together = first.batch([9, 3, 17, 4], want=("image", "mask", "landmarks68"))
     alone = again[17]
@@ -46,12 +46,12 @@ def test_same_picture_alone_again_and_in_any_batch(domain: str) -> None:
     assert np.array_equal(again[17].image, alone.image)
 
 
-def test_seed_index_and_domain_change_the_picture(studio: GeneratedFaces) -> None:
+def test_seed_index_and_domain_change_the_image(studio: GeneratedFaces) -> None:
     other = GeneratedFaces(seed=1, size=96)
     wild = GeneratedFaces(seed=0, size=96, domain="wild")
-    pictures = [studio[0].image, studio[1].image, other[0].image, wild[0].image]
-    for i, a in enumerate(pictures):
-        for b in pictures[i + 1 :]:
+    images = [studio[0].image, studio[1].image, other[0].image, wild[0].image]
+    for i, a in enumerate(images):
+        for b in images[i + 1 :]:
             assert np.abs(a.astype(int) - b).mean() > 5
 
 
@@ -149,7 +149,7 @@ def test_pitch_and_roll_signs() -> None:
 
     eyes = points(roll=(20.0, 20.0))
     slope = torch.rad2deg(torch.atan2(eyes[:, 45, 1] - eyes[:, 36, 1], eyes[:, 45, 0] - eyes[:, 36, 0]))
-    assert ((slope - 20).abs() < 6).all(), "positive roll is clockwise in the picture"
+    assert ((slope - 20).abs() < 6).all(), "positive roll is clockwise in the image"
 
     def tip(p: torch.Tensor) -> torch.Tensor:
         return (p[:, 30, 1] - p[:, 27, 1]) / (p[:, 8, 1] - p[:, 27, 1])
@@ -204,7 +204,7 @@ def test_captions_mention_what_is_there(studio: GeneratedFaces, everything: dict
     assert len(set(everything["caption"])) > 40, "wording varies"
 
 
-def test_styles_change_the_picture_and_keep_its_layout(everything: dict) -> None:
+def test_styles_change_the_image_and_keep_its_layout(everything: dict) -> None:
     image = everything["shadow_free"].float()
     pencil, comic = everything["pencil"].float(), everything["comic"].float()
     assert (pencil.amax(1) - pencil.amin(1)).mean() < 15 < (image.amax(1) - image.amin(1)).mean(), (
@@ -258,10 +258,10 @@ def test_frontal_faces_have_human_proportions(frontal: dict) -> None:
 def test_a_detector_that_never_saw_them_finds_them() -> None:
     faces = GeneratedFaces(seed=11, size=160, yaw=(-20, 20), supersample=1.0)
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
-    pictures = faces.batch(range(40), want=("image",))["image"].permute(0, 2, 3, 1).numpy()
+    images = faces.batch(range(40), want=("image",))["image"].permute(0, 2, 3, 1).numpy()
     found = [
         len(cascade.detectMultiScale(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), 1.05, 2, minSize=(60, 60))) > 0
-        for p in pictures
+        for p in images
     ]
     assert np.mean(found) >= 0.8
 
@@ -295,7 +295,7 @@ def test_wrong_requests_are_named(studio: GeneratedFaces) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_gpu_draws_the_same_picture() -> None:
+def test_gpu_draws_the_same_image() -> None:
     want = ("image", "mask", "landmarks68")
     cpu, gpu = (GeneratedFaces(seed=0, size=96, device=d).batch(range(4), want=want) for d in ("cpu", "cuda"))
     assert (cpu["image"].int() - gpu["image"].cpu().int()).abs().float().mean() < 0.5

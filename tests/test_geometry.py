@@ -15,7 +15,7 @@ from facekit.labels import LANDMARKS_5, LANDMARKS_44, LANDMARKS_68
 DATA = os.environ.get("FACEKIT_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set")
 
-# (name, matrix, crop size) for a 120x160 picture: shrinking, enlarging, turning, and shapes that are not square.
+# (name, matrix, crop size) for a 120x160 image: shrinking, enlarging, turning, and shapes that are not square.
 MATRICES = [
     ("same", np.eye(3), (120, 160)),
     ("shrink by 4", g.crop_matrix((-0.5, -0.5, 159.5, 119.5), (30, 40)), (30, 40)),
@@ -33,7 +33,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def smooth_picture(rng: np.random.Generator, h: int = 120, w: int = 160) -> np.ndarray:
+def smooth_image(rng: np.random.Generator, h: int = 120, w: int = 160) -> np.ndarray:
     import cv2
 
     noise = cv2.GaussianBlur(rng.random((h, w, 3)).astype(np.float32), (0, 0), 4)
@@ -96,10 +96,10 @@ def test_crop_of_a_whole_box_is_the_slice(rng: np.random.Generator) -> None:
     assert np.array_equal(g.warp_image(image, matrix, (30, 20)), image[20:50, 10:30])
 
 
-def test_cutting_first_gives_the_same_as_warping_the_whole_picture(rng: np.random.Generator) -> None:
+def test_cutting_first_gives_the_same_as_warping_the_whole_image(rng: np.random.Generator) -> None:
     import cv2
 
-    image = smooth_picture(rng)
+    image = smooth_image(rng)
     boxes = [(-40, -30, 60, 70), (100, 60, 190, 150), (-400, -400, 500, 500), (300, 300, 340, 340), (60, 50, 90, 80)]
     for box in boxes:
         matrix = g.crop_matrix(box, 100, roll=20)
@@ -163,31 +163,31 @@ def test_paste_logits_in_strips_is_the_same(monkeypatch: pytest.MonkeyPatch, rng
     assert (g.paste_logits(logits, matrix, (100, 120)) != whole).mean() < 0.002
 
 
-def test_pasting_outside_the_picture_changes_nothing() -> None:
+def test_pasting_outside_the_image_changes_nothing() -> None:
     matrix = g.crop_matrix((500, 500, 600, 600), 32)
     assert (g.paste_mask(np.ones((32, 32), np.uint8), matrix, (100, 100)) == 0).all()
     assert (g.paste_logits(np.ones((2, 32, 32), np.float32), matrix, (100, 100), fill=3) == 3).all()
-    picture = np.full((100, 100, 3), 50, np.uint8)
-    assert np.array_equal(g.paste_picture(np.zeros((32, 32, 3), np.uint8), matrix, picture), picture)
+    image = np.full((100, 100, 3), 50, np.uint8)
+    assert np.array_equal(g.paste_image(np.zeros((32, 32, 3), np.uint8), matrix, image), image)
 
 
-def test_picture_goes_there_and_back(rng: np.random.Generator) -> None:
-    picture = smooth_picture(rng)
+def test_image_goes_there_and_back(rng: np.random.Generator) -> None:
+    image = smooth_image(rng)
     matrix = g.crop_matrix((30, 10, 110, 100), (180, 160), roll=20)
-    crop = g.warp_image(picture, matrix, (180, 160))
-    back = g.paste_picture(crop, matrix, picture)
-    assert np.abs(back.astype(int) - picture).max() <= 6
-    black = g.paste_picture(np.zeros_like(crop), matrix, picture, feather=20)
+    crop = g.warp_image(image, matrix, (180, 160))
+    back = g.paste_image(crop, matrix, image)
+    assert np.abs(back.astype(int) - image).max() <= 6
+    black = g.paste_image(np.zeros_like(crop), matrix, image, feather=20)
     centre = g.transform_points([79.5, 89.5], g.invert(matrix)).round().astype(int)
     assert black[centre[1], centre[0]].max() == 0
-    assert np.array_equal(black[:, :10], picture[:, :10]) and np.array_equal(black[:, -10:], picture[:, -10:])
+    assert np.array_equal(black[:, :10], image[:, :10]) and np.array_equal(black[:, -10:], image[:, -10:])
     values = np.unique(black[60])
     assert len(values) > 20  # fades, no hard edge
-    assert np.array_equal(picture, smooth_picture(np.random.default_rng(0)))  # the given picture is untouched
+    assert np.array_equal(image, smooth_image(np.random.default_rng(0)))  # the given image is untouched
 
 
-def test_roll_sign_is_clockwise_in_the_picture() -> None:
-    # Eyes of a face rolled clockwise by 30 degrees: the right one is lower in the picture.
+def test_roll_sign_is_clockwise_in_the_image() -> None:
+    # Eyes of a face rolled clockwise by 30 degrees: the right one is lower in the image.
     points = np.zeros((5, 2))
     points[0], points[1] = (0, 0), (math.cos(math.radians(30)), math.sin(math.radians(30)))
     assert roll_of_points(points, LANDMARKS_5) == pytest.approx(30)

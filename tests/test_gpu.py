@@ -135,9 +135,9 @@ def test_views_are_the_cpus(faces: dict[str, Any]) -> None:
     """Images, jitter and masks of the same views: what is drawn does not depend on the device."""
     here, there = on("cpu", jitter=0.3), on(DEVICE, jitter=0.3)
     views = torch.arange(here.views)
-    images, masks = there.pictures(views), there.moved_labels(views)
+    images, masks = there.images(views), there.moved_labels(views)
     assert images.device.type == masks.device.type == torch.device(DEVICE).type
-    close(images, here.pictures(views), 1e-3)
+    close(images, here.images(views), 1e-3)
     # A pixel's centre may fall on the border of two.
     assert float((masks.cpu() != here.moved_labels(views)).float().mean()) < 2e-3
 
@@ -340,7 +340,7 @@ PRETRAINED: dict[str, dict[str, Any]] = {
     "tokenizer": {"vocabulary": 16},
     "stylegan2": {"reconstructed": 2, "r1_every": 1, "path_length_every": 2},
     "stylegan2 projected": {"reconstructed": 2, "projected": True, "judged_again": True, "r1": 0.0},
-    "stylegan2 augmented": {"reconstructed": 0, "ada_every": 1, "ada_pictures": 8, "style_mixing": 0.5},
+    "stylegan2 augmented": {"reconstructed": 0, "ada_every": 1, "ada_images": 8, "style_mixing": 0.5},
 }
 
 

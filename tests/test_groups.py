@@ -16,7 +16,7 @@ from facekit.metrics.groups import group_members, score_table, scores_by_group
 def test_members_in_natural_order() -> None:
     assert list(group_members(["10-19", "3-9", "10-19"], 3).items()) == [("3-9", [1]), ("10-19", [0, 2])]
     assert group_members(np.array([1, 0, 1]), 3) == {"0": [1], "1": [0, 2]}
-    with pytest.warns(UserWarning, match="3 of 4 pictures belong to no group"):
+    with pytest.warns(UserWarning, match="3 of 4 images belong to no group"):
         assert group_members(["a", None, float("nan"), " "], 4) == {"a": [0]}
 
 
@@ -24,8 +24,8 @@ def test_members_in_natural_order() -> None:
     ("groups", "said"),
     [
         (["a"], "2 images but 1 groups"),
-        ("ab", "expected one group's name a picture"),
-        ([None, ""], "none of the 2 pictures belongs to a group"),
+        ("ab", "expected one group's name per image"),
+        ([None, ""], "none of the 2 images belongs to a group"),
         (["a", "all"], "a group called 'all'"),
         (["discrepancy", "b"], "a group called 'discrepancy'"),
     ],

@@ -19,7 +19,7 @@ from facekit.labels import LANDMARKS_68
 
 DATA = os.environ.get("FACEKIT_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set: this test needs real faces")
-# Of the astronaut, in the whole picture; it leans by itself.
+# Of the astronaut, in the whole image; it leans by itself.
 MIDDLE, LEAN = (223.0, 113.0), 2.9
 
 
@@ -43,7 +43,7 @@ def test_a_face_is_found_with_its_roll(astronaut: np.ndarray, roll: float, side:
     assert 0.3 < (faces[0].box[2] - faces[0].box[0]) / side < 0.6
 
 
-def test_faces_of_a_whole_picture_come_largest_first(astronaut: np.ndarray) -> None:
+def test_faces_of_a_whole_image_come_largest_first(astronaut: np.ndarray) -> None:
     # Once as it is, and beside that smaller.
     small = cv2.resize(astronaut[:240, 101:341], (150, 150), interpolation=cv2.INTER_AREA)
     canvas = np.full((420, 640, 3), 90, np.uint8)
@@ -98,7 +98,7 @@ def test_threads_agree(astronaut: np.ndarray) -> None:
     assert results == [expected] * 3
 
 
-def test_wrong_pictures_are_refused(astronaut: np.ndarray) -> None:
+def test_wrong_images_are_refused(astronaut: np.ndarray) -> None:
     with pytest.raises(ValueError, match="float32"):
         haar_faces(astronaut.astype(np.float32))
     with pytest.raises(ValueError, match=r"uint8 \(512, 512\)"):

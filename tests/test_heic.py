@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facekit.data.image_text.pair import decode_picture
+from facekit.data.image_text.pair import decode_image
 from facekit.images import heic
 from facekit.images import reader as images
-from facekit.images.reader import ImageError, list_pictures, load_image
+from facekit.images.reader import ImageError, list_images, load_image
 
 HEAD = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
@@ -45,8 +45,8 @@ def test_heic_opens_by_itself(pillow_heif: ModuleType, tmp_path: Path, name: str
     assert Image.OPEN == readers and Image.EXTENSION == suffixes, "Pillow's registry is the caller's"
     np.testing.assert_allclose(read[8:24, 8:40].mean((0, 1)), (255, 0, 0), atol=4)
     np.testing.assert_allclose(read[40:56, 56:88].mean((0, 1)), (0, 200, 0), atol=4)
-    assert read.shape == (64, 96, 3) and list_pictures(tmp_path) == [tmp_path / name]
-    np.testing.assert_array_equal(decode_picture(data, "a member"), read)
+    assert read.shape == (64, 96, 3) and list_images(tmp_path) == [tmp_path / name]
+    np.testing.assert_array_equal(decode_image(data, "a member"), read)
 
 
 def test_heic_is_upright_once(pillow_heif: ModuleType, tmp_path: Path) -> None:

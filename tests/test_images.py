@@ -17,18 +17,18 @@ from PIL import Image
 
 from facekit.images.reader import (
     ImageError,
-    iter_pictures,
-    list_pictures,
+    iter_images,
+    list_images,
     load_image,
     open_image,
-    read_pictures,
+    read_images,
     save_image,
     to_tensor,
 )
 
 
 def colours(height: int = 4, width: int = 6) -> np.ndarray:
-    """An asymmetric RGB picture with no two equal pixels."""
+    """An asymmetric RGB image with no two equal pixels."""
     ramp = np.arange(height * width, dtype=np.uint8).reshape(height, width)
     return np.stack([ramp * 3, 255 - ramp * 5, 40 + ramp * 7], axis=-1)
 
@@ -87,12 +87,12 @@ def test_open_image_keeps_palette_ids(tmp_path: Path) -> None:
 def test_formats_and_paths_of_every_kind(tmp_path: Path, suffix: str) -> None:
     folder = tmp_path / "Gesichter – 顔 😀"
     folder.mkdir()
-    path = folder / f"Zoë's picture{suffix}"
+    path = folder / f"Zoë's image{suffix}"
     image = Image.fromarray(colours())
     image.save(path, **({"lossless": True} if suffix == ".webp" else {}))
     for same in (path, str(path), os.fsencode(path).decode()):
         np.testing.assert_array_equal(load_image(same), colours())
-    assert read_pictures(path).names == [path.name]
+    assert read_images(path).names == [path.name]
 
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,54 +116,54 @@ def test_folder_in_natural_order_without_other_files(tmp_path: Path) -> None:
     (tmp_path / "sub.png").mkdir()
     (tmp_path / "sub").mkdir()
     numbered_folder(tmp_path / "sub")
-    pictures = read_pictures(str(tmp_path))
-    assert pictures.names == ["1.bmp", "2.PNG", "10.png", "face3a.png", "Face3B.png", "face12b.png"]
-    assert [int(array[0, 0, 0]) for array in pictures.arrays[:3]] == [1, 2, 10]
-    assert not pictures.single and pictures.kept == list(range(6)) and pictures.skipped == {}
-    assert [file.name for file in list_pictures(tmp_path)] == pictures.names
-    assert pictures.sizes == [(3, 4)] * 6
+    images = read_images(str(tmp_path))
+    assert images.names == ["1.bmp", "2.PNG", "10.png", "face3a.png", "Face3B.png", "face12b.png"]
+    assert [int(array[0, 0, 0]) for array in images.arrays[:3]] == [1, 2, 10]
+    assert not images.single and images.kept == list(range(6)) and images.skipped == {}
+    assert [file.name for file in list_images(tmp_path)] == images.names
+    assert images.sizes == [(3, 4)] * 6
 
 
 def test_skip_names_the_corrupt_file_and_goes_on(tmp_path: Path) -> None:
     numbered_folder(tmp_path)
     (tmp_path / "3.png").write_bytes((tmp_path / "2.PNG").read_bytes()[:40])
-    with pytest.warns(UserWarning, match=r"1 of 4 pictures skipped: 3\.png: "):
-        pictures = read_pictures(tmp_path, on_error="skip")
-    assert pictures.names == ["1.jpg", "2.PNG", "10.png"] and pictures.kept == [0, 1, 3]
-    assert list(pictures.skipped) == ["3.png"] and "truncated or damaged" in pictures.skipped["3.png"]
+    with pytest.warns(UserWarning, match=r"1 of 4 images skipped: 3\.png: "):
+        images = read_images(tmp_path, on_error="skip")
+    assert images.names == ["1.jpg", "2.PNG", "10.png"] and images.kept == [0, 1, 3]
+    assert list(images.skipped) == ["3.png"] and "truncated or damaged" in images.skipped["3.png"]
     with pytest.raises(ImageError, match=r"^3\.png: "):
-        read_pictures(tmp_path)
+        read_images(tmp_path)
     with pytest.warns(UserWarning, match="skipped"):
-        assert [name for name, _ in iter_pictures(tmp_path, on_error="skip")] == pictures.names
+        assert [name for name, _ in iter_images(tmp_path, on_error="skip")] == images.names
 
 
 def test_skip_keeps_files_of_one_name_apart(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="2 of 3 pictures skipped"):
-        pictures = read_pictures([tmp_path / "a" / "x.png", colours(), tmp_path / "b" / "x.png"], on_error="skip")
-    assert list(pictures.skipped) == ["x.png", "image 2 (x.png)"] and pictures.kept == [1]
+    with pytest.warns(UserWarning, match="2 of 3 images skipped"):
+        images = read_images([tmp_path / "a" / "x.png", colours(), tmp_path / "b" / "x.png"], on_error="skip")
+    assert list(images.skipped) == ["x.png", "image 2 (x.png)"] and images.kept == [1]
 
 
-def test_one_picture_is_single_and_many_are_not() -> None:
+def test_one_image_is_single_and_many_are_not() -> None:
     one = colours()
     for single in (one, Image.fromarray(one), torch.from_numpy(one).permute(2, 0, 1)):
-        pictures = read_pictures(single)
-        assert pictures.single and pictures.names == ["image 0"] and pictures.kept == [0]
+        images = read_images(single)
+        assert images.single and images.names == ["image 0"] and images.kept == [0]
     tensors = torch.from_numpy(np.stack([one, one])).permute(0, 3, 1, 2)
     column = np.empty(2, dtype=object)
     column[:] = [Image.fromarray(one), one]
     iterator = (one for _ in range(2))
     for many in ([one, one], (one, Image.fromarray(one)), np.stack([one, one]), tensors, iterator, column):
-        pictures = read_pictures(many)
-        assert not pictures.single and pictures.names == ["image 0", "image 1"]
-        for array in pictures.arrays:
+        images = read_images(many)
+        assert not images.single and images.names == ["image 0", "image 1"]
+        for array in images.arrays:
             np.testing.assert_array_equal(array, one)
-    assert not read_pictures([one]).single and not read_pictures(one[None]).single
+    assert not read_images([one]).single and not read_images(one[None]).single
 
 
 def test_numpy_array_of_paths(tmp_path: Path) -> None:
     numbered_folder(tmp_path)
     paths = np.array([str(tmp_path / "2.PNG"), str(tmp_path / "10.png")])
-    assert read_pictures(paths).names == ["2.PNG", "10.png"]
+    assert read_images(paths).names == ["2.PNG", "10.png"]
 
 
 def test_iteration_is_lazy_and_flat_in_memory() -> None:
@@ -174,16 +174,16 @@ def test_iteration_is_lazy_and_flat_in_memory() -> None:
             asked.append(len(asked))
             yield np.zeros((256, 256, 3), np.uint8)
 
-    pictures = iter_pictures(endless())
-    assert isinstance(pictures, types.GeneratorType) and asked == []
-    name, array = next(pictures)
+    images = iter_images(endless())
+    assert isinstance(images, types.GeneratorType) and asked == []
+    name, array = next(images)
     assert name == "image 0" and array.shape == (256, 256, 3) and asked == [0]
     tracemalloc.start()
     for _ in range(50):
-        next(pictures)
+        next(images)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 5 * 256 * 256 * 3, f"{peak} bytes for 50 pictures of {256 * 256 * 3}"
+    assert peak < 5 * 256 * 256 * 3, f"{peak} bytes for 50 images of {256 * 256 * 3}"
 
 
 def huge_png(width: int, height: int) -> bytes:
@@ -265,7 +265,7 @@ def test_postscript_never_starts_ghostscript(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "advice"),
     [
-        (b"<!DOCTYPE html><html>", "download the picture itself"),
+        (b"<!DOCTYPE html><html>", "download the image itself"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
         (b"just text", "save it as PNG"),
     ],
@@ -278,25 +278,25 @@ def test_what_is_no_image_gets_the_right_advice(tmp_path: Path, content: bytes, 
 
 
 def test_to_tensor_and_back() -> None:
-    picture = colours()
-    tensor = to_tensor(picture)
+    image = colours()
+    tensor = to_tensor(image)
     assert tensor.shape == (3, 4, 6) and tensor.dtype == torch.float32
-    assert tensor[1, 2, 3].item() == pytest.approx(picture[2, 3, 1] / 255)
-    np.testing.assert_array_equal(load_image(tensor), picture)
-    batch = to_tensor([picture, picture[::-1]])
+    assert tensor[1, 2, 3].item() == pytest.approx(image[2, 3, 1] / 255)
+    np.testing.assert_array_equal(load_image(tensor), image)
+    batch = to_tensor([image, image[::-1]])
     assert batch.shape == (2, 3, 4, 6)
-    torch.testing.assert_close(batch, to_tensor(np.stack([picture, picture[::-1]])))
+    torch.testing.assert_close(batch, to_tensor(np.stack([image, image[::-1]])))
     torch.testing.assert_close(batch[1], tensor.flip(1))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG"])
 def test_save_image(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
-    picture = np.full((8, 8, 3), (200, 30, 90), np.uint8)
-    save_image(picture, path)
-    np.testing.assert_allclose(load_image(path).astype(int), picture, atol=0 if suffix == ".png" else 4)
-    save_image(255 - picture, path)
-    np.testing.assert_allclose(load_image(path).astype(int), 255 - picture.astype(int), atol=4)
+    image = np.full((8, 8, 3), (200, 30, 90), np.uint8)
+    save_image(image, path)
+    np.testing.assert_allclose(load_image(path).astype(int), image, atol=0 if suffix == ".png" else 4)
+    save_image(255 - image, path)
+    np.testing.assert_allclose(load_image(path).astype(int), 255 - image.astype(int), atol=4)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     with open(tmp_path / "ordinary", "wb"):
         pass

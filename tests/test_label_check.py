@@ -17,7 +17,7 @@ from facekit.__main__ import main
 from facekit.api.label_check import check_plausible
 from facekit.data.face_sources import landmarks_300w
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.images.reader import Pictures, read_pictures
+from facekit.images.reader import ImageBatch, read_images
 from facekit.labels import (
     CELEBAMASK_19,
     LANDMARKS_5,
@@ -33,17 +33,17 @@ from facekit.tasks import LandmarkTask, SegmentationTask, Task
 POINTS = LandmarkTask(LANDMARKS_68)
 
 
-def _said(task: Task, labels: list[np.ndarray], pictures: Pictures) -> list[str]:
+def _said(task: Task, labels: list[np.ndarray], images: ImageBatch) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        check_plausible(task, labels, pictures)
+        check_plausible(task, labels, images)
     return [str(w.message) for w in caught]
 
 
-def _faces(data: Path, seed: int, count: int) -> tuple[Pictures, list[np.ndarray]]:
+def _faces(data: Path, seed: int, count: int) -> tuple[ImageBatch, list[np.ndarray]]:
     paths, _, points = landmarks_300w(data / "300w")
     some = np.random.default_rng(seed).choice(len(paths), count, replace=False)
-    return read_pictures([paths[i] for i in some]), [points[i] for i in some]
+    return read_images([paths[i] for i in some]), [points[i] for i in some]
 
 
 MISTAKES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -63,46 +63,46 @@ MISTAKES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_with_points(data: Path, mistake: str) -> None:
-    pictures, points = _faces(data, 5, 4)
+    images, points = _faces(data, 5, 4)
     with pytest.warns(UserWarning, match=mistake):
-        check_plausible(POINTS, [MISTAKES[mistake](p) for p in points], pictures)
+        check_plausible(POINTS, [MISTAKES[mistake](p) for p in points], images)
 
 
 def test_labels_in_another_order(data: Path) -> None:
-    pictures, points = _faces(data, 6, 10)
-    said = _said(POINTS, points[1:] + points[:1], pictures)
+    images, points = _faces(data, 6, 10)
+    said = _said(POINTS, points[1:] + points[:1], images)
     assert len(said) == 1 and "those of other images" in said[0] and "expected" in said[0]
     five = [convert_landmarks(p, "68", "5") for p in points]
-    assert "other images" in _said(LandmarkTask(LANDMARKS_5), five[1:] + five[:1], pictures)[0]
-    assert not _said(LandmarkTask(LANDMARKS_5), five, pictures)
+    assert "other images" in _said(LandmarkTask(LANDMARKS_5), five[1:] + five[:1], images)[0]
+    assert not _said(LandmarkTask(LANDMARKS_5), five, images)
 
 
 def test_right_points_are_not_reported(data: Path) -> None:
     for seed, count in enumerate([1, 1, 1, 1, 2, 2, 3, 8, 8, 20]):
-        pictures, points = _faces(data, 10 + seed, count)
-        assert not _said(POINTS, points, pictures)
+        images, points = _faces(data, 10 + seed, count)
+        assert not _said(POINTS, points, images)
     made = GeneratedFaces(seed=3, size=96, domain="wild", yaw=(-60, 60)).batch(range(8), want=("image", "landmarks68"))
-    pictures = read_pictures(made["image"])
-    assert not _said(POINTS, list(made["landmarks68"].numpy()), pictures)
+    images = read_images(made["image"])
+    assert not _said(POINTS, list(made["landmarks68"].numpy()), images)
 
 
 def test_what_is_no_face_is_not_reported() -> None:
     draw = np.random.default_rng(0)
-    pictures = read_pictures(draw.integers(0, 256, (6, 128, 128, 3), dtype=np.uint8))
+    images = read_images(draw.integers(0, 256, (6, 128, 128, 3), dtype=np.uint8))
     base = GeneratedFaces(seed=1, size=128).batch(range(6), want=("landmarks68",))["landmarks68"].numpy()
-    assert not _said(POINTS, list(base), pictures)
-    assert not _said(LandmarkTask(LANDMARKS_44), [draw.uniform(0, 127, (44, 2)) for _ in range(6)], pictures)
+    assert not _said(POINTS, list(base), images)
+    assert not _said(LandmarkTask(LANDMARKS_44), [draw.uniform(0, 127, (44, 2)) for _ in range(6)], images)
     own = LandmarkTask(landmark_set([f"p{i}" for i in range(68)]))
-    assert not _said(own, [p[:, ::-1] for p in base], pictures)
+    assert not _said(own, [p[:, ::-1] for p in base], images)
 
 
 def test_masks(data: Path) -> None:
     files = sorted((data / "celebamask" / "masks").glob("*.png"))[40:52]
     masks = [np.asarray(Image.open(f)) for f in files]
-    pictures = read_pictures([next((data / "celebamask" / "images").glob(f"{f.stem}.*")) for f in files])
+    images = read_images([next((data / "celebamask" / "images").glob(f"{f.stem}.*")) for f in files])
     task = SegmentationTask(CELEBAMASK_19)
-    assert not _said(task, masks, pictures)
-    assert not _said(task, masks[:1], read_pictures(pictures.arrays[:1]))
+    assert not _said(task, masks, images)
+    assert not _said(task, masks[:1], read_images(images.arrays[:1]))
     swap = np.arange(256, dtype=np.uint8)
     swap[:19] = CELEBAMASK_19.flip
     for mistake, wrong in {
@@ -112,17 +112,17 @@ def test_masks(data: Path) -> None:
         "upside down": [m[::-1] for m in masks],
         "those of other images": masks[1:] + masks[:1],
     }.items():
-        said = _said(task, wrong, pictures)
+        said = _said(task, wrong, images)
         assert len(said) == 1 and mistake in said[0], (mistake, said)
 
 
 def test_it_is_quick_and_draws_no_random_numbers(data: Path) -> None:
-    pictures, points = _faces(data, 5, 20)
+    images, points = _faces(data, 5, 20)
     before = torch.get_rng_state()
-    check_plausible(POINTS, points, pictures)
+    check_plausible(POINTS, points, images)
     assert torch.equal(before, torch.get_rng_state())
     began = time.process_time()
-    check_plausible(POINTS, points, pictures)
+    check_plausible(POINTS, points, images)
     assert time.process_time() - began < 3
 
 

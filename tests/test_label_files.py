@@ -16,8 +16,8 @@ from label_file_makers import (
     SIZES,
     coco,
     labelme,
-    picture,
-    pictures,
+    photo,
+    photos,
     same,
     save,
     shape,
@@ -29,7 +29,7 @@ from PIL import Image
 from facekit.annotations import LabelFiles, read_labels, write_labels
 from facekit.annotations.coco_rle import mask_of_rle, rle_of_mask
 from facekit.annotations.polygons import fill_circle, fill_polygon
-from facekit.images.reader import read_pictures
+from facekit.images.reader import read_images
 from facekit.labels import HELEN_11, LANDMARKS_5, LANDMARKS_68, landmark_set, segmentation_set
 from facekit.tasks.landmarks import LandmarkTask
 from facekit.tasks.segmentation import SegmentationTask
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.filterwarnings("error")
     ids=["68", "5", "anonymous", "own", "own pairs"],
 )  # fmt: skip
 def test_landmarks_there_and_back(tmp_path: Path, names: Any, format: Any, where: str) -> None:
-    images = pictures(tmp_path / "photos")
+    images = photos(tmp_path / "photos")
     labels = landmark_set(names, 7 if names is None else None)
     points = some_points(len(labels))
     visible = np.where(np.isnan(points[..., 0]), 0, 2).astype(np.uint8)
@@ -59,7 +59,7 @@ def test_landmarks_there_and_back(tmp_path: Path, names: Any, format: Any, where
     assert len(written) == (1 if format == "coco" else 3) and all(file.is_file() for file in written)
     apart = {"images": tmp_path / "photos"} if format == "pts" else {}
     found = read_labels(path, "landmarks", names if format == "pts" else None, **apart)
-    LandmarkTask.from_labels(found.labels, found.names, read_pictures(found.images))  # what `adapt` does first
+    LandmarkTask.from_labels(found.labels, found.names, read_images(found.images))  # what `adapt` does first
     same(found, images)
     assert found.names == labels
     np.testing.assert_array_equal(found.labels, points)
@@ -73,14 +73,14 @@ def test_landmarks_there_and_back(tmp_path: Path, names: Any, format: Any, where
 @pytest.mark.parametrize("names", [CLASSES, None, HELEN_11, segmentation_set(CLASSES, pairs=[(1, 3)])],
                          ids=["own", "anonymous", "helen", "own pairs"])  # fmt: skip
 def test_masks_there_and_back(tmp_path: Path, names: Any, format: Any, where: str) -> None:
-    images = pictures(tmp_path / "photos")
+    images = photos(tmp_path / "photos")
     masks = some_masks()
     folder = tmp_path / "photos" if where == "beside" and format != "png" else tmp_path / "labels"
     path = folder if format != "coco" else folder / "all.json"
     folder.mkdir(exist_ok=True)
     write_labels(path, images, masks, "segmentation", names, format)
     found = read_labels(path, "segmentation", images=tmp_path / "photos")
-    SegmentationTask.from_labels(found.labels, found.names, read_pictures(found.images))
+    SegmentationTask.from_labels(found.labels, found.names, read_images(found.images))
     same(found, images)
     assert found.names == segmentation_set(names, None if names is not None else 4)
     for mask, back in zip(masks, found.labels, strict=True):
@@ -89,7 +89,7 @@ def test_masks_there_and_back(tmp_path: Path, names: Any, format: Any, where: st
 
 
 def test_written_again_is_the_same_file(tmp_path: Path) -> None:
-    images = pictures(tmp_path)
+    images = photos(tmp_path)
     for task, labels in (("landmarks", some_points(5)), ("segmentation", some_masks())):
         first = [p.read_bytes() for p in write_labels(tmp_path / "x", images, labels, task)]  # type: ignore[arg-type]
         found = read_labels(tmp_path / "x", task)  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ def test_written_again_is_the_same_file(tmp_path: Path) -> None:
 
 def test_pixel_conventions_in_the_files(tmp_path: Path) -> None:
     """The centre of the top-left pixel: 0 here, 0.5 in LabelMe and COCO, 1 in .pts."""
-    image = picture(tmp_path / "a.png")
+    image = photo(tmp_path / "a.png")
     points = np.array([[[0, 0], [29, 19]]], np.float32)
     for format, path, origin in (("labelme", tmp_path, 0.5), ("coco", tmp_path / "c.json", 0.5), ("pts", tmp_path, 1)):
         (file,) = write_labels(path, [image], points, "landmarks", format=format)  # type: ignore[arg-type]
@@ -122,7 +122,7 @@ def test_pixel_conventions_in_the_files(tmp_path: Path) -> None:
 
 
 def test_areas_people_draw(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     buffer = io.BytesIO()
     Image.fromarray(np.array([[1, 0, 1]], np.uint8)).save(buffer, format="PNG")
     stamp = base64.b64encode(buffer.getvalue()).decode()
@@ -170,7 +170,7 @@ def test_fill_has_neither_gaps_nor_overlaps() -> None:
 
 def test_names_not_order_decide(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        picture(tmp_path / f"{name}.png")
+        photo(tmp_path / f"{name}.png")
     save(tmp_path / "a.json", labelme([shape("p10", [[1, 1]]), shape("p2", [[2, 2]]), shape("tip", [[3, 3]])]))
     save(tmp_path / "b.json", labelme([shape("tip", [[13, 3]]), shape("p2", [[12, 2]])], "b.png"))
     found = read_labels(tmp_path, "landmarks")
@@ -183,7 +183,7 @@ def test_names_not_order_decide(tmp_path: Path) -> None:
 
 
 def test_points_named_by_numbers(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     place = [[i, 19 - i] for i in range(12)]
     save(tmp_path / "a.json", labelme([shape(str(i), [place[i]]) for i in (11, 3, 0, 2, *range(4, 11), 1)]))
     found = read_labels(tmp_path, "landmarks")
@@ -199,7 +199,7 @@ def test_points_named_by_numbers(tmp_path: Path) -> None:
 
 
 def test_known_names_are_the_known_set(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     save(tmp_path / "a.json", labelme([shape(n, [[i, i]]) for i, n in enumerate(sorted(LANDMARKS_5.points))]))
     assert read_labels(tmp_path, "landmarks").names == LANDMARKS_5
     square = [[0, 0], [9, 0], [9, 9]]
@@ -212,15 +212,15 @@ def test_known_names_are_the_known_set(tmp_path: Path) -> None:
     ("key", "value"), [("flip", [0, 0]), ("edges", [[0, 7]]), ("mirrors", 1), ("points", 3), ("eyes", [[0]])]
 )
 def test_a_damaged_note_of_the_set_is_passed_over(tmp_path: Path, key: str, value: Any) -> None:
-    (file,) = write_labels(tmp_path, [picture(tmp_path / "a.png")], [[[1, 2], [3, 4]]], "landmarks", ["u", "v"])
+    (file,) = write_labels(tmp_path, [photo(tmp_path / "a.png")], [[[1, 2], [3, 4]]], "landmarks", ["u", "v"])
     data = json.loads(file.read_text())
     data["facekit"]["labels"][key] = value
     found = read_labels(save(file, data), "landmarks")
     assert found.names == landmark_set(["u", "v"]) and found.labels.tolist() == [[[1, 2], [3, 4]]]
 
 
-def test_several_faces_in_a_picture(tmp_path: Path) -> None:
-    image, other = picture(tmp_path / "a.png"), picture(tmp_path / "z.png")
+def test_several_faces_in_a_image(tmp_path: Path) -> None:
+    image, other = photo(tmp_path / "a.png"), photo(tmp_path / "z.png")
     points = np.array([[[1, 2], [3, 4]], [[NAN, NAN], [8, 9]], [[1, 1], [5, 5]]], np.float32)
     for format in ("labelme", "coco"):
         path = tmp_path / "l" / ("c.json" if format == "coco" else "")
@@ -239,7 +239,7 @@ def test_several_faces_in_a_picture(tmp_path: Path) -> None:
 
 
 def test_coco_polygons_and_both_kinds_of_run_lengths(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     inside = np.zeros((20, 30), bool)
     inside[2:5, 3:9] = True
     runs = np.flatnonzero(np.diff(inside.T.reshape(-1).astype(int), prepend=0, append=0))
@@ -275,7 +275,7 @@ def test_run_lengths_are_pycocotools() -> None:
 
 
 def test_coco_visibility(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     category = {"id": 1, "name": "face", "keypoints": ["l", "r", "m"]}
     face = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [5, 6, 0, 1.5, 2, 1, 3, 4, 2]}
     none = {"id": 2, "image_id": 1, "category_id": 1, "keypoints": [0] * 9}
@@ -285,7 +285,7 @@ def test_coco_visibility(tmp_path: Path) -> None:
 
 
 def test_pts_as_found_in_the_wild(tmp_path: Path) -> None:
-    picture(tmp_path / "a.jpg")
+    photo(tmp_path / "a.jpg")
     rows = "\r\n".join(f"{i % 29}.250000 {i % 19}" for i in range(68))
     save(tmp_path / "a.pts", f"\ufeffVersion: 1\r\nn_points:  68\r\n{{\r\n{rows}\r\n}}")
     Image.fromarray(np.zeros((20, 30), np.uint8)).save(tmp_path / "a.png")  # a mask beside it
@@ -294,9 +294,9 @@ def test_pts_as_found_in_the_wild(tmp_path: Path) -> None:
     assert found.labels[0, 1].tolist() == [0.25, 0]
 
 
-def test_masks_are_told_from_pictures(tmp_path: Path) -> None:
+def test_masks_are_told_from_images(tmp_path: Path) -> None:
     """Beside each other: a.jpg with a.png, and grey b.png with b_mask.png."""
-    picture(tmp_path / "a.jpg"), picture(tmp_path / "c.png")
+    photo(tmp_path / "a.jpg"), photo(tmp_path / "c.png")
     ids = np.arange(600, dtype=np.uint8).reshape(20, 30) % 3
     for name in ("a.png", "b.png", "b_mask.png"):
         Image.fromarray(ids).save(tmp_path / name)
@@ -310,7 +310,7 @@ def test_masks_are_told_from_pictures(tmp_path: Path) -> None:
 
 
 def test_palette_png_shows_the_sets_colours(tmp_path: Path) -> None:
-    images = pictures(tmp_path / "p")
+    images = photos(tmp_path / "p")
     masks = [np.full(size, 255, np.uint8) for size in SIZES]
     masks[0][:10] = 2
     with pytest.warns(UserWarning, match="every pixel ignored"):
@@ -322,41 +322,41 @@ def test_palette_png_shows_the_sets_colours(tmp_path: Path) -> None:
 
 
 def test_content_not_suffix_decides(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     save(tmp_path / "a.txt", "version: 1\nn_points: 1\n{\n2 2\n}\n")
     assert read_labels(tmp_path, "landmarks").labels.tolist() == [[[1, 1]]]
     save(tmp_path / "a.txt", json.dumps(labelme([shape("tip", [[2, 2]])])))
     assert read_labels(tmp_path, "landmarks").names.points == ("tip",)
 
 
-def test_pictures_are_found_where_people_put_them(tmp_path: Path) -> None:
+def test_images_are_found_where_people_put_them(tmp_path: Path) -> None:
     labels = tmp_path / "set" / "labels"
     labels.mkdir(parents=True)
     data = [shape("tip", [[2, 2]])]
     for place in (labels, labels / "images", tmp_path / "set" / "images", tmp_path / "set"):
-        image = picture(place / "a.png")
+        image = photo(place / "a.png")
         for written in ("a.png", "..\\elsewhere\\a.png", "C:\\Users\\me\\a.png", "/home/me/a.png"):
             save(labels / "a.json", labelme(data, written))
             same(read_labels(labels, "landmarks"), [image])
         image.unlink()
-    image = picture(tmp_path / "far" / "a.png")
+    image = photo(tmp_path / "far" / "a.png")
     same(read_labels(labels, "landmarks", images=tmp_path / "far"), [image])
 
 
-def test_turned_pictures_are_labelled_upright(tmp_path: Path) -> None:
+def test_turned_images_are_labelled_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.zeros((30, 20, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
     save(tmp_path / "a.json", labelme([shape("tip", [[29, 2]])], "a.jpg"))
     assert read_labels(tmp_path, "landmarks").labels.tolist() == [[[28.5, 1.5]]]
     save(tmp_path / "a.json", labelme([shape("tip", [[2, 2]])], "a.jpg", imageHeight=30, imageWidth=20))
-    with pytest.raises(ValueError, match="30 x 20 came, expected its picture's 20 x 30: .*EXIF"):
+    with pytest.raises(ValueError, match="30 x 20 came, expected its image's 20 x 30: .*EXIF"):
         read_labels(tmp_path, "landmarks")
 
 
 def test_one_bad_file_does_not_end_a_batch(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
-        picture(tmp_path / f"{name}.png")
+        photo(tmp_path / f"{name}.png")
     for name in ("a", "c"):
         save(tmp_path / f"{name}.json", labelme([shape("tip", [[2, 2]])], f"{name}.png"))
     save(tmp_path / "b.json", '{"shapes": [')
@@ -370,8 +370,8 @@ def test_one_bad_file_does_not_end_a_batch(tmp_path: Path) -> None:
     assert "expected only a.json to label it" in found.skipped["f.json"] and "UTF-8" in found.skipped["d.json"]
 
 
-def test_one_bad_picture_of_a_coco_file(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+def test_one_bad_image_of_a_coco_file(tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
     images = [{"id": i, "file_name": n} for i, n in enumerate(("gone.png", "a.png", "cut.png"))]
     square = [{"image_id": i, "category_id": 1, "segmentation": [[0, 0, 5, 0, 5, 5]]} for i in (0, 1, 2, 9)]

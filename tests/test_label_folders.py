@@ -1,4 +1,4 @@
-"""Where label files and pictures lie: the folders that CVAT, COCO, Roboflow and Pascal VOC make."""
+"""Where label files and images lie: the folders that CVAT, COCO, Roboflow and Pascal VOC make."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from label_file_makers import coco, labelme, picture, save, shape
+from label_file_makers import coco, labelme, save, shape
+from label_file_makers import photo as written
 from PIL import Image
 
 from facekit.annotations import read_labels
@@ -24,9 +25,9 @@ def one_point(path: Path, file_name: str) -> Path:
     return save(path, coco([ANNOTATION], KEYPOINTS, images=images))
 
 
-def image(path: Path) -> Path:
+def photo(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return picture(path)
+    return written(path)
 
 
 @pytest.mark.parametrize(
@@ -46,16 +47,16 @@ def image(path: Path) -> Path:
         ("Annotations/x.json", "JPEGImages/a.png", "a.png"),
     ],
 )
-def test_where_pictures_are_found(tmp_path: Path, label: str, place: str, written: str) -> None:
+def test_where_images_are_found(tmp_path: Path, label: str, place: str, written: str) -> None:
     """Case 16."""
-    expected = image(tmp_path / place)
+    expected = photo(tmp_path / place)
     one_point(tmp_path / label, written)
     for path in (tmp_path / label, (tmp_path / label).parent):
         assert [p.resolve() for p in read_labels(path, "landmarks").images] == [expected.resolve()]
 
 
 def test_the_subset_comes_first_and_others_are_ambiguous(tmp_path: Path) -> None:
-    train, val = image(tmp_path / "images/Train/a.png"), image(tmp_path / "images/Val/a.png")
+    train, val = photo(tmp_path / "images/Train/a.png"), photo(tmp_path / "images/Val/a.png")
     label = one_point(tmp_path / "annotations/instances_Val.json", "a.png")
     assert read_labels(label, "landmarks").images[0].resolve() == val.resolve()
     other = label.rename(label.with_name("instances_Test.json"))
@@ -71,7 +72,7 @@ def test_the_subset_comes_first_and_others_are_ambiguous(tmp_path: Path) -> None
 def test_masks_in_the_folders_of_voc_and_of_subsets(tmp_path: Path) -> None:
     ids = np.eye(20, 30, dtype=np.uint8)
     for place, folder in (("JPEGImages/a.jpg", "SegmentationClass"), ("images/train/b.jpg", "masks/train")):
-        expected = image(tmp_path / place)
+        expected = photo(tmp_path / place)
         (tmp_path / folder).mkdir(parents=True)
         Image.fromarray(ids).save(tmp_path / folder / f"{expected.stem}.png")
         found = read_labels(tmp_path / folder, "segmentation")
@@ -79,7 +80,7 @@ def test_masks_in_the_folders_of_voc_and_of_subsets(tmp_path: Path) -> None:
 
 
 def test_roboflows_masks(tmp_path: Path) -> None:
-    image(tmp_path / "a_jpg.rf.0a1b.jpg")
+    photo(tmp_path / "a_jpg.rf.0a1b.jpg")
     ids = np.arange(600).reshape(20, 30) % 3
     Image.fromarray(ids.astype(np.uint8)).save(tmp_path / "a_jpg.rf.0a1b_mask.png")
     save(tmp_path / "_classes.csv", "Pixel Value, Class\n0, background\n1, skin\n2, hair\n")
@@ -118,7 +119,7 @@ def areas(categories: Any, used: list[int]) -> dict[str, Any]:
 )
 def test_grouping_categories(tmp_path: Path, categories: Any, used: list[int], classes: tuple[str, ...]) -> None:
     """Case 14."""
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     save(tmp_path / "c.json", areas(categories, used))
     found = read_labels(tmp_path, "segmentation")
     assert found.names.classes == ("background", *classes)
@@ -130,10 +131,10 @@ def test_other_containers_for_masks(tmp_path: Path) -> None:
     """A mask may be a GIF, BMP or TIFF; of two files with one stem the PNG is the mask."""
     ids = np.eye(20, 30, dtype=np.uint8) * 2
     for i, suffix in enumerate((".gif", ".bmp", ".tif")):
-        image(tmp_path / f"{i}.jpg")
+        photo(tmp_path / f"{i}.jpg")
         Image.fromarray(ids).save(tmp_path / f"{i}{suffix}")
-    image(tmp_path / "3.tif"), Image.fromarray(ids).save(tmp_path / "3.png")
-    image(tmp_path / "4.bmp"), Image.fromarray(ids).save(tmp_path / "4_mask.bmp")
+    photo(tmp_path / "3.tif"), Image.fromarray(ids).save(tmp_path / "3.png")
+    photo(tmp_path / "4.bmp"), Image.fromarray(ids).save(tmp_path / "4_mask.bmp")
     found = read_labels(tmp_path, "segmentation")
     assert [p.name for p in found.images] == ["0.jpg", "1.jpg", "2.jpg", "3.tif", "4.bmp"]
     assert all(np.array_equal(mask, ids) for mask in found.labels)
@@ -141,7 +142,7 @@ def test_other_containers_for_masks(tmp_path: Path) -> None:
 
 def test_strange_shapes_beside_points(tmp_path: Path) -> None:
     """Case 17."""
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     square = [[1, 1], [6, 1], [6, 6], [1, 6]]
     save(
         tmp_path / "a.json",

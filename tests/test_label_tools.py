@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from label_file_makers import coco, labelme, picture, save, shape
+from label_file_makers import coco, labelme, photo, save, shape
 from mask_file_makers import png
 from PIL import Image
 
@@ -49,7 +49,7 @@ def test_dlibs_own_files(name: str, count: int) -> None:
 
 
 def test_dlibs_parts_and_ignored_boxes(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     parts = "<part name='nose' x='3' y='4'/>"
     box = "<box top='0' left='0' width='9' height='9'{}>{}</box>"
     boxes = box.format("", parts + "<part name='chin' x='5' y='6'/>") + box.format(" ignore='1'", parts)
@@ -71,7 +71,7 @@ CVAT = """<?xml version="1.0" encoding="utf-8"?><annotations><version>1.1</versi
 def cvat(folder: Path, shapes: str) -> None:
     place = folder / "images" / "Train"
     place.mkdir(parents=True, exist_ok=True)
-    picture(place / "a.png")
+    photo(place / "a.png")
     save(folder / "annotations.xml", CVAT.format(shapes))
 
 
@@ -129,7 +129,7 @@ def studio(kind: str, value: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def test_label_studio(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     results = [
         studio("keypointlabels", {"x": 10, "y": 50, "width": 1, "keypointlabels": ["nose"]}),
         studio("rectanglelabels", {"x": 0, "y": 0, "width": 50, "height": 50, "rectanglelabels": ["skin"]}),
@@ -149,7 +149,7 @@ def test_label_studio(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("project", [True, False])
 def test_via(tmp_path: Path, project: bool) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     regions = [
         {"shape_attributes": {"name": "point", "cx": 3, "cy": 4}, "region_attributes": {"part": "nose"}},
         {"shape_attributes": {"name": "polygon", "all_points_x": [1, 6, 6, 1], "all_points_y": [1, 1, 6, 6]},
@@ -190,7 +190,7 @@ def stamp(mask: np.ndarray, mode: str = "L") -> str:
 )
 def test_labelme_masks_are_laid_at_their_first_corner(tmp_path: Path, corners: Any, corner: Any, mode: str) -> None:
     """Case 13."""
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     box = np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 1, 1]])
     save(tmp_path / "a.json", labelme([shape("hair", corners, "mask", mask=stamp(box, mode))]))
     large = np.zeros((60, 70), int)
@@ -199,7 +199,7 @@ def test_labelme_masks_are_laid_at_their_first_corner(tmp_path: Path, corners: A
 
 
 def test_labelme_stamps_of_few_bits(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     box = np.eye(4, dtype=int)
     content = base64.b64encode(png(box, 1)).decode()
     save(tmp_path / "a.json", labelme([shape("hair", [[0, 0], [3, 3]], "mask", mask=content)]))
@@ -208,7 +208,7 @@ def test_labelme_stamps_of_few_bits(tmp_path: Path) -> None:
 
 def test_labelme_files_that_hold_their_image(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Case 18."""
-    original = picture(tmp_path / "photos" / "a.png")
+    original = photo(tmp_path / "photos" / "a.png")
     (tmp_path / "labels").mkdir()
     content = base64.b64encode(original.read_bytes()).decode()
     data = labelme([TIP, shape("skin", SQUARE, "polygon")], imageData=content)
@@ -238,7 +238,7 @@ def test_numbers_in_messages_are_pythons(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", ["png", "labelme", "coco"])
 def test_names_kept_in_files_reach_the_terminal(tmp_path: Path, format: str) -> None:
     """Case 22: pairs mirror."""
-    images = [picture(tmp_path / "photos" / f"{name}.png", (64, 64)) for name in "ab"]
+    images = [photo(tmp_path / "photos" / f"{name}.png", (64, 64)) for name in "ab"]
     masks = [np.repeat(np.arange(4), 16)[:, None] * np.ones((1, 64), int)] * 2
     names = ["background", "skin", "left_eye", "right_eye"]
     path = tmp_path / "labels" / "all.json" if format == "coco" else tmp_path / "labels"
@@ -256,7 +256,7 @@ def test_names_kept_in_files_reach_the_terminal(tmp_path: Path, format: str) -> 
 
 
 def test_the_terminal_trains_with_the_names_of_masks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    images = [picture(tmp_path / "photos" / "a.png", (64, 64))]
+    images = [photo(tmp_path / "photos" / "a.png", (64, 64))]
     masks = [np.repeat(np.arange(3), 22)[:64, None] * np.ones((1, 64), int)]
     write_labels(tmp_path / "m", images, masks, "segmentation", ["background", "left_eye", "right_eye"], "png")
     command = ["adapt", "--images", str(tmp_path / "photos"), "--labels", str(tmp_path / "m"), "--task", "segmentation"]
@@ -267,7 +267,7 @@ def test_the_terminal_trains_with_the_names_of_masks(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize("name", ["a.JSON", "a.PTS", "A.Json"])
 def test_suffixes_in_any_case_at_the_terminal(tmp_path: Path, name: str) -> None:
     """Case 07."""
-    image = picture(tmp_path / "IMG_1.JPG")
+    image = photo(tmp_path / "IMG_1.JPG")
     points = "version: 1\nn_points: 1\n{\n2.5 2.5\n}"
     save(
         tmp_path / "img_1.PTS" if name == "a.PTS" else tmp_path / name,
@@ -278,7 +278,7 @@ def test_suffixes_in_any_case_at_the_terminal(tmp_path: Path, name: str) -> None
 
 
 def test_unlabelled_images_and_one_image_at_the_terminal(tmp_path: Path) -> None:
-    images = [picture(tmp_path / "photos" / f"{name}.png") for name in "abc"]
+    images = [photo(tmp_path / "photos" / f"{name}.png") for name in "abc"]
     (tmp_path / "labels").mkdir()
     for name in "ab":
         save(tmp_path / "labels" / f"{name}.json", labelme([shape("tip", [[2, 2]])], f"{name}.png"))
@@ -333,7 +333,7 @@ def test_many_names_take_linear_time(tmp_path: Path) -> None:
 
 def test_deep_json_is_one_sentence(tmp_path: Path) -> None:
     """L3."""
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     deep = "[" * 10_000 + "]" * 10_000
     save(tmp_path / "a.json", '{"shapes": ' + deep + "}")
     with pytest.raises(ValueError, match="a.json: JSON nested too deep came, expected"):
@@ -343,7 +343,7 @@ def test_deep_json_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_coco_in_other_words(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     save(tmp_path / "c.json", coco([], [{"id": 1, "name": "face", "keypoints": ["tip"], "supercategory": "face"}]))
     with pytest.raises(ValueError, match="0 annotations but none with keypoints came"):
         read_labels(tmp_path, "landmarks")

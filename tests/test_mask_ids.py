@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from label_file_makers import picture
+from label_file_makers import photo
 from mask_file_makers import COLOUR, COLOUR_ALPHA, GREY, GREY_ALPHA, PALETTE, chunk, png
 from PIL import Image
 
@@ -47,7 +47,7 @@ def test_png_of_every_kind_and_depth(tmp_path: Path, kind: int, depth: int, inte
 @pytest.mark.parametrize("depth", [2, 4, 8])
 def test_grey_masks_through_every_reader(tmp_path: Path, depth: int) -> None:
     ids = some_ids(3, (20, 30))
-    picture(tmp_path / "a.jpg")
+    photo(tmp_path / "a.jpg")
     (tmp_path / "a.png").write_bytes(png(ids, depth))
     found = read_labels(tmp_path, "segmentation")
     np.testing.assert_array_equal(found.labels[0], ids)
@@ -140,7 +140,7 @@ def test_colours_become_ids_by_the_sets_palette(tmp_path: Path) -> None:
     from facekit.labels import HELEN_11
 
     ids = some_ids(10, (20, 30))
-    picture(tmp_path / "a.jpg")
+    photo(tmp_path / "a.jpg")
     palette = [*HELEN_11.palette, (255, 255, 255)]
     ids[3, 4] = 11
     file = colours_file(tmp_path / "a.png", ids, palette)
@@ -157,7 +157,7 @@ def test_voc_colours(tmp_path: Path) -> None:
     assert voc_colours(22)[:4] == [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
     assert voc_colours(22)[15] == (192, 128, 128) and voc_colours(22)[20] == (0, 64, 128)
     ids = some_ids(2, (20, 30))
-    picture(tmp_path / "a.jpg")
+    photo(tmp_path / "a.jpg")
     colours_file(tmp_path / "a.png", ids, [*voc_colours(2), (224, 224, 192)])
     found = read_labels(tmp_path, "segmentation", ["background", "skin", "hair"])
     np.testing.assert_array_equal(found.labels[0], np.where(ids == 2, 255, ids))
@@ -169,7 +169,7 @@ def test_voc_colours(tmp_path: Path) -> None:
 def test_a_colour_table_beside_the_masks(tmp_path: Path) -> None:
     """CVAT's "segmentation mask" export: JPEGImages, SegmentationClass and labelmap.txt."""
     ids = some_ids(2, (20, 30))
-    picture(tmp_path / "JPEGImages" / "a.jpg")
+    photo(tmp_path / "JPEGImages" / "a.jpg")
     (tmp_path / "SegmentationClass").mkdir()
     colours_file(tmp_path / "SegmentationClass" / "a.png", ids, [(0, 0, 0), (250, 50, 83), (51, 221, 255)])
     table = "# label:color_rgb:parts:actions\nbackground:0,0,0::\nhair:51,221,255::\nskin:250,50,83::\n"

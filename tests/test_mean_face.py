@@ -19,7 +19,7 @@ from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.detection.face_finder import Face
 from facekit.geometry import affine as g
 from facekit.geometry.tanh_warp import ALPHA, MEAN_FACE, TanhCrop
-from facekit.images.reader import read_pictures
+from facekit.images.reader import read_images
 from facekit.labels import (
     FACEKIT_27,
     HELEN_11,
@@ -30,7 +30,7 @@ from facekit.labels import (
     landmark_set,
     segmentation_map,
 )
-from facekit.results.types import Landmarks, Picture, Segmentation
+from facekit.results.types import ImageResult, Landmarks, Segmentation
 from facekit.tasks import LandmarkTask, SegmentationTask
 from facekit.training.config import Adaptation
 from facekit.training.crops import training_crops
@@ -83,7 +83,7 @@ def test_frames_bring_a_face_to_the_mean_face() -> None:
     assert partly is not None and partly.box == pytest.approx(frame.box)
     points[1:3] = np.nan
     assert mean_face_frame(points, LANDMARKS_5) is None
-    assert isinstance(Frame(alpha=ALPHA).matrix((30, 40), 16), np.ndarray), "a whole picture is not warped"
+    assert isinstance(Frame(alpha=ALPHA).matrix((30, 40), 16), np.ndarray), "a whole image is not warped"
 
 
 def test_frames_of_found_and_given_faces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,20 +91,20 @@ def test_frames_of_found_and_given_faces(monkeypatch: pytest.MonkeyPatch) -> Non
     points[[36, 42, 30, 48, 54]] = MEAN_FACE / 4
     seen = []
 
-    def pointer(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    def pointer(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         seen.append(matrix)
         return points
 
-    monkeypatch.setattr(framing, "find_faces", lambda picture: [Face((20, 20, 100, 100))] * 2)
-    picture = np.zeros((130, 130, 3), np.uint8)
-    found = frames_of(picture, "tanh", None, pointer)
-    given = frames_of(picture, "tanh", [(10, 20, 90, 100)], pointer)
+    monkeypatch.setattr(framing, "find_faces", lambda image: [Face((20, 20, 100, 100))] * 2)
+    image = np.zeros((130, 130, 3), np.uint8)
+    found = frames_of(image, "tanh", None, pointer)
+    given = frames_of(image, "tanh", [(10, 20, 90, 100)], pointer)
     assert len(found) == 2 and len(given) == 1 and found[0].alpha == given[0].alpha == ALPHA
-    (plain,) = frames_of(picture, "mean", [(10, 20, 90, 100)], pointer)
+    (plain,) = frames_of(image, "mean", [(10, 20, 90, 100)], pointer)
     assert plain.alpha is None and plain.box == given[0].box, "the same square, not warped"
     assert all(isinstance(m, np.ndarray) for m in seen), "the pointing model sees a plain crop"
     with pytest.raises(ValueError, match="'none', 'box', 'landmarks', 'mean', 'tanh'"):
-        frames_of(picture, "tahn", None, pointer)
+        frames_of(image, "tahn", None, pointer)
 
 
 class Eye:
@@ -124,48 +124,48 @@ class Eye:
 
 
 def fitting_of(faces: dict[str, Any], align: str, **settings: Any) -> tuple[Fitting, list[np.ndarray], list[Frame]]:
-    """A fitting on generated faces in larger pictures, the pictures, and how prediction frames them."""
-    pictures = [np.pad(p.permute(1, 2, 0).numpy(), ((30, 50), (60, 20), (0, 0)), "reflect") for p in faces["image"]]
+    """A fitting on generated faces in larger images, the images, and how prediction frames them."""
+    images = [np.pad(p.permute(1, 2, 0).numpy(), ((30, 50), (60, 20), (0, 0)), "reflect") for p in faces["image"]]
     boxes = [[(90, 50, 160, 120)]] * 3
     task = SegmentationTask(HELEN_11)
     masks = [np.pad(segmentation_map(FACEKIT_27, HELEN_11)[m.numpy()], ((30, 50), (60, 20))) for m in faces["mask"]]
     given, side = [b[0] for b in boxes], 2 * Eye.input_size
-    crops, moved = training_crops(read_pictures(pictures), masks, task, align, given, side)
+    crops, moved = training_crops(read_images(images), masks, task, align, given, side)
     recipe = Adaptation(steps=1, jitter=0.0, views=4, least_views=1, **settings)
     fitting = Fitting(Eye(), task, crops, moved, recipe, torch.device("cpu"), alpha=warping(align))
-    return fitting, pictures, [frames_in(p, align, b)[0] for p, b in zip(pictures, boxes, strict=True)]
+    return fitting, images, [frames_in(p, align, b)[0] for p, b in zip(images, boxes, strict=True)]
 
 
 @pytest.mark.parametrize("align", ["box", "landmarks", "tanh"])
 def test_training_sees_what_prediction_sees(align: str, faces: dict[str, Any]) -> None:
-    fitting, pictures, frames = fitting_of(faces, align)
-    seen = 255 * fitting.pictures(torch.arange(3)).permute(0, 2, 3, 1).numpy()
-    for picture, frame, view in zip(pictures, frames, seen, strict=True):
-        predicted = g.warp_image(picture, frame.matrix(picture.shape[:2], 96), 96)
+    fitting, images, frames = fitting_of(faces, align)
+    seen = 255 * fitting.images(torch.arange(3)).permute(0, 2, 3, 1).numpy()
+    for image, frame, view in zip(images, frames, seen, strict=True):
+        predicted = g.warp_image(image, frame.matrix(image.shape[:2], 96), 96)
         assert np.abs(predicted - view).mean() < 1.5
 
 
 def test_augmenting_moves_the_face_before_the_warp(faces: dict[str, Any]) -> None:
-    fitting, pictures, frames = fitting_of(faces, "tanh", rotate=18.0, scale=(0.9, 1.1), shift=0.05)
+    fitting, images, frames = fitting_of(faces, "tanh", rotate=18.0, scale=(0.9, 1.1), shift=0.05)
     views = torch.arange(3, fitting.views)
-    seen = 255 * fitting.pictures(views).permute(0, 2, 3, 1).numpy()
+    seen = 255 * fitting.images(views).permute(0, 2, 3, 1).numpy()
     labels = fitting.moved_labels(views).numpy()
     normal = g.crop_matrix((-1, -1, 1, 1), 96)  # from [-1, 1] to pixels
     for v, view, label in zip(views, seen, labels, strict=True):
-        picture, frame = pictures[v % 3], frames[v % 3]
+        image, frame = images[v % 3], frames[v % 3]
         move = np.vstack([fitting.matrices[v].double().numpy(), [0, 0, 1]])
         if fitting.mirrored[v]:
             view, label = view[:, ::-1], None
             move = move @ np.diag([-1.0, 1, 1])
-        aligned = normal @ np.linalg.inv(move) @ np.linalg.inv(normal) @ frame.plain(picture.shape[:2], 96)
-        wanted = g.warp_image(picture, TanhCrop(aligned, 96), 96)
+        aligned = normal @ np.linalg.inv(move) @ np.linalg.inv(normal) @ frame.plain(image.shape[:2], 96)
+        wanted = g.warp_image(image, TanhCrop(aligned, 96), 96)
         assert np.abs(wanted - view).mean() < 3.0
         if label is not None:
             mask = np.pad(segmentation_map(FACEKIT_27, HELEN_11)[faces["mask"][v % 3].numpy()], ((30, 50), (60, 20)))
             assert (g.warp_mask(mask, TanhCrop(aligned, 96), 96) != label).mean() < 0.05
 
 
-def test_points_masks_and_pictures_move_together() -> None:
+def test_points_masks_and_images_move_together() -> None:
     side, alpha = 128, ALPHA
     angle = torch.deg2rad(torch.tensor([0.0, 15.0, -10.0]))
     cos, sin = torch.cos(angle), torch.sin(angle)
@@ -173,7 +173,7 @@ def test_points_masks_and_pictures_move_together() -> None:
     moves = TanhMoves(matrices, alpha)
     points = torch.tensor([[[40.0, 60.0], [90.0, 30.0], [float("nan")] * 2]]).repeat(3, 1, 1)
     ys, xs = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
-    pictures = torch.exp(-((xs - 40) ** 2 + (ys - 60) ** 2) / 8).repeat(3, 1, 1, 1)
+    images = torch.exp(-((xs - 40) ** 2 + (ys - 60) ** 2) / 8).repeat(3, 1, 1, 1)
     masks = torch.zeros(3, side, side, dtype=torch.uint8)
     masks[:, 57:64, 37:44] = 1
     moved = warp_points(points, moves, side, 64)
@@ -181,9 +181,9 @@ def test_points_masks_and_pictures_move_together() -> None:
     torch.testing.assert_close(moved[0, 1], warp_points(points, TanhMoves(matrices[:1], alpha), side, 64)[0, 1])
     still = TanhMoves(torch.eye(2, 3).repeat(3, 1, 1), alpha)
     torch.testing.assert_close(warp_points(points, still, side, side)[:, :2], points[:, :2], atol=1e-3, rtol=0)
-    torch.testing.assert_close(warp(pictures, still, side), pictures, atol=1e-3, rtol=0)
+    torch.testing.assert_close(warp(images, still, side), images, atol=1e-3, rtol=0)
     assert torch.equal(warp_masks(masks, still, side), masks)
-    seen, out = warp(pictures, moves, 64), warp_masks(masks, moves, 64)
+    seen, out = warp(images, moves, 64), warp_masks(masks, moves, 64)
     grid = torch.arange(64.0)
     weights = seen / seen.sum((2, 3), keepdim=True)
     found = torch.stack([(weights.sum(2) * grid).sum(-1), (weights.sum(3) * grid).sum(-1)], -1)[:, 0]
@@ -210,9 +210,9 @@ def test_adapt_predict_save_load(task: str, faces: dict[str, Any], tmp_path: Pat
     model.save(tmp_path / "m.facekit")
     loaded = facekit.load(tmp_path / "m.facekit", device="cpu")
     assert loaded.align == "tanh"
-    picture = faces["image"][0].permute(1, 2, 0).numpy()
-    (one,), (again,) = (facekit.predict(m, picture, faces=[boxes[0]]) for m in (model, loaded))
-    assert isinstance(one, {"landmarks": Landmarks, "segmentation": Segmentation}.get(task, Picture))
+    image = faces["image"][0].permute(1, 2, 0).numpy()
+    (one,), (again,) = (facekit.predict(m, image, faces=[boxes[0]]) for m in (model, loaded))
+    assert isinstance(one, {"landmarks": Landmarks, "segmentation": Segmentation}.get(task, ImageResult))
     assert json.dumps(one.to_dict()) == json.dumps(again.to_dict())
     assert one.draw().shape == (128, 128, 3) and one.box is not None
     truth = faces["image"] if labels is None else labels
@@ -220,8 +220,8 @@ def test_adapt_predict_save_load(task: str, faces: dict[str, Any], tmp_path: Pat
 
 
 def test_landmark_training_goes_by_the_labels(faces: dict[str, Any]) -> None:
-    pictures, points = read_pictures(faces["image"]), faces["landmarks68"].numpy()
-    crops, moved = training_crops(pictures, list(points), LandmarkTask(LANDMARKS_68), "tanh", None, 192)
+    images, points = read_images(faces["image"]), faces["landmarks68"].numpy()
+    crops, moved = training_crops(images, list(points), LandmarkTask(LANDMARKS_68), "tanh", None, 192)
     assert crops.shape == (3, 3, 192, 192)
     for own, label in zip(points, moved.numpy(), strict=True):
         frame = mean_face_frame(own, LANDMARKS_68)
@@ -230,7 +230,7 @@ def test_landmark_training_goes_by_the_labels(faces: dict[str, Any]) -> None:
         assert label.min() > 0 and label.max() < 191
 
 
-def test_learning_learns_and_comes_back_to_the_picture(faces: dict[str, Any]) -> None:
+def test_learning_learns_and_comes_back_to_the_image(faces: dict[str, Any]) -> None:
     settings: dict[str, Any] = {"steps": 25, "least_views": 12, "lr": 5e-3, "align": "tanh", "progress": False}
     model = facekit.adapt(faces["image"], faces["landmarks68"], device="cpu", **settings)
     assert facekit.evaluate(model, faces["image"], faces["landmarks68"])["nme_inter_ocular"] < 8

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from label_file_makers import coco, labelme, picture, save, shape
+from label_file_makers import coco, labelme, photo, save, shape
 from PIL import Image
 
 from facekit.annotations import read_attributes, read_labels, read_table, write_labels
@@ -59,9 +59,9 @@ SAME = [
 
 
 @pytest.mark.parametrize(("written", "name"), SAME, ids=[str(i) for i in range(len(SAME))])
-def test_pictures_of_json_files_and_tables(tmp_path: Path, written: str, name: str) -> None:
+def test_images_of_json_files_and_tables(tmp_path: Path, written: str, name: str) -> None:
     """Cases 06 and 07, and their neighbours."""
-    image = picture(tmp_path / name)
+    image = photo(tmp_path / name)
     save(tmp_path / "x.json", labelme(TIP, written))
     assert read_labels(tmp_path, "landmarks").images == [image]
     annotation = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [2, 2, 2]}
@@ -76,9 +76,9 @@ def test_pictures_of_json_files_and_tables(tmp_path: Path, written: str, name: s
     ("label", "name"),
     [("a.jpg", "a.jpg"), (NFC, f"{NFD}.jpg"), ("img_1", "IMG_1.JPG"), ("a ", "a.jpg"), ("A.JPG", "a.jpg")],
 )
-def test_pictures_of_points_and_masks(tmp_path: Path, label: str, name: str) -> None:
+def test_images_of_points_and_masks(tmp_path: Path, label: str, name: str) -> None:
     """`a.jpg.png` and `a.jpg.pts` belong to `a.jpg`."""
-    image = picture(tmp_path / "photos" / name)
+    image = photo(tmp_path / "photos" / name)
     ids = np.eye(20, 30, dtype=np.uint8)
     folder = tmp_path / "labels"
     folder.mkdir()
@@ -104,7 +104,7 @@ def test_folders_are_paired_by_names(tmp_path: Path) -> None:
 
 def test_masks_with_other_endings_where_the_images_are_named(tmp_path: Path) -> None:
     for name in ("a.jpg", "a_1.jpg", "a_12.jpg"):
-        picture(tmp_path / "photos" / name)
+        photo(tmp_path / "photos" / name)
     (tmp_path / "m").mkdir()
     for i, name in enumerate(("a_gt.png", "a_1_gt.png", "a_12-parts.png")):
         Image.fromarray(np.eye(20, 30, dtype=np.uint8) * (i + 1)).save(tmp_path / "m" / name)
@@ -115,7 +115,7 @@ def test_masks_with_other_endings_where_the_images_are_named(tmp_path: Path) -> 
 
 
 def test_exact_names_win_and_ambiguous_ones_are_told(tmp_path: Path) -> None:
-    picture(tmp_path / "A.png"), picture(tmp_path / "a.png")
+    photo(tmp_path / "A.png"), photo(tmp_path / "a.png")
     save(tmp_path / "x.json", labelme(TIP, "a.png"))
     assert read_labels(tmp_path, "landmarks").images == [tmp_path / "a.png"]
     (tmp_path / "a.png").rename(tmp_path / "a.PNG")
@@ -131,7 +131,7 @@ def parts(path: Path, *names: str) -> Any:
 
 @pytest.mark.parametrize("name", ["Hair", "hair ", "\ufeffhair", "HAIR"])
 def test_classes_and_points_of_a_given_set(tmp_path: Path, name: str) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     parts(tmp_path / "a.json", name)
     found = read_labels(tmp_path, "segmentation", ["background", "skin", "hair"])
     assert found.labels[0][2, 2] == 2
@@ -145,7 +145,7 @@ def test_classes_and_points_of_a_given_set(tmp_path: Path, name: str) -> None:
 
 def test_names_of_one_set_that_differ_only_so(tmp_path: Path) -> None:
     """Letter case: two classes, with a warning. What nobody sees: one class, with a warning."""
-    picture(tmp_path / "a.png"), picture(tmp_path / "b.png")
+    photo(tmp_path / "a.png"), photo(tmp_path / "b.png")
     parts(tmp_path / "a.json", "Hair", "hair ")
     with pytest.warns(UserWarning, match="classes 'Hair' and 'hair ' differ only .* are kept apart"):
         found = read_labels(tmp_path, "segmentation")
@@ -159,7 +159,7 @@ def test_names_of_one_set_that_differ_only_so(tmp_path: Path) -> None:
 
 
 def test_sets_that_differ_only_so_come_back_as_they_were(tmp_path: Path) -> None:
-    image = picture(tmp_path / "photos" / "a.png")
+    image = photo(tmp_path / "photos" / "a.png")
     mask = np.arange(600).reshape(20, 30) % 4
     names = ["background", "Hair", "hair ", "hair"]
     for format in ("labelme", "png", "coco"):
@@ -172,7 +172,7 @@ def test_sets_that_differ_only_so_come_back_as_they_were(tmp_path: Path) -> None
 
 
 def test_known_sets_in_any_case(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     names = [name.title() for name in LANDMARKS_5.points[:4]] + [f"{LANDMARKS_5.points[4]} "]
     save(tmp_path / "a.json", labelme([shape(name, [[2, i]]) for i, name in enumerate(names)]))
     found = read_labels(tmp_path, "landmarks")
@@ -182,7 +182,7 @@ def test_known_sets_in_any_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("pattern", ["{}", "{:02d}"])
 def test_68_numbers_are_the_68_points(tmp_path: Path, first: int, pattern: str) -> None:
-    picture(tmp_path / "a.png")
+    photo(tmp_path / "a.png")
     shapes = [shape(pattern.format(i + first), [[i / 3 + 0.5, 5]]) for i in reversed(range(68))]
     save(tmp_path / "a.json", labelme(shapes))
     found = read_labels(tmp_path, "landmarks")
@@ -191,7 +191,7 @@ def test_68_numbers_are_the_68_points(tmp_path: Path, first: int, pattern: str) 
 
 
 def test_tables_columns_rows_and_groups(tmp_path: Path) -> None:
-    picture(tmp_path / f"{NFD}.jpg"), picture(tmp_path / "B.JPG")
+    photo(tmp_path / f"{NFD}.jpg"), photo(tmp_path / "B.JPG")
     table = f"file ,Smile , group\n{NFC}.jpg, 1 , {NFC} \nb,0,{NFD}\n"
     (tmp_path / "t.csv").write_text(table, encoding="utf-8")
     found = read_attributes(tmp_path / "t.csv", ["smile"])

@@ -14,10 +14,10 @@ from PIL import Image
 
 import facekit
 from facekit.annotations import read_labels
-from facekit.page import image_tab as pictures
+from facekit.page import image_tab as images
 from facekit.page.app import build
 from facekit.page.components import example_photo
-from facekit.page.image_tab import CROP, PHOTO, SHADOWS, STYLE, adapts, example_pictures, loads, looks, make, material
+from facekit.page.image_tab import CROP, PHOTO, SHADOWS, STYLE, adapts, example_images, loads, looks, make, material
 from facekit.page.label_sheet import SIDE, Sheet, parts_in
 from facekit.page.own_model_tab import PARTS, POINTS, pack, saved_time
 from facekit.page.text_tab import SHOWN, fit, heat
@@ -27,15 +27,15 @@ NAMES = "left eye, right eye, nose"
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few and small pictures, few views."""
-    monkeypatch.setattr(pictures, "SIDE", 96)
-    monkeypatch.setattr(pictures, "EXAMPLES", {STYLE: 2, SHADOWS: 2})
+    """Few and small images, few views."""
+    monkeypatch.setattr(images, "SIDE", 96)
+    monkeypatch.setattr(images, "EXAMPLES", {STYLE: 2, SHADOWS: 2})
     monkeypatch.setattr(facekit, "adapt", partial(facekit.adapt, least_views=2, views=1, batch_size=2, device="cpu"))
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Three pictures of 40 x 30, one of 20 x 30."""
+    """Three images of 40 x 30, one of 20 x 30."""
     folder, rng = tmp_path_factory.mktemp("uploads"), np.random.default_rng(0)
     paths = [str(folder / f"{name}.png") for name in ("a", "b", "c", "narrow")]
     for path in paths:
@@ -46,12 +46,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture
 def sheet() -> Sheet:
-    """A fully and a partly clicked picture, the first one painted too, and one without labels."""
-    made, picture, mask = Sheet(), np.full((60, 80, 3), 90, np.uint8), np.zeros((60, 80), np.uint8)
+    """A fully and a partly clicked image, the first one painted too, and one without labels."""
+    made, image, mask = Sheet(), np.full((60, 80, 3), 90, np.uint8), np.zeros((60, 80), np.uint8)
     mask[10:30, 20:50] = 2
-    made.add(picture, [(10, 20), (30, 20), (20, 40)], mask)
-    made.add(picture, [(5, 6)])
-    made.add(picture)
+    made.add(image, [(10, 20), (30, 20), (20, 40)], mask)
+    made.add(image, [(5, 6)])
+    made.add(image)
     return made
 
 
@@ -69,7 +69,7 @@ def test_words(files: list[str]) -> None:
     assert heat(None, best, CROP) is None
     photo = example_photo()
     assert photo is not None and max(heat(photo, "a smile", PHOTO).shape) == SHOWN, "the face alone, enlarged"
-    for path, text, match in ((None, "a\nb", "no picture"), (files[0], "a man", "1 sentence came")):
+    for path, text, match in ((None, "a\nb", "no image"), (files[0], "a man", "1 sentence came")):
         with pytest.raises(gr.Error, match=match):
             fit(path, text, CROP)
 
@@ -80,13 +80,13 @@ def test_example_of_a_style(style: str) -> None:
     assert photos is None and styled is None and kinds == [CROP, CROP] and "2 pairs" in text
     assert [p.shape for p in example[0]] == [t.shape for t in example[1]] == [(96, 96, 3)] * 2
     assert all(np.abs(p.astype(int) - t).mean() > 10 for p, t in zip(*example, strict=True))
-    assert not any(np.array_equal(unseen, picture) for picture in example[0])
+    assert not any(np.array_equal(unseen, image) for image in example[0])
 
 
 def test_example_of_shadows_is_clean_and_its_trial_is_not() -> None:
-    (clean, targets), unseen = example_pictures(SHADOWS, "Pencil")
+    (clean, targets), unseen = example_images(SHADOWS, "Pencil")
     assert targets is None and len(clean) == 2
-    _, without = example_pictures(STYLE, "Pencil")
+    _, without = example_images(STYLE, "Pencil")
     assert (unseen <= without + 1).all() and 0.05 < (unseen + 20.0 < without).mean() < 0.9
 
 
@@ -98,11 +98,11 @@ def test_uploads_come_before_the_example(files: list[str]) -> None:
     shown, text = looks(STYLE)(files[:3], files[:2], example)
     assert "3 photos and 2 in the new style" in text and shown.visible
     shown, text = looks(SHADOWS)(None, None, None)
-    assert text == pictures.EMPTY and not shown.visible
+    assert text == images.EMPTY and not shown.visible
 
 
 def test_pairs_that_do_not_match_are_told(files: list[str]) -> None:
-    with pytest.raises(gr.Error, match="3 images but 2 target pictures"):
+    with pytest.raises(gr.Error, match="3 images but 2 target images"):
         adapts(STYLE)(files[:3], files[:2], None, CROP, 1)
     with pytest.raises(gr.Error, match=r"narrow\.png.*crop or resize both alike"):
         adapts(STYLE)(files[:2], [files[0], files[3]], None, CROP, 1)
@@ -114,15 +114,15 @@ def test_pairs_that_do_not_match_are_told(files: list[str]) -> None:
 
 @pytest.mark.parametrize("task", [STYLE, SHADOWS])
 def test_the_whole_path(task: str, tmp_path: Path) -> None:
-    example, unseen = example_pictures(task, "Pencil")
+    example, unseen = example_images(task, "Pencil")
     model, text, file = adapts(task)(None, None, example, CROP, 2)
-    assert "learned from 2 pictures" in text and model.task.name == task
+    assert "learned from 2 images" in text and model.task.name == task
     assert facekit.load(_path(file)).task.name == task
 
     large = Image.fromarray(unseen).resize((1300, 1100))
     large.save(tmp_path / "large.png")
     (before, after), download = make(model, str(tmp_path / "large.png"), CROP)
-    assert before.shape == after.shape and max(after.shape) == pictures.LARGEST
+    assert before.shape == after.shape and max(after.shape) == images.LARGEST
     assert not np.array_equal(before, after)
     assert Image.open(_path(download)).size == large.size, "the download keeps every pixel"
 
@@ -158,5 +158,5 @@ def test_labels_come_back_from_the_zip(kind: str, sheet: Sheet, tmp_path: Path) 
 
 
 def test_nothing_to_download_is_told() -> None:
-    with pytest.raises(gr.Error, match="no picture is labelled yet"):
+    with pytest.raises(gr.Error, match="no image is labelled yet"):
         pack(Sheet(), None, POINTS, NAMES, "skin")

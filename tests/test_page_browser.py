@@ -90,10 +90,10 @@ class Tab:
 
     def choose(self, photos: list[Path], kind: str) -> None:
         self.page.locator("input[type=file][multiple]").first.set_input_files([str(photo) for photo in photos])
-        self.page.get_by_text(f"Picture 1 of {len(photos)}").wait_for()
+        self.page.get_by_text(f"Image 1 of {len(photos)}").wait_for()
         if kind == "Parts":
             self.page.locator("input[type=radio][value=Parts]:visible").check()
-            self.page.get_by_text(f"Picture 1 of {len(photos)} · paint").wait_for()
+            self.page.get_by_text(f"Image 1 of {len(photos)} · paint").wait_for()
         self.surface = self.page.locator("canvas:visible" if kind == "Parts" else "#click img:visible").first
         self.surface.scroll_into_view_if_needed()
 
@@ -115,7 +115,7 @@ class Tab:
 
     def go(self, name: str, number: int) -> None:
         self.press(name)
-        self.page.get_by_text(f"Picture {number} of {len(SIZES)}").wait_for()
+        self.page.get_by_text(f"Image {number} of {len(SIZES)}").wait_for()
 
     def corners(self, index: int) -> tuple[float, float, float, float]:
         """Left, top, width and height on the screen of the image that is shown, once it is."""
@@ -213,7 +213,7 @@ def test_every_press_counts(tab: Tab, photos: list[Path]) -> None:
     for name in ("Next", "Next", "Previous", "Next"):
         button = tab.page.get_by_role("button", name=name, exact=True).locator("visible=true").first
         button.evaluate("button => button.click()")
-    tab.page.get_by_text("Picture 3 of 3").wait_for()
+    tab.page.get_by_text("Image 3 of 3").wait_for()
     tab.corners(2)
 
 
@@ -286,9 +286,9 @@ def test_stop_in_the_browser(tab: Tab, chromium: Any, server: gr.Blocks, monkeyp
 
     sheet = Sheet()
     sheet.add(np.full((60, 80, 3), 90, np.uint8), [(10, 20), (30, 20), (20, 40), (12, 50), (25, 50)])
-    monkeypatch.setattr(own_model, "example_faces", lambda: (sheet, sheet.pictures[0]))
+    monkeypatch.setattr(own_model, "example_faces", lambda: (sheet, sheet.images[0]))
     monkeypatch.setattr(facekit, "adapt", adapt)
-    monkeypatch.setattr(facekit, "find_faces", lambda picture: [])
+    monkeypatch.setattr(facekit, "find_faces", lambda image: [])
 
     def still() -> bool:
         before = steps[0]
@@ -301,7 +301,7 @@ def test_stop_in_the_browser(tab: Tab, chromium: Any, server: gr.Blocks, monkeyp
 
     def begin(tab: Tab) -> None:
         tab.press("Load the example: 6 generated faces, labelled")
-        tab.page.get_by_text("Picture 1 of 1").wait_for()
+        tab.page.get_by_text("Image 1 of 1").wait_for()
         tab.press("Adapt")
         assert began()
 
@@ -313,7 +313,7 @@ def test_stop_in_the_browser(tab: Tab, chromium: Any, server: gr.Blocks, monkeyp
     assert began(), "a training can be started again"
     closed = Tab(chromium, server)
     closed.press("Load the example: 6 generated faces, labelled")
-    closed.page.get_by_text("Picture 1 of 1").wait_for()
+    closed.page.get_by_text("Image 1 of 1").wait_for()
     closed.press("Adapt")
     time.sleep(0.5)
     tab.page.close()

@@ -31,16 +31,16 @@ def files(folder: Path) -> list[str]:
 
 def painted(sheet: Sheet, index: int, part: int = 1, finer: int = 1) -> dict[str, Any]:
     """What the editor sends when image `index` is on it, with paint on the middle of its left half."""
-    height, width = sheet.pictures[index].shape[:2]
+    height, width = sheet.images[index].shape[:2]
     mask = np.zeros((height, width), np.uint8)
     mask[height // 4 : height - height // 4, : max(1, width // 2)] = part
-    background, layer = on_canvas(sheet.pictures[index]), on_canvas(layer_of(mask, parts_in(NAMES)), 0)
+    background, layer = on_canvas(sheet.images[index]), on_canvas(layer_of(mask, parts_in(NAMES)), 0)
     larger = [np.repeat(np.repeat(array, finer, 0), finer, 1) for array in (background, layer)]
     return {"background": larger[0], "layers": [larger[1]], "composite": None}
 
 
 def paint_of(sheet: Sheet, index: int, part: int = 1) -> np.ndarray:
-    height, width = sheet.pictures[index].shape[:2]
+    height, width = sheet.images[index].shape[:2]
     mask = np.zeros((height, width), np.uint8)
     mask[height // 4 : height - height // 4, : max(1, width // 2)] = part
     return mask

@@ -38,7 +38,7 @@ SKIN, NOSE, HAIR = (SYNTHPARSE_11.index(name) for name in ("skin_ears_neck", "no
 
 
 def parsed(left: int, adapted: bool) -> Segmentation:
-    """A face of 30 x 40 px in a grey picture; its adapter leaves out the lowest rows."""
+    """A face of 30 x 40 px in a grey image; its adapter leaves out the lowest rows."""
     image = np.full((*SIZE, 3), 120, np.uint8)
     mask = np.zeros(SIZE, np.uint8)
     mask[10:50, left : left + 30] = SKIN
@@ -61,8 +61,8 @@ def answers(monkeypatch: pytest.MonkeyPatch, result: Any) -> list[dict[str, Any]
     """Puts `result` in the ready parser's place; the keywords it was asked with."""
     asked: list[dict[str, Any]] = []
 
-    def predict(model: str, picture: np.ndarray, **settings: Any) -> Any:
-        assert model == "segmentation" and picture.shape == (*SIZE, 3)
+    def predict(model: str, image: np.ndarray, **settings: Any) -> Any:
+        assert model == "segmentation" and image.shape == (*SIZE, 3)
         asked.append(settings)
         return result
 
@@ -71,9 +71,9 @@ def answers(monkeypatch: pytest.MonkeyPatch, result: Any) -> list[dict[str, Any]
 
 
 def file_of(button: gr.DownloadButton) -> np.ndarray:
-    with Image.open(button.value["path"]) as picture:
-        assert picture.mode == "P"
-        return np.array(picture)
+    with Image.open(button.value["path"]) as image:
+        assert image.mode == "P"
+        return np.array(image)
 
 
 def test_the_tab_has_its_endpoint() -> None:
@@ -116,7 +116,7 @@ def test_nobody_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, photo: str) 
     results, view, drawn, text, named, file = find(photo, PHOTO, 0.5)
     assert results is None and not view.visible and text == NOBODY and named == "" and not file.interactive
     assert (drawn == 120).all()
-    with pytest.raises(gr.Error, match="no picture came"):
+    with pytest.raises(gr.Error, match="no image came"):
         find(None, PHOTO, 0.5)
     nothing = (gr.skip(), gr.skip(), gr.skip())
     assert look(None, PARSER, 0.5) == nothing and shade(None, PARSER, 0.5) == gr.skip()

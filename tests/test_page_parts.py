@@ -30,7 +30,7 @@ SHORT: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few and small pictures, short trainings."""
+    """Few and small images, short trainings."""
     monkeypatch.setattr(parts, "EXAMPLE_SIDE", 48)
     monkeypatch.setattr(parts, "UNLABELLED", 2)
     monkeypatch.setattr(facekit, "adapt", partial(facekit.adapt, **SHORT))
@@ -38,7 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sheet() -> Sheet:
-    """A painted picture and one without paint."""
+    """A painted image and one without paint."""
     rng, made, mask = np.random.default_rng(0), Sheet(), np.zeros((60, 60), np.uint8)
     mask[20:50, 15:45], mask[5:20, 15:45] = 1, 2
     made.add(rng.integers(0, 255, (60, 60, 3)).astype(np.uint8), mask=mask)
@@ -62,19 +62,19 @@ def test_the_tab_has_its_endpoints() -> None:
 
 def test_the_example_paints_one_face() -> None:
     sheet, editor, where, chips, names, another, *kinds = load_example()
-    assert len(sheet.pictures) == 3 and sheet.labelled(None) == [0] and kinds == [PHOTO, PHOTO]
-    assert "Picture 1 of 3" in where and "mouth" in names and chips.visible
+    assert len(sheet.images) == 3 and sheet.labelled(None) == [0] and kinds == [PHOTO, PHOTO]
+    assert "Image 1 of 3" in where and "mouth" in names and chips.visible
     assert set(np.unique(sheet.masks[0])) == set(range(7)) and editor.value["layers"]
     assert another.size == (48, 48)
 
 
 def test_paint_is_kept_and_cleared(file: str) -> None:
     sheet, *_ = choose([file], NAMES)
-    assert sheet.pictures[0].shape == (SIDE * 40 // 50, SIDE, 3) and not sheet.labelled(None)
+    assert sheet.images[0].shape == (SIDE * 40 // 50, SIDE, 3) and not sheet.labelled(None)
     mask = np.zeros(sheet.masks[0].shape, np.uint8)
     mask[100:200, 100:200] = 2
     painted = {
-        "background": on_canvas(sheet.pictures[0]),
+        "background": on_canvas(sheet.images[0]),
         "layers": [on_canvas(layer_of(mask, parts_in(NAMES)), 0)],
     }
     sheet, *_ = change("next")(sheet, painted, NAMES)
@@ -85,8 +85,8 @@ def test_paint_is_kept_and_cleared(file: str) -> None:
 
 
 def copies(sheet: Sheet, count: int) -> Sheet:
-    """So many times the painted picture."""
-    return Sheet(pictures=sheet.pictures[:1] * count, masks=sheet.masks[:1] * count)
+    """So many times the painted image."""
+    return Sheet(images=sheet.images[:1] * count, masks=sheet.masks[:1] * count)
 
 
 def memory(text: str) -> float:
@@ -96,9 +96,9 @@ def memory(text: str) -> float:
 
 def test_time_and_memory_are_said_before(sheet: Sheet) -> None:
     one, two = Sheet(), copies(sheet, 2)
-    assert cost(one, NAMES, TUNED, 300) == cost(sheet, NAMES, TUNED, 300), "one picture before anything is painted"
-    assert "one painted picture" in cost(one, NAMES, TUNED, 300) and " min" in cost(one, NAMES, TUNED, 300)
-    assert "2 painted pictures" in cost(two, NAMES, TUNED, 300)
+    assert cost(one, NAMES, TUNED, 300) == cost(sheet, NAMES, TUNED, 300), "one image before anything is painted"
+    assert "one painted image" in cost(one, NAMES, TUNED, 300) and " min" in cost(one, NAMES, TUNED, 300)
+    assert "2 painted images" in cost(two, NAMES, TUNED, 300)
 
     for recipe in (TUNED, AS_IT_IS):
         assert 0 < memory(cost(sheet, NAMES, recipe, 300)) < memory(cost(two, NAMES, recipe, 300))
@@ -112,13 +112,13 @@ def test_memory_grows_up_to_the_recipes_pixels(sheet: Sheet, monkeypatch: pytest
     of_one = ours.views * parts.generator().input_size ** 2
 
     def said(pixels: int | None) -> list[float]:
-        """For one, two and three pictures, where classifiers learn from so many pixels at most."""
+        """For one, two and three images, where classifiers learn from so many pixels at most."""
         recipe = replace(ours, pixels=pixels)
         monkeypatch.setattr(parts, "adaptation", lambda *asked: recipe)
         return [memory(cost(copies(sheet, count), NAMES, TUNED, 300)) for count in (1, 2, 3)]
 
     free, between, below = said(None), said(of_one * 3 // 2), said(of_one // 2)
-    assert free[0] < free[1] < free[2], "without a limit every picture takes more"
+    assert free[0] < free[1] < free[2], "without a limit every image takes more"
     assert between[0] == free[0] < between[1] == between[2] < free[1], "the second passes the limit"
     assert below[0] == below[1] == below[2] < free[0], "the first does"
 
@@ -126,7 +126,7 @@ def test_memory_grows_up_to_the_recipes_pixels(sheet: Sheet, monkeypatch: pytest
 @pytest.mark.parametrize("recipe", [TUNED, AS_IT_IS])
 def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
     model, text, download = adapt(sheet, None, NAMES, CROP, recipe, 1)
-    assert ("and 1 without paint" in text) == (recipe == TUNED) and "one painted picture" in text
+    assert ("and 1 without paint" in text) == (recipe == TUNED) and "one painted image" in text
     assert model.task.labels.classes == ("background", "face", "hair")
     assert model.about["recipe"]["stages"] == (QUICK["segmentation"].stages if recipe == TUNED else "")
     assert facekit.load(download.value["path"]).backbone == "pftgan"
@@ -140,10 +140,10 @@ def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
 
 
 def test_uncertainty_in_colours() -> None:
-    picture = np.full((2, 3, 3), 100, np.uint8)
+    image = np.full((2, 3, 3), 100, np.uint8)
     nats = np.array([[0, parts.UNSURE / 2, parts.UNSURE], [9, np.nan, 0]], np.float32)
-    shown = heat(picture, nats).astype(int)
-    assert (shown[1, 1] == 100).all(), "no face crop: the picture alone"
+    shown = heat(image, nats).astype(int)
+    assert (shown[1, 1] == 100).all(), "no face crop: the image alone"
     assert (np.diff(shown.sum(2)[0]) > 0).all() and np.array_equal(shown[0, 2], shown[1, 0])
     assert np.array_equal(shown[0, 0], shown[1, 2])
 
@@ -154,9 +154,9 @@ def test_what_the_encoder_sees_of_nobody() -> None:
 
 def test_faces_that_do_not_exist() -> None:
     first, again, other = (invent(seed, 0.7).value["path"] for seed in (1, 1, 2))
-    pictures = [np.array(Image.open(path)) for path in (first, again, other)]
-    assert pictures[0].shape == (parts.ROWS * parts.FACE, parts.COLUMNS * parts.FACE, 3)
-    assert np.array_equal(pictures[0], pictures[1]) and not np.array_equal(pictures[0], pictures[2])
+    images = [np.array(Image.open(path)) for path in (first, again, other)]
+    assert images[0].shape == (parts.ROWS * parts.FACE, parts.COLUMNS * parts.FACE, 3)
+    assert np.array_equal(images[0], images[1]) and not np.array_equal(images[0], images[2])
     mean = np.array(Image.open(invent(None, 0.0).value["path"]))
     assert np.array_equal(mean[:, : parts.FACE], mean[:, -parts.FACE :]), "without variety all are the mean face"
 
@@ -164,14 +164,14 @@ def test_faces_that_do_not_exist() -> None:
 def test_mistakes_are_told(sheet: Sheet, file: str) -> None:
     with pytest.raises(gr.Error, match="paint at least one in step 1"):
         adapt(Sheet(), None, NAMES, CROP, TUNED, 1)
-    with pytest.raises(gr.Error, match="6 pictures are painted"):
+    with pytest.raises(gr.Error, match="6 images are painted"):
         adapt(copies(sheet, 6), None, NAMES, CROP, TUNED, 1)
-    sheet.pictures[0][:] = 90
+    sheet.images[0][:] = 90
     with pytest.raises(gr.Error, match="no face found"):
         adapt(sheet, None, NAMES, PHOTO, TUNED, 1)
     with pytest.raises(gr.Error, match="paint up to 6"):
         adapt(sheet, None, "a, b, c, d, e, f, g", CROP, TUNED, 1)
     with pytest.raises(gr.Error, match="press Adapt in step 2"):
         use(None, file, CROP)
-    with pytest.raises(gr.Error, match="no picture came"):
+    with pytest.raises(gr.Error, match="no image came"):
         use(object(), None, CROP)

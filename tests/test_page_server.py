@@ -75,11 +75,11 @@ def server() -> Iterator[tuple[gr.Blocks, Path]]:
 def training(monkeypatch: pytest.MonkeyPatch) -> Training:
     made = Training()
     monkeypatch.setattr(facekit, "adapt", made)
-    monkeypatch.setattr(facekit, "find_faces", lambda picture: [])
-    monkeypatch.setattr(facekit, "predict", lambda model, picture: Faces([], image=picture))
+    monkeypatch.setattr(facekit, "find_faces", lambda image: [])
+    monkeypatch.setattr(facekit, "predict", lambda model, image: Faces([], image=image))
     sheet = Sheet()
     sheet.add(np.full((60, 80, 3), 90, np.uint8), [(10, 20), (30, 20), (20, 40), (12, 50), (25, 50)])
-    monkeypatch.setattr(own_model, "example_faces", lambda: (sheet, sheet.pictures[0]))
+    monkeypatch.setattr(own_model, "example_faces", lambda: (sheet, sheet.images[0]))
     return made
 
 

@@ -186,7 +186,9 @@ def test_a_bad_upload_gives_one_sentence(name: str, page: gr.Blocks, seen: list[
 
 def test_files_of_the_labelling_tabs_are_read_by_load_image(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
-    monkeypatch.setattr("facekit.page.own_model_tab.load_image", lambda path: given.append(str(path)) or load_image(path))
+    monkeypatch.setattr(
+        "facekit.page.own_model_tab.load_image", lambda path: given.append(str(path)) or load_image(path)
+    )
     files = [upload(name, GOOD[name]()) for name in ("deep.png", "float.tif", "no_suffix", "new.jp2")]
     call(page, "choose", [files, "Points", "nose", "skin"])
     call(page, "one_shot_choose", [files, "skin"])

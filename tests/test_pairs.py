@@ -127,7 +127,7 @@ def test_five_of_68_points() -> None:
 
 
 def drawn(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture with a blob of its own brightness in a channel at each of the first three points."""
+    """An image with a blob of its own brightness in a channel at each of the first three points."""
     ys, xs = np.mgrid[: size[0], : size[1]]
     blobs = [255 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 18) for x, y in points[:3]]
     return np.stack(blobs, -1).astype(np.uint8)
@@ -196,7 +196,7 @@ def test_faces_that_cannot_be_aligned_are_named() -> None:
         View(mirror=2)
 
 
-def test_crops_are_squares_inside_the_picture() -> None:
+def test_crops_are_squares_inside_the_image() -> None:
     ys, xs = np.mgrid[:60, :120]
     image = np.stack([xs * 2, ys * 4, 0 * xs], -1).astype(np.uint8)
     pair, view = Pair("p", image, "left"), View(60, align=False)
@@ -242,7 +242,7 @@ def test_batches_depend_on_seed_and_step_only(pool: PairPool, align: bool) -> No
     assert not same(PairBatches(pool, 4, 8, view=view).batch(7), batches[7])
     first_epoch = [text for batch in batches[:4] for text in batch["text"]]
     assert len(set(first_epoch)) == 32, "no pair twice in an epoch"
-    # The same picture is seen otherwise in the next epoch.
+    # The same image is seen otherwise in the next epoch.
     seen = {text: image for b in batches[:4] for text, image in zip(b["text"], b["image"], strict=True)}
     again = [(seen[t], i) for b in batches[4:8] for t, i in zip(b["text"], b["image"], strict=True) if t in seen]
     assert again and not all(torch.equal(a, b) for a, b in again)

@@ -1,4 +1,4 @@
-"""Pictures of a listing that are fetched from the web: here from a server of this machine."""
+"""Images of a listing that are fetched from the web: here from a server of this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 class Site(http.server.BaseHTTPRequestHandler):
     asked: list[str] = []
-    picture = b""
+    image = b""
 
     def do_GET(self) -> None:
         Site.asked.append(self.path)
@@ -34,10 +34,10 @@ class Site(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
             if self.path == "/refused":
                 self.send_header("X-Robots-Tag", "img2dataset: noai, noarchive")
-            length = len(Site.picture) + (50 if self.path == "/short" else 0)
+            length = len(Site.image) + (50 if self.path == "/short" else 0)
             self.send_header("Content-Length", str(length))
             self.end_headers()
-            self.wfile.write(Site.picture)
+            self.wfile.write(Site.image)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -48,7 +48,7 @@ def site() -> Iterator[str]:
     faces = GeneratedFaces(seed=11, size=160, yaw=(-8, 8), framing=2.3)
     file = io.BytesIO()
     Image.fromarray(faces.batch([1], want=("image",))["image"][0].permute(1, 2, 0).numpy()).save(file, "JPEG")
-    Site.picture, Site.asked = file.getvalue(), []
+    Site.image, Site.asked = file.getvalue(), []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -59,7 +59,7 @@ def site() -> Iterator[str]:
 
 
 def test_fetching_is_patient_within_limits(site: str) -> None:
-    assert fetch(f"{site}/good") == fetch(f"{site}/flaky", wait=0.01) == Site.picture
+    assert fetch(f"{site}/good") == fetch(f"{site}/flaky", wait=0.01) == Site.image
     for path, says, times in (
         ("/gone", "404", 1), ("/down", "503", 3), ("/short", "of .* bytes", 3), ("/refused", "noai", 1),
     ):  # fmt: skip

@@ -25,7 +25,7 @@ needs_data = pytest.mark.skipif("FACEKIT_DATA" not in os.environ, reason="FACEKI
 
 @pytest.fixture(scope="module")
 def face() -> tuple[np.ndarray, np.ndarray]:
-    """A picture with one face that the finder finds, and its five points."""
+    """An image with one face that the finder finds, and its five points."""
     batch = GeneratedFaces(seed=11, size=160, yaw=(-8, 8), framing=2.3).batch(range(2), want=("image", "landmarks68"))
     points = batch["landmarks68"][1].numpy()
     five = np.array([points[36:42].mean(0), points[42:48].mean(0), points[30], points[48], points[54]])
@@ -33,14 +33,14 @@ def face() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, face: tuple[np.ndarray, np.ndarray]) -> Path:
-    """Three faces, one picture without, one that is damaged, one without a text."""
+def images(tmp_path: Path, face: tuple[np.ndarray, np.ndarray]) -> Path:
+    """Three faces, one image without, one that is damaged, one without a text."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     for i in range(3):
         save_image(face[0], folder / f"{i}.png")
     save_image(np.full((90, 90, 3), 200, np.uint8), folder / "3 plain.png")
-    (folder / "4 bad.jpg").write_bytes(b"no picture")
+    (folder / "4 bad.jpg").write_bytes(b"no image")
     save_image(face[0], folder / "5.jpg")
     return folder
 
@@ -70,31 +70,31 @@ def test_found_faces_are_where_the_face_is(face: tuple[np.ndarray, np.ndarray]) 
 
 
 def test_folder_with_a_table_of_captions(
-    tmp_path: Path, pictures: Path, face: tuple[np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, images: Path, face: tuple[np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = table(tmp_path / "texts.csv", ("File name", "Caption"), *CAPTIONS, ("gone.png", "x"), ("2.png", ""))
     out = tmp_path / "out"
-    got = outcome(out, str(pictures), "--texts", str(texts), "--per-shard", "4", capsys=capsys)
+    got = outcome(out, str(images), "--texts", str(texts), "--per-shard", "4", capsys=capsys)
     counts = {k: got[k] for k in ("pairs", "shards", "without_face", "without_text", "failed")}
     assert counts == {"pairs": 3, "shards": 1, "without_face": 1, "without_text": 1, "failed": 2}
     failures = dict(csv.reader((out / "failures.csv").open()))
-    assert set(failures) == {"name", "4 bad.jpg", "gone.png"} and "no picture" in failures["4 bad.jpg"]
+    assert set(failures) == {"name", "4 bad.jpg", "gone.png"} and "no image" in failures["4 bad.jpg"]
     pool = PairPool(out)
     assert [(pool[i].name, pool[i].text) for i in range(3)] == CAPTIONS[:3] and pool.faceless == 0
     seen = PairBatches(pool, 0, 2, view=View(64)).batch(0)["image"]
     assert seen.float().std() > 20
 
 
-def test_sidecars_and_larger_pictures(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sidecars_and_larger_images(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for i in (0, 5):
-        (pictures / f"{i}.txt").write_text(f"beside {i}\n", encoding="utf-8")
-    got = outcome(tmp_path / "out", str(pictures), "--longest", "120", capsys=capsys)
+        (images / f"{i}.txt").write_text(f"beside {i}\n", encoding="utf-8")
+    got = outcome(tmp_path / "out", str(images), "--longest", "120", capsys=capsys)
     assert (got["pairs"], got["failed"]) == (2, 4)
     pool = PairPool(tmp_path / "out")
     assert [pool[i].text for i in range(2)] == ["beside 0", "beside 5"] and pool[0].image.shape == (120, 120, 3)
-    for text in pictures.glob("*.txt"):
+    for text in images.glob("*.txt"):
         text.unlink()
-    assert main(["shard", str(pictures), "--out", str(tmp_path / "none")]) == 2
+    assert main(["shard", str(images), "--out", str(tmp_path / "none")]) == 2
     assert "--texts" in capsys.readouterr().err
 
 
@@ -159,9 +159,9 @@ def test_generated_pairs_are_the_generators(tmp_path: Path) -> None:
     assert np.median(reach) < 40
 
 
-def test_listings_of_files(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_listings_of_files(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
-        ("pictures/0.png", "by path"), ((pictures / "1.png").as_uri(), "by address"), (str(pictures / "2.png"), "a"),
+        ("pictures/0.png", "by path"), ((images / "1.png").as_uri(), "by address"), (str(images / "2.png"), "a"),
         ("pictures/gone.png", "x"), ("s3://bucket/x.jpg", "x"), ("", "x"), ("pictures/5.jpg", ""),
     ]  # fmt: skip
     listing = table(tmp_path / "list.csv", ("SAMPLE_ID", "Url", "text"), *[("7", *row) for row in rows])
@@ -185,8 +185,8 @@ def test_listings_of_files(tmp_path: Path, pictures: Path, capsys: pytest.Captur
             assert names == list(urls[start:stop])
 
 
-def test_what_an_unfinished_shard_left_is_gone(tmp_path: Path, pictures: Path) -> None:
-    listing, out = table(tmp_path / "l.csv", ("url", "text"), ("pictures/3 plain.png", "a wall")), tmp_path / "out"
+def test_what_an_unfinished_shard_left_is_gone(tmp_path: Path, images: Path) -> None:
+    listing, out = table(tmp_path / "l.csv", ("url", "text"), ("images/3 plain.png", "a wall")), tmp_path / "out"
     assert make_shards([str(listing)], out, progress=False)["without_face"] == 1
     write_shards([Pair("a", np.zeros((9, 9, 3), np.uint8), "x")], tmp_path / "other")
     for path in (tmp_path / "other").iterdir():
@@ -200,7 +200,7 @@ def test_the_web_is_asked_only_with_download(tmp_path: Path, capsys: pytest.Capt
     listing = table(tmp_path / "l.csv", ("url", "text"), ("a.png", "x"), ("HTTPS://example.invalid/b.jpg", "y"))
     assert main(["shard", str(listing), "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
-    assert "1 of 2 pictures are on the web" in error and "--download" in error
+    assert "1 of 2 images are on the web" in error and "--download" in error
     assert not (tmp_path / "out").exists()
 
 
@@ -218,7 +218,7 @@ def test_shards_of_others_are_given_faces(
     np.testing.assert_array_equal(pool[1].points, known)
 
 
-def test_wrong_requests_say_what_to_do(tmp_path: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_requests_say_what_to_do(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.mp4").write_bytes(b"")
     (tmp_path / "bad.parquet").write_bytes(b"PAR1")
     texts = str(table(tmp_path / "t.csv", ("file", "caption"), ("0.png", "x")))
@@ -229,7 +229,7 @@ def test_wrong_requests_say_what_to_do(tmp_path: Path, pictures: Path, capsys: p
         ([texts], "URL and TEXT"), ([str(table(tmp_path / "e.csv", ("url", "text")))], "without rows"),
         (["generated:1", "--texts", texts], "one folder"), (["generated:1", "--score", "2"], "score=2"),
         (["generated:1", "--workers", "0"], "workers=0"),
-        ([str(pictures), "--texts", str(table(tmp_path / "n.csv", ("only",)))], "file name and a caption"),
+        ([str(images), "--texts", str(table(tmp_path / "n.csv", ("only",)))], "file name and a caption"),
         (["generated:1", "--out", str(tmp_path / "theirs")], "another --out"),
     ):  # fmt: skip
         assert main(["shard", "--out", str(tmp_path / "out"), *arguments]) == 2, arguments
@@ -248,7 +248,7 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: py
         open_sources([str(tmp_path / "x.parquet")], None, False, 64, 0)
 
 
-def test_pictures_with_exif_are_turned_and_stripped(tmp_path: Path, face: tuple[np.ndarray, np.ndarray]) -> None:
+def test_images_with_exif_are_turned_and_stripped(tmp_path: Path, face: tuple[np.ndarray, np.ndarray]) -> None:
     folder = tmp_path / "phone"
     folder.mkdir()
     exif = Image.Exif()

@@ -71,7 +71,7 @@ def stripes(ids: int) -> np.ndarray:
     return np.resize(np.array([*range(ids), 255], np.uint8), (H, W))
 
 
-def picture(seed: int = 0, size: tuple[int, int] = (H, W)) -> np.ndarray:
+def image(seed: int = 0, size: tuple[int, int] = (H, W)) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
 
 
@@ -90,7 +90,7 @@ def lines(points: np.ndarray) -> str:
 
 def face(name: str = "a", value: int = 1, size: int = 20) -> ParsedFace:
     mask = np.full((size, size), value, np.uint8)
-    return ParsedFace(name, picture(value, (size, size)), mask, (-0.5, -0.5, size - 0.5, size - 0.5))
+    return ParsedFace(name, image(value, (size, size)), mask, (-0.5, -0.5, size - 0.5, size - 0.5))
 
 
 class Known(LazyFaces[int]):
@@ -114,9 +114,9 @@ class Known(LazyFaces[int]):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"picture": picture().astype(np.float32)}, "x.jpg: a picture of float32 .* expected uint8"),
-        ({"picture": picture()[..., 0]}, "x.jpg: a picture of uint8 .* expected uint8 \\(H,W,3\\)"),
-        ({"mask": drawn()[1:]}, r"x.jpg: a mask of uint8 \(59, 48\) came, expected uint8 \(60, 48\) like the picture"),
+        ({"picture": image().astype(np.float32)}, "x.jpg: an image of float32 .* expected uint8"),
+        ({"picture": image()[..., 0]}, "x.jpg: an image of uint8 .* expected uint8 \\(H,W,3\\)"),
+        ({"mask": drawn()[1:]}, r"x.jpg: a mask of uint8 \(59, 48\) came, expected uint8 \(60, 48\) like the image"),
         ({"mask": drawn().astype(np.int64)}, "x.jpg: a mask of int64"),
         ({"mask": drawn() + 3}, "x.jpg: ids 11, 12, 13 came, expected 0 to 10 of synthparse11, or 255"),
         ({"box": (0.0, 0.0, 10.0, 11.0)}, "x.jpg: box .* expected a square"),
@@ -125,25 +125,25 @@ class Known(LazyFaces[int]):
     ],
 )
 def test_a_face_that_does_not_fit_together_is_refused(change: dict[str, object], message: str) -> None:
-    good = {"name": "x.jpg", "picture": picture(), "mask": drawn(), "box": (0.0, 0.0, 9.0, 9.0)}
+    good = {"name": "x.jpg", "picture": image(), "mask": drawn(), "box": (0.0, 0.0, 9.0, 9.0)}
     ParsedFace(**good)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=message):
         ParsedFace(**{**good, **change})  # type: ignore[arg-type]
 
 
-def test_crop_at_the_pictures_own_scale_is_exact_and_reflects_outside() -> None:
-    f = ParsedFace("a", picture(), drawn(), (3.5, 7.5, 43.5, 47.5))
+def test_crop_at_the_images_own_scale_is_exact_and_reflects_outside() -> None:
+    f = ParsedFace("a", image(), drawn(), (3.5, 7.5, 43.5, 47.5))
     seen, mask = cropped(f, 40)
-    assert np.array_equal(seen, f.picture[8:48, 4:44]) and np.array_equal(mask, f.mask[8:48, 4:44])
+    assert np.array_equal(seen, f.image[8:48, 4:44]) and np.array_equal(mask, f.mask[8:48, 4:44])
     seen, mask = cropped(f, 80, margin=2.0)  # 20 px more on every side: rows -12..67, columns -16..63
     around = ((12, 8), (16, 16))
-    assert np.array_equal(seen, np.pad(f.picture, (*around, (0, 0)), mode="symmetric"))
+    assert np.array_equal(seen, np.pad(f.image, (*around, (0, 0)), mode="symmetric"))
     assert np.array_equal(mask, np.pad(f.mask, around, constant_values=255))
     seen, mask = cropped(f, 40, lift=0.1)  # four rows up
-    assert np.array_equal(seen, f.picture[4:44, 4:44]) and np.array_equal(mask, f.mask[4:44, 4:44])
+    assert np.array_equal(seen, f.image[4:44, 4:44]) and np.array_equal(mask, f.mask[4:44, 4:44])
 
 
-def test_crop_averages_the_picture_and_picks_from_the_mask_where_it_shrinks() -> None:
+def test_crop_averages_the_image_and_picks_from_the_mask_where_it_shrinks() -> None:
     board = (np.indices((80, 80)).sum(0) % 2 * 255).astype(np.uint8)
     mask = np.where(np.indices((80, 80))[1] < 40, 2, 10).astype(np.uint8)
     seen, small = cropped(ParsedFace("a", np.dstack([board] * 3), mask, (-0.5, -0.5, 79.5, 79.5)), 10)
@@ -161,7 +161,7 @@ def test_crop_refuses_nonsense(side: int, margin: float) -> None:
 
 
 def helen(root: Path, mask: np.ndarray) -> Path:
-    save(root / "images" / "7_1.jpg", picture())
+    save(root / "images" / "7_1.jpg", image())
     for k in range(11):
         save(root / "labels" / "7_1" / f"7_1_lbl{k:02d}.png", ((mask == k) * 255).astype(np.uint8))
     (root / "exemplars.txt").write_text("1 , 7_1\n\n2 , gone_1\n")
@@ -170,7 +170,7 @@ def helen(root: Path, mask: np.ndarray) -> Path:
     return root
 
 
-def test_helen_merges_its_eleven_pictures(tmp_path: Path) -> None:
+def test_helen_merges_its_eleven_images(tmp_path: Path) -> None:
     faces = helen_faces(helen(tmp_path, drawn()))
     assert (len(faces), len(helen_faces(tmp_path, "val")), len(helen_faces(tmp_path, "test"))) == (2, 1, 0)
     f = faces[0]
@@ -198,7 +198,7 @@ def test_helen_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="split 'all' came, but Helen.* has train, val, test"):
         helen_faces(root, "all")
     save(root / "labels/7_1/7_1_lbl04.png", np.zeros((H, W + 1), np.uint8))
-    with pytest.raises(ValueError, match="7_1_lbl04.png: height x width 60 x 49 came, expected its picture's 60 x 48"):
+    with pytest.raises(ValueError, match="7_1_lbl04.png: height x width 60 x 49 came, expected its image's 60 x 48"):
         helen_faces(root)[0]
     helen(root, np.zeros((H, W), np.uint8))
     with pytest.raises(ValueError, match="7_1: no pixel of a face came"):
@@ -210,7 +210,7 @@ def test_helen_says_what_is_wrong(tmp_path: Path) -> None:
 
 def lapa(root: Path, mask: np.ndarray, name: str = "5_0") -> np.ndarray:
     points = text_points(106)
-    save(root / "train" / "images" / f"{name}.jpg", picture())
+    save(root / "train" / "images" / f"{name}.jpg", image())
     save(root / "train" / "labels" / f"{name}.png", mask)
     (root / "train" / "landmarks").mkdir(exist_ok=True)
     (root / "train" / "landmarks" / f"{name}.txt").write_text("106\n" + lines(points))
@@ -230,13 +230,13 @@ def test_lapa_keeps_its_ids_and_is_framed_by_its_points(tmp_path: Path) -> None:
 def test_lapa_reads_nothing_before_it_is_asked(tmp_path: Path) -> None:
     for i in range(12):
         lapa(tmp_path, drawn(), f"{i}_0")
-    (tmp_path / "train/images/10_0.jpg").write_bytes(b"no picture")
+    (tmp_path / "train/images/10_0.jpg").write_bytes(b"no image")
     faces = lapa_faces(tmp_path)
     assert len(faces) == 12 and [f.name for f in faces[8:10]] == ["8_0.jpg", "9_0.jpg"]
     known = Known(20)
     assert len(known[3:9]) == 6 and known.seen == [] and known[3:9][-1].name == "8.png" and known.seen == [8]
     last = faces[-1]
-    alive = weakref.ref(last.picture)
+    alive = weakref.ref(last.image)
     assert last.name == "11_0.jpg"
     del last
     gc.collect()
@@ -258,7 +258,7 @@ def test_lapa_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="5_0.png: ids 11, 200 came, expected 0 to 10, or 255 for ignored"):
         lapa_faces(tmp_path)[0]
     lapa(tmp_path, drawn()[:, 1:])
-    with pytest.raises(ValueError, match="5_0.png: height x width 60 x 47 came, expected its picture's 60 x 48"):
+    with pytest.raises(ValueError, match="5_0.png: height x width 60 x 47 came, expected its image's 60 x 48"):
         lapa_faces(tmp_path)[0]
     lapa(tmp_path, np.dstack([drawn()] * 3))  # equal channels are ids
     lapa_faces(tmp_path)[0]
@@ -277,7 +277,7 @@ def test_lapa_says_what_is_wrong(tmp_path: Path) -> None:
 def test_ibugmask_reads_points_as_released_and_as_converted(tmp_path: Path) -> None:
     points = text_points(68)
     for i in range(4):
-        save(tmp_path / "test" / f"{i}.jpg", picture())
+        save(tmp_path / "test" / f"{i}.jpg", image())
         save(tmp_path / "test" / f"{i}.png", drawn())
     (tmp_path / "test/0_landmark.txt").write_text("# 68\n" + lines(points))
     (tmp_path / "test/0_bbox.txt").write_text("# box format: x1, y1, x2, y2\n1.0\n2.0\n3.0\n4.0\n")
@@ -302,7 +302,7 @@ def test_box_of_a_mask_is_not_moved_by_specks_and_does_without_brows(tmp_path: P
     mask = drawn()
     mask[mask == 2] = mask[mask == 3] = 1
     mask[57, 1] = 1
-    save(tmp_path / "test" / "0.jpg", picture())
+    save(tmp_path / "test" / "0.jpg", image())
     save(tmp_path / "test" / "0.png", mask)
     np.testing.assert_allclose(ibugmask_faces(tmp_path)[0].box, box_of_points([(5.5, 19.5), (41.5, 51.5)]))
 
@@ -315,11 +315,11 @@ def test_facesynthetics_in_both_layouts(tmp_path: Path, released: bool) -> None:
     ids, points = stripes(19), text_points(70)
     points[68:] = 1000.0  # pupils, which must not frame the face
     if released:
-        save(tmp_path / "000003.png", picture())
+        save(tmp_path / "000003.png", image())
         save(tmp_path / "000003_seg.png", ids)
         (tmp_path / "000003_ldmks.txt").write_text(lines(points))
     else:
-        save(tmp_path / "images" / "000003.jpg", picture())
+        save(tmp_path / "images" / "000003.jpg", image())
         save(tmp_path / "masks" / "000003.png", ids)
         with (tmp_path / "landmarks70.csv").open("w") as f:
             rows = ["file", *range(140)], ["000003.jpg", *points.ravel()]
@@ -355,7 +355,7 @@ def test_generated_faces_are_mapped_by_name(domain: str) -> None:
     assert len(faces) == 5
     first, last = faces.batch([0, 4])
     assert np.array_equal(faces[4].mask, last.mask) and last.name == f"generated {domain} 2/4"
-    assert abs(faces[4].picture.astype(int) - last.picture).max() <= 1  # "to within rounding"
+    assert abs(faces[4].image.astype(int) - last.image).max() <= 1  # "to within rounding"
     assert np.array_equal(faces[3:][1].mask, last.mask) and np.array_equal(faces[3:].batch([1])[0].mask, last.mask)
     source = GeneratedFaces(2, 88, domain, yaw=(-15, 15), roll=(-5, 5), framing=2.2)[0]
     for i, name in enumerate(FACEKIT_27.classes):
@@ -369,11 +369,11 @@ def test_generated_faces_are_mapped_by_name(domain: str) -> None:
     for left, right in (("left_eye", "right_eye"), ("left_brow", "right_brow")):
         a, b = (np.nonzero(first.mask == SYNTHPARSE_11.index(side))[1].mean() for side in (left, right))
         assert a < b, left
-    assert first.picture.shape == (88, 88, 3)
+    assert first.image.shape == (88, 88, 3)
     np.testing.assert_allclose(first.box, box_of_points(source.landmarks68))
     if domain == "studio":  # the wild ones are framed as badly as a detector does
         assert first.box[2] - first.box[0] == pytest.approx(64, abs=0.01)
-        assert not (cropped(first, 64, MARGIN)[1] == 255).all(1).any(), "no row from beyond the picture"
+        assert not (cropped(first, 64, MARGIN)[1] == 255).all(1).any(), "no row from beyond the image"
     with pytest.raises(ValueError, match="domain 'indoor' is unknown"):
         GeneratedParsing(5, "indoor")
 
@@ -390,13 +390,13 @@ def table(root: Path, image: np.ndarray, mask: np.ndarray) -> Path:
 
 def test_celebamask_sides_and_half_sized_masks(tmp_path: Path) -> None:
     ids = np.resize(stripes(19)[:3], (512, 512))
-    save(tmp_path / "0.jpg", picture(size=(1024, 1024)))
+    save(tmp_path / "0.jpg", image(size=(1024, 1024)))
     save(tmp_path / "0.png", ids)
     f = celebamask_faces(tmp_path)[0]
-    assert f.picture.shape == (512, 512, 3)
+    assert f.image.shape == (512, 512, 3)
     assert np.array_equal(f.mask, np.array([*CELEBAMASK, 255], np.uint8)[np.minimum(ids, 19)])
-    save(tmp_path / "0.jpg", picture(size=(500, 512)))
-    with pytest.raises(ValueError, match="0.png: height x width 512 x 512 came, expected its picture's 500 x 512"):
+    save(tmp_path / "0.jpg", image(size=(500, 512)))
+    with pytest.raises(ValueError, match="0.png: height x width 512 x 512 came, expected its image's 500 x 512"):
         celebamask_faces(tmp_path)[0]
     with pytest.raises(FileNotFoundError, match="nowhere does not exist, expected celebamask19"):
         celebamask_faces(tmp_path / "nowhere")
@@ -405,7 +405,7 @@ def test_celebamask_sides_and_half_sized_masks(tmp_path: Path) -> None:
 def test_fasseg_ignores_what_it_does_not_tell_apart(tmp_path: Path) -> None:
     # 0 background, 1 skin, 2 hair and brows, 3 eyes, 4 nose, 5 mouth
     ids = np.array([0, 1, 2, 2, 3, 3, 4, 5, 5, 5, 2], np.uint8)[drawn()]
-    f = fasseg_faces(table(tmp_path, picture(), ids))[0]
+    f = fasseg_faces(table(tmp_path, image(), ids))[0]
     expected = np.array([0, 1, 255, 255, 6, 255], np.uint8)[ids]
     expected[44:][ids[44:] == 0] = 255  # clothes would be background below the mouth
     assert np.array_equal(f.mask, expected) and (f.mask == 0).any()
@@ -415,12 +415,12 @@ def test_fasseg_ignores_what_it_does_not_tell_apart(tmp_path: Path) -> None:
     for change, message in (({3: 1}, "no eyes or no mouth"), ({3: 5, 5: 3}, "eyes below the mouth")):
         swapped = np.array([change.get(i, i) for i in range(6)], np.uint8)[ids]
         with pytest.raises(ValueError, match=f"1.png: {message}"):
-            fasseg_faces(table(tmp_path, picture(), swapped))[0]
+            fasseg_faces(table(tmp_path, image(), swapped))[0]
 
 
 def test_fasseg_in_its_own_labels(tmp_path: Path) -> None:
     ids = np.minimum(drawn(), 5)
-    root = table(tmp_path, picture(), ids)
+    root = table(tmp_path, image(), ids)
     with pytest.raises(ValueError, match="'celebamask19' came, expected synthparse11 or fasseg6"):
         fasseg_faces(root, labels=CELEBAMASK_19)
     with pytest.raises(FileNotFoundError, match="FASSEG|fasseg"):
@@ -429,12 +429,12 @@ def test_fasseg_in_its_own_labels(tmp_path: Path) -> None:
 
 def test_hair_knows_only_hair(tmp_path: Path) -> None:
     hair = (drawn() == 10).astype(np.uint8)
-    f = hair_faces(table(tmp_path, picture(), hair))[0]
+    f = hair_faces(table(tmp_path, image(), hair))[0]
     assert f.mask[0, 0] == f.mask[0, -1] == 0, "above the shoulders, beside the head"
     assert np.array_equal(f.mask[hair == 1], np.full(hair.sum(), 10))
     assert set(np.unique(f.mask[hair == 0])) == {0, 255} and f.mask[len(f.mask) * 2 // 3 :].min() > 0
     with pytest.raises(ValueError, match="1.png: ids 2, 3 came, expected 0 to 1, or 255"):
-        hair_faces(table(tmp_path, picture(), np.minimum(drawn(), 3)))[0]
+        hair_faces(table(tmp_path, image(), np.minimum(drawn(), 3)))[0]
     with pytest.raises(FileNotFoundError, match=r"index.csv.*expected hair \(index.csv of image,mask"):
         hair_faces(tmp_path / "images")
 
@@ -452,14 +452,14 @@ def test_real_fasseg_in_its_own_labels() -> None:
 def test_finer_labels(reader: Callable[..., LazyFaces[Any]]) -> None:
     """What SYNTHPARSE_11 joins or ignores stays apart in a finer set, and the rest is the same."""
     for fine, coarse in zip(reader(labels=CELEBAMASK_19)[:3], reader()[:3], strict=True):
-        assert fine.labels is CELEBAMASK_19 and np.array_equal(fine.picture, coarse.picture)
+        assert fine.labels is CELEBAMASK_19 and np.array_equal(fine.image, coarse.image)
         again = segmentation_map(CELEBAMASK_19, SYNTHPARSE_11)[fine.mask]
         assert np.array_equal(again, coarse.mask) or reader is facesynthetics_faces
     if reader is facesynthetics_faces:
         found = set(np.unique(np.concatenate([f.mask.ravel() for f in reader(labels=CELEBAMASK_19)])).tolist())
         assert {CELEBAMASK_19.index(name) for name in ("left_ear", "neck", "glasses", "hat", "cloth")} <= found
         with pytest.raises(ValueError, match="expected 0 to 10 of synthparse11"):
-            ParsedFace(fine.name, fine.picture, fine.mask, fine.box)
+            ParsedFace(fine.name, fine.image, fine.mask, fine.box)
 
 
 # Mixes and splits.
@@ -550,9 +550,9 @@ def test_crops_come_in_order_from_every_kind_of_source() -> None:
     generated = GeneratedParsing(40, seed=4, side=16)
     sources = {"known": Known(50, value=3), "generated": generated}
     mixed = mix({"known": 0.5, "generated": 0.5}, 70, sources)
-    pictures, masks = crops(mixed, 12, margin=1.25)
-    assert len(pictures) == len(masks) == 70
-    for (name, place), seen, mask in zip(mixed.pairs, pictures, masks, strict=True):
+    images, masks = crops(mixed, 12, margin=1.25)
+    assert len(images) == len(masks) == 70
+    for (name, place), seen, mask in zip(mixed.pairs, images, masks, strict=True):
         assert seen.shape == (12, 12, 3) and mask.shape == (12, 12) and seen.dtype == mask.dtype == np.uint8
         if name == "known":
             assert np.array_equal(mask, cropped(face(value=3), 12, 1.25)[1])
@@ -563,8 +563,8 @@ def test_crops_come_in_order_from_every_kind_of_source() -> None:
 
 def test_crops_name_and_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=re.escape("2 of 6 faces left out: face 1: 1.png: damaged; face 4: 4.png")):
-        pictures, masks = crops(Known(6, broken=(1, 4)), 20)
-    assert [int(mask[0, 0]) for mask in masks] == [0, 2, 3, 5] and len(pictures) == 4
+        images, masks = crops(Known(6, broken=(1, 4)), 20)
+    assert [int(mask[0, 0]) for mask in masks] == [0, 2, 3, 5] and len(images) == 4
     mixed = ParsingSet({"a": Known(3), "b": Known(9, broken=(7,))}, [("a", 0), ("b", 7), ("b", 8)])
     with pytest.warns(UserWarning, match="1 of 3 faces left out: b 7: 7.png: damaged"):
         assert [int(m[0, 0]) for m in crops(mixed, 20)[1]] == [0, 8]
@@ -581,7 +581,7 @@ def test_crops_name_and_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
         crops(Known(3), 0)
 
 
-def test_crops_hold_few_large_pictures_at_once() -> None:
+def test_crops_hold_few_large_images_at_once() -> None:
     lock, alive, most = threading.Lock(), [0], [0]
 
     def gone() -> None:
@@ -596,8 +596,8 @@ def test_crops_hold_few_large_pictures_at_once() -> None:
         weakref.finalize(f, gone)
         return f
 
-    pictures, _ = crops(LazyFaces("counted", range(100), read), 8, workers=2)
-    assert len(pictures) == 100 and most[0] <= 4
+    images, _ = crops(LazyFaces("counted", range(100), read), 8, workers=2)
+    assert len(images) == 100 and most[0] <= 4
 
 
 # Real faces.

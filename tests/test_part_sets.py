@@ -27,14 +27,14 @@ def ids_mask(seed: int = 0, size: tuple[int, int] = (H, W), top: int = 20) -> np
     return np.random.default_rng(seed).integers(0, top, size).astype(np.uint8)
 
 
-def picture(path: Path, size: tuple[int, int] = (H, W)) -> Path:
+def photo(path: Path, size: tuple[int, int] = (H, W)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(path)
     return path
 
 
 def pair(folder: Path, image: str, mask: str, ids: np.ndarray, size: tuple[int, int] = (H, W)) -> None:
-    picture(folder / image, size)
+    photo(folder / image, size)
     np.save(folder / mask, ids)
 
 
@@ -96,7 +96,7 @@ def test_sets_travel_in_files_and_models(s: lb.SegmentationSet) -> None:
 @pytest.mark.parametrize("s", SETS, ids=lambda s: s.name)
 def test_files_with_their_names_are_the_set(s: lb.SegmentationSet, tmp_path: Path) -> None:
     """Strangers' files, which say names only and in an order of their own."""
-    image = picture(tmp_path / "a.png")
+    image = photo(tmp_path / "a.png")
     square, names = [[2.0, 3.0], [9.0, 3.0], [9.0, 8.0], [2.0, 8.0]], s.classes[:0:-1]
     categories = [{"id": i + 1, "name": name} for i, name in enumerate(names)]
     drawn = [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[v for p in square for v in p]]}]
@@ -117,8 +117,8 @@ def test_ddpm_segmentation_layout(tmp_path: Path) -> None:
     masks[1][2, 3] = 255
     for name, mask in zip(("2.png", "9.jpg", "10.png"), masks, strict=True):
         pair(tmp_path, name, f"{Path(name).stem}.npy", mask.astype(np.int64))
-    pictures, read = labelled_parts(str(tmp_path), "ffhq34")
-    assert pictures == [tmp_path / name for name in ("2.png", "9.jpg", "10.png")]  # not 10 before 2
+    images, read = labelled_parts(str(tmp_path), "ffhq34")
+    assert images == [tmp_path / name for name in ("2.png", "9.jpg", "10.png")]  # not 10 before 2
     for mask, expected in zip(read, masks, strict=True):
         assert mask.dtype == np.uint8 and np.array_equal(mask, expected)
 
@@ -128,8 +128,8 @@ def test_datasetgan_layout(tmp_path: Path, mask_name: str) -> None:
     for i in (0, 1, 11):
         pair(tmp_path, f"image_{i}.jpg", mask_name.format(i), ids_mask(i))
     np.save(tmp_path / "latent_stylegan1.npy", np.zeros((3, 512)))
-    pictures, masks = labelled_parts(tmp_path, lb.CAR_20)
-    assert [p.name for p in pictures] == ["image_0.jpg", "image_1.jpg", "image_11.jpg"]
+    images, masks = labelled_parts(tmp_path, lb.CAR_20)
+    assert [p.name for p in images] == ["image_0.jpg", "image_1.jpg", "image_11.jpg"]
     assert all(np.array_equal(mask, ids_mask(i)) for mask, i in zip(masks, (0, 1, 11), strict=True))
 
 
@@ -142,7 +142,7 @@ def test_other_ways_to_hold_ids(tmp_path: Path, change: Callable[[np.ndarray], n
     assert np.array_equal(one(tmp_path, change(ids_mask())), ids_mask())
 
 
-def test_masks_take_their_pictures_size(tmp_path: Path) -> None:
+def test_masks_take_their_images_size(tmp_path: Path) -> None:
     small = ids_mask(size=(4, 6))
     large = small.repeat(2, 0).repeat(2, 1)
     pair(tmp_path, "up.png", "up.npy", small, (8, 12))
@@ -152,8 +152,8 @@ def test_masks_take_their_pictures_size(tmp_path: Path) -> None:
     thirds[1::3, 1::3] = small
     pair(tmp_path, "thirds.png", "thirds.npy", thirds, (4, 6))
     pair(tmp_path, "rounded.png", "rounded.npy", np.full((200, 301), 7), (100, 150))
-    pictures, masks = labelled_parts(tmp_path, "car20")
-    read = {path.stem: mask for path, mask in zip(pictures, masks, strict=True)}
+    images, masks = labelled_parts(tmp_path, "car20")
+    read = {path.stem: mask for path, mask in zip(images, masks, strict=True)}
     assert np.array_equal(read["up"], large) and np.array_equal(read["down"], small)
     assert np.array_equal(read["thirds"], small)
     assert read["rounded"].shape == (100, 150) and (read["rounded"] == 7).all()
@@ -209,7 +209,7 @@ def zipped() -> bytes:
     ],
 )
 def test_masks_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
-    picture(tmp_path / "0.png")
+    photo(tmp_path / "0.png")
     (tmp_path / "0.npy").write_bytes(content)
     with pytest.raises(ValueError, match=f"^0.npy: {message}"):
         labelled_parts(tmp_path, lb.CAR_20)
@@ -222,26 +222,26 @@ def test_files_without_a_partner(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no mask came for image_1.jpg \(image_1.npy or image_mask1.npy or "):
         labelled_parts(tmp_path, "car20")
     (tmp_path / "image_1.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match="no picture came for image_mask2.npy, expected N.png or N.jpg beside"):
+    with pytest.raises(FileNotFoundError, match="no image came for image_mask2.npy, expected N.png or N.jpg beside"):
         labelled_parts(tmp_path, "car20")
     for i in range(10, 17):
-        picture(tmp_path / f"{i}.png")
+        photo(tmp_path / f"{i}.png")
     with pytest.raises(FileNotFoundError, match="no mask came for 10.png .* and 2 more, expected"):
         labelled_parts(tmp_path, "car20")
 
 
 @pytest.mark.parametrize("other", ["0.jpg", "view_0.png"])
-def test_two_pictures_for_one_mask(tmp_path: Path, other: str) -> None:
+def test_two_images_for_one_mask(tmp_path: Path, other: str) -> None:
     pair(tmp_path, "0.png", "mask_0.npy", ids_mask())
-    picture(tmp_path / other)
-    with pytest.raises(ValueError, match="mask_0.npy: .*0.* and .*0.* came for this mask, expected one picture"):
+    photo(tmp_path / other)
+    with pytest.raises(ValueError, match="mask_0.npy: .*0.* and .*0.* came for this mask, expected one image"):
         labelled_parts(tmp_path, "car20")
 
 
-def test_folders_and_pictures_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="nowhere does not exist, expected pictures .*ddpm-segmentation"):
+def test_folders_and_images_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist, expected images .*ddpm-segmentation"):
         labelled_parts(tmp_path / "nowhere", "car20")
-    with pytest.raises(ImageError, match="no pictures in this folder .* 1 subfolders"):
+    with pytest.raises(ImageError, match="no images in this folder .* 1 subfolders"):
         (tmp_path / "train").mkdir()
         labelled_parts(tmp_path, "car20")
     with pytest.raises(ValueError, match="unknown segmentation set 'cars'"):

@@ -25,7 +25,7 @@ ROLLS = [0.0, 17.0, -40.0]
 class Oracle(nn.Module):
     """Says of a crop what is there: its share of each class in each pixel, from the photo's own mask (H,W).
 
-    It is told the frames in the order in which it will see them, as it sees no picture.
+    It is told the frames in the order in which it will see them, as it sees no image.
     """
 
     def __init__(self, mask: np.ndarray, frames: list[Frame], side: int, labels: SegmentationSet):
@@ -135,7 +135,7 @@ def test_what_is_painted_comes_back_by_predict(drawn: list[np.ndarray], roll: fl
         where = inside(frame)
         assert mean_iou(result.mask[where], truth[where]) >= 0.97 and (result.mask[~where] == 0).all()
     upright = placed(coarse[drawn[0]], (250.5, 190.2), 128, 0)[0][126:254, 187:315]
-    assert np.array_equal(facekit.predict(model, colours[upright]).mask, upright), "a picture that is the crop itself"
+    assert np.array_equal(facekit.predict(model, colours[upright]).mask, upright), "an image that is the crop itself"
 
 
 @pytest.mark.parametrize("gap", [160, 80])

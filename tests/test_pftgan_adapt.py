@@ -1,4 +1,4 @@
-"""PFTGAN behind the public calls: files of generators and encoders, support pictures, comparisons, bad input."""
+"""PFTGAN behind the public calls: files of generators and encoders, support images, comparisons, bad input."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def test_adaptation_from_a_file_is_saved_whole(file: Path, faces: Any, masks: An
     assert not torch.equal(model.network.stream(backbone.encode(x)), backbone.generator.synthesis(backbone.encode(x)))
 
 
-def test_support_pictures_teach_the_image_stream(faces: Any, masks: Any) -> None:
+def test_support_images_teach_the_image_stream(faces: Any, masks: Any) -> None:
     x = torch.rand(1, 3, 64, 64)
-    settings = {"shared": 64, "stages": "2"}  # all layers are shared: what support pictures teach reaches both
+    settings = {"shared": 64, "stages": "2"}  # all layers are shared: what support images teach reaches both
     plain = adapted(faces, masks, **settings)
     other = adapted(faces, masks, support_images=faces["image"][2:], **settings)
     again = adapted(faces, masks, support_images=faces["image"][2:], **settings)
@@ -85,15 +85,15 @@ def test_support_pictures_teach_the_image_stream(faces: Any, masks: Any) -> None
     assert not torch.equal(alone.maps(x), plain.maps(x))
 
 
-def test_support_pictures_without_a_face(faces: Any, masks: Any) -> None:
+def test_support_images_without_a_face(faces: Any, masks: Any) -> None:
     empty = np.full((2, 80, 80, 3), 90, np.uint8)
-    picture = Image.fromarray(faces["image"][2].permute(1, 2, 0).numpy()).resize((384, 384))
+    image = Image.fromarray(faces["image"][2].permute(1, 2, 0).numpy()).resize((384, 384))
     boxes = [[10, 10, 86, 86]] * 2
-    with pytest.raises(ValueError, match="support_images: 2 pictures came, a face was found in none"):
+    with pytest.raises(ValueError, match="support_images: 2 images came, a face was found in none"):
         with pytest.warns(UserWarning, match="no face found, left out"):
             adapted(faces, masks, support_images=empty, align="box", faces=boxes)
     with pytest.warns(UserWarning, match="support_images: .*no face found, left out"):
-        adapted(faces, masks, support_images=[empty[0], picture], align="box", faces=boxes)
+        adapted(faces, masks, support_images=[empty[0], image], align="box", faces=boxes)
     with pytest.raises(ValueError):
         adapted(faces, masks, support_images=[])
 
@@ -125,20 +125,20 @@ def test_memory_is_said_before_it_is_used(faces: Any, masks: Any, caplog: pytest
 
 def test_where_classifiers_disagree(faces: Any, masks: Any) -> None:
     several, single = adapted(faces, masks, members=3), adapted(faces, masks)
-    picture = faces["image"][3].permute(1, 2, 0).numpy()
-    found = facekit.uncertainty(several, picture)
+    image = faces["image"][3].permute(1, 2, 0).numpy()
+    found = facekit.uncertainty(several, image)
     assert found.shape == (96, 96) and found.dtype == np.float32
     assert 0 <= found.min() < found.max() <= np.log(2) + 1e-5, "of two classes"
-    wide = np.pad(picture, ((150, 150), (150, 150), (0, 0)))
+    wide = np.pad(image, ((150, 150), (150, 150), (0, 0)))
     inside = facekit.uncertainty(several, wide, faces=[(149.5, 149.5, 245.5, 245.5)], align="box")
     assert np.isnan(inside[:, :20]).all() and np.isfinite(inside[150:246, 150:246]).all()
-    large = facekit.uncertainty(several, np.kron(picture, np.ones((4, 4, 1), np.uint8)))
+    large = facekit.uncertainty(several, np.kron(image, np.ones((4, 4, 1), np.uint8)))
     assert np.isfinite(large).all(), "corners, too"
-    assert [m.shape for m in facekit.uncertainty(several, [picture, picture[:50]])] == [(96, 96), (50, 96)]
+    assert [m.shape for m in facekit.uncertainty(several, [image, image[:50]])] == [(96, 96), (50, 96)]
     with pytest.raises(ValueError, match="no classifiers that could disagree.*members=10"):
-        facekit.uncertainty(single, picture)
-    with pytest.raises(ValueError, match="one picture at a time"):
-        facekit.uncertainty(several, [picture], faces=[(0, 0, 9, 9)])
+        facekit.uncertainty(single, image)
+    with pytest.raises(ValueError, match="one image at a time"):
+        facekit.uncertainty(several, [image], faces=[(0, 0, 9, 9)])
 
 
 def coloured(first: tuple[int, int, int], second: tuple[int, int, int], folder: Path, name: str) -> Path:
@@ -184,7 +184,7 @@ def test_wrong_settings(settings: dict[str, Any], message: str, faces: Any, mask
 
 
 def test_other_backbones_take_no_support(faces: Any, masks: Any) -> None:
-    with pytest.raises(ValueError, match="'fsma' learns from labelled pictures only"):
+    with pytest.raises(ValueError, match="'fsma' learns from labelled images only"):
         facekit.adapt(faces["image"], masks, "segmentation", support_images=faces["image"])
 
 

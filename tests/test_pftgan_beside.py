@@ -21,7 +21,7 @@ PROJECTED: dict[str, Any] = {"projected": True, "judged_again": True, "r1": 0.0}
 
 
 class Stripes:
-    """Pictures of a few wide stripes."""
+    """Images of a few wide stripes."""
 
     side = 40
     sources: ClassVar[dict[str, int]] = {"stripes": 8}
@@ -53,21 +53,21 @@ def beside(**settings: Any) -> Pretraining:
     return Pretraining(Stripes(), size, recipe, 100, device, 0, beside=Reconstructing(encoder, Squared(), own, device))
 
 
-def test_an_encoder_beside_the_generator_learns_to_show_pictures_again() -> None:
+def test_an_encoder_beside_the_generator_learns_to_show_images_again() -> None:
     program = beside()
     losses = [program.step(i) for i in range(100)]  # 0.4 of the first error is left then, 0.53 after 60 steps
     assert sum(x["l2"] for x in losses[-10:]) < 0.6 * sum(x["l2"] for x in losses[:10])
-    assert {"critic", "generator", "l2", "codes", "deltas", "prior", "judged"} <= set(losses[0])
+    assert {"discriminator", "generator", "l2", "codes", "deltas", "prior", "judged"} <= set(losses[0])
 
 
-def test_the_latent_critic_draws_found_codes_to_those_that_are_made() -> None:
+def test_the_latent_discriminator_draws_found_codes_to_those_that_are_made() -> None:
     own = beside().beside
     assert own is not None
     made, found = torch.randn(64, 8) + 2, torch.randn(64, 8) - 2
     losses = [float(own._learn(made.clone(), found)) for _ in range(100)]
     assert losses[-1] < 0.7 * losses[0]
     found.requires_grad_(True)
-    torch.nn.functional.softplus(-own.critic(found)).mean().backward()
+    torch.nn.functional.softplus(-own.discriminator(found)).mean().backward()
     assert found.grad is not None
     assert float((-found.grad).mean()) > 0, "one step down the encoder's loss leads towards the mapping's codes"
 
@@ -77,18 +77,18 @@ def test_the_mapping_is_drawn_to_codes_that_are_found() -> None:
     own, generator = program.beside, program.generator
     assert own is not None
     known = program.mixed_codes(4, torch.Generator().manual_seed(0))
-    critic = copy.deepcopy(own.critic)  # as it judges here; it learns from the same codes afterwards
-    real, made = torch.zeros(4, 3, 32, 32), program.picture(known, torch.Generator().manual_seed(0))
+    discriminator = copy.deepcopy(own.discriminator)  # as it judges here; it learns from the same codes afterwards
+    real, made = torch.zeros(4, 3, 32, 32), program.image(known, torch.Generator().manual_seed(0))
     losses = own.losses(real, *own.show(generator, real, made, torch.Generator().manual_seed(0)), known)
     losses["mapped"].backward()
     assert all(weight.grad is not None for weight in generator.mapping.parameters())
     for others in (generator.synthesis, own.encoder):
         assert all(weight.grad is None for weight in others.parameters())
-    before = critic(known.detach().flatten(0, 1)).mean().item()
+    before = discriminator(known.detach().flatten(0, 1)).mean().item()
     # Long enough (1e-3) that rounding (1e-7) does not decide: StyleGAN2's mapping multiplies its weights by .01.
     torch.optim.SGD(generator.mapping.parameters(), 100.0).step()
     after = program.mixed_codes(4, torch.Generator().manual_seed(0))
-    assert critic(after.detach().flatten(0, 1)).mean().item() < before - 1e-4, "less like the mapping's"
+    assert discriminator(after.detach().flatten(0, 1)).mean().item() < before - 1e-4, "less like the mapping's"
 
 
 @pytest.mark.parametrize("settings", [{}, PROJECTED], ids=["stylegan2", "projected"])
@@ -111,9 +111,9 @@ def test_such_a_training_resumes(settings: dict[str, Any], tmp_path: Path) -> No
 def test_what_is_shown_again_is_judged_too() -> None:
     seen: list[int] = []
     for program in (beside(), beside(judged_again=True), beside(reconstructed=2, judged_again=True)):
-        program.critic.register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
+        program.discriminator.register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
         program.step(1)  # without R1
-    assert seen == [4, 4, 4] + [4, 8, 8] + [4, 6, 6], "the critic: real, made; the generator: made"
+    assert seen == [4, 4, 4] + [4, 8, 8] + [4, 6, 6], "the discriminator: real, made; the generator: made"
 
 
 def test_maps_are_mixed_from_coarse_to_fine() -> None:
@@ -130,12 +130,15 @@ def test_maps_are_mixed_from_coarse_to_fine() -> None:
 
 def test_only_the_heads_of_a_projected_discriminator_learn() -> None:
     program = beside(**PROJECTED, path_length=0.0)
-    critic = program.critic
-    assert isinstance(critic, ProjectedDiscriminator) and critic(torch.zeros(2, 3, 32, 32)).shape == (2, 5)
-    before = {name: weight.clone() for name, weight in critic.named_parameters()}
-    losses = [program.step(i)["critic"] for i in range(12)]
+    discriminator = program.discriminator
+    assert isinstance(discriminator, ProjectedDiscriminator) and discriminator(torch.zeros(2, 3, 32, 32)).shape == (
+        2,
+        5,
+    )
+    before = {name: weight.clone() for name, weight in discriminator.named_parameters()}
+    losses = [program.step(i)["discriminator"] for i in range(12)]
     assert sum(losses[-3:]) < 0.7 * sum(losses[:3]), "it tells stripes from what is made"
-    for name, weight in critic.named_parameters():
+    for name, weight in discriminator.named_parameters():
         assert torch.equal(weight, before[name]) != name.startswith("heads"), name
 
 

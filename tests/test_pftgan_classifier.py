@@ -20,9 +20,9 @@ CHANNELS = (5, 3, 4, 6, 2)
 SIDES = ((3, 4), (7, 7), (7, 7), (13, 11), (20, 20))
 
 
-def random_maps(pictures: int = 2, seed: int = 0) -> list[Tensor]:
+def random_maps(images: int = 2, seed: int = 0) -> list[Tensor]:
     source = torch.Generator().manual_seed(seed)
-    return [torch.randn(pictures, c, *s, generator=source) for c, s in zip(CHANNELS, SIDES, strict=True)]
+    return [torch.randn(images, c, *s, generator=source) for c, s in zip(CHANNELS, SIDES, strict=True)]
 
 
 def trained(network: torch.nn.Module, seed: int = 0) -> Any:
@@ -195,11 +195,11 @@ def test_memory_does_not_grow_with_members() -> None:
 
 
 def test_memory_of_datasetgan() -> None:
-    """Its best-known complaint: 160 GB at 1024 px, of which the bank is most; 16 pictures at 512 px."""
+    """Its best-known complaint: 160 GB at 1024 px, of which the bank is most; 16 images at 512 px."""
     channels, sides = (
         [512] * 8 + [256] * 2 + [128] * 2 + [64] * 2,
         [4, 4, 8, 8, 16, 16, 32, 32, 64, 64, 128, 128, 256, 256],
     )
-    said = estimate_memory(channels, sides, 34, 512, pictures=16, pixels=100_000)
+    said = estimate_memory(channels, sides, 34, 512, images=16, pixels=100_000)
     assert said.training_stack > 80e9 and said.training < 3e9
     assert said.evaluation < 16 * 512 * 512 * (34 * 4 + 5) + 300e6

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pftgan_frozen import ddpm_folder, pictures
+from pftgan_frozen import ddpm_folder, images
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -21,14 +21,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_diffusion_noise(folder: Path) -> None:
-    """The noised pictures follow the folder's schedule, with the seed's noise."""
+    """The noised images follow the folder's schedule, with the seed's noise."""
     from diffusers import DDPMScheduler
 
     features = DiffusionFeatures.from_folder(folder, (2,), (350, 10), seed=4)
     assert features.steps == (10, 350)
     shown: list[Tensor] = []
     features.unet.conv_in.register_forward_pre_hook(lambda module, inputs: shown.append(inputs[0]))
-    x = pictures(features)
+    x = images(features)
     first = features(x)
     schedule = DDPMScheduler(num_train_timesteps=400, beta_end=0.05)
     noise = features.noise.expand(2, -1, -1, -1)
@@ -57,13 +57,13 @@ def test_diffusion_blocks(folder: Path) -> None:
 
     for place, module in enumerate((up[0].attentions[0], up[0].upsamplers[0], up[1].resnets[0], up[1].resnets[1])):
         keep(place, module)
-    maps = features(pictures(features))
+    maps = features(images(features))
     for place, found in enumerate(maps):
         assert torch.equal(found, outputs[place])
     # In order, whatever order they were asked for in.
     some = DiffusionFeatures.from_folder(folder, (3, 1, 1), (50,))
     assert some.blocks == (1, 3)
-    for one, two in zip(some(pictures(features)), (maps[1], maps[3]), strict=True):
+    for one, two in zip(some(images(features)), (maps[1], maps[3]), strict=True):
         torch.testing.assert_close(one, two)
 
 
@@ -112,7 +112,7 @@ def test_diffusion_errors(folder: Path, tmp_path: Path) -> None:
             DiffusionFeatures.from_folder(folder, (1,), steps)
     grey = UNet2DModel(16, 1, 1, block_out_channels=(8, 16), norm_num_groups=4, down_block_types=("DownBlock2D",) * 2,
                        up_block_types=("UpBlock2D",) * 2)  # fmt: skip
-    with pytest.raises(ValueError, match="in_channels=1.*expected square RGB pictures"):
+    with pytest.raises(ValueError, match="in_channels=1.*expected square RGB images"):
         DiffusionFeatures(grey, [0.5], (1,), (50,))
     about = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(about | {"_class_name": "UNet2DConditionModel"}))

@@ -26,14 +26,14 @@ def faces() -> tuple[list[np.ndarray], list[np.ndarray]]:
     masks. A face finder would have its own luck with drawn faces, on each machine another."""
     made = GeneratedFaces(seed=731, size=192, framing=2.4, yaw=(-15, 15), pitch=(-8, 8), roll=(-5, 5))
     batch = made.batch(range(1, 10), want=("image", "mask", "landmarks68"))
-    pictures, masks, table = [], [], segmentation_map(FACEKIT_27, FASSEG_6)
-    for picture, mask, points in zip(batch["image"], batch["mask"], batch["landmarks68"], strict=True):
+    images, masks, table = [], [], segmentation_map(FACEKIT_27, FASSEG_6)
+    for image, mask, points in zip(batch["image"], batch["mask"], batch["landmarks68"], strict=True):
         frame = ffhq_frame(points.numpy(), LANDMARKS_68)
         assert frame is not None
         matrix = frame.matrix((192, 192), SIDE)
-        pictures.append(warp_image(picture.permute(1, 2, 0).numpy(), matrix, SIDE))
+        images.append(warp_image(image.permute(1, 2, 0).numpy(), matrix, SIDE))
         masks.append(warp_mask(table[mask.numpy()], matrix, SIDE))
-    return pictures, masks
+    return images, masks
 
 
 def test_the_file_is_small() -> None:
@@ -50,11 +50,9 @@ def test_generates_and_finds_again() -> None:
     assert float(own.mean()) < 0.5 * float(other.mean())
 
 
-def test_one_labelled_face(
-    faces: tuple[list[np.ndarray], list[np.ndarray]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_labelled_face(faces: tuple[list[np.ndarray], list[np.ndarray]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Few images go through the generator, which is what the time of an adaptation consists of."""
-    pictures, masks = faces
+    images, masks = faces
     shown: list[int] = []
     run = Synthesis.run
 
@@ -64,13 +62,13 @@ def test_one_labelled_face(
 
     monkeypatch.setattr(Synthesis, "run", counted)
     model = facekit.adapt(
-        pictures[:1], masks[:1], "segmentation", "pftgan", names=FASSEG_6, support_images=pictures[1:], steps=40,
+        images[:1], masks[:1], "segmentation", "pftgan", names=FASSEG_6, support_images=images[1:], steps=40,
         refine=30, views=4, members=1, progress=False, device="cpu",
     )  # fmt: skip
     r = model.about["recipe"]
     tuned = len(r["stages"]) * r["steps"] * (r["batch_size"] + r["support_batch"])
     # And once more for the maps that the classifiers read, of each view and of what says how large they are.
     assert sum(shown) <= r["refine"] * r["views"] + tuned + r["views"] + 1
-    scores = facekit.evaluate(model, pictures[1:], masks[1:])
+    scores = facekit.evaluate(model, images[1:], masks[1:])
     everywhere_the_first = np.mean([np.mean(m == masks[0]) for m in masks[1:]])
     assert scores["f1_skin"] > 75 and scores["accuracy"] / 100 > everywhere_the_first

@@ -59,8 +59,8 @@ def test_parity(
         state[key] = drawn[key, shape]
     encoder.load_state_dict(state, assign=True)
     encoder.eval().stage = stage
-    pictures = [recipe.image(seen, (1, 3, 256, 256)) for seen in ("e4e", "e4e_avg")[: 1 + restyle]]
-    codes = encoder.offsets(2 * torch.cat(pictures, 1) - 1)
+    images = [recipe.image(seen, (1, 3, 256, 256)) for seen in ("e4e", "e4e_avg")[: 1 + restyle]]
+    codes = encoder.offsets(2 * torch.cat(images, 1) - 1)
     torch.testing.assert_close(codes, pinned["output"], rtol=1e-4, atol=1e-4)
 
 
@@ -134,7 +134,7 @@ def test_restyle_refines(tmp_path: Path) -> None:
         loaded(x)
     with pytest.raises(ValueError, match="in one step"):
         small("BackboneEncoder").refine(x, synthesize)
-    with pytest.raises(ValueError, match=r"pictures \(2, 3, 128, 128\): expected \(N,3,256,256\)"):
+    with pytest.raises(ValueError, match=r"images \(2, 3, 128, 128\): expected \(N,3,256,256\)"):
         loaded.refine(x[:, :, :128, :128], synthesize)
 
 

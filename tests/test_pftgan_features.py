@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from pftgan_frozen import ddpm_folder, pictures
+from pftgan_frozen import ddpm_folder, images
 from safetensors.torch import save_file
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
@@ -52,14 +52,14 @@ SHAPES = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_maps(kind: str, request: pytest.FixtureRequest) -> None:
     features = features_of(kind, request)
-    x = pictures(features)
+    x = images(features)
     maps = features(x)
     assert [tuple(m.shape) for m in maps] == [(2, c, side, side) for c, side in SHAPES[kind]]
     assert features.channels == tuple(m.shape[1] for m in maps)
-    # Each picture by itself, the same each time: nothing is drawn anew.
+    # Each image by itself, the same each time: nothing is drawn anew.
     for one, two in zip(maps, features(x[1:]), strict=True):
         torch.testing.assert_close(one[1:], two)
-    # The maps tell the pictures and each other apart.
+    # The maps tell the images and each other apart.
     assert all(not torch.allclose(m[0], m[1]) for m in maps)
     assert len({float(m.sum()) for m in maps}) == len(maps)
 
@@ -69,7 +69,7 @@ def test_frozen(kind: str, request: pytest.FixtureRequest) -> None:
     features = features_of(kind, request)
     network = ComparedNetwork(features, 3).train()
     assert network.heads.training and not any(part.training for part in features.modules())
-    maps = features(pictures(features).requires_grad_())
+    maps = features(images(features).requires_grad_())
     assert not any(m.requires_grad for m in maps)
     assert not any(p.requires_grad for p in features.parameters())
     trained = {id(p) for p in network.parameters() if p.requires_grad}
@@ -85,7 +85,7 @@ def test_rebuilt(kind: str, members: int, request: pytest.FixtureRequest) -> Non
     assert plain == settings
     torch.manual_seed(7)
     other = ComparedNetwork.from_dict(plain).eval()
-    x = pictures(network.features)
+    x = images(network.features)
     logits = network(x)
     assert logits.shape == (2, 3, network.input_size // 2, network.input_size // 2)
     assert not torch.equal(other(x), logits)
@@ -102,7 +102,7 @@ def test_vit_blocks() -> None:
     outputs: list[Tensor] = []
     for i in (2, 11):
         vit.blocks[i].register_forward_hook(lambda module, inputs, out: outputs.append(out))
-    x = pictures(features)
+    x = images(features)
     with torch.no_grad():
         vit(2 * x - 1)
     for tokens, found in zip(outputs, features(x), strict=True):
@@ -150,7 +150,7 @@ def test_vit_errors(tmp_path: Path) -> None:
         ViTFeatures(TINY, None, 40)
     with pytest.raises(FileNotFoundError, match="nowhere.pth.*'pretrained'"):
         ViTFeatures(TINY, None, 32, tmp_path / "nowhere.pth")
-    with pytest.raises(ValueError, match=r"pictures of shape \(1, 3, 16, 16\): expected \(N,3,32,32\)"):
+    with pytest.raises(ValueError, match=r"images of shape \(1, 3, 16, 16\): expected \(N,3,32,32\)"):
         ViTFeatures(TINY, (1,), 32)(torch.zeros(1, 3, 16, 16))
     tensors = {"blocks.0.norm1.weight": torch.ones(192)}
     files: dict[str, Any] = {"other.pth": tensors, "empty.pth": {}, "number.pth": {"model": 3}, "code.pth": Path}
@@ -180,7 +180,7 @@ def test_nothing_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_farl_tower() -> None:
     backbone = facekit.load_backbone("farl")
     features = FaRLFeatures(backbone.image, (2, 3, 4, 6))
-    x = pictures(features)
+    x = images(features)
     with torch.no_grad():
         expected = backbone.features(x)
     for one, two in zip(features(x), expected, strict=True):
@@ -191,25 +191,25 @@ def test_farl_tower() -> None:
 
 
 def two_parts(side: int, column: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A picture (side,side,3) that is reddish left of a column and greenish right of it, and its mask."""
-    picture = np.random.default_rng(seed).integers(0, 60, (side, side, 3), dtype=np.uint8)
+    """An image (side,side,3) that is reddish left of a column and greenish right of it, and its mask."""
+    image = np.random.default_rng(seed).integers(0, 60, (side, side, 3), dtype=np.uint8)
     mask = np.zeros((side, side), np.uint8)
     mask[:, column:] = 1
-    picture[:, :column, 0] += 150
-    picture[:, column:, 1] += 150
-    return picture, mask
+    image[:, :column, 0] += 150
+    image[:, column:, 1] += 150
+    return image, mask
 
 
 def fitting(features: FrozenFeatures, recipe: PFTGANAdaptation = RECIPE, seed: int = 0) -> ComparedFitting:
     torch.manual_seed(seed)
     network = ComparedNetwork(features, 2, recipe.members)
-    picture, mask = two_parts(64, 28, 0)
-    crops, labels = torch.from_numpy(picture).permute(2, 0, 1)[None], torch.from_numpy(mask)[None]
+    image, mask = two_parts(64, 28, 0)
+    crops, labels = torch.from_numpy(image).permute(2, 0, 1)[None], torch.from_numpy(mask)[None]
     return ComparedFitting(network, SegmentationTask(segmentation_set(None, 2)), crops, labels, recipe, CPU, seed)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_learns_from_one_picture(kind: str, request: pytest.FixtureRequest) -> None:
+def test_learns_from_one_image(kind: str, request: pytest.FixtureRequest) -> None:
     features = features_of(kind, request)
     program = fitting(features)
     before = {k: v.clone() for k, v in program.network.state_dict().items()}
@@ -219,8 +219,8 @@ def test_learns_from_one_picture(kind: str, request: pytest.FixtureRequest) -> N
     assert changed and all(k.startswith("heads.") for k in changed)
     # Of the other proportions, and with the sides exchanged.
     for column, flipped in ((40 * features.input_size // 64, False), (features.input_size // 2, True)):
-        picture, mask = two_parts(features.input_size, column, 9)
-        x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+        image, mask = two_parts(features.input_size, column, 9)
+        x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
         truth = torch.from_numpy(mask)[None]
         if flipped:
             x, truth = x.flip(-1), truth.flip(-1)
@@ -254,7 +254,7 @@ def test_fitting_errors(request: pytest.FixtureRequest) -> None:
             ComparedNetwork(features, 2, 1), SegmentationTask(segmentation_set(None, 2)), crops, labels, RECIPE, CPU
         )  # fmt: skip
     with pytest.raises(ValueError, match="training mode"):
-        ComparedNetwork(features, 2).train()(pictures(features))
+        ComparedNetwork(features, 2).train()(images(features))
 
 
 def test_every_kind_is_in_the_table(request: pytest.FixtureRequest) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from facekit.backbones.pftgan.adaptation import PFTGANFitting
 from facekit.backbones.pftgan.config import PFTGANAdaptation
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
-from facekit.backbones.pftgan.inversion_training import pictures_of
+from facekit.backbones.pftgan.inversion_training import images_of
 from facekit.backbones.pftgan.network import PFTGANNetwork, dense_logits, layer_channels
 from facekit.backbones.pftgan.pixel_classifier import PixelClassifier
 from facekit.backbones.pftgan.stylegan2 import Generator
@@ -48,9 +48,9 @@ def test_the_network(paints: bool, members: int, colours: bool, generator: Gener
     assert tuple(m.shape[1] for m in read) == layer_channels(SIZE, colours)
     if colours:
         assert [m.shape[2] for m in read if m.shape[1] == 3] == list(SIZE.sides)
-        torch.testing.assert_close((read[-1] + 1) / 2, pictures_of(generator.synthesis, codes))
+        torch.testing.assert_close((read[-1] + 1) / 2, images_of(generator.synthesis, codes))
     if paints:
-        torch.testing.assert_close(maps, pictures_of(generator.synthesis, codes))
+        torch.testing.assert_close(maps, images_of(generator.synthesis, codes))
 
 
 def test_stage_3_reaches_the_classifiers_by_its_colours_only(generator: Generator) -> None:
@@ -128,14 +128,12 @@ def test_all_of_it(kind: str, generator: Generator, tmp_path: Path) -> None:
     assert torch.equal(resumed.network.eval()(x), maps)
 
 
-def test_refined_codes_show_the_picture_better(generator: Generator) -> None:
+def test_refined_codes_show_the_image_better(generator: Generator) -> None:
     labels = torch.zeros(2, 64, 64, dtype=torch.uint8)
     labels[:, 20:] = 1
     task = SegmentationTask(segmentation_set(["none", "left"]))
     plain, better = (fitted(generator, task, labels, False, refine=steps) for steps in (0, 15))
     run(better, 0, 15)
-    pictures = plain.views.pictures(plain.numbers)
-    far = [
-        float((pictures_of(generator.synthesis, p.codes) - pictures).square().mean().detach()) for p in (plain, better)
-    ]
+    images = plain.views.images(plain.numbers)
+    far = [float((images_of(generator.synthesis, p.codes) - images).square().mean().detach()) for p in (plain, better)]
     assert far[1] < far[0]

@@ -29,11 +29,11 @@ CHANNELS = (5, 3, 4, 6, 2)
 SIDES = ((3, 4), (7, 7), (7, 7), (13, 11), (20, 20))
 
 
-def toy(pictures: int = 3, side: int = 24, seed: int = 0) -> tuple[list[Tensor], Tensor]:
+def toy(images: int = 3, side: int = 24, seed: int = 0) -> tuple[list[Tensor], Tensor]:
     """Maps whose signs, at two resolutions, say which of four classes a pixel is; labels at a side of their own."""
     source = torch.Generator().manual_seed(seed)
-    coarse, fine = torch.randn(pictures, 1, 3, 3, generator=source), torch.randn(pictures, 1, 6, 6, generator=source)
-    maps = [torch.cat([coarse, torch.randn(pictures, 4, 3, 3, generator=source)], 1), torch.cat([fine, fine.abs()], 1)]
+    coarse, fine = torch.randn(images, 1, 3, 3, generator=source), torch.randn(images, 1, 6, 6, generator=source)
+    maps = [torch.cat([coarse, torch.randn(images, 4, 3, 3, generator=source)], 1), torch.cat([fine, fine.abs()], 1)]
     large = [F.interpolate(x, (side, side), mode="bilinear")[:, 0] > 0 for x in (coarse, fine)]
     return maps, large[0].long() * 2 + large[1].long()
 
@@ -116,11 +116,9 @@ def test_stops_early_as_datasetgan(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("pictures", "epochs"), [(1, 40), (5, 8), (12, 4)])
-def test_few_pixels_are_seen_more_often_before_that(
-    pictures: int, epochs: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """160,000 in all, pictures of 64 px, where four epochs are less."""
-    maps, labels = toy(pictures, 64)
+def test_few_pixels_are_seen_more_often_before_that(images: int, epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """160,000 in all, images of 64 px, where four epochs are less."""
+    maps, labels = toy(images, 64)
     losses: list[float] = []
 
     def flat(logits: Tensor, ids: Tensor) -> Tensor:
@@ -133,7 +131,7 @@ def test_few_pixels_are_seen_more_often_before_that(
     for index in range(epochs + 1):
         assert not program.stopped
         program.step(index)
-    assert program.stopped and len(losses) == epochs * pictures * 64 + 52
+    assert program.stopped and len(losses) == epochs * images * 64 + 52
 
 
 def test_ignored_pixels_are_not_seen() -> None:
@@ -201,7 +199,7 @@ def test_errors_say_what_to_do() -> None:
         Ensemble([3], 4, 0)
     with pytest.raises(ValueError, match="expected 0 to 23"):
         sample_features([x[:1] for x in maps], torch.tensor([24]), torch.tensor([0]), 24)
-    with pytest.raises(ValueError, match="expected one picture's"):
+    with pytest.raises(ValueError, match="expected one image's"):
         sample_features(maps, torch.tensor([2]), torch.tensor([0]), 24)
     with pytest.raises(ValueError, match="labels hold \\[3\\]: expected 0 to 2, or 255"):
         fit_classifier(maps, labels, 3, progress=False)

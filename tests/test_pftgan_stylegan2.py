@@ -29,7 +29,7 @@ RECIPE = replace(PRETRAIN_MINI, batch_size=8, bfloat16=False, path_length_every=
 
 
 class Stripes:
-    """16 pictures of stripes; a `Pool`."""
+    """16 images of stripes; a `Pool`."""
 
     side = 20
 
@@ -62,16 +62,16 @@ def test_nvidias_generator(parity: Path) -> None:
         packed = isinstance(theirs, dict)
         mine = layer.contiguous().flatten()[:: theirs["stride"]] if packed else layer
         torch.testing.assert_close(mine, theirs["values"] if packed else theirs, rtol=1e-4, atol=1e-4)
-    pictures = wanted["block_imgs"].items()
+    images = wanted["block_imgs"].items()
     state = None
-    for name, picture in pictures:
+    for name, image in images:
         state = generator.synthesis.run(wanted["ws"], [int(name[1:])], state)
-        assert state.picture is not None
-        torch.testing.assert_close(state.picture, picture, rtol=1e-4, atol=1e-4)
+        assert state.image is not None
+        torch.testing.assert_close(state.image, image, rtol=1e-4, atol=1e-4)
 
 
 def test_a_modulated_convolution_is_the_papers() -> None:
-    """Equations 1 and 3 with one set of weights a picture, as the paper writes them."""
+    """Equations 1 and 3 with one set of weights per image, as the paper writes them."""
     layer = SynthesisLayer(5, 7, 8, 6, up=False)
     x, w = torch.randn(3, 5, 6, 6), torch.randn(3, 8)
     style = layer.affine(w)
@@ -108,9 +108,9 @@ def test_a_deviation_is_that_of_the_group() -> None:
 
 
 def test_every_weight_learns() -> None:
-    generator, critic = Generator(TINY), Discriminator(TINY)
-    critic(generator(torch.randn(4, 8), noise="random")).sum().backward()
-    for network in (generator, critic):
+    generator, discriminator = Generator(TINY), Discriminator(TINY)
+    discriminator(generator(torch.randn(4, 8), noise="random")).sum().backward()
+    for network in (generator, discriminator):
         without = [name for name, p in network.named_parameters() if p.grad is None]
         assert not without and TINY.codes == 6 and len(generator.synthesis.features(torch.zeros(1, 6, 8))) == 5
 
@@ -128,9 +128,9 @@ def test_augmentation() -> None:
     changed = augmented(grey, 1.0, draws)
     # Neither hue nor saturation touches grey, so that its three channels stay equal.
     assert (changed.std(1) < 1e-5).all() and changed.mean((1, 2, 3)).std() > 0.05
-    pictures = x.clone().requires_grad_(True)
-    augmented(pictures, 1.0, draws).sum().backward()
-    assert pictures.grad is not None and pictures.grad.abs().sum() > 0
+    images = x.clone().requires_grad_(True)
+    augmented(images, 1.0, draws).sum().backward()
+    assert images.grad is not None and images.grad.abs().sum() > 0
 
 
 def test_the_chance_follows_the_sign() -> None:
@@ -142,13 +142,13 @@ def test_penalties_are_gradients() -> None:
     """R1 and path lengths against differences of the networks themselves."""
     program = training()
     x = program.real(0)
-    penalty = float(program._flatten_critic(x[:4]))
-    fresh = training()  # whose critic has not stepped
-    critic, y = fresh.critic.double(), x[:4].double().requires_grad_(True)
+    penalty = float(program._flatten_discriminator(x[:4]))
+    fresh = training()  # whose discriminator has not stepped
+    discriminator, y = fresh.discriminator.double(), x[:4].double().requires_grad_(True)
     direction, step = torch.randn(4, 3, 16, 16, dtype=torch.float64), 1e-5
-    (gradient,) = torch.autograd.grad(critic(y).double().sum(), y)
+    (gradient,) = torch.autograd.grad(discriminator(y).double().sum(), y)
     with torch.no_grad():
-        slope = (critic(y + step * direction).sum() - critic(y - step * direction).sum()) / 2 / step
+        slope = (discriminator(y + step * direction).sum() - discriminator(y - step * direction).sum()) / 2 / step
     assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=0.01)
     assert penalty == pytest.approx(float(gradient.square().sum((1, 2, 3)).mean()), rel=1e-4)
     before = fresh.path_mean
@@ -159,7 +159,7 @@ def test_training_resumes_exactly(tmp_path: Path) -> None:
     straight, stopped = training(), training()
     for i in range(6):
         losses = straight.step(i)
-    assert {"critic", "generator", "chance"} <= set(losses) and straight.chance > 0
+    assert {"discriminator", "generator", "chance"} <= set(losses) and straight.chance > 0
     for i in range(3):
         stopped.step(i)
     torch.save(stopped.state_dict(), tmp_path / "c.pt")
@@ -173,9 +173,9 @@ def test_training_resumes_exactly(tmp_path: Path) -> None:
     assert straight.generator.mapping.w_avg.abs().sum() > 0
 
 
-def test_the_critic_learns_to_tell() -> None:
+def test_the_discriminator_learns_to_tell() -> None:
     program = training(replace(RECIPE, ada_target=0.0, path_length=0.0))
-    losses = [program.step(i)["critic"] for i in range(60)]
+    losses = [program.step(i)["discriminator"] for i in range(60)]
     assert sum(losses[:5]) / 5 > 1.3 and sum(losses[50:]) / 10 < 0.7 and program.chance == 0
 
 
@@ -189,9 +189,9 @@ def test_pretrain_writes_what_is_read(tmp_path: Path) -> None:
     facekit.pretrain("stylegan2", folder, out=out, steps=1, batch_size=4, pool=tmp_path, progress=False)
     found = read_released(out)
     assert (found.resolution, found.w_dim, found.mapping_layers) == (64, 128, 4) and found.discriminator is not None
-    critic = Discriminator(GeneratorSize(64, 128, 128, 2048, 128, 4))
-    wanted = critic.state_dict()
-    critic.load_state_dict({k: v for k, v in found.discriminator.items() if k in wanted})
+    discriminator = Discriminator(GeneratorSize(64, 128, 128, 2048, 128, 4))
+    wanted = discriminator.state_dict()
+    discriminator.load_state_dict({k: v for k, v in found.discriminator.items() if k in wanted})
     with safe_open(out, "pt") as file:
         assert json.loads(file.metadata()["faces"])
         metadata = file.metadata()

@@ -17,7 +17,7 @@ import facekit
 from facekit.backbones.pftgan.config import INVERSION_MINI, PFTGANAdaptation
 from facekit.backbones.pftgan.generator_files import load_generator
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
-from facekit.backbones.pftgan.inversion_training import Inverting, Refining, pictures_of
+from facekit.backbones.pftgan.inversion_training import Inverting, Refining, images_of
 from facekit.backbones.pftgan.perceptual_distance import perceptual
 from facekit.backbones.pftgan.progressive_stages import Labelled, Progressive, Support
 from facekit.backbones.pftgan.released_generators import Released, write_released
@@ -25,7 +25,7 @@ from facekit.backbones.pftgan.stylegan2 import Generator
 from facekit.backbones.pftgan.two_stream import (
     TwoStream,
     interpolated,
-    label_picture,
+    label_image,
     resized_masks,
     shared_by_default,
     spread_palette,
@@ -47,15 +47,15 @@ def generator() -> Generator:
 def tuning(generator: Generator, recipe: PFTGANAdaptation = RECIPE) -> Progressive:
     torch.manual_seed(1)
     codes = generator.codes(torch.randn(4, 8)).detach()
-    pictures = generator.synthesis(codes).detach()
+    images = generator.synthesis(codes).detach()
     masks = torch.zeros(2, 32, 32, dtype=torch.uint8)
     masks[:, 8:24, 8:20], masks[1, :4] = 1, 255
-    targets, known = label_picture(masks, torch.tensor([[-1.0, -1, -1], [1, 0, 1]]))
+    targets, known = label_image(masks, torch.tensor([[-1.0, -1, -1], [1, 0, 1]]))
     streams = TwoStream(generator.synthesis, recipe.shared, recipe.image_stream)
-    labelled = Labelled(codes[:2], pictures[:2], targets, known)
-    # Darker than what the generator makes of these codes: of its own pictures the image stream has nothing to learn but
+    labelled = Labelled(codes[:2], images[:2], targets, known)
+    # Darker than what the generator makes of these codes: of its own images the image stream has nothing to learn but
     # rounding, and on some processors not even that.
-    support = Support(codes[2:], pictures[2:] - 0.2)
+    support = Support(codes[2:], images[2:] - 0.2)
     return Progressive(streams, labelled, support, Squared(), recipe, torch.device("cpu"))
 
 
@@ -119,11 +119,11 @@ def test_colours_are_far_apart() -> None:
         assert apart.min() >= {2: 440, 8: 255, 34: 95}[classes]
 
 
-def test_label_pictures_and_interpolation() -> None:
+def test_label_images_and_interpolation() -> None:
     palette = torch.tensor([[-1.0, -1, -1], [1, 0, 0.5]])
-    pictures, known = label_picture(torch.tensor([[[0, 1], [255, 1]]]), palette)
-    assert pictures[0, :, 0, 1].tolist() == [1, 0, 0.5] and known[0, 0].tolist() == [[1, 1], [0, 1]]
-    assert pictures[0, :, 1, 0].tolist() == [0, 0, 0]
+    images, known = label_image(torch.tensor([[[0, 1], [255, 1]]]), palette)
+    assert images[0, :, 0, 1].tolist() == [1, 0, 0.5] and known[0, 0].tolist() == [[1, 1], [0, 1]]
+    assert images[0, :, 1, 0].tolist() == [0, 0, 0]
     mixed = interpolated(torch.ones(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), 0.1)
     assert mixed.unique().tolist() == pytest.approx([0.1])
     assert resized_masks(torch.arange(16).view(1, 4, 4), 2)[0].tolist() == [[5, 7], [13, 15]]
@@ -159,7 +159,7 @@ def test_the_streams_learn_their_targets(generator: Generator) -> None:
 def test_ignored_pixels_say_nothing(generator: Generator) -> None:
     program = tuning(generator, replace(RECIPE, stages="3", batch_size=1, image_stream=False))
     x = program.labelled
-    program.labelled = Labelled(x.codes[:1], x.pictures[:1], x.targets[:1], torch.zeros_like(x.known[:1]))
+    program.labelled = Labelled(x.codes[:1], x.images[:1], x.targets[:1], torch.zeros_like(x.known[:1]))
     before = state(program.streams)
     assert program.step(0)["segmentation"] == 0 and not changed(before, state(program.streams))
 
@@ -191,12 +191,12 @@ def refined(generator: Generator, start: Tensor, wanted: Tensor) -> Tensor:
     return program.codes
 
 
-def test_codes_are_refined_picture_by_picture(generator: Generator) -> None:
+def test_codes_are_refined_image_by_image(generator: Generator) -> None:
     codes = generator.codes(torch.randn(3, 8)).detach()
-    wanted = pictures_of(generator.synthesis, codes).detach()
+    wanted = images_of(generator.synthesis, codes).detach()
     start = generator.mapping.w_avg.expand_as(codes)
     found = refined(generator, start, wanted)
-    error = [(pictures_of(generator.synthesis, c) - wanted).square().mean().item() for c in (start, found)]
+    error = [(images_of(generator.synthesis, c) - wanted).square().mean().item() for c in (start, found)]
     assert error[1] < 0.5 * error[0]
     alone = refined(generator, start[:1], wanted[:1])
     torch.testing.assert_close(alone, found[:1], rtol=1e-3, atol=1e-3)

@@ -47,13 +47,13 @@ def folder(faces: list[np.ndarray], tmp_path: Path) -> Path:
 def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many images each call of the network was given."""
     counts: list[int] = []
-    real = Model.predict_pictures
+    real = Model.predict_images
 
-    def counted(self: Model, pictures: Any, *given: Any) -> Any:
-        counts.append(len(pictures))
-        return real(self, pictures, *given)
+    def counted(self: Model, images: Any, *given: Any) -> Any:
+        counts.append(len(images))
+        return real(self, images, *given)
 
-    monkeypatch.setattr(Model, "predict_pictures", counted)
+    monkeypatch.setattr(Model, "predict_images", counted)
     return counts
 
 

@@ -82,9 +82,9 @@ LAUNCHERS: dict[str, list[str]] = {"alone": [], "torchrun": TORCHRUN, "accelerat
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faces")
     blobs = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    pictures = (F.interpolate(blobs, size=160, mode="bilinear") * 255).byte().permute(0, 2, 3, 1).numpy()
-    for i, picture in enumerate(pictures):
-        save_image(picture, folder / f"{i}.png")
+    images = (F.interpolate(blobs, size=160, mode="bilinear") * 255).byte().permute(0, 2, 3, 1).numpy()
+    for i, image in enumerate(images):
+        save_image(image, folder / f"{i}.png")
     return folder
 
 
@@ -142,10 +142,10 @@ def _rounding() -> float:
 
     Sums of n terms differ by about sqrt(n) eps, for roundings are independent of each other (Higham and Mary, "A new
     approach to probabilistic rounding error analysis", 2019). Each layer adds its own; a loss passes through the
-    auto-encoder and one critic.
+    auto-encoder and one discriminator.
     """
-    critics = ImageDiscriminator(), LatentDiscriminator(16)
-    weights = [p for net in (AutoEncoder(AutoEncoderSize(128, 8, 16)), *critics) for p in net.parameters()]
+    discriminators = ImageDiscriminator(), LatentDiscriminator(16)
+    weights = [p for net in (AutoEncoder(AutoEncoderSize(128, 8, 16)), *discriminators) for p in net.parameters()]
     return torch.finfo(torch.float32).eps * sum(w[0].numel() ** 0.5 for w in weights if w.dim() > 1)
 
 
@@ -330,13 +330,13 @@ def test_pretraining_goes_on_at_256_px(faces: Path, tmp_path: Path) -> None:
 
 
 def test_what_does_not_grow_is_named(faces: Path, tmp_path: Path) -> None:
-    small, pictures = AutoEncoder(AutoEncoderSize(128, 8)), torch.rand(2, 3, 256, 256)
+    small, images = AutoEncoder(AutoEncoderSize(128, 8)), torch.rand(2, 3, 256, 256)
     with pytest.raises(ValueError, match="width 8 and z_dim 99.*16 and 99"):
-        grow(small, AutoEncoderSize(256, 16), pictures)
+        grow(small, AutoEncoderSize(256, 16), images)
     with pytest.raises(ValueError, match="z_dim"):
-        grow(small, AutoEncoderSize(256, 8, 50), pictures)
+        grow(small, AutoEncoderSize(256, 8, 50), images)
     with pytest.raises(ValueError, match="from 256 to 256"):
-        grow(AutoEncoder(AutoEncoderSize(256, 8)), AutoEncoderSize(256, 8), pictures)
+        grow(AutoEncoder(AutoEncoderSize(256, 8)), AutoEncoderSize(256, 8), images)
     large = AutoEncoder(AutoEncoderSize(256, 16)).state_dict()
     save_file({k: v.contiguous() for k, v in large.items()}, tmp_path / "ae256.safetensors")
     with pytest.raises(ValueError, match="do not shrink"):
@@ -349,8 +349,10 @@ def test_going_on_from_weights_of_the_same_size(faces: Path, tmp_path: Path) -> 
     out = tmp_path / "more.safetensors"
     settings: dict[str, Any] = {"steps": 1, "batch_size": 4, "lr": 1e-6, "pool": tmp_path, "progress": False}
     pretrain("fsma", faces, weights="embedded", out=out, device="cpu", **settings)
-    (known, critic), (new, judge) = ((fsma.load(w), fsma.critic(w)) for w in ("embedded", out))
+    (known, discriminator), (new, judge) = ((fsma.load(w), fsma.discriminator(w)) for w in ("embedded", out))
     assert new.size == known.size
     for name in ("Q.layer4.1.conv2.weight", "P.layer4.0.conv1.weight"):
         assert 0 < (new.state_dict()[name] - known.state_dict()[name]).abs().max() < 1e-3
-    assert torch.allclose(critic[1].main[0].weight, judge[1].main[0].weight, atol=1e-3), "the critic goes on, too"
+    assert torch.allclose(discriminator[1].main[0].weight, judge[1].main[0].weight, atol=1e-3), (
+        "the discriminator goes on, too"
+    )

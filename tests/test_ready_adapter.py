@@ -27,8 +27,8 @@ from facekit.zoo.embedded import embedded_file
 @pytest.fixture(scope="module")
 def face() -> np.ndarray:
     """A rendered face (256,256,3)."""
-    picture = GeneratedFaces(seed=3, size=256, domain="wild", yaw=(-15, 15)).batch([1], want=("image",))["image"][0]
-    return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+    image = GeneratedFaces(seed=3, size=256, domain="wild", yaw=(-15, 15)).batch([1], want=("image",))["image"][0]
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
 
 
 @pytest.fixture(scope="module")

@@ -51,9 +51,9 @@ def test_rows_are_as_printed(printed: tuple) -> None:
     s = row.settings
     augmented = s.rotate > 0 and s.mirror
     assert (row.epochs, s.batch_size, s.lr, s.betas, s.amsgrad, s.instance_norm, augmented) == printed[1:]
-    # An epoch shows every picture once; of shadows there are 5,000 however few pictures they fall on.
-    pictures = 5000 if row.task == "shadow_removal" else row.faces
-    assert s.steps == row.epochs * -(-pictures // s.batch_size)
+    # An epoch shows every image once; of shadows there are 5,000 however few images they fall on.
+    images = 5000 if row.task == "shadow_removal" else row.faces
+    assert s.steps == row.epochs * -(-images // s.batch_size)
     assert s.heatmaps == "l2" and not s.jitter if row.task == "landmarks" else not s.cosine
 
 
@@ -78,7 +78,7 @@ def test_paper_takes_the_closest_row(task: str, customised: bool, faces: int, na
     assert adaptation("paper", task, customised, faces) == adaptation(name, task, customised, faces)
 
 
-def test_epochs_stay_when_the_number_of_pictures_is_another() -> None:
+def test_epochs_stay_when_the_number_of_images_is_another() -> None:
     assert adaptation("customised-segmentation-10", "segmentation", True, 7).steps == 2000 * 2
 
 

@@ -22,7 +22,7 @@ from facekit.labels import (
     attribute_set,
     segmentation_set,
 )
-from facekit.results.types import Attributes, Drawable, Faces, Landmarks, Picture, Segmentation
+from facekit.results.types import Attributes, Drawable, Faces, ImageResult, Landmarks, Segmentation
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def image() -> np.ndarray:
 
 @pytest.fixture
 def landmarks(image: np.ndarray) -> Landmarks:
-    # A ring of points well inside the picture.
+    # A ring of points well inside the image.
     angles = np.linspace(0, 2 * np.pi, 68, endpoint=False)
     points = np.stack([80 + 40 * np.cos(angles), 60 + 40 * np.sin(angles)], axis=1)
     return Landmarks(points, np.linspace(0, 1, 68), LANDMARKS_68, image, (30, 10, 130, 110))
@@ -58,7 +58,7 @@ def attributes(image: np.ndarray) -> Attributes:
 def everything(image: np.ndarray, *results: Drawable) -> list[Drawable]:
     new = image.copy()
     new[30:60, 30:60] = 7
-    return [*results, Picture(new, image), Faces(results)]
+    return [*results, ImageResult(new, image), Faces(results)]
 
 
 def test_all_draw_show_and_save(
@@ -209,14 +209,14 @@ def test_faces_is_a_list_that_may_be_empty(image: np.ndarray, landmarks: Landmar
     both = Faces([landmarks, landmarks])
     assert both[1] is landmarks and list(both) == [landmarks, landmarks]
     other = Landmarks(landmarks.points, landmarks.scores, LANDMARKS_68, image[:100])
-    with pytest.raises(ValueError, match="one picture"):
+    with pytest.raises(ValueError, match="one image"):
         Faces([landmarks, other])
 
 
 def test_faces_draw_all(image: np.ndarray) -> None:
     left, right = image.copy(), image.copy()
     left[:50, :50], right[60:, 100:] = 1, 2
-    drawn = Faces([Picture(left, image), Picture(right, image)]).draw()
+    drawn = Faces([ImageResult(left, image), ImageResult(right, image)]).draw()
     assert (drawn[:50, :50] == 1).all() and (drawn[60:, 100:] == 2).all() and (drawn[:50, 100:] == 100).all()
     masks = [np.zeros((120, 160), np.uint8) for _ in range(2)]
     masks[0][:40, :40], masks[1][80:, 120:] = 1, 10
@@ -249,7 +249,7 @@ def test_every_likely_attribute_has_its_bar(height: int) -> None:
 
 
 @pytest.mark.parametrize("box", [None, (2, 2, 30, 30), (40, 2, 98, 60), (70, 90, 99, 119), (-20, -20, 300, 300)])
-def test_words_stay_inside_the_picture(box: tuple[float, ...] | None) -> None:
+def test_words_stay_inside_the_image(box: tuple[float, ...] | None) -> None:
     # Black on black: what is bright is the writing.
     image = np.zeros((120, 100, 3), np.uint8)
     result = Attributes(np.array([0.99, 0.98]), attribute_set(["Mouth_Slightly_Open", "Wearing_Necklace"]), image, box)
@@ -259,23 +259,23 @@ def test_words_stay_inside_the_picture(box: tuple[float, ...] | None) -> None:
 
 
 def test_compare_puts_the_original_left(image: np.ndarray) -> None:
-    drawn = Picture(np.zeros_like(image), image).draw(compare=True)
+    drawn = ImageResult(np.zeros_like(image), image).draw(compare=True)
     assert (drawn[:, :160] == 100).all() and (drawn[:, 160:] == 0).all()
 
 
 def test_what_does_not_fit_is_refused(image: np.ndarray, landmarks: Landmarks) -> None:
     with pytest.raises(ValueError, match=r"needs \(68, 2\)"):
         Landmarks(np.zeros((5, 2)), np.zeros(5), LANDMARKS_68, image)
-    with pytest.raises(ValueError, match="picture is"):
+    with pytest.raises(ValueError, match="image is"):
         Segmentation(np.zeros((10, 10), np.uint8), LAPA_11, image)
     with pytest.raises(ValueError, match=r"ids \[12\]"):
         Segmentation(np.full((120, 160), 12, np.uint8), LAPA_11, image)
     with pytest.raises(ValueError, match=r"\(3,\) came, but set 'own1' needs \(1,\)"):
         Attributes(np.zeros(3), attribute_set(["a"]), image)
     with pytest.raises(ValueError, match="float64"):
-        Picture(image / 255, image)
+        ImageResult(image / 255, image)
     with pytest.raises(ValueError, match="numbers came"):
-        Picture(image, image, (1, 2, 3))  # type: ignore[arg-type]
+        ImageResult(image, image, (1, 2, 3))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="canvas"):
         landmarks.draw_on(image[:50])
 

@@ -13,15 +13,15 @@ def _random(seed: int = 0) -> torch.Generator:
 
 
 def test_shadows_darken_the_portrait_and_nothing_else() -> None:
-    pictures = 0.2 + 0.7 * torch.rand(12, 3, 48, 64, generator=_random(1))
+    images = 0.2 + 0.7 * torch.rand(12, 3, 48, 64, generator=_random(1))
     portrait = torch.zeros(12, 1, 48, 64)
     portrait[..., 16:48] = 1
-    shadowed = cast_shadows(pictures, _random(2), portrait)
-    assert torch.equal(shadowed[..., :16], pictures[..., :16]) and torch.equal(shadowed[..., 48:], pictures[..., 48:])
-    assert (shadowed <= pictures).all() and (shadowed > 0).all()
-    lost = 1 - shadowed[..., 16:48].mean((1, 2, 3)) / pictures[..., 16:48].mean((1, 2, 3))
+    shadowed = cast_shadows(images, _random(2), portrait)
+    assert torch.equal(shadowed[..., :16], images[..., :16]) and torch.equal(shadowed[..., 48:], images[..., 48:])
+    assert (shadowed <= images).all() and (shadowed > 0).all()
+    lost = 1 - shadowed[..., 16:48].mean((1, 2, 3)) / images[..., 16:48].mean((1, 2, 3))
     assert 0.03 < lost.mean() < 0.5 and lost.std() > 0.01, "shadows, and different ones"
-    assert torch.equal(cast_shadows(pictures, _random(2), portrait), shadowed), "same seed, same shadows"
+    assert torch.equal(cast_shadows(images, _random(2), portrait), shadowed), "same seed, same shadows"
 
 
 def test_noise_masks_cover_what_was_asked_for() -> None:

@@ -20,7 +20,7 @@ from facekit.data.image_text.index import open_index
 from facekit.data.image_text.shards import write_shard
 
 
-def picture(seed: int, h: int = 24, w: int = 40) -> np.ndarray:
+def image(seed: int, h: int = 24, w: int = 40) -> np.ndarray:
     """Smooth, so that JPEG keeps it."""
     coarse = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((w, h), Image.Resampling.BILINEAR))
@@ -30,7 +30,7 @@ def pair(i: int, faces: int = 2) -> Pair:
     rng = np.random.default_rng(i)
     points = rng.uniform(0, 20, (faces, 5, 2)).astype(np.float32)
     boxes = np.concatenate([points.min(1), points.max(1)], 1)
-    return Pair(f"picture {i}.png", picture(i), f"a person, number {i} ü", boxes, points)
+    return Pair(f"image {i}.png", image(i), f"a person, number {i} ü", boxes, points)
 
 
 def pairs(count: int, seen: list[int] | None = None) -> Iterator[Pair]:
@@ -42,7 +42,7 @@ def pairs(count: int, seen: list[int] | None = None) -> Iterator[Pair]:
 
 def jpeg(seed: int) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(picture(seed)).save(file, "JPEG", quality=95)
+    Image.fromarray(image(seed)).save(file, "JPEG", quality=95)
     return file.getvalue()
 
 
@@ -116,7 +116,7 @@ def test_an_interrupted_run_goes_on_at_the_next_shard(tmp_path: Path, folder: Pa
 
 def test_stored_bytes_are_the_ones_that_came(tmp_path: Path) -> None:
     data = jpeg(5)
-    write_shards([Pair("a", picture(5), "text", encoded=data)], tmp_path)
+    write_shards([Pair("a", image(5), "text", encoded=data)], tmp_path)
     with tarfile.open(tmp_path / "shard-000000.tar") as tar:
         member = tar.extractfile("000000.jpg")
         assert member is not None and member.read() == data
@@ -135,7 +135,7 @@ def test_shards_of_others_are_indexed_on_first_use(tmp_path: Path, form: int) ->
             "000000002.JPG": jpeg(2), "000000002.json": note,
             f"{long}.png": jpeg(3), f"{long}.txt": b"third",
             "lonely.jpg": jpeg(4),
-            "wordy.txt": b"no picture",
+            "wordy.txt": b"no image",
         },
         form,
     )  # fmt: skip
@@ -191,7 +191,7 @@ def test_a_shard_changed_behind_its_index_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "own.tar"
     write_shard(path, [pair(0)], 0)
     write_shard(path, [pair(1)], 0)
-    assert PairPool(path)[0].name == "picture 1.png"
+    assert PairPool(path)[0].name == "image 1.png"
 
 
 def test_damaged_members_are_named_with_shard_and_key(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_damaged_members_are_named_with_shard_and_key(tmp_path: Path) -> None:
     assert pool[0].text == "good"
     with pytest.raises(ValueError, match=r"a\.tar bad: .*decoded"):
         pool[1]
-    with pytest.raises(ValueError, match=r"b\.tar bad: .*no picture"):
+    with pytest.raises(ValueError, match=r"b\.tar bad: .*no image"):
         PairPool(shard("b.tar", {"bad.jpg": b"<html>", "bad.txt": b"x"}))[1]
     with pytest.raises(ValueError, match=r"c\.tar bad: .*UTF-8"):
         PairPool(shard("c.tar", {"bad.jpg": jpeg(1), "bad.txt": b"\xff\xfe"}))[1]
@@ -244,7 +244,7 @@ def test_damaged_and_wrong_shards_are_named(tmp_path: Path) -> None:
         PairPool([])
 
 
-def test_faces_of_another_picture_are_refused(tmp_path: Path) -> None:
+def test_faces_of_another_image_are_refused(tmp_path: Path) -> None:
     note = json.dumps({"size": [48, 80], "boxes": [[0, 0, 9, 9]], "points": [np.ones((5, 2)).tolist()]}).encode()
     shard = foreign(tmp_path / "x.tar", {"1.jpg": jpeg(1), "1.txt": b"one", "1.json": note})
     with pytest.raises(ValueError, match=r"x\.tar 1: .*\[48, 80\]"):
@@ -287,6 +287,6 @@ def test_few_files_are_open_and_memory_is_the_index(tmp_path: Path) -> None:
     for number in range(40):
         write_shard(tmp_path / f"{number:03d}.tar", [pair(number, 1)], number)
     pool = PairPool(tmp_path)
-    assert [pool[i].name for i in range(40)] == [f"picture {i}.png" for i in range(40)]
+    assert [pool[i].name for i in range(40)] == [f"image {i}.png" for i in range(40)]
     assert len(pool._local.files) == 32
     assert isinstance(open_index(tmp_path / "007.tar").records(), np.memmap)

@@ -163,6 +163,6 @@ def test_models_of_earlier_versions_keep_their_pairs() -> None:
 
 
 def _images(n: int) -> object:
-    from facekit.images.reader import read_pictures
+    from facekit.images.reader import read_images
 
-    return read_pictures(np.zeros((n, 100, 100, 3), np.uint8))
+    return read_images(np.zeros((n, 100, 100, 3), np.uint8))

@@ -13,7 +13,7 @@ from PIL import Image
 import facekit
 from facekit.annotations import read_labels, read_table
 from facekit.annotations.checks import check_landmarks
-from facekit.images.reader import Pictures, load_image
+from facekit.images.reader import ImageBatch, load_image
 from facekit.labels import LANDMARKS_68, landmark_set
 from facekit.metrics.scores import landmark_normaliser
 from facekit.tasks import LandmarkTask, SegmentationTask
@@ -24,9 +24,9 @@ FACE = np.array([[25, 40], [40, 41], [60, 41], [75, 40], [50, 60], [37, 75], [63
 OTHER = ["nose", "mouth_left", "mouth_right"]
 
 
-def images(count: int) -> Pictures:
+def images(count: int) -> ImageBatch:
     names = [f"{i}.png" for i in range(count)]
-    return Pictures([np.zeros((SIDE, SIDE, 3), np.uint8)] * count, names, list(range(count)), False)
+    return ImageBatch([np.zeros((SIDE, SIDE, 3), np.uint8)] * count, names, list(range(count)), False)
 
 
 def faces(count: int) -> np.ndarray:

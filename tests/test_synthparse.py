@@ -65,23 +65,23 @@ def test_sigmoid_loss_is_weighted_and_ignores() -> None:
 
 
 def test_the_best_epoch_is_kept(faces: Any, tmp_path: Path) -> None:
-    pictures, masks = faces
+    images, masks = faces
     settings: dict[str, Any] = {**FAST, "recipe": "paper", "input_size": 64, "names": SYNTHPARSE_11}
     curve: list[float] = []
 
     def note(done: int, steps: int, losses: dict[str, float]) -> None:
         curve.append(losses.get("validation", float("nan")))
 
-    held = (pictures[4:], masks[4:])
+    held = (images[4:], masks[4:])
     settings["progress"] = note
     best = facekit.adapt(
-        pictures[:4], masks[:4], "segmentation", "synthparse", steps=6, validation=held, lr=0.02, **settings
+        images[:4], masks[:4], "segmentation", "synthparse", steps=6, validation=held, lr=0.02, **settings
     )
     assert len(curve) == 6 and not np.isnan(curve).any()
     at = int(np.argmax(curve)) + 1
     settings["progress"] = False
     stopped = facekit.adapt(
-        pictures[:4], masks[:4], "segmentation", "synthparse", steps=at, lr=0.02, keep_best=False, **settings
+        images[:4], masks[:4], "segmentation", "synthparse", steps=at, lr=0.02, keep_best=False, **settings
     )
     x = torch.rand(1, 3, 64, 64)
     assert torch.equal(best.maps(x), stopped.maps(x)), "as if it had been stopped at its best epoch"
@@ -89,25 +89,25 @@ def test_the_best_epoch_is_kept(faces: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reads", ["onehot", "ids"])
 def test_label_adapter(reads: str, parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
-    pictures, masks = faces
+    images, masks = faces
     before = {k: v.clone() for k, v in parser.network.state_dict().items()}
     adapted = facekit.adapt_labels(
-        parser, pictures, masks, reads=reads, steps=3, batch_size=4, weights="none", progress=False, device="cpu"
+        parser, images, masks, reads=reads, steps=3, batch_size=4, weights="none", progress=False, device="cpu"
     )
     assert all(torch.equal(v, before[k]) for k, v in parser.network.state_dict().items()), "the parser stays"
-    result = facekit.predict(adapted, pictures[0])
+    result = facekit.predict(adapted, images[0])
     assert isinstance(result, Segmentation) and isinstance(result.naked, Segmentation)
-    plain = facekit.predict(parser, pictures[0])
+    plain = facekit.predict(parser, images[0])
     assert np.array_equal(result.naked.mask, plain.mask)
-    assert np.array_equal(facekit.predict(adapted.naked, pictures[0]).mask, plain.mask)
+    assert np.array_equal(facekit.predict(adapted.naked, images[0]).mask, plain.mask)
     assert result.to_dict()["naked"] == result.naked.to_dict()
     adapted.save(tmp_path / "a.facekit")
     again = facekit.load(tmp_path / "a.facekit", "cpu")
     x = torch.rand(2, 3, 64, 64)
     assert torch.equal(again.maps(x), adapted.maps(x)) and torch.equal(again.naked.maps(x), parser.maps(x))
-    assert set(facekit.evaluate(adapted, pictures[:2], masks[:2])) >= {"f1", "miou"}
+    assert set(facekit.evaluate(adapted, images[:2], masks[:2])) >= {"f1", "miou"}
     with pytest.raises(ValueError, match="already"):
-        facekit.adapt_labels(adapted, pictures, masks)
+        facekit.adapt_labels(adapted, images, masks)
 
 
 def test_an_adapter_starts_as_a_relabelling() -> None:
@@ -129,14 +129,14 @@ def test_an_adapter_starts_as_a_relabelling() -> None:
 
 
 def test_an_adapter_learns_a_swap(parser: facekit.Model, faces: Any) -> None:
-    """Annotators who call every class by the next one's id: nothing in the pictures says so, the pairs do."""
-    pictures, _ = faces
-    said = [facekit.predict(parser, p).mask for p in pictures]
+    """Annotators who call every class by the next one's id: nothing in the images says so, the pairs do."""
+    images, _ = faces
+    said = [facekit.predict(parser, p).mask for p in images]
     target = [((m.astype(int) + 1) % 11).astype(np.uint8) for m in said]
     adapted = facekit.adapt_labels(
-        parser, pictures, target, steps=60, batch_size=6, weights="none", progress=False, device="cpu", lr=3e-3
+        parser, images, target, steps=60, batch_size=6, weights="none", progress=False, device="cpu", lr=3e-3
     )
-    agree = np.mean([(facekit.predict(adapted, p).mask == t).mean() for p, t in zip(pictures, target, strict=True)])
+    agree = np.mean([(facekit.predict(adapted, p).mask == t).mean() for p, t in zip(images, target, strict=True)])
     before = np.mean([(m == t).mean() for m, t in zip(said, target, strict=True)])
     assert agree > 0.8 > before
 
@@ -150,14 +150,14 @@ def test_ids_outside_belong_to_no_class() -> None:
 
 
 def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
-    pictures, masks = faces
+    images, masks = faces
     for wrong, match in (
         ({"decoder": "pspnet"}, "'unet', 'deeplabv3plus', 'fpn'"), ({"encoder": "resnet9"}, "'mobilenet_v2'"),
         ({"input_size": 100}, "a multiple of 32"), ({"optimiser": "sgd"}, "'adamw' or 'nadam'"),
         ({"activation": "relu"}, "'softmax', 'sigmoid'"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=match):
-            facekit.adapt(pictures, masks, "segmentation", "synthparse", **{**FAST, "steps": 1, **wrong})
+            facekit.adapt(images, masks, "segmentation", "synthparse", **{**FAST, "steps": 1, **wrong})
     with pytest.raises(ValueError, match="the paper is about segmentation"):
         adaptation("paper", "landmarks", True, 10)
     with pytest.raises(ValueError, match="'quick', 'paper'"):
@@ -172,16 +172,14 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="do not fit, expected those of"):
         synthparse.load(tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="reads='text'"):
-        facekit.adapt_labels(parser, pictures, masks, reads="text")
-    points = facekit.adapt(
-        pictures, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, **FAST
-    )
+        facekit.adapt_labels(parser, images, masks, reads="text")
+    points = facekit.adapt(images, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, **FAST)
     with pytest.raises(ValueError, match="wild=True came for landmarks"):
         facekit.adapt(
-            pictures, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, wild=True, **FAST
+            images, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, wild=True, **FAST
         )
     with pytest.raises(ValueError, match="label adapters are for segmentation"):
-        facekit.adapt_labels(points, pictures, masks)
+        facekit.adapt_labels(points, images, masks)
 
 
 def test_an_encoders_file_is_taken_over(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What synthparse's own calls say to wrong input: which item, what came, what was expected, what to do.
 
-What is wrong with single pictures and masks stands in test_bad_inputs.py, with data sets' files in
+What is wrong with single images and masks stands in test_bad_inputs.py, with data sets' files in
 test_parsing_data.py, with recipes' fields in test_synthparse.py; here is that these errors reach the user of the calls,
 and what only these calls can tell.
 """
@@ -25,8 +25,8 @@ SIDE = 64
 
 def face(ids: int = 11, value: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Noise, and a mask in stripes of the ids from `value` up."""
-    picture = np.random.default_rng(ids).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    return picture, np.resize(np.arange(value, ids, dtype=np.uint8).repeat(SIDE), (SIDE, SIDE))
+    image = np.random.default_rng(ids).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    return image, np.resize(np.arange(value, ids, dtype=np.uint8).repeat(SIDE), (SIDE, SIDE))
 
 
 def labelled(count: int = 4, labels: SegmentationSet = SYNTHPARSE_11) -> LazyFaces[int]:
@@ -34,17 +34,17 @@ def labelled(count: int = 4, labels: SegmentationSet = SYNTHPARSE_11) -> LazyFac
     return LazyFaces("striped", range(count), lambda i: ParsedFace(f"{i}.png", *face(len(labels)), box, labels))
 
 
-PICTURES, MASKS = ([part for _ in range(4)] for part in face())
+IMAGES, MASKS = ([part for _ in range(4)] for part in face())
 BLANK = np.full((SIDE, SIDE, 3), 128, np.uint8)
 
 
-def learned(pictures: Any = PICTURES, masks: Any = MASKS, **settings: Any) -> facekit.Model:
+def learned(images: Any = IMAGES, masks: Any = MASKS, **settings: Any) -> facekit.Model:
     settings = {"names": SYNTHPARSE_11, "input_size": SIDE, **FAST, **settings}
-    return facekit.adapt(pictures, masks, "segmentation", "synthparse", **settings)
+    return facekit.adapt(images, masks, "segmentation", "synthparse", **settings)
 
 
-def relabelled(model: Any, pictures: Any = PICTURES, masks: Any = MASKS, **settings: Any) -> facekit.Model:
-    return facekit.adapt_labels(model, pictures, masks, **{**FAST, **settings})
+def relabelled(model: Any, images: Any = IMAGES, masks: Any = MASKS, **settings: Any) -> facekit.Model:
+    return facekit.adapt_labels(model, images, masks, **{**FAST, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +62,16 @@ ROWS: list[Row] = [
     ("ids beyond the set", lambda m: learned(masks=UNKNOWN), ValueError,
      r"^mask 2: ids 11, 12, 13, 14, 15, 16, 17, 18 ... .*expected 0 to 10, or 255 for ignored: map your ids"),
     ("another size", lambda m: learned(masks=SMALLER), ValueError,
-     r"^mask 3: height x width 63 x 64 came, expected its picture's 64 x 64: resize it with nearest"),
+     r"^mask 3: height x width 63 x 64 came, expected its image's 64 x 64: resize it with nearest"),
     ("too few masks", lambda m: learned(masks=MASKS[:3]), ValueError, r"^4 images but 3 masks, expected as many"),
     ("nothing labelled", lambda m: learned(masks=IGNORED), ValueError, r"^masks: every pixel of all 4 .* is ignored"),
-    ("no pictures", lambda m: learned([], []), ValueError, r"^no pictures: an empty list .*pass at least one"),
+    ("no images", lambda m: learned([], []), ValueError, r"^no images: an empty list .*pass at least one"),
     ("no face by the paper's cascades", lambda m: learned([BLANK] * 4, align="haar"), ValueError,
      r"^image 0: no face found; pass faces= with its box, or align='none' if it is a face crop"),
     ("no face by landmarks", lambda m: learned([BLANK] * 4, align="landmarks"), ValueError, r"^image 0: no face found"),
-    ("validation of another size", lambda m: learned(recipe="paper", validation=(PICTURES, SMALLER)), ValueError,
+    ("validation of another size", lambda m: learned(recipe="paper", validation=(IMAGES, SMALLER)), ValueError,
      r"^mask 3: height x width 63 x 64 came"),
-    ("validation beyond the set", lambda m: learned(recipe="paper", validation=(PICTURES, UNKNOWN)), ValueError,
+    ("validation beyond the set", lambda m: learned(recipe="paper", validation=(IMAGES, UNKNOWN)), ValueError,
      r"^mask 2: ids 11.* came, expected 0 to 10"),
     # the label adapter
     ("adapter: ids beyond the set", lambda m: relabelled(m, masks=UNKNOWN), ValueError, r"^mask 2: ids 11.* 0 to 10"),
@@ -80,7 +80,7 @@ ROWS: list[Row] = [
     ("adapter: another size", lambda m: relabelled(m, masks=SMALLER), ValueError, r"^mask 3: .* 63 x 64 came"),
     ("adapter: too few masks", lambda m: relabelled(m, masks=MASKS[:1]), ValueError, r"^4 images but 1 masks"),
     ("adapter: nothing labelled", lambda m: relabelled(m, masks=IGNORED), ValueError, r"^masks: every pixel"),
-    ("adapter: no pictures", lambda m: relabelled(m, [], []), ValueError, r"^no pictures"),
+    ("adapter: no images", lambda m: relabelled(m, [], []), ValueError, r"^no images"),
     ("adapter: a box too few", lambda m: relabelled(m, faces=[(0, 0, 50, 50)]), ValueError,
      r"^4 images but 1 face boxes: pass one box per image"),
     ("adapter: a number for the model", lambda m: relabelled(3), TypeError,
@@ -122,16 +122,16 @@ def test_bad_input(parser: facekit.Model, call: Callable[..., Any], kind: type[E
 
 
 @pytest.mark.parametrize("align", ["haar", "box", "landmarks", "mean", "tanh"])
-def test_no_face_in_any_picture(parser: facekit.Model, align: str) -> None:
-    for pictures in (BLANK, [BLANK, BLANK]):
+def test_no_face_in_any_image(parser: facekit.Model, align: str) -> None:
+    for images in (BLANK, [BLANK, BLANK]):
         with pytest.warns(
             UserWarning, match="image.*: no face found; pass faces= with its box, or align='none'"
         ) as seen:
-            found = facekit.predict(parser, pictures, align=align)
-        empty = [found] if pictures is BLANK else found
+            found = facekit.predict(parser, images, align=align)
+        empty = [found] if images is BLANK else found
         assert len(seen) == len(empty) and all(isinstance(f, facekit.results.Faces) and not f for f in empty)
         assert seen[0].filename == __file__
-    # Scores are of all pictures: where no face is found, of the whole one.
+    # Scores are of all images: where no face is found, of the whole one.
     assert 0 <= facekit.evaluate(parser, [BLANK], [MASKS[0]], align=align)["accuracy"] <= 100
 
 
@@ -158,7 +158,7 @@ def test_a_target_with_no_class_in_common_is_learned(parser: facekit.Model) -> N
     """The adapter reads what the parser says, by whatever names: none has to be shared."""
     model = relabelled(parser, masks=[face(3)[1]] * 4, names=["nothing", "helmet", "visor"])
     assert [c for c in model.task.labels.classes if c in parser.task.labels.classes] == []
-    assert set(np.unique(facekit.predict(model, PICTURES[0]).mask)) <= {0, 1, 2}
+    assert set(np.unique(facekit.predict(model, IMAGES[0]).mask)) <= {0, 1, 2}
 
 
 def test_a_parser_that_says_nothing_is_told(parser: facekit.Model) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from label_file_makers import NAN, picture, pictures
+from label_file_makers import NAN, photo, photos
 
 from facekit.annotations import read_attributes, read_table
 from facekit.labels import CELEBA_40, attribute_set
@@ -20,7 +20,7 @@ VALUES = np.array([[0, 1], [1, NAN], [NAN, 0]], np.float32)
 
 
 def write(folder: Path, text: str | bytes, name: str = "labels.csv") -> Path:
-    pictures(folder)
+    photos(folder)
     (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
     return folder / name
 
@@ -86,22 +86,22 @@ def test_order_of_celebas_columns_is_free(tmp_path: Path) -> None:
     assert found.names is CELEBA_40 and found.labels[0].tolist() == [0.0] * 39 + [1.0]
 
 
-def test_rows_without_a_picture_are_left_out(tmp_path: Path) -> None:
+def test_rows_without_a_image_are_left_out(tmp_path: Path) -> None:
     path = write(tmp_path, TABLE + "gone.jpg,1,1\nc,0,0\n")
-    with pytest.warns(UserWarning, match=r"^labels.csv: 2 of 5 rows without a picture are left out: gone.jpg, c$"):
+    with pytest.warns(UserWarning, match=r"^labels.csv: 2 of 5 rows without an image are left out: gone.jpg, c$"):
         found = read_attributes(path)
     assert list(found.skipped) == ["gone.jpg", "c"] and "is missing" in found.skipped["c"]
     np.testing.assert_array_equal(found.labels, VALUES)
     other = tmp_path / "elsewhere"
-    picture(other / "a.png")
+    photo(other / "a.png")
     with pytest.warns(UserWarning, match="4 of 5 rows"):
         assert read_attributes(path, images=other).images == [other / "a.png"]
     (tmp_path / "elsewhere" / "a.png").unlink()
-    with pytest.raises(ValueError, match="^labels.csv: none of its 5 pictures was found: its picture 'a.png'"):
+    with pytest.raises(ValueError, match="^labels.csv: none of its 5 images was found: its image 'a.png'"):
         read_attributes(path, images=other)
 
 
-def test_a_column_by_pictures(tmp_path: Path) -> None:
+def test_a_column_by_images(tmp_path: Path) -> None:
     table = read_table(write(tmp_path, "file,race\nfolder/a.png,white\nb2,\nb10, east asian \n"))
     names = ["b10.png", "a.png", "b2.jpg", "unknown.png"]
     assert table.column_of("race", names) == ["east asian", "white", None, None]
@@ -115,14 +115,14 @@ def test_a_column_by_pictures(tmp_path: Path) -> None:
         ("", "an empty file came"),
         (" \n \n", "an empty file came"),
         (b"file,hat\na.png,\xff\xfe\n", "bytes that are no text came"),
-        ("file\na.png\n", "row 1: one column came, expected the pictures' names and more"),
+        ("file\na.png\n", "row 1: one column came, expected the images' names and more"),
         ("a.png,0,1\nb2.jpg,1,1\n", "row 1: '0' came as a column's name, expected a head"),
         ("file,hat,,beard\na.png,0,1,1\n", "row 1, column 3: no name came"),
         ("file,hat,hat\na.png,0,1\n", "row 1: column 'hat' came twice"),
-        ("file,hat\n", "0 rows of pictures came, expected at least 1"),
+        ("file,hat\n", "0 rows of images came, expected at least 1"),
         ("file,hat,beard\na.png,0,1\nb2.jpg,0\n", r"row 3 \(b2.jpg\): 2 cells came, expected 3 by the head"),
         ("file,hat,beard\n\na.png,0,1,1\n", r"row 3 \(a.png\): 4 cells came, expected 3"),
-        ("file,hat\n,0\n", "row 2, column 1: nothing came, expected a picture's file name"),
+        ("file,hat\n,0\n", "row 2, column 1: nothing came, expected an image's file name"),
         ("file,hat\na.png,0\nb2.jpg,0\na.png,1\n", r"row 4 \(a.png\): it came in row 2 before"),
         ("file,hat\na.png,0\nb2.jpg,yes\n", r"row 3 \(b2.jpg\), column 'hat': 'yes' came, expected 0, 1 or an empty"),
         ("file,hat\na.png,0.5\n", r"row 2 \(a.png\), column 'hat': '0.5' came"),
@@ -130,7 +130,7 @@ def test_a_column_by_pictures(tmp_path: Path) -> None:
         ("file,hat\na.png,0\nb2.jpg,-1\n", r"row 3 \(b2.jpg\), column 'hat': -1 came beside cells with 0"),
         ('file,hat\n"a.png,0\nb2.jpg,1\n', r"row \d: broken CSV \(unexpected end of data\) came"),
         ("3\n", "row 1: one column came"),
-        ("3\nhat beard\na.png 1 -1\n", "1 rows of pictures came, expected 3: copy"),
+        ("3\nhat beard\na.png 1 -1\n", "1 rows of images came, expected 3: copy"),
         ("1\nhat beard\na.png 1\n", r"row 3 \(a.png\): 2 cells came, expected 3"),
     ],
 )

@@ -29,7 +29,7 @@ def smooth(h: int, w: int, sigma: float = 4) -> np.ndarray:
 
 
 def face_crop(side: int, alpha: float = ALPHA, roll: float = 12.0, width: float = 60.0) -> TanhCrop:
-    """Of a face of that width in the middle of a picture of 160 x 120 px."""
+    """Of a face of that width in the middle of an image of 160 x 120 px."""
     box = (80 - width / 2, 60 - width / 2, 80 + width / 2, 60 + width / 2)
     return TanhCrop(g.crop_matrix(box, side, roll), side, alpha)
 
@@ -138,14 +138,14 @@ def test_dots_land_where_their_points_do(side: int, alpha: float) -> None:
 
 
 def test_the_middle_is_the_plain_crop() -> None:
-    picture, crop = smooth(120, 160), face_crop(100, 0.5)
-    out, plain = g.warp_image(picture, crop, 100), g.warp_image(picture, crop.matrix, 100)
+    image, crop = smooth(120, 160), face_crop(100, 0.5)
+    out, plain = g.warp_image(image, crop, 100), g.warp_image(image, crop.matrix, 100)
     assert np.abs(out[26:74, 26:74].astype(int) - plain[26:74, 26:74]).max() <= 1
-    nearest = g.warp_image(picture, crop, 100, interpolation="nearest")
-    assert set(np.unique(nearest)) <= set(np.unique(picture))
+    nearest = g.warp_image(image, crop, 100, interpolation="nearest")
+    assert set(np.unique(nearest)) <= set(np.unique(image))
     assert np.abs(nearest.astype(int) - out).mean() < 4
     with pytest.raises(ValueError, match="choose one of reflect"):
-        g.warp_image(picture, crop, 100, border="mirror")  # type: ignore[arg-type]
+        g.warp_image(image, crop, 100, border="mirror")  # type: ignore[arg-type]
 
 
 def test_what_is_squeezed_is_averaged() -> None:
@@ -156,26 +156,26 @@ def test_what_is_squeezed_is_averaged() -> None:
     assert grey.max() < 80 and grey.mean() < 25, "single stripes would be 0 or 255"
 
 
-def test_a_mirrored_picture_gives_the_mirrored_crop() -> None:
-    picture = smooth(121, 121)
+def test_a_mirrored_image_gives_the_mirrored_crop() -> None:
+    image = smooth(121, 121)
     crop = TanhCrop(g.crop_matrix((30, 20, 90, 80), 64), 64)
-    there, mirrored = g.warp_image(picture, crop, 64), g.warp_image(picture[:, ::-1], crop, 64)
+    there, mirrored = g.warp_image(image, crop, 64), g.warp_image(image[:, ::-1], crop, 64)
     assert np.abs(there[:, ::-1].astype(int) - mirrored).max() <= 2
 
 
 @pytest.mark.parametrize("side", [32, 120, 400])
-def test_pictures_go_there_and_back(side: int) -> None:
-    picture, crop = smooth(120, 160, 12), face_crop(side, roll=12 if side < 400 else 0, width=60 if side < 400 else 40)
-    back = g.paste_picture(g.warp_image(picture, crop, side), crop, picture)
-    error = np.abs(back.astype(int) - picture).max(-1)
+def test_images_go_there_and_back(side: int) -> None:
+    image, crop = smooth(120, 160, 12), face_crop(side, roll=12 if side < 400 else 0, width=60 if side < 400 else 40)
+    back = g.paste_image(g.warp_image(image, crop, side), crop, image)
+    error = np.abs(back.astype(int) - image).max(-1)
     # In the middle nothing is lost but what the crop's pixels cannot hold; further out it grows soft.
     assert error[45:75, 65:95].max() <= (8 if side >= 120 else 40)
     assert error.mean() < (7 if side >= 120 else 15)
-    black = g.paste_picture(np.zeros((side, side, 3), np.uint8), crop, picture, feather=side / 10)
+    black = g.paste_image(np.zeros((side, side, 3), np.uint8), crop, image, feather=side / 10)
     assert black[60, 80].max() == 0 and len(np.unique(black)) > 20
     plain = g.transform_points(np.stack(np.meshgrid(np.arange(160), np.arange(120)), -1).astype(float), crop.matrix)
     inside = np.abs(plain - (side - 1) / 2).max(-1) < reach(ALPHA) * side / 2
-    assert inside.all() == (side < 400) and np.array_equal(black[~inside], picture[~inside])
+    assert inside.all() == (side < 400) and np.array_equal(black[~inside], image[~inside])
     values, where = g.put_back(np.ones((side, side), np.float32), crop, (120, 160), border="constant")
     assert np.abs(values - inside[where]).mean() < 0.02
 
@@ -187,7 +187,7 @@ def test_masks_go_there_and_back(side: int, roll: float, monkeypatch: pytest.Mon
     mask = ((xs - 90) ** 2 + (ys - 70) ** 2 < 30**2).astype(np.uint8) + (xs > 100)
     crop = face_crop(side, roll=roll)
     warped = g.warp_mask(mask, crop, side)
-    assert (warped == 255).any(), "beyond the picture there is no label"
+    assert (warped == 255).any(), "beyond the image there is no label"
     assert set(np.unique(warped)) == {0, 1, 2, 255}
     back = g.paste_mask(warped, crop, mask.shape, fill=99)
     labelled = (back != 99) & (back != 255)
@@ -210,7 +210,7 @@ def test_logits_of_a_small_face_are_averaged_not_picked() -> None:
     assert (pasted[55:65, 75:85] == 0).all()
 
 
-def test_pasting_outside_the_picture_changes_nothing() -> None:
+def test_pasting_outside_the_image_changes_nothing() -> None:
     crop = TanhCrop(g.crop_matrix((900, 900, 950, 950), 32), 32)
     assert (g.paste_mask(np.ones((32, 32), np.uint8), crop, (100, 100)) == 0).all()
     assert (g.paste_logits(np.ones((2, 32, 32), np.float32), crop, (100, 100), fill=3) == 3).all()

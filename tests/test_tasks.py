@@ -59,15 +59,15 @@ def test_segmentation_loss_ignores_255() -> None:
     assert maps.grad[0, :, 1:].abs().sum() == 0
 
 
-def test_points_masks_and_pictures_move_together() -> None:
+def test_points_masks_and_images_move_together() -> None:
     side, points = 128, torch.tensor([[[40.0, 60.0], [90.0, 30.0]]]).repeat(16, 1, 1)
-    pictures = gaussians(points, side, side, 3.0)
+    images = gaussians(points, side, side, 3.0)
     masks = torch.full((16, side, side), 0, dtype=torch.uint8)
     masks[:, 55:66, 35:46] = 1
     matrices, mirrored = random_matrices(16, Affine(25, (0.9, 1.2), 0.05, 0.5), generator_for(3, 0))
     assert 0 < mirrored.sum() < 16
     moved = warp_points(points, matrices, side, 64)
-    seen = warp(pictures, matrices, 64)
+    seen = warp(images, matrices, 64)
     weights = seen / seen.sum((2, 3), keepdim=True)
     grid = torch.arange(64.0)
     found = torch.stack([(weights.sum(2) * grid).sum(-1), (weights.sum(3) * grid).sum(-1)], -1)

@@ -20,22 +20,22 @@ def disc(side: int = 160) -> tuple[np.ndarray, np.ndarray]:
     """A red disc off the middle on green, with its mask: 7 on 3."""
     y, x = np.mgrid[:side, :side]
     inside = np.hypot(x - 0.45 * side, y - 0.55 * side) < 0.25 * side
-    picture = np.where(inside[..., None], (220, 40, 40), (30, 160, 60)).astype(np.uint8)
-    return picture, np.where(inside, 7, 3).astype(np.uint8)
+    image = np.where(inside[..., None], (220, 40, 40), (30, 160, 60)).astype(np.uint8)
+    return image, np.where(inside, 7, 3).astype(np.uint8)
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
     return float((a & b).sum() / (a | b).sum())
 
 
-def red(picture: np.ndarray) -> np.ndarray:
-    return picture[..., 0].astype(int) > picture[..., 1]
+def red(image: np.ndarray) -> np.ndarray:
+    return image[..., 0].astype(int) > image[..., 1]
 
 
 @pytest.mark.parametrize("size", [160, 128, 96, 200])
-def test_pictures_and_masks_stay_registered(size: int) -> None:
-    picture, mask = disc()
-    crops = torch.from_numpy(picture).permute(2, 0, 1).repeat(30, 1, 1, 1)
+def test_images_and_masks_stay_registered(size: int) -> None:
+    image, mask = disc()
+    crops = torch.from_numpy(image).permute(2, 0, 1).repeat(30, 1, 1, 1)
     x, ids = MOVES.batch(crops, torch.from_numpy(mask).repeat(30, 1, 1), range(30), size)
     assert x.shape == (30, 3, size, size) and x.dtype == torch.float32 and 0 <= x.min() and x.max() <= 1
     assert ids.shape == (30, size, size) and ids.dtype == torch.uint8
@@ -48,11 +48,11 @@ def test_pictures_and_masks_stay_registered(size: int) -> None:
 
 
 def test_no_move_is_no_change() -> None:
-    picture, mask = disc()
+    image, mask = disc()
     still = WildAugmentation(rotate=0, perspective=0, photometric=False)
-    seen, ids = still(picture, mask, 3)
-    assert np.array_equal(seen, picture) and np.array_equal(ids, mask)
-    x, small = still.batch(torch.from_numpy(picture).permute(2, 0, 1)[None], torch.from_numpy(mask)[None], [3], 80)
+    seen, ids = still(image, mask, 3)
+    assert np.array_equal(seen, image) and np.array_equal(ids, mask)
+    x, small = still.batch(torch.from_numpy(image).permute(2, 0, 1)[None], torch.from_numpy(mask)[None], [3], 80)
     # Shrunk by halves: each pixel is the mean of four, and the mask has one of theirs.
     assert torch.allclose(x[0, 0, 0, 0], torch.tensor(30 / 255)) and len(x[0, 0].unique()) > 3
     assert set(small.unique().tolist()) == {3, 7}
@@ -62,10 +62,10 @@ def test_no_move_is_no_change() -> None:
 def test_ids_never_mix() -> None:
     rng = np.random.default_rng(0)
     mask = rng.choice([0, 4, 9, 200], (97, 140)).astype(np.uint8)
-    picture = np.repeat(mask[..., None], 3, axis=2)
+    image = np.repeat(mask[..., None], 3, axis=2)
     outside = 0
     for seed in range(40):
-        _, ids = WildAugmentation()(picture, mask, seed)
+        _, ids = WildAugmentation()(image, mask, seed)
         assert set(np.unique(ids)) <= {0, 4, 9, 200, 255} and ids.shape == mask.shape
         outside += int((ids == 255).sum())
     assert outside > 0
@@ -79,42 +79,42 @@ def test_ids_never_mix() -> None:
 
 
 def test_the_seed_alone_decides() -> None:
-    picture, mask = disc()
+    image, mask = disc()
     spec = WildAugmentation()
-    before = [spec(picture, mask, seed) for seed in range(24)]
+    before = [spec(image, mask, seed) for seed in range(24)]
     random.seed(1)
     np.random.seed(1)
     cv2.setRNGSeed(1)
     torch.manual_seed(1)
     states = random.getstate(), np.random.get_state(legacy=True)[1].tolist(), torch.get_rng_state()  # type: ignore[index]
     for seed in reversed(range(24)):
-        again = spec(picture, mask, seed)
+        again = spec(image, mask, seed)
         assert all(np.array_equal(a, b) for a, b in zip(before[seed], again, strict=True))
     assert random.getstate() == states[0] and torch.equal(torch.get_rng_state(), states[2])
     assert np.random.get_state(legacy=True)[1].tolist() == states[1]  # type: ignore[index]
     different = {a.tobytes() for a, _ in before}
     assert len(different) == 24
-    crops = torch.from_numpy(picture).permute(2, 0, 1).repeat(24, 1, 1, 1)
+    crops = torch.from_numpy(image).permute(2, 0, 1).repeat(24, 1, 1, 1)
     x, ids = spec.batch(crops, torch.from_numpy(mask).repeat(24, 1, 1), range(24), 160)
     assert all(np.array_equal((255 * x[i]).round().byte().permute(1, 2, 0).numpy(), before[i][0]) for i in range(24))
     assert all(np.array_equal(ids[i].numpy(), before[i][1]) for i in range(24))
 
 
 def test_threads_do_not_disturb_each_other() -> None:
-    picture, mask = disc(64)
+    image, mask = disc(64)
     spec = WildAugmentation()
-    expected = [spec(picture, mask, seed)[0].tobytes() for seed in range(60)]
+    expected = [spec(image, mask, seed)[0].tobytes() for seed in range(60)]
     with ThreadPoolExecutor(6) as pool:
         for _ in range(3):
-            assert list(pool.map(lambda seed: spec(picture, mask, seed)[0].tobytes(), range(60))) == expected
+            assert list(pool.map(lambda seed: spec(image, mask, seed)[0].tobytes(), range(60))) == expected
 
 
 def test_moves_keep_their_probabilities_and_ranges() -> None:
-    picture, mask = disc(96)
+    image, mask = disc(96)
     still = WildAugmentation(rotate=0, photometric=False)
-    moved = [not np.array_equal(still(picture, mask, seed)[1], mask) for seed in range(400)]
+    moved = [not np.array_equal(still(image, mask, seed)[1], mask) for seed in range(400)]
     assert 0.42 < np.mean(moved) < 0.58
-    # An arrow says by how much the picture was turned, the disc where it went.
+    # An arrow says by how much the image was turned, the disc where it went.
     angles = []
     y, x = np.mgrid[:161, :161]
     arrow = ((np.abs(y - 80) < 3) * 1 + ((np.abs(y - 80) < 3) & (x > 80)) * 1).astype(np.uint8)
@@ -138,17 +138,17 @@ def test_perspective_keeps_the_face_in_the_middle() -> None:
 
 
 def test_colours_keep_their_probabilities() -> None:
-    # On a picture of one colour only noise makes a texture.
+    # On an image of one colour only noise makes a texture.
     flat, mask = np.full((48, 48, 3), (150, 110, 90), np.uint8), disc(48)[1]
     spec = WildAugmentation(rotate=0)
     views = [spec(flat, mask, seed) for seed in range(400)]
-    noisy = np.array([bool(picture.std((0, 1)).max() > 0.5) for picture, _ in views])
+    noisy = np.array([bool(image.std((0, 1)).max() > 0.5) for image, _ in views])
     turned = np.array([not np.array_equal(ids, mask) for _, ids in views])
     assert 0.14 < noisy.mean() < 0.27
     # Independent draws: as many with the perspective as without.
     assert 0.1 < noisy[turned].mean() < 0.31 and 0.1 < noisy[~turned].mean() < 0.31
     # .1 ** 3 and no noise leave it as it was; sharpening, brightness and others of nearly no strength do so too.
-    assert np.mean([np.array_equal(picture, flat) for picture, _ in views]) < 0.1
+    assert np.mean([np.array_equal(image, flat) for image, _ in views]) < 0.1
 
 
 def test_the_list_is_the_papers() -> None:
@@ -168,13 +168,13 @@ def test_the_list_is_the_papers() -> None:
 
 
 def test_wrong_input_is_refused() -> None:
-    picture, mask = disc(32)
+    image, mask = disc(32)
     spec = WildAugmentation()
     with pytest.raises(ValueError, match="float64"):
-        spec(picture / 255, mask, 0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="picture \\(32, 32\\)"):
-        spec(picture, mask[:30], 0)
-    crops, masks = torch.from_numpy(picture).permute(2, 0, 1)[None], torch.from_numpy(mask)[None]
+        spec(image / 255, mask, 0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="image \\(32, 32\\)"):
+        spec(image, mask[:30], 0)
+    crops, masks = torch.from_numpy(image).permute(2, 0, 1)[None], torch.from_numpy(mask)[None]
     with pytest.raises(ValueError, match="1 crops, 1 masks and 2 seeds"):
         spec.batch(crops, masks, [0, 1], 32)
     with pytest.raises(ValueError, match="int64"):

@@ -1,7 +1,7 @@
-"""Checks the user's labels against the pictures they belong to and brings them into one form a task.
+"""Checks the user's labels against the images they belong to and brings them into one form a task.
 
-Everywhere: sizes are (height, width) of the pictures in pixels, names are the pictures' names for the errors (a file
-name or "image 3", counted from 0). A single label may come without a list for a single picture, and a folder stands for
+Everywhere: sizes are (height, width) of the images in pixels, names are the images' names for the errors (a file
+name or "image 3", counted from 0). A single label may come without a list for a single image, and a folder stands for
 its image files in natural order. Errors are ValueErrors that say which item, what came, what was expected, what to do.
 """
 
@@ -19,7 +19,7 @@ from PIL import Image
 
 from ..core.name_index import folded_name, plain_name
 from ..images.formats import ImageError
-from ..images.reader import list_pictures, load_image
+from ..images.reader import list_images, load_image
 from ..labels.palettes import Colour, check_palettes
 from .mask_ids import ids_of_image, read_ids, warn_of_stretched
 
@@ -31,11 +31,11 @@ Names = Sequence[str] | None
 
 
 def check_landmarks(labels: Any, sizes: Sizes, names: Names = None, k: int | None = None) -> np.ndarray:
-    """Landmarks of all pictures as (N,K,2) float32: x, y in pixels of each picture, NaN = not labelled.
+    """Landmarks of all images as (N,K,2) float32: x, y in pixels of each image, NaN = not labelled.
 
-    labels: array, tensor or list, one (K,2) a picture. k: the points of the label set in use.
+    labels: array, tensor or list, one (K,2) an image. k: the points of the label set in use.
     Raises ValueError for another count of faces or points, a wrong shape, no numbers, inf, a point with only one of x
-    and y, points further outside than the picture is large (x < -w or x > 2w), no point at all. Warns if all points lie
+    and y, points further outside than the image is large (x < -w or x > 2w), no point at all. Warns if all points lie
     in [0,1], because pixels are expected.
     """
     if isinstance(labels, (str, os.PathLike)):
@@ -51,7 +51,7 @@ def check_landmarks(labels: Any, sizes: Sizes, names: Names = None, k: int | Non
             fix = "drop the third column" if face.ndim == 2 and face.shape[1] == 3 else "give x and y of every point"
             raise ValueError(f"{where}: shape {face.shape} came, expected (K,2): {fix}")
         faces.append(face)
-        wanted, why = (k, "the label set has") if k is not None else (len(faces[0]), "the first picture has")
+        wanted, why = (k, "the label set has") if k is not None else (len(faces[0]), "the first image has")
         if len(face) != wanted:
             fix = "give every face the same points, NaN for those not labelled"
             raise ValueError(f"{where}: {len(face)} points came, expected {wanted} as {why}: {fix}")
@@ -60,7 +60,7 @@ def check_landmarks(labels: Any, sizes: Sizes, names: Names = None, k: int | Non
     known = points[~np.isnan(points)]
     if known.size == 0:
         raise ValueError(
-            f"landmarks: all {points.shape[1]} points of all {len(points)} pictures are NaN, expected some labelled: "
+            f"landmarks: all {points.shape[1]} points of all {len(points)} images are NaN, expected some labelled: "
             "check how the labels were read"
         )
     _warn_of_unlabelled_points(points, names)
@@ -91,13 +91,13 @@ def check_masks(
     names: Names = None,
     colours: Sequence[Colour] | None = None,
 ) -> list[np.ndarray]:
-    """One (H,W) uint8 array of class ids a picture; pixels labelled `ignore` become 255.
+    """One (H,W) uint8 array of class ids per image; pixels labelled `ignore` become 255.
 
     labels: paths or PIL images (see `facekit.annotations.mask_ids`), numpy or torch (H,W) of integers or bool. classes: ids 0 to
     classes - 1 are allowed (None: 0 to 254). ignore: the user's value for "not labelled", also a negative one. colours:
     RGB of each class, for masks that store colours.
     Raises ValueError for another count, size or rank, colours or fractions instead of ids, unknown ids, masks with
-    nothing labelled or with nothing but 0 and 255 in all pictures, palettes that disagree. Warns about single masks
+    nothing labelled or with nothing but 0 and 255 in all images, palettes that disagree. Warns about single masks
     with nothing labelled.
     """
     if classes is not None and not 1 <= classes <= IGNORE:
@@ -135,13 +135,13 @@ def check_masks(
 
 
 def check_targets(labels: Any, sizes: Sizes, names: Names = None) -> list[np.ndarray]:
-    """One target picture for each picture, of its size: RGB (H,W,3) uint8 (stylization, shadow removal).
+    """One target image for each image, of its size: RGB (H,W,3) uint8 (stylization, shadow removal).
 
-    labels: anything facekit.images.load_image takes, one a picture. Raises ImageError (a ValueError) for a picture that
+    labels: anything facekit.images.load_image takes, one per image. Raises ImageError (a ValueError) for an image that
     cannot be read or has another size, ValueError for another count.
     """
     items = _listed(labels, sizes, 3, "picture", names)
-    _check_count(len(items), len(sizes), "target pictures", "one target picture")
+    _check_count(len(items), len(sizes), "target images", "one target image")
     targets: list[np.ndarray] = []
     for i, item in enumerate(items):
         where = _item("target", i, names, item)
@@ -152,10 +152,10 @@ def check_targets(labels: Any, sizes: Sizes, names: Names = None) -> list[np.nda
 
 
 def check_attributes(labels: Any, n: int, names: Names = None, attributes: Sequence[str] | None = None) -> np.ndarray:
-    """Attributes of n pictures as (N,A) float32 of 0 and 1, NaN = not labelled.
+    """Attributes of n images as (N,A) float32 of 0 and 1, NaN = not labelled.
 
-    labels: array, tensor or list, numbers or bool, one row a picture (a bare row for a single picture). names: of the
-    pictures. attributes: the names of the columns, if known.
+    labels: array, tensor or list, numbers or bool, one row an image (a bare row for a single image). names: of the
+    images. attributes: the names of the columns, if known.
     Raises ValueError for another shape, other values than 0, 1 and NaN, or no label at all.
     """
     if isinstance(labels, (str, os.PathLike)):
@@ -166,7 +166,7 @@ def check_attributes(labels: Any, n: int, names: Names = None, attributes: Seque
     if n == 1 and values.ndim == 1:
         values = values[None]
     if values.ndim != 2:
-        fix = "for a single attribute pass labels[:, None]" if values.ndim == 1 else "give one row a picture"
+        fix = "for a single attribute pass labels[:, None]" if values.ndim == 1 else "give one row an image"
         raise ValueError(f"attributes: rank {values.ndim}, shape {values.shape} came, expected (N,A): {fix}")
     _check_count(len(values), n, "rows of attributes", "one row")
     if values.shape[1] == 0 or (attributes is not None and values.shape[1] != len(attributes)):
@@ -180,18 +180,18 @@ def check_attributes(labels: Any, n: int, names: Names = None, attributes: Seque
         came = f"{values[row, column]:g} in {which} came"
         raise ValueError(f"{_item('attributes', row, names)}: {came}, expected 0, 1 or NaN: {fix}")
     if np.isnan(values).all():
-        raise ValueError(f"attributes: all labels of all {n} pictures are NaN, expected some 0 and 1: check the labels")
+        raise ValueError(f"attributes: all labels of all {n} images are NaN, expected some 0 and 1: check the labels")
     return values.astype(np.float32)
 
 
 def _item(kind: str, i: int, names: Names, item: Any = None) -> str:
-    """ "mask 3 (anna.png)": which label is meant, by its own file name or else by its picture's."""
+    """ "mask 3 (anna.png)": which label is meant, by its own file name or else by its image's."""
     name = os.path.basename(os.fsdecode(item)) if isinstance(item, (str, os.PathLike)) else names[i] if names else ""
     return f"{kind} {i} ({name})" if name and name != f"image {i}" else f"{kind} {i}"
 
 
 def _listed(labels: Any, sizes: Sizes, rank: int, one: str, names: Names = None) -> list[Any]:
-    """The labels one by one; rank: that of a single label, which may come bare for a single picture."""
+    """The labels one by one; rank: that of a single label, which may come bare for a single image."""
     if isinstance(labels, (str, os.PathLike)):
         return _folder(labels, names) if os.path.isdir(labels) else [labels]
     if isinstance(labels, Image.Image):
@@ -204,10 +204,10 @@ def _listed(labels: Any, sizes: Sizes, rank: int, one: str, names: Names = None)
             return [array]
         return list(array) if array.ndim else [array]
     if not isinstance(labels, Iterable) or isinstance(labels, (Mapping, Set, bytes)):
-        came, expected = type(labels).__name__, f"expected one {one} a picture, {len(sizes)} in all"
+        came, expected = type(labels).__name__, f"expected one {one} an image, {len(sizes)} in all"
         raise ValueError(f"labels: {came} came, {expected}: pass a list or an array")
     listed = list(labels)
-    # Nested lists of one label's rows; a target (rank 3) cannot be given so, since (H,W) is a whole picture.
+    # Nested lists of one label's rows; a target (rank 3) cannot be given so, since (H,W) is a whole image.
     bare = len(sizes) == 1 and rank == 2 and bool(listed) and _rank(listed[0]) == 1
     return [listed] if bare else listed
 
@@ -219,8 +219,8 @@ def _rank(value: Any) -> int:
 
 
 def _folder(folder: str | os.PathLike[str], names: Names) -> list[Any]:
-    """The folder's files in the order of the pictures' names: a.jpg with a.png, a.jpg.png, a_mask.png or the like."""
-    files = list_pictures(folder)
+    """The folder's files in the order of the images' names: a.jpg with a.png, a.jpg.png, a_mask.png or the like."""
+    files = list_images(folder)
     if not names or not all(Path(name).suffix for name in names) or len(files) != len(names):
         return list(files)
     waiting: dict[str, list[int]] = {}
@@ -249,9 +249,9 @@ def _folder(folder: str | os.PathLike[str], names: Names) -> list[Any]:
     return [of_name[i] for i in range(len(names))]
 
 
-def _check_count(came: int, pictures: int, plural: str, one: str) -> None:
-    if came != pictures or pictures == 0:
-        images = f"{pictures} image" + ("" if pictures == 1 else "s")
+def _check_count(came: int, photos: int, plural: str, one: str) -> None:
+    if came != photos or photos == 0:
+        images = f"{photos} image" + ("" if photos == 1 else "s")
         raise ValueError(f"{images} but {came} {plural}, expected as many: pass {one} per image")
 
 
@@ -260,8 +260,8 @@ def _check_same_size(
 ) -> None:
     if tuple(came) != tuple(size):
         if tuple(came) == tuple(size)[::-1]:
-            fix = "height and width are swapped, so transpose it, or label the picture turned as its EXIF data says"
-        expected = f"expected its picture's {size[0]} x {size[1]}"
+            fix = "height and width are swapped, so transpose it, or label the image turned as its EXIF data says"
+        expected = f"expected its image's {size[0]} x {size[1]}"
         raise kind(f"{where}: height x width {came[0]} x {came[1]} came, {expected}: {fix}")
 
 
@@ -300,7 +300,7 @@ def _check_points(face: np.ndarray, size: tuple[int, int], where: str) -> None:
         more = f" and {len(outside) - 1} others" if len(outside) > 1 else ""
         came = f"point {outside[0]} at x={x:g}, y={y:g}{more}"
         expected = f"expected x in [{-width}, {2 * width}] and y in [{-height}, {2 * height}]"
-        fix = f"check the order x, y and the scale, this picture being {width} wide and {height} high"
+        fix = f"check the order x, y and the scale, this image being {width} wide and {height} high"
         raise ValueError(f"{where}: {came} came, {expected}: {fix}")
 
 

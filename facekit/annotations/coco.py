@@ -1,9 +1,9 @@
-"""COCO's JSON, one file for all pictures: keypoints for landmarks, polygons and run lengths for segmentation.
+"""COCO's JSON, one file for all images: keypoints for landmarks, polygons and run lengths for segmentation.
 
 Coordinates have (0,0) at the top-left CORNER of the top-left pixel, as annotation tools export them: its centre is
 ORIGIN = 0.5. (Keypoints of the COCO data set itself are whole numbers that name pixels: read those with origin=0.)
 Keypoints with visibility 0 are not labelled, 1 hidden, 2 seen. Each annotation with keypoints is a face of its own.
-In segmentation all annotations of a picture make one mask, later over earlier; polygons are filled by pixel centres,
+In segmentation all annotations of an image make one mask, later over earlier; polygons are filled by pixel centres,
 which differs by single pixels along slanted edges from pycocotools' own filling. Classes are ordered by category id;
 what nothing covers is background. Written masks are compressed run lengths, category ids being the class ids.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..labels import LandmarkSet, SegmentationSet
 from .coco_rle import mask_of_rle, rle_of_mask
-from .image_index import PictureFinder, size_of
+from .image_index import ImageFinder, size_of
 from .label_names import IGNORE, IGNORED, check_listing, describe, described
 from .polygons import fill_polygon
 from .records import (
@@ -42,11 +42,11 @@ ORIGIN = 0.5
 
 
 def read_coco(
-    data: dict[str, Any], source: str, task: Task, finder: PictureFinder, origin: float, found: Found, label: Path
+    data: dict[str, Any], source: str, task: Task, finder: ImageFinder, origin: float, found: Found, label: Path
 ) -> None:
-    """Adds a file's labels to `found`, and single pictures that cannot be used to its skipped ones.
+    """Adds a file's labels to `found`, and single images that cannot be used to its skipped ones.
 
-    Raises ValueError where the lists of pictures, annotations or categories themselves are wrong.
+    Raises ValueError where the lists of images, annotations or categories themselves are wrong.
     """
     images = _by_id(data.get("images"), "images")
     categories = _by_id(data.get("categories"), "categories")
@@ -69,17 +69,17 @@ def read_coco(
                 came = shown(annotation.get("image_id"))
                 raise ValueError(f"image_id {came} came, expected one of the {len(images)} images: add the image")
             of_image[key].append(annotation)
-    pictures: set[Any] = set()
+    photos: set[Any] = set()
     for key, image in images.items():
         name = image.get("file_name")
         where = f"{source}, {name if isinstance(name, str) else f'image {key}'}"
         with found.attempt(where):
-            picture = finder.by_path(text(name, "file_name"), label)
-            if picture in pictures:
+            photo = finder.by_path(text(name, "file_name"), label)
+            if photo in photos:
                 fix = "merge their annotations"
-                raise ValueError(f"a second entry of {picture.name} came, expected one a picture: {fix}")
-            pictures.add(picture)
-            size = size_of(picture)
+                raise ValueError(f"a second entry of {photo.name} came, expected one per image: {fix}")
+            photos.add(photo)
+            size = size_of(photo)
             # Some tools write 0 for a size that they do not know.
             check_declared(image.get("height") or None, image.get("width") or None, size)
             own = of_image[key]
@@ -87,21 +87,21 @@ def read_coco(
                 faces = [_face(a, categories, origin) for a in own if a.get("keypoints")]
                 faces = [face for face in faces if declared is not None or face[1].any()]
                 _check_some(len(faces), len(own), "keypoints")
-                found.faces += [Face(where, picture, size, points, seen, names) for points, seen, names in faces]
+                found.faces += [Face(where, photo, size, points, seen, names) for points, seen, names in faces]
             else:
                 areas = [a for a in own if a.get("segmentation")]
                 _check_some(len(areas) or declared is not None, len(own), "a segmentation")
-                found.parts.append(_parts(areas, categories, where, size, origin, picture))
+                found.parts.append(_parts(areas, categories, where, size, origin, photo))
 
 
 def coco_of_faces(
-    pictures: Sequence[str], sizes: Sequence[Size], points: NDArray[np.float32], visible: NDArray[np.uint8],
+    photos: Sequence[str], sizes: Sequence[Size], points: NDArray[np.float32], visible: NDArray[np.uint8],
     labels: LandmarkSet, origin: float = ORIGIN,
 ) -> dict[str, Any]:  # fmt: skip
-    """Landmarks (N,K,2), visibility (N,K) as one COCO document; a picture that comes again has several faces."""
-    images, ids = _images(pictures, sizes)
+    """Landmarks (N,K,2), visibility (N,K) as one COCO document; an image that comes again has several faces."""
+    images, ids = _images(photos, sizes)
     annotations = []
-    for i, (name, face, seen) in enumerate(zip(pictures, points.astype(np.float64) + origin, visible, strict=True)):
+    for i, (name, face, seen) in enumerate(zip(photos, points.astype(np.float64) + origin, visible, strict=True)):
         known = face[seen > 0]
         low, span = (known.min(0), np.ptp(known, axis=0)) if len(known) else (np.zeros(2), np.zeros(2))
         flat: list[float] = []
@@ -116,13 +116,11 @@ def coco_of_faces(
     return _document(images, annotations, [category], labels)
 
 
-def coco_of_masks(
-    pictures: Sequence[str], masks: Sequence[NDArray[np.uint8]], labels: SegmentationSet
-) -> dict[str, Any]:
-    """Masks (H,W), one a picture, as one COCO document."""
-    images, ids = _images(pictures, [(mask.shape[0], mask.shape[1]) for mask in masks])
+def coco_of_masks(photos: Sequence[str], masks: Sequence[NDArray[np.uint8]], labels: SegmentationSet) -> dict[str, Any]:
+    """Masks (H,W), one per image, as one COCO document."""
+    images, ids = _images(photos, [(mask.shape[0], mask.shape[1]) for mask in masks])
     annotations: list[dict[str, Any]] = []
-    for name, mask in zip(pictures, masks, strict=True):
+    for name, mask in zip(photos, masks, strict=True):
         for i in np.unique(mask[mask > 0]).tolist():
             inside = mask == i
             rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
@@ -218,7 +216,7 @@ def _face(
 
 def _parts(
     annotations: list[dict[str, Any]], categories: dict[Any, dict[str, Any]], source: str, size: Size, origin: float,
-    picture: Path,
+    image: Path,
 ) -> Parts:  # fmt: skip
     def areas() -> Iterator[tuple[str, NDArray[np.bool_]]]:
         for annotation in annotations:
@@ -228,7 +226,7 @@ def _parts(
             except ValueError as error:
                 raise ValueError(f"annotation {shown(annotation.get('id'))} ({shown(name)}): {error}") from error
 
-    return parts_of_areas(areas(), source, picture, size)
+    return parts_of_areas(areas(), source, image, size)
 
 
 def _area(segmentation: Any, size: Size, origin: float) -> NDArray[np.bool_]:
@@ -247,12 +245,12 @@ def _area(segmentation: Any, size: Size, origin: float) -> NDArray[np.bool_]:
 def _check_some(labelled: int | bool, annotations: int, what: str) -> None:
     if not labelled:
         came = f"{annotations} annotations but none with {what} came"
-        raise ValueError(f"{came}, expected some: label the picture, or drop it from the file")
+        raise ValueError(f"{came}, expected some: label the image, or drop it from the file")
 
 
-def _images(pictures: Sequence[str], sizes: Sequence[Size]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    ids = {name: i + 1 for i, name in enumerate(dict.fromkeys(pictures))}
-    of_name = dict(zip(pictures, sizes, strict=True))
+def _images(images: Sequence[str], sizes: Sequence[Size]) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    ids = {name: i + 1 for i, name in enumerate(dict.fromkeys(images))}
+    of_name = dict(zip(images, sizes, strict=True))
     return [{"id": i, "file_name": n, "height": of_name[n][0], "width": of_name[n][1]} for n, i in ids.items()], ids
 
 

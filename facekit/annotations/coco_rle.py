@@ -19,13 +19,13 @@ _LONGEST = 7  # characters a run: 35 bits
 def mask_of_rle(rle: Any, size: Size) -> NDArray[np.bool_]:
     """{"size": [H, W], "counts": list or text} as (H,W) bool.
 
-    Raises ValueError for another size than the picture's, counts that are negative, damaged or do not fill the size.
+    Raises ValueError for another size than the image's, counts that are negative, damaged or do not fill the size.
     """
     found = entry(rle, "segmentation")
     said = [whole(v, "size of a run-length mask") for v in entries(found.get("size"), "size of a run-length mask")]
     if said != list(size):
-        fix = "export the labels of this picture again"
-        raise ValueError(f"a run-length mask of {said} came, expected its picture's {list(size)}: {fix}")
+        fix = "export the labels of this image again"
+        raise ValueError(f"a run-length mask of {said} came, expected its image's {list(size)}: {fix}")
     counts = found.get("counts")
     if isinstance(counts, str):
         lengths = _decompressed(counts)
@@ -35,7 +35,7 @@ def mask_of_rle(rle: Any, size: Size) -> NDArray[np.bool_]:
         raise ValueError(f"a run length of {min(lengths)} came, expected 0 or more: export the labels again")
     if sum(lengths) != size[0] * size[1]:
         came, expected = f"run lengths of {sum(lengths)} pixels came", f"expected {size[0]} x {size[1]}"
-        raise ValueError(f"{came}, {expected} = {size[0] * size[1]}: the mask is cut off or of another picture")
+        raise ValueError(f"{came}, {expected} = {size[0] * size[1]}: the mask is cut off or of another image")
     flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
     return flat.reshape(size[::-1]).T
 

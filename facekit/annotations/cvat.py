@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from .image_index import PictureFinder, size_of
+from .image_index import ImageFinder, size_of
 from .label_names import check_listing
 from .polygons import fill_ellipse, fill_polygon, turned
 from .records import Face, Found, Size, Task, check_xml_size, faces_of_points, parts_of_areas, shown, text, xml_number
@@ -27,7 +27,7 @@ _AREA_TYPES = ("any", "polygon", "rectangle", "ellipse", "mask", "polyline", Non
 
 
 def read_cvat(
-    root: ElementTree.Element, source: str, task: Task, finder: PictureFinder, origin: float, found: Found, label: Path
+    root: ElementTree.Element, source: str, task: Task, finder: ImageFinder, origin: float, found: Found, label: Path
 ) -> None:
     """Add a file's labels to `found`, and single images that cannot be used to its skipped ones.
 
@@ -49,11 +49,11 @@ def read_cvat(
         with found.attempt(where):
             written = text(image.get("name"), "name of an <image>")
             subset = image.get("subset")
-            picture = finder.by_path(written, label.with_name(subset) if subset else label)
-            size = size_of(picture)
+            photo = finder.by_path(written, label.with_name(subset) if subset else label)
+            size = size_of(photo)
             check_xml_size(image, size)
             if task == "landmarks":
-                faces = _faces(image, where, picture, size, origin)
+                faces = _faces(image, where, photo, size, origin)
                 if not faces:
                     fix = "label the image, or drop it from the file"
                     raise ValueError(f"{len(image)} shapes but no points came, expected some: {fix}")
@@ -64,10 +64,10 @@ def read_cvat(
                     fix = "label the image, or drop it from the file"
                     raise ValueError(f"{len(image)} shapes but no areas came, expected some: {fix}")
                 shapes.sort(key=lambda shape: xml_number(shape.get("z_order") or "0", "z_order"))
-                found.parts.append(parts_of_areas(_areas(shapes, size, origin), where, picture, size))
+                found.parts.append(parts_of_areas(_areas(shapes, size, origin), where, photo, size))
 
 
-def _faces(image: ElementTree.Element, where: str, picture: Path, size: Size, origin: float) -> list[Face]:
+def _faces(image: ElementTree.Element, where: str, photo: Path, size: Size, origin: float) -> list[Face]:
     faces: list[Face] = []
     named: list[tuple[str, str | None, NDArray[np.float64], int]] = []
     for shape in image:
@@ -77,14 +77,14 @@ def _faces(image: ElementTree.Element, where: str, picture: Path, size: Size, or
             if len(points) == 1:
                 named.append((_label(shape), shape.get("group_id"), points[0], hidden))
             else:
-                faces.append(Face(where, picture, size, points, np.full(len(points), hidden, np.uint8)))
+                faces.append(Face(where, photo, size, points, np.full(len(points), hidden, np.uint8)))
         elif shape.tag == "skeleton":
             bones = [bone for bone in shape.findall("points") if bone.get("outside") != "1"]
             own = [
                 (_label(bone), None, _pairs(bone, origin)[0], 1 if bone.get("occluded") == "1" else 2) for bone in bones
             ]
-            faces += faces_of_points(own, where, picture, size) if own else []
-    return faces + (faces_of_points(named, where, picture, size) if named else [])
+            faces += faces_of_points(own, where, photo, size) if own else []
+    return faces + (faces_of_points(named, where, photo, size) if named else [])
 
 
 def _areas(shapes: list[ElementTree.Element], size: Size, origin: float) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -119,7 +119,7 @@ def _mask(shape: ElementTree.Element, size: Size) -> NDArray[np.bool_]:
     inside = 0 <= left and 0 <= top and 0 < width <= size[1] - left and 0 < height <= size[0] - top
     if not inside:
         came = f"a mask of {width} x {height} at x={left}, y={top} came"
-        raise ValueError(f"{came}, expected it within the picture, {size[1]} wide and {size[0]} high: export it again")
+        raise ValueError(f"{came}, expected it within the image, {size[1]} wide and {size[0]} high: export it again")
     counts = [int(xml_number(word, "a run length")) for word in text(shape.get("rle"), "rle").split(",")]
     if min(counts) < 0 or sum(counts) != width * height:
         expected = f"expected {width} x {height} = {width * height}"

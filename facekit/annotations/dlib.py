@@ -11,14 +11,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from .image_index import PictureFinder, size_of
+from .image_index import ImageFinder, size_of
 from .records import Face, Found, Task, check_xml_size, repeated, text, xml_number
 
 ORIGIN = 0.0
 
 
 def read_dlib(
-    root: ElementTree.Element, source: str, task: Task, finder: PictureFinder, origin: float, found: Found, label: Path
+    root: ElementTree.Element, source: str, task: Task, finder: ImageFinder, origin: float, found: Found, label: Path
 ) -> None:
     """Add a file's faces to `found`, and single images that cannot be used to its skipped ones.
 
@@ -33,18 +33,18 @@ def read_dlib(
     for i, image in enumerate(images):
         where = f"{source}, {image.get('file') or f'image {i}'}"
         with found.attempt(where):
-            picture = finder.by_path(text(image.get("file"), "file of an <image>"), label)
-            size = size_of(picture)
+            photo = finder.by_path(text(image.get("file"), "file of an <image>"), label)
+            size = size_of(photo)
             check_xml_size(image, size)
             boxes = [box for box in image.iter("box") if box.get("ignore") != "1"]
-            faces = [_face(box, where, picture, size, origin) for box in boxes if box.find("part") is not None]
+            faces = [_face(box, where, photo, size, origin) for box in boxes if box.find("part") is not None]
             if not faces:
                 came = f"{len(boxes)} boxes but none with parts came"
                 raise ValueError(f"{came}, expected some: label the points of the faces, or drop the image")
             found.faces += faces
 
 
-def _face(box: ElementTree.Element, where: str, picture: Path, size: tuple[int, int], origin: float) -> Face:
+def _face(box: ElementTree.Element, where: str, image: Path, size: tuple[int, int], origin: float) -> Face:
     parts = box.findall("part")
     names = tuple(text(part.get("name"), "name of a <part>") for part in parts)
     if twice := repeated(names):
@@ -54,4 +54,4 @@ def _face(box: ElementTree.Element, where: str, picture: Path, size: tuple[int, 
         for part, name in zip(parts, names, strict=True)
     ]
     visible = np.full(len(names), 2, np.uint8)
-    return Face(where, picture, size, np.array(points, np.float64) - origin, visible, names)
+    return Face(where, image, size, np.array(points, np.float64) - origin, visible, names)

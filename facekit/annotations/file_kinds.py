@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from . import coco, cvat, dlib, label_studio, labelme, pts, via
-from .image_index import PictureFinder, size_of
+from .image_index import ImageFinder, size_of
 from .records import Face, Found, Task
 from .text_files import parse_json, parse_xml, read_text
 
@@ -29,7 +29,7 @@ _OTHERS = {
 
 
 def read_files(
-    files: Sequence[Path], task: Task, finder: PictureFinder, origin: float | None, found: Found, alone: bool
+    files: Sequence[Path], task: Task, finder: ImageFinder, origin: float | None, found: Found, alone: bool
 ) -> list[Path]:
     """Add the labels of all files to `found`.
 
@@ -81,11 +81,11 @@ def _kind(file: Path) -> str | None:
     return None
 
 
-def _read_points(file: Path, finder: PictureFinder, origin: float | None, found: Found) -> None:
+def _read_points(file: Path, finder: ImageFinder, origin: float | None, found: Found) -> None:
     points = pts.points_of_pts(read_text(file), pts.ORIGIN if origin is None else origin)
-    picture = finder.of_points(file)
+    image = finder.of_points(file)
     visible = np.where(np.isnan(points[:, 0]), 0, 2).astype(np.uint8)
-    found.faces.append(Face(file.name, picture, size_of(picture), points, visible))
+    found.faces.append(Face(file.name, image, size_of(image), points, visible))
 
 
 def _reader_of_json(data: Any) -> tuple[Callable[..., None], float]:

@@ -1,4 +1,4 @@
-"""Finds the picture that a label file belongs to."""
+"""Finds the image that a label file belongs to."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .records import Size
 _ENDING = re.compile(r"[_.\- ](?:masks?|labels?|seg|segmentation|parsing)$", re.IGNORECASE)
 # Roboflow calls a.jpg a_jpg.rf.0123abcd.jpg.
 _ROBOFLOW = re.compile(r"(.+)_(\w{3,4})\.rf\.[0-9A-Za-z]+\.\w+")
-# Where tools put the pictures beside the folder of the labels.
+# Where tools put the images beside the folder of the labels.
 _BESIDE = ("images", "JPEGImages")
 # Of two files with one stem, the one whose suffix comes first is the mask.
 _MASKS = (".png", ".gif", ".bmp", ".tif", ".tiff")
 _LISTED = 4
 
 
-class PictureFinder:
-    """Finds pictures by the names that label files give them. Names are compared as `facekit.core.name_index` says.
+class ImageFinder:
+    """Finds images by the names that label files give them. Names are compared as `facekit.core.name_index` says.
 
     It looks in `images`, or else beside the labels, in `images` within or beside their folder, and above it; then one
     or two levels deeper, first in the folder that the label file's name ends with ("instances_Train.json": Train).
@@ -41,14 +41,14 @@ class PictureFinder:
         if images is not None:
             self.folders = [Path(images).expanduser()]
             if not self.folders[0].is_dir():
-                raise ValueError(f"images={str(images)!r} came, expected the folder of the pictures: check the path")
+                raise ValueError(f"images={str(images)!r} came, expected the folder of the images: check the path")
             self._tops, self._above, self.apart = self.folders, None, self.folders[0].resolve() != near
         self._children: dict[Path, list[Path]] = {}
         self._entries: dict[Path, NameIndex] = {}
         self._stems: dict[Path, dict[str, list[Path]]] = {}
 
     def by_path(self, written: str, label: Path | None = None) -> Path:
-        """The picture that a label file calls so: a path relative to a folder, a bare name, a path of another machine.
+        """The image that a label file calls so: a path relative to a folder, a bare name, a path of another machine.
 
         Raises ValueError where there is none, or several in different folders.
         """
@@ -67,13 +67,13 @@ class PictureFinder:
                     break
             if len(hits) > 1:
                 listing = " and ".join(str(path) for path in list(hits.values())[:_LISTED])
-                raise ValueError(f"pictures {listing} came for {written!r}, expected one: pass images= with its folder")
+                raise ValueError(f"images {listing} came for {written!r}, expected one: pass images= with its folder")
             if hits:
                 return next(iter(hits.values()))
-        raise ValueError(f"its picture {written!r} is missing, {self._advice()}")
+        raise ValueError(f"its image {written!r} is missing, {self._advice()}")
 
     def by_stem(self, stem: str, label: Path, deeper: bool = True) -> Path | None:
-        """The picture of the same name but for the suffix (not `label` itself), None where there is none.
+        """The image of the same name but for the suffix (not `label` itself), None where there is none.
 
         A label called after the whole name, a.jpg.png, belongs to a.jpg. Raises ValueError where several could be
         meant.
@@ -86,22 +86,22 @@ class PictureFinder:
             if len(found) > 1:
                 several = len({path.parent for path in found}) > 1
                 listing = " and ".join(str(path) if several else path.name for path in found[:_LISTED])
-                raise ValueError(f"pictures {listing} came, expected one named {stem}: move the other away")
+                raise ValueError(f"images {listing} came, expected one named {stem}: move the other away")
             if found:
                 return found[0]
         return None
 
     def of_points(self, label: Path) -> Path:
-        """The picture of a .pts file. Raises ValueError where there is none or several."""
+        """The image of a .pts file. Raises ValueError where there is none or several."""
         found = self.by_stem(label.stem, label)
         if found is None:
-            raise ValueError(f"its picture {label.stem}.* is missing, {self._advice()}")
+            raise ValueError(f"its image {label.stem}.* is missing, {self._advice()}")
         return found
 
     def of_mask(self, label: Path) -> Path | None:
-        """The picture of a.png or a_mask.png, None where there is none. Raises ValueError where there are several.
+        """The image of a.png or a_mask.png, None where there is none. Raises ValueError where there are several.
 
-        Where the pictures' folder is given apart from the masks', a_other.png belongs to a.jpg, too.
+        Where the images' folder is given apart from the masks', a_other.png belongs to a.jpg, too.
         """
         short = _ENDING.sub("", label.stem)
         for stem in dict.fromkeys((label.stem, short)):
@@ -115,11 +115,11 @@ class PictureFinder:
         return None
 
     def missing(self, label: Path) -> str:
-        """What to say about a mask without a picture."""
-        return f"its picture {_ENDING.sub('', label.stem)}.* is missing, {self._advice()}"
+        """What to say about a mask without an image."""
+        return f"its image {_ENDING.sub('', label.stem)}.* is missing, {self._advice()}"
 
     def expected(self, written: str, labels: Path) -> Path:
-        """Where a picture would lie that is missing: beside its label file."""
+        """Where an image would lie that is missing: beside its label file."""
         return labels.parent / PureWindowsPath(written).name
 
     def _advice(self) -> str:
@@ -148,7 +148,7 @@ class PictureFinder:
         return here if here.is_file() else None
 
     def _deeper(self, label: Path | None) -> list[list[Path]]:
-        """Folders within the pictures' ones: those that the label file's name ends with, then the others."""
+        """Folders within the images' ones: those that the label file's name ends with, then the others."""
         inside = [child for top in dict.fromkeys(self._tops) for child in self._folders(top)]
         above = self._folders(self._above) if self._above is not None and label is not None else []
         meant = [f for f in [*inside, *above] if label is not None and _subset(label, f.name)]
@@ -188,9 +188,9 @@ class PictureFinder:
         return [path for path in found if stem in (path.stem, path.name)] or found
 
 
-def size_of(picture: Path) -> Size:
-    """(H, W) of the upright picture. Reads all of it, so that a damaged one is found now: ImageError (a ValueError)."""
-    image = open_image(picture)
+def size_of(photo: Path) -> Size:
+    """(H, W) of the upright image. Reads all of it, so that a damaged one is found now: ImageError (a ValueError)."""
+    image = open_image(photo)
     return image.height, image.width
 
 

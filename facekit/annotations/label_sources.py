@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..images.reader import list_pictures
+from ..images.reader import list_images
 from .mask_files import declared_set
 from .reader import LabelFiles, read_labels
 from .tables import read_attributes
@@ -116,7 +116,7 @@ def _warn_of_unlabelled(folder: Path, source: Path, found: LabelFiles) -> None:
     if folder.resolve() == inside:
         return  # masks may lie among the images
     labelled = {path.resolve() for path in found.images if isinstance(path, Path)}
-    left = [file.name for file in list_pictures(folder) if file.resolve() not in labelled]
+    left = [file.name for file in list_images(folder) if file.resolve() not in labelled]
     if left:
         listing = ", ".join(left[:_LISTED]) + (" ..." if len(left) > _LISTED else "")
         warnings.warn(f"{len(left)} images without labels are left out: {listing}", stacklevel=4)

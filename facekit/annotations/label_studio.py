@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.reader import SUFFIXES
-from .image_index import PictureFinder, size_of
+from .image_index import ImageFinder, size_of
 from .polygons import fill_ellipse, fill_polygon, turned
 from .records import (
     Found,
@@ -49,14 +49,14 @@ def is_label_studio(data: Any) -> bool:
 
 
 def read_label_studio(
-    data: list[Any], source: str, task: Task, finder: PictureFinder, origin: float, found: Found, label: Path
+    data: list[Any], source: str, task: Task, finder: ImageFinder, origin: float, found: Found, label: Path
 ) -> None:
     """Add the labels of all tasks to `found`, and single images that cannot be used to its skipped ones."""
     for i, item in enumerate(data):
         with found.attempt(f"{source}, task {i}"):
             content = entry(item, f"task {i}")
-            picture = _picture(entry(content.get("data"), "data of the task"), finder, label)
-            size = size_of(picture)
+            image = _image(entry(content.get("data"), "data of the task"), finder, label)
+            size = size_of(image)
             results = _results(content)
             for result in results:
                 check_declared(result.get("original_height"), result.get("original_width"), size)
@@ -68,15 +68,15 @@ def read_label_studio(
             if not chosen:
                 raise ValueError(f"{len(results)} regions but none of type {' or '.join(wanted)} came, expected some")
             scale = np.array(size[::-1]) / 100
-            where = f"{source}, {picture.name}"
+            where = f"{source}, {image.name}"
             if task == "landmarks":
                 points = [(_label(r), _parent(r), _place(r) * scale - origin, 2) for r in chosen]
-                found.faces += faces_of_points(points, where, picture, size)
+                found.faces += faces_of_points(points, where, image, size)
             else:
-                found.parts.append(parts_of_areas(_areas(chosen, scale, size, origin), where, picture, size))
+                found.parts.append(parts_of_areas(_areas(chosen, scale, size, origin), where, image, size))
 
 
-def _picture(data: dict[str, Any], finder: PictureFinder, label: Path) -> Path:
+def _image(data: dict[str, Any], finder: ImageFinder, label: Path) -> Path:
     values = [value for value in data.values() if isinstance(value, str)]
     images = [value for value in values if Path(value.split("?X-")[0]).suffix.lower() in SUFFIXES] or values
     written = text(images[0] if images else None, "image of the task").split("?d=")[-1].split("?")[0]

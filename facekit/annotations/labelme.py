@@ -1,4 +1,4 @@
-"""LabelMe's JSON, one file a picture: points for landmarks, areas for segmentation.
+"""LabelMe's JSON, one file an image: points for landmarks, areas for segmentation.
 
 LabelMe has (0,0) at the top-left CORNER of the top-left pixel, hence ORIGIN = 0.5 for its centre. Landmarks are its
 "point" shapes; other shapes may stand beside them and are left alone. Areas are "polygon", "rectangle",
@@ -26,7 +26,7 @@ from PIL import Image
 
 from ..images.reader import load_image
 from ..labels import LandmarkSet, SegmentationSet
-from .image_index import PictureFinder, size_of
+from .image_index import ImageFinder, size_of
 from .label_names import IGNORE, IGNORED, describe, described
 from .mask_ids import ids_of_image
 from .polygons import fill_circle, fill_polygon, fill_rectangle
@@ -53,11 +53,11 @@ _HIDDEN = "occluded"
 
 
 def read_labelme(
-    data: dict[str, Any], source: str, task: Task, finder: PictureFinder, origin: float, found: Found, label: Path
+    data: dict[str, Any], source: str, task: Task, finder: ImageFinder, origin: float, found: Found, label: Path
 ) -> None:
-    """Adds one file's labels to `found`. Raises ValueError for whatever is wrong with the file or its picture."""
-    picture, pixels = _picture(data, finder, label)
-    size: Size = size_of(picture) if pixels is None else (pixels.shape[0], pixels.shape[1])
+    """Adds one file's labels to `found`. Raises ValueError for whatever is wrong with the file or its image."""
+    image, pixels = _image(data, finder, label)
+    size: Size = size_of(image) if pixels is None else (pixels.shape[0], pixels.shape[1])
     check_declared(data.get("imageHeight"), data.get("imageWidth"), size)
     shapes = [entry(shape, f"shape {i}") for i, shape in enumerate(entries(data.get("shapes"), "shapes"))]
     declared = described(data.get("facekit"), task)
@@ -68,21 +68,21 @@ def read_labelme(
         chosen = [(i, shape) for i, shape in enumerate(shapes) if kinds[i] not in _POINTS]
     if not chosen and declared is None:
         what = '"point" shapes' if task == "landmarks" else "polygons or other areas"
-        raise ValueError(f"{len(shapes)} shapes but no {what} came, expected some: label the picture, or drop the file")
+        raise ValueError(f"{len(shapes)} shapes but no {what} came, expected some: label the image, or drop the file")
     if task == "landmarks":
-        found.faces += _faces(chosen, source, picture, pixels, size, origin, declared is not None)
+        found.faces += _faces(chosen, source, image, pixels, size, origin, declared is not None)
     else:
         named = [(text(shape.get("label"), f"label of shape {i}"), i, shape) for i, shape in chosen]
         areas = ((label, _area(label, i, shape, size, origin)) for label, i, shape in named)
-        found.parts.append(parts_of_areas(areas, source, picture, size, pixels))
+        found.parts.append(parts_of_areas(areas, source, image, size, pixels))
     found.listing(declared)
 
 
 def labelme_of_faces(
-    picture: str, size: Size, faces: Sequence[NDArray[np.float32]], visible: Sequence[NDArray[np.uint8]],
+    image: str, size: Size, faces: Sequence[NDArray[np.float32]], visible: Sequence[NDArray[np.uint8]],
     labels: LandmarkSet, origin: float = ORIGIN,
 ) -> dict[str, Any]:  # fmt: skip
-    """One picture's landmarks, (K,2) and (K,) a face, as LabelMe's JSON; points that are NaN are left out."""
+    """One image's landmarks, (K,2) and (K,) a face, as LabelMe's JSON; points that are NaN are left out."""
     shapes: list[dict[str, Any]] = []
     for group, (points, seen) in enumerate(zip(faces, visible, strict=True)):
         for name, point, flag in zip(labels.points, points.astype(np.float64) + origin, seen, strict=True):
@@ -90,11 +90,11 @@ def labelme_of_faces(
                 flags = {_HIDDEN: True} if flag == 1 else {}
                 corner = [[float(point[0]), float(point[1])]]
                 shapes.append(_shape(name, "point", corner, group if len(faces) > 1 else None, flags))
-    return _document(picture, size, shapes, labels)
+    return _document(image, size, shapes, labels)
 
 
-def labelme_of_mask(picture: str, size: Size, mask: NDArray[np.uint8], labels: SegmentationSet) -> dict[str, Any]:
-    """One picture's mask (H,W) as LabelMe's JSON: a "mask" shape for each class but the background."""
+def labelme_of_mask(image: str, size: Size, mask: NDArray[np.uint8], labels: SegmentationSet) -> dict[str, Any]:
+    """One image's mask (H,W) as LabelMe's JSON: a "mask" shape for each class but the background."""
     shapes: list[dict[str, Any]] = []
     for i in np.unique(mask[mask > 0]).tolist():
         inside = mask == i
@@ -105,11 +105,11 @@ def labelme_of_mask(picture: str, size: Size, mask: NDArray[np.uint8], labels: S
         corners = [[float(columns[0]), float(rows[0])], [float(columns[-1]), float(rows[-1])]]
         shape = _shape(IGNORED if i == IGNORE else labels.classes[i], "mask", corners, None, {})
         shapes.append({**shape, "mask": base64.b64encode(buffer.getvalue()).decode()})
-    return _document(picture, size, shapes, labels)
+    return _document(image, size, shapes, labels)
 
 
-def _picture(data: dict[str, Any], finder: PictureFinder, label: Path) -> tuple[Path, NDArray[np.uint8] | None]:
-    """The picture's file, and its pixels where only the label file holds them."""
+def _image(data: dict[str, Any], finder: ImageFinder, label: Path) -> tuple[Path, NDArray[np.uint8] | None]:
+    """The image's file, and its pixels where only the label file holds them."""
     content = data.get("imageData")
     if not content:
         return finder.by_path(text(data.get("imagePath"), "imagePath"), label), None
@@ -131,7 +131,7 @@ def _picture(data: dict[str, Any], finder: PictureFinder, label: Path) -> tuple[
 
 
 def _faces(
-    shapes: list[tuple[int, dict[str, Any]]], source: str, picture: Path, pixels: NDArray[np.uint8] | None, size: Size,
+    shapes: list[tuple[int, dict[str, Any]]], source: str, image: Path, pixels: NDArray[np.uint8] | None, size: Size,
     origin: float, ours: bool,
 ) -> list[Face]:  # fmt: skip
     points: list[tuple[str, str | None, NDArray[np.float64], int]] = []
@@ -142,7 +142,7 @@ def _faces(
             raise ValueError(f"{len(xy)} places came for point {shown(name)}, expected one: draw it again")
         hidden = isinstance(flags := shape.get("flags"), dict) and flags.get(_HIDDEN) is True
         points.append((name, repr(shape.get("group_id")), xy[0] - origin, 1 if hidden else 2))
-    return faces_of_points(points, source, picture, size, ours, pixels)
+    return faces_of_points(points, source, image, size, ours, pixels)
 
 
 def _area(label: str, i: int, shape: dict[str, Any], size: Size, origin: float) -> NDArray[np.bool_]:
@@ -172,7 +172,7 @@ def _filled(kind: Any, shape: dict[str, Any], size: Size, origin: float) -> NDAr
 
 
 def _pasted(content: Any, corners: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
-    """A "mask" shape: its PNG at the rounded first corner, clipped to the picture, whatever the origin is."""
+    """A "mask" shape: its PNG at the rounded first corner, clipped to the image, whatever the origin is."""
     if not len(corners):
         raise ValueError("no corner of a mask came, expected where it lies: draw it again")
     x, y = (int(value) for value in np.rint(corners[0]))
@@ -186,7 +186,7 @@ def _pasted(content: Any, corners: NDArray[np.float64], size: Size) -> NDArray[n
     top, left, bottom, right = max(y, 0), max(x, 0), min(y + height, size[0]), min(x + width, size[1])
     if top >= bottom or left >= right:
         came = f"a mask from x={x}, y={y} to x={x + width - 1}, y={y + height - 1} came"
-        expected = f"expected it within the picture, {size[1]} wide and {size[0]} high"
+        expected = f"expected it within the image, {size[1]} wide and {size[0]} high"
         raise ValueError(f"{came}, {expected}: draw it again, or delete it")
     mask = np.zeros(size, dtype=bool)
     mask[top:bottom, left:right] = stamp[top - y : bottom - y, left - x : right - x]
@@ -198,7 +198,7 @@ def _shape(label: str, kind: str, points: list[list[float]], group: int | None, 
     return {**shape, "flags": flags, "mask": None}
 
 
-def _document(picture: str, size: Size, shapes: list[Any], labels: LandmarkSet | SegmentationSet) -> dict[str, Any]:
+def _document(image: str, size: Size, shapes: list[Any], labels: LandmarkSet | SegmentationSet) -> dict[str, Any]:
     # LabelMe keeps keys that it does not know, so the set survives editing there.
-    head: dict[str, Any] = {"version": _VERSION, "flags": {}, "shapes": shapes, "imagePath": picture, "imageData": None}
+    head: dict[str, Any] = {"version": _VERSION, "flags": {}, "shapes": shapes, "imagePath": image, "imageData": None}
     return {**head, "imageHeight": size[0], "imageWidth": size[1], "facekit": describe(labels)}

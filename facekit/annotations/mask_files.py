@@ -19,7 +19,7 @@ from PIL import Image, PngImagePlugin
 from ..images.formats import ImageError
 from ..labels import SegmentationSet
 from ..labels.palettes import Colour
-from ..results.drawing import palette_picture
+from ..results.drawing import palette_image
 from .label_names import describe, described
 from .mask_ids import read_ids
 from .records import Listed, Size
@@ -34,7 +34,7 @@ def ids_of_png(
 
     path: a PNG file, or another kind that keeps every id. colours: RGB of each class, for masks that store colours.
     Raises ValueError for a file that is not whole, colours that are no class's, an id above 255, another size than the
-    picture's.
+    image's.
     """
     where = os.path.basename(os.fsdecode(path))
     try:
@@ -46,8 +46,8 @@ def ids_of_png(
     ids = mask.ids
     if ids.shape != size:
         came = f"height x width {ids.shape[0]} x {ids.shape[1]} came"
-        fix = "resize it with nearest neighbour, or label the picture again"
-        raise ValueError(f"{came}, expected its picture's {size[0]} x {size[1]}: {fix}")
+        fix = "resize it with nearest neighbour, or label the image again"
+        raise ValueError(f"{came}, expected its image's {size[0]} x {size[1]}: {fix}")
     if ids.dtype != np.bool_ and (ids.min() < 0 or ids.max() > 255):
         raise ValueError(f"ids {ids.min()} to {ids.max()} came, expected 0 to 255: save the mask with 8 bits")
     return ids.astype(np.uint8), _declared(mask.notes.get(_KEY))
@@ -64,7 +64,7 @@ def png_of_mask(mask: NDArray[np.uint8], labels: SegmentationSet) -> bytes:
     notes = PngImagePlugin.PngInfo()
     notes.add_text(_KEY, json.dumps(describe(labels)))
     buffer = io.BytesIO()
-    palette_picture(mask, labels).save(buffer, format="PNG", pnginfo=notes)
+    palette_image(mask, labels).save(buffer, format="PNG", pnginfo=notes)
     return buffer.getvalue()
 
 

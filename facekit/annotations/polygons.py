@@ -1,7 +1,7 @@
 """From outlines to pixels: a pixel belongs to a shape if its centre does.
 
 Coordinates are ours, (0,0) the centre of the top-left pixel. A centre exactly on an outline belongs to the shape on its
-right (or below it), so shapes with a common edge neither overlap nor leave a gap. Shapes may reach out of the picture.
+right (or below it), so shapes with a common edge neither overlap nor leave a gap. Shapes may reach out of the image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ROWS = 512
 def fill_polygon(points: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
     """The inside of a closed polygon (n,2), n >= 3, as (H,W): even-odd, so where it crosses itself twice is outside.
 
-    Raises ValueError for fewer than 3 points, or a polygon wholly outside the picture.
+    Raises ValueError for fewer than 3 points, or a polygon wholly outside the image.
     """
     if len(points) < 3:
         raise ValueError(f"a polygon of {len(points)} points came, expected 3 or more: draw it again, or delete it")
@@ -50,7 +50,7 @@ def _bands(first: NDArray[np.int64], last: NDArray[np.int64], height: int) -> li
     down = np.bincount(np.maximum(last, first), minlength=height + 1)
     total = np.cumsum(np.cumsum(up - down)[:height])
     rows = np.flatnonzero(np.diff(total // _CROSSINGS)) + 1
-    # Not more than so many rows at once either, for large pictures with few edges.
+    # Not more than so many rows at once either, for large images with few edges.
     edges = sorted({0, *rows.tolist(), *range(0, height, _ROWS), height})
     return list(zip(edges[:-1], edges[1:], strict=True))
 
@@ -109,5 +109,5 @@ def _check_inside(low: NDArray[np.float64], high: NDArray[np.float64], size: Siz
     height, width = size
     if high[0] < -0.5 or high[1] < -0.5 or low[0] > width - 0.5 or low[1] > height - 0.5:
         came = f"a shape from x={low[0]:g}, y={low[1]:g} to x={high[0]:g}, y={high[1]:g} came"
-        fix = "check that the labels belong to this picture in its present size"
-        raise ValueError(f"{came}, expected it within the picture, {width} wide and {height} high: {fix}")
+        fix = "check that the labels belong to this image in its present size"
+        raise ValueError(f"{came}, expected it within the image, {width} wide and {height} high: {fix}")

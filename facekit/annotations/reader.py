@@ -1,4 +1,4 @@
-"""From a folder of label files, or one file, to pictures and labels as `facekit.adapt` takes them."""
+"""From a folder of label files, or one file, to images and labels as `facekit.adapt` takes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from .checks import check_landmarks, check_masks
 from .class_lists import read_class_list
 from .file_kinds import read_files
-from .image_index import PictureFinder, named_as_mask, size_of
+from .image_index import ImageFinder, named_as_mask, size_of
 from .label_names import (
     IGNORE,
     class_ids,
@@ -41,10 +41,10 @@ class LabelFiles:
     """What `read_labels` found; `facekit.adapt(found.images, found.labels, task, names=found.names)` takes it. Also
     what `read_attributes` found.
 
-    images: the N pictures; one with several labelled faces comes once for each. A picture that only its label file
+    images: the N images; one with several labelled faces comes once for each. An image that only its label file
     holds (LabelMe's imageData) is an array, RGB (H,W,3) uint8. labels: landmarks (N,K,2) float32 in
     pixels or attributes (N,A) float32, NaN = not labelled, or N masks (H,W) uint8, 255 = ignored. names: the label set.
-    skipped: label file, or picture of a table -> why it was left out. visible: landmarks only, (N,K) uint8, 0 not
+    skipped: label file, or image of a table -> why it was left out. visible: landmarks only, (N,K) uint8, 0 not
     labelled, 1 labelled but hidden, 2 seen.
     """
 
@@ -58,7 +58,7 @@ class LabelFiles:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"LabelFiles({len(self)} labelled pictures, set {self.names.name!r}, {len(self.skipped)} files skipped)"
+        return f"LabelFiles({len(self)} labelled images, set {self.names.name!r}, {len(self.skipped)} files skipped)"
 
 
 def read_labels(
@@ -75,16 +75,16 @@ def read_labels(
     path: a folder (its files in natural order, not deeper) or one file. task: "landmarks" or "segmentation". names: a
     label set as for `facekit.adapt`; without it the files' own names make the set (.pts have none: 68 and 98 points are
     the known sets). Names are matched, so their order in a file is free; landmarks named by numbers also count through
-    a given set. images: the folder of the pictures; without it they are looked for beside the labels, in `images`
+    a given set. images: the folder of the images; without it they are looked for beside the labels, in `images`
     within or beside their folder, and above it. origin: what x and y the centre of the top-left pixel has in the files,
     by default 0.5 (its corner is 0), but 0 for dlib and 1 for .pts (Matlab); masks need none.
 
-    Where JSON or XML label files lie in a folder, its image files are pictures and not masks. In segmentation, a list
+    Where JSON or XML label files lie in a folder, its image files are images and not masks. In segmentation, a list
     of classes in the folder gives their order (see `class_lists`). See the formats' files for what they hold. Names of
     files, classes and points are compared as `facekit.core.name_index` says.
 
     A file that cannot be used is left out, named in `skipped` and warned about. Raises ValueError if nothing can be
-    used, or for a path, task, set or folder of pictures that does not exist.
+    used, or for a path, task, set or folder of images that does not exist.
     """
     if task not in ("landmarks", "segmentation"):
         raise ValueError(f"task={task!r} came, expected 'landmarks' or 'segmentation': label files hold these two")
@@ -97,7 +97,7 @@ def read_labels(
     if root.is_dir():
         inside = [p for p in root.iterdir() if p.is_file() and not p.name.startswith(".")]
         files = sorted(inside, key=lambda p: (natural(p.name), p.name))
-    finder, found = PictureFinder(folder, images), Found()
+    finder, found = ImageFinder(folder, images), Found()
     if task == "segmentation":
         read_class_list(folder, found)
     masks = read_files(files, task, finder, origin, found, alone=not root.is_dir())
@@ -131,21 +131,21 @@ def _holds_labels(folder: Path) -> bool:
 
 
 def _read_masks(
-    files: Sequence[Path], finder: PictureFinder, found: Found, given: SegmentationSet | None, alone: bool
+    files: Sequence[Path], finder: ImageFinder, found: Found, given: SegmentationSet | None, alone: bool
 ) -> None:
-    """Image files that are masks: told by a picture of the same name, by their own name, or by having one channel."""
+    """Image files that are masks: told by an image of the same name, by their own name, or by having one channel."""
     partners: dict[Path, Path | None] = {}
     for file in files:
         with found.attempt(file.name):
             partners[file] = finder.of_mask(file)
-    pictures = {partner.resolve() for partner in partners.values() if partner is not None}
+    images = {partner.resolve() for partner in partners.values() if partner is not None}
     known = found.colours
     colours = list(known.values()) if known else None if given is None else given.palette
     if colours is None and (listed := next((names for names in found.listed if isinstance(names, tuple)), None)):
         colours = classes_meant(None, [listed], (), 0).palette
     for file, partner in partners.items():
         mask_like = alone or finder.apart or named_as_mask(file) or may_hold_ids(file)
-        if partner is None and (file.resolve() in pictures or not mask_like):
+        if partner is None and (file.resolve() in images or not mask_like):
             continue
         with found.attempt(file.name):
             if partner is None:
@@ -187,14 +187,14 @@ def _landmarks(found: Found, given: LandmarkSet | None) -> LabelFiles | None:
     for face in found.faces:
         with found.attempt(face.source):
             if face.names is None and len(face.points) != len(labels):
-                came, fix = f"{len(face.points)} points came", "label all pictures alike, or pass names="
+                came, fix = f"{len(face.points)} points came", "label all images alike, or pass names="
                 raise ValueError(f"{came}, expected the {len(labels)} of set {labels.name!r}: {fix}")
             places = range(len(labels)) if face.names is None else point_places(face.names, labels, first)
             row, visible = np.full((len(labels), 2), np.nan, np.float32), np.zeros(len(labels), np.uint8)
             row[places], visible[places] = face.points, face.visible
             if visible.any():
-                check_landmarks(row[None], [face.size], [face.picture.name])
-            images.append(face.picture if face.pixels is None else face.pixels)
+                check_landmarks(row[None], [face.size], [face.image.name])
+            images.append(face.image if face.pixels is None else face.pixels)
             rows.append(row)
             seen.append(visible)
     return LabelFiles(images, np.stack(rows), labels, found.skipped, np.stack(seen)) if rows else None
@@ -208,7 +208,7 @@ def _masks(found: Found, given: SegmentationSet | None) -> LabelFiles | None:
     plain = [part.mask for part in found.parts if part.names is None]
     highest = max((int(mask[mask < IGNORE].max(initial=0)) for mask in plain), default=0)
     labels = classes_meant(given, found.listed, used, highest)
-    images, pictures, masks = [], [], []
+    images, photos, masks = [], [], []
     for part in found.parts:
         with found.attempt(part.source):
             if part.names is None:
@@ -222,26 +222,26 @@ def _masks(found: Found, given: SegmentationSet | None) -> LabelFiles | None:
                 places = _present(part)
                 table[places] = class_ids([part.names[i - 1] for i in places], labels)
                 mask = table[part.mask]
-            images.append(part.picture if part.pixels is None else part.pixels)
-            pictures.append(part.picture.name)
+            images.append(part.image if part.pixels is None else part.pixels)
+            photos.append(part.image.name)
             masks.append(mask)
     if not masks:
         return None
     labels = replace(labels, ignore=IGNORE)
-    checked = check_masks(masks, [(m.shape[0], m.shape[1]) for m in masks], len(labels), names=pictures)
+    checked = check_masks(masks, [(m.shape[0], m.shape[1]) for m in masks], len(labels), names=photos)
     return LabelFiles(images, checked, labels, found.skipped)
 
 
 def _once(records: list[Any], found: Found) -> list[Any]:
-    """The records without those of a picture that an earlier file labels."""
+    """The records without those of an image that an earlier file labels."""
     first: dict[Path, str] = {}
     kept = []
     for record in records:
-        earlier = first.setdefault(record.picture.resolve(), record.source)
+        earlier = first.setdefault(record.image.resolve(), record.source)
         if earlier == record.source:
             kept.append(record)
         else:
-            came, expected = f"{record.picture.name} came again", f"expected only {earlier} to label it"
+            came, expected = f"{record.image.name} came again", f"expected only {earlier} to label it"
             found.skipped[record.source] = f"{came}, {expected}: keep one of the two files"
     return kept
 

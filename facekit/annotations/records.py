@@ -23,7 +23,7 @@ Task = Literal["landmarks", "segmentation"]
 Size = tuple[int, int]
 Listed = LandmarkSet | SegmentationSet | tuple[str, ...]
 
-# Far beyond any picture; keeps arithmetic on strangers' numbers free of overflow.
+# Far beyond any image; keeps arithmetic on strangers' numbers free of overflow.
 _LARGEST = 1e9
 _CLASSES = 255
 
@@ -32,14 +32,14 @@ _CLASSES = 255
 class Face:
     """One face's landmarks as its file has them.
 
-    source: what errors call it. size: (H, W) of the picture. points: (K,2) float64, pixels, (0,0) the centre of the
+    source: what errors call it. size: (H, W) of the image. points: (K,2) float64, pixels, (0,0) the centre of the
     top-left pixel, NaN = not labelled. visible: (K,) uint8 as in COCO, 0 not labelled, 1 labelled but hidden, 2 seen.
     names: of the points; None where the format has none, so that the place in the file is the place in the set.
-    pixels: RGB (H,W,3) uint8 where the label file holds the picture itself and `picture` is only its name.
+    pixels: RGB (H,W,3) uint8 where the label file holds the image itself and `image` is only its name.
     """
 
     source: str
-    picture: Path
+    image: Path
     size: Size
     points: NDArray[np.float64]
     visible: NDArray[np.uint8]
@@ -49,14 +49,14 @@ class Face:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """One picture's classes as its file has them.
+    """One image's classes as its file has them.
 
     mask: (H,W) uint8. With names, 0 is a pixel that nothing covers and i one of class names[i - 1]; without, the ids
     are those of the label set. 255 is ignored. pixels: as in `Face`.
     """
 
     source: str
-    picture: Path
+    image: Path
     mask: NDArray[np.uint8]
     names: tuple[str, ...] | None = None
     pixels: NDArray[np.uint8] | None = None
@@ -95,7 +95,7 @@ class Found:
 def parts_of_areas(
     areas: Iterable[tuple[str, NDArray[np.bool_]]],
     source: str,
-    picture: Path,
+    image: Path,
     size: Size,
     pixels: NDArray[np.uint8] | None = None,
 ) -> Parts:
@@ -106,13 +106,13 @@ def parts_of_areas(
         if names.setdefault(name, len(names) + 1) >= _CLASSES:
             raise ValueError(f"more than {_CLASSES - 1} class names came, expected at most that many: merge some")
         mask[inside] = names[name]
-    return Parts(source, picture, mask, tuple(names), pixels)
+    return Parts(source, image, mask, tuple(names), pixels)
 
 
 def faces_of_points(
     points: Sequence[tuple[str, str | None, NDArray[np.float64], int]],
     source: str,
-    picture: Path,
+    image: Path,
     size: Size,
     ours: bool = False,
     pixels: NDArray[np.uint8] | None = None,
@@ -122,7 +122,7 @@ def faces_of_points(
     Args:
         points: For each point its name, its group, x and y of shape (2,), and 1 where it is hidden, else 2.
         source: What errors call the file.
-        picture: The image's file.
+        image: The image's file.
         size: (H, W) of the image.
         ours: Every group is a face. Otherwise only where names come again, since people also group parts of one face.
         pixels: As in `Face`.
@@ -141,11 +141,11 @@ def faces_of_points(
     for rows in groups.values() if points else [[]]:
         names = tuple(points[row][0] for row in rows)
         if twice := repeated(names):
-            fix = "delete one of them, or give each face of the picture its own group_id"
+            fix = "delete one of them, or give each face of the image its own group_id"
             raise ValueError(f"point {twice[0]!r} came {names.count(twice[0])} times, expected once a face: {fix}")
         places = np.array([points[row][2] for row in rows], np.float64).reshape(-1, 2)
         visible = np.array([points[row][3] for row in rows], np.uint8)
-        faces.append(Face(source, picture, size, places, visible, names, pixels))
+        faces.append(Face(source, image, size, places, visible, names, pixels))
     return faces
 
 
@@ -208,14 +208,14 @@ def whole(value: Any, what: str) -> int:
 
 
 def check_declared(height: Any, width: Any, size: Size) -> None:
-    """ValueError where the file says another picture size (None: it says nothing) than the upright picture has."""
-    said = tuple(None if v is None else whole(v, "height or width of the picture") for v in (height, width))
+    """ValueError where the file says another image size (None: it says nothing) than the upright image has."""
+    said = tuple(None if v is None else whole(v, "height or width of the image") for v in (height, width))
     if any(v is not None and v != actual for v, actual in zip(said, size, strict=True)):
-        fix = "label the picture in its present size, or put the labelled one back"
+        fix = "label the image in its present size, or put the labelled one back"
         if said == size[::-1]:
-            fix = "the tool took no notice of the picture's EXIF orientation: save the picture upright, label it again"
+            fix = "the tool took no notice of the image's EXIF orientation: save the image upright, label it again"
         came = " x ".join("?" if v is None else str(v) for v in said)
-        raise ValueError(f"height x width {came} came, expected its picture's {size[0]} x {size[1]}: {fix}")
+        raise ValueError(f"height x width {came} came, expected its image's {size[0]} x {size[1]}: {fix}")
 
 
 def check_xml_size(image: ElementTree.Element, size: Size) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .image_index import PictureFinder, size_of
+from .image_index import ImageFinder, size_of
 from .polygons import fill_ellipse, fill_polygon
 from .records import Found, Size, Task, entries, entry, faces_of_points, number, parts_of_areas, shown, text
 
@@ -33,7 +33,7 @@ def is_via(data: dict[str, Any]) -> bool:
 
 
 def read_via(
-    data: dict[str, Any], source: str, task: Task, finder: PictureFinder, origin: float, found: Found, label: Path
+    data: dict[str, Any], source: str, task: Task, finder: ImageFinder, origin: float, found: Found, label: Path
 ) -> None:
     """Add a file's labels to `found`, and single images that cannot be used to its skipped ones.
 
@@ -47,8 +47,8 @@ def read_via(
         name = images[key].get("filename")
         where = f"{source}, {name if isinstance(name, str) else shown(key)}"
         with found.attempt(where):
-            picture = finder.by_path(text(name, "filename"), label)
-            size = size_of(picture)
+            photo = finder.by_path(text(name, "filename"), label)
+            size = size_of(photo)
             wanted = ("point",) if task == "landmarks" else _AREAS
             chosen = [region for region in regions if _shape(region).get("name") in wanted]
             if not chosen:
@@ -58,9 +58,9 @@ def read_via(
                 )
             if task == "landmarks":
                 points = [(_class(r, attribute), None, _numbers(r, "cx", "cy") - origin, 2) for r in chosen]
-                found.faces += faces_of_points(points, where, picture, size)
+                found.faces += faces_of_points(points, where, photo, size)
             else:
-                found.parts.append(parts_of_areas(_areas(chosen, attribute, size, origin), where, picture, size))
+                found.parts.append(parts_of_areas(_areas(chosen, attribute, size, origin), where, photo, size))
 
 
 def _regions(image: dict[str, Any]) -> list[dict[str, Any]]:

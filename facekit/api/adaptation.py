@@ -18,8 +18,8 @@ from ..core.arguments import check_checkpoint, check_name, check_path, check_pro
 from ..core.device import pick_device
 from ..core.global_state import own_random, own_settings
 from ..core.output_paths import check_output
-from ..images.reader import Pictures, read_pictures
-from ..images.stream import stream_pictures
+from ..images.reader import ImageBatch, read_images
+from ..images.stream import stream_images
 from ..model import Model
 from ..tasks import task_class
 from ..training.best_checkpoint import KeepBest, crop_score
@@ -58,16 +58,16 @@ def adapt(
     """Make a face model of your own from a few labelled faces.
 
     images: a path, folder, PIL image, numpy (H,W,3) uint8, torch (3,H,W), or a sequence of these; 1 to some thousands.
-    labels: for "landmarks" (N,K,2) x, y in pixels of each picture, NaN = not labelled; for "segmentation" one (H,W)
-    mask of class ids a picture, 255 = ignore; for "stylization" one picture in the new style each; for "shadow_removal"
-    None (pictures without foreign shadows: shadows are cast on them) or one clean picture each; for "attributes" (N,A)
+    labels: for "landmarks" (N,K,2) x, y in pixels of each image, NaN = not labelled; for "segmentation" one (H,W)
+    mask of class ids per image, 255 = ignore; for "stylization" one image in the new style each; for "shadow_removal"
+    None (images without foreign shadows: shadows are cast on them) or one clean image each; for "attributes" (N,A)
     of 0 and 1, NaN = not labelled. names: the label set ("68", "helen11", "celeba40", ...), its own names, or None.
-    align: "none": each picture is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their
+    align: "none": each image is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their
     points (the labels' own points for the task "landmarks"); "mean": and brought by eyes, nose and mouth to FaRL's mean
-    face; "tanh": and tanh-warped, so that the whole picture stays visible and the face has most of the pixels; "ffhq":
-    framed as FFHQ's and CelebA-HQ's pictures, as generators know faces; "haar": faces are found as synthparse's paper
-    finds them. Predictions frame pictures the same way. faces: own boxes, one a picture. support_images: for pftgan,
-    pictures without labels that its image stream keeps to; the ones to be predicted may be among them (None: the
+    face; "tanh": and tanh-warped, so that the whole image stays visible and the face has most of the pixels; "ffhq":
+    framed as FFHQ's and CelebA-HQ's images, as generators know faces; "haar": faces are found as synthparse's paper
+    finds them. Predictions frame images the same way. faces: own boxes, one per image. support_images: for pftgan,
+    images without labels that its image stream keeps to; the ones to be predicted may be among them (None: the
     generator makes some).
     recipe: "quick" (ours, about a minute on two cores), "paper" (fsma: the row of Table 7 that is
     closest in size, or one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448";
@@ -76,7 +76,7 @@ def adapt(
     `baseline="unet"`. epochs: instead of `steps`: so often ceil(faces / batch_size) steps (of each stage, for pftgan).
     checkpoint: a file; a killed run resumes from it. validation: (images, labels) to score the model
     on, and with `keep_best` to choose its weights by. progress: True, False or a function (done, steps, losses).
-    Raises ValueError that names the offending picture or label, or lists what the task and backbone can do; TypeError
+    Raises ValueError that names the offending image or label, or lists what the task and backbone can do; TypeError
     for a field that the backbone does not have or that has no effect for the task; FloatingPointError where the
     training breaks down. The caller's random numbers and settings stay as they are.
     """
@@ -96,36 +96,36 @@ def adapt(
         checkpoint = check_output(checkpoint)
     staged = getattr(module, "program", None)  # of a backbone that brings its own fitting
     if support_images is not None and staged is None:
-        raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled pictures only")
+        raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled images only")
     started = time.monotonic()
-    pictures = stream_pictures(images)
-    check_faces(faces, len(pictures.names), align)
-    fitted, clean = kind.from_labels(labels, names, pictures)
+    photos = stream_images(images)
+    check_faces(faces, len(photos.names), align)
+    fitted, clean = kind.from_labels(labels, names, photos)
     settings = configuration(
         backbone, module, recipe, fitted, len(clean), epochs, recipe_overrides
     )  # fmt: skip
-    check_plausible(fitted, clean, pictures, stacklevel=4)
+    check_plausible(fitted, clean, photos, stacklevel=4)
     fitted = fitted.configured(settings)
     checked = None
     if validation is not None:
-        unseen = stream_pictures(validation[0])
+        unseen = stream_images(validation[0])
         checked = unseen, fitted.check(validation[1], unseen.sizes, unseen.names)
     with own_random(seed):
         network = module.build(weights, seed, fitted, settings)
     model = Model(backbone, network, fitted, align)
     crops, moved = training_crops(
-        pictures, clean, fitted, align, faces, 2 * model.input_size, settings.cache_bytes
+        photos, clean, fitted, align, faces, 2 * model.input_size, settings.cache_bytes
     )  # fmt: skip
-    del pictures, clean  # thousands fill the memory
+    del photos, clean  # thousands fill the memory
     fitted = model.task = fitted.balanced(moved)
     alpha = warping(align)
     if staged is None:
-        critic = module.critic(weights, seed) if fitted.paints else None
-        program = Fitting(network, fitted, crops, moved, settings, chosen, seed, critic, alpha)
+        discriminator = module.discriminator(weights, seed) if fitted.paints else None
+        program = Fitting(network, fitted, crops, moved, settings, chosen, seed, discriminator, alpha)
     else:
         support = None
         if support_images is not None:
-            support = support_crops(read_pictures(support_images), align, model.input_size)
+            support = support_crops(read_images(support_images), align, model.input_size)
         program = staged(weights, network, fitted, crops, moved, support, settings, chosen, seed, alpha)
     started_from = warm_start(program, settings.start)
     kept = _kept(program, model, settings, checked)
@@ -151,7 +151,7 @@ def adapt(
 
 
 def _kept(
-    program: Fitting, model: Model, settings: Adaptation, validation: tuple[Pictures, list[Any]] | None
+    program: Fitting, model: Model, settings: Adaptation, validation: tuple[ImageBatch, list[Any]] | None
 ) -> KeepBest | None:
     """`program` with its best epoch kept, if that is wanted and there are faces to choose by."""
     if not settings.keep_best:
@@ -162,19 +162,3 @@ def _kept(
     crops, moved = training_crops(*validation, model.task, model.align, None, model.input_size, settings.cache_bytes)
     every = -(-len(program.crops) // settings.batch_size)
     return KeepBest(program, functools.partial(crop_score, model, crops, moved), every, settings.steps)
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-

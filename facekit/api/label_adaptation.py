@@ -18,7 +18,7 @@ from ..core.arguments import check_checkpoint, check_progress, check_seed
 from ..core.device import pick_device
 from ..core.global_state import own_random, own_settings
 from ..core.output_paths import check_output
-from ..images.stream import stream_pictures
+from ..images.stream import stream_images
 from ..model import Model
 from ..tasks import SegmentationTask
 from ..training.config import Adaptation
@@ -78,10 +78,10 @@ def adapt_labels(
     seed = check_seed(seed)
     size = ParserSize(decoder, encoder, model.input_size, decoder_channels)
     started, chosen = time.monotonic(), pick_device(device)
-    pictures = stream_pictures(images)
-    check_faces(faces, len(pictures.names), model.align)
-    target, clean = SegmentationTask.from_labels(labels, model.task.labels if names is None else names, pictures)
-    crops, masks = training_crops(pictures, clean, target, model.align, faces, model.input_size)
+    photos = stream_images(images)
+    check_faces(faces, len(photos.names), model.align)
+    target, clean = SegmentationTask.from_labels(labels, model.task.labels if names is None else names, photos)
+    crops, masks = training_crops(photos, clean, target, model.align, faces, model.input_size)
     target = SegmentationTask(target.labels, "sigmoid").balanced(masks)
     model.to(chosen)
     said = torch.cat([model.maps(part.float() / 255).argmax(1).to("cpu", torch.uint8) for part in crops.split(32)])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..alignment import Frame, frame_points, point_frame
 from ..core.global_state import kept_random
-from ..images.reader import Pictures
+from ..images.reader import ImageBatch
 from ..labels import (
     LANDMARK_SETS,
     LANDMARKS_68,
@@ -68,27 +68,27 @@ _FIXES = {
 }
 
 
-def check_plausible(task: Task, labels: Sequence[np.ndarray], pictures: Pictures, stacklevel: int = 3) -> None:
+def check_plausible(task: Task, labels: Sequence[np.ndarray], photos: ImageBatch, stacklevel: int = 3) -> None:
     """Warn where labels of a known set look like a usual mistake to the embedded models.
 
     Args:
         task: The task with its label set; sets of the user's own are not looked at.
         labels: From `task.check`, in the images' pixels.
-        pictures: The images with their names.
+        images: The images with their names.
         stacklevel: As in `warnings.warn`, counted from here.
     """
     some = sorted(set(np.linspace(0, len(labels) - 1, min(len(labels), IMAGES)).round().astype(int).tolist()))
     # Loading a model draws random numbers, which are the caller's.
     with kept_random(), torch.inference_mode():
         if isinstance(task, LandmarkTask) and LANDMARK_SETS.get(task.labels.name) == task.labels:
-            found = _mistaken_points(task.labels, labels, pictures, some)
+            found = _mistaken_points(task.labels, labels, photos, some)
         elif isinstance(task, SegmentationTask) and SEGMENTATION_SETS.get(task.labels.name) == task.labels:
-            found = _mistaken_masks(task.labels, labels, pictures, some)
+            found = _mistaken_masks(task.labels, labels, photos, some)
         else:
             return
     if found is not None:
         mistake, images = found
-        names = ", ".join(pictures.names[i] for i in images[:3]) + (" ..." if len(images) > 3 else "")
+        names = ", ".join(photos.names[i] for i in images[:3]) + (" ..." if len(images) > 3 else "")
         came = f"labels that look {'like ' if mistake.startswith('those') else ''}{mistake} came ({names})"
         expected = f"expected {task.labels.name!r} in pixels of each image"
         warnings.warn(f"{came}, {expected}: {_fix(mistake)}", stacklevel=stacklevel)
@@ -99,10 +99,10 @@ def _fix(mistake: str) -> str:
 
 
 def _mistaken_points(
-    known: LandmarkSet, labels: Sequence[np.ndarray], pictures: Pictures, some: list[int]
+    known: LandmarkSet, labels: Sequence[np.ndarray], photos: ImageBatch, some: list[int]
 ) -> tuple[str, list[int]] | None:
     """The mistake and the images that show it."""
-    images, sizes = [pictures.arrays[i] for i in some], [pictures.sizes[i] for i in some]
+    images, sizes = [photos.arrays[i] for i in some], [photos.sizes[i] for i in some]
     own = [np.asarray(labels[i], np.float64) for i in some]
     if not any(np.isfinite(p).all(1).any() for p in convert_landmarks(np.zeros((1, 68, 2)), "68", known)):
         return None  # FSMA's 44 have no point in common with the 68
@@ -175,7 +175,7 @@ def _frame(p: Array, known: LandmarkSet, size: Size) -> Frame:
 
 def _seen(known: LandmarkSet, images: list[np.ndarray], frames: list[Frame]) -> list[tuple[Array, float]]:
     """What the ready model sees in each frame, in the order of the set, and the side of the face's box."""
-    results = ready_model("landmarks").predict_pictures(images, [[frame] for frame in frames])
+    results = ready_model("landmarks").predict_images(images, [[frame] for frame in frames])
     points = [own[0].points.astype(np.float64) for own in results]  # type: ignore[attr-defined]
     return [(convert_landmarks(p, "68", known), float(np.sqrt(np.prod(np.ptp(p, 0))))) for p in points]
 
@@ -221,17 +221,17 @@ def _moved_alike(own: Sequence[Array], seen: list[tuple[Array, float]], errors: 
 
 
 def _mistaken_masks(
-    known: SegmentationSet, labels: Sequence[np.ndarray], pictures: Pictures, some: list[int]
+    known: SegmentationSet, labels: Sequence[np.ndarray], photos: ImageBatch, some: list[int]
 ) -> tuple[str, list[int]] | None:
     """As `_mistaken_points`, for masks."""
     some = some[:: 2 if len(some) > 4 else 1]
     parser = ready_model("segmentation")
     table = segmentation_map(parser.task.labels.name, known)  # type: ignore[attr-defined]
-    images, masks = [pictures.arrays[i] for i in some], [labels[i] for i in some]
-    pointed = ready_model("landmarks").predict_pictures(images, [[_mask_frame(mask)] for mask in masks])
+    images, masks = [photos.arrays[i] for i in some], [labels[i] for i in some]
+    pointed = ready_model("landmarks").predict_images(images, [[_mask_frame(mask)] for mask in masks])
     # The parser learned from faces brought to the mean face.
     frames = [point_frame(own[0].points, LANDMARKS_68, "mean") or Frame() for own in pointed]  # type: ignore[attr-defined]
-    results = parser.predict_pictures(images, [[frame] for frame in frames])
+    results = parser.predict_images(images, [[frame] for frame in frames])
     seen = [table[own[0].mask] for own in results]  # type: ignore[attr-defined]
     swap = np.arange(256, dtype=np.uint8)
     swap[: len(known)] = known.flip

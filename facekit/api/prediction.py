@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 
 from ..core.global_state import own_settings
-from ..images.reader import read_pictures
+from ..images.reader import read_images
 from ..model import AT_ONCE, Model
 from ..results.types import Faces
 from .batch_prediction import predict_group
@@ -33,7 +33,7 @@ def predict(
     """Run a model on one image or many.
 
     One image in, one outcome out; a sequence, batch or folder in, a list out. The list holds every image and result in
-    memory: go through a large folder image by image (`facekit.images.list_pictures`), or run `facekit predict`.
+    memory: go through a large folder image by image (`facekit.images.list_images`), or run `facekit predict`.
 
     Args:
         model: A model, the path of its .facekit file, or the name of an embedded ready model ("landmarks",
@@ -61,26 +61,27 @@ def predict(
         several, runners = False, [resolve_model(model, device)]
     if not runners:
         raise ValueError("an empty list of models came, expected at least one: pass a model or its name")
-    pictures = read_pictures(images, on_error)
-    boxes = _boxes_each(faces, pictures.single, pictures.kept)
+    photos = read_images(images, on_error)
+    boxes = _boxes_each(faces, photos.single, photos.kept)
     outcomes: list[list[Any]] = [[] for _ in runners]
     for start in range(0, len(boxes), AT_ONCE):
         end = start + AT_ONCE
-        group = predict_group(runners, pictures.arrays[start:end], boxes[start:end], align)
+        group = predict_group(runners, photos.arrays[start:end], boxes[start:end], align)
         for outcome, some in zip(outcomes, group, strict=True):
             outcome.extend(some)
-        for item, found in zip(pictures.names[start:end], zip(*group, strict=True), strict=True):
+        for item, found in zip(photos.names[start:end], zip(*group, strict=True), strict=True):
             if any(isinstance(own, Faces) and not own for own in found):
                 message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
                 warnings.warn(message, stacklevel=3)  # of the caller: a decorator stands between
-    by_model = [outcome[0] if pictures.single else outcome for outcome in outcomes]
+    by_model = [outcome[0] if photos.single else outcome for outcome in outcomes]
     return by_model if several else by_model[0]
+
 
 def _boxes_each(faces: Any, single: bool, kept: list[int]) -> list[Any]:
     if faces is None or single:
         return [faces] * len(kept)
     if len(faces) <= max(kept, default=-1):
         raise ValueError(
-            f"boxes for {len(faces)} pictures came for {max(kept) + 1} pictures: pass one list of boxes per picture"
+            f"boxes for {len(faces)} images came for {max(kept) + 1} images: pass one list of boxes per image"
         )
     return [faces[i] for i in kept]

@@ -63,21 +63,21 @@ class MissingModel(FileNotFoundError, ValueError):
     """A text that is neither a ready model nor a file."""
 
 
-def _points_68(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def _points_68(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The 68 points that the ready model sees in a crop."""
     runner = ready_model("landmarks")
-    x = torch.from_numpy(warp_image(picture, matrix, runner.input_size)).permute(2, 0, 1)[None].float() / 255
+    x = torch.from_numpy(warp_image(image, matrix, runner.input_size)).permute(2, 0, 1)[None].float() / 255
     prediction = runner.task.decode(runner.maps(x))[0]
-    result = runner.task.result(prediction, matrix, picture, None)
+    result = runner.task.result(prediction, matrix, image, None)
     assert isinstance(result, Landmarks)
     return result.points
 
 
-def frames_in(picture: np.ndarray, align: str, faces: Any) -> list[Frame]:
+def frames_in(image: np.ndarray, align: str, faces: Any) -> list[Frame]:
     """`framing.frames_of`, with the ready landmark model for align="landmarks", "mean", "tanh" and "ffhq"."""
-    return frames_of(picture, align, faces, _points_68)
+    return frames_of(image, align, faces, _points_68)
 
 
-def frames_in_by_way(picture: np.ndarray, ways: Collection[str], faces: Any) -> dict[str, list[Frame]]:
+def frames_in_by_way(image: np.ndarray, ways: Collection[str], faces: Any) -> dict[str, list[Frame]]:
     """`frames_in` for several aligns, with one search for faces."""
-    return frames_by_way(picture, ways, faces, _points_68)
+    return frames_by_way(image, ways, faces, _points_68)

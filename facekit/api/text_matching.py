@@ -19,17 +19,17 @@ from ..backbones.farl.image_text_model import FaRL
 from ..core.device import pick_device
 from ..core.global_state import kept_random, own_settings
 from ..geometry.affine import put_back, warp_image
-from ..images.reader import read_pictures, to_tensor
+from ..images.reader import read_images, to_tensor
 from ..results.drawable import Box, Drawable, frame_dict, same_size
 from .ready_models import frames_in
 
-# How much of the heat map's colour covers the picture where it is hottest.
+# How much of the heat map's colour covers the image where it is hottest.
 COVER = 0.6
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation(Drawable):
-    """Where the image tower found `text`. heat: (H,W) float32 in [0, 1], in the picture's pixels, 0 outside the face's
+    """Where the image tower found `text`. heat: (H,W) float32 in [0, 1], in the image's pixels, 0 outside the face's
     crop."""
 
     heat: NDArray[np.float32]
@@ -57,20 +57,20 @@ def match(
     align: str = "none",
     device: str | torch.device | None = None,
 ) -> np.ndarray:
-    """The probability of each text, given that one of them belongs to the picture (zero-shot classification).
+    """The probability of each text, given that one of them belongs to the image (zero-shot classification).
 
     images: as in `facekit.predict`, one face each (align="none": face crops; else the best face found). texts: M
     sentences, such as "a man with a beard"; one alone has probability 1. Returns (N,M) float32, rows sum to 1; (M,) for
-    one picture. device: None is the best there is. Raises ValueError for weights without a text tower.
+    one image. device: None is the best there is. Raises ValueError for weights without a text tower.
     """
     chosen = pick_device(device)
     pair = _pair(os.fspath(weights)).to(chosen)
-    pictures = read_pictures(images)
-    crops = [warp_image(p, f.matrix(p.shape[:2], _side(pair)), _side(pair)) for p, f in _framed(pictures, align)]
+    photos = read_images(images)
+    crops = [warp_image(p, f.matrix(p.shape[:2], _side(pair)), _side(pair)) for p, f in _framed(photos, align)]
     with torch.inference_mode():
         parts = [pair.match(to_tensor(crops[i : i + 16]).to(chosen), texts) for i in range(0, len(crops), 16)]
     probabilities = torch.cat(parts).cpu().numpy()
-    return probabilities[0] if pictures.single else probabilities
+    return probabilities[0] if photos.single else probabilities
 
 
 @own_settings()
@@ -82,25 +82,25 @@ def explain(
     align: str = "none",
     device: str | torch.device | None = None,
 ) -> Explanation:
-    """Grad-CAM of the picture for the text (FaRL section 4.7, Figure 5): what in the face made it match.
+    """Grad-CAM of the image for the text (FaRL section 4.7, Figure 5): what in the face made it match.
 
-    image: one picture, as in `match`. device: None is the best there is.
+    image: one image, as in `match`. device: None is the best there is.
     """
     chosen = pick_device(device)
     pair = _pair(os.fspath(weights)).to(chosen)
-    pictures = read_pictures(image)
-    if len(pictures.arrays) != 1:
-        raise ValueError(f"{len(pictures.arrays)} pictures came: explain takes one")
-    ((picture, frame),) = _framed(pictures, align)
-    matrix = frame.matrix(picture.shape[:2], _side(pair))
-    heat = grad_cam(pair, to_tensor([warp_image(picture, matrix, _side(pair))]).to(chosen), text)
+    images = read_images(image)
+    if len(images.arrays) != 1:
+        raise ValueError(f"{len(images.arrays)} images came: explain takes one")
+    ((photo, frame),) = _framed(images, align)
+    matrix = frame.matrix(photo.shape[:2], _side(pair))
+    heat = grad_cam(pair, to_tensor([warp_image(photo, matrix, _side(pair))]).to(chosen), text)
     whole = torch.nn.functional.interpolate(heat[None], (_side(pair),) * 2, mode="bicubic")[0, 0].clamp(0, 1)
-    return Explanation(_placed(whole.cpu().numpy(), matrix, picture), text, picture, frame.box)
+    return Explanation(_placed(whole.cpu().numpy(), matrix, photo), text, photo, frame.box)
 
 
-def _placed(heat: np.ndarray, matrix: Any, picture: np.ndarray) -> np.ndarray:
-    out = np.zeros(picture.shape[:2], np.float32)
-    values, here = put_back(heat.astype(np.float32), matrix, picture.shape[:2], border="constant")
+def _placed(heat: np.ndarray, matrix: Any, image: np.ndarray) -> np.ndarray:
+    out = np.zeros(image.shape[:2], np.float32)
+    values, here = put_back(heat.astype(np.float32), matrix, image.shape[:2], border="constant")
     out[here] = np.clip(values, 0, 1)
     return out
 
@@ -115,7 +115,7 @@ def _side(pair: FaRL) -> int:
     return pair.image.size.input_size
 
 
-def _framed(pictures: Any, align: str) -> list[tuple[np.ndarray, Frame]]:
-    """Each picture with its best face's frame; the whole picture where none is found."""
-    frames = [next(iter(frames_in(p, align, None)), Frame()) for p in pictures.arrays]
-    return list(zip(pictures.arrays, frames, strict=True))
+def _framed(images: Any, align: str) -> list[tuple[np.ndarray, Frame]]:
+    """Each image with its best face's frame; the whole image where none is found."""
+    frames = [next(iter(frames_in(p, align, None)), Frame()) for p in images.arrays]
+    return list(zip(images.arrays, frames, strict=True))

@@ -13,7 +13,7 @@ from ..backbones.pftgan.baselines import ComparedNetwork
 from ..backbones.pftgan.network import PFTGANNetwork
 from ..core.global_state import own_settings
 from ..geometry.affine import paste_mask, put_back, warp_image
-from ..images.reader import read_pictures, to_tensor
+from ..images.reader import read_images, to_tensor
 from ..model import Model
 from .ready_models import frames_in, resolve_model
 
@@ -24,9 +24,9 @@ def uncertainty(
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
     """The Jensen-Shannon divergence of a pftgan model's classifiers at every pixel, in nats: 0 where all say the same.
 
-    model: a segmentation model with several `members`, or its file. images: as in `facekit.predict`; one picture in,
+    model: a segmentation model with several `members`, or its file. images: as in `facekit.predict`; one image in,
     one (H,W) float32 out, else a list. NaN where no face was looked at; where several are close, the largest
-    divergence counts. faces, align: as in `facekit.predict`, faces for a single picture only. Raises ValueError for a
+    divergence counts. faces, align: as in `facekit.predict`, faces for a single image only. Raises ValueError for a
     model with nothing to disagree.
     """
     runner = resolve_model(model)
@@ -37,22 +37,22 @@ def uncertainty(
             f"{runner!r} has no classifiers that could disagree, expected several: adapt(task='segmentation', "
             "backbone='pftgan', members=10) makes such a model"
         )
-    pictures = read_pictures(images)
-    if faces is not None and not pictures.single:
-        raise ValueError(f"faces came for {len(pictures.arrays)} pictures: pass one picture at a time")
-    maps = [_of_picture(runner, picture, align or runner.align, faces) for picture in pictures.arrays]
-    return maps[0] if pictures.single else maps
+    photos = read_images(images)
+    if faces is not None and not photos.single:
+        raise ValueError(f"faces came for {len(photos.arrays)} images: pass one image at a time")
+    maps = [_of_image(runner, image, align or runner.align, faces) for image in photos.arrays]
+    return maps[0] if photos.single else maps
 
 
-def _of_picture(model: Model, picture: NDArray[np.uint8], align: str, faces: Any) -> NDArray[np.float32]:
-    out = np.full(picture.shape[:2], np.nan, np.float32)
-    for frame in frames_in(picture, align, faces):
-        matrix = frame.matrix(picture.shape[:2], model.input_size)
-        x = to_tensor([warp_image(picture, matrix, model.input_size)]).to(model.device)
+def _of_image(model: Model, image: NDArray[np.uint8], align: str, faces: Any) -> NDArray[np.float32]:
+    out = np.full(image.shape[:2], np.nan, np.float32)
+    for frame in frames_in(image, align, faces):
+        matrix = frame.matrix(image.shape[:2], model.input_size)
+        x = to_tensor([warp_image(image, matrix, model.input_size)]).to(model.device)
         with torch.inference_mode():
             divergence = model.network.votes(x).divergence[0].float().cpu().numpy()
-        values, (rows, columns) = put_back(divergence, matrix, picture.shape[:2])
-        inside = paste_mask(np.ones(divergence.shape, np.uint8), matrix, picture.shape[:2])[rows, columns] > 0
+        values, (rows, columns) = put_back(divergence, matrix, image.shape[:2])
+        inside = paste_mask(np.ones(divergence.shape, np.uint8), matrix, image.shape[:2])[rows, columns] > 0
         here = out[rows, columns]
         here[inside] = np.fmax(here, values)[inside]
     return out

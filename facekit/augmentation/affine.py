@@ -1,4 +1,4 @@
-"""Geometric augmentation in one resampling: similarity transforms and mirroring, for pictures, masks and points
+"""Geometric augmentation in one resampling: similarity transforms and mirroring, for images, masks and points
 alike."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class TanhMoves:
-    """Transforms of tanh-warped pictures: they move the face as it is before the warp, as FaRL augments its alignment.
+    """Transforms of tanh-warped images: they move the face as it is before the warp, as FaRL augments its alignment.
 
     matrices: (n,2,3), as of `random_matrices`, in coordinates where the plain crop spans [-1, 1]. alpha: of
     `facekit.geometry.tanh_warp.tanh_alpha`. The functions below take it in place of matrices.
@@ -44,7 +44,7 @@ Moves = Tensor | TanhMoves
 
 
 def random_matrices(n: int, spec: Affine, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """n random transforms around the picture's centre, in coordinates where the picture spans [-1, 1].
+    """n random transforms around the image's centre, in coordinates where the image spans [-1, 1].
 
     Returns (matrices (n,2,3) from augmented to original coordinates, as F.affine_grid takes them; mirrored (n,) bool).
     """
@@ -63,7 +63,7 @@ def random_matrices(n: int, spec: Affine, generator: torch.Generator) -> tuple[T
 
 
 def _grid(moves: Moves, size: int, like: Tensor) -> Tensor:
-    """(n,size,size,2) for F.grid_sample: where each pixel of the augmented pictures lies in the original.
+    """(n,size,size,2) for F.grid_sample: where each pixel of the augmented images lies in the original.
 
     like: a tensor of the device and float type wanted.
     """
@@ -73,14 +73,14 @@ def _grid(moves: Moves, size: int, like: Tensor) -> Tensor:
     seen = F.affine_grid(torch.eye(2, 3).to(like)[None], [1, 1, size, size], align_corners=False)
     plain = tanh_inverse(seen, moves.alpha)
     moved = torch.einsum("nij,hwj->nhwi", matrices[:, :, :2], plain[0]) + matrices[:, None, None, :, 2]
-    # One resampling, as the warped picture has pixels for all that any transform of it shows.
+    # One resampling, as the warped image has pixels for all that any transform of it shows.
     return tanh_alpha(moved, moves.alpha)
 
 
-def warp(pictures: Tensor, moves: Moves, size: int, mode: str = "bilinear") -> Tensor:
-    """Resample (N,C,H,W) float pictures by `random_matrices`; outside pixels reflect. Returns (N,C,size,size)."""
-    grid = _grid(moves, size, pictures)
-    return F.grid_sample(pictures, grid, mode=mode, padding_mode="reflection", align_corners=False)
+def warp(images: Tensor, moves: Moves, size: int, mode: str = "bilinear") -> Tensor:
+    """Resample (N,C,H,W) float images by `random_matrices`; outside pixels reflect. Returns (N,C,size,size)."""
+    grid = _grid(moves, size, images)
+    return F.grid_sample(images, grid, mode=mode, padding_mode="reflection", align_corners=False)
 
 
 def warp_masks(masks: Tensor, moves: Moves, size: int, fill: int = 255) -> Tensor:
@@ -93,7 +93,7 @@ def warp_masks(masks: Tensor, moves: Moves, size: int, fill: int = 255) -> Tenso
 
 
 def warp_points(points: Tensor, moves: Moves, side_in: int, side_out: int) -> Tensor:
-    """Move (N,K,2) points, pixels of the original (0 = centre of the first pixel), into augmented pictures of
+    """Move (N,K,2) points, pixels of the original (0 = centre of the first pixel), into augmented images of
     side_out."""
     matrices, alpha = (moves.matrices, moves.alpha) if isinstance(moves, TanhMoves) else (moves, None)
     normal = (points + 0.5) * (2.0 / side_in) - 1.0
@@ -108,11 +108,11 @@ def warp_points(points: Tensor, moves: Moves, side_in: int, side_out: int) -> Te
     return (moved + 1.0) * (side_out / 2.0) - 0.5
 
 
-def jitter(pictures: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
+def jitter(images: Tensor, strength: float, generators: Sequence[torch.Generator]) -> Tensor:
     """Change exposure, contrast and colour balance of each image at random.
 
     Args:
-        pictures: Images (N,3,H,W), RGB in [0, 1], on any device.
+        images: Images (N,3,H,W), RGB in [0, 1], on any device.
         strength: Largest change, as a fraction. 0.2 is up to 20 %.
         generators: One CPU generator per image. An image's change does not depend on the rest of the batch.
 
@@ -122,15 +122,15 @@ def jitter(pictures: Tensor, strength: float, generators: Sequence[torch.Generat
     Raises:
         ValueError: If there are more or fewer generators than images.
     """
-    if len(generators) != len(pictures):
+    if len(generators) != len(images):
         raise ValueError(
-            f"expected one generator per image, got {len(generators)} for {len(pictures)} images; pass one each"
+            f"expected one generator per image, got {len(generators)} for {len(images)} images; pass one each"
         )
     draws = [torch.rand(5, generator=generator) for generator in generators]
-    u = 2 * torch.stack(draws).to(pictures) - 1
+    u = 2 * torch.stack(draws).to(images) - 1
     gain = (1 + strength * u[:, 0])[:, None, None, None]
     contrast = (1 + strength * u[:, 1])[:, None, None, None]
     balance = (1 + strength / 2 * u[:, 2:5])[:, :, None, None]
-    mean = pictures.mean((1, 2, 3), keepdim=True)
+    mean = images.mean((1, 2, 3), keepdim=True)
     # In place: each further copy of a batch costs more time on a CPU than the arithmetic.
-    return (pictures - mean).mul_(contrast).add_(mean).mul_(gain).mul_(balance).clamp_(0, 1)
+    return (images - mean).mul_(contrast).add_(mean).mul_(gain).mul_(balance).clamp_(0, 1)

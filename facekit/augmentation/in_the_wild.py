@@ -36,7 +36,7 @@ _BLUR = (3, 3)
 
 @dataclass(frozen=True)
 class WildAugmentation:
-    """Random views of a picture and its mask, the same for the same seed whatever else was drawn (section 3.1.2).
+    """Random views of an image and its mask, the same for the same seed whatever else was drawn (section 3.1.2).
 
     rotate: degrees either way, always drawn. perspective: probability of moving the corners inwards. photometric:
     Gaussian noise (probability .2) and, .9 each, one of CLAHE, brightness, gamma; one of sharpening, blur; one of
@@ -54,36 +54,36 @@ class WildAugmentation:
             raise ValueError(f"perspective={self.perspective} came: pass a probability, from 0 to 1")
 
     def __call__(
-        self, picture: NDArray[np.uint8], mask: NDArray[np.uint8], seed: int
+        self, image: NDArray[np.uint8], mask: NDArray[np.uint8], seed: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A view of the picture (H,W,3) uint8 RGB and its mask (H,W) uint8: the same shapes, new arrays.
+        """A view of the image (H,W,3) uint8 RGB and its mask (H,W) uint8: the same shapes, new arrays.
 
-        seed: 0 or more. Outside the picture it reflects, and the mask is 255 (ignore). Raises ValueError for other
+        seed: 0 or more. Outside the image it reflects, and the mask is 255 (ignore). Raises ValueError for other
         shapes or types.
         """
-        self._check(picture, mask)
-        return self._view(picture, mask, seed, (picture.shape[0], picture.shape[1]))
+        self._check(image, mask)
+        return self._view(image, mask, seed, (image.shape[0], image.shape[1]))
 
     def batch(self, crops: Tensor, masks: Tensor, seeds: Sequence[int], size: int) -> tuple[Tensor, Tensor]:
         """Views of crops (N,3,s,s) uint8 and masks (N,s,s) uint8, one seed each, in `size` px.
 
-        Returns pictures (N,3,size,size) float32 in [0, 1], channels-last in memory, and masks (N,size,size) uint8.
-        Moved and averaged to `size` first, then changed in colour: the paper's pictures are of that size by then.
+        Returns images (N,3,size,size) float32 in [0, 1], channels-last in memory, and masks (N,size,size) uint8.
+        Moved and averaged to `size` first, then changed in colour: the paper's images are of that size by then.
         """
         if not len(crops) == len(masks) == len(seeds):
             raise ValueError(
                 f"{len(crops)} crops, {len(masks)} masks and {len(seeds)} seeds came: pass a mask and a seed per crop"
             )
-        pictures = np.empty((len(crops), size, size, 3), np.uint8)
+        images = np.empty((len(crops), size, size, 3), np.uint8)
         ids = np.empty((len(crops), size, size), np.uint8)
 
         def fill(i: int) -> None:
-            picture, mask = crops[i].permute(1, 2, 0).contiguous().numpy(), masks[i].contiguous().numpy()
-            self._check(picture, mask)
-            pictures[i], ids[i] = self._view(picture, mask, seeds[i], (size, size))
+            image, mask = crops[i].permute(1, 2, 0).contiguous().numpy(), masks[i].contiguous().numpy()
+            self._check(image, mask)
+            images[i], ids[i] = self._view(image, mask, seeds[i], (size, size))
 
         _in_threads(fill, len(crops))
-        return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(255), torch.from_numpy(ids)
+        return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255), torch.from_numpy(ids)
 
     def maps(self, first: Tensor, second: Tensor, seeds: Sequence[int], size: int) -> tuple[Tensor, Tensor]:
         """Pairs of label maps (N,s,s) uint8 moved alike, one seed each, in `size` px: two of (N,size,size) uint8.
@@ -105,23 +105,23 @@ class WildAugmentation:
         _in_threads(fill, len(first))
         return torch.from_numpy(moved[0]), torch.from_numpy(moved[1])
 
-    def _check(self, picture: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-            raise ValueError(f"a picture {picture.dtype} {picture.shape} came: pass RGB (H,W,3) uint8")
-        if mask.dtype != np.uint8 or mask.shape != picture.shape[:2]:
+    def _check(self, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"an image {image.dtype} {image.shape} came: pass RGB (H,W,3) uint8")
+        if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
             raise ValueError(
-                f"a mask {mask.dtype} {mask.shape} came for a picture {picture.shape[:2]}: pass uint8 of its size"
+                f"a mask {mask.dtype} {mask.shape} came for an image {image.shape[:2]}: pass uint8 of its size"
             )
 
     def _view(
-        self, picture: NDArray[np.uint8], mask: NDArray[np.uint8], seed: int, size: tuple[int, int]
+        self, image: NDArray[np.uint8], mask: NDArray[np.uint8], seed: int, size: tuple[int, int]
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         # One pair of generators for all: by set_random_seed each transform would get the same draws, and the noise
         # would come only with the perspective.
         draws, coins = np.random.default_rng(seed), random.Random(seed)
-        matrix = self._move(draws, coins, (picture.shape[0], picture.shape[1]))
-        fine = max(size[0], picture.shape[0]), max(size[1], picture.shape[1])
-        moved = _seen(picture, matrix, fine, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+        matrix = self._move(draws, coins, (image.shape[0], image.shape[1]))
+        fine = max(size[0], image.shape[0]), max(size[1], image.shape[1])
+        moved = _seen(image, matrix, fine, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
         if fine != size:
             moved = np.asarray(cv2.resize(moved, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
         if self.photometric:
@@ -131,7 +131,7 @@ class WildAugmentation:
         return moved, _ids(mask, matrix, size)
 
     def _move(self, draws: np.random.Generator, coins: random.Random, shape: tuple[int, int]) -> Matrix:
-        """A random move (3,3) of a picture of `shape` (h, w), in its own pixels."""
+        """A random move (3,3) of an image of `shape` (h, w), in its own pixels."""
         moves, _ = _transforms(self.rotate, self.perspective, threading.get_ident())
         matrix: Matrix = np.eye(3)
         for move in moves:
@@ -153,7 +153,7 @@ def _in_threads(fill: Callable[[int], None], count: int) -> None:
 
 
 def _seen(image: NDArray[Any], matrix: Matrix, size: tuple[int, int], interpolation: int, border: int) -> NDArray[Any]:
-    """The picture or mask moved by the matrix (3,3), which is in its own pixels, and sampled in `size` (h, w)."""
+    """The image or mask moved by the matrix (3,3), which is in its own pixels, and sampled in `size` (h, w)."""
     h, w = image.shape[:2]
     to_size = crop_matrix((-0.5, -0.5, w - 0.5, h - 0.5), size)
     return cv2.warpPerspective(

@@ -1,7 +1,7 @@
 """Foreign shadows painted on shadow-free portraits: the training pairs of shadow removal.
 
 FSMA section 4.4 and supplement section 2.2, after Zhang et al., "Portrait shadow manipulation" (ToG 2020): a random
-mask from Perlin noise or from the silhouette of an object; inside, the picture is decayed by a random strength that
+mask from Perlin noise or from the silhouette of an object; inside, the image is decayed by a random strength that
 varies over the face; the edge of the mask is blurred more in some places than in others, and more in red, as light that
 wandered through skin does. All of it on the portrait only; the background is put back.
 """
@@ -17,31 +17,31 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ShadowRange:
-    """Ranges of uniform draws; lengths are parts of the picture's side. The papers give no numbers: these are ours."""
+    """Ranges of uniform draws; lengths are parts of the image's side. The papers give no numbers: these are ours."""
 
     strength: tuple[float, float] = (0.3, 0.99)  # share of the light that is lost in the middle of the shadow
-    variation: float = 0.25  # how far the strength wanders over the picture
+    variation: float = 0.25  # how far the strength wanders over the image
     blur: tuple[float, float] = (0.004, 0.05)  # standard deviation of the sharpest and of the softest edge
     scattering: tuple[float, float] = (0.0, 0.012)  # further blur of red; green gets a third of it
     tint: float = 0.08  # shadows are lit by the sky or a wall: how far their colours differ
-    cover: tuple[float, float] = (0.2, 0.6)  # part of the picture in shadow
+    cover: tuple[float, float] = (0.2, 0.6)  # part of the image in shadow
     silhouettes: float = 0.5  # share of masks that are silhouettes instead of noise
 
 
 def cast_shadows(
-    pictures: Tensor, generator: torch.Generator, portrait: Tensor | None = None, spec: ShadowRange | None = None
+    images: Tensor, generator: torch.Generator, portrait: Tensor | None = None, spec: ShadowRange | None = None
 ) -> Tensor:
-    """The pictures with random foreign shadows.
+    """The images with random foreign shadows.
 
-    pictures: (N,3,H,W) RGB in [0, 1], free of shadows. portrait: (N,1,H,W) in [0, 1], 1 on the person; None paints
+    images: (N,3,H,W) RGB in [0, 1], free of shadows. portrait: (N,1,H,W) in [0, 1], 1 on the person; None paints
     everywhere. generator: a CPU generator, the only source of randomness. Returns the same shape and range. Raises
     ValueError for other shapes.
     """
     spec = spec or ShadowRange()
-    n, channels, h, w = pictures.shape
+    n, channels, h, w = images.shape
     if channels != 3 or (portrait is not None and portrait.shape != (n, 1, h, w)):
-        came = f"{tuple(pictures.shape)}" + ("" if portrait is None else f" with portrait {tuple(portrait.shape)}")
-        raise ValueError(f"{came} came: expected pictures (N,3,H,W) and a portrait (N,1,H,W) of the same size")
+        came = f"{tuple(images.shape)}" + ("" if portrait is None else f" with portrait {tuple(portrait.shape)}")
+        raise ValueError(f"{came} came: expected images (N,3,H,W) and a portrait (N,1,H,W) of the same size")
     side = max(h, w)
     noise = perlin(n, side, 4, generator, octaves=4)
     masks = torch.where(
@@ -54,11 +54,11 @@ def cast_shadows(
     tint = spec.tint * (2 * torch.rand(n, 3, 1, 1, generator=generator) - 1)
     top, left = (side - h) // 2, (side - w) // 2
     light = (1 - (edges * strength).clamp(0, 0.995)) * (1 + edges * tint)
-    light = light[:, :, top : top + h, left : left + w].clamp(max=1).to(pictures)
+    light = light[:, :, top : top + h, left : left + w].clamp(max=1).to(images)
     if portrait is not None:
-        light = 1 - (1 - light) * portrait.to(pictures)
-    # Light is lost in linear intensity; pictures are stored with a gamma of about 2.2.
-    return pictures * light ** (1 / 2.2)
+        light = 1 - (1 - light) * portrait.to(images)
+    # Light is lost in linear intensity; images are stored with a gamma of about 2.2.
+    return images * light ** (1 / 2.2)
 
 
 def perlin(n: int, side: int, cells: int, generator: torch.Generator, octaves: int = 1) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pictures as pre-trained networks know them: minus a mean colour, over a standard deviation."""
+"""Images as pre-trained networks know them: minus a mean colour, over a standard deviation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Normalise(nn.Module):
-    """Pictures (N,3,S,S) RGB in [0, 1] minus a mean colour, over a standard deviation."""
+    """Images (N,3,S,S) RGB in [0, 1] minus a mean colour, over a standard deviation."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]):
         super().__init__()

@@ -26,7 +26,7 @@ def _evaluate(a: argparse.Namespace) -> Any:
     from ..annotations.label_sources import labels_from_path
     from ..api.evaluation import evaluate, evaluate_by
     from ..api.ready_models import resolve_model
-    from ..images.reader import list_pictures
+    from ..images.reader import list_images
     from ..metrics.groups import group_members, score_table
 
     table = Path(a.groups or a.labels)
@@ -38,10 +38,10 @@ def _evaluate(a: argparse.Namespace) -> Any:
     images, labels, _ = labels_from_path(a.images, a.labels, model.task.name, getattr(model.task, "labels", None))
     if a.by is None:
         return evaluate(model, images, labels)
-    pictures = list_pictures(images) if isinstance(images, str) and Path(images).is_dir() else images
-    names = [Path(picture).name for picture in ([pictures] if isinstance(pictures, str) else pictures)]
+    photos = list_images(images) if isinstance(images, str) and Path(images).is_dir() else images
+    names = [Path(image).name for image in ([photos] if isinstance(photos, str) else photos)]
     groups = read_table(table).column_of(a.by, names)
-    scores = evaluate_by(model, pictures, labels, groups)
+    scores = evaluate_by(model, photos, labels, groups)
     if a.json:
         return scores
     print(score_table(scores, group_members(groups, len(names)), len(names)))

@@ -48,7 +48,7 @@ def _predict(a: argparse.Namespace) -> Any:
     from ..api.batch_prediction import predict_stream
     from ..api.ready_models import resolve_model
     from ..core.output_paths import OutputError
-    from ..images.reader import list_pictures
+    from ..images.reader import list_images
     from .json_stream import JsonStream
     from .label_formats import faces_of
     from .result_files import ResultFiles
@@ -59,7 +59,7 @@ def _predict(a: argparse.Namespace) -> Any:
         )
     formats = set(a.format or ("json", "drawing")) | ({"json"} if a.json else set())
     source = Path(a.images)
-    images = list_pictures(source) if source.is_dir() else [source]
+    images = list_images(source) if source.is_dir() else [source]
     folder = source if source.is_dir() else source.parent
     if a.out is not None and "drawing" in formats and Path(a.out).resolve() == folder.resolve():
         fix = "the drawings would be read as images the next time"

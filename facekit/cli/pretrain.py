@@ -20,15 +20,15 @@ def commands(command: AddCommand) -> None:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="a folder of pictures, a .parquet or .csv listing with columns URL and TEXT, .tar shards or a folder of "
+        help="a folder of images, a .parquet or .csv listing with columns URL and TEXT, .tar shards or a folder of "
         "them, celebahq128, celebahq128:COUNT, generated:COUNT",
     )
-    p.add_argument("--texts", help="a .csv of file name and caption; else a .txt beside each picture of a folder")
+    p.add_argument("--texts", help="a .csv of file name and caption; else a .txt beside each image of a folder")
     p.add_argument("--download", action="store_true", help="fetch what a listing has on the web")
     p.add_argument("--size", type=int, default=256, help="side of generated faces, px")
-    p.add_argument("--longest", type=int, default=640, help="larger pictures are shrunk to this side, px")
-    p.add_argument("--score", type=float, default=0.9, help="pictures without a face above it are left out")
-    p.add_argument("--per-shard", type=int, default=1000, help="pictures a shard stands for")
+    p.add_argument("--longest", type=int, default=640, help="larger images are shrunk to this side, px")
+    p.add_argument("--score", type=float, default=0.9, help="images without a face above it are left out")
+    p.add_argument("--per-shard", type=int, default=1000, help="images a shard stands for")
     p.add_argument("--workers", type=int, default=1, help="processes")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="folder to write; the same command again makes what is missing")
@@ -53,7 +53,7 @@ def commands(command: AddCommand) -> None:
         help="what to go on from: embedded, or a file (.safetensors, .mdl, .pth); for inversion the generator "
         "(.safetensors, .pkl, .pt)",
     )
-    p.add_argument("--batch", type=int, help="pictures a step, of all processes together")
+    p.add_argument("--batch", type=int, help="images a step, of all processes together")
     p.add_argument("--until", type=int, help="stop after so many of the steps; the same command goes on later")
     p.add_argument(
         "--set",

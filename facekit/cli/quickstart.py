@@ -30,7 +30,7 @@ def quickstart(
     out: str | os.PathLike[str] = "facekit_quickstart.png", seed: int = 0, steps: int = 150, progress: bool = True
 ) -> dict[str, Any]:
     """Adapt on `FACES` generated faces, with 68 points and with part masks; score on `UNSEEN` others; run the ready
-    models on a photograph (scikit-image's astronaut); write one picture with input, truth and prediction to `out`.
+    models on a photograph (scikit-image's astronaut); write one image with input, truth and prediction to `out`.
 
     Returns the scores in percent and the times in seconds.
     """
@@ -59,11 +59,11 @@ def quickstart(
         result = evaluate(model, unseen["image"], _labels(unseen, task, to_parts))
         metric = model.task.headline
         scores[f"{task}_{metric}"] = round(result[metric], 2)
-        pictures = unseen["image"][:3]
+        images = unseen["image"][:3]
         begin = time.monotonic()
-        predictions = predict(model, pictures)
-        scores[f"{task}_predict_ms"] = round(1000 * (time.monotonic() - begin) / len(pictures), 1)
-        shown.append((task, pictures.permute(0, 2, 3, 1).numpy(), _labels(unseen, task, to_parts)[:3], predictions))
+        predictions = predict(model, images)
+        scores[f"{task}_predict_ms"] = round(1000 * (time.monotonic() - begin) / len(images), 1)
+        shown.append((task, images.permute(0, 2, 3, 1).numpy(), _labels(unseen, task, to_parts)[:3], predictions))
     photo = astronaut()
     drawn = photo
     if photo is not None:
@@ -80,10 +80,10 @@ def quickstart(
 def astronaut() -> NDArray[np.uint8] | None:
     """Scikit-image's photograph of Eileen Collins, (512,512,3) RGB; None where scikit-image is not installed."""
     try:
-        from skimage.data import astronaut as picture
+        from skimage.data import astronaut as image
     except ImportError:
         return None
-    return np.asarray(picture())
+    return np.asarray(image())
 
 
 def _names(task: str) -> Any:
@@ -99,14 +99,14 @@ def _page(shown: list[Any], photo: NDArray[np.uint8] | None, drawn: NDArray[np.u
     rows = []
     for i in range(3):
         cells = []
-        for task, pictures, truths, predictions in shown:
+        for task, images, truths, predictions in shown:
             p, labels = predictions[i], predictions[i].labels
             truth = (
-                Landmarks(np.asarray(truths[i]), np.ones(len(labels), np.float32), labels, pictures[i])
+                Landmarks(np.asarray(truths[i]), np.ones(len(labels), np.float32), labels, images[i])
                 if task == "landmarks"
-                else Segmentation(truths[i], labels, pictures[i])
+                else Segmentation(truths[i], labels, images[i])
             )
-            cells += [pictures[i]] * (task == "landmarks") + [truth.draw(), p.draw()]
+            cells += [images[i]] * (task == "landmarks") + [truth.draw(), p.draw()]
         rows.append(np.hstack(cells))
     page = np.vstack([_caption(rows[0].shape[1]), *rows])
     if photo is None or drawn is None:

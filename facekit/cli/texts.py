@@ -43,11 +43,11 @@ def _add_options(p: argparse.ArgumentParser) -> None:
 
 def _match(a: argparse.Namespace) -> Any:
     from ..api.text_matching import match
-    from ..images.reader import list_pictures
+    from ..images.reader import list_images
 
     if len(a.texts) < 2:
         raise ValueError(f"{a.texts[0]!r}: got one text, expected two or more to choose between; add another text")
-    images = list_pictures(a.images) if Path(a.images).is_dir() else [Path(a.images)]
+    images = list_images(a.images) if Path(a.images).is_dir() else [Path(a.images)]
     found = {}
     for start in range(0, len(images), _AT_ONCE):
         some = images[start : start + _AT_ONCE]

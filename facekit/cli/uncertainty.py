@@ -35,12 +35,12 @@ def _uncertainty(a: argparse.Namespace) -> Any:
     from ..api.uncertainty import uncertainty
     from ..core.atomic_file import whole_file
     from ..core.output_paths import check_output
-    from ..images.reader import list_pictures, load_image
+    from ..images.reader import list_images, load_image
 
     out = None if a.out is None else check_output(a.out, folder=True)
     model = resolve_model(a.model, a.device)
     found: dict[str, Any] = {}
-    for path in list_pictures(a.images) if Path(a.images).is_dir() else [Path(a.images)]:
+    for path in list_images(a.images) if Path(a.images).is_dir() else [Path(a.images)]:
         image = load_image(path)
         nats = np.asarray(uncertainty(model, image, align=a.align))
         seen = not np.isnan(nats).all()

@@ -1,4 +1,4 @@
-"""Pools of unlabelled face crops on disk: memory does not grow with the number of pictures."""
+"""Pools of unlabelled face crops on disk: memory does not grow with the number of images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Face = tuple[str, np.ndarray, tuple[float, float, float, float]]
 
 
 class Pool(Protocol):
-    """What the pictures come from: (n,) indices -> (n,3,side,side) uint8."""
+    """What the images come from: (n,) indices -> (n,3,side,side) uint8."""
 
     side: int
 
@@ -70,7 +70,7 @@ def build_pool(
 ) -> FacePool:
     """Crop every face of `sources` into one file under `folder`, or open it if it is there already.
 
-    sources: name -> iterable of (picture name, (H,W,3) uint8 RGB, square box (x0,y0,x1,y1) of the network's framing).
+    sources: name -> iterable of (image name, (H,W,3) uint8 RGB, square box (x0,y0,x1,y1) of the network's framing).
     The names identify the pool: a source that changed needs a new name. Raises ValueError when no face is left.
     """
     folder = Path(folder)
@@ -84,17 +84,17 @@ def build_pool(
         with temporary.open("wb") as file:
             for name, faces in sources.items():
                 counts[name] = 0
-                for _, picture, box in tqdm(faces, desc=f"cropping {name}", disable=not progress, leave=False):
+                for _, image, box in tqdm(faces, desc=f"cropping {name}", disable=not progress, leave=False):
                     if box[3] - box[1] < least:
                         small += 1
                         continue
-                    file.write(crop_with_margin(picture, box, side).tobytes())
+                    file.write(crop_with_margin(image, box, side).tobytes())
                     counts[name] += 1
         total = sum(counts.values())
         if total == 0:
             raise ValueError(
                 f"no face is left in {', '.join(sources) or 'an empty list'} ({small} were lower than "
-                f"{least:.0f} px): pass larger pictures of faces"
+                f"{least:.0f} px): pass larger images of faces"
             )
         meta = {"count": total, "side": side, "sources": counts}
         with whole_file(path.with_suffix(".json")) as beside:
@@ -104,25 +104,25 @@ def build_pool(
     return FacePool(path)
 
 
-def crop_with_margin(picture: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray:
+def crop_with_margin(image: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray:
     """The square of `MARGIN` times the box around its centre, resampled to (side,side,3); outside pixels reflect."""
     x0, y0, x1, y1 = box
     cx, cy, length = (x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * MARGIN
     scale = side / length
     if scale < 0.75:
         # warpAffine does not filter when it shrinks.
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.5 * (1 / scale - 1) + 0.2)
+        image = cv2.GaussianBlur(image, (0, 0), 0.5 * (1 / scale - 1) + 0.2)
     shift = (side - 1) / 2
     matrix = np.array([[scale, 0, shift - scale * cx], [0, scale, shift - scale * cy]])
-    return cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def whole_picture_boxes(pictures: Iterable[tuple[str, np.ndarray]]) -> Iterator[Face]:
-    """Take pictures that are face crops already: the centred square of each."""
-    for name, picture in pictures:
-        h, w = picture.shape[:2]
+def whole_image_boxes(images: Iterable[tuple[str, np.ndarray]]) -> Iterator[Face]:
+    """Take images that are face crops already: the centred square of each."""
+    for name, image in images:
+        h, w = image.shape[:2]
         s, cx, cy = min(h, w), (w - 1) / 2, (h - 1) / 2
-        yield name, picture, (cx - s / 2, cy - s / 2, cx + s / 2, cy + s / 2)
+        yield name, image, (cx - s / 2, cy - s / 2, cx + s / 2, cy + s / 2)
 
 
 def views(pool: Pool, chosen: Tensor, matrices: Tensor, side: int, device: torch.device) -> Tensor:
@@ -130,9 +130,9 @@ def views(pool: Pool, chosen: Tensor, matrices: Tensor, side: int, device: torch
 
     chosen: (N,) indices; matrices: (N,2,3). Returns (N,3,side,side) RGB in [0, 1].
     """
-    pictures = pool[chosen].to(device, torch.get_default_dtype()).div_(255)
+    images = pool[chosen].to(device, torch.get_default_dtype()).div_(255)
     # The crops in the pool are wider than what the network sees.
-    return warp(pictures, matrices * (side / pool.side), side)
+    return warp(images, matrices * (side / pool.side), side)
 
 
 def plain_views(pool: Pool, n: int, side: int) -> Tensor:

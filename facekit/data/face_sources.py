@@ -1,4 +1,4 @@
-"""One reader a data set: from its files, as they are published or in `FACEKIT_DATA`, to pictures and labels."""
+"""One reader a data set: from its files, as they are published or in `FACEKIT_DATA`, to images and labels."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .face_pool import MARGIN, Face, pool_side
 from .synthetic_faces.generator import GeneratedFaces
 
 TEST_300W = "lfpw_test"  # the subset of 300-W that models are scored on
-# Mean square of 1.6 times the 68 points' box in 128 px CelebA-HQ pictures (9,964 of them), moved as in 300-W crops.
+# Mean square of 1.6 times the 68 points' box in 128 px CelebA-HQ images (9,964 of them), moved as in 300-W crops.
 CELEBAHQ_BOX = (0.053, 0.153, 0.950, 1.050)
-# How many times such a square these pictures show, and how far above its middle their own is, in parts of its side.
+# How many times such a square these images show, and how far above its middle their own is, in parts of its side.
 PORTRAIT_MARGIN = 1 / (CELEBAHQ_BOX[2] - CELEBAHQ_BOX[0])
 PORTRAIT_LIFT = ((CELEBAHQ_BOX[1] + CELEBAHQ_BOX[3]) / 2 - 0.5) * PORTRAIT_MARGIN
 
@@ -61,10 +61,10 @@ def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
                 file = tar.extractfile(member)
                 if file is None:
                     continue
-                picture = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
-                side = picture.shape[0]
+                image = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
+                side = image.shape[0]
                 x0, y0, x1, y1 = (v * side - 0.5 for v in CELEBAHQ_BOX)
-                yield member.name, picture, (x0, y0, x1, y1)
+                yield member.name, image, (x0, y0, x1, y1)
 
 
 def generated(
@@ -90,14 +90,14 @@ def generated(
     for start in range(0, count, 64):
         indices = range(start, min(start + 64, count))
         batch = faces.batch(indices, want=("image", "landmarks68"))
-        pictures = batch["image"].permute(0, 2, 3, 1).cpu().numpy()
-        for i, picture, points in zip(indices, pictures, batch["landmarks68"].cpu().numpy(), strict=True):
+        images = batch["image"].permute(0, 2, 3, 1).cpu().numpy()
+        for i, image, points in zip(indices, images, batch["landmarks68"].cpu().numpy(), strict=True):
             frame = ffhq_frame(points, LANDMARKS_68) if portraits else None
-            yield f"generated {i}", picture, box if frame is None or frame.box is None else frame.box
+            yield f"generated {i}", image, box if frame is None or frame.box is None else frame.box
 
 
 def landmarks_300w(folder: str | os.PathLike[str] | None = None) -> tuple[list[Path], list[str], np.ndarray]:
-    """300-W crops. Returns (picture paths, subset of each, points (N,68,2) float32 in pixels)."""
+    """300-W crops. Returns (image paths, subset of each, points (N,68,2) float32 in pixels)."""
     root = Path(folder) if folder is not None else data_folder("300w")
     with (root / "index.csv").open() as f:
         rows = list(csv.reader(f))[1:]
@@ -106,7 +106,7 @@ def landmarks_300w(folder: str | os.PathLike[str] | None = None) -> tuple[list[P
 
 
 def pseudo_landmarks() -> dict[str, np.ndarray]:
-    """CelebA-HQ's 68 points (68,2) by picture name, as another program found them: for training, never for a score."""
+    """CelebA-HQ's 68 points (68,2) by image name, as another program found them: for training, never for a score."""
     with (data_folder("celebahq128") / "landmarks68_pseudo.csv").open() as f:
         rows = list(csv.reader(f))[1:]
     # The detector's score says how sure it was of a face; its lowest tenth holds the wrong points.
@@ -116,7 +116,7 @@ def pseudo_landmarks() -> dict[str, np.ndarray]:
 
 
 def celebahq_attributes() -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    """CelebA-HQ's 40 attributes: (their names, picture name -> (40,) float32 of 0 and 1)."""
+    """CelebA-HQ's 40 attributes: (their names, image name -> (40,) float32 of 0 and 1)."""
     with (data_folder("celebahq128") / "attributes.csv").open() as f:
         head, *rows = csv.reader(f)
     return tuple(head[1:]), {row[0]: np.array(row[1:], np.float32) for row in rows}
@@ -128,7 +128,7 @@ UTKFACE_RACES = ("white", "black", "asian", "indian", "other")
 
 
 def utkface(folder: str | os.PathLike[str] | None = None) -> tuple[list[Path], np.ndarray, np.ndarray, np.ndarray]:
-    """UTKFace. Returns (picture paths, age (N,) in years, gender (N,) and race (N,) in words)."""
+    """UTKFace. Returns (image paths, age (N,) in years, gender (N,) and race (N,) in words)."""
     root = Path(folder) if folder is not None else data_folder("utkface")
     with (root / "index.csv").open() as f:
         rows = list(csv.DictReader(f))

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 
 from ..core.cache_folder import cache_folder
-from ..images.reader import iter_pictures
+from ..images.reader import iter_images
 from ..training.pretraining_run import Request
-from .face_pool import Face, FacePool, build_pool, whole_picture_boxes
+from .face_pool import Face, FacePool, build_pool, whole_image_boxes
 from .face_sources import celebahq128, generated, named_source
 
 log = logging.getLogger("facekit")
@@ -38,7 +38,7 @@ def open_pool(
 ) -> FacePool:
     """Crops of the named sources (see `pretrain`), decoded once into one memory-mapped file under `folder`.
 
-    portraits: not faces alone, but as much around them as FFHQ's and CelebA-HQ's pictures show. Pictures of a folder
+    portraits: not faces alone, but as much around them as FFHQ's and CelebA-HQ's images show. Images of a folder
     are taken whole in either case. device: renders generated faces; None is the CPU.
     """
     readers: dict[str, Iterable[Face]] = {}
@@ -51,7 +51,7 @@ def open_pool(
             else:
                 found = generated(count or 0, input_size, portraits=portraits, device=device)
             if portraits and name == "celebahq128":
-                found = whole_picture_boxes((key, picture) for key, picture, _ in found)
+                found = whole_image_boxes((key, image) for key, image, _ in found)
             readers[f"{source}, as FFHQ" if portraits else source] = found
         else:
             path = Path(source)
@@ -60,5 +60,5 @@ def open_pool(
                     f"{source!r}: no such folder; expected one, 'celebahq128', 'celebahq128:COUNT' or 'generated:COUNT'"
                 )
             stamp = f"{path.resolve()} {len(list(path.iterdir()))} files, {path.stat().st_mtime_ns}"
-            readers[stamp] = whole_picture_boxes(iter_pictures(path, on_error="skip"))
+            readers[stamp] = whole_image_boxes(iter_images(path, on_error="skip"))
     return build_pool(readers, input_size, folder, progress)

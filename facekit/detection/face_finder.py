@@ -22,7 +22,7 @@ from ..geometry.affine import crop_matrix, invert, transform_points, warp_image
 
 Boxes = NDArray[np.float64]
 
-# The picture's longest side while searching, and the smallest window sought in it: by default faces below 24/640 of the
+# The image's longest side while searching, and the smallest window sought in it: by default faces below 24/640 of the
 # longest side stay unseen; `min_size` raises the side up to the limit.
 _WORK_SIDE = 640
 _WORK_LIMIT = 1600
@@ -40,8 +40,8 @@ _VOTERS = (
 )
 # Score = logistic(weights . log(1 + windows) + eyes + bias) over alt2, default and the stronger profile; eyes where
 # both are seen. Fitted by logistic regression to merged windows of 500 crops of 300w, 80 of fasseg, 100 of celebahq128,
-# facesynthetics, dlib_faces and 16 pictures of scikit-image, labelled by whether a face is there; only windows that an
-# earlier fit without eyes gave 0.2 or more took part. The thresholds below were chosen on the same pictures, so the
+# facesynthetics, dlib_faces and 16 images of scikit-image, labelled by whether a face is there; only windows that an
+# earlier fit without eyes gave 0.2 or more took part. The thresholds below were chosen on the same images, so the
 # figures that count are those on others: 395 of 400 further crops of 300w with 2 false faces, 145 of 150 of celebahq128
 # with none, 87 of 122 of fasseg (yaw up to 90 degrees, the same few people) with 1.
 _WEIGHTS = np.array([1.45, 0.6, 2.51])
@@ -51,9 +51,9 @@ _BIAS = -4.61
 _FEWEST_VOTES = -1.8
 _MIN_SCORE = 0.7
 _SECOND_SCORE = 0.8  # the best is likely to be a face; a further one has to be surer
-# Where nothing reaches that, upright or turned, one face is likelier than none: users send pictures of faces.
+# Where nothing reaches that, upright or turned, one face is likelier than none: users send images of faces.
 _LAST_RESORT = 0.4
-# Faces sought in the turned picture are seldom small, and the small windows cost most of the time.
+# Faces sought in the turned image are seldom small, and the small windows cost most of the time.
 _TURNS = (30.0, -30.0)
 _TURNED_WINDOW = 36
 
@@ -66,10 +66,10 @@ _local = threading.local()
 
 @dataclass(frozen=True)
 class Face:
-    """A face in a picture.
+    """A face in an image.
 
     box: (x0, y0, x1, y1) in pixels, (0, 0) the centre of the top-left pixel. roll: degrees, positive = clockwise in the
-    picture; the box is meant turned by it about its centre, as `geometry.crop_matrix(box, size, roll)` does.
+    image; the box is meant turned by it about its centre, as `geometry.crop_matrix(box, size, roll)` does.
     score: in [0, 1].
     """
 
@@ -85,7 +85,7 @@ class Face:
 
 
 def find_faces(image: NDArray[np.uint8], min_size: float | None = None) -> list[Face]:
-    """The faces in an RGB picture (H,W,3) uint8, best first; an empty list where there is none.
+    """The faces in an RGB image (H,W,3) uint8, best first; an empty list where there is none.
 
     min_size: side in pixels of the smallest face wanted; None is 1/27 of the longest side. Smaller takes longer.
     Rolled faces are sought at +-30 degrees where no upright one is found. Raises ValueError for anything but such an
@@ -127,8 +127,8 @@ def landmark_box(face: Face) -> tuple[float, float, float, float]:
 def check_boxes(faces: Any, size: tuple[int, int]) -> list[Face]:
     """The user's own `faces=` as a list of Face.
 
-    faces: a Face, a box (x0, y0, x1, y1), or a list or (N,4) array of these. size: (height, width) of the picture.
-    Raises ValueError for boxes without area, in another format, or outside the picture.
+    faces: a Face, a box (x0, y0, x1, y1), or a list or (N,4) array of these. size: (height, width) of the image.
+    Raises ValueError for boxes without area, in another format, or outside the image.
     """
     if isinstance(faces, Face):
         faces = [faces]
@@ -157,8 +157,8 @@ def _checked(face: Any, i: int, size: tuple[int, int]) -> Face:
     x0, y0, x1, y1 = face.box
     if x1 <= -0.5 or y1 <= -0.5 or x0 >= width - 0.5 or y0 >= height - 0.5:
         raise ValueError(
-            f"face {i} is the box ({x0:g}, {y0:g}, {x1:g}, {y1:g}), outside the picture of {width} x {height} pixels: "
-            "boxes count in the pixels of the picture that came in"
+            f"face {i} is the box ({x0:g}, {y0:g}, {x1:g}, {y1:g}), outside the image of {width} x {height} pixels: "
+            "boxes count in the pixels of the image that came in"
         )
     return face
 
@@ -268,7 +268,7 @@ def holds_middle(outer: Sequence[float], inner: Sequence[float]) -> bool:
 
 
 def _search_turned(gray: NDArray[np.uint8], smallest: int) -> list[Face]:
-    """Faces that stand upright once the picture is turned; the turn with the best score wins."""
+    """Faces that stand upright once the image is turned; the turn with the best score wins."""
     h, w = gray.shape
     best: list[Face] = []
     for roll in _TURNS:

@@ -23,15 +23,15 @@ _CASCADES = (
     ("frontalface_default", 1.05, 3, 0.0),
     ("frontalface_alt", 1.03, 1, 0.0),
 )
-# The smallest window of each round as a part of the picture's shorter side, and in pixels of the working copy. The
-# paper's code has (about) the first round alone, for crops of one face: there it makes 0 false windows in 150 pictures
+# The smallest window of each round as a part of the image's shorter side, and in pixels of the working copy. The
+# paper's code has (about) the first round alone, for crops of one face: there it makes 0 false windows in 150 images
 # of 300w where the second alone makes 14. The second finds the faces of photographs.
 _ROUNDS = (1 / 2, 0.0)
 _SMALLEST = 24
 
 
-def haar_faces(picture: NDArray[np.uint8]) -> list[Face]:
-    """The faces in an RGB picture (H,W,3) uint8, largest first; an empty list where there is none (section 3.3.1).
+def haar_faces(image: NDArray[np.uint8]) -> list[Face]:
+    """The faces in an RGB image (H,W,3) uint8, largest first; an empty list where there is none (section 3.3.1).
 
     They are those that the first cascade that sees any sees; the paper takes the largest. box: as in `find_faces`, for
     `landmark_box`. roll: of the line from one eye to the other, where both are seen in the box's upper half; else 0.
@@ -39,9 +39,9 @@ def haar_faces(picture: NDArray[np.uint8]) -> list[Face]:
     level with one and plumb with the other. The angle there is right, so x = atan2(a, b).) score: 1, as cascades give
     none. Raises ValueError for anything but such an array.
     """
-    check_rgb(picture, "haar_faces")
-    gray, _ = working_copy(picture, None)
-    back = invert(crop_matrix((-0.5, -0.5, picture.shape[1] - 0.5, picture.shape[0] - 0.5), gray.shape))
+    check_rgb(image, "haar_faces")
+    gray, _ = working_copy(image, None)
+    back = invert(crop_matrix((-0.5, -0.5, image.shape[1] - 0.5, image.shape[0] - 0.5), gray.shape))
     boxes = _first_seen(gray)
     faces: list[Face] = []
     for box in boxes[np.argsort(boxes[:, 0] - boxes[:, 2], kind="stable")]:

@@ -1,8 +1,8 @@
 """Crops, similarity transforms and their inverses, as 3x3 matrices over pixel-centre coordinates.
 
 (x, y) = (0, 0) is the centre of the top-left pixel. A box (x0, y0, x1, y1) bounds an area, so it runs between pixel
-edges: the whole (h, w) picture is the box (-0.5, -0.5, w - 0.5, h - 0.5), and x1 - x0 is its width in pixels. A size is
-(height, width), or one number for a square. Every matrix maps picture -> crop; `invert` turns it round. Wherever a
+edges: the whole (h, w) image is the box (-0.5, -0.5, w - 0.5, h - 0.5), and x1 - x0 is its width in pixels. A size is
+(height, width), or one number for a square. Every matrix maps image -> crop; `invert` turns it round. Wherever a
 function takes such a matrix by the type `Crop`, it takes a tanh-warped crop as well.
 """
 
@@ -29,9 +29,9 @@ _FINER = 4
 
 
 def crop_matrix(box: ArrayLike, size: Size, roll: float = 0.0) -> Matrix:
-    """Picture -> crop (3,3): the box, turned by `roll` degrees about its centre, fills the crop.
+    """Image -> crop (3,3): the box, turned by `roll` degrees about its centre, fills the crop.
 
-    box: (x0, y0, x1, y1). roll: degrees, positive = clockwise in the picture; a face rolled by that stands upright in
+    box: (x0, y0, x1, y1). roll: degrees, positive = clockwise in the image; a face rolled by that stands upright in
     the crop. Raises ValueError for a box without area or values that are not finite.
     """
     x0, y0, x1, y1 = (float(v) for v in np.asarray(box, dtype=np.float64).reshape(-1))
@@ -46,9 +46,9 @@ def crop_matrix(box: ArrayLike, size: Size, roll: float = 0.0) -> Matrix:
     return m
 
 
-def fit_matrix(picture_size: tuple[int, int], size: Size) -> Matrix:
-    """Picture -> crop (3,3): the whole (h, w) picture, its shape kept, centred in the crop (letterbox)."""
-    h, w = _size(picture_size)
+def fit_matrix(image_size: tuple[int, int], size: Size) -> Matrix:
+    """Image -> crop (3,3): the whole (h, w) image, its shape kept, centred in the crop (letterbox)."""
+    h, w = _size(image_size)
     out_h, out_w = _size(size)
     scale = min(out_h / h, out_w / w)
     half_w, half_h = out_w / scale / 2, out_h / scale / 2
@@ -122,10 +122,10 @@ def warp_image(
     interpolation: Interpolation = "linear",
     fill: float = 0.0,
 ) -> NDArray[Any]:
-    """The picture seen through picture -> crop `matrix`: (H,W) or (H,W,C), uint8 or float32, to size (h,w[,C]).
+    """The image seen through image -> crop `matrix`: (H,W) or (H,W,C), uint8 or float32, to size (h,w[,C]).
 
     Shrinking averages the source pixels first (area filter), which cv2.warpAffine alone does not. border: what lies
-    outside the picture; "constant" puts `fill` there. Raises ValueError for names that are not offered, and for a size
+    outside the image; "constant" puts `fill` there. Raises ValueError for names that are not offered, and for a size
     that is not the tanh-warped crop's own.
     """
     if border not in BORDERS:
@@ -151,7 +151,7 @@ def warp_image(
 def _prepared(
     image: NDArray[Any], m: Matrix, corners: ArrayLike, interpolation: Interpolation, finer: int = 1
 ) -> tuple[NDArray[Any], Matrix]:
-    """What is needed of the picture for a crop with such corners, small enough to be read at every pixel of one that is
+    """What is needed of the image for a crop with such corners, small enough to be read at every pixel of one that is
     `finer` times as fine; and the matrix from its pixels to the crop's."""
     seen, (sx, sy) = transform_points(corners, invert(m)), _scales(m)
     margin = 4 + 4 / max(min(sx, sy), 1e-6)
@@ -163,7 +163,7 @@ def _prepared(
 def _warped(
     image: NDArray[Any], crop: TanhCrop, border: Border, interpolation: Interpolation, fill: float
 ) -> NDArray[Any]:
-    """What a warped crop shows: each pixel the mean of finer ones, as the outer ones cover much of the picture."""
+    """What a warped crop shows: each pixel the mean of finer ones, as the outer ones cover much of the image."""
     finer = 1 if interpolation == "nearest" else _FINER
     image, m = _prepared(image, crop.matrix, crop.unwarp(_corners((crop.side,) * 2)), interpolation, finer)
     places = crop.unwarp((np.arange(crop.side * finer) + 0.5) / finer - 0.5)
@@ -173,8 +173,8 @@ def _warped(
 def _unwarped(
     values: NDArray[Any], crop: TanhCrop, size: tuple[int, int], fill: float | None, interpolation: Interpolation
 ) -> NDArray[Any]:
-    """A warped crop's values at the picture's first (h, w) pixels; outside the crop `fill`, or its rim goes on."""
-    # Where the picture is the coarser of the two, a mean of finer pixels keeps what lies between.
+    """A warped crop's values at the image's first (h, w) pixels; outside the crop `fill`, or its rim goes on."""
+    # Where the image is the coarser of the two, a mean of finer pixels keeps what lies between.
     times = 1 if interpolation == "nearest" else crop.finer
     h, w = size[0] * times, size[1] * times
     fine = crop @ crop_matrix((-0.5, -0.5, w - 0.5, h - 0.5), size)
@@ -186,21 +186,21 @@ def _unwarped(
 
 
 def _scales(m: Matrix) -> tuple[float, float]:
-    """How long one picture pixel is in the crop, along x and along y."""
+    """How long one image pixel is in the crop, along x and along y."""
     return float(np.hypot(*m[:2, 0])), float(np.hypot(*m[:2, 1]))
 
 
 def warp_mask(mask: NDArray[Any], matrix: Crop, size: Size, fill: int = 255) -> NDArray[Any]:
-    """The mask (H,W) seen through picture -> crop `matrix`, nearest pixel; `fill` (255 = ignore) outside."""
+    """The mask (H,W) seen through image -> crop `matrix`, nearest pixel; `fill` (255 = ignore) outside."""
     return _nearest(mask, invert(matrix), np.full(_size(size), fill, dtype=mask.dtype), 0, 0)
 
 
-def paste_mask(mask: NDArray[Any], matrix: Crop, picture_size: tuple[int, int], fill: int = 0) -> NDArray[Any]:
-    """A crop's mask (h,w) put back: (H,W) of the picture, nearest pixel, `fill` outside the crop.
+def paste_mask(mask: NDArray[Any], matrix: Crop, image_size: tuple[int, int], fill: int = 0) -> NDArray[Any]:
+    """A crop's mask (h,w) put back: (H,W) of the image, nearest pixel, `fill` outside the crop.
 
-    matrix: picture -> crop, the one that made the crop.
+    matrix: image -> crop, the one that made the crop.
     """
-    out = np.full(_size(picture_size), fill, dtype=mask.dtype)
+    out = np.full(_size(image_size), fill, dtype=mask.dtype)
     x0, y0, x1, y1 = _region(matrix, mask.shape[:2], out.shape)
     if x0 < x1 and y0 < y1:
         out[y0:y1, x0:x1] = _nearest(mask, matrix, out[y0:y1, x0:x1], x0, y0)
@@ -208,22 +208,22 @@ def paste_mask(mask: NDArray[Any], matrix: Crop, picture_size: tuple[int, int], 
 
 
 def paste_logits(
-    logits: NDArray[np.floating[Any]], matrix: Crop, picture_size: tuple[int, int], fill: int = 0
+    logits: NDArray[np.floating[Any]], matrix: Crop, image_size: tuple[int, int], fill: int = 0
 ) -> NDArray[np.uint8]:
     """A crop's class scores (C,h,w), C <= 255, put back and decided there: (H,W) uint8 ids, `fill` outside the crop.
 
     Interpolating scores and then choosing gives smooth outlines where pasting ids gives stairs. A crop finer than the
-    picture is read at the pixels' centres, too: means would lose lips and brows. matrix: picture -> crop, with the
+    image is read at the pixels' centres, too: means would lose lips and brows. matrix: image -> crop, with the
     scores on the crop's pixels.
     """
-    out, size = np.full(_size(picture_size), fill, dtype=np.uint8), (logits.shape[1], logits.shape[2])
+    out, size = np.full(_size(image_size), fill, dtype=np.uint8), (logits.shape[1], logits.shape[2])
     planes = np.ascontiguousarray(np.moveaxis(logits, 0, -1), dtype=np.float32)
     if size == out.shape and isinstance(matrix, np.ndarray) and np.array_equal(matrix, np.eye(3)):
-        return planes.argmax(axis=2).astype(np.uint8)  # the crop is the picture
+        return planes.argmax(axis=2).astype(np.uint8)  # the crop is the image
     x0, y0, x1, y1 = _region(matrix, size, out.shape)
     if x0 >= x1 or y0 >= y1:
         return out
-    # Strips bound the memory: 27 classes of a 20 MP picture are 2 GB.
+    # Strips bound the memory: 27 classes of a 20 MP image are 2 GB.
     finer = matrix.finer if isinstance(matrix, TanhCrop) else 1
     rows = max(1, _STRIP_VALUES // ((x1 - x0) * planes.shape[2] * finer**2))
     for top in range(y0, y1, rows):
@@ -239,27 +239,27 @@ def paste_logits(
 
 
 def put_back(
-    crop: NDArray[Any], matrix: Crop, picture_size: tuple[int, int], border: Border = "replicate"
+    crop: NDArray[Any], matrix: Crop, image_size: tuple[int, int], border: Border = "replicate"
 ) -> tuple[NDArray[Any], tuple[slice, slice]]:
-    """A crop's values (h,w) or (h,w,C) at the picture's pixels, and the rows and columns that they are for: those that
-    the crop touches. matrix: picture -> crop. border: of `warp_image`, for pixels beyond the crop's rim."""
-    x0, y0, x1, y1 = _region(matrix, crop.shape[:2], picture_size)
+    """A crop's values (h,w) or (h,w,C) at the image's pixels, and the rows and columns that they are for: those that
+    the crop touches. matrix: image -> crop. border: of `warp_image`, for pixels beyond the crop's rim."""
+    x0, y0, x1, y1 = _region(matrix, crop.shape[:2], image_size)
     here = slice(y0, max(y0, y1)), slice(x0, max(x0, x1))
     if x0 >= x1 or y0 >= y1:
         return np.zeros((here[0].stop - y0, here[1].stop - x0, *crop.shape[2:]), crop.dtype), here
     return warp_image(crop, invert(matrix @ _shift(x0, y0)), (y1 - y0, x1 - x0), border=border), here
 
 
-def paste_picture(
-    crop: NDArray[np.uint8], matrix: Crop, picture: NDArray[np.uint8], feather: float = 0.0
+def paste_image(
+    crop: NDArray[np.uint8], matrix: Crop, image: NDArray[np.uint8], feather: float = 0.0
 ) -> NDArray[np.uint8]:
-    """A crop (h,w,3) put back into a copy of the picture (H,W,3).
+    """A crop (h,w,3) put back into a copy of the image (H,W,3).
 
-    matrix: picture -> crop. feather: width in crop pixels over which the crop's rim fades into the picture; 0 is a
+    matrix: image -> crop. feather: width in crop pixels over which the crop's rim fades into the image; 0 is a
     hard edge.
     """
-    out = picture.copy()
-    new, (rows, columns) = put_back(crop, matrix, picture.shape[:2])
+    out = image.copy()
+    new, (rows, columns) = put_back(crop, matrix, image.shape[:2])
     x, y = _mapped(matrix, columns.start, rows.start, columns.stop, rows.stop)
     alpha, (h, w) = _inside(matrix, crop.shape[:2], x, y).astype(np.float64), crop.shape[:2]
     if feather > 0:
@@ -306,11 +306,11 @@ def _corners(size: tuple[int, int]) -> NDArray[np.float64]:
     return np.array([[-0.5, -0.5], [w - 0.5, -0.5], [w - 0.5, h - 0.5], [-0.5, h - 0.5]])
 
 
-def _region(matrix: Crop, crop_size: Any, picture_size: Any) -> tuple[int, int, int, int]:
-    """The pixels (x0, y0, x1, y1), ends excluded, that the crop may touch in the picture."""
+def _region(matrix: Crop, crop_size: Any, image_size: Any) -> tuple[int, int, int, int]:
+    """The pixels (x0, y0, x1, y1), ends excluded, that the crop may touch in the image."""
     corners = transform_points(_corners((crop_size[0], crop_size[1])), invert(matrix))
     (x0, y0), (x1, y1) = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int) + 1
-    return max(0, int(x0)), max(0, int(y0)), min(int(picture_size[1]), int(x1)), min(int(picture_size[0]), int(y1))
+    return max(0, int(x0)), max(0, int(y0)), min(int(image_size[1]), int(x1)), min(int(image_size[0]), int(y1))
 
 
 def _mapped(
@@ -318,7 +318,7 @@ def _mapped(
 ) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
     xs, ys = np.arange(x0, x1)[None, :], np.arange(y0, y1)[:, None]
     if isinstance(m, (TanhCrop, TanhInverse)):
-        return m.at(xs.astype(np.float32), ys.astype(np.float32))  # tanh of a whole picture, twice as fast
+        return m.at(xs.astype(np.float32), ys.astype(np.float32))  # tanh of a whole image, twice as fast
     return affine(m, xs, ys)
 
 

@@ -24,7 +24,7 @@ _STRIP_PIXELS = 1 << 22
 
 
 def in_fours(image: NDArray[Any], do: Callable[[NDArray[Any]], Any]) -> NDArray[Any]:
-    """`do` on the picture (H,W) or (H,W,C), at most four channels at once, which is what OpenCV warps."""
+    """`do` on the image (H,W) or (H,W,C), at most four channels at once, which is what OpenCV warps."""
     if image.ndim == 2 or image.shape[2] <= 4:
         out: NDArray[Any] = do(np.ascontiguousarray(image))
         return out if image.ndim == 2 or out.ndim == 3 else out[..., None]
@@ -33,7 +33,7 @@ def in_fours(image: NDArray[Any], do: Callable[[NDArray[Any]], Any]) -> NDArray[
 
 
 def reduced(image: NDArray[Any], scales: tuple[float, float]) -> NDArray[Any]:
-    """The picture averaged down along x and y by scales that shrink; others leave it as it is."""
+    """The image averaged down along x and y by scales that shrink; others leave it as it is."""
     h, w = image.shape[:2]
     new_w, new_h = (max(1, round(n * s)) if s < _SHRINKING else n for n, s in zip((w, h), scales, strict=True))
     if (new_h, new_w) == (h, w):
@@ -47,8 +47,8 @@ def prepared(
     most: NDArray[np.floating[Any]],
     scales: tuple[float, float],
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """What of the picture is shown or reflected from `least` to `most`, (x, y) each, `reduced` by scales; and the
-    matrix (3,3) from its pixels to the picture's. Filtering all of a 20 MP picture for one face is slow."""
+    """What of the image is shown or reflected from `least` to `most`, (x, y) each, `reduced` by scales; and the
+    matrix (3,3) from its pixels to the image's. Filtering all of a 20 MP image for one face is slow."""
     ranges = []
     for axis, n in ((0, image.shape[1]), (1, image.shape[0])):
         low, high = math.floor(least[axis]), math.ceil(most[axis]) + 1
@@ -71,7 +71,7 @@ def averaged(
     border: Border,
     fill: float,
 ) -> NDArray[Any]:
-    """(n,n[,C]): the picture at `places` (n * finer,) along both axes, which the matrix takes to its pixels; of finer x
+    """(n,n[,C]): the image at `places` (n * finer,) along both axes, which the matrix takes to its pixels; of finer x
     finer of them the mean."""
     places = places.astype(np.float32)
     rows, strips = finer * max(1, _STRIP_PIXELS // (finer * len(places))), []
@@ -89,7 +89,7 @@ def looked_up(
     border: Border = "replicate",
     fill: float = 0.0,
 ) -> NDArray[Any]:
-    """The picture's values at its pixels x, y, both (h,w); beyond its rim what `border` says."""
+    """The image's values at its pixels x, y, both (h,w); beyond its rim what `border` says."""
     maps, how = (x.astype(np.float32), y.astype(np.float32)), INTERPOLATIONS[interpolation]
 
     def look(planes: NDArray[Any]) -> NDArray[Any]:
@@ -105,7 +105,7 @@ def picked(
     where: NDArray[np.bool_],
     out: NDArray[Any],
 ) -> NDArray[Any]:
-    """A copy of `out`, where `where` says with the picture's pixel that is nearest to x, y, all (h,w)."""
+    """A copy of `out`, where `where` says with the image's pixel that is nearest to x, y, all (h,w)."""
     # cv2's nearest mode rounds in fixed point, which shifts some outlines by a pixel; masks have to be exact.
     (h, w), filled = image.shape[:2], out.copy()
     columns, rows = np.floor(x[where] + 0.5).astype(np.intp), np.floor(y[where] + 0.5).astype(np.intp)

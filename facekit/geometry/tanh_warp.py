@@ -1,4 +1,4 @@
-"""Tanh-warping (FaRL, appendix, "Face parsing"): a crop that shows the whole picture and gives the face most pixels.
+"""Tanh-warping (FaRL, appendix, "Face parsing"): a crop that shows the whole image and gives the face most pixels.
 
 A plain square crop spans [-1, 1] along both axes. Its middle stays as it is; what lies further out, up to `reach` times
 as far as the crop's own rim, is squeezed into the margin. Pixels: (0, 0) is the centre of the top-left one.
@@ -71,9 +71,9 @@ def affine(matrix: NDArray[Any], x: Any, y: Any) -> tuple[NDArray[np.float64], N
 
 @dataclass(frozen=True, eq=False)
 class TanhCrop:
-    """A tanh-warped square crop; the functions of `geometry` take it in place of a picture -> crop matrix.
+    """A tanh-warped square crop; the functions of `geometry` take it in place of an image -> crop matrix.
 
-    matrix: (3,3) from the picture's pixels to those of the plain crop. side: of the crop in pixels, plain or warped.
+    matrix: (3,3) from the image's pixels to those of the plain crop. side: of the crop in pixels, plain or warped.
     alpha: of `tanh_alpha`. Raises ValueError for a matrix of another shape, a side below 1 or alpha outside (0, 1].
     """
 
@@ -88,7 +88,7 @@ class TanhCrop:
         checked_alpha(self.alpha)
 
     def __matmul__(self, other: NDArray[np.float64]) -> TanhCrop:
-        """The same crop of another picture, whose pixels the matrix `other` takes to this picture's."""
+        """The same crop of another image, whose pixels the matrix `other` takes to this image's."""
         return replace(self, matrix=self.matrix @ other)
 
     @property
@@ -98,7 +98,7 @@ class TanhCrop:
 
     @property
     def finer(self) -> int:
-        """How many crop pixels a picture's pixel covers along each axis in the middle, at least 1."""
+        """How many crop pixels an image's pixel covers along each axis in the middle, at least 1."""
         return max(1, round(float(np.hypot(*self.matrix[:2, :2]).max())))
 
     def warp(self, plain: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -110,12 +110,12 @@ class TanhCrop:
         return self._pixels(tanh_inverse((2 * warped + 1) / self.side - 1, self.alpha))
 
     def at(self, x: Any, y: Any) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
-        """Where the picture's pixels x, y (arrays that broadcast) lie in the warped crop."""
+        """Where the image's pixels x, y (arrays that broadcast) lie in the warped crop."""
         px, py = affine(self.matrix, x, y)
         return self.warp(px), self.warp(py)
 
     def forward(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
-        """Points (..., 2) from the picture's pixels to the warped crop's. NaN stays NaN."""
+        """Points (..., 2) from the image's pixels to the warped crop's. NaN stays NaN."""
         p = np.asarray(points, dtype=np.float64)
         return np.stack(self.at(p[..., 0], p[..., 1]), -1)
 
@@ -129,16 +129,16 @@ class TanhCrop:
 
 @dataclass(frozen=True, eq=False)
 class TanhInverse:
-    """From a warped crop's pixels back to the picture's: what `geometry.invert` makes of a `TanhCrop`."""
+    """From a warped crop's pixels back to the image's: what `geometry.invert` makes of a `TanhCrop`."""
 
     crop: TanhCrop
 
     def at(self, x: Any, y: Any) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
-        """Where the crop's pixels x, y (arrays that broadcast) lie in the picture."""
+        """Where the crop's pixels x, y (arrays that broadcast) lie in the image."""
         back = np.linalg.inv(self.crop.matrix)
         return affine(back, self.crop.unwarp(x), self.crop.unwarp(y))
 
     def forward(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
-        """Points (..., 2) from the warped crop's pixels to the picture's. NaN stays NaN."""
+        """Points (..., 2) from the warped crop's pixels to the image's. NaN stays NaN."""
         p = np.asarray(points, dtype=np.float64)
         return np.stack(self.at(p[..., 0], p[..., 1]), -1)

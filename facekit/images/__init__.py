@@ -3,25 +3,25 @@
 from .formats import ImageError
 from .reader import (
     SUFFIXES,
-    Pictures,
-    iter_pictures,
-    list_pictures,
+    ImageBatch,
+    iter_images,
+    list_images,
     load_image,
     open_image,
-    read_pictures,
+    read_images,
     save_image,
     to_tensor,
 )
 
 __all__ = [
     "ImageError",
-    "Pictures",
+    "ImageBatch",
     "SUFFIXES",
-    "iter_pictures",
-    "list_pictures",
+    "iter_images",
+    "list_images",
     "load_image",
     "open_image",
-    "read_pictures",
+    "read_images",
     "save_image",
     "to_tensor",
 ]

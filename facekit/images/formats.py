@@ -1,8 +1,8 @@
-"""Pictures in memory: PIL of any mode, numpy or torch of any accepted type -> RGB (H,W,3) uint8.
+"""Images in memory: PIL of any mode, numpy or torch of any accepted type -> RGB (H,W,3) uint8.
 
 Numbers become 8 bit so: uint8 as it is; uint16 is divided by 257 and rounded; float must lie in [0,1], is multiplied by
 255 and rounded (1e-3 beyond the ends counts as rounding noise and is clipped). Bool arrays are refused, because such an
-array is nearly always a mask in the picture's place; other integers are refused, because their white is unknown.
+array is nearly always a mask in the image's place; other integers are refused, because their white is unknown.
 PIL: mode "1" is 0 and 255; "I" is 8 bit up to 255 and 16 bit beyond; "F" is [0,1], or 0..255 if it passes 1.
 Four channels are colour and alpha, and are laid on white.
 """
@@ -30,21 +30,21 @@ _TURNS = {
 
 
 class ImageError(ValueError):
-    """A picture that cannot be used: says which one, what came, what was expected and what to do."""
+    """An image that cannot be used: says which one, what came, what was expected and what to do."""
 
 
 def check_size(width: int, height: int, where: str) -> None:
-    """Raises ImageError for a picture without pixels or with more than MAX_PIXELS."""
+    """Raises ImageError for an image without pixels or with more than MAX_PIXELS."""
     if width < 1 or height < 1:
         raise ImageError(
-            f"{where}: zero-sized picture of {width} x {height} pixels came, expected at least 1 x 1: check the crop"
+            f"{where}: zero-sized image of {width} x {height} pixels came, expected at least 1 x 1: check the crop"
         )
     if width * height > MAX_PIXELS:
         raise ImageError(too_large(where, width * height, f"{width} x {height} pixels"))
 
 
 def too_large(where: str, pixels: int, came: str) -> str:
-    """The message about a picture above MAX_PIXELS."""
+    """The message about an image above MAX_PIXELS."""
     limit = MAX_PIXELS // 10**6
     return f"{where}: {came} ({pixels / 1e6:.1f} megapixels) came, expected at most {limit} megapixels: shrink it first"
 
@@ -55,7 +55,7 @@ def one_line(error: BaseException) -> str:
 
 
 def decoded(image: Image.Image, where: str) -> Image.Image:
-    """The PIL image with its pixels read and turned upright as its EXIF data says, for pictures and masks alike.
+    """The PIL image with its pixels read and turned upright as its EXIF data says, for images and masks alike.
 
     Raises ImageError for a zero size, for more than MAX_PIXELS (before the pixels are read) and for damaged data.
     """
@@ -68,8 +68,8 @@ def decoded(image: Image.Image, where: str) -> Image.Image:
         raise
     except Exception as error:  # Pillow's decoders raise any type on a damaged file
         raise ImageError(
-            f"{where}: the picture cannot be decoded, it is truncated or damaged ({one_line(error)}), expected a whole "
-            "picture: copy or download it again"
+            f"{where}: the image cannot be decoded, it is truncated or damaged ({one_line(error)}), expected a whole "
+            "image: copy or download it again"
         ) from error
 
 
@@ -120,7 +120,7 @@ def from_torch(tensor: torch.Tensor, where: str) -> np.ndarray:
 def _layout_fix(rank: int, channels: tuple[int, ...], other_end: tuple[int, ...], swap: str) -> str:
     """What to do about a wrong shape, "" for a right one."""
     if rank == 4:
-        return "this is a batch, so pass it alone, or one of its pictures"
+        return "this is a batch, so pass it alone, or one of its images"
     if rank != 3:
         return "reshape it"
     if channels[0] in _CHANNELS:
@@ -132,7 +132,7 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(0x0112)
     except Exception as error:  # as in `decoded`: the EXIF reader, too, raises any type
-        warnings.warn(f"EXIF data cannot be read ({one_line(error)}): the picture is taken as upright", stacklevel=2)
+        warnings.warn(f"EXIF data cannot be read ({one_line(error)}): the image is taken as upright", stacklevel=2)
         return image
     # Not ImageOps.exif_transpose: it writes the EXIF data back, which fails on files that are merely sloppy.
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
@@ -188,7 +188,7 @@ def _to_uint8(array: np.ndarray, where: str) -> np.ndarray:
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     expected = "expected uint8, uint16 or float in [0,1]"
     if kind == "b":
-        fix = "if it is a black and white picture, pass mask * numpy.uint8(255)"
+        fix = "if it is a black and white image, pass mask * numpy.uint8(255)"
         raise ImageError(f"{where}: a bool array (a mask?) came, {expected}: {fix}")
     if kind != "f":
         fix = "if the values are 0 to 255, convert it to uint8"

@@ -1,8 +1,8 @@
-"""The only door for pictures: whatever comes in, RGB (H,W,3) uint8 goes out, upright, or an error that says what to do.
+"""The only door for images: whatever comes in, RGB (H,W,3) uint8 goes out, upright, or an error that says what to do.
 
 Taken: a path, a folder, a PIL image of any mode, numpy (H,W), (H,W,1|3|4) or a batch (N,H,W,C), torch (H,W),
 (1|3|4,H,W) or a batch (N,C,H,W), and any iterable of single ones. EXIF orientation is applied, transparency is laid on
-white; how numbers become 8 bit stands in formats.py. Pictures are counted from 0.
+white; how numbers become 8 bit stands in formats.py. Images are counted from 0.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ __all__ = [
     "MAX_PIXELS",
     "SUFFIXES",
     "ImageError",
-    "Pictures",
-    "iter_pictures",
-    "list_pictures",
+    "ImageBatch",
+    "iter_images",
+    "list_images",
     "load_image",
     "open_image",
-    "read_pictures",
+    "read_images",
     "save_image",
     "to_tensor",
 ]
@@ -51,11 +51,11 @@ _LISTED = 5
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The pictures that were read.
+class ImageBatch:
+    """The images that were read.
 
     arrays: RGB (H,W,3) uint8 each. names: the file name, or "image 3". kept: the index of each in what was given.
-    single: one picture came, not a list. skipped: name -> reason, filled for on_error="skip".
+    single: one image came, not a list. skipped: name -> reason, filled for on_error="skip".
     """
 
     arrays: Sequence[np.ndarray]
@@ -66,15 +66,15 @@ class Pictures:
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
-        """(height, width) of each picture in pixels."""
+        """(height, width) of each image in pixels."""
         return [(array.shape[0], array.shape[1]) for array in self.arrays]
 
 
 def load_image(image: Any, name: str | None = None) -> np.ndarray:
-    """One picture as RGB (H,W,3) uint8: a new array, contiguous and writable.
+    """One image as RGB (H,W,3) uint8: a new array, contiguous and writable.
 
-    image: one picture of a kind listed at the top of this file. name: how errors call it (else file name, or "image").
-    Raises ImageError for a missing, empty, truncated or non-image file, a zero-sized picture, one above 100 megapixels
+    image: one image of a kind listed at the top of this file. name: how errors call it (else file name, or "image").
+    Raises ImageError for a missing, empty, truncated or non-image file, a zero-sized image, one above 100 megapixels
     (seen in the header, before decoding), a wrong rank or channel count, NaN or inf, floats outside [0,1], other types.
     """
     if isinstance(image, (str, os.PathLike)):
@@ -90,7 +90,7 @@ def load_image(image: Any, name: str | None = None) -> np.ndarray:
     kind = type(image).__name__
     fix = "convert it to one of these"
     if isinstance(image, (list, tuple)):
-        fix = "pass its pictures one by one"
+        fix = "pass its images one by one"
     elif isinstance(image, (bytes, bytearray)) or hasattr(image, "read"):
         fix = "open it with PIL.Image.open (bytes inside io.BytesIO)"
     raise ImageError(f"{where}: {kind} came, {_EXPECTED}: {fix}")
@@ -118,7 +118,7 @@ def open_image(
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         number = re.search(r"\d+", str(error))
         pixels = int(number.group()) if number else MAX_PIXELS
-        raise ImageError(too_large(where, pixels, "a picture of its size")) from error
+        raise ImageError(too_large(where, pixels, "an image of its size")) from error
     except Image.UnidentifiedImageError as error:
         expected = "expected JPEG, PNG, WebP, TIFF, BMP or GIF"
         raise ImageError(f"{where}: not a readable image file, {expected}: {_advice(text)}") from error
@@ -138,24 +138,24 @@ def _opened(path: str) -> Image.Image:
     return Image.open(path, formats=[kind for kind in _FORMATS if kind in Image.OPEN])
 
 
-def read_pictures(images: Any, on_error: Literal["raise", "skip"] = "raise") -> Pictures:
-    """Read one picture, or all of a list, batch, iterator or folder (its image files in natural order, not deeper).
+def read_images(images: Any, on_error: Literal["raise", "skip"] = "raise") -> ImageBatch:
+    """Read one image, or all of a list, batch, iterator or folder (its image files in natural order, not deeper).
 
-    on_error: "raise" stops at the first bad picture; "skip" goes on, warns once with the names and keeps the reasons.
-    Raises ImageError as load_image does, and if there is no readable picture; ValueError for another on_error.
+    on_error: "raise" stops at the first bad image; "skip" goes on, warns once with the names and keeps the reasons.
+    Raises ImageError as load_image does, and if there is no readable image; ValueError for another on_error.
     """
     _check_on_error(on_error)
     items, single, folder = _items(images)
     skipped: dict[str, str] = {}
     read = list(_walk(items, single or folder, on_error, skipped))
     names, kept = [name for _, name, _ in read], [index for index, _, _ in read]
-    return Pictures([array for _, _, array in read], names, kept, single, skipped)
+    return ImageBatch([array for _, _, array in read], names, kept, single, skipped)
 
 
-def iter_pictures(images: Any, on_error: Literal["raise", "skip"] = "raise") -> Iterator[tuple[str, np.ndarray]]:
-    """(name, RGB (H,W,3) uint8) one at a time, so that memory does not grow with the number of pictures.
+def iter_images(images: Any, on_error: Literal["raise", "skip"] = "raise") -> Iterator[tuple[str, np.ndarray]]:
+    """(name, RGB (H,W,3) uint8) one at a time, so that memory does not grow with the number of images.
 
-    Arguments and errors as read_pictures. A wrong folder or on_error is told at the call, a bad picture in its turn and
+    Arguments and errors as read_images. A wrong folder or on_error is told at the call, a bad image in its turn and
     the skipped ones at the end.
     """
     _check_on_error(on_error)
@@ -163,22 +163,22 @@ def iter_pictures(images: Any, on_error: Literal["raise", "skip"] = "raise") -> 
     return ((name, array) for _, name, array in _walk(items, single or folder, on_error, {}))
 
 
-def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
+def list_images(folder: str | os.PathLike[str]) -> list[Path]:
     """A folder's image files (by suffix) in natural order, 2.png before 10.png, without subfolders and hidden files.
 
-    Raises ImageError if the folder cannot be read or holds no picture.
+    Raises ImageError if the folder cannot be read or holds no image.
     """
     root = Path(_path(folder))
     try:
         entries = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
     except OSError as error:
-        raise ImageError(f"{root}: {error.strerror}, expected a folder of pictures: check the path") from error
+        raise ImageError(f"{root}: {error.strerror}, expected a folder of images: check the path") from error
     files = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and entry.is_file()]
     if not files:
         folders = sum(entry.is_dir() for entry in entries)
         came = f"{len(entries) - folders} other files and {folders} subfolders, which are not searched"
-        fix = "pass the folder in which the pictures are"
-        raise ImageError(f"{root}: no pictures in this folder ({came}), expected .jpg, .png and the like: {fix}")
+        fix = "pass the folder in which the images are"
+        raise ImageError(f"{root}: no images in this folder ({came}), expected .jpg, .png and the like: {fix}")
     return sorted(files, key=lambda file: (_natural(file.name), file.name))
 
 
@@ -190,7 +190,7 @@ def to_tensor(arrays: np.ndarray | Sequence[np.ndarray]) -> torch.Tensor:
     if not isinstance(arrays, np.ndarray):
         shapes = sorted({np.shape(array) for array in arrays})
         if len(shapes) != 1:
-            fix = "crop or resize the pictures first"
+            fix = "crop or resize the images first"
             raise ImageError(f"a batch of shapes {shapes} came, expected one common shape: {fix}")
         arrays = np.stack(list(arrays))
     if arrays.dtype != np.uint8 or arrays.ndim not in (3, 4) or arrays.shape[-1] != 3:
@@ -201,18 +201,18 @@ def to_tensor(arrays: np.ndarray | Sequence[np.ndarray]) -> torch.Tensor:
 
 
 def save_image(array: Any, path: str | os.PathLike[str]) -> None:
-    """Write a picture (anything load_image takes) as PNG or JPEG by suffix; the file appears whole or not at all.
+    """Write an image (anything load_image takes) as PNG or JPEG by suffix; the file appears whole or not at all.
 
-    Missing folders are made. Raises ImageError for another suffix or a picture load_image refuses; OutputError for a
+    Missing folders are made. Raises ImageError for another suffix or an image load_image refuses; OutputError for a
     path that cannot be written.
     """
     target = Path(_path(path))
     kind = _SAVE.get(target.suffix.lower())
     if kind is None:
         raise ImageError(f"{target.name}: suffix {target.suffix!r} came, expected .png, .jpg or .jpeg: rename the file")
-    picture = Image.fromarray(load_image(array))
+    image = Image.fromarray(load_image(array))
     with whole_file(target) as temporary:
-        picture.save(temporary, format=kind, **({"quality": 95} if kind == "JPEG" else {}))
+        image.save(temporary, format=kind, **({"quality": 95} if kind == "JPEG" else {}))
 
 
 def _path(path: str | os.PathLike[str]) -> str:
@@ -233,13 +233,13 @@ def _check_file(path: str, where: str) -> None:
     if re.match(r"[a-z]+://", path, re.IGNORECASE):
         raise ImageError(f"{where}: a web address came, expected a file: download it and pass the file")
     if not path or not os.path.exists(path):
-        raise ImageError(f"{where}: no such file ({path!r}), expected a picture: check the path")
+        raise ImageError(f"{where}: no such file ({path!r}), expected an image: check the path")
     if os.path.isdir(path):
-        raise ImageError(f"{where}: a folder came, expected one picture: pass the folder alone, or list its files")
+        raise ImageError(f"{where}: a folder came, expected one image: pass the folder alone, or list its files")
     if not os.path.isfile(path):
         raise ImageError(f"{where}: a device or pipe came, expected an image file: check the path")
     if os.path.getsize(path) == 0:
-        raise ImageError(f"{where}: the file is empty (0 bytes), expected a picture: copy or download it again")
+        raise ImageError(f"{where}: the file is empty (0 bytes), expected an image: copy or download it again")
 
 
 def _head(path: str) -> bytes:
@@ -257,15 +257,15 @@ def _advice(path: str) -> str:
     if head.startswith((b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM", b"II*", b"MM\0*")):
         return "it begins like one but is truncated or damaged, so copy or download it again"
     if head.startswith(b"<"):
-        return "this is text (a web page or SVG), so download the picture itself"
+        return "this is text (a web page or SVG), so download the image itself"
     return "open it in an image program and save it as PNG"
 
 
 def _items(images: Any) -> tuple[Iterable[Any], bool, bool]:
-    """What to read in order, whether it is one single picture, and whether it is a folder's files."""
+    """What to read in order, whether it is one single image, and whether it is a folder's files."""
     if isinstance(images, (str, os.PathLike)):
         path = _path(images)
-        return (list_pictures(path), False, True) if path and os.path.isdir(path) else ([images], True, False)
+        return (list_images(path), False, True) if path and os.path.isdir(path) else ([images], True, False)
     if isinstance(images, torch.Tensor):
         return (images, False, False) if images.ndim == 4 else ([images], True, False)
     if hasattr(images, "__array__"):
@@ -301,10 +301,10 @@ def _walk(
         good += 1
         yield index, name, array
     if index < 0:
-        raise ImageError(f"no pictures: an empty list or batch came, {_EXPECTED}: pass at least one picture")
+        raise ImageError(f"no images: an empty list or batch came, {_EXPECTED}: pass at least one image")
     listing = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:_LISTED])
     listing += f"; and {len(skipped) - _LISTED} more" if len(skipped) > _LISTED else ""
     if not good:
-        raise ImageError(f"none of the {index + 1} pictures can be read: {listing}")
+        raise ImageError(f"none of the {index + 1} images can be read: {listing}")
     if skipped:
-        warnings.warn(f"{len(skipped)} of {index + 1} pictures skipped: {listing}", stacklevel=3)
+        warnings.warn(f"{len(skipped)} of {index + 1} images skipped: {listing}", stacklevel=3)

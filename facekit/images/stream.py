@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .reader import Pictures, _items, _walk, load_image
+from .reader import ImageBatch, _items, _walk, load_image
 
 # Bytes of decoded images that stay in memory.
 KEPT = 500_000_000
@@ -41,8 +41,8 @@ class ImageSequence(Sequence[np.ndarray]):
 
 
 @dataclass(frozen=True)
-class StreamedPictures(Pictures):
-    """`Pictures` whose arrays are an `ImageSequence`. measured: (height, width) of each in pixels."""
+class StreamedImages(ImageBatch):
+    """`Images` whose arrays are an `ImageSequence`. measured: (height, width) of each in pixels."""
 
     measured: tuple[tuple[int, int], ...] = ()
 
@@ -51,15 +51,15 @@ class StreamedPictures(Pictures):
         return list(self.measured)
 
 
-def stream_pictures(images: Any, kept_bytes: int = KEPT) -> StreamedPictures:
+def stream_images(images: Any, kept_bytes: int = KEPT) -> StreamedImages:
     """Check every image, and keep as many in memory as fit.
 
     Args:
-        images: As in `facekit.images.read_pictures`. An iterator's items are kept, because they come once.
+        images: As in `facekit.images.read_images`. An iterator's items are kept, because they come once.
         kept_bytes: Of the decoded images that stay in memory.
 
     Raises:
-        ImageError: As `read_pictures` does.
+        ImageError: As `read_images` does.
     """
     found, single, folder = _items(images)
     items, names, sizes = list(found), [], []
@@ -70,6 +70,6 @@ def stream_pictures(images: Any, kept_bytes: int = KEPT) -> StreamedPictures:
         sizes.append((array.shape[0], array.shape[1]))
         if array.nbytes <= room:
             kept[index], room = array, room - array.nbytes
-    return StreamedPictures(
+    return StreamedImages(
         ImageSequence(items, names, kept), names, list(range(len(items))), single, measured=tuple(sizes)
     )

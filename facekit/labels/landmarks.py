@@ -1,7 +1,7 @@
 """Named landmark sets: point names, mirror pairs, lines to draw.
 
 A point has the same name in every set that has it, so conversion between sets is a look-up by name (maps.py).
-Left and right are the viewer's: `left_eye_outer` lies on the left of the picture of an upright face.
+Left and right are the viewer's: `left_eye_outer` lies on the left of the image of an upright face.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .sides import plain_name, sides_of
 class LandmarkSet:
     """An ordered set of K named points.
 
-    name: what `landmark_set` finds it by. points: K unique names. flip: permutation; point i of the mirrored picture is
+    name: what `landmark_set` finds it by. points: K unique names. flip: permutation; point i of the mirrored image is
     point flip[i] of the original. edges: index pairs to draw as lines. eye_corners: outer eye corners (left, right),
     whose distance is the inter-ocular normaliser. eyes: two groups whose means are the pupils. mirrors: False where
-    neither names nor `pairs=` say which points are pairs, so that a mirrored picture cannot be labelled; `adapt` then
+    neither names nor `pairs=` say which points are pairs, so that a mirrored image cannot be labelled; `adapt` then
     looks at the labels (see `symmetry`).
     """
 

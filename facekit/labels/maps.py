@@ -39,7 +39,7 @@ _COARSER: dict[str, tuple[str, ...]] = {
 
 # What single data sets do against the rule above; a target's own rule goes first, None means 255.
 _HABITS: dict[str, dict[str, str | None]] = {
-    # Neck, clothes, hats and jewellery are background there. Ears are skin in some pictures and background in others,
+    # Neck, clothes, hats and jewellery are background there. Ears are skin in some images and background in others,
     # and under glasses lie skin, brows and eyes that a class map cannot tell apart: both ignored.
     **{
         name: {
@@ -154,7 +154,7 @@ def convert_landmarks(
 
 
 def flip_landmarks(points: NDArray[np.floating], width: int, labels: LandmarkSet | str) -> NDArray[np.floating]:
-    """Points (..., K, 2) of the picture mirrored left to right; `width` in pixels. Left stays left: columns become
+    """Points (..., K, 2) of the image mirrored left to right; `width` in pixels. Left stays left: columns become
     width - 1 - x and the names swap sides. Raises ValueError for a set without known left-right pairs."""
     labels = landmark_set(labels)
     if not labels.mirrors:
@@ -170,7 +170,7 @@ def flip_landmarks(points: NDArray[np.floating], width: int, labels: LandmarkSet
 
 
 def flip_mask(mask: NDArray[np.integer], labels: SegmentationSet | str) -> NDArray[np.integer]:
-    """The mask (..., H, W) of the picture mirrored left to right, with left and right ids swapped; ids outside the set
+    """The mask (..., H, W) of the image mirrored left to right, with left and right ids swapped; ids outside the set
     (255) stay. Raises ValueError for a set without known left-right pairs."""
     labels = segmentation_set(labels)
     if not labels.mirrors:

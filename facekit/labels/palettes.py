@@ -77,9 +77,9 @@ def ids_of_colours(
 
 
 def check_palettes(items: Sequence[Any], masks: Sequence[NDArray[np.uint8]], places: Sequence[str]) -> None:
-    """Raises ValueError where two palette pictures, PIL or paths, paint an id that both hold in different colours.
+    """Raises ValueError where two palette images, PIL or paths, paint an id that both hold in different colours.
 
-    items: as they came, others than palette pictures are passed over. masks: their ids, (H,W) each. places: what errors
+    items: as they came, others than palette images are passed over. masks: their ids, (H,W) each. places: what errors
     call them.
     """
     seen: dict[int, tuple[Colour, str]] = {}

@@ -1,6 +1,6 @@
 """Named segmentation sets: class order, palette, mirror pairs.
 
-Names are the viewer's: `left_eye` is the eye on the left of the picture. Two data sets write the person's side or the
+Names are the viewer's: `left_eye` is the eye on the left of the image. Two data sets write the person's side or the
 viewer's side in the same words, so the sides below were read off the masks themselves (mean column of each class):
 
 * CelebAMask-HQ `l_eye` (4) lies to the RIGHT of `r_eye` (5) in 4 of 4 masks (by 126 px at 512), `l_brow` of `r_brow` in

@@ -16,30 +16,30 @@ ALL, DISCREPANCY = "all", "discrepancy"
 Scores = dict[str, float]
 
 
-def group_members(groups: Any, pictures: int) -> dict[str, list[int]]:
-    """Group -> the places of its pictures, in natural order of the names.
+def group_members(groups: Any, images: int) -> dict[str, list[int]]:
+    """Group -> the places of its images, in natural order of the names.
 
-    groups: one name (or number) a picture; None, NaN or "" where it belongs to none, which is warned about. Raises
+    groups: one name (or number) an image; None, NaN or "" where it belongs to none, which is warned about. Raises
     ValueError for another count, no group at all, or one that is called "all" or "discrepancy".
     """
     if isinstance(groups, str):
-        raise ValueError(f"groups={groups!r} came, expected one group's name a picture: pass a list")
+        raise ValueError(f"groups={groups!r} came, expected one group's name per image: pass a list")
     named = [_name(group) for group in groups]
-    if len(named) != pictures:
-        raise ValueError(f"{pictures} images but {len(named)} groups, expected as many: pass one group per image")
+    if len(named) != images:
+        raise ValueError(f"{images} images but {len(named)} groups, expected as many: pass one group per image")
     members: dict[str, list[int]] = {}
     for i, name in enumerate(named):
         if name:
             members.setdefault(name, []).append(i)
     if not members:
-        raise ValueError(f"groups: none of the {pictures} pictures belongs to a group: check how they were read")
+        raise ValueError(f"groups: none of the {images} images belongs to a group: check how they were read")
     for taken in (ALL, DISCREPANCY):
         if taken in members:
             raise ValueError(f"a group called {taken!r} came, which the outcome has besides the groups: rename it")
     warn_of_alike(members, "groups", "kept apart", stacklevel=3)
     without = named.count("")
     if without:
-        warnings.warn(f"{without} of {pictures} pictures belong to no group: they count in {ALL!r} only", stacklevel=3)
+        warnings.warn(f"{without} of {images} images belong to no group: they count in {ALL!r} only", stacklevel=3)
     return {name: members[name] for name in sorted(members, key=natural)}
 
 
@@ -49,7 +49,7 @@ def scores_by_group(
     truth: Sequence[Any],
     members: dict[str, list[int]],
 ) -> dict[str, Scores]:
-    """Each group's scores, then those of all pictures ("all") and, metric by metric, the largest minus the smallest of
+    """Each group's scores, then those of all images ("all") and, metric by metric, the largest minus the smallest of
     the groups ("discrepancy", NaN where fewer than two groups have the metric)."""
     scores = {name: score([results[i] for i in m], [truth[i] for i in m]) for name, m in members.items()}
     whole = score(list(results), list(truth))
@@ -57,9 +57,9 @@ def scores_by_group(
     return {**scores, ALL: whole, DISCREPANCY: type(whole)(spread)}
 
 
-def score_table(scores: dict[str, Scores], members: dict[str, list[int]], pictures: int) -> str:
+def score_table(scores: dict[str, Scores], members: dict[str, list[int]], images: int) -> str:
     """What `scores_by_group` found as lines of text: a metric a row, a group a column, the counts of faces on top."""
-    faces = [str(len(members[name])) if name in members else str(pictures) if name == ALL else "" for name in scores]
+    faces = [str(len(members[name])) if name in members else str(images) if name == ALL else "" for name in scores]
     rows = [["", *scores], ["faces", *faces]]
     for metric in scores[ALL]:
         values = (group.get(metric, math.nan) for group in scores.values())

@@ -155,32 +155,32 @@ def _share(hit: NDArray[np.bool_], of: NDArray[np.bool_]) -> NDArray[np.float64]
     return np.where(of.any(0), (hit & of).sum(0) / np.maximum(of.sum(0), 1), np.nan)
 
 
-def psnr(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio of two pictures (H,W,3), in dB; inf where they are equal."""
-    error = np.mean((picture.astype(np.float64) - truth) ** 2)
+def psnr(image: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """Peak signal-to-noise ratio of two images (H,W,3), in dB; inf where they are equal."""
+    error = np.mean((image.astype(np.float64) - truth) ** 2)
     return float(10 * np.log10(255**2 / error)) if error > 0 else float("inf")
 
 
-def ssim(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    """Structural similarity of two pictures (H,W,3), at least 11 px a side: Wang et al. 2004, Gaussian window of sigma
+def ssim(image: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """Structural similarity of two images (H,W,3), at least 11 px a side: Wang et al. 2004, Gaussian window of sigma
     1.5, mean over the colours. In [-1, 1], 1 where they are equal."""
     from skimage.metrics import structural_similarity
 
     return float(
         structural_similarity(
-            picture, truth, channel_axis=-1, data_range=255, gaussian_weights=True, sigma=1.5,
+            image, truth, channel_axis=-1, data_range=255, gaussian_weights=True, sigma=1.5,
             use_sample_covariance=False,
         )
     )  # fmt: skip
 
 
-def lpips_distance(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    """LPIPS 0.1 on AlexNet of two pictures (H,W,3), at least 32 px a side; 0 where they are equal, about 0.7 for
-    pictures that have nothing in common."""
+def lpips_distance(image: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """LPIPS 0.1 on AlexNet of two images (H,W,3), at least 32 px a side; 0 where they are equal, about 0.7 for
+    images that have nothing in common."""
     import torch
 
     net = alexnet_lpips()
-    both = torch.from_numpy(np.stack([picture, truth])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    both = torch.from_numpy(np.stack([image, truth])).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.inference_mode():
         return float(net(both[:1], both[1:]))
 

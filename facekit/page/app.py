@@ -1,4 +1,4 @@
-"""The page: see facekit find faces, label a few pictures and get a model of your own, teach one a style.
+"""The page: see facekit find faces, label a few images and get a model of your own, teach one a style.
 
 Run it with `python -m demos.app`, then open the address that it prints. It calls only facekit's public names.
 """
@@ -22,7 +22,7 @@ from ..images.reader import load_image
 from . import sessions
 from .components import NO_PHOTO, drawn, example_photo, explained
 from .hosts import KnownHosts, known_names
-from .image_tab import pictures_tab
+from .image_tab import images_tab
 from .own_model_tab import own_model_tab
 from .parsing_tab import parsing_tab
 from .parts_tab import parts_tab
@@ -52,8 +52,8 @@ def find(path: str | None, what: str) -> tuple[np.ndarray, str]:
         raise ValueError(NO_PHOTO)
     result = facekit.predict(READY[what], load_image(path))
     if not result:
-        gr.Warning("No face was found in this picture.")
-        return result.draw(), "**No face was found.** Try a picture where the face is larger, upright and well lit."
+        gr.Warning("No face was found in this image.")
+        return result.draw(), "**No face was found.** Try an image where the face is larger, upright and well lit."
     return drawn(result), f"**{len(result)} {'face' if len(result) == 1 else 'faces'}** found."
 
 
@@ -65,15 +65,14 @@ def build() -> gr.Blocks:
             try_tab()
         with gr.Tab("Your own model"):
             own_model_tab()
-        with gr.Tab("New pictures"):
-            pictures_tab()
+        with gr.Tab("New images"):
+            images_tab()
         with gr.Tab("Parts in the wild"):
             parsing_tab()
         with gr.Tab("Parts from one face"):
             parts_tab()
         with gr.Tab("Words"):
             words_tab()
-
 
         def leave(request: gr.Request) -> None:
             """Stop what the visitor who left has started, and delete the session's files, models and labels."""

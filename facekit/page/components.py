@@ -14,9 +14,9 @@ import numpy as np
 from ..results.types import Faces, Segmentation
 from .sessions import Stopped
 
-MOST_PICTURES = 100
+MOST_IMAGES = 100
 MOST_TEXT = 10_000  # characters of a text field
-NO_PHOTO = "no picture came: upload one first"
+NO_PHOTO = "no image came: upload one first"
 
 
 def explained(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,7 +35,7 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def drawn(result: Any) -> np.ndarray:
-    """A result on its picture, with the colours named where it has parts."""
+    """A result on its image, with the colours named where it has parts."""
     return result.draw(legend=True) if isinstance(result, (Segmentation, Faces)) else result.draw()
 
 

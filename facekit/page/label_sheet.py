@@ -1,4 +1,4 @@
-"""What a visitor labels: the sheet of pictures with clicked points and painted parts, and an example of one."""
+"""What a visitor labels: the sheet of images with clicked points and painted parts, and an example of one."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ MOST_PARTS = 6
 MOST_POINTS = 200  # the largest published set has 194
 EXAMPLE_FACES = 6
 VEIL = 165  # opacity of paint that is loaded, so that the face shows through; fresh strokes are opaque (255)
-SIDE = 640  # pictures are labelled at this longest side: large enough to aim, small enough to travel at every click
+SIDE = 640  # images are labelled at this longest side: large enough to aim, small enough to travel at every click
 MARGIN = 240  # grey of the canvas beside an image
 FOREIGN = 20.0  # grey levels: a canvas that differs by more from every image shows none of them
 
 
 @dataclass
 class Sheet:
-    """One visitor's pictures (H,W,3) and what is labelled so far: clicked points (x,y) and painted ids (H,W)."""
+    """One visitor's images (H,W,3) and what is labelled so far: clicked points (x,y) and painted ids (H,W)."""
 
-    pictures: list[np.ndarray] = field(default_factory=list)
+    images: list[np.ndarray] = field(default_factory=list)
     points: list[list[tuple[float, float]]] = field(default_factory=list)
     masks: list[np.ndarray] = field(default_factory=list)
     at: int = 0
@@ -55,9 +55,9 @@ class Sheet:
             The image's index, or None where the canvas shows no image of this sheet.
         """
         seen, best, least = _square(canvas, SIDE), None, FOREIGN
-        for i in sorted(range(len(self.pictures)), key=lambda i: i != self.at):  # of equal images the current one
-            difference = cv2.absdiff(on_canvas(self.pictures[i]), seen)
-            inside = off_canvas(difference, self.pictures[i].shape[:2])
+        for i in sorted(range(len(self.images)), key=lambda i: i != self.at):  # of equal images the current one
+            difference = cv2.absdiff(on_canvas(self.images[i]), seen)
+            inside = off_canvas(difference, self.images[i].shape[:2])
             if (mean := max(difference.mean(), inside.mean())) < least:
                 best, least = i, mean
             if mean == 0:
@@ -65,16 +65,16 @@ class Sheet:
         return best
 
     def labelled(self, names: list[str] | None) -> list[int]:
-        """Which pictures are labelled: all points of these names clicked, or with None anything painted."""
+        """Which images are labelled: all points of these names clicked, or with None anything painted."""
         if names is None:
             return [i for i, mask in enumerate(self.masks) if mask.any()]
         return [i for i, points in enumerate(self.points) if len(points) >= len(names)]
 
-    def add(self, picture: np.ndarray, points: Any = (), mask: np.ndarray | None = None) -> None:
-        """One more picture, brought to the labelling size, with labels in its own pixels."""
-        height, width = picture.shape[:2]
+    def add(self, image: np.ndarray, points: Any = (), mask: np.ndarray | None = None) -> None:
+        """One more image, brought to the labelling size, with labels in its own pixels."""
+        height, width = image.shape[:2]
         size = tuple(max(1, round(side * SIDE / max(height, width))) for side in (width, height))
-        self.pictures.append(np.array(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)))
+        self.images.append(np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)))
         # Pixel centres are whole numbers, so scaling goes about the corner at (-0.5, -0.5).
         self.points.append([((x + 0.5) * size[0] / width - 0.5, (y + 0.5) * size[1] / height - 0.5) for x, y in points])
         mask = np.zeros((height, width), np.uint8) if mask is None else mask
@@ -167,32 +167,32 @@ def mask_of(layers: list[np.ndarray], parts: SegmentationSet) -> np.ndarray:
 
 
 def example_faces(count: int = EXAMPLE_FACES, size: int = 320, framing: float = 1.6) -> tuple[Sheet, np.ndarray]:
-    """So many generated faces with five points and six parts each, and one more picture to try the model on.
+    """So many generated faces with five points and six parts each, and one more image to try the model on.
     size: px of a side. framing: as of `GeneratedFaces`."""
     faces = GeneratedFaces(seed=17, size=size, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10), framing=framing)
     batch = faces.batch(range(count + 1))
     table = segmentation_map(FACEKIT_27, parts_in(PART_NAMES))
     table[table == 255] = 0
-    pictures = batch["image"].permute(0, 2, 3, 1).contiguous().numpy()
+    images = batch["image"].permute(0, 2, 3, 1).contiguous().numpy()
     points = convert_landmarks(batch["landmarks68"].numpy(), LANDMARKS_68, LANDMARKS_5)
     sheet = Sheet()
-    for picture, own, mask in zip(pictures[:-1], points, batch["mask"].numpy(), strict=False):
-        sheet.add(picture, own.tolist(), table[mask])
-    return sheet, pictures[-1]
+    for image, own, mask in zip(images[:-1], points, batch["mask"].numpy(), strict=False):
+        sheet.add(image, own.tolist(), table[mask])
+    return sheet, images[-1]
 
 
 def write_sheet(sheet: Sheet, folder: Path, names: list[str] | None) -> Path:
-    """A zip beside the new `folder`: the labelled pictures as they were labelled, with LabelMe's file for each.
+    """A zip beside the new `folder`: the labelled images as they were labelled, with LabelMe's file for each.
 
     names: of the points, None for painted parts. Raises ValueError where nothing is labelled.
     """
     chosen = sheet.labelled(None) if names is None else [i for i, points in enumerate(sheet.points) if points]
     if not chosen:
-        raise ValueError("no picture is labelled yet: label at least one, or load the example in step 1")
+        raise ValueError("no image is labelled yet: label at least one, or load the example in step 1")
     folder.mkdir()
-    files = [folder / f"picture_{i + 1:03}.png" for i in chosen]
+    files = [folder / f"image_{i + 1:03}.png" for i in chosen]
     for i, file in zip(chosen, files, strict=True):
-        Image.fromarray(sheet.pictures[i]).save(file)
+        Image.fromarray(sheet.images[i]).save(file)
     if names is None:
         assert sheet.parts is not None
         write_labels(folder, files, [sheet.masks[i] for i in chosen], "segmentation", sheet.parts)
@@ -209,7 +209,7 @@ def editor_value(sheet: Sheet) -> dict[str, Any]:
     """The current image on its canvas, under its paint, as the editor takes it."""
     assert sheet.parts is not None
     layer = layer_of(sheet.masks[sheet.at], sheet.parts)
-    return {"background": on_canvas(sheet.pictures[sheet.at]), "layers": [on_canvas(layer, 0)], "composite": None}
+    return {"background": on_canvas(sheet.images[sheet.at]), "layers": [on_canvas(layer, 0)], "composite": None}
 
 
 def keep(sheet: Sheet, editor: dict[str, Any] | None) -> int | None:
@@ -226,5 +226,5 @@ def keep(sheet: Sheet, editor: dict[str, Any] | None) -> int | None:
         return None
     if (shown := sheet.shown_on(editor["background"])) is not None:
         mask = mask_of(editor["layers"], sheet.parts)
-        sheet.masks[shown] = off_canvas(mask, sheet.pictures[shown].shape[:2]).copy()
+        sheet.masks[shown] = off_canvas(mask, sheet.images[shown].shape[:2]).copy()
     return shown

@@ -1,4 +1,4 @@
-"""The tab in which a visitor labels a few pictures and gets a landmark or parsing model of their own."""
+"""The tab in which a visitor labels a few images and gets a landmark or parsing model of their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..images.reader import ImageError, load_image
 from ..labels import landmark_set
 from ..metrics.labelling_time import workload
 from ..results.types import Faces, Landmarks
-from .components import MOST_PICTURES, NO_PHOTO, drawn, explained
+from .components import MOST_IMAGES, NO_PHOTO, drawn, explained
 from .label_sheet import (
     MOST_PARTS,
     PART_NAMES,
@@ -35,7 +35,7 @@ from .uploads import PaintEditor, image_field
 
 POINTS, PARTS = "Points", "Parts"
 TASKS = {POINTS: "landmarks", PARTS: "segmentation"}
-START = "Choose your pictures in step 1, or load the example."
+START = "Choose your images in step 1, or load the example."
 FETCH = "file => Object.assign(document.createElement('a'), {href: file.url, download: file.orig_name}).click()"
 # By default gradio ignores a press while the answer to the one before is on its way. With these all count, in order.
 EVERY_PRESS: dict[str, Any] = {"trigger_mode": "multiple", "concurrency_id": "label", "show_progress": "hidden"}
@@ -65,13 +65,13 @@ def view(sheet: Sheet, kind: str, point_text: str, part_text: str, moved: bool =
     )
     shown, text = None, START
     value: Any = None
-    if sheet.pictures:
-        picture, text = sheet.pictures[sheet.at], f"**Picture {sheet.at + 1} of {len(sheet.pictures)}** · "
+    if sheet.images:
+        image, text = sheet.images[sheet.at], f"**Image {sheet.at + 1} of {len(sheet.images)}** · "
         if clicking:
             clicked = sheet.points[sheet.at][: len(names)]
             points = np.full((len(names), 2), np.nan, np.float32)
             points[: len(clicked)] = np.array(clicked, np.float32).reshape(-1, 2)
-            shown = Landmarks(points, np.ones(len(names), np.float32), landmark_set(names), picture).draw()
+            shown = Landmarks(points, np.ones(len(names), np.float32), landmark_set(names), image).draw()
             text += "all points are set" if len(clicked) == len(names) else f"click the **{names[len(clicked)]}**"
             text = text.replace("_", " ") + f" · {len(clicked)} of {len(names)} points"
         else:
@@ -100,14 +100,14 @@ def looked_at(sheet: Sheet, shown: int | None) -> int:
     Returns:
         The index, or that of the current image where none was sent (None or -1).
     """
-    return sheet.at if shown is None or not 0 <= shown < len(sheet.pictures) else int(shown)
+    return sheet.at if shown is None or not 0 <= shown < len(sheet.images) else int(shown)
 
 
 @explained
 def choose(files: list[str] | None, kind: str, point_text: str, part_text: str) -> tuple[Any, ...]:
     """Uploaded files become a new sheet; unreadable ones are named and left out."""
-    if len(files or []) > MOST_PICTURES:
-        raise ValueError(f"{len(files or [])} pictures came: label up to {MOST_PICTURES} here")
+    if len(files or []) > MOST_IMAGES:
+        raise ValueError(f"{len(files or [])} images came: label up to {MOST_IMAGES} here")
     sheet = Sheet()
     for file in files or []:
         try:
@@ -129,10 +129,10 @@ def click(
     sheet: Sheet, kind: str, point_text: str, part_text: str, shown: int | None, place: gr.SelectData
 ) -> tuple[Any, ...]:
     """One click sets the next point of the image that was clicked."""
-    if sheet.pictures:
+    if sheet.images:
         points = sheet.points[looked_at(sheet, shown)]
         if len(points) >= len(names_in(point_text)):
-            gr.Info("All points of this picture are set: go to the next one, or undo.")
+            gr.Info("All points of this image are set: go to the next one, or undo.")
         else:
             points.append((float(place.index[0]), float(place.index[1])))
     return view(sheet, kind, point_text, part_text, moved=True)
@@ -151,10 +151,10 @@ def change(action: str) -> Callable[..., tuple[Any, ...]]:
         sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str, shown: int | None = None
     ) -> tuple[Any, ...]:
         kept = keep(sheet, editor)
-        if sheet.pictures:
+        if sheet.images:
             seen = looked_at(sheet, shown if kept is None else kept)
             if action in ("next", "previous"):
-                sheet.at = (sheet.at + (1 if action == "next" else -1)) % len(sheet.pictures)
+                sheet.at = (sheet.at + (1 if action == "next" else -1)) % len(sheet.images)
             elif action == "undo":
                 sheet.points[seen] = sheet.points[seen][:-1]
             elif action == "clear":
@@ -166,17 +166,17 @@ def change(action: str) -> Callable[..., tuple[Any, ...]]:
 
 @explained
 def saved_time(sheet: Sheet, kind: str, point_text: str, usual: int | None) -> str:
-    """The estimate of Table 6 for the pictures labelled so far and those that a usual training set would have."""
+    """The estimate of Table 6 for the images labelled so far and those that a usual training set would have."""
     done = len(sheet.labelled(names_in(point_text) if kind == POINTS else None))
     if not usual or not done:
-        return "Label a picture, and here stands how much labelling time your own model saves."
+        return "Label an image, and here stands how much labelling time your own model saves."
     estimate = workload(TASKS[kind], int(usual), done)
     return f"{done} labelled so far. Labelling time, estimated: {estimate} (at the pace of FSMA's Table 6)."
 
 
 @explained
 def pack(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str) -> str:
-    """The labelled pictures with their LabelMe files, in a zip."""
+    """The labelled images with their LabelMe files, in a zip."""
     keep(sheet, editor)
     return str(write_sheet(sheet, new_file("labels"), names_in(point_text) if kind == POINTS else None))
 
@@ -184,51 +184,51 @@ def pack(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str) 
 @explained
 def adapt(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str, steps: int,
           bar: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008 - how gradio finds it  # fmt: skip
-    """The labelled pictures become a model, its file, and a few of its own pictures as it sees them now."""
+    """The labelled images become a model, its file, and a few of its own images as it sees them now."""
     keep(sheet, editor)
     names = names_in(point_text)
     chosen = sheet.labelled(names if kind == POINTS else None)
     if not chosen:
-        raise ValueError("no picture is labelled yet: label at least one in step 2, or load the example in step 1")
-    if len(chosen) < len(sheet.pictures):
-        gr.Warning(f"{len(sheet.pictures) - len(chosen)} pictures are not fully labelled and were left out.")
+        raise ValueError("no image is labelled yet: label at least one in step 2, or load the example in step 1")
+    if len(chosen) < len(sheet.images):
+        gr.Warning(f"{len(sheet.images) - len(chosen)} images are not fully labelled and were left out.")
     labels: Any = [sheet.masks[i] for i in chosen]
     if kind == POINTS:
         labels = np.array([sheet.points[i][: len(names)] for i in chosen], np.float32)
 
-    bar(0.0, desc="Preparing the pictures")
-    pictures = [sheet.pictures[i] for i in chosen]
-    align = "box" if all(facekit.find_faces(picture) for picture in pictures) else "none"
+    bar(0.0, desc="Preparing the images")
+    images = [sheet.images[i] for i in chosen]
+    align = "box" if all(facekit.find_faces(image) for image in images) else "none"
     if align == "none":
-        gr.Warning("Not every picture shows a face that can be found, so pictures are used whole, as face crops.")
+        gr.Warning("Not every image shows a face that can be found, so images are used whole, as face crops.")
     own = names if kind == POINTS else list(parts_in(part_text).classes)
     how: dict[str, Any] = {"align": align, "steps": int(steps), "progress": teller(bar, "adapt")}
-    model = facekit.adapt(pictures, labels, task=TASKS[kind], names=own, **how)
+    model = facekit.adapt(images, labels, task=TASKS[kind], names=own, **how)
     model.save(target := new_file("mine.facekit"))
-    text = f"**Done:** your model learned from {len(pictures)} pictures. Try it in step 4."
-    seen = [drawn(facekit.predict(model, picture)) for picture in pictures[:3]]
+    text = f"**Done:** your model learned from {len(images)} images. Try it in step 4."
+    seen = [drawn(facekit.predict(model, image)) for image in images[:3]]
     return model, text, gr.DownloadButton(value=str(target), interactive=True), gr.Gallery(seen, visible=True)
 
 
 @explained
 def use(model: Any, path: str | None) -> np.ndarray:
-    """A new picture through the visitor's own model -> the drawing."""
+    """A new image through the visitor's own model -> the drawing."""
     if model is None:
         raise ValueError("there is no model yet: press Adapt in step 3 first")
     if path is None:
         raise ValueError(NO_PHOTO)
     result = facekit.predict(model, load_image(path))
     if isinstance(result, Faces) and not result:
-        gr.Warning("No face was found in this picture.")
+        gr.Warning("No face was found in this image.")
     return drawn(result)
 
 
 def own_model_tab() -> None:
     """Choose, label, adapt, use."""
     sheet, model = gr.State(Sheet()), gr.State()
-    gr.Markdown("### 1 · Choose a few pictures, one face each", elem_classes="step")
+    gr.Markdown("### 1 · Choose a few images, one face each", elem_classes="step")
     with gr.Row():
-        files = gr.File(file_count="multiple", label="Pictures", height=190)
+        files = gr.File(file_count="multiple", label="Images", height=190)
         with gr.Column():
             kind = gr.Radio([POINTS, PARTS], value=POINTS, label="What do you want to label?")
             point_text = gr.Textbox(POINT_NAMES, label="Names of the points, in the order of your clicks")
@@ -237,7 +237,7 @@ def own_model_tab() -> None:
     gr.Markdown("### 2 · Label them", elem_classes="step")
     where = gr.Markdown(START)
     chips = gr.HTML(visible=False)
-    picture = gr.Image(format="jpeg", label="Click the points", interactive=False, height=560, elem_id="click",
+    image = gr.Image(format="jpeg", label="Click the points", interactive=False, height=560, elem_id="click",
                        buttons=[])  # fmt: skip
     editor = PaintEditor(format="png", label="Paint the parts", sources=(), transforms=(), layers=False,
                          visible=False, height=660, canvas_size=(SIDE, SIDE))  # fmt: skip
@@ -245,7 +245,7 @@ def own_model_tab() -> None:
     with gr.Row():
         buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}
     with gr.Row(elem_classes="level"):
-        usual = gr.Number(USUAL_SET, label="Pictures to label by hand", precision=0, minimum=1, scale=2)
+        usual = gr.Number(USUAL_SET, label="Images to label by hand", precision=0, minimum=1, scale=2)
         with gr.Column(scale=4):
             estimate = gr.Markdown(saved_time(Sheet(), POINTS, POINT_NAMES, USUAL_SET), elem_classes="aside")
         wanted = gr.Button("Download the labels (LabelMe)", size="md", scale=2)
@@ -253,24 +253,24 @@ def own_model_tab() -> None:
     archive = gr.DownloadButton(visible="hidden")
     gr.Markdown("### 3 · Adapt", elem_classes="step")
     steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps",
-                      info="More take longer; for a handful of pictures 100 to 200 are enough.")  # fmt: skip
+                      info="More take longer; for a handful of images 100 to 200 are enough.")  # fmt: skip
     with gr.Row():
         start = gr.Button("Adapt", variant="primary", scale=4)
         stop = gr.Button("Stop", scale=1)
     text = gr.Markdown("Nothing is trained yet.", elem_classes="progress")
-    seen = gr.Gallery(label="Your pictures, as your model sees them", columns=3, height=340, format="png",
+    seen = gr.Gallery(label="Your images, as your model sees them", columns=3, height=340, format="png",
                       object_fit="contain", visible=False)  # fmt: skip
     gr.Markdown("### 4 · Use your model", elem_classes="step")
     with gr.Row():
         with gr.Column():
-            photo = image_field("A new picture", 360)
+            photo = image_field("A new image", 360)
             run = gr.Button("Predict", variant="primary")
         with gr.Column():
             result = gr.Image(format="png", label="Your model's result", interactive=False, height=360,
                               buttons=["download", "fullscreen"])  # fmt: skip
             file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
 
-    asked, outputs = [kind, point_text, part_text], [sheet, picture, editor, where, chips, shown]
+    asked, outputs = [kind, point_text, part_text], [sheet, image, editor, where, chips, shown]
     painted = [sheet, editor, *asked]
     files.upload(choose, [files, *asked], outputs, api_name="choose")
     ready.click(load_example, kind, [*outputs, point_text, part_text, photo], api_name="load_example")
@@ -278,7 +278,7 @@ def own_model_tab() -> None:
     shows = [kind.input, point_text.submit, point_text.blur, part_text.submit, part_text.blur]
     # A sign of progress would lie over the image between the press and the release of the click that leaves a field.
     gr.on(shows, change("show"), [*painted, shown], outputs, api_name="show", show_progress="hidden")
-    picture.select(click, [sheet, *asked, shown], outputs, api_name="click", **EVERY_PRESS)
+    image.select(click, [sheet, *asked, shown], outputs, api_name="click", **EVERY_PRESS)
     for name, button in buttons.items():
         button.click(change(name), [*painted, shown], outputs, api_name=name, **EVERY_PRESS)
     told = [sheet, kind, point_text, usual]

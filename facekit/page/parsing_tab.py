@@ -26,7 +26,7 @@ OPACITY = 0.55
 LARGEST = 1400  # longest side of what the page shows; the download keeps every pixel
 NOBODY = (
     "**No face was found.** Try a photo where the face is larger, upright and well lit, turn it by a quarter if it "
-    f"lies on its side, or choose *{CROP}* if one face fills the picture."
+    f"lies on its side, or choose *{CROP}* if one face fills the image."
 )
 ONE_VIEW = "This parser has no label adapter, so there is one way to see it."
 
@@ -85,9 +85,9 @@ def overlay(result: Segmentation, opacity: float) -> np.ndarray:
     if max(height, width) <= LARGEST:
         return draw_mask(result.image, result.mask, result.labels, opacity)
     size = (max(1, round(width * LARGEST / max(height, width))), max(1, round(height * LARGEST / max(height, width))))
-    picture = Image.fromarray(result.image).resize(size, Image.Resampling.BOX)
+    image = Image.fromarray(result.image).resize(size, Image.Resampling.BOX)
     mask = Image.fromarray(result.mask).resize(size, Image.Resampling.NEAREST)
-    return draw_mask(np.asarray(picture), np.asarray(mask), result.labels, opacity)
+    return draw_mask(np.asarray(image), np.asarray(mask), result.labels, opacity)
 
 
 def mask_file(result: Segmentation) -> str:
@@ -102,11 +102,11 @@ def find(path: str | None, kind: str, opacity: float) -> tuple[Any, ...]:
     """A photo -> the faces' results, the choice of views, the drawing, a sentence, the legend and the mask's file."""
     if path is None:
         raise ValueError(NO_PHOTO)
-    picture = load_image(path)
-    found = facekit.predict(READY, picture, align="none" if kind == CROP else None)
+    image = load_image(path)
+    found = facekit.predict(READY, image, align="none" if kind == CROP else None)
     results = list(found) if isinstance(found, Faces) else [found]
     if not results:
-        gr.Warning("No face was found in this picture.")
+        gr.Warning("No face was found in this image.")
         empty = gr.DownloadButton(value=None, interactive=False)
         return None, gr.Radio(visible=False), found.draw(), NOBODY, "", empty
     adapted = getattr(results[0], "naked", None) is not None

@@ -1,4 +1,4 @@
-"""The tab "Parts from one face": a generator of faces learns parts from one to five painted pictures (PFTGAN)."""
+"""The tab "Parts from one face": a generator of faces learns parts from one to five painted images (PFTGAN)."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from .uploads import PaintEditor, image_field
 
 TUNED, AS_IT_IS = "Tune the generator (PFTGAN)", "Leave it as it is (DatasetGAN)"
 RECIPES = {TUNED: "quick", AS_IT_IS: "datasetgan"}
-# Framed as the generator's own pictures are.
+# Framed as the generator's own images are.
 ALIGN = {CROP: "none", PHOTO: "ffhq"}
 MOST_PAINTED = 5
 STEPS = QUICK["segmentation"].steps
 UNLABELLED = 6  # example faces beside the painted one
 EXAMPLE_SIDE, FRAMING = 256, 2.0  # px; margin around the face, against 1.6 of a close one
 UNSURE = 0.35  # nats; two halves of the classifiers against each other have ln 2
-TILE, MOST_FACES = 192, 3  # px and faces of the picture that shows what the encoder sees
+TILE, MOST_FACES = 192, 3  # px and faces of the image that shows what the encoder sees
 COLUMNS, ROWS, FACE = 6, 2, 128  # of the sheet of faces that do not exist
 # Seconds on two cores: of a step of a stage, of 64 pixels by one classifier.
 STAGE_TIME, PIXELS_TIME = 0.15, 1e-3
 SMALL = (
-    "The generator in the package is small: its pictures have 64 px, and it was trained on a CPU. What it cannot show "
-    "it cannot tell apart, so look in step 3 at what it makes of your picture. From Python, larger ones can be used: "
+    "The generator in the package is small: its images have 64 px, and it was trained on a CPU. What it cannot show "
+    "it cannot tell apart, so look in step 3 at what it makes of your image. From Python, larger ones can be used: "
     "`facekit.adapt(..., backbone='pftgan', weights='ffhq.pkl', inversion='e4e_ffhq_encode.pt')`"
 )
 IDLE = "Nothing is trained yet."
@@ -56,7 +56,7 @@ def generator() -> Any:
 
 
 def for_painting(outcome: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Of what the labelling part of "Your own model" shows all but the picture for clicks and its index."""
+    """Of what the labelling part of "Your own model" shows all but the image for clicks and its index."""
     sheet, _, *rest, _ = outcome
     return (sheet, *rest)
 
@@ -68,7 +68,7 @@ def choose(files: list[str] | None, part_text: str) -> tuple[Any, ...]:
 
 @explained
 def load_example() -> tuple[Any, ...]:
-    """A sheet whose first face is painted, the names of its parts, another picture to try, and how they are framed."""
+    """A sheet whose first face is painted, the names of its parts, another image to try, and how they are framed."""
     sheet, another = example_faces(1 + UNLABELLED, EXAMPLE_SIDE, FRAMING)
     sheet.masks[1:] = [np.zeros_like(mask) for mask in sheet.masks[1:]]
     outputs = for_painting(own_model.view(sheet, PARTS, POINT_NAMES, PART_NAMES))
@@ -92,24 +92,24 @@ def settings_of(recipe: str, steps: int) -> dict[str, Any]:
 
 @explained
 def cost(sheet: Sheet, part_text: str, recipe: str, steps: int) -> str:
-    """What adapting to the pictures painted so far will take, at most: time on two cores, memory."""
-    pictures, classes = max(1, len(sheet.labelled(None))), len(parts_in(part_text))
-    chosen = adaptation(RECIPES[recipe], "segmentation", True, pictures)
+    """What adapting to the images painted so far will take, at most: time on two cores, memory."""
+    images, classes = max(1, len(sheet.labelled(None))), len(parts_in(part_text))
+    chosen = adaptation(RECIPES[recipe], "segmentation", True, images)
     assert isinstance(chosen, PFTGANAdaptation)
     backbone = generator()
     side = backbone.input_size
     with torch.no_grad():
         maps = backbone.features(torch.zeros(1, 3, side, side), chosen.reads_colours)
-    views = chosen.views * pictures
+    views = chosen.views * images
     seconds = STAGE_TIME * int(steps) * len(chosen.stages)
     pixels = min(views * side**2, chosen.pixels or views * side**2)
     seconds += PIXELS_TIME * chosen.members * chosen.classifier_epochs * pixels / 64
     needed = estimate_memory(
-        [x.shape[1] for x in maps], [x.shape[2] for x in maps], classes, side, pictures=views, members=chosen.members,
+        [x.shape[1] for x in maps], [x.shape[2] for x in maps], classes, side, images=views, members=chosen.members,
         pixels=chosen.pixels,
     )  # fmt: skip
     memory = min(needed.training, chosen.memory_limit) / 1e6
-    count = "one painted picture" if pictures == 1 else f"{pictures} painted pictures"
+    count = "one painted image" if images == 1 else f"{images} painted images"
     return (
         f"With {count}: up to **{max(1, round(seconds / 60))} min** on two idle cores, longer on a busy machine, and "
         f"**{memory:,.0f} MB** of memory for the pixels' features."
@@ -119,81 +119,81 @@ def cost(sheet: Sheet, part_text: str, recipe: str, steps: int) -> str:
 @explained
 def adapt(sheet: Sheet, editor: Any, part_text: str, kind: str, recipe: str, steps: int,
           bar: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008 - how gradio finds it  # fmt: skip
-    """The painted pictures become a model and its file; those without paint are its support pictures."""
+    """The painted images become a model and its file; those without paint are its support images."""
     keep(sheet, editor)
     names = list(parts_in(part_text).classes)
     painted = sheet.labelled(None)
     if not painted:
-        raise ValueError("no picture is painted yet: paint at least one in step 1, or load the example")
+        raise ValueError("no image is painted yet: paint at least one in step 1, or load the example")
     if len(painted) > MOST_PAINTED:
-        raise ValueError(f"{len(painted)} pictures are painted: this tab learns from one to {MOST_PAINTED}")
+        raise ValueError(f"{len(painted)} images are painted: this tab learns from one to {MOST_PAINTED}")
     how = settings_of(recipe, steps)
-    others = [picture for i, picture in enumerate(sheet.pictures) if i not in painted]
+    others = [image for i, image in enumerate(sheet.images) if i not in painted]
     if others and recipe == TUNED:
         how["support_images"] = others
-    bar(0.0, desc="Looking for the codes of your pictures; the first step comes after that")
+    bar(0.0, desc="Looking for the codes of your images; the first step comes after that")
     model = facekit.adapt(
-        [sheet.pictures[i] for i in painted], [sheet.masks[i] for i in painted], "segmentation", "pftgan",
+        [sheet.images[i] for i in painted], [sheet.masks[i] for i in painted], "segmentation", "pftgan",
         names=names, recipe=RECIPES[recipe], align=ALIGN[kind], progress=teller(bar, "one_shot_adapt"), **how,
     )  # fmt: skip
     model.save(target := new_file("parts.facekit"))
-    learned = "one painted picture" if len(painted) == 1 else f"{len(painted)} painted pictures"
+    learned = "one painted image" if len(painted) == 1 else f"{len(painted)} painted images"
     beside = f" and {len(others)} without paint" if "support_images" in how else ""
     text = f"**Done** in {model.about['seconds']:.0f} s: your model learned from {learned}{beside}. Try it in step 3."
     return model, text, gr.DownloadButton(value=str(target), interactive=True)
 
 
-def heat(picture: np.ndarray, nats: np.ndarray) -> np.ndarray:
-    """A picture (H,W,3) in grey under its uncertainty (H,W): yellow from `UNSURE` on, only grey where it is NaN."""
-    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+def heat(image: np.ndarray, nats: np.ndarray) -> np.ndarray:
+    """An image (H,W,3) in grey under its uncertainty (H,W): yellow from `UNSURE` on, only grey where it is NaN."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     level = np.nan_to_num(nats / UNSURE).clip(0, 1)
     colours = cv2.applyColorMap((255 * level).round().astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     shown = 0.75 * colours + 0.25 * grey
     return np.where(np.isnan(nats)[..., None], grey, shown.round()).astype(np.uint8)
 
 
-def seen(picture: np.ndarray, align: str) -> np.ndarray | None:
+def seen(image: np.ndarray, align: str) -> np.ndarray | None:
     """Faces as they are cropped, and beside each what the generator shows by the encoder's code, or None."""
     backbone = generator()
     side = backbone.input_size
-    matrices = [frame.matrix(picture.shape[:2], side) for frame in frames_in(picture, align, None)[:MOST_FACES]]
+    matrices = [frame.matrix(image.shape[:2], side) for frame in frames_in(image, align, None)[:MOST_FACES]]
     if not matrices:
         return None
-    crops = to_tensor([warp_image(picture, matrix, side) for matrix in matrices])
+    crops = to_tensor([warp_image(image, matrix, side) for matrix in matrices])
     with torch.no_grad():
         pairs = torch.cat([crops, backbone.reconstruct(crops)], 3)
     rows = [_large(pair, TILE) for pair in pairs]
     return np.concatenate(rows)
 
 
-def _large(picture: torch.Tensor, side: int) -> np.ndarray:
+def _large(image: torch.Tensor, side: int) -> np.ndarray:
     """(3,h,w) in [0, 1] to (side,.,3) uint8."""
-    pixels = (255 * picture.permute(1, 2, 0)).round().to(torch.uint8).numpy()
+    pixels = (255 * image.permute(1, 2, 0)).round().to(torch.uint8).numpy()
     size = (round(side * pixels.shape[1] / pixels.shape[0]), side)
     return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
 
 
 @explained
 def use(model: Any, path: str | None, kind: str) -> tuple[Any, ...]:
-    """A new picture: its parts, where the classifiers disagree, what the encoder sees, and a sentence about them."""
+    """A new image: its parts, where the classifiers disagree, what the encoder sees, and a sentence about them."""
     if model is None:
         raise ValueError("there is no model yet: press Adapt in step 2 first")
     if path is None:
         raise ValueError(NO_PHOTO)
-    picture, align = load_image(path), ALIGN[kind]
-    result = facekit.predict(model, picture, align=align)
+    image, align = load_image(path), ALIGN[kind]
+    result = facekit.predict(model, image, align=align)
     if isinstance(result, Faces) and not result:
-        gr.Warning("No face was found in this picture.")
-        text = f"**No face was found.** If one face fills the picture, choose *{CROP}*."
-        return picture, None, None, text
-    nats = np.asarray(facekit.uncertainty(model, picture, align=align))
+        gr.Warning("No face was found in this image.")
+        text = f"**No face was found.** If one face fills the image, choose *{CROP}*."
+        return image, None, None, text
+    nats = np.asarray(facekit.uncertainty(model, image, align=align))
     text = (
         f"**Unsure**: where the classifiers disagree, in the mean by {np.nanmean(nats):.3f} nats and by "
         f"{np.nanmax(nats):.2f} at most; black is 0, yellow {UNSURE} and more. **Goes in | comes out**: the face, and "
         "what the generator shows by the code that the encoder finds for it. The parts are read off the second: what "
         "is missing there is missed."
     )
-    return drawn(result), heat(picture, nats), seen(picture, align), text
+    return drawn(result), heat(image, nats), seen(image, align), text
 
 
 @explained
@@ -203,7 +203,7 @@ def invent(seed: int | None, truncation: float) -> gr.Image:
     draws = torch.Generator().manual_seed(int(seed or 0))
     z = torch.randn(COLUMNS * ROWS, backbone.generator.size.z_dim, generator=draws)
     with torch.no_grad():
-        tiles = [_large(picture, FACE) for picture in backbone.generate(z, truncation)]
+        tiles = [_large(image, FACE) for image in backbone.generate(z, truncation)]
     rows = [np.concatenate(tiles[i : i + COLUMNS], 1) for i in range(0, len(tiles), COLUMNS)]
     return gr.Image(np.concatenate(rows), format="png", visible=True)
 
@@ -211,15 +211,15 @@ def invent(seed: int | None, truncation: float) -> gr.Image:
 def parts_tab() -> None:
     """Paint, adapt, use; and faces that do not exist."""
     sheet, model = gr.State(Sheet()), gr.State()
-    gr.Markdown("Paint the parts of one face. A generator that learned to make faces, from pictures without labels, "
+    gr.Markdown("Paint the parts of one face. A generator that learned to make faces, from images without labels, "
                 "finds these parts in others.")  # fmt: skip
-    gr.Markdown("### 1 · Paint one picture, or up to five", elem_classes="step")
+    gr.Markdown("### 1 · Paint one image, or up to five", elem_classes="step")
     with gr.Row():
-        files = gr.File(file_count="multiple", label="Pictures, one face each", height=190)
+        files = gr.File(file_count="multiple", label="Images, one face each", height=190)
         with gr.Column():
             part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, up to {MOST_PARTS}")
             ready = gr.Button(f"Load the example: 1 painted face, {UNLABELLED} without paint")
-            gr.Markdown("Pictures that you leave unpainted teach the generator to keep to such faces while it learns; "
+            gr.Markdown("Images that you leave unpainted teach the generator to keep to such faces while it learns; "
                         "those whose parts you want to know are good ones.", elem_classes="aside")  # fmt: skip
     where = gr.Markdown(START)
     chips = gr.HTML(visible=False)
@@ -231,7 +231,7 @@ def parts_tab() -> None:
     archive = gr.DownloadButton(visible="hidden")
     gr.Markdown("### 2 · Adapt", elem_classes="step")
     with gr.Row():
-        kind = gr.Radio(list(ALIGN), value=PHOTO, label="Each picture is a", min_width=240,
+        kind = gr.Radio(list(ALIGN), value=PHOTO, label="Each image is a", min_width=240,
                         info="In a photo the face is found first, and turned upright.")  # fmt: skip
         recipe = gr.Radio(list(RECIPES), value=TUNED, label="What to do with the generator", min_width=240)
         steps = gr.Slider(20, 600, value=STEPS, step=20, label="Steps of each stage", min_width=240)
@@ -240,11 +240,11 @@ def parts_tab() -> None:
         start = gr.Button("Adapt", variant="primary", scale=4)
         stop = gr.Button("Stop", scale=1)
     told = gr.Markdown(IDLE, elem_classes="progress")
-    gr.Markdown("### 3 · Try it on another picture", elem_classes="step")
+    gr.Markdown("### 3 · Try it on another image", elem_classes="step")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            photo = image_field("A new picture", 360)
-            framing = gr.Radio(list(ALIGN), value=PHOTO, label="This picture is a")
+            photo = image_field("A new image", 360)
+            framing = gr.Radio(list(ALIGN), value=PHOTO, label="This image is a")
             run = gr.Button("Find the parts", variant="primary")
             if example := example_photo():
                 gr.Examples([[example, PHOTO]], [photo, framing], label="Or take this one",

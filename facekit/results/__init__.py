@@ -1,7 +1,12 @@
 """What predictions return. Every result draws and saves itself, in pixels of the original image."""
 
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
 from .drawable import Box, Drawable
-from .types import Attributes, Faces, Landmarks, Picture, Segmentation
+from .types import Attributes, Faces, ImageResult, Landmarks, Segmentation
 
 __all__ = [
     "Attributes",
@@ -9,6 +14,14 @@ __all__ = [
     "Drawable",
     "Faces",
     "Landmarks",
-    "Picture",
+    "ImageResult",
     "Segmentation",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a class by its name of the last release."""
+    if name == "Picture":
+        warnings.warn("results.Picture was renamed, expected results.ImageResult", DeprecationWarning, stacklevel=2)
+        return ImageResult
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,12 +26,12 @@ class Drawable(ABC):
     image: NDArray[np.uint8]
 
     def draw(self) -> NDArray[np.uint8]:
-        """The picture with the result drawn on it, RGB uint8."""
+        """The image with the result drawn on it, RGB uint8."""
         return self.draw_on(self.image)
 
     @abstractmethod
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A copy of `canvas` (H,W,3), a picture of the same size, with the result drawn on it."""
+        """A copy of `canvas` (H,W,3), an image of the same size, with the result drawn on it."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -57,10 +57,10 @@ class Drawable(ABC):
         return png_bytes(self.show())
 
 
-def png_bytes(picture: Image.Image) -> bytes:
-    """The picture as a PNG file."""
+def png_bytes(image: Image.Image) -> bytes:
+    """The image as a PNG file."""
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
+    image.save(buffer, format="PNG")
     return buffer.getvalue()
 
 
@@ -71,10 +71,10 @@ def store(result: Drawable, **values: Any) -> None:
 
 
 def rgb_array(image: ArrayLike) -> NDArray[np.uint8]:
-    """A picture (H,W,3) uint8, else ValueError."""
+    """An image (H,W,3) uint8, else ValueError."""
     array = np.asarray(image)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
-        raise ValueError(f"a picture {array.dtype} {array.shape} came: results hold RGB (H,W,3) uint8")
+        raise ValueError(f"an image {array.dtype} {array.shape} came: results hold RGB (H,W,3) uint8")
     return array
 
 
@@ -89,9 +89,9 @@ def box_numbers(box: Any) -> Box | None:
 
 
 def same_size(canvas: NDArray[np.uint8], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The canvas, if it is as large as the picture, else ValueError."""
+    """The canvas, if it is as large as the image, else ValueError."""
     if canvas.shape != image.shape:
-        raise ValueError(f"a canvas of shape {canvas.shape} came for a result of a picture {image.shape}")
+        raise ValueError(f"a canvas of shape {canvas.shape} came for a result of an image {image.shape}")
     return canvas
 
 
@@ -101,7 +101,7 @@ def json_number(value: Any) -> float | None:
 
 
 def frame_dict(result: Any) -> dict[str, Any]:
-    """What `to_dict` says of every result: the picture's size and the face's box."""
+    """What `to_dict` says of every result: the image's size and the face's box."""
     box = None if result.box is None else [round(v, 3) for v in result.box]
     return {"size": list(result.image.shape[:2]), "box": box}
 
@@ -109,7 +109,7 @@ def frame_dict(result: Any) -> dict[str, Any]:
 def about_frame(result: Any) -> str:
     """The same in words."""
     where = "" if result.box is None else f"face at ({', '.join(f'{v:.0f}' for v in result.box)}) in "
-    return f"{where}a picture of {result.image.shape[1]} x {result.image.shape[0]}"
+    return f"{where}an image of {result.image.shape[1]} x {result.image.shape[0]}"
 
 
 def write_whole(target: Path, write: Callable[[Path], Any]) -> None:

@@ -1,6 +1,6 @@
-"""Draws points, outlines, masks and legends on RGB pictures (H,W,3) uint8; every function returns a new array.
+"""Draws points, outlines, masks and legends on RGB images (H,W,3) uint8; every function returns a new array.
 
-Thickness follows the picture and the face, so that a 128 px crop and a 20 MP photo look alike. Small pictures are drawn
+Thickness follows the image and the face, so that a 128 px crop and a 20 MP photo look alike. Small images are drawn
 enlarged by whole numbers and averaged back: smooth lines, and untouched pixels stay as they were.
 """
 
@@ -29,13 +29,13 @@ _SHIFT = 4
 _FILL = 0.45
 
 
-def palette_picture(mask: NDArray[np.uint8], labels: SegmentationSet) -> Image.Image:
-    """A mask (H,W) of ids as a palette picture in the set's colours; ids outside the set, ignored ones too, are
+def palette_image(mask: NDArray[np.uint8], labels: SegmentationSet) -> Image.Image:
+    """A mask (H,W) of ids as a palette image in the set's colours; ids outside the set, ignored ones too, are
     white."""
-    picture = Image.fromarray(mask)
+    image = Image.fromarray(mask)
     colours = [*labels.palette, *[(255, 255, 255)] * (256 - len(labels))]
-    picture.putpalette([value for colour in colours for value in colour])
-    return picture
+    image.putpalette([value for colour in colours for value in colour])
+    return image
 
 
 def draw_landmarks(canvas: Canvas, points: NDArray[np.floating], labels: LandmarkSet) -> Canvas:
@@ -45,7 +45,7 @@ def draw_landmarks(canvas: Canvas, points: NDArray[np.floating], labels: Landmar
         return canvas.copy()
     fine, times = _enlarged(canvas)
     extent = float(np.ptp(points[good], axis=0).max()) if good.sum() > 1 else max(canvas.shape[:2]) / 2
-    # The denser the set, the smaller its dots; nothing is drawn thinner than half a pixel of the picture.
+    # The denser the set, the smaller its dots; nothing is drawn thinner than half a pixel of the image.
     parts = 45 if len(labels) <= 10 else 110 if len(labels) < 40 else 175
     unit = max(extent / parts, max(canvas.shape[:2]) / 900, 0.5) * times
     where = {int(i): _fixed((points[i] + 0.5) * times - 0.5) for i in np.flatnonzero(good)}
@@ -86,7 +86,7 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
 
 def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> Canvas:
     """A box's outline with lines of text below it, or above it, or where there is room for neither at the lower end of
-    the picture, away from the eyes; always whole."""
+    the image, away from the eyes; always whole."""
     fine, times = _enlarged(canvas)
     a, b = (_fixed((np.array(corner) + 0.5) * times - 0.5) for corner in (box[:2], box[2:]))
     unit = max(max(canvas.shape[:2]) / 700, 0.8) * times
@@ -95,8 +95,8 @@ def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> 
     out = _reduced(fine, canvas)
     if not text:
         return out
-    picture = Image.fromarray(out)
-    pen = ImageDraw.Draw(picture, "RGBA")
+    image = Image.fromarray(out)
+    pen = ImageDraw.Draw(image, "RGBA")
     height, width = canvas.shape[:2]
     font = _font(float(np.clip((box[2] - box[0]) / 12, 10, 40)))
     wide = max(pen.textlength(line, font=font) for line in text)
@@ -112,7 +112,7 @@ def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> 
     pen.rectangle((x - pad, y - pad, x + wide + pad, y + high + pad), fill=(*_PAPER, 190))
     for i, line in enumerate(text):
         pen.text((x, y + i * row), line, fill=_INK, font=font)
-    return np.asarray(picture)
+    return np.asarray(image)
 
 
 def add_legend(canvas: Canvas, entries: Sequence[tuple[str, Colour]]) -> Canvas:

@@ -1,6 +1,6 @@
-"""What predict returns: frozen results in the original picture's pixels, that draw, show and save themselves.
+"""What predict returns: frozen results in the original image's pixels, that draw, show and save themselves.
 
-Coordinates: (x, y) = (0, 0) is the centre of the top-left pixel of the picture that came in.
+Coordinates: (x, y) = (0, 0) is the centre of the top-left pixel of the image that came in.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from .drawable import (
     write_whole,
 )
 
-__all__ = ["Attributes", "Box", "Drawable", "Faces", "Landmarks", "Picture", "Segmentation"]
+__all__ = ["Attributes", "Box", "Drawable", "Faces", "Landmarks", "ImageResult", "Segmentation"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Landmarks(Drawable):
-    """Landmarks of one face: points (K,2) float32, scores (K,) float32 in [0,1], the set that names them, the picture
-    (H,W,3) uint8 and the face's box, None where the whole picture was used. NaN points are unknown."""
+    """Landmarks of one face: points (K,2) float32, scores (K,) float32 in [0,1], the set that names them, the image
+    (H,W,3) uint8 and the face's box, None where the whole image was used. NaN points are unknown."""
 
     points: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -89,8 +89,8 @@ class Landmarks(Drawable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Segmentation(Drawable):
-    """Parts of one face: mask (H,W) uint8 of class ids (255 = ignore), the set that names them, the picture (H,W,3)
-    uint8 and the face's box, None where the whole picture was used. naked: what a label adapter was given, or None."""
+    """Parts of one face: mask (H,W) uint8 of class ids (255 = ignore), the set that names them, the image (H,W,3)
+    uint8 and the face's box, None where the whole image was used. naked: what a label adapter was given, or None."""
 
     mask: NDArray[np.uint8]
     labels: SegmentationSet
@@ -101,7 +101,7 @@ class Segmentation(Drawable):
     def __post_init__(self) -> None:
         mask, image = np.asarray(self.mask), rgb_array(self.image)
         if mask.shape != image.shape[:2]:
-            raise ValueError(f"a mask of shape {mask.shape} came, but the picture is {image.shape[:2]}")
+            raise ValueError(f"a mask of shape {mask.shape} came, but the image is {image.shape[:2]}")
         wrong = sorted(set(np.unique(mask).tolist()) - set(range(len(self.labels))) - {self.labels.ignore})
         if wrong:
             known = f"0..{len(self.labels) - 1} and {self.labels.ignore} for ignore"
@@ -113,7 +113,7 @@ class Segmentation(Drawable):
         return f"Segmentation({shown}; set {self.labels.name!r}, {about_frame(self)})"
 
     def draw(self, legend: bool = False) -> NDArray[np.uint8]:
-        """The picture under translucent classes; legend=True adds a strip to its right that names the colours."""
+        """The image under translucent classes; legend=True adds a strip to its right that names the colours."""
         drawn = self.draw_on(self.image)
         return drawing.add_legend(drawn, drawing.legend_entries([self.mask], self.labels)) if legend else drawn
 
@@ -133,8 +133,8 @@ class Segmentation(Drawable):
         target = Path(path)
         if target.suffix.lower() != ".png":
             raise ValueError(f"{target.name} came: masks are saved as .png, which keeps every id")
-        picture = drawing.palette_picture(self.mask, self.labels)
-        write_whole(target, lambda file: picture.save(file, format="PNG"))
+        image = drawing.palette_image(self.mask, self.labels)
+        write_whole(target, lambda file: image.save(file, format="PNG"))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -152,30 +152,38 @@ class Segmentation(Drawable):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Picture(Drawable):
-    """A new picture (H,W,3) uint8, stylised or without shadows, the one it came from, and the face's box, None where
-    the whole picture was used."""
+class ImageResult(Drawable):
+    """A new image (H,W,3) uint8, stylised or without shadows, the one it came from, and the face's box, None where
+    the whole image was used."""
 
-    picture: NDArray[np.uint8]
+    output: NDArray[np.uint8]
     image: NDArray[np.uint8]
     box: Box | None = None
 
     def __post_init__(self) -> None:
-        picture, image = rgb_array(self.picture), rgb_array(self.image)
-        if picture.shape != image.shape:
-            raise ValueError(f"a new picture of shape {picture.shape} came, but the original is {image.shape}")
-        store(self, picture=picture, image=image, box=box_numbers(self.box))
+        output, image = rgb_array(self.output), rgb_array(self.image)
+        if output.shape != image.shape:
+            raise ValueError(f"a new image of shape {output.shape} came, but the original is {image.shape}")
+        store(self, output=output, image=image, box=box_numbers(self.box))
 
     def __repr__(self) -> str:
-        return f"Picture({about_frame(self)})"
+        return f"Image({about_frame(self)})"
+
+    @property
+    def picture(self) -> NDArray[np.uint8]:
+        """Return ``output`` under its name of the last release."""
+        warnings.warn(
+            "the field 'picture' was renamed, expected 'output'; use that name", DeprecationWarning, stacklevel=2
+        )
+        return self.output
 
     def draw(self, compare: bool = False) -> NDArray[np.uint8]:
-        """The new picture; compare=True puts the original to its left."""
-        return np.concatenate([self.image, self.picture], axis=1) if compare else self.picture.copy()
+        """The new image; compare=True puts the original to its left."""
+        return np.concatenate([self.image, self.output], axis=1) if compare else self.output.copy()
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        changed = (self.picture != self.image).any(axis=2, keepdims=True)
-        return np.where(changed, self.picture, same_size(canvas, self.image))
+        changed = (self.output != self.image).any(axis=2, keepdims=True)
+        return np.where(changed, self.output, same_size(canvas, self.image))
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "picture", **frame_dict(self)}
@@ -183,8 +191,8 @@ class Picture(Drawable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Attributes(Drawable):
-    """What a face is like: probabilities (A,) float32 in [0,1], the set that names them, the picture (H,W,3) uint8 and
-    the face's box, None where the whole picture was used. NaN probabilities are unknown."""
+    """What a face is like: probabilities (A,) float32 in [0,1], the set that names them, the image (H,W,3) uint8 and
+    the face's box, None where the whole image was used. NaN probabilities are unknown."""
 
     probabilities: NDArray[np.float32]
     labels: AttributeSet
@@ -211,12 +219,12 @@ class Attributes(Drawable):
         return [name for name, p in self.top() if p >= threshold]
 
     def draw(self, panel: bool = True) -> NDArray[np.uint8]:
-        """The face's box, and a strip of bars to the right of the picture; panel=False writes the three most likely of
-        what is present into the picture."""
+        """The face's box, and a strip of bars to the right of the image; panel=False writes the three most likely of
+        what is present into the image."""
         if not panel:
             return self.draw_on(self.image)
-        picture = self.image if self.box is None else drawing.draw_box(self.image, self.box)
-        return drawing.add_bars(picture, [(drawing.readable(name), p) for name, p in self.top()])
+        image = self.image if self.box is None else drawing.draw_box(self.image, self.box)
+        return drawing.add_bars(image, [(drawing.readable(name), p) for name, p in self.top()])
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (h, w), box = self.image.shape[:2], self.box
@@ -250,11 +258,11 @@ class Faces(list[R], Drawable):
     def __init__(self, results: Iterable[R] = (), image: NDArray[np.uint8] | None = None) -> None:
         super().__init__(results)
         if image is None and not self:
-            raise ValueError("no results and no picture came: pass image=, so that an empty list can be drawn")
+            raise ValueError("no results and no image came: pass image=, so that an empty list can be drawn")
         self.image = rgb_array(image if image is not None else self[0].image)
         sizes = sorted({result.image.shape[:2] for result in self} | {self.image.shape[:2]})
         if len(sizes) > 1:
-            raise ValueError(f"results of pictures of sizes {sizes} came: Faces are those of one picture")
+            raise ValueError(f"results of images of sizes {sizes} came: Faces are those of one image")
 
     def __repr__(self) -> str:
         return f"Faces({list.__repr__(self)})"

@@ -6,7 +6,7 @@ from typing import Any
 
 from .attributes import AttributesTask
 from .base import Task
-from .image_to_image import PictureTask, ShadowRemovalTask, StylizationTask
+from .image_to_image import ImageToImageTask, ShadowRemovalTask, StylizationTask
 from .landmarks import LandmarkTask
 from .segmentation import SegmentationTask
 
@@ -28,6 +28,6 @@ def task_from_dict(name: str, settings: dict[str, Any]) -> Task:
 
 
 __all__ = [
-    "TASKS", "AttributesTask", "LandmarkTask", "PictureTask", "SegmentationTask", "ShadowRemovalTask",
+    "TASKS", "AttributesTask", "LandmarkTask", "ImageToImageTask", "SegmentationTask", "ShadowRemovalTask",
     "StylizationTask", "Task", "task_class", "task_from_dict",
 ]  # fmt: skip

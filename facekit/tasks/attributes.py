@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..annotations.checks import check_attributes
-from ..images.reader import Pictures
+from ..images.reader import ImageBatch
 from ..labels import AttributeSet, attribute_set
 from ..labels.sides import prefix_flip
 from ..metrics.scores import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
@@ -35,11 +35,9 @@ class AttributesTask(LabelSetTask):
         return self.labels.name != "celeba40"
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[AttributesTask, list[np.ndarray]]:
+    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[AttributesTask, list[np.ndarray]]:
         chosen = None if names is None else attribute_set(names)
-        values = check_attributes(
-            labels, len(pictures.arrays), pictures.names, None if chosen is None else chosen.names
-        )
+        values = check_attributes(labels, len(images.arrays), images.names, None if chosen is None else chosen.names)
         chosen = attribute_set(chosen, values.shape[1])
         unknown = [name for name, column in zip(chosen.names, values.T, strict=True) if np.isnan(column).all()]
         if unknown:
@@ -78,7 +76,7 @@ class AttributesTask(LabelSetTask):
         return torch.where(along.amax(1, keepdim=True) > 1e-6, best, torch.full_like(best, 1 / known.channels))
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per picture the probabilities (A,) float32."""
+        """Per image the probabilities (A,) float32."""
         return list(maps.float().sigmoid().cpu().numpy())
 
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Attributes:

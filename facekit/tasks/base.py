@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..images.reader import Pictures
+from ..images.reader import ImageBatch
 from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..labels.sides import sides_of
 from ..results.types import Drawable
@@ -43,9 +43,9 @@ class Task(ABC):
     dense: ClassVar[bool] = True
     stride: ClassVar[int] = 1
 
-    # Whether predictions are averaged with those of the mirrored picture, where it is known what that is.
+    # Whether predictions are averaged with those of the mirrored image, where it is known what that is.
     averages: ClassVar[bool] = True
-    # Whether the maps are a picture, RGB in [0, 1], in their first three channels (see `pictures.PictureTask`).
+    # Whether the maps are an image, RGB in [0, 1], in their first three channels (see `images.ImageToImageTask`).
     paints: ClassVar[bool] = False
 
     @property
@@ -56,19 +56,19 @@ class Task(ABC):
     @property
     @abstractmethod
     def mirrors(self) -> bool:
-        """Whether it is known what the mirrored picture's label is, so that mirroring may be used."""
+        """Whether it is known what the mirrored image's label is, so that mirroring may be used."""
 
     @abstractmethod
     def mirror_maps(self, maps: Tensor) -> Tensor:
-        """Maps of the mirrored pictures, turned back."""
+        """Maps of the mirrored images, turned back."""
 
     @classmethod
     @abstractmethod
-    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[Task, Sequence[np.ndarray]]:
+    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[Task, Sequence[np.ndarray]]:
         """Check the user's labels and derive the task from them.
 
         labels: as in `facekit.adapt`. names: a label set, its name, a list of names or None. Returns (task, one clean
-        label a picture).
+        label per image).
         """
 
     def configured(self, recipe: Adaptation) -> Task:
@@ -93,24 +93,24 @@ class Task(ABC):
 
     @abstractmethod
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
-        """Check labels against this task's label set. Returns one clean label a picture."""
+        """Check labels against this task's label set. Returns one clean label per image."""
 
     @abstractmethod
     def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-        """Move one picture's label into its crop. matrix: (3,3) picture -> crop pixels. Returns a label of the same
+        """Move one image's label into its crop. matrix: (3,3) image -> crop pixels. Returns a label of the same
         kind."""
 
     @abstractmethod
     def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
         """Crop labels (N,...) under `augment.random_matrices`, left and right swapped where mirrored; out px a side."""
 
-    def inputs(self, pictures: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
-        """What the network is shown of augmented pictures (N,3,S,S) in [0, 1] with `augmented` labels; one source of
+    def inputs(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
+        """What the network is shown of augmented images (N,3,S,S) in [0, 1] with `augmented` labels; one source of
         randomness each."""
-        return pictures
+        return images
 
-    def targets(self, labels: Tensor, pictures: Callable[[], Tensor]) -> Tensor:
-        """What `loss` compares with: the `augmented` labels. pictures: makes the augmented pictures, for tasks whose
+    def targets(self, labels: Tensor, images: Callable[[], Tensor]) -> Tensor:
+        """What `loss` compares with: the `augmented` labels. images: makes the augmented images, for tasks whose
         target they are."""
         return labels
 
@@ -128,15 +128,15 @@ class Task(ABC):
 
     @abstractmethod
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """One prediction a picture, in crop pixels of the network's input where it has places."""
+        """One prediction per image, in crop pixels of the network's input where it has places."""
 
     @abstractmethod
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Drawable:
-        """A prediction in crop pixels as a result in the picture's. matrix: (3,3) picture -> crop."""
+        """A prediction in crop pixels as a result in the image's. matrix: (3,3) image -> crop."""
 
     @abstractmethod
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
-        """The task's metrics by the field's protocols. labels: from `check`, in the pictures' pixels."""
+        """The task's metrics by the field's protocols. labels: from `check`, in the images' pixels."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:

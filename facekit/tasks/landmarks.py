@@ -15,7 +15,7 @@ from torch import Tensor
 from ..annotations.checks import check_landmarks
 from ..augmentation.affine import warp_points
 from ..geometry.affine import invert, transform_points
-from ..images.reader import Pictures
+from ..images.reader import ImageBatch
 from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
 from ..labels.sides import sides_of
 from ..labels.symmetry import flip_against_names, flip_of_points
@@ -64,18 +64,18 @@ class LandmarkTask(LabelSetTask):
         return self.labels.name != "68"
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[LandmarkTask, list[np.ndarray]]:
-        points = check_landmarks(labels, pictures.sizes, pictures.names)
+    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[LandmarkTask, list[np.ndarray]]:
+        points = check_landmarks(labels, images.sizes, images.names)
         k = points.shape[1]
         # 68 and 98 points are what the field calls them; every other number is the user's own set unless named.
         guess = str(k) if names is None and k in (68, 98) else names
         chosen = landmark_set(guess, k)
         if not chosen.mirrors and not sides_of(chosen.points).one_sided:
             # The names do not tell: the points do, or mirrored images are not used.
-            flip = flip_of_points(list(points), pictures.sizes, chosen.flip)
+            flip = flip_of_points(list(points), images.sizes, chosen.flip)
             chosen = chosen if flip is None else replace(chosen, flip=flip, mirrors=True)
         elif chosen.mirrors and chosen.name not in LANDMARK_SETS:
-            chosen = _trusted(chosen, points, pictures.sizes)
+            chosen = _trusted(chosen, points, images.sizes)
         return cls(chosen), list(points)
 
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
@@ -105,7 +105,7 @@ class LandmarkTask(LabelSetTask):
         return F.one_hot(distance.nan_to_num(torch.inf).argmin(-1), known.channels).float()
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per picture (K,3): x, y in input pixels and the point's score in [0, 1]: the probability mass around it, or
+        """Per image (K,3): x, y in input pixels and the point's score in [0, 1]: the probability mass around it, or
         for "farl-code" the map's highest value."""
         found = KINDS[self.heatmaps].find(maps.float(), self.sigma * maps.shape[-1])
         found = torch.cat([(found[..., :2] + 0.5) * self.stride - 0.5, found[..., 2:]], -1)

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..annotations.checks import check_masks
 from ..augmentation.affine import warp_masks
 from ..geometry.affine import paste_logits, warp_mask
-from ..images.reader import Pictures
+from ..images.reader import ImageBatch
 from ..labels import SegmentationSet, segmentation_set
 from ..labels.sides import sides_of
 from ..labels.symmetry import flip_of_masks
@@ -74,8 +74,8 @@ class SegmentationTask(LabelSetTask):
         )  # fmt: skip
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, pictures: Pictures) -> tuple[SegmentationTask, list[np.ndarray]]:
-        sizes, items = pictures.sizes, pictures.names
+    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[SegmentationTask, list[np.ndarray]]:
+        sizes, items = images.sizes, images.names
         chosen = None if names is None else segmentation_set(names)
         known, ignore = (None, 255) if chosen is None else (len(chosen.classes), chosen.ignore)
         masks = check_masks(labels, sizes, known, ignore, items, None if chosen is None else chosen.palette)
@@ -134,18 +134,18 @@ class SegmentationTask(LabelSetTask):
         return weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per picture the scores (C,h,w) float32, whose largest is the class, also between pixels: logits, for what
+        """Per image the scores (C,h,w) float32, whose largest is the class, also between pixels: logits, for what
         softmax would take off is the same for all classes; of sigmoids the logarithms."""
         scores = maps.float() if self.activation == "softmax" else F.logsigmoid(maps.float())
         return list(scores.cpu().numpy())
 
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Segmentation:
-        # Logits, not ids, are brought to the picture's pixels: smooth borders at any size.
+        # Logits, not ids, are brought to the image's pixels: smooth borders at any size.
         return Segmentation(paste_logits(prediction, matrix, image.shape[:2]), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
         """Overall F1 over the facial parts (skin, hair, background do not count), mean IoU over all classes, pixel
-        accuracy and F1 a class, all in percent, from one confusion table over all pictures."""
+        accuracy and F1 a class, all in percent, from one confusion table over all images."""
         n = self.channels
         table = np.zeros((n, n), np.int64)
         for r, truth in zip(results, labels, strict=True):

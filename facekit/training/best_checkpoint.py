@@ -58,9 +58,9 @@ def crop_score(model: Model, crops: Tensor, labels: Tensor) -> float:
     """
     results: list[Drawable] = []
     for part in crops.split(50):
-        pictures = list(part.permute(0, 2, 3, 1).numpy())
+        images = list(part.permute(0, 2, 3, 1).numpy())
         predictions = model.task.decode(model.maps(part.float().div_(255)))
-        results += [model.task.result(p, np.eye(3), q, None) for p, q in zip(predictions, pictures, strict=True)]
+        results += [model.task.result(p, np.eye(3), q, None) for p, q in zip(predictions, images, strict=True)]
     scores = model.task.score(results, list(labels.numpy()))
     if "miou" in scores:
         return scores["miou"]

@@ -45,7 +45,9 @@ class Adaptation(Checked):
     mirror: bool = True
     heatmaps: str = "softmax"  # landmarks: "l2" is the paper's squared error, see `tasks.landmarks`
     activation: str = "softmax"  # segmentation: "sigmoid" asks about every class by itself, see `tasks.segmentation`
-    wild: bool = False  # segmentation: views as section 3.1.2 of synthparse makes them, see `facekit.augmentation.in_the_wild`
+    wild: bool = (
+        False  # segmentation: views as section 3.1.2 of synthparse makes them, see `facekit.augmentation.in_the_wild`
+    )
     keep_best: bool = False  # the weights of the epoch that does best on adapt()'s `validation` are kept
     cache: bool = True  # False: compute the frozen features anew at every step (the same numbers, slower)
     cache_bytes: int = 1_000_000_000  # above this the features, and the faces' crops, go to a file on disk

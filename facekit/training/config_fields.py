@@ -41,7 +41,7 @@ RANGES: dict[str, Range] = {
         (
             "steps", "batch_size", "views", "head_channels", "input_size", "support_batch",
             "classifier_epochs", "pixels", "memory_limit", "vocabulary", "mim_layers", "r1_every", "path_length_every",
-            "path_length_shrink", "ema_pictures", "ada_pictures", "ada_every",
+            "path_length_shrink", "ema_images", "ada_images", "ada_every",
         ),
         _at_least(1),
     ),

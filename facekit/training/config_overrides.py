@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import warnings
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from .config_fields import field_types
 
 T = TypeVar("T")
+
+# Fields that were renamed: old name -> new name. The old ones work for one release.
+RENAMED = {"ema_pictures": "ema_images", "ada_pictures": "ada_images"}
 
 
 def overridden(recipe: T, overrides: dict[str, Any], caller: str, others: Mapping[str, type] | None = None) -> T:
@@ -29,6 +33,12 @@ def overridden(recipe: T, overrides: dict[str, Any], caller: str, others: Mappin
         ValueError: For a value that is not in the field's range.
     """
     known = field_types(type(recipe))
+    for old, new in RENAMED.items():
+        if old in overrides and new in known:
+            warnings.warn(
+                f"field {old!r} was renamed, expected {new!r}; use that name", DeprecationWarning, stacklevel=3
+            )
+            overrides = {new if name == old else name: value for name, value in overrides.items()}
     unknown = sorted(set(overrides) - set(known))
     if unknown:
         raise TypeError(_unknown(unknown[0], list(known), caller, others or {}))

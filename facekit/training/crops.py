@@ -1,4 +1,4 @@
-"""From the user's pictures and labels to the crops that adaptation trains on."""
+"""From the user's images and labels to the crops that adaptation trains on."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..core.arguments import shown
 from ..core.large_arrays import LIMIT, large_array
 from ..detection.face_finder import check_boxes
 from ..geometry.affine import warp_image
-from ..images.reader import Pictures
+from ..images.reader import ImageBatch
 from ..results.types import Box, Segmentation
 from ..tasks import LandmarkTask, ShadowRemovalTask, Task
 
 
 def training_crops(
-    pictures: Pictures,
+    images: ImageBatch,
     labels: Sequence[np.ndarray],
     task: Task,
     align: str,
@@ -34,7 +34,7 @@ def training_crops(
     """Cut one face out of each image, one image after the other.
 
     Args:
-        pictures: The images.
+        images: The images.
         labels: From `task.check`, in the images' pixels.
         task: What is learned.
         align, faces: As in `facekit.adapt`.
@@ -48,13 +48,13 @@ def training_crops(
     Raises:
         ValueError: For an image without a face, and for another number of boxes than of images.
     """
-    count = len(pictures.names)
+    count = len(images.names)
     crops = large_array((count, 3, side, side), np.uint8, limit)
     moved: np.ndarray | None = None
-    frames = _training_frames(pictures, labels, task, align, faces)
-    for i, (picture, frame, label) in enumerate(frames):
-        matrix: Any = frame.matrix(picture.shape[:2], side)
-        crops[i] = warp_image(picture, matrix, side).transpose(2, 0, 1)
+    frames = _training_frames(images, labels, task, align, faces)
+    for i, (image, frame, label) in enumerate(frames):
+        matrix: Any = frame.matrix(image.shape[:2], side)
+        crops[i] = warp_image(image, matrix, side).transpose(2, 0, 1)
         if isinstance(task, ShadowRemovalTask):
             label = with_portrait(label, frame)
         own = task.to_crop(label, matrix, side)
@@ -89,45 +89,45 @@ def check_faces(faces: Any, count: int, align: str) -> None:
         )
 
 
-def support_crops(pictures: Pictures, align: str, side: int) -> Tensor:
-    """One face of each picture, without labels: (N,3,side,side) uint8. Pictures without a face are left out with a
+def support_crops(images: ImageBatch, align: str, side: int) -> Tensor:
+    """One face of each image, without labels: (N,3,side,side) uint8. Images without a face are left out with a
     warning. Raises ValueError where none is left."""
     crops = []
-    for picture, item in zip(pictures.arrays, pictures.names, strict=True):
-        found = frames_in(picture, align, None)
+    for image, item in zip(images.arrays, images.names, strict=True):
+        found = frames_in(image, align, None)
         if not found:
             warnings.warn(f"support_images: {item}: no face found, left out", stacklevel=3)
             continue
-        matrix = max(found, key=_area).matrix(picture.shape[:2], side)
-        crops.append(warp_image(picture, matrix, side).transpose(2, 0, 1))
+        matrix = max(found, key=_area).matrix(image.shape[:2], side)
+        crops.append(warp_image(image, matrix, side).transpose(2, 0, 1))
     if not crops:
         raise ValueError(
-            f"support_images: {len(pictures.arrays)} pictures came, a face was found in none: pass face crops with "
+            f"support_images: {len(images.arrays)} images came, a face was found in none: pass face crops with "
             "align='none', or leave support_images out"
         )
     return torch.from_numpy(np.stack(crops))
 
 
 def _training_frames(
-    pictures: Pictures, labels: Sequence[np.ndarray], task: Task, align: str, faces: Any
+    images: ImageBatch, labels: Sequence[np.ndarray], task: Task, align: str, faces: Any
 ) -> Iterator[tuple[np.ndarray, Frame, np.ndarray]]:
     """Each image with its face's frame and its label; at each moment one image is decoded."""
     by_points = align == "landmarks" and isinstance(task, LandmarkTask)
     if faces is not None and (by_points or all(own_frame(label, task, align) is not None for label in labels)):
         warnings.warn(f"faces= is not used: with align={align!r} the labelled points frame each face", stacklevel=3)
-    for i, (picture, item, label) in enumerate(zip(pictures.arrays, pictures.names, labels, strict=True)):
+    for i, (image, item, label) in enumerate(zip(images.arrays, images.names, labels, strict=True)):
         if by_points:
             assert isinstance(task, LandmarkTask)
-            yield picture, frame_points(label, task.labels), label
+            yield image, frame_points(label, task.labels), label
             continue
         known = own_frame(label, task, align)
         if known is not None:
-            yield picture, known, label
+            yield image, known, label
             continue
         if faces is not None and isinstance(task, LandmarkTask):
-            (face,) = check_boxes([faces[i]], picture.shape[:2])
+            (face,) = check_boxes([faces[i]], image.shape[:2])
             _check_box_holds_points(face.box, label, item)
-        found = frames_in(picture, align, None if faces is None else [faces[i]])
+        found = frames_in(image, align, None if faces is None else [faces[i]])
         if not found:
             raise ValueError(
                 f"{item}: no face found; pass faces= with its box, or align='none' if it is a face crop already"
@@ -136,7 +136,7 @@ def _training_frames(
             warnings.warn(
                 f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=3
             )
-        yield picture, max(found, key=_area), label
+        yield image, max(found, key=_area), label
 
 
 def _check_box_holds_points(box: Box, points: np.ndarray, item: str) -> None:
@@ -158,7 +158,7 @@ def own_frame(label: np.ndarray, task: Task, align: str) -> Frame | None:
 
 
 def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:
-    """(H,W,4): a clean picture (H,W,3) and its portrait, 255 on the person that the ready parsing model sees in the
+    """(H,W,4): a clean image (H,W,3) and its portrait, 255 on the person that the ready parsing model sees in the
     frame (it takes for granted that there is a face)."""
     # It learned from faces that were not warped.
     result = ready_model("segmentation").predict_frames(clean, [dataclasses.replace(frame, alpha=None)])[0]

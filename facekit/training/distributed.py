@@ -34,7 +34,7 @@ RANK = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 COUNT = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 LOCAL_RANK = ("LOCAL_RANK", "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK")
 
-# The first process may decode millions of pictures while the others wait. Launchers end the rest when one dies.
+# The first process may decode millions of images while the others wait. Launchers end the rest when one dies.
 PATIENCE = datetime.timedelta(days=2)
 # At the start nobody has reason to be late.
 MEETING = datetime.timedelta(minutes=10)

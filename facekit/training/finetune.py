@@ -13,7 +13,7 @@ from ..augmentation.in_the_wild import WildAugmentation
 from ..core.device import autocast
 from ..core.global_state import own_random
 from ..core.random_streams import generator_for
-from ..tasks import PictureTask, SegmentationTask, Task
+from ..tasks import ImageToImageTask, SegmentationTask, Task
 from .adversarial import Adversary
 from .batch_norm import copies_needed
 from .config import Adaptation
@@ -22,7 +22,7 @@ from .feature_cache import FeatureCache
 
 class Adapted(Protocol):
     """What a backbone offers: a network whose frozen part can be computed once; or nothing is frozen, and
-    `from_features([pictures])` is all of it."""
+    `from_features([images])` is all of it."""
 
     frozen: bool
 
@@ -40,8 +40,6 @@ class Adapted(Protocol):
         ...
 
 
-
-
 def new_optimiser(groups: list[dict[str, Any]], recipe: Adaptation) -> torch.optim.Optimizer:
     """The recipe's. Raises ValueError for an unknown one."""
     if recipe.optimiser == "adamw":
@@ -56,8 +54,8 @@ def new_optimiser(groups: list[dict[str, Any]], recipe: Adaptation) -> torch.opt
 class Fitting:
     """One adaptation step; a `facekit.training.loop.Program`.
 
-    network: an `Adapted` network. crops: (N,3,s,s) uint8, s px a side. labels: the task's crop labels (N,...). critic:
-    for tasks that paint, from pictures (N,3,S,S) in [0, 1] to logits (N,) of being real. alpha: of the tanh-warp that
+    network: an `Adapted` network. crops: (N,3,s,s) uint8, s px a side. labels: the task's crop labels (N,...). discriminator:
+    for tasks that paint, from images (N,3,S,S) in [0, 1] to logits (N,) of being real. alpha: of the tanh-warp that
     crops and labels went through, or None.
     """
 
@@ -70,7 +68,7 @@ class Fitting:
         recipe: Adaptation,
         device: torch.device,
         seed: int = 0,
-        critic: nn.Module | None = None,
+        discriminator: nn.Module | None = None,
         alpha: float | None = None,
     ):
         self.network, self.task, self.recipe = network.to(device), task, recipe
@@ -85,11 +83,11 @@ class Fitting:
             groups.append({"params": network.tuned_parameters(), "factor": recipe.tuned_lr / recipe.lr})
         self.optimiser = new_optimiser(groups, recipe)
         self.adversary: Adversary | None = None
-        if critic is not None:
-            self.adversary = Adversary(critic.to(device), recipe.adversarial_weight, recipe.lr, recipe.betas)
+        if discriminator is not None:
+            self.adversary = Adversary(discriminator.to(device), recipe.adversarial_weight, recipe.lr, recipe.betas)
         if recipe.wild and (not isinstance(task, SegmentationTask) or alpha is not None):
             raise ValueError(
-                f"wild=True came for {task.name}{'' if alpha is None else ', tanh-warped'}: it moves plain pictures "
+                f"wild=True came for {task.name}{'' if alpha is None else ', tanh-warped'}: it moves plain images "
                 "with their masks, so it is for segmentation without align='tanh'"
             )
         self.wild = WildAugmentation() if recipe.wild else None
@@ -119,7 +117,7 @@ class Fitting:
         return self.matrices[views] if self.alpha is None else TanhMoves(self.matrices[views], self.alpha)
 
     def _wild_views(self, views: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures and masks of numbered views by `facekit.augmentation.in_the_wild`; the last ones are kept, for both are asked for."""
+        """Images and masks of numbered views by `facekit.augmentation.in_the_wild`; the last ones are kept, for both are asked for."""
         assert self.wild is not None
         if self._views is None or not torch.equal(self._views[0], views):
             faces = views % len(self.crops)
@@ -127,8 +125,8 @@ class Fitting:
             self._views = views, self.wild.batch(self.crops[faces], self.labels[faces], seeds, self.input_size)
         return self._views[1]
 
-    def pictures(self, views: Tensor) -> Tensor:
-        """The augmented pictures of numbered views: (n,3,S,S) in [0, 1]."""
+    def images(self, views: Tensor) -> Tensor:
+        """The augmented images of numbered views: (n,3,S,S) in [0, 1]."""
         if self.wild is not None:
             return self._wild_views(views)[0].to(self.device)
         crops = self.crops[views % len(self.crops)].to(self.device).float().div_(255)
@@ -138,7 +136,7 @@ class Fitting:
         return x
 
     def moved_labels(self, views: Tensor) -> Tensor:
-        """The labels of numbered views, moved with their pictures."""
+        """The labels of numbered views, moved with their images."""
         if self.wild is not None:
             return self._wild_views(views)[1].to(self.device)
         labels, mirrored = self.labels[views % len(self.crops)].to(self.device), self.mirrored[views].to(self.device)
@@ -147,10 +145,10 @@ class Fitting:
     def inputs(self, views: Tensor) -> Tensor:
         """What the network is shown of numbered views: (n,3,S,S) in [0, 1]."""
         sources = [generator_for(self.seed, int(v), 8) for v in views]
-        return self.task.inputs(self.pictures(views), self.moved_labels(views), sources)
+        return self.task.inputs(self.images(views), self.moved_labels(views), sources)
 
     def targets(self, views: Tensor) -> Tensor:
-        return self.task.targets(self.moved_labels(views), lambda: self.pictures(views))
+        return self.task.targets(self.moved_labels(views), lambda: self.images(views))
 
     def fill_cache(self) -> None:
         """Compute the frozen features of all views, once."""
@@ -194,7 +192,7 @@ class Fitting:
         loss = self.task.loss(maps, targets)
         losses = {"loss": loss.item()}
         if self.adversary is not None:
-            assert isinstance(self.task, PictureTask)
+            assert isinstance(self.task, ImageToImageTask)
             real, painted = self.task.judged(maps, targets)
             losses |= self.adversary.learn(index, self.learning_rate(index), real, painted.detach())
             adv = self.adversary.loss(painted)

@@ -44,18 +44,6 @@ class Program(Protocol):
         """Undo `state_dict`."""
 
 
-
-
-
-
-
-
-
-
-
-
-
-
 def check_finite(state: Any, when: str) -> None:
     """Check every tensor in nested dicts, lists and tuples.
 

@@ -39,9 +39,7 @@ def contrast_structure(x: Tensor, y: Tensor, data_range: float = 1.0) -> Tensor:
     x, y: (N,C,H,W), at least 31 px a side. Returns (N,C,H-30,W-30) in [-1, 1]; 1 where the structure agrees.
     """
     if min(x.shape[-2:]) < SSIM_WINDOW:
-        raise ValueError(
-            f"pictures of {x.shape[-2]}x{x.shape[-1]} px: this SSIM needs at least {SSIM_WINDOW} px a side"
-        )
+        raise ValueError(f"images of {x.shape[-2]}x{x.shape[-1]} px: this SSIM needs at least {SSIM_WINDOW} px a side")
     mx, my = _blur(x), _blur(y)
     # Each of the five maps by itself: those of a target without gradient then cost nothing on the way back.
     mxx, myy, mxy = _blur(x * x), _blur(y * y), _blur(x * y)

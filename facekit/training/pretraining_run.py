@@ -32,7 +32,7 @@ class Request:
 @dataclass(frozen=True)
 class Run:
     """A training. tensors: what its file holds at the end. about: plain facts for the file and its card. per_step: how
-    many of what a step works through ("pictures", "tokens", ...), of all processes."""
+    many of what a step works through ("images", "tokens", ...), of all processes."""
 
     program: Program
     steps: int

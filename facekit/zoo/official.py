@@ -32,8 +32,6 @@ OFFICIAL = {
 }
 
 
-
-
 def cached_file(name: str) -> Path | None:
     """The published file where it is in the cache already."""
     path = _place(OFFICIAL[name])

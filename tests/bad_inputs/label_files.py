@@ -100,7 +100,7 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
      r"regions without attributes came, expected one with the class of each region"),
     ("LabelMe mask outside", ValueError,
      lambda f: _labels(f, "a.json", _shapes("mask", [[99, 1]], mask=_PNG), "segmentation"),
-     r"shape 0 \('x'\): a mask from x=99, y=1 to x=99, y=1 came, expected it within the picture"),
+     r"shape 0 \('x'\): a mask from x=99, y=1 to x=99, y=1 came, expected it within the image"),
     ("LabelMe shape of another tool", ValueError,
      lambda f: _labels(f, "a.json", _shapes("cuboid", [[1, 1]] * 8), "segmentation"),
      r"type 'cuboid' with 8 points came, expected one of polygon, .*or four corners"),

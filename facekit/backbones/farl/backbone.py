@@ -20,7 +20,7 @@ from .network import FaRLNetwork
 from .timm_tower import StandInTower, stand_in
 
 __all__ = [
-    "TASKS", "build", "critic", "embedded_state", "from_dict", "frozen_keys", "load", "named_recipe", "to_dict"
+    "TASKS", "build", "discriminator", "embedded_state", "from_dict", "frozen_keys", "load", "named_recipe", "to_dict"
 ]  # fmt: skip
 
 TASKS = ("landmarks", "segmentation", "attributes", "stylization", "shadow_removal")
@@ -62,8 +62,8 @@ def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: FaRLAd
         return FaRLNetwork(tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen)
 
 
-def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
-    """None: pictures come from a plain regression head here. The paper has no such task."""
+def discriminator(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
+    """None: images come from a plain regression head here. The paper has no such task."""
     return None
 
 

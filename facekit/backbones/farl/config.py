@@ -27,8 +27,8 @@ class FaRLPretraining(Checked):
     mim: float = 1.0
     mim_layers: int = 1  # of E_MIM; Table 3's MIM_6 has 6
     tokenizer: str = "embedded"  # visual tokens: or a file, DALL-E's encoder.pkl as the paper has it
-    input_size: int | None = None  # of the pictures, px; else the tower's own. Small ones first save much time
-    align: bool = True  # one face of each picture, on the mean face; else CLIP's random crop
+    input_size: int | None = None  # of the images, px; else the tower's own. Small ones first save much time
+    align: bool = True  # one face of each image, on the mean face; else CLIP's random crop
     noise: float = 0.0  # deviation of the five points that are aligned, px in 224; Section 4.1's FaRL_ft has sqrt(5)
     bfloat16: bool = True  # where the machine computes in it
     checkpointing: bool = True  # blocks are computed again on the way back, which saves memory
@@ -36,7 +36,7 @@ class FaRLPretraining(Checked):
 
 PRETRAIN_BASE = FaRLPretraining()
 # Ours: an hour on two cores, at two thirds of the tower's size; then some hundred steps at its own (the embedded card).
-# The cosine ends near zero. Points are moved, for pictures come back many times.
+# The cosine ends near zero. Points are moved, for images come back many times.
 PRETRAIN_MINI = FaRLPretraining(
     batch_size=64, steps=4500, warmup=300, last_lr=1e-5, input_size=64, noise=2.24, checkpointing=False
 )

@@ -33,7 +33,7 @@ class _Gather(torch.autograd.Function):
 
 
 def contrastive_loss(images: Tensor, texts: Tensor, log_scale: Tensor, processes: Processes) -> Tensor:
-    """(L_I + L_T) / 2 of equation 1, over the pairs of all processes: every other picture's text is a wrong one.
+    """(L_I + L_T) / 2 of equation 1, over the pairs of all processes: every other image's text is a wrong one.
 
     images, texts: this process's embeddings (n,E) of length 1, pair i in row i. log_scale: log(1/sigma), learned.
     Returns a scalar, the same in all processes.

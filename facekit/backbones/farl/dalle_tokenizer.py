@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...core.weight_files import check_names, read_weights, seems, some
 
-# Its pictures lie in [EPSILON, 1 - EPSILON].
+# Its images lie in [EPSILON, 1 - EPSILON].
 EPSILON = 0.1
 
 
@@ -54,7 +54,7 @@ class DalleTokens(nn.Module):
 
     @torch.no_grad()
     def ids(self, x: Tensor, side: int) -> Tensor:
-        """Pictures (N,3,S,S) in [0, 1] to ids (N,side*side) int64, row by row; the picture is resized to 8 * side px,
+        """Images (N,3,S,S) in [0, 1] to ids (N,side*side) int64, row by row; the image is resized to 8 * side px,
         as BEiT does (112 px for 14 x 14 patches)."""
         x = F.interpolate(x, (8 * side,) * 2, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
         return self.blocks((1 - 2 * EPSILON) * x + EPSILON).argmax(1).flatten(1)

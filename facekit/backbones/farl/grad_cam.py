@@ -23,7 +23,7 @@ def grad_cam(pair: FaRL, x: Tensor, text: str) -> Tensor:
     hook = norm.register_forward_hook(lambda module, args, out: seen.append(out))
     try:
         with torch.enable_grad():
-            # Weights may be frozen: the gradient is asked for at the pictures' side.
+            # Weights may be frozen: the gradient is asked for at the images' side.
             patches = tower.patches(x).detach().requires_grad_()
             tokens, _ = tower.tokens(patches)
             images = F.normalize(tower.embedding(tokens), dim=-1)
@@ -31,7 +31,7 @@ def grad_cam(pair: FaRL, x: Tensor, text: str) -> Tensor:
             (gradient,) = torch.autograd.grad(similarity, seen[0])
     finally:
         hook.remove()
-    # Without the class token: it has no place in the picture.
+    # Without the class token: it has no place in the image.
     value, gradient = seen[0].detach()[:, 1:], gradient[:, 1:]
     heat = (value * gradient.mean(1, keepdim=True)).sum(-1).clamp_min(0)
     heat = heat / heat.amax(1, keepdim=True).clamp_min(1e-12)

@@ -54,7 +54,7 @@ class FaRL(nn.Module):
         return self.text.encode(texts)
 
     def match(self, x: Tensor, texts: str | list[str]) -> Tensor:
-        """(N,M): the probability of each of M texts, given that one of them belongs to the picture."""
+        """(N,M): the probability of each of M texts, given that one of them belongs to the image."""
         return cosine_logits(self.encode(x), self.encode_text(texts), self.logit_scale).softmax(-1)
 
 

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from ...core.weight_files import check_names
 from ..normalisation import Normalise
 
-# Of RGB in [0, 1]: what CLIP's pictures had on average.
+# Of RGB in [0, 1]: what CLIP's images had on average.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -30,7 +30,7 @@ class TowerSize:
     width: int = 768
     layers: int = 12
     heads: int = 12
-    embed_dim: int = 512  # of the embedding that pictures and texts share
+    embed_dim: int = 512  # of the embedding that images and texts share
 
 
 # What one selected block gives: its class token (N,D) and its patch tokens as a map (N,D,h,w).
@@ -43,7 +43,7 @@ def spread_layers(layers: int) -> tuple[int, ...]:
 
 
 class ImageTower(nn.Module):
-    """E_I. Pictures are RGB in [0, 1], (N,3,S,S) with S a multiple of the patch size; for sizes other than
+    """E_I. Images are RGB in [0, 1], (N,3,S,S) with S a multiple of the patch size; for sizes other than
     `size.input_size` the position embedding is resized (bicubic), as the paper does for 448 px."""
 
     def __init__(self, size: TowerSize):
@@ -97,7 +97,7 @@ class ImageTower(nn.Module):
         return torch.cat([known[:, :1], moved.flatten(2).transpose(1, 2)], 1)
 
     def patches(self, x: Tensor) -> Tensor:
-        """Pictures to patch embeddings (N,h,w,D), before positions are added."""
+        """Images to patch embeddings (N,h,w,D), before positions are added."""
         return self.vit.patch_embed(self.normalise(x))
 
     def tokens(self, patches: Tensor, selected: Sequence[int] = ()) -> tuple[Tensor, list[Level]]:
@@ -118,11 +118,11 @@ class ImageTower(nn.Module):
         return self.vit.head(self.vit.norm(tokens[:, 0]))
 
     def levels(self, x: Tensor, selected: Sequence[int]) -> list[Level]:
-        """Pictures to the outputs of the selected blocks (counted from 1), before the final normalisation."""
+        """Images to the outputs of the selected blocks (counted from 1), before the final normalisation."""
         return self.tokens(self.patches(x), selected)[1]
 
     def encode(self, x: Tensor) -> Tensor:
-        """Pictures to their embedding (N,E), of length 1."""
+        """Images to their embedding (N,E), of length 1."""
         return F.normalize(self.embedding(self.tokens(self.patches(x))[0]), dim=-1)
 
     forward = encode

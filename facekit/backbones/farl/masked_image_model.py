@@ -37,7 +37,7 @@ class MaskedImageModel(nn.Module):
         return patches * (1 - here) + self.mask_token.to(patches.dtype) * here
 
     def logits(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """The tower's tokens (N,1+P,D) of hidden pictures to scores (M,V) of the M masked patches' visual tokens;
+        """The tower's tokens (N,1+P,D) of hidden images to scores (M,V) of the M masked patches' visual tokens;
         equation 3 is their cross-entropy."""
         hidden = self.ln_lm(self.lm_transformer(tokens)[:, 1:])
         return self.lm_head(hidden[masked])

@@ -47,7 +47,7 @@ class FaRLNetwork(nn.Module):
     """A tower with one head. Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to (N,C) for dense=False.
 
     layers: the four blocks that the head reads, counted from 1 (for dense=False any number of them). head_channels:
-    inside UperNet; the paper's is the tower's width. paints: the first three maps are a picture in [0, 1]. frozen:
+    inside UperNet; the paper's is the tower's width. paints: the first three maps are an image in [0, 1]. frozen:
     the tower does not train (FaRL; else FaRL_ft) and stays in eval mode.
     """
 
@@ -103,12 +103,12 @@ class FaRLNetwork(nn.Module):
         return digest.hexdigest()
 
     def trunk(self, x: Tensor) -> list[Level]:
-        """What the tower makes of pictures (N,3,S,S) in [0, 1]; `read` it, then `from_features`."""
+        """What the tower makes of images (N,3,S,S) in [0, 1]; `read` it, then `from_features`."""
         return self.tower.levels(x, self.layers)
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
-        """The part that never trains, of pictures (N,3,S,S) in [0, 1]: what `read` gives; only x for frozen=False."""
+        """The part that never trains, of images (N,3,S,S) in [0, 1]: what `read` gives; only x for frozen=False."""
         return self.read(self.trunk(x)) if self.frozen else [x]
 
     def read(self, levels: Sequence[Level]) -> list[Tensor]:

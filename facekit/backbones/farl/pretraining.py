@@ -33,7 +33,7 @@ class Batches(Protocol):
 class Pretraining:
     """One step of L_ITC + L_MIM; a `facekit.training.loop.Program`.
 
-    Every picture passes the tower twice, as it is for the contrast and with patches hidden for the masked image model.
+    Every image passes the tower twice, as it is for the contrast and with patches hidden for the masked image model.
     Of several processes each takes its part of the recipe's batch; the contrast is over the batch of all, and all
     together make the step that one would make with the whole. The optimiser's state is spread over them (ZeRO).
     tokens: None leaves masked image modelling out (Table 3's ITC). Raises ValueError for a batch that does not divide
@@ -95,7 +95,7 @@ class Pretraining:
         return r.last_lr + (r.lr - r.last_lr) * 0.5 * (1 + math.cos(math.pi * done))
 
     def losses(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """What step `index` minimises, and its parts, of this process's pictures."""
+        """What step `index` minimises, and its parts, of this process's images."""
         batch = self._batch(index)
         x = batch["image"].to(self.device).float().div_(255)
         text = self.pair.text
@@ -146,7 +146,7 @@ class Pretraining:
         return random_masks(self.recipe.batch_size, side, generator_for(self.seed, index, 9))
 
     def gradients(self, index: int) -> dict[str, Tensor]:
-        """Leave the gradients of step `index`, of the pictures of all processes, in the parameters. Returns this
+        """Leave the gradients of step `index`, of the images of all processes, in the parameters. Returns this
         process's parts of the loss."""
         # Around the way back as well: blocks that are computed again have to be computed alike.
         with self._attention():

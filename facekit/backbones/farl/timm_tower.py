@@ -22,12 +22,10 @@ _NO_MAPS = (
 
 
 class StandInTower(nn.Module):
-    """A timm ViT by name, with the tower's `levels`. Pictures are RGB in [0, 1]; the model's own mean and standard
+    """A timm ViT by name, with the tower's `levels`. Images are RGB in [0, 1]; the model's own mean and standard
     deviation are applied inside."""
 
-    def __init__(
-        self, name: str, input_size: int | None = None, weights: str | os.PathLike[str] | None = None
-    ):
+    def __init__(self, name: str, input_size: int | None = None, weights: str | os.PathLike[str] | None = None):
         """Build the tower and try it on one black image.
 
         Args:
@@ -75,7 +73,7 @@ class StandInTower(nn.Module):
         return self.vit.embed_dim
 
     def levels(self, x: Tensor, selected: Sequence[int]) -> list[Level]:
-        """Pictures (N,3,S,S) to (class token (N,D), map (N,D,h,w)) of the selected blocks, counted from 1. Without a
+        """Images (N,3,S,S) to (class token (N,D), map (N,D,h,w)) of the selected blocks, counted from 1. Without a
         class token, the mean of the patch tokens stands for it."""
         found = self.vit.forward_intermediates(
             self.normalise(x), indices=[i - 1 for i in selected], return_prefix_tokens=True,

@@ -25,7 +25,7 @@ class Tokens(Protocol):
     vocabulary: int
 
     def ids(self, x: Tensor, side: int) -> Tensor:
-        """Pictures (N,3,S,S) in [0, 1] to ids (N,side*side) int64, row by row."""
+        """Images (N,3,S,S) in [0, 1] to ids (N,side*side) int64, row by row."""
 
 
 def _down(channels_in: int, channels: int) -> nn.Sequential:
@@ -43,9 +43,9 @@ def _up(channels_in: int, channels: int) -> nn.Sequential:
 
 
 class VisualTokenizer(nn.Module):
-    """Pictures to one of `vocabulary` ids for each patch of 8 px, as DALL-E's, and back.
+    """Images to one of `vocabulary` ids for each patch of 8 px, as DALL-E's, and back.
 
-    widths: channels; each of them halves the picture, so three make patches of 8 px.
+    widths: channels; each of them halves the image, so three make patches of 8 px.
     """
 
     def __init__(self, vocabulary: int = 1024, code: int = 32, widths: tuple[int, ...] = (32, 64, 128)):
@@ -60,7 +60,7 @@ class VisualTokenizer(nn.Module):
         self.register_buffer("codes", F.normalize(torch.randn(vocabulary, code), dim=-1))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Pictures (N,3,S,S) in [0, 1] to vectors (N,S/patch,S/patch,code) of length 1."""
+        """Images (N,3,S,S) in [0, 1] to vectors (N,S/patch,S/patch,code) of length 1."""
         return F.normalize(self.encoder(2 * x - 1).movedim(1, -1).float(), dim=-1)
 
     def nearest(self, vectors: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class VisualTokenizer(nn.Module):
         return (vectors @ self.codes.T).argmax(-1)
 
     def decode(self, vectors: Tensor) -> Tensor:
-        """Vectors (N,h,w,code) to pictures (N,3,patch*h,patch*w), about [0, 1]."""
+        """Vectors (N,h,w,code) to images (N,3,patch*h,patch*w), about [0, 1]."""
         return (self.decoder(vectors.movedim(-1, 1)) + 1) / 2
 
     @torch.no_grad()

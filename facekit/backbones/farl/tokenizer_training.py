@@ -37,7 +37,7 @@ class TokenizerProgram:
         self.autocast = autocast(device, recipe.bfloat16)
 
     def batch(self, index: int) -> Tensor:
-        """The pictures of step `index`: (N,3,64,64) in [0, 1]."""
+        """The images of step `index`: (N,3,64,64) in [0, 1]."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), VIEWS, generator_for(self.seed, index, 3))
         return views(self.pool, chosen, matrices, SIDE, self.device)

@@ -101,7 +101,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Inverted ResNet18: latent code to picture; one block a stage."""
+    """Inverted ResNet18: latent code to image; one block a stage."""
 
     def __init__(self, size: AutoEncoderSize):
         super().__init__()
@@ -179,7 +179,7 @@ class AutoEncoder(nn.Module):
 
 
 class LatentDiscriminator(nn.Module):
-    """Tells encoded pictures from N(0, 1) draws (L_enc): 99 -> 1000 -> 1000 -> 1."""
+    """Tells encoded images from N(0, 1) draws (L_enc): 99 -> 1000 -> 1000 -> 1."""
 
     def __init__(self, z_dim: int = 99):
         super().__init__()
@@ -201,7 +201,7 @@ class LatentDiscriminator(nn.Module):
 
 
 class ImageDiscriminator(nn.Module):
-    """Tells pictures from reconstructions (L_adv): five stride-2 4x4 convolutions, one 4x4 to a single map."""
+    """Tells images from reconstructions (L_adv): five stride-2 4x4 convolutions, one 4x4 to a single map."""
 
     def __init__(self, filters: int = 32):
         super().__init__()
@@ -216,7 +216,7 @@ class ImageDiscriminator(nn.Module):
         self.main = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (N,3,S,S) centred RGB. Returns logits (N,); their sigmoid is the probability of a real picture."""
+        """x: (N,3,S,S) centred RGB. Returns logits (N,); their sigmoid is the probability of a real image."""
         return self.main(x).mean(dim=(1, 2, 3))
 
 

@@ -18,7 +18,7 @@ from .config import adaptation as named_recipe
 from .network import FSMANetwork, check_skip
 
 __all__ = [
-    "TASKS", "build", "critic", "embedded_state", "from_dict", "frozen_keys", "load", "named_recipe", "to_dict"
+    "TASKS", "build", "discriminator", "embedded_state", "from_dict", "frozen_keys", "load", "named_recipe", "to_dict"
 ]  # fmt: skip
 
 TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal")
@@ -49,8 +49,8 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
     return net.eval()
 
 
-def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Sequential:
-    """The first stage's image discriminator, from pictures (N,3,S,S) in [0, 1] to logits (N,); with weights="none", or
+def discriminator(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Sequential:
+    """The first stage's image discriminator, from images (N,3,S,S) in [0, 1] to logits (N,); with weights="none", or
     where the file holds none (`D.` keys), it is new."""
     with own_random(seed):
         net = ImageDiscriminator()

@@ -29,7 +29,7 @@ class FSMAPretraining(Checked):
     shift: float = 0.06
     decay: float = 0.0  # part of the run over which the learning rate falls to a tenth
     bfloat16: bool = False  # where the machine computes in it
-    steps: int = 1_050_000  # 50 epochs of 2.1 million pictures in batches of 100
+    steps: int = 1_050_000  # 50 epochs of 2.1 million images in batches of 100
 
 
 PRETRAIN_128 = FSMAPretraining()
@@ -97,7 +97,7 @@ def quick_stylization(faces: int) -> FSMAAdaptation:
 
 
 def quick_shadow_removal(faces: int) -> FSMAAdaptation:
-    """faces: how many clean pictures; it makes no difference, for every view gets a shadow of its own."""
+    """faces: how many clean images; it makes no difference, for every view gets a shadow of its own."""
     return FSMAAdaptation(
         steps=600, batch_size=8, lr=2e-3, betas=(0.5, 0.999), warmup=10, cosine=True, least_views=SHADOW_PAIRS,
         rotate=15.0, bfloat16=True, cache=False,
@@ -110,16 +110,16 @@ class PaperRow:
 
     task: str
     customised: bool  # the user's own label format, not the field's
-    faces: int  # labelled pictures the authors had
+    faces: int  # labelled images the authors had
     epochs: int
-    settings: FSMAAdaptation  # its steps are those of `faces` pictures
+    settings: FSMAAdaptation  # its steps are those of `faces` images
 
     def __call__(self, faces: int) -> FSMAAdaptation:
-        """The row's settings for another number of labelled pictures: as many epochs."""
-        pictures = SHADOW_PAIRS if self.task == "shadow_removal" else faces
-        steps = self.epochs * -(-pictures // self.settings.batch_size)
+        """The row's settings for another number of labelled images: as many epochs."""
+        images = SHADOW_PAIRS if self.task == "shadow_removal" else faces
+        steps = self.epochs * -(-images // self.settings.batch_size)
         # The paper augments anew at every step, and frozen features are then of no more use.
-        fresh: dict[str, Any] = {"views": self.epochs, "least_views": pictures, "cache": False}
+        fresh: dict[str, Any] = {"views": self.epochs, "least_views": images, "cache": False}
         return replace(self.settings, steps=steps, **(fresh if self.settings.mirror else {}))
 
 
@@ -142,7 +142,7 @@ def _row(task: str, customised: bool, faces: int, epochs: int, batch_size: int, 
     return replace(row, settings=row(faces))
 
 
-# FSMA Table 7. 300-W's training part has 3,148 pictures, Helen's 2,000; the output size of 128 is half the input's.
+# FSMA Table 7. 300-W's training part has 3,148 images, Helen's 2,000; the output size of 128 is half the input's.
 TABLE_7: dict[str, PaperRow] = {
     **{
         f"300w-{name}%": _row("landmarks", False, faces, epochs, 20, heatmaps="l2", warmup=_WARMUP, **_AUGMENTED)
@@ -177,7 +177,7 @@ TABLE_7: dict[str, PaperRow] = {
 
 
 def paper_row(task: str, customised: bool, faces: int) -> PaperRow:
-    """The row of Table 7 for this task and kind of labels whose number of pictures is closest, as a factor."""
+    """The row of Table 7 for this task and kind of labels whose number of images is closest, as a factor."""
     rows = [r for r in TABLE_7.values() if r.task == task]
     rows = [r for r in rows if r.customised == customised] or rows
     return min(rows, key=lambda r: abs(math.log(r.faces / faces)))

@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from .autoencoder import AutoEncoder, AutoEncoderSize
 
 # Enough for the means and variances of the maps around the new layers.
-PICTURES = 200
+IMAGES = 200
 BATCH = 20
 
 
 @torch.no_grad()
-def grow(small: AutoEncoder, size: AutoEncoderSize, pictures: Tensor, seed: int = 0) -> AutoEncoder:
+def grow(small: AutoEncoder, size: AutoEncoderSize, images: Tensor, seed: int = 0) -> AutoEncoder:
     """A 256 px auto-encoder in eval mode that goes on from `small`, whose weights stay as they are.
 
-    small: 128 px. size: that of the result. pictures: (N,3,256,256) RGB in [0, 1], a hundred or more of those that
+    small: 128 px. size: that of the result. images: (N,3,256,256) RGB in [0, 1], a hundred or more of those that
     training goes on with; the new BatchNorms are set to their statistics. seed: of the layers that start at random,
     behind a weight of zero.
     Raises ValueError for sizes that do not fit together.
@@ -50,10 +50,10 @@ def grow(small: AutoEncoder, size: AutoEncoderSize, pictures: Tensor, seed: int 
     net.get_parameter("P.layer5.0.upsample.0.weight").copy_(_bilinear(size.width))
     shortcuts = _norms(net, "Q.layer1.0.downsample") + _norms(net, "P.layer5.0.upsample")
     with _measured(_norms(net, "Q.layer0") + _norms(net, "Q.layer1.0.downsample")):
-        for part in pictures.split(BATCH):
+        for part in images.split(BATCH):
             net.encode(part)
     with _measured(_norms(net, "P.layer5")):
-        for part in pictures.split(BATCH):
+        for part in images.split(BATCH):
             net.P(small.encode(F.avg_pool2d(part, 2)))
     for norm in shortcuts:
         _make_neutral(norm)

@@ -53,7 +53,7 @@ class FSMANetwork(nn.Module):
     Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride). Only `new_parameters()` train; the auto-encoder stays in
     eval mode whatever mode this module is in, so its BatchNorm statistics never move.
 
-    paints: the first three maps are a picture; they come out as the decoder's do, in about [0, 1], and their output
+    paints: the first three maps are an image; they come out as the decoder's do, in about [0, 1], and their output
     layer starts as the decoder's. frozen=False: the UNet that the paper compares with (Table 5): all parts train.
     """
 

@@ -18,14 +18,14 @@ from ...training.losses import gan_loss, ssim_loss
 from .autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
 from .config import FSMAPretraining
 
-# Pictures that set the first codes' scale: several times the code's length.
+# Images that set the first codes' scale: several times the code's length.
 WHITENING = 1000
 
 
 class Pretraining:
     """One step of L_unsup = L_rec + L_adv + L_enc + 60 L_ssim; a `facekit.training.loop.Program`.
 
-    The discriminators take turns as in the public 3FabRec code: the picture's every 2nd step at half the learning
+    The discriminators take turns as in the public 3FabRec code: the image's every 2nd step at half the learning
     rate, the code's every 4th; the encoder hears the latter every 2nd. Of several processes each takes its part of
     the recipe's batch, and all together make the steps that one would make with the whole.
     """
@@ -49,22 +49,22 @@ class Pretraining:
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.recipe, self.steps, self.device, self.seed = pool, recipe, steps, device, seed
         self.net = (autoencoder or AutoEncoder(size)).to(device).to(memory_format=torch.channels_last)
-        self.critic = ImageDiscriminator().to(device).to(memory_format=torch.channels_last)
-        self.critic_z = LatentDiscriminator(size.z_dim).to(device)
+        self.discriminator = ImageDiscriminator().to(device).to(memory_format=torch.channels_last)
+        self.discriminator_z = LatentDiscriminator(size.z_dim).to(device)
         self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror=0.5)
         if autoencoder is None:
             whiten_codes(self.net, (self.batch(-1 - i) for i in range(-(-WHITENING // recipe.batch_size))))
-        for network in (self.net, self.critic, self.critic_z):
+        for network in (self.net, self.discriminator, self.discriminator_z):
             processes.share_norms(network)
             processes.copy_from_first(network)
         adam = torch.optim.Adam
         self.optimiser = adam(self.net.parameters(), recipe.lr, recipe.betas)
-        self.optimiser_critic = adam(self.critic.parameters(), recipe.lr / 2, recipe.betas)
-        self.optimiser_critic_z = adam(self.critic_z.parameters(), recipe.lr, recipe.betas)
+        self.optimiser_discriminator = adam(self.discriminator.parameters(), recipe.lr / 2, recipe.betas)
+        self.optimiser_discriminator_z = adam(self.discriminator_z.parameters(), recipe.lr, recipe.betas)
         self.autocast = autocast(device, recipe.bfloat16)
 
     def batch(self, index: int, part: slice = slice(None)) -> Tensor:
-        """The augmented pictures of step `index`, or a part of them: (N,3,S,S) RGB in [0, 1]."""
+        """The augmented images of step `index`, or a part of them: (N,3,S,S) RGB in [0, 1]."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(self.seed, index, 3))
         return views(self.pool, chosen[part], matrices[part], self.net.size.input_size, self.device)
@@ -77,8 +77,8 @@ class Pretraining:
     def step(self, index: int) -> dict[str, float]:
         for optimiser, factor in (
             (self.optimiser, 1.0),
-            (self.optimiser_critic, 0.5),
-            (self.optimiser_critic_z, 1.0),
+            (self.optimiser_discriminator, 0.5),
+            (self.optimiser_discriminator_z, 1.0),
         ):
             for group in optimiser.param_groups:
                 group["lr"] = self.learning_rate(index) * factor
@@ -92,38 +92,40 @@ class Pretraining:
             y = self.net.P(z)
         z, y = z.to(x.dtype), y.to(x.dtype)
         if index % 4 == 0:
-            losses["critic_z"] = self._update_critic_z(z.detach(), draws)
+            losses["discriminator_z"] = self._update_discriminator_z(z.detach(), draws)
         if index % 2 == 0:
-            losses["critic"] = self._update_critic(x, y.detach())
+            losses["discriminator"] = self._update_discriminator(x, y.detach())
         rec = (y - x).abs().mean() * 255
         ssim = ssim_loss(x, y)
-        self.critic.requires_grad_(False)
+        self.discriminator.requires_grad_(False)
         with self.autocast:
-            adv = gan_loss(self.critic(y).to(y.dtype), real=True)
+            adv = gan_loss(self.discriminator(y).to(y.dtype), real=True)
         total = self.recipe.rec * rec + self.recipe.adv * adv + self.recipe.ssim * ssim
         if index % 2 == 0:
-            self.critic_z.requires_grad_(False)
-            enc = gan_loss(self.critic_z(z, self._dropout(draws)), real=True)
+            self.discriminator_z.requires_grad_(False)
+            enc = gan_loss(self.discriminator_z(z, self._dropout(draws)), real=True)
             total = total + self.recipe.enc * enc
             losses["enc"] = enc
-            self.critic_z.requires_grad_(True)
+            self.discriminator_z.requires_grad_(True)
         self._descend(self.optimiser, self.net, total)
-        self.critic.requires_grad_(True)
+        self.discriminator.requires_grad_(True)
         return self.processes.average({"rec": rec, "ssim": ssim, "adv": adv, **losses})
 
-    def _update_critic(self, x: Tensor, y: Tensor) -> Tensor:
+    def _update_discriminator(self, x: Tensor, y: Tensor) -> Tensor:
         with self.autocast:
-            loss = gan_loss(self.critic(x).to(x.dtype), real=True) + gan_loss(self.critic(y).to(y.dtype), real=False)
-        return self._descend(self.optimiser_critic, self.critic, loss)
+            loss = gan_loss(self.discriminator(x).to(x.dtype), real=True) + gan_loss(
+                self.discriminator(y).to(y.dtype), real=False
+            )
+        return self._descend(self.optimiser_discriminator, self.discriminator, loss)
 
-    def _update_critic_z(self, z: Tensor, draws: torch.Generator) -> Tensor:
+    def _update_discriminator_z(self, z: Tensor, draws: torch.Generator) -> Tensor:
         prior = torch.randn(self.recipe.batch_size, z.shape[1], generator=draws)[self.part].to(self.device)
-        real = gan_loss(self.critic_z(prior, self._dropout(draws)), real=True)
-        fake = gan_loss(self.critic_z(z, self._dropout(draws)), real=False)
-        return self._descend(self.optimiser_critic_z, self.critic_z, real + fake)
+        real = gan_loss(self.discriminator_z(prior, self._dropout(draws)), real=True)
+        fake = gan_loss(self.discriminator_z(z, self._dropout(draws)), real=False)
+        return self._descend(self.optimiser_discriminator_z, self.discriminator_z, real + fake)
 
     def _dropout(self, draws: torch.Generator) -> Tensor:
-        return self.critic_z.dropout(self.recipe.batch_size, draws)[:, self.part].to(self.device)
+        return self.discriminator_z.dropout(self.recipe.batch_size, draws)[:, self.part].to(self.device)
 
     def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor) -> Tensor:
         optimiser.zero_grad(set_to_none=True)
@@ -142,25 +144,25 @@ class Pretraining:
     def _parts(self) -> dict[str, Any]:
         return {
             "net": self.net,
-            "critic": self.critic,
-            "critic_z": self.critic_z,
+            "critic": self.discriminator,
+            "critic_z": self.discriminator_z,
             "optimiser": self.optimiser,
-            "optimiser_critic": self.optimiser_critic,
-            "optimiser_critic_z": self.optimiser_critic_z,
+            "optimiser_critic": self.optimiser_discriminator,
+            "optimiser_critic_z": self.optimiser_discriminator_z,
         }
 
 
 @torch.no_grad()
-def whiten_codes(net: AutoEncoder, pictures: Iterable[Tensor]) -> None:
-    """Set the encoder's last layer so that the codes of `pictures` are white: zero mean, unit variance, uncorrelated.
+def whiten_codes(net: AutoEncoder, images: Iterable[Tensor]) -> None:
+    """Set the encoder's last layer so that the codes of `images` are white: zero mean, unit variance, uncorrelated.
 
     Random convolutions tell faces apart a little, but their pooled outputs are nearly constant, and a decoder that sees
     nearly constant codes spends its first thousands of steps on the mean face. Ours; the paper starts from plain noise.
-    pictures: batches (N,3,S,S) RGB in [0, 1], together well above the code's length. A code longer than what the layer
+    images: batches (N,3,S,S) RGB in [0, 1], together well above the code's length. A code longer than what the layer
     reads keeps its last elements as they are.
     """
     net.train()  # BatchNorm by the batch: its running statistics are empty yet
-    parts = (part for batch in pictures for part in batch.split(50))
+    parts = (part for batch in images for part in batch.split(50))
     pooled = torch.cat([net.Q(net.normalise(x))[1][-1].mean(dim=(2, 3)) for x in parts]).double()
     centre = pooled.mean(0)
     _, s, v = torch.linalg.svd(pooled - centre, full_matrices=False)

@@ -15,7 +15,7 @@ from ...training.pretraining_run import Request, Run, chosen_preset
 from . import backbone as fsma
 from . import config as recipes
 from .autoencoder import PRESETS
-from .growth import PICTURES, grow
+from .growth import IMAGES, grow
 from .pretraining import Pretraining
 
 RECIPES = {"mini": recipes.PRETRAIN_MINI, "128": recipes.PRETRAIN_128, "256": recipes.PRETRAIN_256}
@@ -34,15 +34,15 @@ def prepare(asked: Request) -> Run:
     total = asked.steps if asked.steps is not None else recipe.steps
     faces = pool_of(asked, size.input_size)
     if known is not None and known.size != size:
-        known = grow(known, size, plain_views(faces, PICTURES, size.input_size))
+        known = grow(known, size, plain_views(faces, IMAGES, size.input_size))
     program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, known, asked.processes)
     about = {"preset": preset, "faces": json.dumps(faces.sources)}
     if asked.weights is not None:
-        program.critic.load_state_dict(fsma.critic(asked.weights, asked.seed)[1].state_dict())
+        program.discriminator.load_state_dict(fsma.discriminator(asked.weights, asked.seed)[1].state_dict())
         about["started_from"] = Path(asked.weights).name
 
     def tensors() -> dict[str, Tensor]:
         # 3FabRec's names: Q and P of the auto-encoder, D of the discriminator, with which adversarial tasks go on.
-        return {**program.net.state_dict(), **{f"D.{k}": v for k, v in program.critic.state_dict().items()}}
+        return {**program.net.state_dict(), **{f"D.{k}": v for k, v in program.discriminator.state_dict().items()}}
 
     return Run(program, total, tensors, about, {"pictures": recipe.batch_size})

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 
 from ...core.random_streams import generator_for
-from ...tasks import PictureTask, SegmentationTask, Task
+from ...tasks import ImageToImageTask, SegmentationTask, Task
 from ...training.finetune import Fitting
 from .classifier_setup import check_parts, head_steps, pixel_fitting
 from .classifier_training import PixelFitting
 from .config import PFTGANAdaptation
-from .inversion_training import Refining, pictures_of
+from .inversion_training import Refining, images_of
 from .network import PFTGANNetwork
 from .perceptual_distance import perceptual
 from .progressive_stages import Labelled, Progressive, Support
 from .stylegan2 import Generator
-from .two_stream import TwoStream, label_picture, resized_masks, spread_palette
+from .two_stream import TwoStream, label_image, resized_masks, spread_palette
 
-# Pictures of the generator's own that the image stream keeps to where no support pictures came.
+# Images of the generator's own that the image stream keeps to where no support images came.
 OWN_SUPPORT = 64
 AT_ONCE = 32
 
@@ -30,10 +30,10 @@ class PFTGANFitting:
     """Better codes, Algorithm 1, the heads; a `facekit.training.loop.Program` of `steps` steps.
 
     For parts the segmentation stream learns the masks as colours, and pixel classifiers learn from its maps (sections
-    3.2 and 3.3). Of points and pictures the paper says nothing: points are heatmaps that one such classifier learns on
-    whole maps of the generator as it is; pictures are what the segmentation stream itself learns to paint.
+    3.2 and 3.3). Of points and images the paper says nothing: points are heatmaps that one such classifier learns on
+    whole maps of the generator as it is; images are what the segmentation stream itself learns to paint.
 
-    crops: (N,3,s,s) uint8; labels: the task's; support: (M,3,S,S) uint8, unlabelled, or None for pictures that the
+    crops: (N,3,s,s) uint8; labels: the task's; support: (M,3,S,S) uint8, unlabelled, or None for images that the
     generator makes.
     """
 
@@ -53,13 +53,15 @@ class PFTGANFitting:
         self.views = Fitting(network, task, crops, labels, recipe, device, seed)
         self.numbers = torch.arange(self.views.views)
         self.distance = perceptual(recipe.perceptual).to(device)
-        pictures = torch.cat([self.views.pictures(part) for part in self.numbers.split(AT_ONCE)])
-        self.codes = self._encoded(pictures)
-        self.refining = Refining(network.stream, self.codes, pictures, self.distance)
-        tuned = recipe if isinstance(task, SegmentationTask | PictureTask) else dataclasses.replace(recipe, stages="")
+        images = torch.cat([self.views.images(part) for part in self.numbers.split(AT_ONCE)])
+        self.codes = self._encoded(images)
+        self.refining = Refining(network.stream, self.codes, images, self.distance)
+        tuned = (
+            recipe if isinstance(task, SegmentationTask | ImageToImageTask) else dataclasses.replace(recipe, stages="")
+        )
         streams = TwoStream(generator.synthesis, recipe.shared, recipe.image_stream)
         seen = self._support(generator, support)
-        self.tuning = Progressive(streams, self._labelled(pictures), seen, self.distance, tuned, device, seed)
+        self.tuning = Progressive(streams, self._labelled(images), seen, self.distance, tuned, device, seed)
         self.heads: PixelFitting | Fitting | None = None
 
     @property
@@ -75,20 +77,20 @@ class PFTGANFitting:
         return self.recipe.steps
 
     @torch.no_grad()
-    def _encoded(self, pictures: Tensor) -> Tensor:
-        return torch.cat([self.network.frozen_features(part)[0] for part in pictures.split(AT_ONCE)])
+    def _encoded(self, images: Tensor) -> Tensor:
+        return torch.cat([self.network.frozen_features(part)[0] for part in images.split(AT_ONCE)])
 
-    def _labelled(self, pictures: Tensor) -> Labelled:
+    def _labelled(self, images: Tensor) -> Labelled:
         moved = torch.cat([self.views.moved_labels(part) for part in self.numbers.split(AT_ONCE)])
-        shown = 2 * pictures - 1
-        if isinstance(self.task, PictureTask):
+        shown = 2 * images - 1
+        if isinstance(self.task, ImageToImageTask):
             return Labelled(self.codes, shown, 2 * moved - 1, torch.ones_like(moved[:, :1]))
         if not isinstance(self.task, SegmentationTask):
             return Labelled(self.codes, shown, shown, torch.ones_like(shown[:, :1]))
         self.masks = resized_masks(moved, self.network.input_size)
         check_parts(self.masks)
         palette = torch.from_numpy(spread_palette(self.task.channels)).float().to(self.device) / 127.5 - 1
-        targets, known = label_picture(self.masks, palette)
+        targets, known = label_image(self.masks, palette)
         return Labelled(self.codes, shown, targets, known)
 
     @torch.no_grad()
@@ -96,9 +98,9 @@ class PFTGANFitting:
         if support is None:
             z = torch.randn(OWN_SUPPORT, generator.size.z_dim, generator=generator_for(self.seed, 0, 18))
             codes = generator.to(self.device).codes(z.to(self.device), truncation=0.7)
-            return Support(codes, 2 * pictures_of(generator.synthesis, codes).clamp(0, 1) - 1)
-        pictures = support.to(self.device).float() / 255
-        return Support(self._encoded(pictures), 2 * pictures - 1)
+            return Support(codes, 2 * images_of(generator.synthesis, codes).clamp(0, 1) - 1)
+        images = support.to(self.device).float() / 255
+        return Support(self._encoded(images), 2 * images - 1)
 
     def _begin_heads(self) -> None:
         """The tuned stream is the network's from here on."""

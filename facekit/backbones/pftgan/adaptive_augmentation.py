@@ -1,7 +1,7 @@
 """Adaptive discriminator augmentation (Karras et al., "Training GANs with Limited Data", NeurIPS 2020).
 
-Real and generated pictures alike are changed before the discriminator sees them, each change with a chance that grows
-while the discriminator is too sure of the real ones. Geometry is resampled bilinearly at the picture's own side, not by
+Real and generated images alike are changed before the discriminator sees them, each change with a chance that grows
+while the discriminator is too sure of the real ones. Geometry is resampled bilinearly at the image's own side, not by
 the paper's wavelet filters.
 """
 
@@ -15,8 +15,8 @@ from torch import Tensor
 
 
 def adapted_chance(chance: float, sign: float, seen: int, target: float, speed: int) -> float:
-    """The next chance of a change: up while the mean sign of the logits of real pictures is above target, else down;
-    from 0 to 1 in `speed` pictures, of which `seen` came since the last time."""
+    """The next chance of a change: up while the mean sign of the logits of real images is above target, else down;
+    from 0 to 1 in `speed` images, of which `seen` came since the last time."""
     step = seen / speed
     return min(1.0, max(0.0, chance + (step if sign > target else -step)))
 
@@ -46,7 +46,7 @@ def _eye(n: int, side: int) -> Tensor:
 
 
 def _geometry(n: int, chance: float, draws: torch.Generator, side: int) -> Tensor:
-    """Matrices (n,3,3) from the places of the changed picture to those of the given one, both in [-1, 1]."""
+    """Matrices (n,3,3) from the places of the changed image to those of the given one, both in [-1, 1]."""
 
     def scaled(x: Tensor, y: Tensor) -> Tensor:
         found = _eye(n, 3)

@@ -20,7 +20,7 @@ from .model import PFTGAN
 from .network import PFTGANNetwork
 
 __all__ = [
-    "TASKS", "build", "critic", "embedded_state", "from_dict", "frozen_keys", "load", "load_generator",
+    "TASKS", "build", "discriminator", "embedded_state", "from_dict", "frozen_keys", "load", "load_generator",
     "load_inversion", "named_recipe", "program", "to_dict",
 ]  # fmt: skip
 
@@ -63,7 +63,7 @@ def program(
     alpha: float | None,
 ) -> PFTGANFitting | ComparedFitting:
     """The staged fitting of `build`'s network. Raises ValueError for tanh-warped faces, and for support
-    pictures where nothing learns from them."""
+    images where nothing learns from them."""
     if alpha is not None:
         raise ValueError("align='tanh': generators know no tanh-warped faces; pass 'mean', 'landmarks' or 'none'")
     if support is not None and not (recipe.image_stream and recipe.stages and recipe.features == "generator"):
@@ -74,7 +74,7 @@ def program(
     return PFTGANFitting(network, generator, task, crops, labels, support, recipe, device, seed)
 
 
-def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
+def discriminator(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
     """None: the streams learn by a perceptual distance alone."""
     return None
 

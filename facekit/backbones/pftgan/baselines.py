@@ -87,7 +87,7 @@ class ComparedNetwork(nn.Module):
         return []
 
     def frozen_features(self, x: Tensor) -> list[Tensor]:
-        """Maps [(N,C_i,H_i,W_i)] of pictures (N,3,S,S) in [0, 1]."""
+        """Maps [(N,C_i,H_i,W_i)] of images (N,3,S,S) in [0, 1]."""
         return self.features(x)
 
     def from_features(self, features: list[Tensor]) -> Tensor:
@@ -95,7 +95,7 @@ class ComparedNetwork(nn.Module):
         return spoken(self.heads, features, self.input_size // self.stride)
 
     def votes(self, x: Tensor) -> Votes:
-        """What the classifiers say of pictures (N,3,S,S) in [0, 1], at S px."""
+        """What the classifiers say of images (N,3,S,S) in [0, 1], at S px."""
         return self.heads.vote(self.frozen_features(x), self.input_size)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ class ComparedFitting:
         return head_steps(self.recipe)
 
     def _maps(self, n: int) -> list[Tensor]:
-        return self.network.frozen_features(self.views.pictures(torch.tensor([n])))
+        return self.network.frozen_features(self.views.images(torch.tensor([n])))
 
     def _begin_heads(self) -> PixelFitting:
         numbers = torch.arange(self.views.views)

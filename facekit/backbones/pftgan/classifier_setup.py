@@ -12,8 +12,8 @@ from .config import PFTGANAdaptation
 from .pixel_classifier import Ensemble
 
 log = logging.getLogger("facekit")
-# Pixels that a classifier sees before it may stop early. Four epochs of DatasetGAN's pictures are more; four of one
-# picture of 64 px are a tenth of it, and too few for Adam (benchmarks/parts.py).
+# Pixels that a classifier sees before it may stop early. Four epochs of DatasetGAN's images are more; four of one
+# image of 64 px are a tenth of it, and too few for Adam (benchmarks/parts.py).
 _UNHURRIED = 160_000
 
 
@@ -48,7 +48,7 @@ def pixel_fitting(
     side = (masks.shape[1], masks.shape[2])
     own = maps(0) if callable(maps) else [x[:1] for x in maps]
     needed = estimate_memory(
-        heads.channels, [(x.shape[2], x.shape[3]) for x in own], heads.classes, side, pictures=len(masks),
+        heads.channels, [(x.shape[2], x.shape[3]) for x in own], heads.classes, side, images=len(masks),
         members=recipe.members, pixels=recipe.pixels, device=device.type,
     )  # fmt: skip
     log.info("pixel classifiers: %s; no more than %.1f MB of pixels are kept", needed, recipe.memory_limit / 1e6)

@@ -1,6 +1,6 @@
 """Training pixel classifiers (PFTGAN sections 3.3 and 4.1) on the features of drawn pixels, never on a stack of maps.
 
-The pixels are gathered once from the labelled pictures' maps; the members of the ensemble learn from them one after the
+The pixels are gathered once from the labelled images' maps; the members of the ensemble learn from them one after the
 other. A step of the training loop is one epoch of one member.
 """
 
@@ -30,8 +30,8 @@ MEMORY_LIMIT = 2_000_000_000
 # Pixels that are gathered at a time.
 _CHUNK = 1024
 
-# The maps of all labelled pictures [(N,C_i,H_i,W_i)], or a function from a picture's number to its own
-# [(1,C_i,H_i,W_i)]: then only one picture's are in memory.
+# The maps of all labelled images [(N,C_i,H_i,W_i)], or a function from an image's number to its own
+# [(1,C_i,H_i,W_i)]: then only one image's are in memory.
 Maps = Sequence[Tensor] | Callable[[int], Sequence[Tensor]]
 
 
@@ -49,7 +49,7 @@ class PixelRecipe:
     patience_from: int = 4
     unhurried: int = 0
     members: int = 10
-    pixels: int | None = None  # drawn from all pictures; None: all that are labelled, or as many as the limit holds
+    pixels: int | None = None  # drawn from all images; None: all that are labelled, or as many as the limit holds
 
 
 DATASETGAN = PixelRecipe()
@@ -68,17 +68,17 @@ class Pixels:
 
 
 def sample_features(maps: Sequence[Tensor], rows: Tensor, columns: Tensor, side: Side) -> Tensor:
-    """Features (P,sum(C_i)) float32 of single pixels of one picture: what the upsampled stack holds there.
+    """Features (P,sum(C_i)) float32 of single pixels of one image: what the upsampled stack holds there.
 
-    maps: [(1,C_i,H_i,W_i)]. rows, columns: (P,) int64, the pixels' places in a picture of `side` px (or (height,
+    maps: [(1,C_i,H_i,W_i)]. rows, columns: (P,) int64, the pixels' places in an image of `side` px (or (height,
     width)), to which the stack's maps would be resampled (bilinear, align_corners=False). While at work it takes three
-    times the widest map's part of the result beside it. Raises ValueError for maps of several pictures and for places
+    times the widest map's part of the result beside it. Raises ValueError for maps of several images and for places
     outside.
     """
     check_maps(maps)
     size, device = height_width(side), maps[0].device
     if len(maps[0]) != 1:
-        raise ValueError(f"maps of {len(maps[0])} pictures: expected one picture's, (1,C,H,W)")
+        raise ValueError(f"maps of {len(maps[0])} images: expected one image's, (1,C,H,W)")
     for places, extent, what in ((rows, size[0], "rows"), (columns, size[1], "columns")):
         if len(places) and not 0 <= int(places.min()) <= int(places.max()) < extent:
             raise ValueError(
@@ -105,7 +105,7 @@ def _between(flat: Tensor, first: Tensor, second: Tensor, weight: Tensor) -> Ten
 def draw_pixels(
     maps: Maps, labels: Tensor, pixels: int | None = None, memory_limit: int = MEMORY_LIMIT, seed: int = 0
 ) -> Pixels:
-    """Labelled pixels at random, of each picture its share, without drawing one twice.
+    """Labelled pixels at random, of each image its share, without drawing one twice.
 
     maps: see `Maps`. labels: (N,H,W) integers, 255 = ignored; their side need not be the maps'. pixels: how many; None
     is all labelled ones or, if these take more than memory_limit bytes, as many as it holds. Raises ValueError for a
@@ -129,7 +129,7 @@ def draw_pixels(
         stop = wanted * sum(counts[: n + 1]) // total
         labelled = (label != IGNORED).flatten().nonzero()[:, 0]
         drawn = torch.randperm(len(labelled), generator=generator_for(seed, n, 13))[: stop - start]
-        # In their order in the picture: neighbours share what is read.
+        # In their order in the image: neighbours share what is read.
         places = labelled[drawn.sort().values]
         for some, part in zip(places.split(_CHUNK), features[start:stop].split(_CHUNK), strict=True):
             part.copy_(sample_features(own, some // width, some % width, (height, width)))
@@ -139,13 +139,13 @@ def draw_pixels(
     return Pixels(features, torch.cat(ids), channels)
 
 
-def _maps_of(maps: Maps, n: int, pictures: int) -> list[Tensor]:
+def _maps_of(maps: Maps, n: int, images: int) -> list[Tensor]:
     if callable(maps):
         return list(maps(n))
-    if not maps or any(x.ndim != 4 or len(x) != pictures for x in maps):
+    if not maps or any(x.ndim != 4 or len(x) != images for x in maps):
         raise ValueError(
-            f"maps of shapes {[tuple(x.shape) for x in maps]} but {pictures} label masks: expected maps (N,C,H,W) of "
-            f"{pictures} pictures"
+            f"maps of shapes {[tuple(x.shape) for x in maps]} but {images} label masks: expected maps (N,C,H,W) of "
+            f"{images} images"
         )
     return [x[n : n + 1] for x in maps]
 
@@ -154,7 +154,7 @@ def _checked_labels(labels: Tensor, classes: int = IGNORED) -> Tensor:
     """On the CPU as uint8."""
     if labels.ndim != 3 or labels.is_floating_point() or not labels.numel():
         raise ValueError(
-            f"labels of shape {tuple(labels.shape)}, {labels.dtype}: expected (N,H,W) integers, one mask a picture"
+            f"labels of shape {tuple(labels.shape)}, {labels.dtype}: expected (N,H,W) integers, one mask per image"
         )
     labels = labels.detach().cpu()
     wrong = labels[(labels != IGNORED) & ((labels < 0) | (labels >= classes))].unique().tolist()
@@ -270,9 +270,9 @@ def fit_classifier(
     seed: int = 0,
     progress: Progress = True,
 ) -> Ensemble:
-    """Train an ensemble of pixel classifiers on labelled pictures' feature maps; returns it in eval mode.
+    """Train an ensemble of pixel classifiers on labelled images' feature maps; returns it in eval mode.
 
-    maps: [(N,C_i,H_i,W_i)], or a function that gives picture n's [(1,C_i,H_i,W_i)] and is asked once for each. labels:
+    maps: [(N,C_i,H_i,W_i)], or a function that gives image n's [(1,C_i,H_i,W_i)] and is asked once for each. labels:
     (N,H,W) integers below `classes`, 255 = ignored; of any side, the features are those of the labels' pixels.
     memory_limit: bytes for the drawn pixels, see `draw_pixels` and `estimate_memory`. checkpoint: a file, as in
     `facekit.training.loop.train`; a run that was killed resumes from it and gives the same weights. Same seed, same weights.
@@ -313,7 +313,7 @@ def estimate_memory(
     classes: int,
     side: Side,
     *,
-    pictures: int = 1,
+    images: int = 1,
     members: int = 10,
     pixels: int | None = None,
     memory_limit: int | None = None,
@@ -321,7 +321,7 @@ def estimate_memory(
 ) -> MemoryEstimate:
     """What an ensemble will take, to be said before it runs; all in bytes, from shapes alone.
 
-    channels, sides: of the maps, in order. side: of the output and of the labels, px or (height, width). pictures:
+    channels, sides: of the maps, in order. side: of the output and of the labels, px or (height, width). images:
     evaluated in one call, and labelled. members: 1 is a single classifier's logits, more are an ensemble's votes.
     pixels: drawn for training, None is all. memory_limit: of the evaluation, by which bands get lower. device: "cpu",
     "cuda" or another, for the bands' usual height. Raises ValueError as `PixelClassifier.logits`.
@@ -330,15 +330,15 @@ def estimate_memory(
         raise ValueError(f"{len(channels)} channels but {len(sides)} sides: expected one of each for every map")
     shapes = [(c, *height_width(s)) for c, s in zip(channels, sides, strict=True)]
     (h, w), dim, votes = height_width(side), sum(channels), members > 1
-    rows = band_rows(shapes, classes, (h, w), memory_limit, pictures, votes, device)
+    rows = band_rows(shapes, classes, (h, w), memory_limit, images, votes, device)
     first, second = hidden_sizes(classes)
     weights = 4 * (dim * first + first * second + second * classes + 4 * (first + second))
-    drawn = pictures * h * w if pixels is None else min(pixels, pictures * h * w)
+    drawn = images * h * w if pixels is None else min(pixels, images * h * w)
     # Weights of all members; of the one that learns a gradient, Adam's two averages and its temporary.
     learning = (members + 4) * weights + 3 * 4 * 64 * (dim + first + second + classes)
-    # The stack of one picture at a time, the first layer's outputs and what its ReLU makes of them.
-    stack = 4 * h * w * (dim + 2 * first) + pictures * h * w * (4 * classes + (5 if votes else 0))
+    # The stack of one image at a time, the first layer's outputs and what its ReLU makes of them.
+    stack = 4 * h * w * (dim + 2 * first) + images * h * w * (4 * classes + (5 if votes else 0))
     return MemoryEstimate(
-        evaluation_bytes(shapes, classes, (h, w), rows, pictures, votes), stack, bank_bytes(channels, drawn) + learning,
-        4 * pictures * h * w * dim + learning, rows,
+        evaluation_bytes(shapes, classes, (h, w), rows, images, votes), stack, bank_bytes(channels, drawn) + learning,
+        4 * images * h * w * dim + learning, rows,
     )  # fmt: skip

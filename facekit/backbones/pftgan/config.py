@@ -16,40 +16,40 @@ class StyleGAN2Pretraining(Checked):
     batch_size: int = 64  # of all processes together
     lr: float = 2.5e-3
     betas: tuple[float, float] = (0.0, 0.99)
-    style_mixing: float = 0.9  # chance that a picture's layers from a random one on have another code
+    style_mixing: float = 0.9  # chance that an image's layers from a random one on have another code
     r1: float = 1.0  # gamma
     r1_every: int = 16
     path_length: float = 2.0
     path_length_every: int = 4
     path_length_shrink: int = 2  # the batch divided by this
-    ema_pictures: int = 20_000  # half-life of the mean weights
-    ema_rampup: float = 0.0  # of the pictures seen so far, as an upper limit of that half-life; 0: none
-    ada_target: float = 0.6  # mean sign of real pictures' logits; 0: no augmentation
-    ada_pictures: int = 500_000  # in which the chance of a change may go from 0 to 1
+    ema_images: int = 20_000  # half-life of the mean weights
+    ema_rampup: float = 0.0  # of the images seen so far, as an upper limit of that half-life; 0: none
+    ada_target: float = 0.6  # mean sign of real images' logits; 0: no augmentation
+    ada_images: int = 500_000  # in which the chance of a change may go from 0 to 1
     ada_every: int = 4
-    # Real pictures a step that an encoder finds and the generator shows again ("l2" and "lpips" of INVERSION_BESIDE);
+    # Real images a step that an encoder finds and the generator shows again ("l2" and "lpips" of INVERSION_BESIDE);
     # 0: none, as in the paper. The file then holds the encoder, too.
     reconstructed: int = 0
-    again: float = 1.0  # weight of all that is asked of these, against the critic's loss
+    again: float = 1.0  # weight of all that is asked of these, against the discriminator's loss
     judged_again: bool = False  # the discriminator judges those, too: sharper than the mean of what they could be
     projected: bool = False  # a discriminator on frozen features (Projected GANs), not StyleGAN2's; r1=0 goes with it
-    keep_critic: bool = True  # the discriminator in the file, too, if it is StyleGAN2's
+    keep_discriminator: bool = True  # the discriminator in the file, too, if it is StyleGAN2's
     bfloat16: bool = False  # where the machine computes in it
-    steps: int = 390_625  # 25 million pictures
+    steps: int = 390_625  # 25 million images
 
 
 PRETRAIN_256 = StyleGAN2Pretraining()
-PRETRAIN_1024 = StyleGAN2Pretraining(batch_size=32, lr=2e-3, r1=10.0, ema_pictures=10_000, steps=781_250)
+PRETRAIN_1024 = StyleGAN2Pretraining(batch_size=32, lr=2e-3, r1=10.0, ema_images=10_000, steps=781_250)
 # Ours: hours on two cores. gamma by stylegan2-ada's rule .0002 side^2 / batch; path lengths half as often.
 PRETRAIN_MINI = StyleGAN2Pretraining(
-    batch_size=32, r1=0.0256, path_length_every=8, ema_pictures=10_000, ema_rampup=0.05, reconstructed=16,
+    batch_size=32, r1=0.0256, path_length_every=8, ema_images=10_000, ema_rampup=0.05, reconstructed=16,
     bfloat16=True, steps=5_000,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class InversionPretraining(Checked):
-    """Training an inversion encoder; pSp's and e4e's losses, with ours on the generator's own pictures."""
+    """Training an inversion encoder; pSp's and e4e's losses, with ours on the generator's own images."""
 
     batch_size: int = 16  # real ones, of all processes together; as many generated ones come with them
     lr: float = 1e-3
@@ -58,7 +58,7 @@ class InversionPretraining(Checked):
     l2: float = 1.0
     lpips: float = 0.8
     deltas: float = 1e-3
-    codes: float = 0.1  # squared error of the codes of generated pictures
+    codes: float = 0.1  # squared error of the codes of generated images
     truncation: float = 1.0  # of these
     # Beside a generator that is still learning: weight of the latent discriminator's losses, and its gamma.
     prior: float = 0.0
@@ -75,7 +75,7 @@ class InversionPretraining(Checked):
 
 
 INVERSION_MINI = InversionPretraining()
-# Beside a generator that is still learning: against its critic's loss, which is about 1.
+# Beside a generator that is still learning: against its discriminator's loss, which is about 1.
 INVERSION_BESIDE = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
 
 
@@ -93,7 +93,7 @@ class PFTGANAdaptation(Adaptation):
     interpolation: float = 0.1  # lambda of equation 5
     image_stream: bool = True  # False: Table 4's single stream
     shared: int | None = None  # px; up to which side both streams share layers. None: 4/9 of them; 0: none (Table 5)
-    support_batch: int = 4  # pictures that the image stream sees a step
+    support_batch: int = 4  # images that the image stream sees a step
     perceptual: str = "auto"  # see `backbones.pftgan.perceptual`
     # The classifiers read what the stream has painted by each side, too: "the outputs can facilitate the training of
     # the subsequent Pixel-level Classifier" (section 3.2, of step 3, which without them would be for nothing).
@@ -104,7 +104,7 @@ class PFTGANAdaptation(Adaptation):
     classifier_lr: float = 0.5
     pixels: int | None = None  # labelled ones that they learn from; None: all, as far as they fit
     memory_limit: int = 2_000_000_000  # bytes that their features may take
-    refine: int = 0  # steps in which the encoder's codes of labelled pictures are made to fit them better
+    refine: int = 0  # steps in which the encoder's codes of labelled images are made to fit them better
     inversion: str | None = None  # the encoder's file, where adapt()'s weights= is a generator's
     # Whose maps the classifiers read. "generator"; or what the paper compares with: "vit" (`tower`, a timm ViT),
     # "farl" (its embedded tower), "diffusion" (a diffusers UNet's folder as weights=). Those have no stages; `layers`
@@ -143,7 +143,7 @@ class PFTGANAdaptation(Adaptation):
         return super().unread(task) | own | {"activation": "for segmentation on other backbones"}
 
 
-# Views beside the picture itself stay near it: what the encoder finds of others is worse.
+# Views beside the image itself stay near it: what the encoder finds of others is worse.
 NEAR: dict[str, Any] = {"rotate": 8.0, "scale": (0.93, 1.07), "shift": 0.03, "jitter": 0.1}
 PAPER = PFTGANAdaptation(steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), views=1, least_views=1, members=10)
 DATASETGAN = replace(PAPER, stages="", reads_colours=False, classifier_optimiser="adam", classifier_lr=1e-3)

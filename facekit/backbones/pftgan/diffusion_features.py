@@ -25,16 +25,16 @@ STEPS = (50, 150, 250)
 
 
 class DiffusionFeatures(FrozenFeatures):
-    """A diffusion UNet's decoder activations while it looks at the noised picture at several time steps.
+    """A diffusion UNet's decoder activations while it looks at the noised image at several time steps.
 
-    x_t = sqrt(a_t) (2 x - 1) + sqrt(1 - a_t) noise; the noise, drawn by `seed`, is the same for all pictures and steps
+    x_t = sqrt(a_t) (2 x - 1) + sqrt(1 - a_t) noise; the noise, drawn by `seed`, is the same for all images and steps
     (ddpm-segmentation's "share_noise"). The maps come step by step, of each its blocks.
 
     unet: diffusers' UNet2DModel. blocks: counted from 0, from the coarsest; None: all. A block is what
     guided-diffusion, whose counting the defaults follow, calls an output block: one resnet of `unet.up_blocks`, with
     its attention where there is one; a level's last one has the level's upsampling, too. A UNet of L levels has
     L (layers_per_block + 1) of them. steps: time steps, counted from 0. signal: a_t (alphas_cumprod) of each.
-    Raises ValueError for blocks that it has not, and for a UNet that is not for square RGB pictures of a known size,
+    Raises ValueError for blocks that it has not, and for a UNet that is not for square RGB images of a known size,
     without classes and with DDPM's noise.
     """
 
@@ -78,7 +78,7 @@ class DiffusionFeatures(FrozenFeatures):
     ) -> DiffusionFeatures:
         """With the UNet of a local folder, a UNet2DModel's own or a DDPMPipeline's. Nothing is downloaded.
 
-        Its scheduler_config.json says how pictures are noised, or else DDPM's linear default. Raises ImportError
+        Its scheduler_config.json says how images are noised, or else DDPM's linear default. Raises ImportError
         without the package diffusers, FileNotFoundError for a folder that holds no such model, and ValueError for one
         of another kind, for steps that its schedule has not, and as the class does.
         """
@@ -116,7 +116,7 @@ class DiffusionFeatures(FrozenFeatures):
 
         def keeps(block: int) -> Any:
             def keep(module: nn.Module, inputs: Any, out: Any) -> None:
-                # Levels of the "skip" kind also hand on a picture.
+                # Levels of the "skip" kind also hand on an image.
                 seen[block] = out[0] if isinstance(out, tuple) else out
 
             return keep
@@ -174,7 +174,7 @@ def _checked_unet(unet: Any) -> int:
     if not fits or config.time_embedding_type == "fourier":
         raise ValueError(
             f"a UNet with sample_size={size}, in_channels={config.in_channels}, time_embedding_type="
-            f"{config.time_embedding_type!r}, classes={unet.class_embedding is not None}: expected square RGB pictures "
+            f"{config.time_embedding_type!r}, classes={unet.class_embedding is not None}: expected square RGB images "
             "of a known size, no classes and whole time steps, as in google/ddpm-celebahq-256"
         )
     return sides.pop()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .filters import binomial_filter, blur
 from .stylegan2 import GeneratorSize, Linear, activated
 
-# Pictures whose spread is taken together.
+# Images whose spread is taken together.
 GROUP = 4
 
 
@@ -56,7 +56,7 @@ class Down(nn.Module):
 
 
 class Top(nn.Module):
-    """From maps of 4 px to one logit a picture."""
+    """From maps of 4 px to one logit per image."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -71,7 +71,7 @@ class Top(nn.Module):
 
 
 def spread(x: Tensor) -> Tensor:
-    """The mean deviation within groups of pictures, as one map each: (N,C,H,W) to (N,1,H,W).
+    """The mean deviation within groups of images, as one map each: (N,C,H,W) to (N,1,H,W).
 
     N is divided into groups of up to 4; a batch that 4 does not divide is one group.
     """
@@ -83,7 +83,7 @@ def spread(x: Tensor) -> Tensor:
 
 
 class Discriminator(nn.Module):
-    """Pictures (N,3,S,S) RGB, about [-1, 1], to logits (N,): how real they look."""
+    """Images (N,3,S,S) RGB, about [-1, 1], to logits (N,): how real they look."""
 
     def __init__(self, size: GeneratorSize):
         super().__init__()

@@ -26,7 +26,7 @@ LAST_BLOCKS = 12
 
 
 class FrozenFeatures(nn.Module, ABC):
-    """Pictures (N,3,S,S) RGB in [0, 1], S = `input_size` px, to maps [(N,C_i,H_i,W_i)] with C_i = `channels`.
+    """Images (N,3,S,S) RGB in [0, 1], S = `input_size` px, to maps [(N,C_i,H_i,W_i)] with C_i = `channels`.
 
     It never trains: no gradients, always in eval mode.
     """
@@ -41,15 +41,15 @@ class FrozenFeatures(nn.Module, ABC):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Raises ValueError for pictures of another shape."""
+        """Raises ValueError for images of another shape."""
         side = self.input_size
         if x.ndim != 4 or x.shape[1:] != (3, side, side):
-            raise ValueError(f"pictures of shape {tuple(x.shape)}: expected (N,3,{side},{side}), resize them first")
+            raise ValueError(f"images of shape {tuple(x.shape)}: expected (N,3,{side},{side}), resize them first")
         return self.maps(x)
 
     @abstractmethod
     def maps(self, x: Tensor) -> list[Tensor]:
-        """`forward` of checked pictures."""
+        """`forward` of checked images."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _chosen_blocks(blocks: Sequence[int] | None, depth: int, name: str) -> tuple
 def _timm_vit(
     name: str, input_size: int | None, patch: int | None, weights: str | os.PathLike[str] | None
 ) -> tuple[Any, Sequence[float], Sequence[float], int]:
-    """The model, the mean and standard deviation of its pictures and its own input size."""
+    """The model, the mean and standard deviation of its images and its own input size."""
     from timm.data import resolve_model_data_config
 
     vit = new_vit(name, "name", weights, img_size=input_size, patch_size=patch)

@@ -112,7 +112,7 @@ class _Level:
 def bands(
     layers: nn.Sequential, maps: Sequence[Tensor], size: tuple[int, int], rows: int
 ) -> Iterator[tuple[int, int, Tensor]]:
-    """What a `PixelClassifier`'s layers say of one picture's maps (C_i,H_i,W_i), for each band of so many rows of
+    """What a `PixelClassifier`'s layers say of one image's maps (C_i,H_i,W_i), for each band of so many rows of
     `size`: its first row, the one past its last, and its logits (rows*W,classes)."""
     one, two, three = (cast(nn.Linear, layers[i]) for i in (0, 3, 6))
     rest = [_folded(cast(nn.BatchNorm1d, layers[i]), layer) for i, layer in ((2, two), (5, three))]
@@ -147,7 +147,7 @@ def _folded(norm: nn.BatchNorm1d, layer: nn.Linear) -> tuple[Tensor, Tensor]:
 
 
 def evaluation_bytes(
-    maps: Sequence[tuple[int, int, int]], classes: int, side: Side, rows: int, pictures: int = 1, votes: bool = False
+    maps: Sequence[tuple[int, int, int]], classes: int, side: Side, rows: int, images: int = 1, votes: bool = False
 ) -> int:
     """What `PixelClassifier.logits`, or with `votes` `Ensemble.vote`, takes at the most beside the maps (C_i,H_i,W_i),
     with bands of so many rows and its result."""
@@ -167,11 +167,11 @@ def evaluation_bytes(
     most = max(most, band * (second + 5 * classes))
     kept += band * (first + classes)  # the last band's logits live on into the next one
     tally, result = (classes + 5, 4 * classes + 5) if votes else (0, 4 * classes)  # bytes a pixel
-    return 4 * (kept + most + 2 * second * (first + classes)) + h * w * (tally + pictures * result)
+    return 4 * (kept + most + 2 * second * (first + classes)) + h * w * (tally + images * result)
 
 
 def band_rows(
-    maps: Sequence[tuple[int, int, int]], classes: int, side: Side, memory_limit: int | None = None, pictures: int = 1,
+    maps: Sequence[tuple[int, int, int]], classes: int, side: Side, memory_limit: int | None = None, images: int = 1,
     votes: bool = False, device: str = "cpu",
 ) -> int:  # fmt: skip
     """How many rows a band has: as many as the device works best with, fewer where `memory_limit` bytes ask for it.
@@ -183,10 +183,10 @@ def band_rows(
     band = few if device == "cpu" else _BAND_ELSEWHERE
     rows = max(1, min(h, int(band / (hidden_sizes(classes)[0] * w))))
     for fewer in range(rows, 0, -1):
-        needed = evaluation_bytes(maps, classes, (h, w), fewer, pictures, votes)
+        needed = evaluation_bytes(maps, classes, (h, w), fewer, images, votes)
         if memory_limit is None or needed <= memory_limit:
             return fewer
     raise ValueError(
-        f"memory_limit={memory_limit:,} bytes came, but {pictures} x {classes} classes x {h}x{w} px need {needed:,} "
-        "even in bands of one row: raise the limit, or give fewer pictures at a time or a smaller side"
+        f"memory_limit={memory_limit:,} bytes came, but {images} x {classes} classes x {h}x{w} px need {needed:,} "
+        "even in bands of one row: raise the limit, or give fewer images at a time or a smaller side"
     )

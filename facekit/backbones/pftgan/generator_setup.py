@@ -54,15 +54,17 @@ def prepare(asked: Request) -> Run:
     if known is not None:
         for generator in (program.generator, program.mean):
             generator.load_state_dict(known.generator.state_dict())
-        if known.critic is not None and not recipe.projected:
-            own = program.critic.state_dict()  # released ones hold their filters, too
-            program.critic.load_state_dict({name: known.critic.get(name, value) for name, value in own.items()})
+        if known.discriminator is not None and not recipe.projected:
+            own = program.discriminator.state_dict()  # released ones hold their filters, too
+            program.discriminator.load_state_dict(
+                {name: known.discriminator.get(name, value) for name, value in own.items()}
+            )
 
     def tensors() -> dict[str, Tensor]:
-        kept = program.critic.state_dict() if recipe.keep_critic and not recipe.projected else {}
-        critic = {f"discriminator.{k}": v for k, v in kept.items()}
+        kept = program.discriminator.state_dict() if recipe.keep_discriminator and not recipe.projected else {}
+        discriminator = {f"discriminator.{k}": v for k, v in kept.items()}
         encoder = {} if beside is None else {f"encoder.{k}": v for k, v in beside.mean.state_dict().items()}
-        return {**program.mean.state_dict(), **encoder, **critic}
+        return {**program.mean.state_dict(), **encoder, **discriminator}
 
     return Run(program, total, tensors, about, {"pictures": recipe.batch_size})
 
@@ -73,7 +75,7 @@ class _Known:
 
     generator: Generator
     encoder: InversionEncoder | None
-    critic: dict[str, Tensor] | None
+    discriminator: dict[str, Tensor] | None
 
 
 def _known(weights: str | os.PathLike[str]) -> _Known:

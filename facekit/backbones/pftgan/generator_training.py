@@ -29,8 +29,8 @@ PATH_MEAN_LEARNED = 0.01  # of the mean path length, each time that it is measur
 
 
 class _Again(NamedTuple):
-    """Real pictures (n,3,S,S), the codes (n+m,L,w_dim) found for them and for m generated ones, and what the first n
-    codes show (n,3,S,S); pictures in [-1, 1]."""
+    """Real images (n,3,S,S), the codes (n+m,L,w_dim) found for them and for m generated ones, and what the first n
+    codes show (n,3,S,S); images in [-1, 1]."""
 
     real: Tensor
     codes: Tensor
@@ -41,8 +41,8 @@ class Pretraining:
     """One step of both networks; a `facekit.training.loop.Program`. `mean` holds the generator whose weights are the running
     mean of `generator`'s, the one to keep.
 
-    One batch of generated pictures serves both: the discriminator learns from it first, then judges it again for the
-    generator. R1 is that of the pictures as the discriminator sees them, after augmentation. Both it and the path
+    One batch of generated images serves both: the discriminator learns from it first, then judges it again for the
+    generator. R1 is that of the images as the discriminator sees them, after augmentation. Both it and the path
     lengths come every few steps only, and stronger by as much ("lazy regularisation").
     """
 
@@ -57,17 +57,19 @@ class Pretraining:
         processes: Processes = ALONE,
         beside: Reconstructing | None = None,
     ):
-        """beside: an encoder that learns with the generator, for recipes with `reconstructed` pictures. Raises
+        """beside: an encoder that learns with the generator, for recipes with `reconstructed` images. Raises
         ValueError for batches that do not divide by the processes."""
         torch.manual_seed(seed)
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.size, self.recipe, self.steps, self.device, self.seed = pool, size, recipe, steps, device, seed
         self.generator = Generator(size).to(device)
-        self.critic: nn.Module = (ProjectedDiscriminator() if recipe.projected else Discriminator(size)).to(device)
-        for network in (self.generator, self.critic):
+        self.discriminator: nn.Module = (ProjectedDiscriminator() if recipe.projected else Discriminator(size)).to(
+            device
+        )
+        for network in (self.generator, self.discriminator):
             processes.copy_from_first(network)
-        processes.share_norms(self.critic)
-        self.judging = [weight for weight in self.critic.parameters() if weight.requires_grad]
+        processes.share_norms(self.discriminator)
+        self.judging = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
         self.mean = copy.deepcopy(self.generator).requires_grad_(False).eval()
         self.beside = beside
         if beside is not None:
@@ -75,7 +77,7 @@ class Pretraining:
         self.optimiser = self._adam(
             list(self.generator.parameters()), recipe.path_length_every if recipe.path_length else 0
         )
-        self.optimiser_critic = self._adam(self.judging, recipe.r1_every if recipe.r1 else 0)
+        self.optimiser_discriminator = self._adam(self.judging, recipe.r1_every if recipe.r1 else 0)
         self.autocast = autocast(device, recipe.bfloat16)
         self.chance, self.signs, self.path_mean = 0.0, [0.0, 0.0], 0.0
 
@@ -86,14 +88,14 @@ class Pretraining:
         return torch.optim.Adam(weights, self.recipe.lr * ratio, (b0**ratio, b1**ratio))
 
     def real(self, index: int) -> Tensor:
-        """This process's pictures of step `index`, mirrored at random: (n,3,S,S) in [-1, 1]."""
+        """This process's images of step `index`, mirrored at random: (n,3,S,S) in [-1, 1]."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), MIRRORED, generator_for(self.seed, index, 3))
         x = views(self.pool, chosen[self.part], matrices[self.part], self.size.resolution, self.device)
         return (x * 2 - 1).contiguous(memory_format=torch.channels_last)
 
     def mixed_codes(self, count: int, draws: torch.Generator) -> Tensor:
-        """Random codes (count,L,w_dim), of two pictures each where styles are mixed; moves the mean code."""
+        """Random codes (count,L,w_dim), of two images each where styles are mixed; moves the mean code."""
         mapping, layers = self.generator.mapping, self.size.codes
         z = torch.randn(2 * count, self.size.z_dim, generator=draws).to(self.device)
         first, second = mapping(z).chunk(2)
@@ -105,14 +107,14 @@ class Pretraining:
         later = (torch.arange(layers) >= change).to(self.device)[:, :, None]
         return torch.where(later, second[:, None], first[:, None])
 
-    def picture(self, codes: Tensor, draws: torch.Generator) -> Tensor:
+    def image(self, codes: Tensor, draws: torch.Generator) -> Tensor:
         with self.autocast:
             made: Tensor = self.generator.synthesis(codes, "random", draws)
         return made.float()
 
     def judged(self, x: Tensor) -> Tensor:
         with self.autocast:
-            logits: Tensor = self.critic(x)
+            logits: Tensor = self.discriminator(x)
         return logits.float()
 
     def step(self, index: int) -> dict[str, float]:
@@ -121,16 +123,16 @@ class Pretraining:
         self.generator.train()
         real = augmented(self.real(index), self.chance, draws)
         codes = self.mixed_codes(len(real), draws)
-        made = self.picture(codes, draws)
+        made = self.image(codes, draws)
         judged, again = made, None
         if self.beside is not None:
             again = self._show(made, index, draws)
             if self.recipe.judged_again:
                 judged = torch.cat([made, again.shown[: len(made)]])
-        losses = {"critic": self._update_critic(real, judged.detach(), draws)}
+        losses = {"discriminator": self._update_discriminator(real, judged.detach(), draws)}
         if self.recipe.r1 and index % self.recipe.r1_every == 0:
-            losses["r1"] = self._flatten_critic(real)
-        self._let_critic_learn(False)
+            losses["r1"] = self._flatten_discriminator(real)
+        self._let_discriminator_learn(False)
         loss = F.softplus(-self.judged(augmented(judged, self.chance, draws))).mean()
         losses["generator"] = loss.detach()
         if again is None:
@@ -139,22 +141,24 @@ class Pretraining:
             losses |= self._reconstruct(loss, again, codes)
         if self.recipe.path_length and index % self.recipe.path_length_every == 0:
             losses["path"] = self._even_paths(len(real), draws)
-        self._let_critic_learn(True)
+        self._let_discriminator_learn(True)
         self._follow(index)
         said = self.processes.average(losses)
         self._adapt_chance(index)
         return {**said, "chance": self.chance}
 
-    def _let_critic_learn(self, learn: bool) -> None:
+    def _let_discriminator_learn(self, learn: bool) -> None:
         """Only what ever learns of it: its frozen part stays as it is."""
         for weight in self.judging:
             weight.requires_grad_(learn)
 
-    def _update_critic(self, real: Tensor, made: Tensor, draws: torch.Generator) -> Tensor:
+    def _update_discriminator(self, real: Tensor, made: Tensor, draws: torch.Generator) -> Tensor:
         logits = self.judged(real)
         self.signs = [self.signs[0] + float(logits.detach().sign().mean()), self.signs[1] + 1]
         fake = self.judged(augmented(made, self.chance, draws))
-        return self._descend(self.optimiser_critic, self.critic, F.softplus(-logits).mean() + F.softplus(fake).mean())
+        return self._descend(
+            self.optimiser_discriminator, self.discriminator, F.softplus(-logits).mean() + F.softplus(fake).mean()
+        )
 
     def _show(self, made: Tensor, index: int, draws: torch.Generator) -> _Again:
         assert self.beside is not None
@@ -174,18 +178,20 @@ class Pretraining:
         self.beside.optimiser.step()
         return {name: value.detach() for name, value in losses.items()}
 
-    def _flatten_critic(self, real: Tensor) -> Tensor:
-        """R1: gamma / 2 times the squared gradient of the logits at real pictures."""
+    def _flatten_discriminator(self, real: Tensor) -> Tensor:
+        """R1: gamma / 2 times the squared gradient of the logits at real images."""
         x = real.detach().requires_grad_(True)
         (gradient,) = torch.autograd.grad(self.judged(x).sum(), x, create_graph=True)
         penalty = gradient.float().square().sum((1, 2, 3)).mean()
-        self._descend(self.optimiser_critic, self.critic, penalty * (self.recipe.r1 / 2 * self.recipe.r1_every))
+        self._descend(
+            self.optimiser_discriminator, self.discriminator, penalty * (self.recipe.r1 / 2 * self.recipe.r1_every)
+        )
         return penalty.detach()
 
     def _even_paths(self, count: int, draws: torch.Generator) -> Tensor:
-        """Steps of one length in w shall change pictures by one amount (StyleGAN2, equation 4)."""
+        """Steps of one length in w shall change images by one amount (StyleGAN2, equation 4)."""
         codes = self.mixed_codes(max(1, count // self.recipe.path_length_shrink), draws)
-        made = self.picture(codes, draws)
+        made = self.image(codes, draws)
         noise = torch.randn(made.shape, generator=draws).to(made) / math.sqrt(made.shape[2] * made.shape[3])
         (gradient,) = torch.autograd.grad((made * noise).sum(), codes, create_graph=True)
         lengths = gradient.float().square().sum(2).mean(1).sqrt()
@@ -198,8 +204,8 @@ class Pretraining:
 
     @torch.no_grad()
     def _follow(self, index: int) -> None:
-        """Mean weights; early in a run over fewer pictures, or they would remember the noise that it began with."""
-        half_life = float(self.recipe.ema_pictures)
+        """Mean weights; early in a run over fewer images, or they would remember the noise that it began with."""
+        half_life = float(self.recipe.ema_images)
         if self.recipe.ema_rampup:
             half_life = min(half_life, (index + 1) * self.recipe.batch_size * self.recipe.ema_rampup)
         kept = 0.5 ** (self.recipe.batch_size / max(half_life, 1e-8))
@@ -218,7 +224,7 @@ class Pretraining:
         sign = torch.tensor(self.signs[0] / max(self.signs[1], 1.0), device=self.device)
         sign_of_all = self.processes.average({"sign": sign})["sign"]
         seen = self.recipe.batch_size * self.recipe.ada_every
-        self.chance = adapted_chance(self.chance, sign_of_all, seen, self.recipe.ada_target, self.recipe.ada_pictures)
+        self.chance = adapted_chance(self.chance, sign_of_all, seen, self.recipe.ada_target, self.recipe.ada_images)
         self.signs = [0.0, 0.0]
 
     def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor) -> Tensor:
@@ -241,7 +247,7 @@ class Pretraining:
 
     def _parts(self) -> dict[str, Any]:
         parts: dict[str, Any] = {
-            "generator": self.generator, "critic": self.critic, "mean": self.mean, "optimiser": self.optimiser,
-            "optimiser_critic": self.optimiser_critic,
+            "generator": self.generator, "critic": self.discriminator, "mean": self.mean, "optimiser": self.optimiser,
+            "optimiser_critic": self.optimiser_discriminator,
         }  # fmt: skip
         return parts if self.beside is None else parts | {"beside": self.beside}

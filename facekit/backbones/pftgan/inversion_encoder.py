@@ -1,4 +1,4 @@
-"""Inversion encoders: a face picture to StyleGAN2's W+ codes (PFTGAN section 3.1, equation 1: w = E(X)).
+"""Inversion encoders: a face image to StyleGAN2's W+ codes (PFTGAN section 3.1, equation 1: w = E(X)).
 
 `ReferenceEncoder` is the four published ones in one class; `load_encoder` reads their released files:
 
@@ -120,7 +120,7 @@ class ReferenceEncoder(StyleEncoder):
     beside them.
 
     kind: one of KINDS. layers: W+ codes, 2 log2(S) - 2 for a generator of S px. channels_in: 3, or 6 for ReStyle's
-    pairs of pictures. width: channels of the first stage; 64 is everybody's. w_dim: channels of a code.
+    pairs of images. width: channels of the first stage; 64 is everybody's. w_dim: channels of a code.
     Raises ValueError for an unknown kind.
     """
 
@@ -140,7 +140,7 @@ class ReferenceEncoder(StyleEncoder):
             self.styles.append(GradualStyleBlock(8 * width, w_dim, REFERENCE_SIZE // 16 << self.level(i), w_dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (N,3,256,256) RGB in [0, 1], aligned as the generator's training pictures. Returns W+ codes (N,L,w_dim),
+        """x: (N,3,256,256) RGB in [0, 1], aligned as the generator's training images. Returns W+ codes (N,L,w_dim),
         latent_avg included. Raises ValueError for other shapes and for ReStyle's encoders, which need `refine`."""
         if self.channels_in != 3:
             raise ValueError("this encoder refines codes by looking at what they show: call refine(x, synthesize)")
@@ -148,15 +148,15 @@ class ReferenceEncoder(StyleEncoder):
         return self.latent_avg + self.offsets(2 * x - 1)
 
     def refine(self, x: Tensor, synthesize: Callable[[Tensor], Tensor], steps: int = 5) -> Tensor:
-        """ReStyle: each step sees the picture beside what the codes show so far and adds a correction, beginning with
+        """ReStyle: each step sees the image beside what the codes show so far and adds a correction, beginning with
         latent_avg.
 
-        x: (N,3,256,256) RGB in [0, 1]. synthesize: the generator, codes (N,L,w_dim) to pictures (N,3,S,S) in [0, 1]
+        x: (N,3,256,256) RGB in [0, 1]. synthesize: the generator, codes (N,L,w_dim) to images (N,3,S,S) in [0, 1]
         with fixed noise; better not clipped. steps: the paper's 5. Returns W+ codes (N,L,w_dim). Raises ValueError for
         other shapes and for encoders that are no ReStyle's.
         """
         if self.channels_in != 6:
-            raise ValueError(f"{self.kind} for single pictures gives its codes in one step: call the encoder itself")
+            raise ValueError(f"{self.kind} for single images gives its codes in one step: call the encoder itself")
         _check(x, REFERENCE_SIZE)
         codes = self.latent_avg.expand(len(x), -1, -1)
         for _ in range(steps):
@@ -179,7 +179,7 @@ class InversionSize:
 class InversionEncoder(StyleEncoder):
     """An encoder for small generators. Against the published ones:
 
-    - Two blocks a stage instead of 3 to 14, and a stem of stride 2: a 64 px picture has little to say at full size.
+    - Two blocks a stage instead of 3 to 14, and a stem of stride 2: a 64 px image has little to say at full size.
     - The heads are cheap. In e4e they hold four fifths of the weights, because each keeps 512 channels down to one
       pixel, and of a 3x3 window on the last 2x2 pixels five weights in nine only ever see padding. Ours have 2 `width`
       channels and stop at 2x2 pixels; the linear layer reads these with their places, which global pooling would lose:
@@ -212,7 +212,7 @@ class InversionEncoder(StyleEncoder):
             self.latent_avg.copy_(_rows(latent_avg, s.layers, s.w_dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (N,3,S,S) RGB in [0, 1]. Returns W+ codes (N,L,w_dim), latent_avg included. Raises ValueError for pictures
+        """x: (N,3,S,S) RGB in [0, 1]. Returns W+ codes (N,L,w_dim), latent_avg included. Raises ValueError for images
         of another shape."""
         _check(x, self.size.input_size)
         return self.latent_avg + self.offsets(2 * x - 1)
@@ -303,5 +303,4 @@ def _raised(coarse: Tensor, fine: Tensor) -> Tensor:
 
 def _check(x: Tensor, side: int) -> None:
     if x.ndim != 4 or tuple(x.shape[1:]) != (3, side, side):
-        raise ValueError(f"pictures {tuple(x.shape)}: expected (N,3,{side},{side}), RGB in [0, 1]; resize them first")
-
+        raise ValueError(f"images {tuple(x.shape)}: expected (N,3,{side},{side}), RGB in [0, 1]; resize them first")

@@ -1,4 +1,4 @@
-"""The encoder from pictures to a generator's codes, which PFTGAN looks through."""
+"""The encoder from images to a generator's codes, which PFTGAN looks through."""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ from .config import InversionPretraining
 from .inversion_encoder import InversionEncoder
 from .stylegan2 import Generator, Synthesis
 
-AT_ONCE = 32  # pictures whose gradients are found at a time
+AT_ONCE = 32  # images whose gradients are found at a time
 
 
 class Inverting:
-    """One step on real pictures, which the codes are to show again, and on as many of the generator's own, whose codes
+    """One step on real images, which the codes are to show again, and on as many of the generator's own, whose codes
     are known; a `facekit.training.loop.Program`.
 
-    The loss of a picture is that of pSp and e4e, squared error and LPIPS, with e4e's penalty on deltas, which keeps the
+    The loss of an image is that of pSp and e4e, squared error and LPIPS, with e4e's penalty on deltas, which keeps the
     codes where the generator knows what to do. The known codes are ours: without them a small generator's codes drift
     far from what its mapping makes. distance: from `perceptual`.
     """
@@ -60,10 +60,10 @@ class Inverting:
 
     @torch.no_grad()
     def own(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Pictures that the generator makes, in [0, 1], and their codes (n,L,w_dim)."""
+        """Images that the generator makes, in [0, 1], and their codes (n,L,w_dim)."""
         z = torch.randn(count, self.generator.size.z_dim, generator=draws).to(self.device)
         codes = self.generator.codes(z, self.recipe.truncation)
-        return pictures_of(self.generator.synthesis, codes).clamp(0, 1), codes
+        return images_of(self.generator.synthesis, codes).clamp(0, 1), codes
 
     def step(self, index: int) -> dict[str, float]:
         r = self.recipe
@@ -99,28 +99,28 @@ class Inverting:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
-def pictures_of(synthesis: Synthesis, codes: Tensor) -> Tensor:
+def images_of(synthesis: Synthesis, codes: Tensor) -> Tensor:
     """What the codes show: (N,3,S,S) RGB about [0, 1]."""
     shown: Tensor = (synthesis(codes) + 1) / 2
     return shown
 
 
 class Refining:
-    """Codes that are moved until they show their pictures better: Adam on squared error and the perceptual distance,
-    each picture by itself; a `facekit.training.loop.Program`. The generator stays as it is.
+    """Codes that are moved until they show their images better: Adam on squared error and the perceptual distance,
+    each image by itself; a `facekit.training.loop.Program`. The generator stays as it is.
 
-    codes: (N,L,w_dim), changed in place by every step. pictures: (N,3,S,S) in [0, 1]. distance: from `perceptual`.
+    codes: (N,L,w_dim), changed in place by every step. images: (N,3,S,S) in [0, 1]. distance: from `perceptual`.
     """
 
     def __init__(
         self,
         synthesis: Synthesis,
         codes: Tensor,
-        pictures: Tensor,
+        images: Tensor,
         distance: Callable[[Tensor, Tensor], Tensor],
         lr: float = 0.02,
     ):
-        self.synthesis, self.codes, self.wanted, self.distance = synthesis, codes, 2 * pictures - 1, distance
+        self.synthesis, self.codes, self.wanted, self.distance = synthesis, codes, 2 * images - 1, distance
         self.moved = codes.detach().clone().requires_grad_(True)
         self.optimiser = torch.optim.Adam([self.moved], lr)
 
@@ -128,7 +128,7 @@ class Refining:
         gradients, total = [], 0.0
         for codes, wanted in zip(self.moved.split(AT_ONCE), self.wanted.split(AT_ONCE), strict=True):
             shown = self.synthesis(codes)
-            # Sums: no picture's step depends on how many there are.
+            # Sums: no image's step depends on how many there are.
             loss = (shown - wanted).square().mean((1, 2, 3)).sum() + 0.8 * self.distance(shown, wanted).sum()
             gradients.append(torch.autograd.grad(loss, codes)[0])
             total += loss.item()

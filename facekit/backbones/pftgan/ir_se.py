@@ -16,7 +16,7 @@ from torch import Tensor, nn
 class TrunkSize:
     """Sizes of one trunk; the defaults are IR-SE50's."""
 
-    channels_in: int = 3  # 6 in ReStyle: a picture and what its codes show so far
+    channels_in: int = 3  # 6 in ReStyle: an image and what its codes show so far
     stem: int = 64  # channels of the first convolution
     stem_stride: int = 1
     channels: tuple[int, ...] = (64, 128, 256, 512)  # a stage; each halves height and width
@@ -63,7 +63,7 @@ class IRBlock(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Pictures to the maps that a pyramid stands on. The encoders inherit from it instead of holding one, because the
+    """Images to the maps that a pyramid stands on. The encoders inherit from it instead of holding one, because the
     released files name its parts without a prefix."""
 
     def __init__(self, size: TrunkSize):
@@ -86,7 +86,7 @@ class Trunk(nn.Module):
         self.tap_channels = size.channels[-3:]
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """x: (N,C,H,W) normalised pictures. Returns the ends of the last three stages, largest first: in IR-SE50
+        """x: (N,C,H,W) normalised images. Returns the ends of the last three stages, largest first: in IR-SE50
         (N,128,H/4,W/4), (N,256,H/8,W/8), (N,512,H/16,W/16)."""
         x = self.input_layer(x)
         maps = []

@@ -21,20 +21,20 @@ def layer_channels(size: GeneratorSize, colours: bool = False) -> tuple[int, ...
 
 
 def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tensor:
-    """Pictures (N,3,S,S) at the encoder's side."""
+    """Images (N,3,S,S) at the encoder's side."""
     side = encoder.size.input_size if isinstance(encoder, InversionEncoder) else 256
     return x if x.shape[-1] == side else F.interpolate(x, side, mode="bilinear", antialias=True)
 
 
 class PFTGANNetwork(nn.Module):
-    """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to a picture with `paints`; an `Adapted` network.
+    """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to an image with `paints`; an `Adapted` network.
 
     The encoder is frozen; its codes are the features. The stream is the generator's, fine-tuned before the classifiers
     learn, and frozen then. paints: the stream's own colours are the answer, there are no classifiers. reads_colours:
     the classifiers read these, too.
     """
 
-    # A mirrored picture has other codes: looking at both costs twice the time.
+    # A mirrored image has other codes: looking at both costs twice the time.
     averages: ClassVar[bool] = False
     frozen: ClassVar[bool] = True
 
@@ -74,7 +74,7 @@ class PFTGANNetwork(nn.Module):
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
-        """Codes (N,L,w_dim) of pictures (N,3,S,S) in [0, 1]."""
+        """Codes (N,L,w_dim) of images (N,3,S,S) in [0, 1]."""
         return [self.encoder(at_encoder(x, self.encoder)).float()]
 
     @torch.no_grad()
@@ -94,7 +94,7 @@ class PFTGANNetwork(nn.Module):
         return spoken(self.heads, maps, side)
 
     def votes(self, x: Tensor) -> Votes:
-        """What the classifiers say of pictures (N,3,S,S) in [0, 1], at S px."""
+        """What the classifiers say of images (N,3,S,S) in [0, 1], at S px."""
         assert self.heads is not None
         (codes,) = self.frozen_features(x)
         return self.heads.vote(self.maps(codes), self.input_size)

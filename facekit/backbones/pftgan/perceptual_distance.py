@@ -1,4 +1,4 @@
-"""The distance between pictures that generators are tuned by (PFTGAN equations 3, 4 and 6 to 8: LPIPS)."""
+"""The distance between images that generators are tuned by (PFTGAN equations 3, 4 and 6 to 8: LPIPS)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEAST_SIDE = 128
 
 
 class LPIPS(nn.Module):
-    """LPIPS 0.1 (Zhang et al., CVPR 2018), of pictures (N,3,S,S) in [-1, 1]: (N,). Smaller ones are enlarged first."""
+    """LPIPS 0.1 (Zhang et al., CVPR 2018), of images (N,3,S,S) in [-1, 1]: (N,). Smaller ones are enlarged first."""
 
     def __init__(self, net: Any):
         super().__init__()
@@ -40,7 +40,7 @@ class LPIPS(nn.Module):
 
 class ParserFeatures(nn.Module):
     """LPIPS' distance on the ready parser's encoder, without learned weights: unit vectors at each place of the
-    picture itself and of the maps at half to a sixteenth of its side, squared differences, the mean over places."""
+    image itself and of the maps at half to a sixteenth of its side, squared differences, the mean over places."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -58,9 +58,9 @@ class PixelClassifier(nn.Module):
         rows = _checked_rows(self, maps, (h, w), memory_limit)
         out = maps[0].new_empty((len(maps[0]), h, w, self.classes), dtype=torch.float32)
         with torch.autocast(out.device.type, enabled=False):
-            for n, picture in enumerate(out):
+            for n, image in enumerate(out):
                 for low, high, logits in bands(self.layers, [x[n] for x in maps], (h, w), rows):
-                    picture[low:high].view_as(logits).copy_(logits)
+                    image[low:high].view_as(logits).copy_(logits)
         return out.permute(0, 3, 1, 2)
 
 
@@ -77,7 +77,7 @@ class Votes:
     @property
     def uncertainty(self) -> Tensor:
         """(N,), or a scalar for stacked pixels: the mean divergence of the most divergent tenth of the pixels, by which
-        DatasetGAN drops the pictures that it is least sure of."""
+        DatasetGAN drops the images that it is least sure of."""
         flat = self.divergence.flatten(-2) if self.divergence.ndim == 3 else self.divergence
         return flat.topk(max(1, flat.shape[-1] // 10), -1).values.mean(-1)
 
@@ -116,18 +116,18 @@ class Ensemble(nn.Module):
         """The votes on maps [(N,C_i,H_i,W_i)] at `side` px; arguments and errors as of `PixelClassifier.logits`."""
         h, w = height_width(side)
         rows = _checked_rows(self.each()[0], maps, (h, w), memory_limit, votes=True)
-        pictures = maps[0].new_empty((len(maps[0]), h * w, self.classes), dtype=torch.float32)
+        images = maps[0].new_empty((len(maps[0]), h * w, self.classes), dtype=torch.float32)
         labels = maps[0].new_empty((len(maps[0]), h, w), dtype=torch.uint8)
         divergence = maps[0].new_empty((len(maps[0]), h, w), dtype=torch.float32)
-        with torch.autocast(pictures.device.type, enabled=False):
-            for n, probabilities in enumerate(pictures):
+        with torch.autocast(images.device.type, enabled=False):
+            for n, probabilities in enumerate(images):
                 tally = _Tally(probabilities)
                 for member in self.each():
                     for low, high, logits in bands(member.layers, [x[n] for x in maps], (h, w), rows):
                         tally.add(slice(low * w, high * w), logits)
                 votes = tally.result(len(self.members), rows * w)
                 labels[n], divergence[n] = votes.labels.view(h, w), votes.divergence.view(h, w)
-        return Votes(labels, pictures.view(-1, h, w, self.classes).permute(0, 3, 1, 2), divergence)
+        return Votes(labels, images.view(-1, h, w, self.classes).permute(0, 3, 1, 2), divergence)
 
 
 class _Tally:
@@ -180,6 +180,6 @@ def check_maps(maps: Sequence[Tensor], channels: Sequence[int] | None = None) ->
     shapes = [tuple(x.shape) for x in maps]
     wanted = "maps" if channels is None else f"maps of {', '.join(map(str, channels))} channels"
     if not shapes or {len(shape) for shape in shapes} != {4} or len({shape[0] for shape in shapes}) != 1:
-        raise ValueError(f"maps of shapes {shapes}: expected {wanted}, each (N,C,H,W), of the same N pictures")
+        raise ValueError(f"maps of shapes {shapes}: expected {wanted}, each (N,C,H,W), of the same N images")
     if channels is not None and [shape[1] for shape in shapes] != list(channels):
         raise ValueError(f"maps of shapes {shapes}: expected {wanted}, in this order, as the classifier was made for")

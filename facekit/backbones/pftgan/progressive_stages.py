@@ -14,36 +14,36 @@ from .stylegan2 import Synthesis
 from .two_stream import TwoStream, interpolated
 
 STAGES = {
-    "1": ("toRGB", True),  # toRGB layers, towards interpolated pictures
+    "1": ("toRGB", True),  # toRGB layers, towards interpolated images
     "2": ("all", True),
-    "3": ("toRGB", False),  # towards label pictures
+    "3": ("toRGB", False),  # towards label images
     "v": ("all", False),  # "vanilla ft." of Table 6
 }
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Views of the labelled pictures: codes (V,L,w_dim), pictures and targets (V,3,S,S) in [-1, 1], and known
+    """Views of the labelled images: codes (V,L,w_dim), images and targets (V,3,S,S) in [-1, 1], and known
     (V,1,S,S): 1 where the target is labelled, 0 where it says nothing."""
 
     codes: Tensor
-    pictures: Tensor
+    images: Tensor
     targets: Tensor
     known: Tensor
 
 
 @dataclass(frozen=True)
 class Support:
-    """Unlabelled pictures (N,3,S,S) in [-1, 1] and their codes (N,L,w_dim)."""
+    """Unlabelled images (N,3,S,S) in [-1, 1] and their codes (N,L,w_dim)."""
 
     codes: Tensor
-    pictures: Tensor
+    images: Tensor
 
 
 class Progressive:
     """`recipe.stages` one after the other, `recipe.steps` each; a `facekit.training.loop.Program`.
 
-    A step tunes the segmentation stream on labelled pictures and then the image stream on support pictures (equation
+    A step tunes the segmentation stream on labelled images and then the image stream on support images (equation
     4), by one perceptual distance. Of each stage the optimiser is new, for other weights train in it. distance: from
     `perceptual`. Raises ValueError for unknown stages.
     """
@@ -95,7 +95,7 @@ class Progressive:
         draws = generator_for(self.seed, index, 16)
         x = self.labelled
         chosen = torch.randperm(len(x.codes), generator=draws)[: self.recipe.batch_size]
-        targets = interpolated(x.pictures[chosen], x.targets[chosen], self.recipe.interpolation)
+        targets = interpolated(x.images[chosen], x.targets[chosen], self.recipe.interpolation)
         targets = (targets if self.mixed else x.targets[chosen]).to(self.device)
         made = self.trained[0][0](x.codes[chosen].to(self.device))
         known = x.known[chosen].to(self.device)
@@ -106,7 +106,7 @@ class Progressive:
             stream, weights = self.trained[1]
             some = torch.randperm(len(self.support.codes), generator=draws)[: self.recipe.support_batch]
             painted = stream(self.support.codes[some].to(self.device))
-            loss = self.distance(painted, self.support.pictures[some].to(self.device)).mean()
+            loss = self.distance(painted, self.support.images[some].to(self.device)).mean()
             losses["image"] = self._descend(loss, weights)
         return losses
 

@@ -1,7 +1,7 @@
 """A discriminator on frozen features (Sauer et al., "Projected GANs Converge Faster", NeurIPS 2021).
 
-StyleGAN2's discriminator has to find out by itself what a face consists of, from millions of pictures. One that looks
-at a picture through a network which knows faces already learns from far fewer: for generators that two cores train.
+StyleGAN2's discriminator has to find out by itself what a face consists of, from millions of images. One that looks
+at an image through a network which knows faces already learns from far fewer: for generators that two cores train.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ def _head(side: int) -> nn.Sequential:
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Pictures (N,3,S,S) RGB, about [-1, 1], to logits (N,5), of one head a map: how real they look.
+    """Images (N,3,S,S) RGB, about [-1, 1], to logits (N,5), of one head a map: how real they look.
 
     The frozen network is the ready parser's encoder, a MobileNetV2 that began with ImageNet's weights: maps at a
-    quarter to a thirty-second of SHOWN px. It learned to overlook colours, so that the small picture itself is one
+    quarter to a thirty-second of SHOWN px. It learned to overlook colours, so that the small image itself is one
     map more.
     """
 
@@ -81,7 +81,7 @@ class ProjectedDiscriminator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """What the heads see before it is mixed: the picture itself (N,3,S,S), shrunk to a quarter of SHOWN, then the
+        """What the heads see before it is mixed: the image itself (N,3,S,S), shrunk to a quarter of SHOWN, then the
         network's maps (N,c,h,h), h a quarter to a thirty-second of SHOWN."""
         x = x.float()
         shown = x if x.shape[-1] == SHOWN else F.interpolate(x, SHOWN, mode="bilinear", align_corners=False)

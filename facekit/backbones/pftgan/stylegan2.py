@@ -1,7 +1,7 @@
 """StyleGAN2's generator in plain PyTorch, with the names of NVIDIA's stylegan2-ada-pytorch.
 
 Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020): mapping, modulated convolutions with
-demodulation, noise, skip connections of colours. Pictures are (N,3,S,S) RGB, about [-1, 1], as its files have them.
+demodulation, noise, skip connections of colours. Images are (N,3,S,S) RGB, about [-1, 1], as its files have them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Noise = Literal["random", "const", "none"]
 
 @dataclass(frozen=True)
 class GeneratorSize:
-    """A generator's measures; the defaults are those of NVIDIA's FFHQ file but for the side of its pictures, 1024 px.
+    """A generator's measures; the defaults are those of NVIDIA's FFHQ file but for the side of its images, 1024 px.
 
     channel_base, channel_max: a block of side s has channel_base / s channels, at most channel_max.
     """
@@ -50,7 +50,7 @@ class GeneratorSize:
 
     @property
     def codes(self) -> int:
-        """L, how many style codes a picture has: two a block, the last one's toRGB layer included."""
+        """L, how many style codes an image has: two a block, the last one's toRGB layer included."""
         return 2 * len(self.sides)
 
     def channels(self, side: int) -> int:
@@ -100,7 +100,7 @@ class ModulatedConv(nn.Module):
     """A convolution whose input channels are scaled by a style, and its output channels back to unit variance.
 
     The style scales what flows through, not the weights: the numbers are the same, and one convolution serves the whole
-    batch instead of one a picture.
+    batch instead of one per image.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, w_dim: int):
@@ -172,14 +172,14 @@ class Block(nn.Module):
 
 @dataclass(frozen=True)
 class State:
-    """Where a synthesis has come to: maps (N,C,s,s), or None at the beginning, and the picture so far (N,3,s,s)."""
+    """Where a synthesis has come to: maps (N,C,s,s), or None at the beginning, and the image so far (N,3,s,s)."""
 
     maps: Tensor | None = None
-    picture: Tensor | None = None
+    image: Tensor | None = None
 
 
 class Synthesis(nn.Module):
-    """Codes (N,L,w_dim) to a picture, block by block."""
+    """Codes (N,L,w_dim) to an image, block by block."""
 
     def __init__(self, size: GeneratorSize):
         super().__init__()
@@ -207,10 +207,10 @@ class Synthesis(nn.Module):
         """The blocks of the given sides, in order, after what came before them.
 
         ws: (N,L,w_dim). noise: "random" (from `draws`), "const" (each layer's own) or "none". kept: a list to which the
-        maps of every layer are added, (N,C,s,s), and with `colours` each block's picture so far, (N,3,s,s).
+        maps of every layer are added, (N,C,s,s), and with `colours` each block's image so far, (N,3,s,s).
         """
         state = start or State()
-        x, picture = state.maps, state.picture
+        x, image = state.maps, state.image
         for side in sides:
             block = self.block(side)
             if x is None:
@@ -223,10 +223,10 @@ class Synthesis(nn.Module):
                 if kept is not None:
                     kept.append(x)
             painted = block.torgb(x, ws[:, place]).float()
-            picture = painted if picture is None else double(picture, block.resample_filter) + painted
+            image = painted if image is None else double(image, block.resample_filter) + painted
             if kept is not None and colours:
-                kept.append(picture)
-        return State(x, picture)
+                kept.append(image)
+        return State(x, image)
 
     def _noise(self, layer: SynthesisLayer, kind: Noise, count: int, draws: torch.Generator | None) -> Tensor | None:
         if kind == "none":
@@ -237,13 +237,13 @@ class Synthesis(nn.Module):
         return torch.randn(shape, generator=draws).to(layer.noise_const)
 
     def forward(self, ws: Tensor, noise: Noise = "const", draws: torch.Generator | None = None) -> Tensor:
-        picture = self.run(ws, self.size.sides, noise=noise, draws=draws).picture
-        assert picture is not None
-        return picture
+        image = self.run(ws, self.size.sides, noise=noise, draws=draws).image
+        assert image is not None
+        return image
 
     def features(self, ws: Tensor, noise: Noise = "const", colours: bool = False) -> list[Tensor]:
         """The maps of every layer, from the coarsest: L - 1 of (N,C,s,s). colours: after each block's maps also the
-        picture so far, which its toRGB layer is the last to change, (N,3,s,s)."""
+        image so far, which its toRGB layer is the last to change, (N,3,s,s)."""
         kept: list[Tensor] = []
         self.run(ws, self.size.sides, noise=noise, kept=kept, colours=colours)
         return kept
@@ -271,5 +271,5 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, truncation: float = 1.0, noise: Noise = "const") -> Tensor:
         """z: (N,z_dim) of normal numbers. Returns (N,3,S,S), about [-1, 1]."""
-        picture: Tensor = self.synthesis(self.codes(z, truncation), noise)
-        return picture
+        image: Tensor = self.synthesis(self.codes(z, truncation), noise)
+        return image

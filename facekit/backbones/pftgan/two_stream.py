@@ -24,7 +24,7 @@ class TwoStream(nn.Module):
     """Both streams begin as `synthesis`; of the blocks up to `shared` px they have one set of convolutions.
 
     Each stream has toRGB layers of its own at every side, for on the shared blocks' maps one paints labels, the other
-    pictures. shared: px; 0: nothing is (Table 5). image: False leaves the image stream out (Table 4's single stream).
+    images. shared: px; 0: nothing is (Table 5). image: False leaves the image stream out (Table 4's single stream).
     Raises ValueError for a `shared` that is no block's side.
     """
 
@@ -77,17 +77,17 @@ def _spread(classes: int, steps: int) -> tuple[float, NDArray[np.uint8]]:
     return least, np.rint(np.stack(chosen)).astype(np.uint8)
 
 
-def label_picture(masks: Tensor, palette: Tensor) -> tuple[Tensor, Tensor]:
-    """M, the masks as pictures. masks: (N,H,W) ids, 255 = not labelled. palette: (C,3) in [-1, 1]. Returns
+def label_image(masks: Tensor, palette: Tensor) -> tuple[Tensor, Tensor]:
+    """M, the masks as images. masks: (N,H,W) ids, 255 = not labelled. palette: (C,3) in [-1, 1]. Returns
     (N,3,H,W) in [-1, 1] and (N,1,H,W), 1 where labelled."""
     ids = masks.long()
     known = (ids < len(palette))[:, None].to(palette)
     return palette[ids.clamp(max=len(palette) - 1)].permute(0, 3, 1, 2) * known, known
 
 
-def interpolated(pictures: Tensor, maps: Tensor, share: float) -> Tensor:
+def interpolated(images: Tensor, maps: Tensor, share: float) -> Tensor:
     """X_M = share X + (1 - share) M (equation 5; the paper's share, lambda, is 0.1)."""
-    return share * pictures + (1 - share) * maps
+    return share * images + (1 - share) * maps
 
 
 def resized_masks(masks: Tensor, side: int) -> Tensor:

@@ -19,7 +19,7 @@ from .imagenet_weights import imagenet_state
 from .network import ParserNetwork, ParserSize
 
 __all__ = [
-    "TASKS", "build", "critic", "embedded_state", "from_dict", "frozen_keys", "load", "named_recipe", "to_dict"
+    "TASKS", "build", "discriminator", "embedded_state", "from_dict", "frozen_keys", "load", "named_recipe", "to_dict"
 ]  # fmt: skip
 
 TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal")
@@ -97,8 +97,8 @@ def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Synthp
     return network
 
 
-def critic(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
-    """None: pictures come from a plain regression head here. The paper has no such task."""
+def discriminator(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
+    """None: images come from a plain regression head here. The paper has no such task."""
     return None
 
 

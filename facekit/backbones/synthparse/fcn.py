@@ -14,7 +14,7 @@ _FINEST = 8
 
 
 class FCN(SegmentationModel):
-    """Pictures (N,in_channels,h,w), both sides multiples of 32 px, to logits (N,classes,h,w).
+    """Images (N,in_channels,h,w), both sides multiples of 32 px, to logits (N,classes,h,w).
 
     Each of the encoder's maps at strides 8, 16 and 32 is scored by 1x1 weights; the sums are doubled in size, from the
     coarsest up, and enlarged eight times at the end. Upsampling is bilinear and not learned; the paper's own begins so,

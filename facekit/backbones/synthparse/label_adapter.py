@@ -64,10 +64,10 @@ class LabelAdapter(nn.Module):
                     nn.init.zeros_(layer.bias)
 
     def _read(self, ids: Tensor) -> Tensor:
-        # What lies outside the picture is 255.
+        # What lies outside the image is 255.
         if self.reads == "ids":
             inside = ids.where(ids < self.known, 0)
-            # As large as the normalised pictures that the encoder's ImageNet weights know.
+            # As large as the normalised images that the encoder's ImageNet weights know.
             return (inside.float() * (4.0 / max(1, self.known - 1)) - 2.0)[:, None].expand(-1, 3, -1, -1)
         return F.one_hot(ids.clamp(max=self.known), self.known + 1)[..., :-1].movedim(-1, 1).float()
 

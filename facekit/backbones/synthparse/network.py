@@ -20,7 +20,7 @@ from .fcn import FCN
 
 # Of RGB in [0, 1]; every encoder here was trained so on ImageNet.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# What the encoders halve the picture to, so that sizes have to be multiples of it.
+# What the encoders halve the image to, so that sizes have to be multiples of it.
 STEP = 32
 DECODERS: dict[str, Callable[..., Any]] = {
     "unet": smp.Unet, "deeplabv3plus": smp.DeepLabV3Plus, "fpn": smp.FPN, "fcn": FCN,
@@ -62,7 +62,7 @@ class ParserSize:
             )
 
     def fits(self, other: ParserSize) -> bool:
-        """Whether weights of the other's network fit here: what side the pictures have does not matter."""
+        """Whether weights of the other's network fit here: what side the images have does not matter."""
         return replace(self, input_size=other.input_size) == other
 
 
@@ -78,7 +78,7 @@ class ParserNetwork(nn.Module):
     """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride); an `Adapted` network of which nothing is frozen, or,
     with `frozen`, the encoder.
 
-    paints: the first three maps are a picture in [0, 1].
+    paints: the first three maps are an image in [0, 1].
     """
 
     # No mean with a mirrored copy: the paper has none, and 1 point of F1 at most is not worth twice the time here.
@@ -110,7 +110,7 @@ class ParserNetwork(nn.Module):
         return [] if self.frozen else list(self.encoder.parameters())
 
     def matches(self, other: ParserNetwork) -> bool:
-        """Whether the other is built like this one; heads and picture sizes may differ."""
+        """Whether the other is built like this one; heads and image sizes may differ."""
         alike: bool = (self.stride, self.paints) == (other.stride, other.paints)
         return alike and self.size.fits(other.size)
 
@@ -140,7 +140,7 @@ class ParserNetwork(nn.Module):
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
-        """The part that never trains, of pictures (N,3,S,S) in [0, 1]; only x where nothing is frozen."""
+        """The part that never trains, of images (N,3,S,S) in [0, 1]; only x where nothing is frozen."""
         return self.encoder(self.normalise(x)) if self.frozen else [x]
 
     def from_features(self, features: list[Tensor]) -> Tensor:

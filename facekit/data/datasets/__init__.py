@@ -3,11 +3,11 @@
 From "In the Wild Face Parsing in Synthetic-Data Trained Models", section 3.1.2. face.py is what a labelled face is;
 helen.py, lapa.py, ibugmask.py, facesynthetics.py, generated.py, shared.py and outlined.py read the sources, a face when
 it is asked for; mix.py mixes and splits them; crop.py makes what a network learns from. parts.py stands apart: it
-reads pictures of faces or cars with masks of parts, FFHQ_34 or CAR_20, as PFTGAN learns from them.
+reads images of faces or cars with masks of parts, FFHQ_34 or CAR_20, as PFTGAN learns from them.
 
     sources = {"lapa": lapa_faces("LaPa"), "studio": GeneratedParsing(5000)}
     train, val, test = split(mix({"lapa": 0.5, "studio": 0.5}, 2330, sources))
-    pictures, masks = crops(train, 128)
+    images, masks = crops(train, 128)
 """
 
 from .crop import crops

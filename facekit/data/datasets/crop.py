@@ -1,4 +1,4 @@
-"""From faces in large pictures to the small squares that a network learns from."""
+"""From faces in large images to the small squares that a network learns from."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Crop = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 def crops(
     faces: Sequence[ParsedFace], side: int, margin: float = 1.0, lift: float = 0.0, workers: int | None = None
 ) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
-    """Pictures (side,side,3) and masks (side,side), uint8, of all faces that can be read, in their order.
+    """Images (side,side,3) and masks (side,side), uint8, of all faces that can be read, in their order.
 
     margin: how many times the face's square a crop shows; 1 is what a network is shown, `data.pool.MARGIN` leaves room
     for augmentation. lift: how far above that square, in parts of it. workers: threads that read; None: as many as
-    there are processors, 8 at most. At most 32 large pictures are in memory at once. A face that cannot be read is
+    there are processors, 8 at most. At most 32 large images are in memory at once. A face that cannot be read is
     named in a warning and left out. Raises ValueError if none is left or none came, for faces that are labelled in
     different sets, and for what `cropped` refuses.
     """
@@ -60,7 +60,7 @@ def crops(
         raise ValueError(f"none of the {len(faces)} faces can be read: {listing}")
     if failed:
         warnings.warn(f"{len(failed)} of {len(faces)} faces left out: {listing}", stacklevel=2)
-    return [picture for picture, _ in found], [mask for _, mask in found]
+    return [image for image, _ in found], [mask for _, mask in found]
 
 
 def _rendered(faces: Sequence[ParsedFace], indices: Sequence[int]) -> dict[int, ParsedFace]:

@@ -16,28 +16,28 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class ParsedFace:
-    """A picture, one face in it and the class of every pixel.
+    """An image, one face in it and the class of every pixel.
 
-    name: where it is from. picture: (H,W,3) uint8 RGB. mask: (H,W) uint8, ids of `labels`, 255 = ignored. box: square
-    (x0,y0,x1,y1) around the face in the picture's pixels, as `geometry.box_of_points` frames it; it may reach beyond
-    the picture. Raises ValueError for anything else.
+    name: where it is from. image: (H,W,3) uint8 RGB. mask: (H,W) uint8, ids of `labels`, 255 = ignored. box: square
+    (x0,y0,x1,y1) around the face in the image's pixels, as `geometry.box_of_points` frames it; it may reach beyond
+    the image. Raises ValueError for anything else.
     """
 
     name: str
-    picture: NDArray[np.uint8]
+    image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     box: Box
     labels: SegmentationSet = SYNTHPARSE_11
 
     def __post_init__(self) -> None:
-        picture, mask = self.picture, self.mask
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-            came = f"a picture of {picture.dtype} {picture.shape} came"
+        image, mask = self.image, self.mask
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            came = f"an image of {image.dtype} {image.shape} came"
             raise ValueError(f"{self.name}: {came}, expected uint8 (H,W,3): pass it through facekit.images.load_image")
-        if mask.dtype != np.uint8 or mask.shape != picture.shape[:2]:
+        if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
             came = f"a mask of {mask.dtype} {mask.shape} came"
-            fix = "pass the mask that was drawn on this picture"
-            raise ValueError(f"{self.name}: {came}, expected uint8 {picture.shape[:2]} like the picture: {fix}")
+            fix = "pass the mask that was drawn on this image"
+            raise ValueError(f"{self.name}: {came}, expected uint8 {image.shape[:2]} like the image: {fix}")
         top = len(self.labels)
         wrong = (mask >= top) & (mask != self.labels.ignore)
         if wrong.any():
@@ -54,9 +54,9 @@ class ParsedFace:
 def cropped(
     face: ParsedFace, side: int, margin: float = 1.0, lift: float = 0.0
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The face's square, `margin` times as large, as picture (side,side,3) and mask (side,side), both uint8.
+    """The face's square, `margin` times as large, as image (side,side,3) and mask (side,side), both uint8.
 
-    lift: how far above the face's square, in parts of it. The picture is bilinear, averaged first where it shrinks, and
+    lift: how far above the face's square, in parts of it. The image is bilinear, averaged first where it shrinks, and
     reflected beyond its rim; the mask takes the nearest pixel, 255 beyond its rim. Raises ValueError for a side below 1
     or a margin that is not above 0.
     """
@@ -65,4 +65,4 @@ def cropped(
     x0, y0, x1, y1 = face.box
     x, y, half = (x0 + x1) / 2, (y0 + y1) / 2 - lift * (y1 - y0), margin * (x1 - x0) / 2
     matrix = crop_matrix((x - half, y - half, x + half, y + half), side)
-    return warp_image(face.picture, matrix, side), warp_mask(face.mask, matrix, side)
+    return warp_image(face.image, matrix, side), warp_mask(face.mask, matrix, side)

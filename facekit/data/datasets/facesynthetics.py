@@ -67,6 +67,6 @@ def _shared(root: Path, target: SegmentationSet) -> LazyFaces[str]:
 
 
 def _face(path: Path, seg: Path, points: NDArray[np.float64], target: SegmentationSet) -> ParsedFace:
-    picture = load_image(path)
-    mask = mapped_from(read_ids(seg, picture.shape[:2]), FACESYNTHETICS_19, seg.name, target)
-    return ParsedFace(path.name, picture, mask, as_box(box_of_points(points[:68])), target)
+    image = load_image(path)
+    mask = mapped_from(read_ids(seg, image.shape[:2]), FACESYNTHETICS_19, seg.name, target)
+    return ParsedFace(path.name, image, mask, as_box(box_of_points(points[:68])), target)

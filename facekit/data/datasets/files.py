@@ -40,7 +40,7 @@ def choice(split: str, known: tuple[str, ...], title: str) -> str:
 
 
 def read_ids(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A mask file's ids as they stand, (H,W) uint8. size: (H,W) of its picture.
+    """A mask file's ids as they stand, (H,W) uint8. size: (H,W) of its image.
 
     Raises ValueError (also ImageError) that names the file if it is no PNG with one channel of 8 bits and this size.
     """

@@ -13,7 +13,7 @@ from .face import ParsedFace
 from .lazy import LazyFaces
 
 # GeneratedFaces frames by the points' box, of which a face's square is 1.6 times as large, and puts faces lower the
-# more it shows around them. With 2.2 a square that is grown by `pool.MARGIN` still lies within the picture.
+# more it shows around them. With 2.2 a square that is grown by `pool.MARGIN` still lies within the image.
 _FRAMING, _SQUARE = 2.2, 1.6
 
 
@@ -21,7 +21,7 @@ class GeneratedParsing(LazyFaces[int]):
     """Rendered faces 0 to count - 1 of a seed; the square around a face is about `side` px large.
 
     domain: "studio" (exact masks) or "wild" (masks as annotators draw them). labels: what the masks are brought to. The
-    pictures show more than the square, so that augmentation finds real pixels. settings: device, yaw, pitch, roll, ...
+    images show more than the square, so that augmentation finds real pixels. settings: device, yaw, pitch, roll, ...
     of `GeneratedFaces`, which checks all of them.
     """
 
@@ -47,8 +47,8 @@ class GeneratedParsing(LazyFaces[int]):
 
     def _rendered(self, numbers: Sequence[int]) -> list[ParsedFace]:
         out = self.faces.batch(numbers, want=("image", "mask", "landmarks68"))
-        pictures = out["image"].permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        images = out["image"].permute(0, 2, 3, 1).contiguous().cpu().numpy()
         masks = segmentation_map(FACEKIT_27, self.labels)[out["mask"].cpu().numpy()]
         boxes = [as_box(box_of_points(points)) for points in out["landmarks68"].cpu().numpy()]
         names = [f"generated {self.faces.domain} {self.faces.seed}/{n}" for n in numbers]
-        return [ParsedFace(*face, self.labels) for face in zip(names, pictures, masks, boxes, strict=True)]
+        return [ParsedFace(*face, self.labels) for face in zip(names, images, masks, boxes, strict=True)]

@@ -1,4 +1,4 @@
-"""Helen as Smith et al. parsed it ("Exemplar-Based Face Parsing", CVPR 2013): one grey picture a class."""
+"""Helen as Smith et al. parsed it ("Exemplar-Based Face Parsing", CVPR 2013): one grey image a class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .face import ParsedFace
 from .files import choice, dataset_folder, mapped_from
 from .lazy import LazyFaces
 
-# The paper's split: 2,000, 230 and 100 pictures.
+# The paper's split: 2,000, 230 and 100 images.
 _LISTS = {"train": "exemplars.txt", "val": "tuning.txt", "test": "testing.txt"}
 _LAYOUT = "images/NAME.jpg, labels/NAME/NAME_lbl00.png to NAME_lbl10.png, exemplars.txt, tuning.txt, testing.txt"
 _HOME = "http://www.cs.wisc.edu/~lizhang/projects/face-parsing/"
@@ -37,16 +37,16 @@ def helen_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFac
 
 
 def _read(root: Path, name: str) -> ParsedFace:
-    picture = load_image(root / "images" / f"{name}.jpg")
-    ids = merged([root / "labels" / name / f"{name}_lbl{k:02d}.png" for k in range(len(HELEN_11))], picture.shape[:2])
-    return ParsedFace(name, picture, mapped_from(ids, HELEN_11, name), box_of_mask(ids, HELEN_11, name))
+    image = load_image(root / "images" / f"{name}.jpg")
+    ids = merged([root / "labels" / name / f"{name}_lbl{k:02d}.png" for k in range(len(HELEN_11))], image.shape[:2])
+    return ParsedFace(name, image, mapped_from(ids, HELEN_11, name), box_of_mask(ids, HELEN_11, name))
 
 
 def merged(paths: list[Path], size: tuple[int, ...]) -> NDArray[np.uint8]:
-    """One mask (H,W) from a picture of probabilities (0 to 255) a class: the highest of those above one half.
+    """One mask (H,W) from an image of probabilities (0 to 255) a class: the highest of those above one half.
 
     255 where none is above: the paper's code calls these rims of a class background, between skin and hair as well.
-    Raises ValueError that names a file of another size than its picture's.
+    Raises ValueError that names a file of another size than its image's.
     """
     best = np.full(size, _HALF, np.uint8)
     ids = np.full(size, 255, np.uint8)
@@ -54,7 +54,7 @@ def merged(paths: list[Path], size: tuple[int, ...]) -> NDArray[np.uint8]:
         value = np.asarray(open_image(path).convert("L"))
         if value.shape != size:
             came = f"height x width {value.shape[0]} x {value.shape[1]} came"
-            raise ValueError(f"{path.name}: {came}, expected its picture's {size[0]} x {size[1]}: copy both again")
+            raise ValueError(f"{path.name}: {came}, expected its image's {size[0]} x {size[1]}: copy both again")
         above = value > best
         best[above], ids[above] = value[above], k
     return ids

@@ -29,18 +29,18 @@ def ibugmask_faces(folder: str | os.PathLike[str], split: str = "test") -> LazyF
     """
     split = choice(split, ("train", "test"), "iBugMask")
     root = dataset_folder(folder, (split,), "iBugMask", _LAYOUT, _HOME) / split
-    pictures = sorted(root.glob("*.jpg"))
-    if not pictures:
+    images = sorted(root.glob("*.jpg"))
+    if not images:
         raise missing_files(str(root / "*.jpg"), "iBugMask", _LAYOUT, _HOME)
-    return LazyFaces(f"iBugMask, {split}", pictures, _read)
+    return LazyFaces(f"iBugMask, {split}", images, _read)
 
 
 def _read(path: Path) -> ParsedFace:
-    picture, labels = load_image(path), path.with_suffix(".png")
-    ids = read_ids(labels, picture.shape[:2])
+    image, labels = load_image(path), path.with_suffix(".png")
+    ids = read_ids(labels, image.shape[:2])
     mask = mapped_from(ids, LAPA_11, labels.name)
     for pattern in _POINT_FILES:
         points = path.with_name(pattern.format(path.stem))
         if points.exists():
-            return ParsedFace(path.name, picture, mask, as_box(box_of_points(read_points(points, _POINTS))))
-    return ParsedFace(path.name, picture, mask, box_of_mask(ids, LAPA_11, labels.name))
+            return ParsedFace(path.name, image, mask, as_box(box_of_points(read_points(points, _POINTS))))
+    return ParsedFace(path.name, image, mask, box_of_mask(ids, LAPA_11, labels.name))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ...geometry.affine import box_of_points
-from ...images.reader import list_pictures, load_image
+from ...images.reader import list_images, load_image
 from ...labels import LAPA_11
 from .boxes import as_box
 from .face import ParsedFace
@@ -26,11 +26,11 @@ def lapa_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFace
     split = choice(split, ("train", "val", "test"), "LaPa")
     inside = tuple(f"{split}/{part}" for part in ("images", "labels", "landmarks"))
     root = dataset_folder(folder, inside, "LaPa", _LAYOUT, "https://github.com/JDAI-CV/lapa-dataset") / split
-    return LazyFaces(f"LaPa, {split}", list_pictures(root / "images"), lambda path: _read(root, path))
+    return LazyFaces(f"LaPa, {split}", list_images(root / "images"), lambda path: _read(root, path))
 
 
 def _read(root: Path, path: Path) -> ParsedFace:
-    picture, labels = load_image(path), root / "labels" / f"{path.stem}.png"
-    mask = mapped_from(read_ids(labels, picture.shape[:2]), LAPA_11, labels.name)
+    image, labels = load_image(path), root / "labels" / f"{path.stem}.png"
+    mask = mapped_from(read_ids(labels, image.shape[:2]), LAPA_11, labels.name)
     points = read_points(root / "landmarks" / f"{path.stem}.txt", _POINTS)
-    return ParsedFace(path.name, picture, mask, as_box(box_of_points(points)))
+    return ParsedFace(path.name, image, mask, as_box(box_of_points(points)))

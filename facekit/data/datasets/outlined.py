@@ -25,7 +25,7 @@ _OUTLINES: dict[str, list[int]] = {
     "lower_lip": [48, *range(59, 53, -1), 64, 65, 66, 67, 60],
     "inner_mouth": [*range(60, 68)],
 }
-_NARROW, _WIDE = 5, 15  # px, in pictures of 256 px
+_NARROW, _WIDE = 5, 15  # px, in images of 256 px
 
 
 def outlined_faces(
@@ -34,7 +34,7 @@ def outlined_faces(
     """300-W's faces without `lfpw_test`: eyes, lips, inner mouth as their points outline them, a ring of skin around.
 
     All else is 255, and so is a band along the outlines of which no annotator would be sure. labels: what the masks are
-    brought to. Raises FileNotFoundError for missing files; a face raises OSError when its picture cannot be read.
+    brought to. Raises FileNotFoundError for missing files; a face raises OSError when its image cannot be read.
     """
     paths, subsets, points = landmarks_300w(folder)
     rows = [(p, own) for p, subset, own in zip(paths, subsets, points, strict=True) if subset != TEST_300W]
@@ -43,9 +43,9 @@ def outlined_faces(
 
     def read(row: tuple[Path, NDArray[np.float32]]) -> ParsedFace:
         path, face = row
-        picture = load_image(path)
-        mask = _drawn(face, picture.shape[0], ids, labels.ignore)
-        return ParsedFace(path.name, picture, mask, as_box(box_of_points(face)), labels)
+        image = load_image(path)
+        mask = _drawn(face, image.shape[0], ids, labels.ignore)
+        return ParsedFace(path.name, image, mask, as_box(box_of_points(face)), labels)
 
     return LazyFaces("300-W, outlined", rows, read)
 

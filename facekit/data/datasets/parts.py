@@ -1,4 +1,4 @@
-"""Few pictures with masks of parts, as DatasetGAN and DDPM-segmentation publish them: PFTGAN's data (section 4.1)."""
+"""Few images with masks of parts, as DatasetGAN and DDPM-segmentation publish them: PFTGAN's data (section 4.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...images.reader import list_pictures, open_image
+from ...images.reader import list_images, open_image
 from ...labels import SegmentationSet, segmentation_set
 from .files import dataset_folder
 
@@ -22,70 +22,70 @@ _LISTED = 5
 def labelled_parts(
     folder: str | os.PathLike[str], labels: SegmentationSet | str
 ) -> tuple[list[Path], list[NDArray[np.uint8]]]:
-    """The pictures' paths in natural order and a mask (H,W) uint8 of each, 255 = ignored: what `facekit.adapt` takes.
+    """The images' paths in natural order and a mask (H,W) uint8 of each, 255 = ignored: what `facekit.adapt` takes.
 
     folder: DDPM-segmentation's "ffhq_34/real/train", say, with N.png or N.jpg beside N.npy; or DatasetGAN's
     "annotation/training_data/car_processed" and the like, with image_N.jpg beside image_maskN.npy (mask_N.npy where it
     tests). labels: the set whose ids the masks hold, "ffhq34" or "car20", or an own one. A mask of another size than
-    its picture but the same shape is resized to it by nearest neighbour: the published code does so too.
-    Raises FileNotFoundError for a missing folder, mask or picture; ImageError (a ValueError) for a folder without
-    pictures or a picture that cannot be read; ValueError that names a mask that is no whole .npy file of ids, has ids
-    outside the set, another shape than its picture, or could belong to two pictures.
+    its image but the same shape is resized to it by nearest neighbour: the published code does so too.
+    Raises FileNotFoundError for a missing folder, mask or image; ImageError (a ValueError) for a folder without
+    images or an image that cannot be read; ValueError that names a mask that is no whole .npy file of ids, has ids
+    outside the set, another shape than its image, or could belong to two images.
     """
     chosen = segmentation_set(labels)
-    root = dataset_folder(folder, (".",), "pictures with masks of parts", _LAYOUT, _HOME)
+    root = dataset_folder(folder, (".",), "images with masks of parts", _LAYOUT, _HOME)
     pairs = _pairs(root)
-    return [picture for picture, _ in pairs], [_mask(path, picture, chosen) for picture, path in pairs]
+    return [image for image, _ in pairs], [_mask(path, image, chosen) for image, path in pairs]
 
 
 def _pairs(root: Path) -> list[tuple[Path, Path]]:
-    """Every picture with its mask. Raises an error if a file of either kind is left over."""
+    """Every image with its mask. Raises an error if a file of either kind is left over."""
     masks = {path.name for path in root.glob("*.npy")}
     owner: dict[str, Path] = {}
     pairs: list[tuple[Path, Path]] = []
     lonely: list[str] = []
-    for picture in list_pictures(root):
-        names = _mask_names(picture.stem)
+    for image in list_images(root):
+        names = _mask_names(image.stem)
         name = next((name for name in names if name in masks), None)
         if name is None:
-            lonely.append(f"{picture.name} ({' or '.join(names)})")
+            lonely.append(f"{image.name} ({' or '.join(names)})")
             continue
         if name in owner:
-            came = f"{name}: {owner[name].name} and {picture.name} came for this mask"
-            raise ValueError(f"{came}, expected one picture: take the other one out of the folder")
-        owner[name] = picture
-        pairs.append((picture, root / name))
+            came = f"{name}: {owner[name].name} and {image.name} came for this mask"
+            raise ValueError(f"{came}, expected one image: take the other one out of the folder")
+        owner[name] = image
+        pairs.append((image, root / name))
     if lonely:
-        fix = "copy the masks again, or take these pictures out of the folder"
+        fix = "copy the masks again, or take these images out of the folder"
         raise FileNotFoundError(f"{root}: no mask came for {_listing(lonely)}, expected {_LAYOUT}: {fix}")
-    # DatasetGAN's tools write the latent codes of its pictures, latent_stylegan1.npy, into the same folder.
+    # DatasetGAN's tools write the latent codes of its images, latent_stylegan1.npy, into the same folder.
     left = sorted(name for name in masks - set(owner) if "latent" not in name)
     if left:
-        fix = "copy the pictures again, or take these masks out of the folder"
-        raise FileNotFoundError(f"{root}: no picture came for {_listing(left)}, expected {_LAYOUT}: {fix}")
+        fix = "copy the images again, or take these masks out of the folder"
+        raise FileNotFoundError(f"{root}: no image came for {_listing(left)}, expected {_LAYOUT}: {fix}")
     return pairs
 
 
 def _mask_names(stem: str) -> list[str]:
-    """What the mask of a picture may be called, the likeliest first."""
+    """What the mask of an image may be called, the likeliest first."""
     number = re.search(r"\d+$", stem)
     numbered = [f"{start}{number.group()}.npy" for start in ("image_mask", "image_mask_", "mask_")] if number else []
     return [f"{stem}.npy", *numbered]
 
 
-def _mask(path: Path, picture: Path, labels: SegmentationSet) -> NDArray[np.uint8]:
+def _mask(path: Path, image: Path, labels: SegmentationSet) -> NDArray[np.uint8]:
     ids = _ids(path)
     outside = np.unique(ids[((ids < 0) | (ids >= len(labels))) & (ids != labels.ignore)])
     if len(outside):
         came = f"ids {_listing([str(i) for i in outside])} came"
         expected = f"expected 0 to {len(labels) - 1} of {labels.name!r}, or {labels.ignore} for ignored"
         raise ValueError(f"{path.name}: {came}, {expected}: pass the set that the masks were drawn in as labels=")
-    width, height = open_image(picture).size
+    width, height = open_image(image).size
     h, w = ids.shape
     # Equal up to the rounding of one side.
     if abs(h * width - w * height) >= max(w, width):
-        came = f"height x width {h} x {w} came for {picture.name} of {height} x {width}"
-        raise ValueError(f"{path.name}: {came}, expected the same shape: check which picture the mask was drawn on")
+        came = f"height x width {h} x {w} came for {image.name} of {height} x {width}"
+        raise ValueError(f"{path.name}: {came}, expected the same shape: check which image the mask was drawn on")
     mask = ids.astype(np.uint8)
     if (h, w) == (height, width):
         return mask

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry.affine import box_of_points
-from ...images.reader import list_pictures, load_image
+from ...images.reader import list_images, load_image
 from ...labels import CELEBAMASK_19, FASSEG_6, SYNTHPARSE_11, SegmentationSet
 from ..face_sources import CELEBAHQ_BOX, data_folder
 from .boxes import as_box, box_of_mask, extent
@@ -20,8 +20,8 @@ from .files import dataset_folder, mapped, mapped_from, read_ids
 from .lazy import LazyFaces
 
 _TABLE = "index.csv of image,mask,..., images/NAME.jpg, masks/NAME.png"
-# CelebAMask-HQ's masks are half as large as its pictures.
-_PICTURE, _MASK = (1024, 1024), (512, 512)
+# CelebAMask-HQ's masks are half as large as its images.
+_IMAGE, _MASK = (1024, 1024), (512, 512)
 # Height of the 68 points' box over that from the eyes' top to the mouth's bottom, and how much lower its middle lies:
 # medians of 40 generated faces.
 _TALLER, _LOWER = 1.72, 0.096
@@ -30,25 +30,25 @@ _TALLER, _LOWER = 1.72, 0.096
 def celebamask_faces(
     folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
 ) -> LazyFaces[Path]:
-    """CelebAMask-HQ, pictures NAME.jpg beside masks NAME.png of 19 ids, framed by the mask. Sides are the viewer's.
+    """CelebAMask-HQ, images NAME.jpg beside masks NAME.png of 19 ids, framed by the mask. Sides are the viewer's.
 
-    labels: what the masks are brought to. Pictures of 1024 px are halved to their masks' size. Raises FileNotFoundError
+    labels: what the masks are brought to. Images of 1024 px are halved to their masks' size. Raises FileNotFoundError
     for a missing folder; a face raises ValueError when it is read and its files do not fit together.
     """
     root = _root(
         folder, "celebamask19", (), "NAME.jpg beside NAME.png", "https://github.com/switchablenorms/CelebAMask-HQ"
     )
-    pictures = [path for path in list_pictures(root) if path.suffix == ".jpg"]
+    images = [path for path in list_images(root) if path.suffix == ".jpg"]
 
     def read(path: Path) -> ParsedFace:
-        picture, seg = load_image(path), path.with_suffix(".png")
-        if picture.shape[:2] == _PICTURE:
-            picture = cv2.resize(picture, _MASK, interpolation=cv2.INTER_AREA)
-        ids = read_ids(seg, picture.shape[:2])
+        image, seg = load_image(path), path.with_suffix(".png")
+        if image.shape[:2] == _IMAGE:
+            image = cv2.resize(image, _MASK, interpolation=cv2.INTER_AREA)
+        ids = read_ids(seg, image.shape[:2])
         mask = mapped_from(ids, CELEBAMASK_19, seg.name, labels)
-        return ParsedFace(path.name, picture, mask, box_of_mask(ids, CELEBAMASK_19, seg.name), labels)
+        return ParsedFace(path.name, image, mask, box_of_mask(ids, CELEBAMASK_19, seg.name), labels)
 
-    return LazyFaces("CelebAMask-HQ", pictures, read)
+    return LazyFaces("CelebAMask-HQ", images, read)
 
 
 def fasseg_faces(
@@ -57,7 +57,7 @@ def fasseg_faces(
     """FASSEG, framed by eyes, mouth and skin. labels: SYNTHPARSE_11, or FASSEG_6, its own.
 
     In SYNTHPARSE_11 it labels skin, nose and, above the mouth, background. Its hair is also brows, its eyes and mouth
-    are one class each: 255. So is the background below the mouth, where it hides clothes. The multi-pose pictures show
+    are one class each: 255. So is the background below the mouth, where it hides clothes. The multi-pose images show
     7 people: the middle two digits of a name's number tell whom. Raises FileNotFoundError for missing files, ValueError
     for other labels; a face raises ValueError when it is read and its files do not fit together.
     """
@@ -68,14 +68,14 @@ def fasseg_faces(
     root = _root(folder, "fasseg", ("index.csv", "images", "masks"), _TABLE, home)
 
     def read(row: tuple[str, str]) -> ParsedFace:
-        picture = load_image(root / "images" / row[0])
-        ids = read_ids(root / "masks" / row[1], picture.shape[:2])
+        image = load_image(root / "images" / row[0])
+        ids = read_ids(root / "masks" / row[1], image.shape[:2])
         mask = mapped_from(ids, FASSEG_6, row[1], labels)
         box, mouth = _head_box(ids, row[1])
         if labels != FASSEG_6:
             below = mask[mouth:]
             below[below == 0] = labels.ignore
-        return ParsedFace(row[0], picture, mask, box, labels)
+        return ParsedFace(row[0], image, mask, box, labels)
 
     return LazyFaces("FASSEG", _rows(root), read)
 
@@ -95,12 +95,12 @@ def hair_faces(
     table[1] = labels.index("hair")
 
     def read(row: tuple[str, str]) -> ParsedFace:
-        picture = load_image(root / "images" / row[0])
-        ids = read_ids(root / "masks" / row[1], picture.shape[:2])
+        image = load_image(root / "images" / row[0])
+        ids = read_ids(root / "masks" / row[1], image.shape[:2])
         mask = mapped(ids, table, 2, row[1])
-        x0, y0, x1, y1 = (v * picture.shape[0] - 0.5 for v in CELEBAHQ_BOX)
+        x0, y0, x1, y1 = (v * image.shape[0] - 0.5 for v in CELEBAHQ_BOX)
         mask[(ids == 0) & _beside(mask.shape, (x0, y0, x1, y1))] = 0
-        return ParsedFace(row[0], picture, mask, (x0, y0, x1, y1), labels)
+        return ParsedFace(row[0], image, mask, (x0, y0, x1, y1), labels)
 
     return LazyFaces("hair", _rows(root), read)
 

@@ -1,8 +1,8 @@
-"""Pictures with texts for FaRL's pre-training: made into shards, read at random, cut into views, batched.
+"""Images with texts for FaRL's pre-training: made into shards, read at random, cut into views, batched.
 
 pair.py is what a pair is; shards.py writes, index.py and pool.py read; views.py and batches.py feed a network.
 making.py (not imported here: it needs a ready model) is `facekit shard`: sources.py and listing.py (with download.py)
-bring pictures and texts, captions.py words attributes, faces.py finds the faces.
+bring images and texts, captions.py words attributes, faces.py finds the faces.
 """
 
 from .batches import PairBatches

@@ -25,7 +25,7 @@ class PairBatches:
     seed, step: batch `step` depends on these and nothing else. Its order is `training.shuffled_batch`'s: through the
     whole pool in a new order every epoch. batch_size: of all processes together. part: this process's slice of it (see
     `Processes.part`); draws are made for the whole batch and sliced, so that parts put together are the batch.
-    view: how pictures become squares. workers: threads that read, decode and warp (most of that leaves Python). ahead:
+    view: how images become squares. workers: threads that read, decode and warp (most of that leaves Python). ahead:
     batches in the making while one is used; so many are in memory, however large the pool. Of the pool itself only the
     order is kept, 4 bytes a pair.
     Raises ValueError where faces are to be aligned but not all pairs have one.

@@ -27,7 +27,7 @@ def caption_from_attributes(attributes: Mapping[str, float | bool], name: str, s
     """English words that say some of what is true of a face, and nothing that is not.
 
     attributes: CelebA's names -> above 0 is true, 0 and below is false; missing or NaN is unknown and not mentioned.
-    name: the picture's; the wording depends on it, on the seed and the attributes only.
+    name: the image's; the wording depends on it, on the seed and the attributes only.
     """
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *_numbers(name)])))
     known = {key: value > 0 for key, value in attributes.items() if not math.isnan(value)}
@@ -47,7 +47,7 @@ def caption_from_attributes(attributes: Mapping[str, float | bool], name: str, s
     has, wears, moods = ([words for words in part if words in chosen] for part in (has, wears, moods))
     said = Said(who, he, has, wears, moods)
     if "Blurry" in true:
-        said.openings = ("a blurry photo of ", "a blurred picture of ", "an unsharp portrait of ")
+        said.openings = ("a blurry photo of ", "a blurred image of ", "an unsharp portrait of ")
     return sentence(said, rng)
 
 
@@ -77,7 +77,7 @@ def _who(known: Mapping[str, bool], true: set[str], rng: np.random.Generator) ->
 def _hair(true: set[str], rng: np.random.Generator) -> str:
     if "Bald" in true:
         return _pick(rng, BALD)
-    # Some pictures have two colours: people disagree about hair.
+    # Some images have two colours: people disagree about hair.
     colours, textures = ([key for key in table if key in true] for table in (_COLOURS, _TEXTURES))
     words = [_pick(rng, _TEXTURES[_pick(rng, textures)])] if textures and rng.random() < 0.7 else []
     words += [_pick(rng, _COLOURS[_pick(rng, colours)])] if colours else []

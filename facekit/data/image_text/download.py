@@ -8,8 +8,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-AGENT = "facekit (pictures with texts for research)"
-# What sites write who do not want their pictures to train models, and what img2dataset heeds too.
+AGENT = "facekit (images with texts for research)"
+# What sites write who do not want their images to train models, and what img2dataset heeds too.
 REFUSALS = frozenset(("noai", "noimageai", "noindex", "noimageindex"))
 _CHUNK = 1 << 16
 

@@ -1,4 +1,4 @@
-"""Finding the faces of a pair's picture: boxes and the five points that ALIGN needs."""
+"""Finding the faces of a pair's image: boxes and the five points that ALIGN needs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ...api.ready_models import frames_in, ready_model
 from ...detection.face_finder import find_faces
 from .pair import Pair, boxes_of, five_points
 
-# FaRL (section 3.1) keeps pictures whose detector, RetinaFace, gives a face more than .9. Ours is a logistic regression
-# over OpenCV's cascades, so its score is a probability as well: above .9 were the best faces of all 40 pictures of
-# CelebA-HQ looked at, of 36 of 38 of 300-W, and of one of 16 pictures without a face.
+# FaRL (section 3.1) keeps images whose detector, RetinaFace, gives a face more than .9. Ours is a logistic regression
+# over OpenCV's cascades, so its score is a probability as well: above .9 were the best faces of all 40 images of
+# CelebA-HQ looked at, of 36 of 38 of 300-W, and of one of 16 images without a face.
 SCORE = 0.9
-# The side at which find_faces searches: larger pictures cost disk and decoding, and the views are of 224 px.
+# The side at which find_faces searches: larger images cost disk and decoding, and the views are of 224 px.
 LONGEST = 640
 
 
 def shrink(pair: Pair, longest: int = LONGEST) -> Pair:
-    """The pair with its picture's longest side at most `longest` px. One whose faces are known stays as it is."""
+    """The pair with its image's longest side at most `longest` px. One whose faces are known stays as it is."""
     h, w = pair.image.shape[:2]
     if max(h, w) <= longest or pair.points is not None:
         return pair

@@ -61,7 +61,7 @@ def open_index(shard: Path) -> Index:
     Raises FileNotFoundError for a missing shard, ValueError for one that is damaged, compressed or without pairs.
     """
     if not shard.is_file():
-        raise FileNotFoundError(f"{shard}: no such shard; expected a .tar file of pictures and texts")
+        raise FileNotFoundError(f"{shard}: no such shard; expected a .tar file of images and texts")
     if shard.suffix != ".tar":
         raise ValueError(f"{shard}: not a .tar file; a compressed one cannot be read at random, so unpack it")
     size = shard.stat().st_size
@@ -138,11 +138,11 @@ def _build(shard: Path, size: int) -> tuple[bytes, np.ndarray]:
             rows.append((key.encode(), image, text, note, -1 if boxes is None else len(boxes)))
     if not rows:
         raise ValueError(
-            f"{shard}: none of its {left_out} samples has a picture ({', '.join(IMAGES)}) and a text (txt, or a "
+            f"{shard}: none of its {left_out} samples has an image ({', '.join(IMAGES)}) and a text (txt, or a "
             "caption in json)"
         )
     if left_out:
-        log.warning("%s: %d samples without a picture or without a text are left out", shard, left_out)
+        log.warning("%s: %d samples without an image or without a text are left out", shard, left_out)
     key_length = max(len(row[0]) for row in rows)
     records = np.array(rows, _record(key_length))
     head = {

@@ -41,10 +41,10 @@ class Listing:
             self.count += 1
             web += _scheme(url) in ("http", "https")
         if self.count == 0:
-            raise ValueError(f"{path}: a table without rows, expected one picture a row")
+            raise ValueError(f"{path}: a table without rows, expected one image a row")
         if web and not download:
             raise ValueError(
-                f"{path}: {web} of {self.count} pictures are on the web: pass --download to fetch them, or a listing "
+                f"{path}: {web} of {self.count} images are on the web: pass --download to fetch them, or a listing "
                 "of files"
             )
         self._reader: Iterator[Row] | None = None

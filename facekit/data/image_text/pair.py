@@ -1,4 +1,4 @@
-"""One picture with its text and its faces, and the way it is packed into a shard's members."""
+"""One image with its text and its faces, and the way it is packed into a shard's members."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ QUALITY = 95
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A picture and what somebody wrote about it.
+    """An image and what somebody wrote about it.
 
     name: where it is from. image: (H,W,3) uint8 RGB. text: str. boxes: (F,4) float32 (x0,y0,x1,y1) around the 68 points
     of each face. points: (F,5,2) float32 x,y: the eye on the viewer's left, the one on the right, nose tip, mouth
-    corner on the left, on the right. Both in the picture's pixels, (0,0) = centre of the top-left pixel; both None
-    where nobody has looked for faces. encoded: the picture as the JPEG it came as, to be stored as it is, or None.
+    corner on the left, on the right. Both in the image's pixels, (0,0) = centre of the top-left pixel; both None
+    where nobody has looked for faces. encoded: the image as the JPEG it came as, to be stored as it is, or None.
     """
 
     name: str
@@ -51,13 +51,13 @@ def boxes_of(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     return np.concatenate([points.min(1), points.max(1)], axis=1).astype(np.float32)
 
 
-def decode_picture(data: bytes, where: str) -> NDArray[np.uint8]:
-    """A picture file's bytes -> RGB (H,W,3) uint8, upright. Raises ImageError (a ValueError) that names `where`."""
+def decode_image(data: bytes, where: str) -> NDArray[np.uint8]:
+    """An image file's bytes -> RGB (H,W,3) uint8, upright. Raises ImageError (a ValueError) that names `where`."""
     return load_image(_open(data, where), where)
 
 
 def decode_for_storing(data: bytes, where: str) -> tuple[NDArray[np.uint8], bytes | None]:
-    """`decode_picture`, and the bytes again where they can go into a shard unchanged: a plain RGB JPEG.
+    """`decode_image`, and the bytes again where they can go into a shard unchanged: a plain RGB JPEG.
 
     One with EXIF cannot: other readers may not turn it, and it may say where its owner lives.
     """
@@ -77,7 +77,7 @@ def _open(data: bytes, where: str) -> Image.Image:
         raise
     except Exception as error:  # Pillow's readers raise any type on a damaged header
         raise ImageError(
-            f"{where}: {len(data)} bytes that are no picture ({type(error).__name__}), expected one of "
+            f"{where}: {len(data)} bytes that are no image ({type(error).__name__}), expected one of "
             f"{', '.join(formats)}"
         ) from error
 
@@ -86,7 +86,7 @@ def pack(pair: Pair) -> dict[str, bytes]:
     """The members of a shard, by suffix: jpg, txt, json. Raises ValueError for arrays of other shapes than Pair's."""
     image = pair.image
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"{pair.name}: a picture of {image.dtype} {image.shape} came: pass (H,W,3) uint8 RGB")
+        raise ValueError(f"{pair.name}: an image of {image.dtype} {image.shape} came: pass (H,W,3) uint8 RGB")
     about: dict[str, Any] = {"name": pair.name, "size": [image.shape[0], image.shape[1]]}
     if (pair.boxes is None) != (pair.points is None):
         raise ValueError(f"{pair.name}: boxes and points belong together: pass both, or None for both")

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import torch
 
-from ...images.reader import list_pictures
+from ...images.reader import list_images
 from ..face_sources import celebahq_attributes, data_folder, pseudo_landmarks
 from ..synthetic_faces.generator import GeneratedFaces
 from .captions import caption_from_attributes
@@ -28,7 +28,7 @@ _TEXT_COLUMNS = frozenset(("caption", "text", "description", "title"))
 
 @dataclass(frozen=True)
 class Failure:
-    """A picture that could not be read, and why."""
+    """An image that could not be read, and why."""
 
     name: str
     reason: str
@@ -47,9 +47,9 @@ class Source(Protocol):
 
 
 class Folder:
-    """A folder's pictures, with their captions from a .csv (file name, caption) or a .txt beside each picture.
+    """A folder's images, with their captions from a .csv (file name, caption) or a .txt beside each image.
 
-    With a .csv the pairs are its rows, else the folder's pictures. Raises ValueError where no picture has a text.
+    With a .csv the pairs are its rows, else the folder's images. Raises ValueError where no image has a text.
     """
 
     def __init__(self, folder: Path, texts: Path | None = None):
@@ -59,10 +59,10 @@ class Folder:
         if texts is not None:
             self._rows = [(name, text) for name, text in _caption_table(texts)]
         else:
-            self._rows = [(path.name, None) for path in list_pictures(folder)]
+            self._rows = [(path.name, None) for path in list_images(folder)]
             if not any(self._beside(name).is_file() for name, _ in self._rows):
                 raise ValueError(
-                    f"{folder}: no picture has a .txt of its name beside it: write one each, or pass --texts with a "
+                    f"{folder}: no image has a .txt of its name beside it: write one each, or pass --texts with a "
                     ".csv of file name and caption"
                 )
 
@@ -121,16 +121,16 @@ class Generated:
         for first in range(start, stop, _RENDERED):
             indices = range(first, min(first + _RENDERED, stop))
             batch = faces.batch(indices, want=("image", "landmarks68", "caption"))
-            pictures = batch["image"].permute(0, 2, 3, 1).contiguous().cpu().numpy()
+            images = batch["image"].permute(0, 2, 3, 1).contiguous().cpu().numpy()
             points = batch["landmarks68"].cpu().numpy()[:, None]
-            for i, picture, p, text in zip(indices, pictures, points, batch["caption"], strict=True):
-                yield Pair(f"generated {self.seed} {i}", picture, text, boxes_of(p), five_points(p))
+            for i, image, p, text in zip(indices, images, points, batch["caption"], strict=True):
+                yield Pair(f"generated {self.seed} {i}", image, text, boxes_of(p), five_points(p))
 
 
 class CelebaHQ:
     """celebahq128 under FACEKIT_DATA: captions worded from the attributes, points from the pseudo-landmarks.
 
-    count: the first so many pictures of the shards, so that the rest can be a test; None: all. Pictures whose points
+    count: the first so many images of the shards, so that the rest can be a test; None: all. Images whose points
     are unsure have none and are left out.
     """
 
@@ -140,13 +140,13 @@ class CelebaHQ:
         self._names, self._attributes = celebahq_attributes()
         self._points = pseudo_landmarks()
         listed = [(shard, key, spans["jpg"]) for shard in sorted(root.glob("*.tar")) for key, spans in members(shard)]
-        self._pictures = [p for p in listed[:count] if p[1] in self._points and p[1] in self._attributes]
+        self._images = [p for p in listed[:count] if p[1] in self._points and p[1] in self._attributes]
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        for shard, key, (offset, size) in self._pictures[start:stop]:
+        for shard, key, (offset, size) in self._images[start:stop]:
             with shard.open("rb") as file:
                 file.seek(offset)
                 data = file.read(size)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .index import BLOCK, TEXT_FIELDS, Index, natural_shards, open_index, read_note, readable_key
-from .pair import Pair, decode_picture, read_faces
+from .pair import Pair, decode_image, read_faces
 
 # Open shards a thread. A pair of another one costs an open() more, which is little beside decoding it.
 _OPEN = 32
@@ -24,7 +24,7 @@ class PairPool:
     """N pairs in tar shards: `len(pool)`, `pool[i]` -> Pair.
 
     sources: folders of .tar shards or .tar files, in this order; shards of `facekit shard`, or of others (webdataset,
-    img2dataset: a picture and a .txt, or a json with "caption", a key), which are indexed on first use.
+    img2dataset: an image and a .txt, or a json with "caption", a key), which are indexed on first use.
     A pair is read from disk when asked for; what is kept is a number of bytes a shard. Threads may share a pool and it
     may be sent to other processes: each opens its own files.
     faceless: how many pairs have no face, or none known because nobody has looked for it.
@@ -66,10 +66,10 @@ class PairPool:
                 raise ValueError(f"{where}: its text is not UTF-8 ({error})") from error
         else:
             text = next((about[f] for f in TEXT_FIELDS if isinstance(about.get(f), str)), "")
-        image = decode_picture(_read(file, record["image"], key, where), where)
+        image = decode_image(_read(file, record["image"], key, where), where)
         boxes, points = read_faces(about, where)
         if points is not None and about.get("size", list(image.shape[:2])) != list(image.shape[:2]):
-            raise ValueError(f"{where}: its faces were found in a picture of {about['size']} px, not {image.shape[:2]}")
+            raise ValueError(f"{where}: its faces were found in an image of {about['size']} px, not {image.shape[:2]}")
         name = about.get("name")
         return Pair(name if isinstance(name, str) else key, image, text.strip(), boxes, points)
 

@@ -1,6 +1,6 @@
-"""`facekit shard`: from sources of pictures and texts to shards of pairs with faces, resumable at any moment.
+"""`facekit shard`: from sources of images and texts to shards of pairs with faces, resumable at any moment.
 
-Each shard stands for a fixed run of the sources' pictures, whatever is left out of it. So shards are made independently
+Each shard stands for a fixed run of the sources' images, whatever is left out of it. So shards are made independently
 of each other: in several processes, and again after an interruption only those that are not there yet. A shard's report
 (.json beside it) is written last and says that it is done.
 """
@@ -37,7 +37,7 @@ log = logging.getLogger("facekit")
 
 @dataclass(frozen=True)
 class Settings:
-    """per_shard: pictures a shard stands for. score: the least of a face. longest: side of stored pictures, px."""
+    """per_shard: images a shard stands for. score: the least of a face. longest: side of stored images, px."""
 
     per_shard: int = 1000
     score: float = SCORE
@@ -68,10 +68,10 @@ def make_shards(
 ) -> dict[str, Any]:
     """Write the pairs of all sources under `out` and say how many there are and what was left out.
 
-    listed: folders of pictures, folders or files of .tar shards, .parquet or .csv listings, "generated:COUNT",
+    listed: folders of images, folders or files of .tar shards, .parquet or .csv listings, "generated:COUNT",
     "celebahq128" or its first "celebahq128:COUNT". texts: .csv of file name and caption for the
-    one folder of pictures. download: fetch what a listing has on the web. size: side of generated faces, px. workers:
-    processes. score: pictures without a face above it are left out. longest: larger pictures are shrunk to this side.
+    one folder of images. download: fetch what a listing has on the web. size: side of generated faces, px. workers:
+    processes. score: images without a face above it are left out. longest: larger images are shrunk to this side.
     seed: of wordings and generated faces. device: renders generated faces; None is the best there is.
     Run again with the same arguments it makes only what is missing.
     Raises ValueError for an unknown source, for settings out of range and for a folder made with others;
@@ -115,7 +115,7 @@ def open_sources(
             found.append(sources.CelebaHQ(seed, count) if celeba else sources.Generated(count or 0, size, seed, device))
         elif not path.exists():
             raise FileNotFoundError(
-                f"{text!r}: no such file or folder; expected a folder of pictures or .tar shards, a .parquet or .csv "
+                f"{text!r}: no such file or folder; expected a folder of images or .tar shards, a .parquet or .csv "
                 "listing, 'celebahq128' or 'generated:COUNT'"
             )
         elif path.suffix == ".tar" or (path.is_dir() and any(path.glob("*.tar"))):
@@ -128,9 +128,9 @@ def open_sources(
             raise ValueError(f"{text!r}: a {path.suffix or 'plain'} file came, expected .tar, .parquet or .csv")
     folders = sum(isinstance(source, sources.Folder) for source in found)
     if texts is not None and folders != 1:
-        raise ValueError(f"--texts belongs to one folder of pictures, but {folders} came")
+        raise ValueError(f"--texts belongs to one folder of images, but {folders} came")
     if not found:
-        raise ValueError("no source came: pass a folder of pictures, a listing, 'celebahq128' or 'generated:COUNT'")
+        raise ValueError("no source came: pass a folder of images, a listing, 'celebahq128' or 'generated:COUNT'")
     return found
 
 
@@ -265,8 +265,8 @@ def _outcome(root: Path, numbers: range) -> dict[str, Any]:
     if totals["failed"] == 0:
         log_file.unlink()
     else:
-        log.warning("%d pictures could not be read: %s says why", totals["failed"], log_file)
+        log.warning("%d images could not be read: %s says why", totals["failed"], log_file)
     if totals["pairs"] == 0:
         left_out = totals["without_face"], totals["without_text"]
-        log.warning("no pair is left: %d pictures are without a face, %d without a text", *left_out)
+        log.warning("no pair is left: %d images are without a face, %d without a text", *left_out)
     return {"out": str(root), **totals, "failures": str(log_file) if totals["failed"] else None}

@@ -1,4 +1,4 @@
-"""What a network sees of a pair: one aligned face, or a crop of the picture."""
+"""What a network sees of a pair: one aligned face, or a crop of the image."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ...geometry.affine import crop_matrix, similarity_from_points, warp_image
 from ...geometry.tanh_warp import MEAN_FACE, MEAN_FACE_SIDE
 from .pair import Pair
 
-# A mirrored picture makes such a text wrong.
+# A mirrored image makes such a text wrong.
 _SIDES = re.compile(r"\b(left|right)", re.IGNORECASE)
 # Numbers in [0,1) that a view is drawn from: face, mirror, size, x, y, and x, y of the five points.
 DRAWS = 15
 
 
 def mean_face(size: int) -> NDArray[np.float64]:
-    """FaRL's mean face in a picture of `size` px: eyes, nose tip, mouth corners (5,2), the viewer's left first.
+    """FaRL's mean face in an image of `size` px: eyes, nose tip, mouth corners (5,2), the viewer's left first.
 
     Mirrored it is itself.
     """
@@ -47,9 +47,9 @@ def align_face(
 class View:
     """How pairs become a network's input.
 
-    size: its side, px. align: FaRL's ALIGN (section 3.4): one of the picture's faces at random, aligned to the mean
+    size: its side, px. align: FaRL's ALIGN (section 3.4): one of the image's faces at random, aligned to the mean
     face. Without: CLIP's only augmentation, a random square crop: of `scale` of the largest square's area (OpenCLIP's
-    range), anywhere in the picture, resized. noise: standard deviation of what is added to the aligned points, in px of
+    range), anywhere in the image, resized. noise: standard deviation of what is added to the aligned points, in px of
     a view of 224 px. mirror: how often it is mirrored; never where the text says left or right.
     """
 
@@ -65,7 +65,7 @@ class View:
         if not 0 <= self.noise <= 20:
             raise ValueError(f"noise={self.noise}: expected 0 to 20 px in a view of 224 px")
         if not 0 < self.scale[0] <= self.scale[1] <= 1:
-            raise ValueError(f"scale={self.scale}: expected two parts of the picture's area, 0 < low <= high <= 1")
+            raise ValueError(f"scale={self.scale}: expected two parts of the image's area, 0 < low <= high <= 1")
 
     def of(self, pair: Pair, draws: NDArray[np.floating[Any]], where: str = "") -> NDArray[np.uint8]:
         """(size,size,3) uint8. draws: (DRAWS,) numbers in [0,1) that decide it. where: how errors call the pair.

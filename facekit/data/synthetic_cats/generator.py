@@ -1,10 +1,10 @@
 """Generated animals: an endless, embedded set of rendered cat-like heads with exact points and masks.
 
     animals = GeneratedAnimals(seed=0, size=128)
-    animal = animals[7]                                 # GeneratedAnimal: picture, mask, points, pose
+    animal = animals[7]                                 # GeneratedAnimal: image, mask, points, pose
     batch = animals.batch(range(32), want=("image", "mask", "landmarks"))
 
-Picture `i` of a seed is the same everywhere and whatever else is in its batch (to within rounding).
+Image `i` of a seed is the same everywhere and whatever else is in its batch (to within rounding).
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _ANIMAL, _SHOT = 1, 2  # independent random streams of one seed
 
 @dataclass(frozen=True)
 class GeneratedAnimal:
-    """One picture with all its labels. Points are (x, y) pixels, (0, 0) the centre of the top-left pixel; they may lie
-    outside the picture.
+    """One image with all its labels. Points are (x, y) pixels, (0, 0) the centre of the top-left pixel; they may lie
+    outside the image.
 
     image: (H, W, 3) uint8 RGB; mask: (H, W) uint8, ANIMAL_PARTS; landmarks: (24, 2) float32, ANIMAL_POINTS; visible:
     (24,) bool; coat: one of COATS; yaw, pitch, roll: degrees, positive to the viewer's right, up, clockwise in the
-    picture.
+    image.
     """
 
     index: int
@@ -61,9 +61,9 @@ class GeneratedAnimal:
 class GeneratedAnimals:
     """Rendered cat-like heads, indexed from 0 to length - 1; each index is another animal.
 
-    seed: any non-negative integer. size: side of the square pictures, 16..1024 px. device: None is the CPU. length: how
+    seed: any non-negative integer. size: side of the square images, 16..1024 px. device: None is the CPU. length: how
     many there are (they cost nothing until asked for). yaw, pitch, roll: ranges of degrees, within +-30, +-15, +-20.
-    framing: the picture's side over the side of the box around the points, 1..6. supersample: rays per pixel and axis,
+    framing: the image's side over the side of the box around the points, 1..6. supersample: rays per pixel and axis,
     1..4. Raises ValueError for anything else.
     """
 
@@ -113,7 +113,7 @@ class GeneratedAnimals:
         )
 
     def parameters(self, index: int) -> Params:
-        """Every number that draws picture `index`, by name (for study; the names are not a stable interface)."""
+        """Every number that draws image `index`, by name (for study; the names are not a stable interface)."""
         index = self._checked(index)
         p = sample_animal(self._random(_ANIMAL, index))
         # The photographer is the people's: cameras expose for fur as they do for skin.
@@ -122,12 +122,12 @@ class GeneratedAnimals:
         p.update({k: shot[k] for k in _SHOT_NAMES})
         p["white"] = shot["white"] ** 0.5  # grey fur gives every cast away
         p["distance"] = 0.6 * shot["distance"]
-        p["old"] = 0.0  # `backdrop` counts the pictures by it
+        p["old"] = 0.0  # `backdrop` counts the images by it
         return p
 
     @own_settings()
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks")) -> dict[str, Tensor]:
-        """Many pictures at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
+        """Many images at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
 
         image: (N, 3, H, W) uint8; mask: (N, H, W) uint8; landmarks: (N, 24, 2) float32; visible: (N, 24) bool; pose:
         (N, 3) degrees (yaw, pitch, roll). Raises ValueError for an unknown name or no index, IndexError for an index

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...labels.landmarks import LandmarkSet, flip_of
 from ...labels.segmentation import SegmentationSet
 
-# Cat-Head writes the points of each ear from the left of the picture to its right.
+# Cat-Head writes the points of each ear from the left of the image to its right.
 _CAT_HEAD = ("left_eye", "right_eye", "mouth", "left_ear_outer", "left_ear_tip", "left_ear_inner", "right_ear_inner",
              "right_ear_tip", "right_ear_outer")  # fmt: skip
 _OWN = ("left_eye_outer", "left_eye_inner", "right_eye_inner", "right_eye_outer", "left_nose", "nose_tip",

@@ -79,7 +79,7 @@ def place_points(b: Batch, skull: Skull, ears: tuple[Ear, Ear]) -> Tensor:
 
 
 def frame(camera: Tensor, b: Batch, size: int, framing: float) -> Tensor:
-    """The view (N, 3) in which the box of camera-frame points is `framing` times smaller than the picture."""
+    """The view (N, 3) in which the box of camera-frame points is `framing` times smaller than the image."""
     slope = camera[..., :2] / (b["distance"][:, None, None] - camera[..., 2:])
     low, high = slope.amin(1), slope.amax(1)
     pixels = size / ((high - low).amax(1) * framing * b["crop_scale"])

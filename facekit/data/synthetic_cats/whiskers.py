@@ -49,7 +49,7 @@ def comb(b: Batch, skull: Skull, turn: Tensor, view: Tensor, size: int, depth: T
     spacing = torch.cat((spacing, spacing[..., -1:]), -1)
     taper = torch.linspace(1.0, 0.25, _BEADS, device=at.device)
     fine = torch.tensor([1.0] * _PADS + [0.45] * _BROWS, device=at.device).repeat(2)[:, None]
-    # Half a millimetre thick, but never so thin that the picture would lose it.
+    # Half a millimetre thick, but never so thin that the image would lose it.
     thick = (0.5 * view[:, 0] / b["distance"] * samples / size).clamp_min(0.55)[:, None, None]
     weight = (spacing * taper * fine * thick).flatten(1)
     x, y = at.unbind(-1)

@@ -11,7 +11,7 @@ from .surface import Batch, column
 
 
 def points_visible(points: Tensor, point_depth: Tensor, depth: Tensor, size: int) -> Tensor:
-    """(N, K) bool: the point is in the picture and nothing nearer lies before it (9 mm of slack). depth (N, S, S) mm
+    """(N, K) bool: the point is in the image and nothing nearer lies before it (9 mm of slack). depth (N, S, S) mm
     of camera depth."""
     farthest = F.max_pool2d(depth[:, None], 3, 1, 1)
     grid = ((points + 0.5) / size * 2 - 1)[:, None]

@@ -1,5 +1,5 @@
 """What is not the head's own surface: ears, neck, clothes, glasses, hat brims. Each gives depth, normal, colour and
-label to the picture."""
+label to the image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIELDS = ("depth", "normal", "albedo", "open", "shine", "fleshy", "ids")
 
 @dataclass
 class Layers:
-    """The picture so far: nearest depth (N,S,S), camera-frame normal and albedo (N,3,S,S), occlusion, shininess, skin
+    """The image so far: nearest depth (N,S,S), camera-frame normal and albedo (N,3,S,S), occlusion, shininess, skin
     share, ids."""
 
     depth: Tensor

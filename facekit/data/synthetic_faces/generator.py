@@ -1,10 +1,10 @@
 """Generated faces: an endless, embedded data set of rendered 3D heads with exact labels for every task.
 
     faces = GeneratedFaces(seed=0, size=128)
-    face = faces[7]                                     # GeneratedFace: picture, mask, points, attributes, caption, ...
+    face = faces[7]                                     # GeneratedFace: image, mask, points, attributes, caption, ...
     batch = faces.batch(range(32), want=("image", "mask", "landmarks68"))
 
-Picture `i` of a seed is the same everywhere and whatever else is in its batch (to within rounding).
+Image `i` of a seed is the same everywhere and whatever else is in its batch (to within rounding).
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _IDENTITY, _SHOT, _WORDS, _COMPANION = 1, 2, 3, 4  # independent random streams 
 
 @dataclass(frozen=True)
 class GeneratedFace:
-    """One picture with all its labels. Points are (x, y) pixels, (0, 0) the centre of the top-left pixel; they may
-    lie outside the picture.
+    """One image with all its labels. Points are (x, y) pixels, (0, 0) the centre of the top-left pixel; they may
+    lie outside the image.
 
     image, shadow_free: (H, W, 3) uint8 RGB; mask: (H, W) uint8, FACEKIT_27; landmarksK: (K, 2) float32; visibleK:
     (K,) bool;
-    attributes: CelebA's names; yaw, pitch, roll: degrees, positive to the viewer's right, up, clockwise in the picture.
+    attributes: CelebA's names; yaw, pitch, roll: degrees, positive to the viewer's right, up, clockwise in the image.
     """
 
     index: int
@@ -77,7 +77,7 @@ class GeneratedFace:
 
     @property
     def styles(self) -> dict[str, np.ndarray]:
-        """The picture in two artistic styles, {"comic": (H, W, 3) uint8, "pencil": ...}; painted when asked for."""
+        """The image in two artistic styles, {"comic": (H, W, 3) uint8, "pencil": ...}; painted when asked for."""
         painted = self._source.batch([self.index], want=STYLES)
         return {name: painted[name][0].permute(1, 2, 0).cpu().numpy() for name in STYLES}
 
@@ -85,12 +85,12 @@ class GeneratedFace:
 class GeneratedFaces:
     """Rendered faces, indexed from 0 to length - 1.
 
-    seed: any non-negative integer. size: side of the square pictures, 16..1024 px. domain: "studio" (clean, exact
+    seed: any non-negative integer. size: side of the square images, 16..1024 px. domain: "studio" (clean, exact
     labels) or "wild" (camera and background variety, other people around, labels smoothed and biased the way annotators
     do). device: None is the CPU. length: how many there are (they cost nothing until asked for). yaw, pitch, roll:
     ranges of degrees, within +-75, +-25, +-30.
-    identity: show this one person only; faces_per_identity: so many consecutive pictures show one person. framing: the
-    picture's side over the side of the box around the 68 points (300-W's crops: 1.6). supersample: rays per pixel and
+    identity: show this one person only; faces_per_identity: so many consecutive images show one person. framing: the
+    image's side over the side of the box around the 68 points (300-W's crops: 1.6). supersample: rays per pixel and
     axis; None chooses by size. Raises ValueError for anything else.
     """
 
@@ -139,18 +139,18 @@ class GeneratedFaces:
         index = self._checked(index)
         b = self.batch([index], want=[w for w in WANTS if w not in STYLES and w != "depth"])
 
-        def picture(name: str) -> np.ndarray:
+        def image(name: str) -> np.ndarray:
             return b[name][0].permute(1, 2, 0).contiguous().cpu().numpy()
 
         labels = {f"{kind}{k}": b[f"{kind}{k}"][0].cpu().numpy() for kind in ("landmarks", "visible") for k in POINTS}
         yaw, pitch, roll = b["pose"][0].tolist()
         return GeneratedFace(
             index=index,
-            image=picture("image"),
+            image=image("image"),
             mask=b["mask"][0].cpu().numpy(),
             attributes=dict(zip(ATTRIBUTES, b["attributes"][0].tolist(), strict=True)),
             caption=b["caption"][0],
-            shadow_free=picture("shadow_free"),
+            shadow_free=image("shadow_free"),
             yaw=yaw,
             pitch=pitch,
             roll=roll,
@@ -160,7 +160,7 @@ class GeneratedFaces:
         )
 
     def parameters(self, index: int) -> Params:
-        """Every number that draws picture `index`, by name (for study; the names are not a stable interface)."""
+        """Every number that draws image `index`, by name (for study; the names are not a stable interface)."""
         index = self._checked(index)
         who = self.identity_of(index)
         p = sample_identity(self._random(_IDENTITY, who))
@@ -169,12 +169,12 @@ class GeneratedFaces:
         return p
 
     def identity_of(self, index: int) -> int:
-        """Which person picture `index` shows."""
+        """Which person image `index` shows."""
         return self.identity if self.identity is not None else index // self.faces_per_identity
 
     @own_settings()
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks68")) -> dict[str, Any]:
-        """Many pictures at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
+        """Many images at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
 
         image, shadow_free, comic, pencil: (N, 3, H, W) uint8; mask: (N, H, W) uint8; depth: (N, H, W) float32 mm to the
         camera, inf on the background; landmarksK: (N, K, 2) float32; visibleK: (N, K) bool; attributes: (N, 36) bool in

@@ -45,11 +45,11 @@ def backdrop(b: Batch, bank: Tensor, size: int) -> Tensor:
     return blur(out, column(b["back_blur"])[:, 0, 0] * size * 0.03)
 
 
-def blur(picture: Tensor, sigma: Tensor, sigma_x: Tensor | None = None, reach: int = 5) -> Tensor:
-    """Gaussian blur of (N, C, H, W) by a sigma a picture (N,), in pixels; `sigma_x` adds to the horizontal one.
+def blur(image: Tensor, sigma: Tensor, sigma_x: Tensor | None = None, reach: int = 5) -> Tensor:
+    """Gaussian blur of (N, C, H, W) by a sigma an image (N,), in pixels; `sigma_x` adds to the horizontal one.
     Kernels end at +-`reach`."""
-    n, c, h, w = picture.shape
-    steps = torch.arange(-reach, reach + 1, device=picture.device, dtype=torch.float32)
+    n, c, h, w = image.shape
+    steps = torch.arange(-reach, reach + 1, device=image.device, dtype=torch.float32)
 
     def kernel(s: Tensor) -> Tensor:
         k = torch.exp(-0.5 * (steps / s.clamp_min(0.05)[:, None]) ** 2)
@@ -57,7 +57,7 @@ def blur(picture: Tensor, sigma: Tensor, sigma_x: Tensor | None = None, reach: i
 
     across = kernel(sigma if sigma_x is None else torch.sqrt(sigma**2 + sigma_x**2)).view(n * c, 1, 1, -1)
     down = kernel(sigma).view(n * c, 1, -1, 1)
-    flat = F.pad(picture.reshape(1, n * c, h, w), (reach,) * 4, mode="replicate")
+    flat = F.pad(image.reshape(1, n * c, h, w), (reach,) * 4, mode="replicate")
     return F.conv2d(F.conv2d(flat, across, groups=n * c), down, groups=n * c).view(n, c, h, w)
 
 
@@ -82,25 +82,25 @@ _LUMA = torch.tensor(
 )
 
 
-def jpeg(picture: Tensor, quality: Tensor) -> Tensor:
-    """The loss of JPEG at a quality (N,) in 1..100 on pictures (N, 3, H, W) in [0, 1]: 8x8 cosines, the standard
+def jpeg(image: Tensor, quality: Tensor) -> Tensor:
+    """The loss of JPEG at a quality (N,) in 1..100 on images (N, 3, H, W) in [0, 1]: 8x8 cosines, the standard
     luminance table, softer colour."""
-    n, _, h, w = picture.shape
-    pad = F.pad(picture, (0, -w % 8, 0, -h % 8), mode="replicate") * 255
+    n, _, h, w = image.shape
+    pad = F.pad(image, (0, -w % 8, 0, -h % 8), mode="replicate") * 255
     r, g, b_ = pad.unbind(1)
     luma = 0.299 * r + 0.587 * g + 0.114 * b_
     planes = torch.stack((luma - 128, (b_ - luma) * 0.564, (r - luma) * 0.713), 1)
     scale = torch.where(quality < 50, 50 / quality.clamp_min(1), 2 - quality / 50).clamp_min(0.02)
-    table = (_LUMA.to(picture.device)[None] * scale[:, None, None]).clamp_min(1)
+    table = (_LUMA.to(image.device)[None] * scale[:, None, None]).clamp_min(1)
     table = torch.stack((table, table.clamp_min(1) * 1.7, table * 1.7), 1)[:, :, None, None]
-    c = _cosines().to(picture.device)
+    c = _cosines().to(image.device)
     hh, ww = pad.shape[-2] // 8, pad.shape[-1] // 8
     blocks = planes.view(n, 3, hh, 8, ww, 8).transpose(3, 4)
     coded = torch.round(c @ blocks @ c.T / table) * table
     planes = (c.T @ coded @ c).transpose(3, 4).reshape(n, 3, hh * 8, ww * 8)[..., :h, :w]
     y, cb, cr = planes[:, 0] + 128, planes[:, 1], planes[:, 2]
     out = torch.stack((y + 1.403 * cr, y - 0.344 * cb - 0.714 * cr, y + 1.773 * cb), 1)
-    return torch.where(quality[:, None, None, None] < 100, (out / 255).clamp(0, 1), picture)
+    return torch.where(quality[:, None, None, None] < 100, (out / 255).clamp(0, 1), image)
 
 
 def tone(light: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ def tone(light: Tensor) -> Tensor:
 
 
 def develop(b: Batch, bank: Tensor, light: Tensor, size: int) -> Tensor:
-    """Linear light (N, 3, S, S) to the finished picture (N, 3, size, size), uint8."""
+    """Linear light (N, 3, S, S) to the finished image (N, 3, size, size), uint8."""
     if light.shape[-1] != size:
         light = F.interpolate(
             light.clamp_max(1.6),
@@ -124,14 +124,14 @@ def develop(b: Batch, bank: Tensor, light: Tensor, size: int) -> Tensor:
     fall = 1 - column(b["vignette"]) * 0.5 * (axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
     light = light * (b["exposure"][:, None, None, None] * fall[:, None]) * colour(b["white"])
     light = blur(light, b["blur"] * size, b["blur_x"] * size, reach=max(2, size // 40))
-    picture = tone(light) ** b["gamma"][:, None, None, None]
-    grey = (picture * picture.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    picture = torch.lerp(grey.expand_as(picture), picture, b["saturation"][:, None, None, None])
+    image = tone(light) ** b["gamma"][:, None, None, None]
+    grey = (image * image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    image = torch.lerp(grey.expand_as(image), image, b["saturation"][:, None, None, None])
     step = torch.arange(size, device=light.device, dtype=torch.float32) / 256.0
     at = b["noise_at"]
     u = (step[None, None, :] + (at[:, 0] * 256).round()[:, None, None] / 256).expand(n, size, size)
     v = (step[None, :, None] + (at[:, 1] * 256).round()[:, None, None] / 256).expand(n, size, size)
     noise = torch.stack([read_noise(bank, u + 0.25 * k, v + 0.375 * k, (WHITE,))[0] for k in range(3)], 1)
     noise = torch.lerp(noise.mean(1, keepdim=True).expand_as(noise), noise, 0.4)
-    picture = (picture + noise * b["grain"][:, None, None, None] * (0.5 + (1 - picture) * 0.8)).clamp(0, 1)
-    return (jpeg(picture, b["jpeg"]) * 255).round().clamp(0, 255).to(torch.uint8)
+    image = (image + noise * b["grain"][:, None, None, None] * (0.5 + (1 - image) * 0.8)).clamp(0, 1)
+    return (jpeg(image, b["jpeg"]) * 255).round().clamp(0, 255).to(torch.uint8)

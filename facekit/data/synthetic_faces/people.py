@@ -1,4 +1,4 @@
-"""Who is drawn: one identity's parameters, from one random stream (no pose, light or picture here: see `shots`)."""
+"""Who is drawn: one identity's parameters, from one random stream (no pose, light or image here: see `shots`)."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _front_points(b: Batch) -> tuple[Tensor, Tensor, dict[str, slice]]:
 @lru_cache(maxsize=1)
 def _contour() -> tuple[Tensor, Tensor, Tensor]:
     """33 edge paths, left ear to chin to right ear: inner (33, 2), outer (33, 3), and the outward direction in the
-    picture (33, 2), y up."""
+    image (33, 2), y up."""
     inner, outer = torch.tensor(_CONTOUR_IN, dtype=torch.float32), torch.tensor(_CONTOUR_OUT, dtype=torch.float32)
 
     def spread(half: Tensor) -> Tensor:
@@ -207,7 +207,7 @@ def place_points(b: Batch, heads: Heads, turn: Tensor) -> dict[str, Tensor]:
 
 
 def _edge(b: Batch, heads: Heads, turn: Tensor) -> Tensor:
-    """The 33 edge points (N, 33, 3): on each path the place that stands out farthest in the picture, as annotators
+    """The 33 edge points (N, 33, 3): on each path the place that stands out farthest in the image, as annotators
     mark turned faces."""
     n, device = b["old"].shape[0], b["old"].device
     inner, outer, outward = (t.to(device) for t in _contour())

@@ -17,7 +17,7 @@ Vec = tuple[Tensor, ...]
 
 def rotation(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
     """(N, 3, 3) head-to-camera rotations from degrees: yaw > 0 looks to the viewer's right, pitch > 0 up, roll > 0
-    clockwise in the picture."""
+    clockwise in the image."""
     y, p, r = (torch.deg2rad(t) for t in (yaw, -pitch, -roll))
     zero, one = torch.zeros_like(y), torch.ones_like(y)
     ry = torch.stack((y.cos(), zero, y.sin(), zero, one, zero, -y.sin(), zero, y.cos()), -1).view(-1, 3, 3)
@@ -40,7 +40,7 @@ def project(points: Tensor, distance: Tensor, view: Tensor) -> Tensor:
 
 
 def pixel_slopes(view: Tensor, size: int, samples: int) -> tuple[Tensor, Tensor]:
-    """Ray slopes (x, y) per unit of depth at `samples` x `samples` points of a picture of `size` pixels: (N, samples,
+    """Ray slopes (x, y) per unit of depth at `samples` x `samples` points of an image of `size` pixels: (N, samples,
     samples) each."""
     axis = (torch.arange(samples, device=view.device, dtype=torch.float32) + 0.5) * (size / samples) - 0.5
     sx = (axis[None, :] - view[:, 1:2]) / view[:, :1]

@@ -1,4 +1,4 @@
-"""One batch of heads: maps, points, camera, rays, layers, light. Linear light in, linear light out; `picture`
+"""One batch of heads: maps, points, camera, rays, layers, light. Linear light in, linear light out; `image`
 develops it."""
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Rendered:
 
 
 def frame(points: Tensor, distance: Tensor, size: int, framing: float, scale: Tensor, shift: Tensor) -> Tensor:
-    """The view (N, 3) that puts the box of camera-frame points (N, 68, 3) into the picture, `framing` times smaller
+    """The view (N, 3) that puts the box of camera-frame points (N, 68, 3) into the image, `framing` times smaller
     than its side."""
     slope = points[..., :2] / (distance[:, None, None] - points[..., 2:])
     low, high = slope.amin(1), slope.amax(1)
@@ -78,7 +78,7 @@ def frame(points: Tensor, distance: Tensor, size: int, framing: float, scale: Te
 
 
 def render(b: Batch, studio: Studio, size: int, samples: int, framing: float, want_free: bool) -> Rendered:
-    """Render a batch of parameters at `samples` x `samples` rays for a picture of `size` pixels."""
+    """Render a batch of parameters at `samples` x `samples` rays for an image of `size` pixels."""
     bank = studio.bank
     heads = build_heads(b, studio.canon, studio.details, studio.modes, bank, studio.size)
     turn = raycast.rotation(b["yaw"], b["pitch"], b["roll"])

@@ -1,4 +1,4 @@
-"""How a person is met: expression, pose, light, accessories, camera and background of one picture."""
+"""How a person is met: expression, pose, light, accessories, camera and background of one image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Range = tuple[float, float]
 def check_view(size: int, framing: float, supersample: float | None, angles: dict[str, tuple[Range, float]]) -> None:
     """Raises ValueError for settings of a generator that it cannot draw with.
 
-    size: px. framing: the picture's side over that of the points' box. angles: name -> (its range, the most it may be
+    size: px. framing: the image's side over that of the points' box. angles: name -> (its range, the most it may be
     to either side), degrees.
     """
     if not isinstance(size, int) or not 16 <= size <= 1024:
@@ -171,7 +171,7 @@ def sample_light(rng: np.random.Generator, wild: bool) -> Params:
 
 
 def sample_shot(rng: np.random.Generator, person: Params, domain: str, yaw: Range, pitch: Range, roll: Range) -> Params:
-    """Everything of one picture that does not belong to the identity."""
+    """Everything of one image that does not belong to the identity."""
     wild = domain == "wild"
     p: Params = {"yaw": _draw(rng, yaw, 0.33), "pitch": _draw(rng, pitch, 0.2), "roll": _draw(rng, roll, 0.12)}
     p.update(sample_expression(rng))
@@ -183,7 +183,7 @@ def sample_shot(rng: np.random.Generator, person: Params, domain: str, yaw: Rang
     p["crop_shift"] = rng.normal(0, 0.025, 2) if wild else np.zeros(2)
     p["skin_at"] = rng.random(2)
     p["noise_at"] = rng.random(2)
-    # the picture
+    # the image
     # Cameras expose for the face: dark skin is lifted part of the way.
     metered = 1.1 * float(np.clip((0.24 / float(person["skin"] @ (0.2126, 0.7152, 0.0722))) ** 0.35, 0.85, 1.6))
     p["exposure"] = metered * float(np.exp(rng.normal(0.0, 0.22 if wild else 0.10)))
@@ -194,7 +194,7 @@ def sample_shot(rng: np.random.Generator, person: Params, domain: str, yaw: Rang
     )
     p["blur"] = (
         float(abs(rng.normal(0, 0.003))) if wild else float(rng.uniform(0, 0.002))
-    )  # as a share of the picture's side
+    )  # as a share of the image's side
     p["blur_x"] = float(abs(rng.normal(0, 0.006)) * (rng.random() < 0.25)) if wild else 0.0
     p["grain"] = float(abs(rng.normal(0, 0.017))) if wild else float(rng.uniform(0, 0.008))
     p["jpeg"] = float(rng.uniform(35, 95)) if wild and rng.random() < 0.75 else 100.0

@@ -1,4 +1,4 @@
-"""Two artistic styles, painted from a clean picture and its mask: a flat, outlined comic and a pencil drawing."""
+"""Two artistic styles, painted from a clean image and its mask: a flat, outlined comic and a pencil drawing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .image import blur
 STYLES = ("comic", "pencil")
 
 
-def _grey(picture: Tensor) -> Tensor:
-    return (picture * picture.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+def _grey(image: Tensor) -> Tensor:
+    return (image * image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def _outlines(mask: Tensor, size: int) -> Tensor:
@@ -24,11 +24,11 @@ def _outlines(mask: Tensor, size: int) -> Tensor:
     return blur(border, torch.full((n,), max(0.5, size / 300), device=mask.device), reach=3)
 
 
-def _smooth(picture: Tensor, rounds: int, size: int) -> Tensor:
+def _smooth(image: Tensor, rounds: int, size: int) -> Tensor:
     """Flatten texture but keep edges: each round averages a neighbourhood, weighted by likeness."""
     step = max(1, size // 128)
     for _ in range(rounds):
-        total, weight = picture.clone(), torch.ones_like(picture[:, :1])
+        total, weight = image.clone(), torch.ones_like(image[:, :1])
         for dy, dx in (
             (0, step),
             (0, -step),
@@ -39,17 +39,17 @@ def _smooth(picture: Tensor, rounds: int, size: int) -> Tensor:
             (step, -step),
             (-step, step),
         ):
-            moved = torch.roll(picture, (dy, dx), (2, 3))
-            like = torch.exp(-((moved - picture) ** 2).sum(1, keepdim=True) / 0.012)
+            moved = torch.roll(image, (dy, dx), (2, 3))
+            like = torch.exp(-((moved - image) ** 2).sum(1, keepdim=True) / 0.012)
             total, weight = total + moved * like, weight + like
-        picture = total / weight
-    return picture
+        image = total / weight
+    return image
 
 
-def comic(picture: Tensor, mask: Tensor) -> Tensor:
-    """Flat tones, strong colour, dark outlines. picture (N, 3, H, W) uint8, mask (N, H, W) uint8 -> uint8."""
-    size = picture.shape[-1]
-    flat = _smooth(picture.float() / 255, 6, size)
+def comic(image: Tensor, mask: Tensor) -> Tensor:
+    """Flat tones, strong colour, dark outlines. image (N, 3, H, W) uint8, mask (N, H, W) uint8 -> uint8."""
+    size = image.shape[-1]
+    flat = _smooth(image.float() / 255, 6, size)
     grey = _grey(flat)
     levels = 5.0
     stepped = (torch.floor(grey * levels) + torch.sigmoid(((grey * levels) % 1 - 0.5) * 14)) / levels
@@ -57,7 +57,7 @@ def comic(picture: Tensor, mask: Tensor) -> Tensor:
     flat = (
         torch.lerp(_grey(flat).expand_as(flat), flat, 1.45) * flat.new_tensor([1.04, 1.0, 0.94]).view(1, 3, 1, 1) + 0.02
     )
-    n = picture.shape[0]
+    n = image.shape[0]
     near, far = (
         blur(grey, torch.full((n,), s * size / 128, device=grey.device), reach=max(3, size // 32)) for s in (0.6, 1.4)
     )
@@ -66,10 +66,10 @@ def comic(picture: Tensor, mask: Tensor) -> Tensor:
     return (flat * ink * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def pencil(picture: Tensor, mask: Tensor) -> Tensor:
+def pencil(image: Tensor, mask: Tensor) -> Tensor:
     """Graphite on warm paper: lines where tones change, two layers of hatching in the shadows."""
-    size, n = picture.shape[-1], picture.shape[0]
-    grey = _grey(picture.float() / 255)
+    size, n = image.shape[-1], image.shape[0]
+    grey = _grey(image.float() / 255)
     wide = blur(grey, torch.full((n,), 2.2 * size / 128, device=grey.device), reach=max(5, size // 16))
     dodge = ((grey + 0.02) / (wide + 0.02)).clamp(0, 1) ** 4.0
     axis = torch.arange(size, device=grey.device, dtype=torch.float32) * (128 / size)
@@ -85,6 +85,6 @@ def pencil(picture: Tensor, mask: Tensor) -> Tensor:
     return ((lead + (paper - lead) * tone) * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def paint(style: str, picture: Tensor, mask: Tensor) -> Tensor:
-    """`style` ("comic" or "pencil") of pictures (N, 3, H, W) uint8 with masks (N, H, W) uint8 FACEKIT_27."""
-    return comic(picture, mask) if style == "comic" else pencil(picture, mask)
+def paint(style: str, image: Tensor, mask: Tensor) -> Tensor:
+    """`style` ("comic" or "pencil") of images (N, 3, H, W) uint8 with masks (N, H, W) uint8 FACEKIT_27."""
+    return comic(image, mask) if style == "comic" else pencil(image, mask)

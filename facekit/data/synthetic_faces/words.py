@@ -109,7 +109,7 @@ MOODS: dict[str, tuple[str, ...]] = {
 }
 BALD = ("a bald head", "no hair")
 MAN, WOMAN = ("man", "guy", "gentleman"), ("woman", "lady")
-_OPENINGS = ("", "", "a photo of ", "a portrait of ", "a close-up of ", "this is ", "picture of ", "the face of ")
+_OPENINGS = ("", "", "a photo of ", "a portrait of ", "a close-up of ", "this is ", "image of ", "the face of ")
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Generated cats as PNG files: crops that an auto-encoder of cats is pre-trained on (FSMA section 5.5).
 
-python benchmarks/cat_pictures.py FOLDER --count 4000
+python benchmarks/cat_images.py FOLDER --count 4000
 facekit pretrain fsma --weights embedded --faces FOLDER --steps 1200 --out cats.safetensors
 python benchmarks/fsma.py --cats cats.safetensors
 
@@ -26,8 +26,8 @@ def main() -> None:
     cats = GeneratedAnimals(seed=23, size=160)
     for start in range(0, a.count, 64):
         indices = range(start, min(start + 64, a.count))
-        for i, picture in zip(indices, cats.batch(indices, want=("image",))["image"], strict=True):
-            Image.fromarray(picture.permute(1, 2, 0).numpy()).save(a.folder / f"{i:06d}.png")
+        for i, image in zip(indices, cats.batch(indices, want=("image",))["image"], strict=True):
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(a.folder / f"{i:06d}.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stylization and shadow removal: what is learned where, what a result may change, and how pictures are compared."""
+"""Stylization and shadow removal: what is learned where, what a result may change, and how images are compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from facekit.backbones.fsma.network import FSMANetwork
 from facekit.core.random_streams import generator_for
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.geometry.affine import fit_matrix
-from facekit.images.reader import read_pictures
+from facekit.images.reader import read_images
 from facekit.metrics.scores import lpips_distance, psnr, ssim
 from facekit.tasks import ShadowRemovalTask, StylizationTask
 from facekit.training.crops import with_portrait
@@ -44,9 +44,9 @@ def test_lpips_hears_structure_more_than_brightness(faces: Any) -> None:
 
 
 def test_portraits_are_the_person(faces: Any) -> None:
-    picture = faces["image"][0].permute(1, 2, 0).numpy()
-    found = with_portrait(picture, Frame())
-    assert np.array_equal(found[..., :3], picture) and set(np.unique(found[..., 3])) == {0, 255}
+    image = faces["image"][0].permute(1, 2, 0).numpy()
+    found = with_portrait(image, Frame())
+    assert np.array_equal(found[..., :3], image) and set(np.unique(found[..., 3])) == {0, 255}
     person = faces["mask"][0].numpy() > 0
     assert ((found[..., 3] > 0) & person).sum() / ((found[..., 3] > 0) | person).sum() > 0.7
 
@@ -88,27 +88,27 @@ def test_results_keep_background_and_detail() -> None:
     prediction = np.zeros((64, 64, 4), np.float32)
     prediction[:, 32:, 3] = 1  # the portrait is the right half
     result = task.result(prediction, matrix, image, None)
-    assert np.array_equal(result.picture[:, :126], image[:, :126]), "background put back"
-    # What the network sees, given back unchanged, changes nothing, however fine the picture's own detail.
+    assert np.array_equal(result.output[:, :126], image[:, :126]), "background put back"
+    # What the network sees, given back unchanged, changes nothing, however fine the image's own detail.
     from facekit.geometry.affine import warp_image
 
     prediction[..., :3] = warp_image(image, matrix, 64) / 255.0
     same = task.result(prediction, matrix, image, None)
-    assert np.abs(same.picture.astype(int) - image).max() <= 1
+    assert np.abs(same.output.astype(int) - image).max() <= 1
 
 
-def test_pairs_or_clean_pictures(faces: Any) -> None:
-    pictures = read_pictures(faces["image"])
-    synthesised, clean = ShadowRemovalTask.from_labels(None, None, pictures)
-    assert synthesised.synthesised and np.array_equal(clean[1], pictures.arrays[1])
-    real, _ = ShadowRemovalTask.from_labels(faces["image"], None, pictures)
+def test_pairs_or_clean_images(faces: Any) -> None:
+    images = read_images(faces["image"])
+    synthesised, clean = ShadowRemovalTask.from_labels(None, None, images)
+    assert synthesised.synthesised and np.array_equal(clean[1], images.arrays[1])
+    real, _ = ShadowRemovalTask.from_labels(faces["image"], None, images)
     assert not real.synthesised
     dim = torch.rand(2, 3, 8, 8)
     assert real.inputs(dim, torch.rand(2, 4, 8, 8), []) is dim
-    with pytest.raises(ValueError, match="4 images but 3 target pictures"):
-        StylizationTask.from_labels(faces["image"][:3], None, pictures)
+    with pytest.raises(ValueError, match="4 images but 3 target images"):
+        StylizationTask.from_labels(faces["image"][:3], None, images)
     with pytest.raises(ValueError, match="leave names out"):
-        StylizationTask.from_labels(faces["image"], "68", pictures)
+        StylizationTask.from_labels(faces["image"], "68", images)
 
 
 def test_a_network_that_paints_starts_as_the_decoder() -> None:
@@ -133,22 +133,22 @@ def test_unet_baseline_trains_all_layers(faces: Any) -> None:
     assert torch.equal(frozen.network.autoencoder.state_dict()[name], embedded.state_dict()[name])
 
 
-def test_the_critic_comes_from_the_first_stage() -> None:
+def test_the_discriminator_comes_from_the_first_stage() -> None:
     torch.manual_seed(3)
-    embedded, fresh = fsma.critic("embedded").eval(), fsma.critic("none").eval()
+    embedded, fresh = fsma.discriminator("embedded").eval(), fsma.discriminator("none").eval()
     real = torch.rand(2, 3, 128, 128)
     with torch.no_grad():
         assert embedded(real).shape == (2,) and not torch.allclose(embedded(real), fresh(real))
-    assert fsma.critic("embedded")[1].main[3].num_batches_tracked > 1000, "it was trained"
+    assert fsma.discriminator("embedded")[1].main[3].num_batches_tracked > 1000, "it was trained"
 
 
-def test_the_critic_learns_every_second_step(faces: Any) -> None:
+def test_the_discriminator_learns_every_second_step(faces: Any) -> None:
     seen: list[dict[str, float]] = []
     facekit.adapt(
         faces["image"], 255 - faces["image"], "stylization", weights="none", steps=4, least_views=4, batch_size=4,
         progress=lambda done, steps, losses: seen.append(losses), device="cpu",
     )  # fmt: skip
-    assert ["critic" in losses for losses in seen] == [True, False, True, False]
+    assert ["discriminator" in losses for losses in seen] == [True, False, True, False]
     assert all("adv" in losses for losses in seen)
 
 
