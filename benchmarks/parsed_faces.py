@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 
 from facekit.api.evaluation import evaluate
-from facekit.api.ready_models import frames_in
 from facekit.data.datasets import (
     GeneratedParsing,
     ParsedFace,
@@ -32,6 +31,7 @@ from facekit.geometry.affine import warp_image, warp_mask
 from facekit.images.reader import to_tensor
 from facekit.labels import CELEBAMASK_19, FASSEG_6
 from facekit.model import Model
+from facekit.model import find_frames as frames_in
 
 SIDE = 256
 GENERATED_SIDE = 160

@@ -147,7 +147,7 @@ RECORDS["adapt synthparse paper"] = adapted(
 @recorded
 def adapted_labels(_: Path) -> Outputs:
     import facekit
-    from facekit.api.ready_models import ready_model
+    from facekit.model import ready_model
 
     batch = faces()
     masks, names = labels_of(batch, "segmentation")

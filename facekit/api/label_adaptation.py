@@ -19,12 +19,11 @@ from ..core.device import pick_device
 from ..core.global_state import own_random, own_settings
 from ..core.output_paths import check_output
 from ..images.stream import stream_images
-from ..model import Model
+from ..model import CROPPER, Model, resolve_model
 from ..tasks import SegmentationTask
 from ..training.config import Adaptation
-from ..training.crops import check_faces, training_crops
+from ..training.crops import check_faces
 from ..training.loop import Progress, check_finite, train
-from .ready_models import resolve_model
 
 # Of an adapter's encoder.
 WEIGHTS = ("auto", "imagenet", "none")
@@ -80,9 +79,10 @@ def adapt_labels(
     started, chosen = time.monotonic(), pick_device(device)
     photos = stream_images(images)
     check_faces(faces, len(photos.names), model.align)
-    target, clean = SegmentationTask.from_labels(labels, model.task.labels if names is None else names, photos)
-    crops, masks = training_crops(photos, clean, target, model.align, faces, model.input_size)
-    target = SegmentationTask(target.labels, "sigmoid").balanced(masks)
+    parsed = SegmentationTask.parse(labels, model.task.labels if names is None else names, photos)
+    target = SegmentationTask(parsed.label_set, "sigmoid")
+    crops, masks = CROPPER.training_crops(photos, parsed.clean, target, model.align, faces, model.input_size)
+    target.check_crops(masks)
     model.to(chosen)
     said = torch.cat([model.maps(part.float() / 255).argmax(1).to("cpu", torch.uint8) for part in crops.split(32)])
     if len(said.unique()) == 1:
@@ -95,11 +95,13 @@ def adapt_labels(
         _start(network.model.encoder, imagenet_state(encoder, download=weights == "imagenet"))
     network.start_from(said, masks)
     total = rates.steps if steps is not None else EPOCHS * -(-len(crops) // rates.batch_size)
-    program = LabelAdaptation(network, said, masks, target.loss, rates.batch_size, rates.lr, chosen, seed)
+    program = LabelAdaptation(
+        network, said, masks, target.loss_function(masks), rates.batch_size, rates.lr, chosen, seed
+    )
     losses = train(program, total, checkpoint=checkpoint, progress=progress, name="adapting labels")
     check_finite(network.state_dict(), f"after step {total - 1}, the last one")
     about = {
-        "faces": len(clean), "seed": seed, "reads": reads, "steps": total, "loss": losses.get("loss"),
+        "faces": len(parsed.clean), "seed": seed, "reads": reads, "steps": total, "loss": losses.get("loss"),
         "seconds": round(time.monotonic() - started, 1),
     }  # fmt: skip
     return Model(

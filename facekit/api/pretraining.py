@@ -5,7 +5,6 @@ In one process or, started by torchrun or accelerate launch, in several (see `fa
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import platform
@@ -23,18 +22,13 @@ from ..core.device import pick_device
 from ..core.global_state import own_random, own_settings
 from ..core.output_paths import check_output
 from ..core.rescue import save_or_rescue
+from ..model import find_backbone
 from ..training.distributed import join, local_device
-from ..training.loop import Program, Progress, check_finite, train
+from ..training.loop import Hook, Progress, check_finite, train
 from ..training.pretraining_run import Request, Run
 
-# What can be trained, and the module that prepares it.
-KINDS = {
-    "fsma": "fsma.pretraining_setup",
-    "farl": "farl.pretraining_setup",
-    "tokenizer": "farl.tokenizer_setup",
-    "stylegan2": "pftgan.generator_setup",
-    "inversion": "pftgan.inversion_setup",
-}
+# What can be trained, and the backbone that it belongs to.
+KINDS = {"fsma": "fsma", "farl": "farl", "tokenizer": "farl", "stylegan2": "pftgan", "inversion": "pftgan"}
 
 
 @own_settings()
@@ -97,18 +91,18 @@ def pretrain(
             [os.fspath(i) for i in listed], preset, steps, weights, pool, chosen, seed,
             progress is True and processes.first, processes, recipe_overrides,
         )  # fmt: skip
-        preparing = importlib.import_module(f"..backbones.{KINDS[backbone]}", __package__)
         with own_random(seed):
-            run = preparing.prepare(asked)
-        timed = _Timed(run.program)
+            run = find_backbone(KINDS[backbone]).pretraining(backbone, asked)
+        timed = StepTimer()
         losses = train(
-            timed,
+            run.program,
             min(run.steps, until or run.steps),
             checkpoint=kept,
             save_every=save_every,
             progress=progress,
             name=f"pretraining {backbone}",
             processes=processes,
+            hooks=[timed],
         )
         with processes.first_before_others():
             if processes.first:
@@ -130,18 +124,18 @@ def _sources(images: Any) -> list[Any]:
     return listed
 
 
-class _Timed:
-    """A program that counts its steps and their seconds."""
+class StepTimer(Hook):
+    """Count steps and the seconds that they take."""
 
-    def __init__(self, program: Program):
-        self.program, self.steps, self.seconds = program, 0, 0.0
-        self.state_dict, self.load_state_dict = program.state_dict, program.load_state_dict
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.steps, self.seconds, self._started = 0, 0.0, 0.0
 
-    def step(self, index: int) -> dict[str, float]:
-        started = time.monotonic()
-        losses = self.program.step(index)
-        self.steps, self.seconds = self.steps + 1, self.seconds + time.monotonic() - started
-        return losses
+    def before_step(self, index: int) -> None:
+        self._started = time.monotonic()
+
+    def after_step(self, index: int, losses: dict[str, float]) -> None:
+        self.steps, self.seconds = self.steps + 1, self.seconds + time.monotonic() - self._started
 
 
 def _write(run: Run, target: Path, about: dict[str, str]) -> None:
@@ -152,7 +146,9 @@ def _write(run: Run, target: Path, about: dict[str, str]) -> None:
         temporary.write_bytes(save(halves, about))
 
 
-def _write_card(run: Run, target: Path, about: dict[str, str], timed: _Timed, device: torch.device, count: int) -> None:
+def _write_card(
+    run: Run, target: Path, about: dict[str, str], timed: StepTimer, device: torch.device, count: int
+) -> None:
     """Data, steps, what was worked through, and how fast in the part of the run that this call made."""
     done = {f"{name} in all": run.steps * n for name, n in run.per_step.items()}
     rate = {

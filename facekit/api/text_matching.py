@@ -13,15 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from ..alignment import Frame
-from ..backbones.farl.backbone import load
 from ..backbones.farl.grad_cam import grad_cam
-from ..backbones.farl.image_text_model import FaRL
+from ..backbones.farl.image_text_model import ImageTextModel
 from ..core.device import pick_device
 from ..core.global_state import kept_random, own_settings
 from ..geometry.affine import put_back, warp_image
 from ..images.reader import read_images, to_tensor
+from ..model import find_backbone, find_frames
 from ..results.drawable import Box, Drawable, frame_dict, same_size
-from .ready_models import frames_in
 
 # How much of the heat map's colour covers the image where it is hottest.
 COVER = 0.6
@@ -106,16 +105,16 @@ def _placed(heat: np.ndarray, matrix: Any, image: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=2)
-def _pair(weights: str) -> FaRL:
+def _pair(weights: str) -> ImageTextModel:
     with kept_random():
-        return load(weights)
+        return find_backbone("farl").load(weights)  # type: ignore[return-value]
 
 
-def _side(pair: FaRL) -> int:
+def _side(pair: ImageTextModel) -> int:
     return pair.image.size.input_size
 
 
 def _framed(images: Any, align: str) -> list[tuple[np.ndarray, Frame]]:
     """Each image with its best face's frame; the whole image where none is found."""
-    frames = [next(iter(frames_in(p, align, None)), Frame()) for p in images.arrays]
+    frames = [next(iter(find_frames(p, align, None)), Frame()) for p in images.arrays]
     return list(zip(images.arrays, frames, strict=True))

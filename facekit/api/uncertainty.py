@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..backbones.pftgan.baselines import ComparedNetwork
+from ..backbones.pftgan.baselines import BaselineNetwork
 from ..backbones.pftgan.network import PFTGANNetwork
 from ..core.global_state import own_settings
 from ..geometry.affine import paste_mask, put_back, warp_image
 from ..images.reader import read_images, to_tensor
-from ..model import Model
-from .ready_models import frames_in, resolve_model
+from ..model import Model, find_frames, resolve_model
 
 
 @own_settings()
@@ -30,9 +29,9 @@ def uncertainty(
     model with nothing to disagree.
     """
     runner = resolve_model(model)
-    network = runner.network
-    heads = network.heads if isinstance(network, PFTGANNetwork | ComparedNetwork) else None
-    if heads is None or len(heads.members) < 2:
+    network: Any = runner.network
+    several = isinstance(network, PFTGANNetwork | BaselineNetwork) and network.heads is not None
+    if not several or len(network.heads.members) < 2:
         raise ValueError(
             f"{runner!r} has no classifiers that could disagree, expected several: adapt(task='segmentation', "
             "backbone='pftgan', members=10) makes such a model"
@@ -40,17 +39,19 @@ def uncertainty(
     photos = read_images(images)
     if faces is not None and not photos.single:
         raise ValueError(f"faces came for {len(photos.arrays)} images: pass one image at a time")
-    maps = [_of_image(runner, image, align or runner.align, faces) for image in photos.arrays]
+    maps = [_divergence(runner, network, image, align or runner.align, faces) for image in photos.arrays]
     return maps[0] if photos.single else maps
 
 
-def _of_image(model: Model, image: NDArray[np.uint8], align: str, faces: Any) -> NDArray[np.float32]:
+def _divergence(
+    model: Model, network: PFTGANNetwork | BaselineNetwork, image: NDArray[np.uint8], align: str, faces: Any
+) -> NDArray[np.float32]:
     out = np.full(image.shape[:2], np.nan, np.float32)
-    for frame in frames_in(image, align, faces):
+    for frame in find_frames(image, align, faces):
         matrix = frame.matrix(image.shape[:2], model.input_size)
         x = to_tensor([warp_image(image, matrix, model.input_size)]).to(model.device)
         with torch.inference_mode():
-            divergence = model.network.votes(x).divergence[0].float().cpu().numpy()
+            divergence = network.votes(x).divergence[0].float().cpu().numpy()
         values, (rows, columns) = put_back(divergence, matrix, image.shape[:2])
         inside = paste_mask(np.ones(divergence.shape, np.uint8), matrix, image.shape[:2])[rows, columns] > 0
         here = out[rows, columns]

@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..annotations.checks import check_attributes
+from ..augmentation.affine import Moves
 from ..images.reader import ImageBatch
 from ..labels import AttributeSet, attribute_set
 from ..labels.sides import prefix_flip
 from ..metrics.scores import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
 from ..results.types import Attributes, Drawable
-from .base import LabelSetTask, Task
+from .base import LabelSetTask, ParsedLabels, Task, TaskSettings
 
 _LISTED = 8
 
@@ -30,12 +31,17 @@ class AttributesTask(LabelSetTask):
     dense: ClassVar[bool] = False
     labels: AttributeSet
 
-    @property
-    def customised(self) -> bool:
-        return self.labels.name != "celeba40"
+    @classmethod
+    def create(cls, label_set: AttributeSet, settings: TaskSettings) -> AttributesTask:
+        cls.log_mirroring(label_set, settings)
+        return cls(label_set, settings.mirror)
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[AttributesTask, list[np.ndarray]]:
+    def customised(cls, label_set: AttributeSet) -> bool:
+        return label_set.name != "celeba40"
+
+    @classmethod
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
         chosen = None if names is None else attribute_set(names)
         values = check_attributes(labels, len(images.arrays), images.names, None if chosen is None else chosen.names)
         chosen = attribute_set(chosen, values.shape[1])
@@ -43,7 +49,7 @@ class AttributesTask(LabelSetTask):
         if unknown:
             listing = ", ".join(unknown[:_LISTED]) + (" ..." if len(unknown) > _LISTED else "")
             warnings.warn(f"attributes without any label, nothing to learn from: {listing}", stacklevel=3)
-        return cls(chosen), list(values)
+        return ParsedLabels(chosen, list(values))
 
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return list(check_attributes(labels, len(sizes), items, self.labels.names))
@@ -51,7 +57,7 @@ class AttributesTask(LabelSetTask):
     def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
         return label
 
-    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
+    def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
         return torch.where(mirrored.to(labels.device)[:, None], labels[:, list(self.labels.flip)], labels)
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:

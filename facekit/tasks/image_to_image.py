@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import cv2
@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..annotations.checks import check_targets
-from ..augmentation.affine import warp
+from ..augmentation.affine import Moves, warp
 from ..augmentation.shadows import cast_shadows
 from ..geometry.affine import paste_image, put_back, warp_image
 from ..images.reader import ImageBatch
 from ..metrics.scores import lpips_distance, psnr, ssim
 from ..results.types import Drawable, ImageResult
-from .base import Task
+from .base import ParsedLabels, Task, TaskSettings
 
 # Where a face was cut out of an image, its new version fades in over this part of the crop's side.
 FEATHER = 0.06
@@ -60,8 +60,8 @@ class ImageToImageTask(Task):
     def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
         return np.moveaxis(warp_image(label, matrix, side), -1, 0)
 
-    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
-        return warp(labels.float().div_(255), matrices, out)
+    def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
+        return warp(labels.float().div_(255), moves, out)
 
     def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The (real, painted) images (N,3,S,S) in [0, 1] that the discriminator is to tell apart."""
@@ -108,9 +108,13 @@ class StylizationTask(ImageToImageTask):
     name: ClassVar[str] = "stylization"
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[StylizationTask, list[np.ndarray]]:
-        _no_names(names, cls.name)
-        return cls(), check_targets(labels, images.sizes, images.names)
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+        _check_no_names(names, cls.name)
+        return ParsedLabels(None, check_targets(labels, images.sizes, images.names))
+
+    @classmethod
+    def create(cls, label_set: None, settings: TaskSettings) -> StylizationTask:
+        return cls(settings.mirror)
 
 
 class ShadowRemovalTask(ImageToImageTask):
@@ -121,6 +125,7 @@ class ShadowRemovalTask(ImageToImageTask):
     """
 
     name: ClassVar[str] = "shadow_removal"
+    needs_portrait: ClassVar[bool] = True
 
     def __init__(self, synthesised: bool = True, mirroring: bool = True):
         super().__init__(mirroring)
@@ -131,11 +136,15 @@ class ShadowRemovalTask(ImageToImageTask):
         return 4
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[ShadowRemovalTask, Sequence[np.ndarray]]:
-        _no_names(names, cls.name)
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+        _check_no_names(names, cls.name)
         if labels is None:
-            return cls(), images.arrays  # not a list: thousands do not fit into memory
-        return cls(synthesised=False), check_targets(labels, images.sizes, images.names)
+            return ParsedLabels(True, images.arrays)  # not a list: thousands of images do not fit into memory
+        return ParsedLabels(False, check_targets(labels, images.sizes, images.names))
+
+    @classmethod
+    def create(cls, label_set: bool, settings: TaskSettings) -> ShadowRemovalTask:
+        return cls(synthesised=label_set, mirroring=settings.mirror)
 
     def inputs(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
         """labels: (N,4,S,S), the portrait last."""
@@ -189,6 +198,6 @@ def _smooth(image: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(image, (0, 0), SMOOTH, borderType=cv2.BORDER_REPLICATE)
 
 
-def _no_names(names: Any, task: str) -> None:
+def _check_no_names(names: Any, task: str) -> None:
     if names is not None:
         raise ValueError(f"names={names!r} came, but the labels of {task!r} are images: leave names out")

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..annotations.checks import check_landmarks
-from ..augmentation.affine import warp_points
+from ..augmentation.affine import Moves, warp_points
 from ..geometry.affine import invert, transform_points
 from ..images.reader import ImageBatch
 from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
@@ -21,8 +21,7 @@ from ..labels.sides import sides_of
 from ..labels.symmetry import flip_against_names, flip_of_points
 from ..metrics.scores import LandmarkScores, auc, failure_rate, nme
 from ..results.types import Drawable, Landmarks
-from ..training.config import Adaptation
-from .base import LabelSetTask, Task
+from .base import LabelSetTask, ParsedLabels, Task, TaskSettings
 from .heatmaps import KINDS
 
 
@@ -55,16 +54,17 @@ class LandmarkTask(LabelSetTask):
         kinds = ["inter_ocular"] * bool(self.labels.eye_corners) + ["inter_pupil"] * bool(self.labels.eyes)
         return [*kinds, "box", "diagonal"]
 
-    def configured(self, recipe: Adaptation) -> Task:
-        configured = super().configured(recipe)
-        return LandmarkTask(self.labels, recipe.heatmaps, configured.mirroring)
-
-    @property
-    def customised(self) -> bool:
-        return self.labels.name != "68"
+    @classmethod
+    def create(cls, label_set: LandmarkSet, settings: TaskSettings) -> LandmarkTask:
+        cls.log_mirroring(label_set, settings)
+        return cls(label_set, settings.heatmaps, settings.mirror)
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[LandmarkTask, list[np.ndarray]]:
+    def customised(cls, label_set: LandmarkSet) -> bool:
+        return label_set.name != "68"
+
+    @classmethod
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
         points = check_landmarks(labels, images.sizes, images.names)
         k = points.shape[1]
         # 68 and 98 points are what the field calls them; every other number is the user's own set unless named.
@@ -76,7 +76,7 @@ class LandmarkTask(LabelSetTask):
             chosen = chosen if flip is None else replace(chosen, flip=flip, mirrors=True)
         elif chosen.mirrors and chosen.name not in LANDMARK_SETS:
             chosen = _trusted(chosen, points, images.sizes)
-        return cls(chosen), list(points)
+        return ParsedLabels(chosen, list(points))
 
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return list(check_landmarks(labels, sizes, items, len(self.labels)))
@@ -84,8 +84,8 @@ class LandmarkTask(LabelSetTask):
     def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
         return transform_points(label, matrix).astype(np.float32)
 
-    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
-        points = warp_points(labels, matrices, side, out)
+    def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
+        points = warp_points(labels, moves, side, out)
         swapped = points[:, list(self.labels.flip)]
         return torch.where(mirrored[:, None, None], swapped, points)
 

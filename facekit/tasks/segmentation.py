@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..annotations.checks import check_masks
-from ..augmentation.affine import warp_masks
+from ..augmentation.affine import Moves, warp_masks
 from ..geometry.affine import paste_logits, warp_mask
 from ..images.reader import ImageBatch
 from ..labels import SegmentationSet, segmentation_set
@@ -20,8 +21,7 @@ from ..labels.sides import sides_of
 from ..labels.symmetry import flip_of_masks
 from ..metrics.scores import confusion, f1_by_class, iou_by_class
 from ..results.types import Drawable, Segmentation
-from ..training.config import Adaptation
-from .base import LabelSetTask, Task
+from .base import LabelSetTask, Loss, ParsedLabels, Task, TaskSettings
 
 # Names of what belongs to no part.
 _BACKGROUNDS = frozenset(
@@ -31,14 +31,15 @@ _BACKGROUNDS = frozenset(
 
 ACTIVATIONS = ("softmax", "sigmoid")
 _LISTED = 8
+IGNORE = 255
 
 
 class SegmentationTask(LabelSetTask):
-    """C classes, one logit map each.
+    """Face parsing into C classes, one map of logits each.
 
-    activation: "softmax": each pixel is of one class, cross-entropy. "sigmoid": every class is a question of yes or no
-    of its own, binary cross-entropy on one-hot targets (synthparse section 3.1.3). weights: of the classes (C,) in the
-    latter; all alike where None.
+    Attributes:
+        activation: "softmax" gives each pixel one class, learned by cross-entropy. "sigmoid" decides every class by
+            itself, learned by binary cross-entropy on one-hot targets (synthparse section 3.1.3).
     """
 
     name: ClassVar[str] = "segmentation"
@@ -47,34 +48,33 @@ class SegmentationTask(LabelSetTask):
     stride: ClassVar[int] = 1
     labels: SegmentationSet
 
-    def __init__(
-        self,
-        labels: SegmentationSet,
-        activation: str = "softmax",
-        weights: Tensor | None = None,
-        mirroring: bool = True,
-    ):
+    def __init__(self, labels: SegmentationSet, activation: str = "softmax", mirroring: bool = True):
+        """Store the label set.
+
+        Args:
+            labels: The label set.
+            activation: "softmax" or "sigmoid".
+            mirroring: Whether mirrored images may be used.
+
+        Raises:
+            ValueError: If the activation is another one.
+        """
         super().__init__(labels, mirroring)
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation={activation!r}: expected one of {', '.join(map(repr, ACTIVATIONS))}")
-        self.activation, self.weights = activation, weights
-
-    def configured(self, recipe: Adaptation) -> Task:
-        configured = super().configured(recipe)
-        return SegmentationTask(self.labels, recipe.activation, mirroring=configured.mirroring)
-
-    def balanced(self, labels: Tensor) -> SegmentationTask:
-        counts = torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
-        _warn_of_absent(counts, len(labels), self.labels)
-        if self.activation == "softmax":
-            return self
-        # The paper's code: 1 minus the class's part of all labelled pixels.
-        return SegmentationTask(
-            self.labels, self.activation, 1 - counts / counts.sum().clamp_min(1), self.mirroring
-        )  # fmt: skip
+        self.activation = activation
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[SegmentationTask, list[np.ndarray]]:
+    def create(cls, label_set: SegmentationSet, settings: TaskSettings) -> SegmentationTask:
+        cls.log_mirroring(label_set, settings)
+        return cls(label_set, settings.activation, settings.mirror)
+
+    @classmethod
+    def customised(cls, label_set: SegmentationSet) -> bool:
+        return label_set.name != "helen11"
+
+    @classmethod
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
         sizes, items = images.sizes, images.names
         chosen = None if names is None else segmentation_set(names)
         known, ignore = (None, 255) if chosen is None else (len(chosen.classes), chosen.ignore)
@@ -90,11 +90,7 @@ class SegmentationTask(LabelSetTask):
             # The names do not tell: the masks do, or mirrored images are not used.
             flip = flip_of_masks(masks, len(chosen), chosen.flip)
             chosen = chosen if flip is None else replace(chosen, flip=flip, mirrors=True)
-        return cls(chosen), masks
-
-    @property
-    def customised(self) -> bool:
-        return self.labels.name != "helen11"
+        return ParsedLabels(chosen, masks)
 
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items, self.labels.palette)
@@ -102,24 +98,45 @@ class SegmentationTask(LabelSetTask):
     def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
         return warp_mask(label, matrix, side)
 
-    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
-        masks = warp_masks(labels, matrices, out)
+    def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
+        masks = warp_masks(labels, moves, out)
         swap = torch.arange(256)
         swap[: self.channels] = torch.tensor(self.labels.flip)
         swapped = swap.to(masks.device)[masks.long()].to(masks.dtype)
         return torch.where(mirrored.to(masks.device)[:, None, None], swapped, masks)
 
-    def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy, or the mean over classes of weighted binary ones. maps: (N,C,h,w). labels: (N,h,w) ids, 255 =
-        ignored."""
+    def check_crops(self, labels: Tensor) -> None:
+        _warn_of_absent(self._counts(labels), len(labels), self.labels)
+
+    def loss_function(self, labels: Tensor) -> Loss:
+        """Return the loss; with sigmoids, classes are weighted by how rare they are.
+
+        The weight of a class is 1 minus its part of all labelled pixels, as in the code of synthparse.
+        """
         if self.activation == "softmax":
-            return F.cross_entropy(maps.float(), labels.long(), ignore_index=255)
+            return self.loss
+        counts = self._counts(labels)
+        return functools.partial(self.loss, weights=1 - counts / counts.sum().clamp_min(1))
+
+    def _counts(self, labels: Tensor) -> Tensor:
+        return torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
+
+    def loss(self, maps: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return the cross-entropy, or the mean over classes of the binary ones.
+
+        Args:
+            maps: Logits (N, C, h, w).
+            labels: Class ids (N, h, w); 255 is ignored.
+            weights: Weights of the classes (C,) with sigmoids. None weights all alike.
+        """
+        if self.activation == "softmax":
+            return F.cross_entropy(maps.float(), labels.long(), ignore_index=IGNORE)
         ids = labels.long()
         truth = F.one_hot(ids.clamp(max=self.channels), self.channels + 1)[..., :-1].movedim(-1, 1).to(maps.dtype)
         error = F.binary_cross_entropy_with_logits(maps.float(), truth.float(), reduction="none").movedim(1, -1)
-        if self.weights is not None:
-            error = error * self.weights.to(error)
-        seen = ids != 255
+        if weights is not None:
+            error = error * weights.to(error)
+        seen = ids != IGNORE
         return error[seen].mean() if bool(seen.any()) else 0.0 * maps.float().sum()
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ QUICK: dict[str, Callable[[int], FaRLAdaptation]] = {
 NAMES = ("quick", "paper", "paper-ft", "paper-ft-448")
 
 
-def adaptation(recipe: str, task: str, customised: bool, faces: int) -> FaRLAdaptation:
+def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FaRLAdaptation:
     """The settings of a recipe by name: "quick" (ours), "paper" (frozen tower), "paper-ft" (the tower trains too) or
     "paper-ft-448" (at 448 px). Raises ValueError that lists the names, or for a task that the paper does not have."""
     if recipe not in NAMES:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .image_tower import ImageTower, Level
+from ...training.adapted_network import AdaptedNetwork
+from ..image_tower import ImageTower, Level
 from .timm_tower import StandInTower
 from .upernet import Pyramid, UperHead
 
@@ -43,7 +46,7 @@ class TokenHead(nn.Module):
         return self.fc(torch.einsum("nvd,v->nd", normal, self.mix))
 
 
-class FaRLNetwork(nn.Module):
+class FaRLNetwork(AdaptedNetwork):
     """A tower with one head. Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to (N,C) for dense=False.
 
     layers: the four blocks that the head reads, counted from 1 (for dense=False any number of them). head_channels:
@@ -111,7 +114,7 @@ class FaRLNetwork(nn.Module):
         """The part that never trains, of images (N,3,S,S) in [0, 1]: what `read` gives; only x for frozen=False."""
         return self.read(self.trunk(x)) if self.frozen else [x]
 
-    def read(self, levels: Sequence[Level]) -> list[Tensor]:
+    def read(self, levels: list[Level]) -> list[Tensor]:
         """What the head needs of the tower's levels: their maps, or one tensor (N,3K,D) of class token, mean and
         maximum of the patch tokens, level by level."""
         if self.dense:
@@ -128,8 +131,22 @@ class FaRLNetwork(nn.Module):
         maps = F.interpolate(self.head(features), (side, side), mode="bilinear", align_corners=False)
         return torch.cat([maps[:, :3].sigmoid(), maps[:, 3:]], 1) if self.paints else maps
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.from_features(self.frozen_features(x))
+    def to_dict(self) -> dict[str, Any]:
+        tower = self.tower
+        if isinstance(tower, ImageTower):
+            about: dict[str, Any] = asdict(tower.size)
+        else:
+            about = {"name": tower.name, "input_size": tower.input_size}
+        return {
+            "tower": about,
+            "channels": self.channels,
+            "stride": self.stride,
+            "dense": self.dense,
+            "layers": list(self.layers),
+            "head_channels": self.head_channels,
+            "paints": self.paints,
+            "frozen": self.frozen,
+        }
 
 
 def check_layers(layers: Sequence[int], depth: int, dense: bool) -> tuple[int, ...]:

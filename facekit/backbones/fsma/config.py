@@ -191,7 +191,7 @@ QUICK: dict[str, Callable[[int], FSMAAdaptation]] = {
 }
 
 
-def adaptation(recipe: str, task: str, customised: bool, faces: int) -> FSMAAdaptation:
+def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FSMAAdaptation:
     """The settings of a recipe by name: "quick", "paper" (the closest row of Table 7) or a row of Table 7.
 
     Raises ValueError that lists the names.

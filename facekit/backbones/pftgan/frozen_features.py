@@ -19,7 +19,7 @@ from ..normalisation import Normalise
 from ..timm_vit import new_vit
 
 if TYPE_CHECKING:
-    from ..farl.image_tower import ImageTower
+    from ..image_tower import ImageTower
 
 # ddpm-segmentation's MAE baseline (src/feature_extractors.py: num_blocks=12) reads its ViT-L's last 12 blocks.
 LAST_BLOCKS = 12
@@ -135,7 +135,7 @@ class FaRLFeatures(FrozenFeatures):
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> FaRLFeatures:
         # Here, as with timm: importing it takes seconds that others need not wait for.
-        from ..farl.image_tower import ImageTower, TowerSize
+        from ..image_tower import ImageTower, TowerSize
 
         return cls(ImageTower(TowerSize(**settings["size"])), settings["blocks"])
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...training.adapted_network import AdaptedNetwork
 from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
 from .pixel_classifier import Ensemble, PixelClassifier, Votes
 from .stylegan2 import GeneratorSize, Synthesis
@@ -26,7 +27,7 @@ def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tenso
     return x if x.shape[-1] == side else F.interpolate(x, side, mode="bilinear", antialias=True)
 
 
-class PFTGANNetwork(nn.Module):
+class PFTGANNetwork(AdaptedNetwork):
     """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to an image with `paints`; an `Adapted` network.
 
     The encoder is frozen; its codes are the features. The stream is the generator's, fine-tuned before the classifiers
@@ -36,7 +37,6 @@ class PFTGANNetwork(nn.Module):
 
     # A mirrored image has other codes: looking at both costs twice the time.
     averages: ClassVar[bool] = False
-    frozen: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -69,9 +69,6 @@ class PFTGANNetwork(nn.Module):
     def new_parameters(self) -> list[nn.Parameter]:
         return [] if self.heads is None else list(self.heads.parameters())
 
-    def tuned_parameters(self) -> list[nn.Parameter]:
-        return []
-
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
         """Codes (N,L,w_dim) of images (N,3,S,S) in [0, 1]."""
@@ -98,9 +95,6 @@ class PFTGANNetwork(nn.Module):
         assert self.heads is not None
         (codes,) = self.frozen_features(x)
         return self.heads.vote(self.maps(codes), self.input_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.from_features(self.frozen_features(x))
 
     def to_dict(self) -> dict[str, Any]:
         size, encoder = self.stream.size, self.encoder

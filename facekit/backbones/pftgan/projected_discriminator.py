@@ -6,12 +6,14 @@ at an image through a network which knows faces already learns from far fewer: f
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ...core.global_state import kept_random
+from ...training.adapted_network import AdaptedNetwork
 
 # The side that the frozen network is shown; its maps have a quarter to a thirty-second of it.
 SHOWN = 96
@@ -65,15 +67,14 @@ class ProjectedDiscriminator(nn.Module):
     map more.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        from ...api.ready_models import ready_model  # which imports this package
+    def __init__(self, network: AdaptedNetwork):
+        """Draw the fixed projections and the heads.
 
-        with kept_random():  # what is drawn below does not depend on whether it was loaded before
-            network = ready_model("segmentation").network.folded().requires_grad_(False).eval()
-        # Ready models are on the best device. The layers below are drawn on the CPU, and `to` moves all of them.
-        network.to("cpu")
-        self.network = network
+        Args:
+            network: Network of the ready parser. It is copied to the CPU, where the layers are drawn; ``to`` moves all.
+        """
+        super().__init__()
+        self.network: Any = network.requires_grad_(False).eval().to("cpu")
         with torch.no_grad():
             shapes = [x.shape for x in self.maps(torch.zeros(1, 3, SHOWN, SHOWN))]
         self.mixed = Mixed([shape[1] for shape in shapes])

@@ -64,7 +64,7 @@ QUICK: dict[str, Callable[[int], SynthparseAdaptation]] = {
 NAMES = ("quick", "paper", *(f"paper-{name}" for name in MODELS))
 
 
-def adaptation(recipe: str, task: str, customised: bool, faces: int) -> SynthparseAdaptation:
+def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> SynthparseAdaptation:
     """The settings of a recipe by name: "quick" (ours), "paper" (30 epochs of the paper's best model), or one of its
     four models: "paper-unet", "paper-fpn", "paper-deeplabv3plus", "paper-mobilenet_v2". Raises ValueError that lists
     the names, or for a task that the paper does not have."""

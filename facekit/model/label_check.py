@@ -27,7 +27,7 @@ from ..labels import (
     segmentation_map,
 )
 from ..tasks import LandmarkTask, SegmentationTask, Task
-from .ready_models import ready_model
+from .face_frames import embedded_model
 
 IMAGES = 8  # so many are looked at, spread over all
 OTHERS = 500  # labels of so many other images are tried
@@ -175,7 +175,7 @@ def _frame(p: Array, known: LandmarkSet, size: Size) -> Frame:
 
 def _seen(known: LandmarkSet, images: list[np.ndarray], frames: list[Frame]) -> list[tuple[Array, float]]:
     """What the ready model sees in each frame, in the order of the set, and the side of the face's box."""
-    results = ready_model("landmarks").predict_images(images, [[frame] for frame in frames])
+    results = embedded_model("landmarks").predict_images(images, [[frame] for frame in frames])
     points = [own[0].points.astype(np.float64) for own in results]  # type: ignore[attr-defined]
     return [(convert_landmarks(p, "68", known), float(np.sqrt(np.prod(np.ptp(p, 0))))) for p in points]
 
@@ -225,10 +225,10 @@ def _mistaken_masks(
 ) -> tuple[str, list[int]] | None:
     """As `_mistaken_points`, for masks."""
     some = some[:: 2 if len(some) > 4 else 1]
-    parser = ready_model("segmentation")
+    parser = embedded_model("segmentation")
     table = segmentation_map(parser.task.labels.name, known)  # type: ignore[attr-defined]
     images, masks = [photos.arrays[i] for i in some], [labels[i] for i in some]
-    pointed = ready_model("landmarks").predict_images(images, [[_mask_frame(mask)] for mask in masks])
+    pointed = embedded_model("landmarks").predict_images(images, [[_mask_frame(mask)] for mask in masks])
     # The parser learned from faces brought to the mean face.
     frames = [point_frame(own[0].points, LANDMARKS_68, "mean") or Frame() for own in pointed]  # type: ignore[attr-defined]
     results = parser.predict_images(images, [[frame] for frame in frames])

@@ -1,4 +1,4 @@
-"""One adapted network with its task, label set and preprocessing: predict on crops, save, load, ONNX."""
+"""A trained network with its task: run it on face crops, save it, export it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ import json
 import os
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from .alignment import Frame, check_align
-from .backbones import backbone_module
-from .core.atomic_file import whole_file
-from .core.device import pick_device
-from .core.global_state import kept_random, own_settings
-from .core.output_paths import check_output
-from .geometry.affine import warp_image
-from .images.reader import to_tensor
-from .model_file import ADAPTER, FORMAT, built, check_fits, network_of, read_model_file
-from .results.types import Drawable
-from .tasks import Task, task_from_dict
-from .training.loop import check_finite
+from ..alignment import Frame, check_align
+from ..backbones.synthparse.label_adapter import LabelAdapter
+from ..core.atomic_file import whole_file
+from ..core.device import pick_device
+from ..core.global_state import own_settings
+from ..core.output_paths import check_output
+from ..geometry.affine import warp_image
+from ..images.reader import to_tensor
+from ..results.types import Drawable
+from ..tasks import Task
+from ..training.adapted_network import AdaptedNetwork
+from ..training.loop import check_finite
+from .model_file import ADAPTER, FORMAT
+from .model_reader import find_backbone
 
 # Images in one batch; on CPUs larger ones are slower an image, as what flows through outgrows the caches.
 AT_ONCE = 16
@@ -35,8 +36,8 @@ AT_ONCE = 16
 Seen = dict[tuple[str, bool], Any]
 
 
-class Model:
-    """What `facekit.adapt` returns.
+class TrainedModel:
+    """A network with its task, label set and framing of faces.
 
     task: the task with its label set. align: how predictions frame a face (see `framing.ALIGN`). about: plain
     data on how it was made (recipe, seed, number of faces, scores). adapter, target: what `facekit.adapt_labels` adds,
@@ -47,11 +48,11 @@ class Model:
     def __init__(
         self,
         backbone: str,
-        network: Any,
+        network: AdaptedNetwork,
         task: Task,
         align: str = "none",
         about: dict[str, Any] | None = None,
-        adapter: Any = None,
+        adapter: LabelAdapter | None = None,
         target: Task | None = None,
     ):
         self.backbone = backbone
@@ -76,7 +77,7 @@ class Model:
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def to(self, device: str | torch.device | None) -> Model:
+    def to(self, device: str | torch.device | None) -> Self:
         """Move the network; None picks the best device there is. Returns self."""
         chosen = pick_device(device)
         self.network.to(chosen)
@@ -86,14 +87,14 @@ class Model:
         return self
 
     @property
-    def naked(self) -> Model:
+    def naked(self) -> Self:
         """This model without its label adapter."""
-        return Model(self.backbone, self.network, self._naked_task, self.align, self.about)
+        return type(self)(self.backbone, self.network, self._naked_task, self.align, self.about)
 
     @functools.cached_property
     def _runner(self) -> Any:
         """The network for predictions, in the form that its backbone runs fastest; made once training is over."""
-        return self.network.folded() if hasattr(self.network, "folded") else self.network
+        return self.network.folded()
 
     def maps(self, x: Tensor) -> Tensor:
         """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride) by the weights as they are now,
@@ -107,8 +108,8 @@ class Model:
     @torch.inference_mode()
     def _naked_maps(self, network: Any, x: Tensor, seen: Seen | None = None) -> Tensor:
         x, task = x.to(self.device), self._naked_task
-        mirrored = task.mirrors and task.averages and getattr(network, "averages", True)
-        trunk = getattr(network, "trunk_id", None) if seen is not None else None
+        mirrored = task.mirrors and task.averages and network.averages
+        trunk = network.trunk_id if seen is not None else None
         if seen is None or trunk is None:
             views = torch.cat([x, x.flip(-1)]) if mirrored else x
             parts = [network(some) for some in views.split(AT_ONCE)]
@@ -171,6 +172,12 @@ class Model:
                 results[i].append(result)
         return results
 
+    def predict_crops(self, crops: Sequence[np.ndarray]) -> list[Drawable]:
+        """Return the results of face crops (S, S, 3) uint8 of the input size, by the weights as they are now."""
+        x = to_tensor(list(crops))
+        places = [(crop, np.eye(3), None) for crop in crops]
+        return self._results(self.maps(x), self.task, places)
+
     def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Any, Any]]) -> list[Drawable]:
         """places: image, matrix and box of each face."""
         predictions = zip(task.decode(maps), places, strict=True)
@@ -183,18 +190,17 @@ class Model:
         whole=False leaves out the backbone's weights; loading then takes the embedded ones (for the files in this
         package).
         """
-        module = backbone_module(self.backbone)
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
         check_finite(state, "in this model")
         if not whole:
-            left_out = module.frozen_keys(self.network)
+            left_out = find_backbone(self.backbone).frozen_keys(self.network)
             state = {k: v for k, v in state.items() if k not in left_out}
         adapter = {}
         if self.adapter is not None:
             state |= {f"{ADAPTER}{k}": v.detach().cpu().contiguous() for k, v in self.adapter.state_dict().items()}
             adapter = {"adapter": {"network": self.adapter.to_dict(), "labels": self.task.to_dict()}}
         about = {
-            "format": FORMAT, "backbone": self.backbone, "network": module.to_dict(self.network),
+            "format": FORMAT, "backbone": self.backbone, "network": self.network.to_dict(),
             "task": self.task.name, "labels": self._naked_task.to_dict(), "align": self.align, "whole": whole,
             "about": self.about, **adapter,
         }  # fmt: skip
@@ -226,32 +232,6 @@ class Model:
                 network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,
                 dynamic_shapes={"x": {0: torch.export.Dim("batch")}}, external_data=False, verbose=False,
             )  # fmt: skip
-
-
-@own_settings()
-@kept_random()
-def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
-    """Read a .facekit file. Nothing in it is executed.
-
-    Raises FileNotFoundError, and ValueError for a file that is no model, is damaged or comes from a newer facekit.
-    """
-    source = Path(path)
-    about, state = read_model_file(source)
-    module = built(source, lambda: backbone_module(about["backbone"]))
-    adapter, target = None, None
-    own = {k: v for k, v in state.items() if not k.startswith(ADAPTER)}
-    if "adapter" in about:
-        from .backbones.synthparse.label_adapter import LabelAdapter
-
-        rest = {k.removeprefix(ADAPTER): v for k, v in state.items() if k.startswith(ADAPTER)}
-        adapter = network_of(source, LabelAdapter.from_dict, about["adapter"]["network"], rest)
-        target = built(source, lambda: task_from_dict(about["task"], about["adapter"]["labels"]))
-    # A file with all of its network's weights needs no others: the ready parser completes synthparse's files.
-    completed = None if about["whole"] else module.embedded_state
-    network = network_of(source, module.from_dict, about["network"], own, completed)
-    task = built(source, lambda: task_from_dict(about["task"], about["labels"]))
-    check_fits(source, network, task, adapter, target)
-    return Model(about["backbone"], network, task, about["align"], about["about"], adapter, target).to(device)
 
 
 def _smallest(tensor: Tensor) -> Tensor:
