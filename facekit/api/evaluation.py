@@ -25,8 +25,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Score a model on labelled images with one face each.
 
-    The labelled face is the one that is scored: landmark models that frame by landmarks get the crop of the labels' box,
-    as is usual on 300-W; with align="mean", "tanh" or "ffhq" the labels' eyes, nose and mouth frame the face. If faces
+    The labelled face is the one that is scored. Landmark models that frame by landmarks get the crop of the labels'
+    box, as is usual on 300-W; with align="mean", "tanh" or "ffhq" the labels' eyes, nose and mouth frame the face. If faces
     are searched and none is found, the whole image is scored.
 
     Args:

@@ -1,4 +1,4 @@
-"""Where an ensemble of pixel classifiers disagrees (DatasetGAN's uncertainty, PFTGAN section 3.3)."""
+"""`facekit.uncertainty`: disagreement of an ensemble of pixel classifiers (DatasetGAN, PFTGAN section 3.3)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,20 @@ from ..model import Model, find_frames, resolve_model
 def uncertainty(
     model: Model | str | os.PathLike[str], images: Any, *, faces: Any = None, align: str | None = None
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
-    """The Jensen-Shannon divergence of a pftgan model's classifiers at every pixel, in nats: 0 where all say the same.
+    """Compute the Jensen-Shannon divergence of a pftgan model's classifiers at every pixel, in nats.
 
-    model: a segmentation model with several `members`, or its file. images: as in `facekit.predict`; one image in,
-    one (H,W) float32 out, else a list. NaN where no face was looked at; where several are close, the largest
-    divergence counts. faces, align: as in `facekit.predict`, faces for a single image only. Raises ValueError for a
-    model with nothing to disagree.
+    Args:
+        model: A segmentation model with several ``members``, or its file.
+        images: As in `facekit.predict`.
+        faces: Face boxes, for a single image only.
+        align: How faces are framed, instead of the model's own way.
+
+    Returns:
+        Float32 (H, W) for one image, else a list. 0 where all classifiers agree, NaN outside the faces. Where several
+        faces overlap, the largest divergence counts.
+
+    Raises:
+        ValueError: If the model has fewer than two classifiers.
     """
     runner = resolve_model(model)
     network: Any = runner.network
@@ -36,16 +44,17 @@ def uncertainty(
             f"{runner!r} has no classifiers that could disagree, expected several: adapt(task='segmentation', "
             "backbone='pftgan', members=10) makes such a model"
         )
-    photos = read_images(images)
-    if faces is not None and not photos.single:
-        raise ValueError(f"faces came for {len(photos.arrays)} images: pass one image at a time")
-    maps = [_divergence(runner, network, image, align or runner.align, faces) for image in photos.arrays]
-    return maps[0] if photos.single else maps
+    batch = read_images(images)
+    if faces is not None and not batch.single:
+        raise ValueError(f"faces came for {len(batch.arrays)} images: pass one image at a time")
+    maps = [_divergence(runner, network, image, align or runner.align, faces) for image in batch.arrays]
+    return maps[0] if batch.single else maps
 
 
 def _divergence(
     model: Model, network: PFTGANNetwork | BaselineNetwork, image: NDArray[np.uint8], align: str, faces: Any
 ) -> NDArray[np.float32]:
+    """Return the divergence of one image."""
     out = np.full(image.shape[:2], np.nan, np.float32)
     for frame in find_frames(image, align, faces):
         matrix = frame.matrix(image.shape[:2], model.input_size)

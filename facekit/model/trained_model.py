@@ -30,19 +30,22 @@ from ..training.loop import check_finite
 from .model_file import ADAPTER, FORMAT
 from .model_reader import find_backbone
 
-# Images in one batch; on CPUs larger ones are slower an image, as what flows through outgrows the caches.
+# Images per batch. On CPUs, larger batches take more time per image because activations do not fit into the caches.
 AT_ONCE = 16
-# What a backbone made of one batch of crops, by the backbone and whether they were mirrored.
-Seen = dict[tuple[str, bool], Any]
+# Levels of a shared trunk for one batch of crops, by the trunk and whether the crops were mirrored.
+SharedLevels = dict[tuple[str, bool], Any]
 
 
 class TrainedModel:
     """A network with its task, label set and framing of faces.
 
-    task: the task with its label set. align: how predictions frame a face (see `framing.ALIGN`). about: plain
-    data on how it was made (recipe, seed, number of faces, scores). adapter, target: what `facekit.adapt_labels` adds,
-    a network from label maps (N,S,S) to the maps of the task `target`, which is then this model's task; `naked` is the
-    model without them.
+    Attributes:
+        backbone: Name of the backbone.
+        network: The network.
+        adapter: The label adapter of `facekit.adapt_labels`, or None.
+        task: The task with its label set; with an adapter, the adapter's.
+        align: How predictions frame a face, see `facekit.adapt`.
+        about: Plain data on how the model was made: recipe, seed, number of faces, scores.
     """
 
     def __init__(
@@ -55,10 +58,21 @@ class TrainedModel:
         adapter: LabelAdapter | None = None,
         target: Task | None = None,
     ):
+        """Put the network into evaluation mode.
+
+        Args:
+            backbone: Name of the backbone.
+            network: The network.
+            task: The task of the network.
+            align: How predictions frame a face.
+            about: Plain data on how the model was made.
+            adapter: A label adapter: maps class ids (N, S, S) to the maps of ``target``.
+            target: The task of the adapter.
+        """
         self.backbone = backbone
         self.network = network.eval()
         self.adapter = None if adapter is None else adapter.eval()
-        self._naked_task = task
+        self._own_task = task
         self.task = task if target is None else target
         self.align = check_align(align)
         self.about = about or {}
@@ -70,15 +84,16 @@ class TrainedModel:
 
     @property
     def input_size(self) -> int:
-        """Side of the network's square input, px."""
+        """Side of the network's square input in pixels."""
         return self.network.input_size
 
     @property
     def device(self) -> torch.device:
+        """Device of the network."""
         return next(self.network.parameters()).device
 
     def to(self, device: str | torch.device | None) -> Self:
-        """Move the network; None picks the best device there is. Returns self."""
+        """Move the network to a device, None for the best one there is. Return the model itself."""
         chosen = pick_device(device)
         self.network.to(chosen)
         self.__dict__.pop("_runner", None)
@@ -88,68 +103,94 @@ class TrainedModel:
 
     @property
     def naked(self) -> Self:
-        """This model without its label adapter."""
-        return type(self)(self.backbone, self.network, self._naked_task, self.align, self.about)
+        """Return this model without its label adapter."""
+        return type(self)(self.backbone, self.network, self._own_task, self.align, self.about)
 
     @functools.cached_property
     def _runner(self) -> Any:
-        """The network for predictions, in the form that its backbone runs fastest; made once training is over."""
+        """The network in the form that predicts fastest. It is made at the first prediction, after training."""
         return self.network.folded()
 
     def maps(self, x: Tensor) -> Tensor:
-        """x: (N,3,S,S) RGB in [0, 1]. Returns the task's maps (N,C,S/stride,S/stride) by the weights as they are now,
-        averaged with those of the mirrored images where task and network allow it."""
-        return self._adapted(self._naked_maps(self.network, x))
+        """Compute the task's maps with the weights as they are now.
+
+        Maps are averaged with those of the mirrored images if task and network allow it.
+
+        Args:
+            x: RGB images in [0, 1], shape (N, 3, S, S).
+
+        Returns:
+            Shape (N, C, S/stride, S/stride), or (N, C) for tasks without maps.
+        """
+        return self._adapted(self._own_maps(self.network, x))
 
     @torch.inference_mode()
     def _adapted(self, maps: Tensor) -> Tensor:
         return maps if self.adapter is None else self.adapter(maps.argmax(1))
 
     @torch.inference_mode()
-    def _naked_maps(self, network: Any, x: Tensor, seen: Seen | None = None) -> Tensor:
-        x, task = x.to(self.device), self._naked_task
+    def _own_maps(self, network: Any, x: Tensor, shared_levels: SharedLevels | None = None) -> Tensor:
+        x, task = x.to(self.device), self._own_task
         mirrored = task.mirrors and task.averages and network.averages
-        trunk = network.trunk_id if seen is not None else None
-        if seen is None or trunk is None:
+        trunk = network.trunk_id if shared_levels is not None else None
+        if shared_levels is None or trunk is None:
             views = torch.cat([x, x.flip(-1)]) if mirrored else x
             parts = [network(some) for some in views.split(AT_ONCE)]
             maps = parts[0] if len(parts) == 1 else torch.cat(parts)
         else:
-            levels = self._shared_levels(x, mirrored, trunk, seen)
+            levels = self._shared_levels(x, mirrored, trunk, shared_levels)
             maps = network.from_features(network.read(levels))
         return (maps[: len(x)] + task.mirror_maps(maps[len(x) :])) / 2 if mirrored else maps
 
-    def _shared_levels(self, x: Tensor, mirrored: bool, trunk: str, seen: Seen) -> list[tuple[Tensor, ...]]:
-        """The trunk's levels of x (N,3,S,S), or of x and then its mirrored copies (2N), as far as `seen` lacks them."""
+    def _shared_levels(
+        self, x: Tensor, mirrored: bool, trunk: str, shared_levels: SharedLevels
+    ) -> list[tuple[Tensor, ...]]:
+        """Return the levels of a trunk for images, computing those that are not in ``shared_levels`` yet.
+
+        Args:
+            x: Images (N, 3, S, S).
+            mirrored: Whether the levels of the mirrored images follow those of the images.
+            trunk: Identifier of the trunk.
+            shared_levels: Levels computed so far.
+        """
         n = len(x)
         plain, flipped = (trunk, False), (trunk, True)
-        if mirrored and plain not in seen and flipped not in seen:
-            # Both at once are cheaper than one after the other.
+        if mirrored and plain not in shared_levels and flipped not in shared_levels:
+            # One batch of both is faster than two.
             both = self.network.trunk(torch.cat([x, x.flip(-1)]))
-            seen[plain] = [tuple(t[:n] for t in level) for level in both]
-            seen[flipped] = [tuple(t[n:] for t in level) for level in both]
-        if plain not in seen:
-            seen[plain] = self.network.trunk(x)
+            shared_levels[plain] = [tuple(t[:n] for t in level) for level in both]
+            shared_levels[flipped] = [tuple(t[n:] for t in level) for level in both]
+        if plain not in shared_levels:
+            shared_levels[plain] = self.network.trunk(x)
         if not mirrored:
-            return seen[plain]
-        if flipped not in seen:
-            seen[flipped] = self.network.trunk(x.flip(-1))
-        pairs = zip(seen[plain], seen[flipped], strict=True)
+            return shared_levels[plain]
+        if flipped not in shared_levels:
+            shared_levels[flipped] = self.network.trunk(x.flip(-1))
+        pairs = zip(shared_levels[plain], shared_levels[flipped], strict=True)
         return [tuple(torch.cat(both) for both in zip(*pair, strict=True)) for pair in pairs]
 
     def predict_frames(
-        self, image: np.ndarray, frames: list[Frame], seen: dict[Any, Seen] | None = None
+        self, image: np.ndarray, frames: list[Frame], shared_levels: dict[Any, SharedLevels] | None = None
     ) -> list[Drawable]:
-        """One result a frame, in the image's pixels. image: (H,W,3) uint8 RGB. seen: as in `predict_images`."""
-        return self.predict_images([image], [frames], seen)[0]
+        """Predict the framed faces of one image. Arguments and results are those of `predict_images`."""
+        return self.predict_images([image], [frames], shared_levels)[0]
 
     def predict_images(
-        self, images: Sequence[np.ndarray], frames: Sequence[list[Frame]], seen: dict[Any, Seen] | None = None
+        self,
+        images: Sequence[np.ndarray],
+        frames: Sequence[list[Frame]],
+        shared_levels: dict[Any, SharedLevels] | None = None,
     ) -> list[list[Drawable]]:
-        """For each image one result a frame, in its pixels; the network is shown faces of several images at once.
+        """Predict framed faces. Faces of several images form one batch.
 
-        images: (H,W,3) uint8 RGB each, of any sizes. frames: one list per image. seen: an empty dictionary to hand to
-        several models for the same images, so that a backbone that they share runs once.
+        Args:
+            images: RGB uint8 arrays (H, W, 3) of any sizes.
+            frames: One list of frames per image.
+            shared_levels: An empty dictionary for several models on the same images, so that a trunk that they share
+                runs once.
+
+        Returns:
+            Per image one result per frame, in pixels of the image.
         """
         faces = [(i, frame) for i, own in enumerate(frames) for frame in own]
         results: list[list[Drawable]] = [[] for _ in frames]
@@ -157,11 +198,11 @@ class TrainedModel:
             part = faces[start : start + AT_ONCE]
             places = [(images[i], f.matrix(images[i].shape[:2], self.input_size), f.box) for i, f in part]
             x = to_tensor([warp_image(image, matrix, self.input_size) for image, matrix, _ in places])
-            shared = None
-            if seen is not None:
-                shared = seen.setdefault((tuple(part), self.input_size, str(self.device)), {})
-            maps = self._naked_maps(self._runner, x, shared)
-            found = self._results(maps, self._naked_task, places)
+            levels = None
+            if shared_levels is not None:
+                levels = shared_levels.setdefault((tuple(part), self.input_size, str(self.device)), {})
+            maps = self._own_maps(self._runner, x, levels)
+            found = self._results(maps, self._own_task, places)
             if self.adapter is not None:
                 adapted = self._results(self._adapted(maps), self.task, places)
                 found = [
@@ -179,16 +220,20 @@ class TrainedModel:
         return self._results(self.maps(x), self.task, places)
 
     def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Any, Any]]) -> list[Drawable]:
-        """places: image, matrix and box of each face."""
+        """Turn maps into results. Places are image, matrix and box of each face."""
         predictions = zip(task.decode(maps), places, strict=True)
         return [task.result(prediction, matrix, image, box) for prediction, (image, matrix, box) in predictions]
 
     def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
-        """Write one .facekit file (zip of JSON and safetensors), atomically. It needs nothing else to be loaded again.
+        """Write one .facekit file, a zip archive of JSON and safetensors, atomically. Missing folders are created.
 
-        Missing folders are made. Raises OutputError, which names the path, where it cannot be written.
-        whole=False leaves out the backbone's weights; loading then takes the embedded ones (for the files in this
-        package).
+        Args:
+            path: The file.
+            whole: Whether the file holds all weights. False leaves out the embedded ones, for files in this package.
+
+        Raises:
+            OutputError: If the file cannot be written.
+            FloatingPointError: If a weight is not finite.
         """
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
         check_finite(state, "in this model")
@@ -201,7 +246,7 @@ class TrainedModel:
             adapter = {"adapter": {"network": self.adapter.to_dict(), "labels": self.task.to_dict()}}
         about = {
             "format": FORMAT, "backbone": self.backbone, "network": self.network.to_dict(),
-            "task": self.task.name, "labels": self._naked_task.to_dict(), "align": self.align, "whole": whole,
+            "task": self.task.name, "labels": self._own_task.to_dict(), "align": self.align, "whole": whole,
             "about": self.about, **adapter,
         }  # fmt: skip
         packed = save_tensors({k: _smallest(v) for k, v in state.items()})
@@ -211,10 +256,17 @@ class TrainedModel:
 
     @own_settings()
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
-        """Write the network as ONNX: input "image" (N,3,S,S) RGB in [0, 1], output "maps" (N,C,S/stride,S/stride).
+        """Write the network as ONNX. Missing folders are created.
 
-        Needs the extra `onnx`; raises ImportError that says so. Missing folders are made; raises OutputError
-        where the path cannot be written.
+        The input "image" is RGB in [0, 1] of shape (N, 3, S, S), the output "maps" has shape (N, C, S/stride,
+        S/stride).
+
+        Args:
+            path: The .onnx file.
+
+        Raises:
+            ImportError: If the extra ``onnx`` is not installed.
+            OutputError: If the file cannot be written.
         """
         target = check_output(path, (".onnx",))
         try:
@@ -235,6 +287,6 @@ class TrainedModel:
 
 
 def _smallest(tensor: Tensor) -> Tensor:
-    """Half precision where that loses nothing."""
+    """Return a tensor in half precision if that loses nothing, else as it is."""
     half = tensor.half() if tensor.dtype == torch.float32 else tensor
     return half if tensor.dtype == torch.float32 and torch.equal(half.float(), tensor) else tensor

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from ..augmentation.affine import Moves
 from ..images.reader import ImageBatch
@@ -287,13 +288,16 @@ class LabelSetTask(Task):
         self.labels, self.mirroring = labels, mirroring
 
     @property
+    @override
     def channels(self) -> int:
         return len(self.labels)
 
     @property
+    @override
     def mirrors(self) -> bool:
         return self.labels.mirrors and self.mirroring
 
+    @override
     def mirror_maps(self, maps: Tensor) -> Tensor:
         turned = maps.flip(-1) if self.dense else maps
         return turned[:, list(self.labels.flip)]

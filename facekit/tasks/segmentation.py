@@ -1,4 +1,4 @@
-"""Face parsing (FSMA section 4.2): one class a pixel, cross-entropy, an ignore id."""
+"""The task "segmentation": face parsing with one class per pixel (FSMA section 4.2)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
 from ..annotations.checks import check_masks
 from ..augmentation.affine import Moves, warp_masks
@@ -23,7 +24,7 @@ from ..metrics.scores import confusion, f1_by_class, iou_by_class
 from ..results.types import Drawable, Segmentation
 from .base import LabelSetTask, Loss, ParsedLabels, Task, TaskSettings
 
-# Names of what belongs to no part.
+# Names of the background class.
 _BACKGROUNDS = frozenset(
     "background _background_ __background__ bg void none null nothing other others else rest unlabeled unlabelled "
     "hintergrund fondo fond sfondo fundo achtergrond tło фон 背景 배경".split()
@@ -65,15 +66,18 @@ class SegmentationTask(LabelSetTask):
         self.activation = activation
 
     @classmethod
+    @override
     def create(cls, label_set: SegmentationSet, settings: TaskSettings) -> SegmentationTask:
         cls.log_mirroring(label_set, settings)
         return cls(label_set, settings.activation, settings.mirror)
 
     @classmethod
+    @override
     def customised(cls, label_set: SegmentationSet) -> bool:
         return label_set.name != "helen11"
 
     @classmethod
+    @override
     def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
         sizes, items = images.sizes, images.names
         chosen = None if names is None else segmentation_set(names)
@@ -87,17 +91,20 @@ class SegmentationTask(LabelSetTask):
             came = f"class names without a background came, so that id 0 means {chosen.classes[0]!r}"
             warnings.warn(f"{came}, expected names from id 0 on: put 'background' first if id 0 is it", stacklevel=4)
         if not chosen.mirrors and not sides_of(chosen.classes).one_sided:
-            # The names do not tell: the masks do, or mirrored images are not used.
+            # Names do not tell left-right pairs. Masks decide, or mirrored images are not used.
             flip = flip_of_masks(masks, len(chosen), chosen.flip)
             chosen = chosen if flip is None else replace(chosen, flip=flip, mirrors=True)
         return ParsedLabels(chosen, masks)
 
+    @override
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items, self.labels.palette)
 
+    @override
     def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
         return warp_mask(label, matrix, side)
 
+    @override
     def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
         masks = warp_masks(labels, moves, out)
         swap = torch.arange(256)
@@ -105,6 +112,7 @@ class SegmentationTask(LabelSetTask):
         swapped = swap.to(masks.device)[masks.long()].to(masks.dtype)
         return torch.where(mirrored.to(masks.device)[:, None, None], swapped, masks)
 
+    @override
     def check_crops(self, labels: Tensor) -> None:
         _warn_of_absent(self._counts(labels), len(labels), self.labels)
 
@@ -140,8 +148,11 @@ class SegmentationTask(LabelSetTask):
         return error[seen].mean() if bool(seen.any()) else 0.0 * maps.float().sum()
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
-        """Every known class goes to the class that covers most of it; a class starts as the mean of those it got, by
-        their area, or as the one it covers best."""
+        """Assign every known class to the class that covers most of it.
+
+        A class starts as the mean of the known classes that are assigned to it, weighted by area. A class without any
+        starts as the known class of which it covers most.
+        """
         inside = F.one_hot(labels.long().clamp(max=self.channels), self.channels + 1)[..., : self.channels].float()
         area = torch.einsum("nkhw,nhwc->ck", maps.float().softmax(1), inside)
         cover = area / area.sum(0).clamp_min(1e-6)
@@ -151,18 +162,24 @@ class SegmentationTask(LabelSetTask):
         return weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per image the scores (C,h,w) float32, whose largest is the class, also between pixels: logits, for what
-        softmax would take off is the same for all classes; of sigmoids the logarithms."""
+        """Return scores (C, h, w) float32 per image. The class with the largest score is the prediction.
+
+        Scores are logits, or logarithms of sigmoids. They can be interpolated between pixels.
+        """
         scores = maps.float() if self.activation == "softmax" else F.logsigmoid(maps.float())
         return list(scores.cpu().numpy())
 
+    @override
     def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Segmentation:
-        # Logits, not ids, are brought to the image's pixels: smooth borders at any size.
+        # Scores instead of ids are resampled, so that outlines are smooth at any size.
         return Segmentation(paste_logits(prediction, matrix, image.shape[:2]), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
-        """Overall F1 over the facial parts (skin, hair, background do not count), mean IoU over all classes, pixel
-        accuracy and F1 a class, all in percent, from one confusion table over all images."""
+        """Return F1, mean IoU and pixel accuracy in percent, from one confusion table over all images.
+
+        "f1" is the mean over facial parts, without skin, hair and background. "miou" is the mean over all classes.
+        "f1_NAME" is that of each class.
+        """
         n = self.channels
         table = np.zeros((n, n), np.int64)
         for r, truth in zip(results, labels, strict=True):
@@ -178,6 +195,7 @@ class SegmentationTask(LabelSetTask):
         }
         return scores | {f"f1_{name}": float(v) for name, v in zip(self.labels.classes, f1, strict=True)}
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         s = self.labels
         return {
@@ -187,6 +205,7 @@ class SegmentationTask(LabelSetTask):
         }  # fmt: skip
 
     @classmethod
+    @override
     def from_dict(cls, settings: dict[str, Any]) -> SegmentationTask:
         s = dict(settings)
         activation = s.pop("activation", "softmax")
@@ -198,18 +217,24 @@ class SegmentationTask(LabelSetTask):
 
 
 def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None:
-    """Says which classes of the set have no pixel: networks cannot learn these. counts: pixels of each."""
+    """Warn of classes without a pixel, which cannot be learned.
+
+    Args:
+        counts: Number of pixels of each class.
+        masks: Number of masks.
+        labels: The label set.
+    """
     absent = [name for name, pixels in zip(labels.classes, counts.tolist(), strict=True) if not pixels]
     if absent:
         listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
         came = f"no pixel of {len(absent)} of the {len(labels)} classes came in {masks} masks ({listing})"
         fix = "add masks that hold them, or pass names= without them"
-        # Of `adapt` or `adapt_labels`' caller; a decorator stands between.
+        # For the caller of `adapt` or `adapt_labels`; a decorator is in between.
         warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=5)
 
 
 def _warn_of_spread_ids(masks: list[np.ndarray]) -> None:
-    """Warn of few ids that are far apart: greys for the eye, such as 0, 64 and 128, instead of class ids."""
+    """Warn of few ids that are far apart, such as 0, 64 and 128: they may be grey levels instead of class ids."""
     ids = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
     ids = ids[ids != 255]
     if len(ids) and ids[-1] >= 60 and ids[-1] > 8 * len(ids):

@@ -1,14 +1,14 @@
 """Train one network in several processes. Only this module uses torch.distributed.
 
-The launcher sets the environment. Both of these work, on CPUs (gloo) and CUDA devices (nccl)::
+The launcher sets the environment. Both commands work, on CPUs (gloo) and CUDA devices (nccl)::
 
     torchrun --nproc_per_node 2 -m facekit pretrain ...
     accelerate launch --multi_gpu --num_processes 2 -m facekit pretrain ...
 
-``--multi_gpu`` is needed on CPUs, too. Without it, and with ``--cpu``, accelerate starts a single process unless it gets
-an mpirun hostfile.
+``--multi_gpu`` is needed on CPUs, too. Without it, and with ``--cpu``, accelerate starts a single process unless it
+gets an mpirun hostfile.
 
-Batches are global: N processes make the same steps as one process with the same batch size. Random numbers are drawn
+Batches are global. N processes make the same steps as one process with the same batch size. Random numbers are drawn
 for the whole batch and sliced (`Processes.part`), BatchNorm uses all processes (`Processes.share_norms`), and gradients
 are averaged (`Processes.average_gradients`). The difference left is rounding: 1e-12 after some steps in double
 precision. In single precision, adversarial training amplifies it as it does with another number of threads.
@@ -108,7 +108,7 @@ class Processes:
                 tensor.copy_(sent)
 
     def share_norms(self, module: nn.Module) -> None:
-        """Replace every BatchNorm in a module by one with statistics over all processes. Its state dict stays the same."""
+        """Replace every BatchNorm in a module by one over all processes. Its state dict stays the same."""
         if self.count > 1:
             for parent in list(module.modules()):
                 for name, child in list(parent.named_children()):
@@ -181,7 +181,9 @@ class SharedBatchNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(input)
         y, mean, var = _Normalise.apply(input, self.weight, self.bias, self.eps, self.processes)
-        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
         assert self.momentum is not None
         count = self.processes.count * input.numel() // input.shape[1]
         with torch.no_grad():
@@ -198,7 +200,7 @@ class _Normalise(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, processes: Processes
     ) -> tuple[Tensor, Tensor, Tensor]:
-        # Means and variances of the processes are joined by the law of total variance, without differences of large sums.
+        # The law of total variance joins means and variances of the processes without differences of large sums.
         var, mean = torch.var_mean(x.to(weight.dtype), (0, 2, 3), unbiased=False)
         means, variances = processes.gather(torch.stack([mean, var])).unbind(1)
         mean, var = means.mean(0), variances.mean(0) + means.var(0, unbiased=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from ...core.global_state import own_random
 from ...tasks import Task
@@ -33,6 +34,7 @@ class FaRL(Backbone):
     config: ClassVar[type[Adaptation]] = FaRLAdaptation
     pretrainings: ClassVar[tuple[str, ...]] = ("farl", "tokenizer")
 
+    @override
     def recipe(self, name: str, task: str, customised: bool, faces: int) -> FaRLAdaptation:
         return named_recipe(name, task, customised, faces)
 
@@ -75,6 +77,7 @@ class FaRL(Backbone):
             frozen = config.tower_lr is None
             return FaRLNetwork(tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen)
 
+    @override
     def network_from_dict(self, settings: dict[str, Any]) -> FaRLNetwork:
         rest = dict(settings)
         about = rest.pop("tower")
@@ -83,12 +86,15 @@ class FaRL(Backbone):
             return FaRLNetwork(StandInTower(about["name"], about["input_size"]), **rest)
         return FaRLNetwork(ImageTower(TowerSize(**about)), **rest)
 
+    @override
     def frozen_keys(self, network: AdaptedNetwork) -> set[str]:
         return {k for k in network.state_dict() if k.startswith("tower.")} if network.frozen else set()
 
+    @override
     def embedded_state(self) -> dict[str, Tensor]:
         return {f"tower.{k}": v for k, v in self.load("embedded").image.state_dict().items()}
 
+    @override
     def pretraining(self, kind: str, request: Request) -> Run:
         from . import pretraining_setup, tokenizer_setup
 

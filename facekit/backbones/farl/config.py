@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from typing_extensions import override
+
 from ...training.config import Adaptation
 from ...training.config_fields import Checked
 
@@ -72,6 +74,7 @@ class FaRLAdaptation(Adaptation):
     tower_lr: float | None = None  # the tower trains at this rate (FaRL_ft); None: it is frozen
 
     @property
+    @override
     def tuned_lr(self) -> float | None:
         return self.tower_lr
 

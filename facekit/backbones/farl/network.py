@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...training.adapted_network import AdaptedNetwork
 from ..image_tower import ImageTower, Level
@@ -27,6 +28,7 @@ class DenseHead(nn.Module):
         self.pyramid = Pyramid(width, patch)
         self.uper = UperHead([width] * 4, channels, classes)
 
+    @override
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         return self.uper(self.pyramid(levels))
 
@@ -41,6 +43,7 @@ class TokenHead(nn.Module):
         self.mix = nn.Parameter(torch.full((vectors,), 1 / vectors))
         self.fc = nn.Linear(width, classes)
 
+    @override
     def forward(self, vectors: Tensor) -> Tensor:
         normal = torch.stack([norm(v) for norm, v in zip(self.norms, vectors.unbind(1), strict=True)], 1)
         return self.fc(torch.einsum("nvd,v->nd", normal, self.mix))
@@ -77,6 +80,7 @@ class FaRLNetwork(AdaptedNetwork):
             self.head = TokenHead(tower.width, 3 * len(self.layers), channels)
 
     @property
+    @override
     def input_size(self) -> int:
         return self.tower.size.input_size if isinstance(self.tower, ImageTower) else self.tower.input_size
 
@@ -88,6 +92,7 @@ class FaRLNetwork(AdaptedNetwork):
         """What it trains besides, at a rate of its own: the tower, unless frozen."""
         return [] if self.frozen else [p for p in self.tower.parameters() if p.requires_grad]
 
+    @override
     def train(self, mode: bool = True) -> FaRLNetwork:
         super().train(mode)
         if self.frozen:
@@ -131,6 +136,7 @@ class FaRLNetwork(AdaptedNetwork):
         maps = F.interpolate(self.head(features), (side, side), mode="bilinear", align_corners=False)
         return torch.cat([maps[:, :3].sigmoid(), maps[:, 3:]], 1) if self.paints else maps
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         tower = self.tower
         if isinstance(tower, ImageTower):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...core.global_state import own_random
 from ...core.weight_files import check_names, read_weights
@@ -27,6 +28,7 @@ class FSMA(Backbone):
     config: ClassVar[type[Adaptation]] = FSMAAdaptation
     pretrainings: ClassVar[tuple[str, ...]] = ("fsma",)
 
+    @override
     def recipe(self, name: str, task: str, customised: bool, faces: int) -> FSMAAdaptation:
         return named_recipe(name, task, customised, faces)
 
@@ -96,17 +98,21 @@ class FSMA(Backbone):
                 autoencoder = AutoEncoder(autoencoder.size)
             return FSMANetwork(autoencoder, task.channels, task.stride, skip, config.instance_norm, task.paints, frozen)
 
+    @override
     def network_from_dict(self, settings: dict[str, Any]) -> FSMANetwork:
         size = AutoEncoderSize(settings["input_size"], settings["width"], settings["z_dim"])
         keys = ("channels", "stride", "skip", "instance_norm", "paints", "frozen")
         return FSMANetwork(AutoEncoder(size), **{k: settings[k] for k in keys if k in settings})
 
+    @override
     def frozen_keys(self, network: AdaptedNetwork) -> set[str]:
         return {k for k in network.state_dict() if k.startswith("autoencoder.")} if network.frozen else set()
 
+    @override
     def embedded_state(self) -> dict[str, Tensor]:
         return {f"autoencoder.{k}": v for k, v in self.load("embedded").state_dict().items()}
 
+    @override
     def pretraining(self, kind: str, request: Request) -> Run:
         from .pretraining_setup import prepare
 

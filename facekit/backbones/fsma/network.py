@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...training.adapted_network import AdaptedNetwork
 from .autoencoder import AutoEncoder
@@ -29,6 +30,7 @@ class SkipLayer(nn.Module):
             nn.ReLU(),
         )
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)
 
@@ -126,9 +128,11 @@ class FSMANetwork(AdaptedNetwork):
         return [p for part in parts for p in part.parameters() if p not in unused]
 
     @property
+    @override
     def can_warm_start(self) -> bool:
         return True
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         s = self.autoencoder.size
         return {
@@ -166,6 +170,7 @@ class FSMANetwork(AdaptedNetwork):
         mixed = torch.einsum("ck,wkij->wcij", mixing.to(other.output.weight), other.output.weight)
         self.output.weight.copy_(mixed)
 
+    @override
     def train(self, mode: bool = True) -> FSMANetwork:
         super().train(mode)
         if self.frozen:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from ...core.global_state import own_random
 from ...tasks import Task
@@ -33,6 +34,7 @@ class PFTGAN(Backbone):
     uses_support: ClassVar[bool] = True
     pretrainings: ClassVar[tuple[str, ...]] = ("stylegan2", "inversion")
 
+    @override
     def recipe(self, name: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:
         return named_recipe(name, task, customised, faces)
 
@@ -82,6 +84,7 @@ class PFTGAN(Backbone):
                 config.reads_colours,
             )
 
+    @override
     def program(
         self,
         network: AdaptedNetwork,
@@ -106,6 +109,7 @@ class PFTGAN(Backbone):
             network, generator, task, data, config, device, seed, lambda: self.files.ready_network("segmentation")
         )
 
+    @override
     def network_from_dict(self, settings: dict[str, Any]) -> PFTGANNetwork | BaselineNetwork:
         kind = BaselineNetwork if "features" in settings else PFTGANNetwork
         return kind.from_dict(settings)
@@ -114,10 +118,12 @@ class PFTGAN(Backbone):
         """Return the names of the encoder's tensors. The generator's are fine-tuned."""
         return {name for name in network.state_dict() if name.startswith("encoder.")}
 
+    @override
     def embedded_state(self) -> dict[str, Tensor]:
         _, encoder = self.load_pair("embedded")
         return {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
 
+    @override
     def pretraining(self, kind: str, request: Request) -> Run:
         from . import generator_setup, inversion_setup
 

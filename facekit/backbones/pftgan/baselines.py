@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...tasks import SegmentationTask, Task
 from ...training.adapted_network import AdaptedNetwork
@@ -76,9 +77,11 @@ class BaselineNetwork(AdaptedNetwork):
         self.heads = Ensemble(features.channels, classes, members)
 
     @property
+    @override
     def input_size(self) -> int:
         return self.features.input_size
 
+    @override
     def new_parameters(self) -> list[nn.Parameter]:
         return list(self.heads.parameters())
 
@@ -94,6 +97,7 @@ class BaselineNetwork(AdaptedNetwork):
         """What the classifiers say of images (N,3,S,S) in [0, 1], at S px."""
         return self.heads.vote(self.frozen_features(x), self.input_size)
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         return {
             "features": self.features.to_dict(), "channels": self.channels, "members": len(self.heads.members),

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...training.adapted_network import AdaptedNetwork
 from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
@@ -58,14 +59,17 @@ class PFTGANNetwork(AdaptedNetwork):
             self.heads.requires_grad_(True)
 
     @property
+    @override
     def input_size(self) -> int:
         return self.stream.size.resolution
 
+    @override
     def train(self, mode: bool = True) -> PFTGANNetwork:
         super().train(mode)
         self.encoder.eval()
         return self
 
+    @override
     def new_parameters(self) -> list[nn.Parameter]:
         return [] if self.heads is None else list(self.heads.parameters())
 
@@ -96,6 +100,7 @@ class PFTGANNetwork(AdaptedNetwork):
         (codes,) = self.frozen_features(x)
         return self.heads.vote(self.maps(codes), self.input_size)
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         size, encoder = self.stream.size, self.encoder
         if isinstance(encoder, InversionEncoder):

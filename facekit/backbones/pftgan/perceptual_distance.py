@@ -13,6 +13,7 @@ import lpips
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...core.global_state import kept_random, no_warnings
 from ...core.weight_files import check_names, read_weights
@@ -33,6 +34,7 @@ class LPIPS(nn.Module):
         super().__init__()
         self.net = net.eval().requires_grad_(False)
 
+    @override
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         if x.shape[-1] < LEAST_SIDE:
             x, y = (F.interpolate(p, LEAST_SIDE, mode="bilinear", align_corners=False) for p in (x, y))
@@ -57,6 +59,7 @@ class ParserFeatures(nn.Module):
         shown = (x + 1) / 2
         return [x, *self.parser.features(shown)[:4]]
 
+    @override
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         side = -(-x.shape[-1] // 32) * 32
         if x.shape[-1] != side:

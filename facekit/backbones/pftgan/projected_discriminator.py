@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+from typing_extensions import override
 
 from ...training.adapted_network import AdaptedNetwork
 
@@ -37,6 +38,7 @@ class Mixed(nn.Module):
         self.across = nn.ModuleList(_fixed(count, CHANNELS, 1) for count in channels)
         self.down = nn.ModuleList(_fixed(CHANNELS, CHANNELS, 3) for _ in channels[1:])
 
+    @override
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         mixed = [layer(x) for layer, x in zip(self.across, maps, strict=True)]
         for i in range(len(mixed) - 2, -1, -1):
@@ -91,6 +93,7 @@ class ProjectedDiscriminator(nn.Module):
             found = self.network.features((shown + 1) / 2)[1:]
         return [F.adaptive_avg_pool2d(x, found[0].shape[-1]), *found]
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         pairs = zip(self.heads, self.mixed(self.maps(x)), strict=True)
         return torch.cat([head(maps).flatten(1) for head, maps in pairs], 1)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from ...core.global_state import own_random
 from ...core.weight_files import check_names, read_weights, without_prefix
@@ -28,6 +29,7 @@ class SynthParse(Backbone):
     tasks: ClassVar[tuple[str, ...]] = ("landmarks", "segmentation", "stylization", "shadow_removal")
     config: ClassVar[type[Adaptation]] = SynthparseAdaptation
 
+    @override
     def recipe(self, name: str, task: str, customised: bool, faces: int) -> SynthparseAdaptation:
         return named_recipe(name, task, customised, faces)
 
@@ -88,6 +90,7 @@ class SynthParse(Backbone):
         network.model.decoder.load_state_dict(start.model.decoder.state_dict())
         return network
 
+    @override
     def network_from_dict(self, settings: dict[str, Any]) -> ParserNetwork:
         rest = dict(settings)
         size = {k: rest.pop(k) for k in ("decoder", "encoder", "input_size", "decoder_channels")}
@@ -102,6 +105,7 @@ class SynthParse(Backbone):
         same = mine.keys() == known.keys() and all(torch.equal(v.cpu(), known[k].cpu()) for k, v in mine.items())
         return set(mine) if same else set()
 
+    @override
     def embedded_state(self) -> dict[str, Tensor]:
         return self.embedded_parser().state_dict()
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from ...training.config import Adaptation
 
 
@@ -23,6 +25,7 @@ class SynthparseAdaptation(Adaptation):
     WARM_STARTS: ClassVar[bool] = True
 
     @property
+    @override
     def tuned_lr(self) -> float | None:
         return self.tower_lr
 

@@ -14,6 +14,7 @@ import torch
 from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from typing_extensions import override
 
 from ...training.adapted_network import AdaptedNetwork
 from ..normalisation import Normalise
@@ -99,6 +100,7 @@ class ParserNetwork(AdaptedNetwork):
         return self.model.encoder
 
     @property
+    @override
     def input_size(self) -> int:
         return self.size.input_size
 
@@ -110,6 +112,7 @@ class ParserNetwork(AdaptedNetwork):
         """What trains at `tower_lr`: the encoder, unless frozen."""
         return [] if self.frozen else list(self.encoder.parameters())
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         return {
             **asdict(self.size),
@@ -120,6 +123,7 @@ class ParserNetwork(AdaptedNetwork):
         }
 
     @property
+    @override
     def can_warm_start(self) -> bool:
         return True
 
@@ -143,6 +147,7 @@ class ParserNetwork(AdaptedNetwork):
             mine.weight.copy_(torch.einsum("ck,kwij->cwij", mixing, known.weight))
             mine.bias.copy_(mixing @ known.bias)
 
+    @override
     def train(self, mode: bool = True) -> ParserNetwork:
         super().train(mode)
         if self.frozen:
