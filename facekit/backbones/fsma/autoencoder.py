@@ -6,6 +6,7 @@ snapshots, so that these load without a conversion.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -256,7 +257,7 @@ class ImageDiscriminator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         channels = [3, filters, 2 * filters, 4 * filters, 8 * filters, 8 * filters]
-        for i, (c_in, c_out) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+        for i, (c_in, c_out) in enumerate(itertools.pairwise(channels)):
             layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=False))
             if i > 0:
                 layers.append(nn.BatchNorm2d(c_out))

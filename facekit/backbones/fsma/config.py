@@ -198,8 +198,8 @@ _PLAIN: dict[str, Any] = {
 # Ours: Table 7 has no warm-up. Adam's first step moves every weight by the learning rate, 0.01. A transfer layer is an
 # identity with 9 C weights per channel (C channels), so the maps behind three of them grow twenty-fold. The squared
 # error, which has weight 300, jumps from 4 to about 1,000 and pushes the decoder's last maps below 0, where its ReLUs
-# have no gradient: 95 % of the units are 0 instead of 67 %, and the heatmaps stay 0 (test_paper_recipes.py, measured with
-# the embedded weights). With cross-entropy the training recovers from this jump.
+# have no gradient: 95 % of the units are 0 instead of 67 %, and the heatmaps stay 0 (test_paper_recipes.py, with the
+# embedded weights). With cross-entropy the training recovers from this jump.
 _WARMUP = 60
 _GAN: dict[str, Any] = {"lr": 1e-4, "betas": (0.5, 0.999)}
 
