@@ -1,4 +1,7 @@
-"""FCN-8s, the other label adapter of section 3.2.2 (there with a VGG encoder). https://arxiv.org/abs/1411.4038"""
+"""FCN-8s, the other label adapter of section 3.2.2 (there with a VGG encoder).
+
+Long et al., "Fully Convolutional Networks for Semantic Segmentation": https://arxiv.org/abs/1411.4038
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ _FINEST = 8
 class FCN(SegmentationModel):
     """Fully convolutional network, from images (N, in_channels, h, w) to logits (N, classes, h, w).
 
-    A 1x1 convolution classifies each of the encoder's maps at strides 8, 16 and 32. Starting with the coarsest, sums are
-    upsampled by 2 and at the end by 8. Upsampling is bilinear and not learned; the paper starts with the same weights.
+    A 1x1 convolution classifies each of the encoder's maps at strides 8, 16 and 32. Starting with the coarsest, sums
+    are upsampled by 2 and at the end by 8. Upsampling is bilinear and not learned; the paper starts with the same
+    weights.
     Sides of images are multiples of 32 px.
     """
 

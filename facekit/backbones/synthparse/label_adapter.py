@@ -18,9 +18,9 @@ from ...core.random_streams import generator_for, shuffled_batch
 from ...training.batch_norm import copies_needed
 from .network import ParserSize, new_model
 
-# Input of the adapter. "ids": the class ids in three equal channels, as in the paper's code; classes with close ids look
-# alike. "onehot": one channel per class, plus a relabelling of single pixels that is set before the training. The network
-# learns only where that is wrong, so small classes are not lost.
+# Input of the adapter. "ids": the class ids in three equal channels, as in the paper's code; classes with close ids
+# look alike. "onehot": one channel per class, plus a relabelling of single pixels that is set before the training. The
+# network learns only where that is wrong, so small classes are not lost.
 READS = ("onehot", "ids")
 # Initial probabilities of the relabelling lie between this and one minus this.
 _UNLIKELY = 0.01
