@@ -58,8 +58,8 @@ class FaRLPretraining(Checked):
 
 
 PRETRAIN_BASE = FaRLPretraining()
-# Ours: an hour on two cores at two thirds of the tower's input size, then some hundred steps at its own (see the card of
-# the embedded weights). The cosine ends near zero. Points are moved because images repeat many times.
+# Ours: an hour on two cores at two thirds of the tower's input size, then some hundred steps at its own (see the card
+# of the embedded weights). The cosine ends near zero. Points are moved because images repeat many times.
 PRETRAIN_MINI = FaRLPretraining(
     batch_size=64, steps=4500, warmup=300, last_lr=1e-5, input_size=64, noise=2.24, checkpointing=False
 )
@@ -117,7 +117,7 @@ class FaRLAdaptation(Adaptation):
         return self.tower_lr
 
 
-# Heads of section 4.1 and the appendix. The paper gives no steps and batch sizes for parsing and alignment, these are ours.
+# Heads of section 4.1 and the appendix. Steps and batch sizes of parsing and alignment are ours, the paper gives none.
 PAPER: dict[str, FaRLAdaptation] = {
     "segmentation": FaRLAdaptation(
         steps=2000,

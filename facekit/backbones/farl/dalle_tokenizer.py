@@ -122,4 +122,5 @@ def dalle_tokens(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) ->
 def _renamed(name: str) -> str:
     """Return the torch name of a tensor: "weight" for "w", "bias" for "b"."""
     stem, _, last = name.rpartition(".")
-    return f"{stem}.{{'w': 'weight', 'b': 'bias'}.get(last, last)}"
+    full = {"w": "weight", "b": "bias"}.get(last, last)
+    return f"{stem}.{full}"

@@ -1,7 +1,7 @@
 """Visual tokenizer: a small vector-quantised auto-encoder whose codes are the targets of masked image modelling.
 
-The paper uses DALL-E's discrete VAE (section 3.3), which `dalle_tokenizer` reads. This one learns a codebook by the rules
-of VQ-VAE (https://arxiv.org/abs/1711.00937): each code is the running mean of the vectors assigned to it.
+The paper uses DALL-E's discrete VAE (section 3.3), which `dalle_tokenizer` reads. This one learns a codebook by the
+rules of VQ-VAE (https://arxiv.org/abs/1711.00937): each code is the running mean of the vectors assigned to it.
 """
 
 from __future__ import annotations
