@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from .stylegan2 import GeneratorSize, Synthesis
 def layer_channels(size: GeneratorSize, colours: bool = False) -> tuple[int, ...]:
     """Return the channels of the maps that `Synthesis.features` returns."""
     blocks = [[size.channels(side)] * (1 if side == 4 else 2) + [3] * colours for side in size.sides]
-    return tuple(sum(blocks, []))
+    return tuple(itertools.chain.from_iterable(blocks))
 
 
 def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tensor:
