@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facekit.backbones.pftgan.classifier_training import MemoryEstimate, estimate_memory
+from facekit.backbones.pftgan.classifier_memory import MemoryEstimate, estimate_memory
 from facekit.backbones.pftgan.fused_classifier import hidden_sizes
 from facekit.backbones.pftgan.generator_setup import SIZES
 from facekit.backbones.pftgan.pixel_classifier import PixelClassifier

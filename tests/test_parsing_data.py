@@ -114,8 +114,8 @@ class Known(LazyFaces[int]):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"picture": image().astype(np.float32)}, "x.jpg: an image of float32 .* expected uint8"),
-        ({"picture": image()[..., 0]}, "x.jpg: an image of uint8 .* expected uint8 \\(H,W,3\\)"),
+        ({"image": image().astype(np.float32)}, "x.jpg: an image of float32 .* expected uint8"),
+        ({"image": image()[..., 0]}, "x.jpg: an image of uint8 .* expected uint8 \\(H,W,3\\)"),
         ({"mask": drawn()[1:]}, r"x.jpg: a mask of uint8 \(59, 48\) came, expected uint8 \(60, 48\) like the image"),
         ({"mask": drawn().astype(np.int64)}, "x.jpg: a mask of int64"),
         ({"mask": drawn() + 3}, "x.jpg: ids 11, 12, 13 came, expected 0 to 10 of synthparse11, or 255"),
@@ -125,7 +125,7 @@ class Known(LazyFaces[int]):
     ],
 )
 def test_a_face_that_does_not_fit_together_is_refused(change: dict[str, object], message: str) -> None:
-    good = {"name": "x.jpg", "picture": image(), "mask": drawn(), "box": (0.0, 0.0, 9.0, 9.0)}
+    good = {"name": "x.jpg", "image": image(), "mask": drawn(), "box": (0.0, 0.0, 9.0, 9.0)}
     ParsedFace(**good)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=message):
         ParsedFace(**{**good, **change})  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from PIL import Image
 
 import facekit
 
-from ..backbones.pftgan.classifier_training import estimate_memory
+from ..backbones.pftgan.classifier_memory import estimate_memory
 from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, named_recipe
 from ..geometry.affine import warp_image
 from ..images.reader import load_image, to_tensor

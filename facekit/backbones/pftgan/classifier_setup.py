@@ -7,9 +7,11 @@ import logging
 import torch
 from torch import Tensor
 
-from .classifier_training import IGNORED, Maps, PixelFitting, PixelRecipe, draw_pixels, estimate_memory
+from .classifier_memory import estimate_memory
+from .classifier_training import PixelFitting, PixelRecipe
 from .config import PFTGANAdaptation
 from .pixel_classifier import Ensemble
+from .pixel_sampling import IGNORED, Maps, draw_pixels
 
 log = logging.getLogger("facekit")
 # Pixels before a classifier may stop early. Four epochs of DatasetGAN's images are more. Four epochs of one image of
@@ -47,7 +49,7 @@ def pixel_fitting(
 
     Args:
         heads: The classifiers.
-        maps: Feature maps, see `classifier_training.Maps`.
+        maps: Feature maps, see `pixel_sampling.Maps`.
         masks: Class ids (N, H, W), 255 = ignored.
         recipe: Settings.
         device: Where to train.
