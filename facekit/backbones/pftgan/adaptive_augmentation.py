@@ -1,7 +1,7 @@
-"""Adaptive discriminator augmentation of StyleGAN2-ADA.
+"""Adaptive discriminator augmentation of StyleGAN2-ADA (https://arxiv.org/abs/2006.06676).
 
 Real and generated images are augmented before the discriminator. The probability of each augmentation grows while the
-discriminator is too certain of real images. Images are resampled bilinearly, not by the paper's wavelet filters. Karras et al.: https://arxiv.org/abs/2006.06676
+discriminator is too certain of real images. Images are resampled bilinearly, not by the paper's wavelet filters.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ import torch
 from ...core.global_state import kept_random, own_random
 from ...core.json_text import parse_json
 from ...core.weight_files import WeightFile, check_names, read_weights
-from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder, load_encoder
+from .encoder_files import load_encoder
+from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
 from .released_generators import ENCODER, Released, read_released
 from .stylegan2 import Generator, GeneratorSize
 

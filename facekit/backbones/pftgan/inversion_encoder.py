@@ -1,6 +1,6 @@
 """Inversion encoders from face images to StyleGAN2's W+ codes: w = E(X) (PFTGAN section 3.1, equation 1).
 
-`ReferenceEncoder` implements four published encoders; `load_encoder` reads their released files:
+`ReferenceEncoder` implements four published encoders; `encoder_files` reads their released files:
 
 | kind | paper | heads read | codes are |
 |---|---|---|---|
@@ -14,31 +14,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from ...core.weight_files import (
-    check_names,
-    check_weights,
-    named_tensors,
-    plain,
-    read_contents,
-    seems,
-    some,
-    without_prefix,
-)
 from .ir_se import Trunk, TrunkSize
 from .stylegan2 import Linear
 
-# Kind: (heads read a pyramid, codes are w0 plus deltas). Files of the first two hold tensors of the same names and shapes.
+# Kind: (heads read a pyramid, codes are w0 plus deltas). Files of the first two hold tensors of the same names and
+# shapes.
 KINDS: dict[str, tuple[bool, bool]] = {
     "GradualStyleEncoder": (True, False),
     "Encoder4Editing": (True, True),
@@ -225,13 +213,15 @@ class InversionSize:
 
 
 class InversionEncoder(StyleEncoder):
-    """An encoder for small generators. Differences from the published ones:
+    """An encoder for small generators.
+
+    Differences from the published encoders:
 
     - Two blocks per stage instead of 3 to 14, and a stem of stride 2.
     - Small heads. In e4e they hold four fifths of the weights, because each keeps 512 channels down to one pixel, and
       five of nine weights of a 3x3 kernel on the last 2x2 pixels are multiplied with padding only. Here they have
-      2 ``width`` channels and end at 2x2 pixels. The linear layer reads these with their positions, which global pooling
-      would lose: coarse codes encode the direction of the face.
+      2 ``width`` channels and end at 2x2 pixels. The linear layer reads these with their positions, which global
+      pooling would lose: coarse codes encode the direction of the face.
     - Coarse, middle and fine codes are the same parts of all codes as 3, 4 and 11 of 18.
     """
 
@@ -263,7 +253,7 @@ class InversionEncoder(StyleEncoder):
             nn.init.normal_(head.linear.weight, std=0.1)
             self.styles.append(head)
         if latent_avg is not None:
-            self.latent_avg.copy_(_rows(latent_avg, s.layers, s.w_dim))
+            self.latent_avg.copy_(code_rows(latent_avg, s.layers, s.w_dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return W+ codes (N, L, w_dim) of RGB images (N, 3, S, S) in [0, 1]."""
@@ -271,90 +261,7 @@ class InversionEncoder(StyleEncoder):
         return self.latent_avg + self.offsets(2 * x - 1)
 
 
-def load_encoder(path: str | os.PathLike[str], kind: str | None = None) -> ReferenceEncoder:
-    """Read a released e4e, pSp or ReStyle file: ``{"state_dict": .., "latent_avg": .., "opts": ..}``.
-
-    Sizes follow from the shapes of the tensors below ``encoder.``.
-
-    Args:
-        path: The file.
-        kind: One of `KINDS`. None takes it from the file's opts.
-
-    Returns:
-        The encoder in evaluation mode, float32, on the CPU.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds something else, does not name its kind, or tensors are missing, left over or of other
-            shapes.
-    """
-    source = Path(path)
-    held, opts = _read(source)
-    tensors = named_tensors(held)
-    check_weights(source, tensors)
-    anchored = without_prefix(tensors, ["encoder.input_layer.0.weight"])
-    state = {
-        k.removeprefix("encoder."): v.float() if v.is_floating_point() else v
-        for k, v in anchored.items()
-        if k.startswith("encoder.")
-    }
-    stem, code = state.get("input_layer.0.weight"), state.get("styles.0.linear.weight")
-    if stem is None or code is None or stem.ndim != 4 or code.ndim != 2:
-        raise ValueError(
-            f"{source}: holds no IR-SE50 inversion encoder; expected 'encoder.input_layer.0.weight' and "
-            f"'encoder.styles.0.linear.weight' in its state_dict, found {some(tensors or map(str, held))}"
-            f"{seems(tensors)}"
-        )
-    channels_in, width, w_dim = stem.shape[1], stem.shape[0], code.shape[0]
-    if channels_in not in (3, 6):
-        raise ValueError(f"{source}: an encoder of {channels_in} channels; expected 3 (RGB) or 6 (ReStyle's two RGB)")
-    kind = _kind(source, kind or opts.get("encoder_type"), "latlayer1.weight" in state)
-    layers = len({k.split(".")[1] for k in state if k.startswith("styles.")})
-    with torch.device("meta"):  # the file's tensors are assigned, which saves time and memory
-        encoder = ReferenceEncoder(kind, layers, channels_in, width, w_dim)
-    state["latent_avg"] = _latent_avg(source, held, opts, encoder)
-    check_names(source, state, encoder.state_dict(), f"{kind} with {layers} codes")
-    encoder.load_state_dict(state, assign=True)
-    return encoder.eval()
-
-
-def _read(source: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the contents of a file and its opts."""
-    expected = "a released e4e, pSp or ReStyle .pt file"
-    held = read_contents(source, expected)
-    if not isinstance(held, Mapping):
-        raise ValueError(f"{source}: holds an object of type {type(held).__name__}, expected a dict with 'state_dict'")
-    opts = plain(held.get("opts"))  # options of the training, often an argparse.Namespace
-    return held, opts if isinstance(opts, Mapping) else {}
-
-
-def _kind(source: Path, named: str | None, pyramid: bool) -> str:
-    """Return the kind of a file, which must fit its tensors."""
-    fitting = [k for k in KINDS if KINDS[k][0] == pyramid]
-    if named not in fitting:
-        said = "its opts name no encoder_type" if named is None else f"encoder_type is {named!r}"
-        raise ValueError(
-            f"{source}: {said}, but its tensors are those of {' or '.join(fitting)}: pass kind= as one of these"
-        )
-    return named
-
-
-def _latent_avg(source: Path, held: Mapping[str, Any], opts: Mapping[str, Any], encoder: ReferenceEncoder) -> Tensor:
-    """Return the mean code of a file for each layer."""
-    shape = encoder.layers, encoder.w_dim
-    # ReStyle starts with the mean code independently of this option.
-    if encoder.channels_in == 3 and opts.get("start_from_latent_avg") is False:
-        return torch.zeros(shape)
-    value = held.get("latent_avg")
-    if not isinstance(value, Tensor):
-        raise ValueError(f"{source}: has no 'latent_avg', a tensor {shape} that this encoder's codes are added to")
-    try:
-        return _rows(value.float(), *shape)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-
-
-def _rows(latent_avg: Tensor, layers: int, w_dim: int) -> Tensor:
+def code_rows(latent_avg: Tensor, layers: int, w_dim: int) -> Tensor:
     """Expand a mean code to (layers, w_dim)."""
     if latent_avg.numel() not in (w_dim, layers * w_dim) or latent_avg.shape[-1] != w_dim:
         raise ValueError(f"latent_avg {tuple(latent_avg.shape)}: expected ({w_dim},) or ({layers}, {w_dim})")

@@ -23,9 +23,9 @@ AT_ONCE = 32  # Images whose gradients are computed at once.
 class Inverting:
     """Training of an inversion encoder: a `facekit.training.loop.Program`.
 
-    A step uses real images, which are to be reconstructed, and as many generated ones, whose codes are known. The loss is
-    that of pSp and e4e: squared error, LPIPS, and e4e's penalty on deltas. The known codes are ours; without them, codes
-    of a small generator drift far from those of its mapping network.
+    A step uses real images, which are to be reconstructed, and as many generated ones, whose codes are known. The loss
+    is that of pSp and e4e: squared error, LPIPS, and e4e's penalty on deltas. The known codes are ours; without them,
+    codes of a small generator drift far from those of its mapping network.
     """
 
     def __init__(
