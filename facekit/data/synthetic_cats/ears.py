@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..synthetic_faces.anatomy import look_up, to_disc
+from ..synthetic_faces.anatomy import sample_map, to_disc
+from ..synthetic_faces.fields import Batch, per_sample
 from ..synthetic_faces.raycast import FAR, Vec
-from ..synthetic_faces.surface import Batch, column
 from .skull import CROWN, Skull, unit
 
 CUT = 0.25  # of the half depth: what lies before it is open
@@ -73,18 +73,20 @@ def foot_point(b: Batch, skull: Skull, ear: Ear, across: float) -> Tensor:
     share = torch.linspace(0.3, 1.9, 65, device=ear.tip.device)
     points = rim(ear, share[None] * b["ear_tall"][:, None], across)
     length = points.norm(dim=-1)
-    gap = length - look_up(skull.radius, *to_disc(points[..., 0], points[..., 1], points[..., 2], length))[:, 0] - _FUR
+    gap = (
+        length - sample_map(skull.radius, *to_disc(points[..., 0], points[..., 1], points[..., 2], length))[:, 0] - _FUR
+    )
     first = (gap < 0).long().argmax(1).clamp_min(1)
     row = torch.arange(len(first), device=first.device)
     out, into = gap[row, first - 1].clamp_min(0), gap[row, first].clamp_max(-1e-3)
     return torch.lerp(points[row, first - 1], points[row, first], (out / (out - into))[:, None])
 
 
-def meet_ear(ear: Ear, reach: Tensor, origin: Vec, way: Vec) -> EarHit:
+def intersect_ear(ear: Ear, reach: Tensor, origin: Vec, direction: Vec) -> EarHit:
     """Where rays (head frame) meet an ear that ends `reach` (N,) mm below its tip."""
-    gap = [o - column(ear.tip[:, k]) for k, o in enumerate(origin)]
-    o, w = ([sum(column(ear.axes[:, r, k]) * v[k] for k in range(3)) for r in range(3)] for v in (gap, way))
-    across, depth, blunt = (column(t) for t in (1 / ear.slope**2, 1 / ear.depth**2, ear.blunt))
+    gap = [o - per_sample(ear.tip[:, k]) for k, o in enumerate(origin)]
+    o, w = ([sum(per_sample(ear.axes[:, r, k]) * v[k] for k in range(3)) for r in range(3)] for v in (gap, direction))
+    across, depth, blunt = (per_sample(t) for t in (1 / ear.slope**2, 1 / ear.depth**2, ear.blunt))
     top = o[1] - blunt
     a = across * w[0] ** 2 + depth * w[2] ** 2 - w[1] ** 2
     half = across * w[0] * o[0] + depth * w[2] * o[2] - w[1] * top
@@ -98,13 +100,13 @@ def meet_ear(ear: Ear, reach: Tensor, origin: Vec, way: Vec) -> EarHit:
         t = (-half + sign * root) / a
         below = -(o[1] + w[1] * t)
         grown = torch.sqrt((below * below + 2 * blunt * below).clamp_min(0))
-        there = found & (below > 0) & (below < column(reach)) & (t > 0) & (t < best)
-        there &= o[2] + w[2] * t < CUT * grown * column(ear.depth)
+        there = found & (below > 0) & (below < per_sample(reach)) & (t > 0) & (t < best)
+        there &= o[2] + w[2] * t < CUT * grown * per_sample(ear.depth)
         best, inner = torch.where(there, t, best), torch.where(there, torch.full_like(found, sign > 0), inner)
     safe = torch.where(best < FAR, best, torch.zeros_like(best))
     x, y, z = (p + q * safe for p, q in zip(o, w, strict=True))
     local = torch.stack((across * x, blunt - y, depth * z), 1)
     local = torch.where(inner[:, None], -local, local)
     normal = torch.einsum("nkj,nk...->nj...", ear.axes, unit(local))
-    grown = torch.sqrt((y * y - 2 * blunt * y).clamp_min(0.01)) * column(ear.slope)
+    grown = torch.sqrt((y * y - 2 * blunt * y).clamp_min(0.01)) * per_sample(ear.slope)
     return EarHit(best, normal, -y, (ear.side * x / grown).clamp(-1, 1), inner)

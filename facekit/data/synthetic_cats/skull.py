@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..synthetic_faces.anatomy import disc_grid, from_disc, look_up, to_disc
-from ..synthetic_faces.noise import STRANDS, read_noise
+from ..synthetic_faces.anatomy import disc_grid, from_disc, sample_map, to_disc
+from ..synthetic_faces.fields import Batch, per_sample
+from ..synthetic_faces.noise import STRANDS, sample_noise
 from ..synthetic_faces.raycast import FAR, Vec
-from ..synthetic_faces.surface import Batch, column
 from .features import MUZZLE_Y, NOSE_Y, mouth_line
 
 MAP = 144
@@ -48,8 +48,10 @@ def unit(v: Tensor) -> Tensor:
 
 def ellipsoid(b: Batch, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     """How much longer the direction (x, y, z) must be to end on the plain ellipsoid, which is flatter above."""
-    tall = column(b["tall"]) * torch.where(y > 0, CROWN, 1.0)
-    return torch.rsqrt(((x / column(b["wide"])) ** 2 + (y / tall) ** 2 + (z / column(b["deep"])) ** 2).clamp_min(1e-8))
+    tall = per_sample(b["tall"]) * torch.where(y > 0, CROWN, 1.0)
+    return torch.rsqrt(
+        ((x / per_sample(b["wide"])) ** 2 + (y / tall) ** 2 + (z / per_sample(b["deep"])) ** 2).clamp_min(1e-8)
+    )
 
 
 def _bump(x: Tensor, y: Tensor, cy: Tensor | float, sx: Tensor | float, sy: Tensor | float, power: float = 1) -> Tensor:
@@ -65,30 +67,30 @@ def build_skull(b: Batch, bank: Tensor) -> Skull:
     x, y, z = dx * plain, dy * plain, dz * plain
     a = x.abs()
     front = torch.sigmoid((z - 8) / 4)
-    eye_x, eye_y, half = column(b["eye_x"]), column(b["eye_y"]), column(b["eye_half"])
-    wide = column(b["muzzle_wide"])
+    eye_x, eye_y, half = per_sample(b["eye_x"]), per_sample(b["eye_y"]), per_sample(b["eye_half"])
+    wide = per_sample(b["muzzle_wide"])
     face = (
-        column(b["muzzle"]) * _bump(x, y, MUZZLE_Y, wide + 2, 15.5, 1.4)
-        + column(b["pads"]) * _bump(a - 0.46 * wide, y, MUZZLE_Y - 1.5, 0.42 * wide, 6.5)
-        + column(b["bridge"]) * _bump(x, y, 1.0, 8.5, 17.0)
+        per_sample(b["muzzle"]) * _bump(x, y, MUZZLE_Y, wide + 2, 15.5, 1.4)
+        + per_sample(b["pads"]) * _bump(a - 0.46 * wide, y, MUZZLE_Y - 1.5, 0.42 * wide, 6.5)
+        + per_sample(b["bridge"]) * _bump(x, y, 1.0, 8.5, 17.0)
         + 3.0 * _bump(x, y, NOSE_Y + 0.5, 6.5, 5.5)
-        + column(b["chin_out"]) * _bump(x, y, -31.0, 10.0, 6.0)
+        + per_sample(b["chin_out"]) * _bump(x, y, -31.0, 10.0, 6.0)
         - 4.5 * _bump(a - eye_x, y, eye_y, half * 1.35, half * 1.25)
         + 4.5 * _bump(a - eye_x, y, eye_y, half * 1.02, half * 0.9, 2)
         + 2.5 * _bump(a - eye_x * 0.85, y, eye_y + half * 1.35, 11.0, 6.0)
         - 2.5 * _bump(x, y, 26.0, 8.0, 13.0)
     )
     line = (y - mouth_line(b, a)) / 1.7
-    groove = torch.exp(-(line**2)) * torch.sigmoid((column(b["mouth_half"]) - a) / 1.2)
+    groove = torch.exp(-(line**2)) * torch.sigmoid((per_sample(b["mouth_half"]) - a) / 1.2)
     groove = groove + torch.exp(-((x / 1.5) ** 2)) * torch.sigmoid(line) * torch.sigmoid((NOSE_Y - 3 - y) / 1.0)
-    ruff = column(b["cheek"]) * torch.exp(-(((y + 17) / 15) ** 2)) * torch.sigmoid((a - 26) / 4)
+    ruff = per_sample(b["cheek"]) * torch.exp(-(((y + 17) / 15) ** 2)) * torch.sigmoid((a - 26) / 4)
     around, along = fur_flow(x, y, z)
-    tufts = read_noise(bank, around * 1.0 + column(b["coat_at"][:, 2]), along * 0.6, (STRANDS,))[0]
+    tufts = sample_noise(bank, around * 1.0 + per_sample(b["coat_at"][:, 2]), along * 0.6, (STRANDS,))[0]
     fluffy = torch.sigmoid((a - 30) / 5) * torch.sigmoid((-2 - y) / 6) * 1.3 + 0.35 * torch.sigmoid((a - 34) / 3)
     smooth = plain + face * front - 1.6 * groove * front + ruff
     # The roots of the ears swell out of the fur.
     smooth = smooth + 1.5 * _bump(a - 28, y, 30.0, 10.0, 7.0)
-    radius = smooth + column(b["fluff"]) * fluffy * tufts
+    radius = smooth + per_sample(b["fluff"]) * fluffy * tufts
     points = torch.stack((dx, dy, dz), 1) * radius[:, None]
     relief = torch.cat((_normals(torch.stack((dx, dy, dz), 1) * smooth[:, None]), _openness(smooth)[:, None]), 1)
     return Skull(radius[:, None], relief, points.flatten(2).transpose(1, 2))
@@ -129,18 +131,18 @@ def on_surface(skull: Skull, toward: Tensor) -> Tensor:
     """Where the directions (N, K, 3) leave the head."""
     length = toward.norm(dim=-1)
     u, v = to_disc(toward[..., 0], toward[..., 1], toward[..., 2], length)
-    return toward * (look_up(skull.radius, u, v)[:, 0] / length)[..., None]
+    return toward * (sample_map(skull.radius, u, v)[:, 0] / length)[..., None]
 
 
-def march(skull: Skull, origin: Vec, way: Vec, start: Tensor) -> Tensor:
+def march(skull: Skull, origin: Vec, direction: Vec, start: Tensor) -> Tensor:
     """Depth of each ray's meeting with the head, FAR where it misses."""
     t = start - 3.0
     outside, inside = t - 30.0, torch.full_like(t, 2 * FAR)
     gap = t
     for step in range(_STEPS + 1):
-        x, y, z = (o + w * t for o, w in zip(origin, way, strict=True))
+        x, y, z = (o + w * t for o, w in zip(origin, direction, strict=True))
         length = torch.sqrt(x * x + y * y + z * z).clamp_min(1.0)
-        gap = length - look_up(skull.radius, *to_disc(x, y, z, length))[:, 0]
+        gap = length - sample_map(skull.radius, *to_disc(x, y, z, length))[:, 0]
         solid = gap < 0
         inside, outside = torch.where(solid, t, inside), torch.where(solid, outside, t)
         if step < _STEPS:
@@ -148,17 +150,17 @@ def march(skull: Skull, origin: Vec, way: Vec, start: Tensor) -> Tensor:
             ahead = t + torch.where(solid, (gap * 0.8).clamp_min(-8.0), (gap * 0.8).clamp(4.0 if step < 5 else 0.2, 14))
             kept = (ahead >= outside) & (ahead <= inside)
             t = torch.where(kept, ahead, (outside + inside) * 0.5)
-    met = ((gap < 1.2) | (inside < FAR)) & (start < FAR * 0.5)
-    return torch.where(met, t, torch.full_like(t, FAR))
+    hit = ((gap < 1.2) | (inside < FAR)) & (start < FAR * 0.5)
+    return torch.where(hit, t, torch.full_like(t, FAR))
 
 
 def cast_shadow(skull: Skull, p: Vec, light: Tensor, softness: Tensor) -> Tensor:
     """Share of the key light (N, 3), in the head frame, that reaches points p past the head: 0..1."""
     lit = torch.ones_like(p[0])
-    lx, ly, lz = (column(light[:, k]) for k in range(3))
+    lx, ly, lz = (per_sample(light[:, k]) for k in range(3))
     for far in (3.0, 6.0, 11.0, 18.0, 28.0, 45.0):
         x, y, z = p[0] + lx * far, p[1] + ly * far, p[2] + lz * far
         length = torch.sqrt(x * x + y * y + z * z).clamp_min(1.0)
-        gap = length - look_up(skull.radius, *to_disc(x, y, z, length))[:, 0]
-        lit = torch.minimum(lit, 0.5 + (gap - 0.3) * column(softness) / (far + 5.0))
+        gap = length - sample_map(skull.radius, *to_disc(x, y, z, length))[:, 0]
+        lit = torch.minimum(lit, 0.5 + (gap - 0.3) * per_sample(softness) / (far + 5.0))
     return lit.clamp(0, 1)

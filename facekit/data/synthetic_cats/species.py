@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..synthetic_faces.people import Params, linear
+from ..synthetic_faces.identity_parameters import Params, linear
 
 COATS = ("plain", "tabby", "patches", "bicolour", "pointed", "halves")
 PLAIN, TABBY, PATCHES, BICOLOUR, POINTED, HALVES = range(6)

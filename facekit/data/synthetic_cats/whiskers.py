@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..synthetic_faces.fields import Batch
 from ..synthetic_faces.raycast import project
-from ..synthetic_faces.surface import Batch
 from .features import MUZZLE_Y
 from .skull import Skull, lift
 
@@ -30,19 +30,19 @@ def _hairs(b: Batch, skull: Skull) -> Tensor:
         rise = torch.cat((-0.22 * row + 0.25 * (s[:, :_PADS, 2] - 0.5), 1.1 + 0.5 * s[:, _PADS:, 2]), 1)
         length = torch.cat((0.7 + 0.5 * s[:, :_PADS, 3], 0.4 + 0.2 * s[:, _PADS:, 3]), 1) * b["whisker"][:, None]
         ahead = torch.cat((0.35 - 0.2 * s[:, :_PADS, 0], 0.6 + 0 * s[:, _PADS:, 0]), 1)
-        way = torch.stack((torch.full_like(rise, side), rise, ahead), -1)
-        way = way / way.norm(dim=-1, keepdim=True) * length[..., None]
-        droop = way.new_tensor([0.0, -0.22, -0.25]) * length[..., None]
+        direction = torch.stack((torch.full_like(rise, side), rise, ahead), -1)
+        direction = direction / direction.norm(dim=-1, keepdim=True) * length[..., None]
+        droop = direction.new_tensor([0.0, -0.22, -0.25]) * length[..., None]
         t = share.view(1, 1, -1, 1)
-        sides.append(root[:, :, None] + way[:, :, None] * t + droop[:, :, None] * t * t)
+        sides.append(root[:, :, None] + direction[:, :, None] * t + droop[:, :, None] * t * t)
     return torch.cat(sides, 1).view(n, -1, _BEADS, 3)
 
 
-def comb(b: Batch, skull: Skull, turn: Tensor, view: Tensor, size: int, depth: Tensor) -> Tensor:
+def render_whiskers(b: Batch, skull: Skull, rotation: Tensor, view: Tensor, size: int, depth: Tensor) -> Tensor:
     """How much of each of the (N, S, S) rays the whiskers cover, 0..1. depth (N, S, S): what stands before them."""
     n, samples, _ = depth.shape
     hairs = _hairs(b, skull)
-    camera = hairs.flatten(1, 2) @ turn.transpose(1, 2)
+    camera = hairs.flatten(1, 2) @ rotation.transpose(1, 2)
     at = (project(camera, b["distance"], view) + 0.5) * (samples / size) - 0.5
     lines = at.view(n, -1, _BEADS, 2)
     spacing = (lines[:, :, 1:] - lines[:, :, :-1]).norm(dim=-1)

@@ -71,7 +71,7 @@ def disc_grid(size: int) -> tuple[Tensor, Tensor]:
     return u, v
 
 
-def look_up(maps: Tensor, u: Tensor, v: Tensor) -> Tensor:
+def sample_map(maps: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """Bilinear reading of maps (N or 1, C, M, M) at (u, v) of shape (N, ...): returns (N, C, ...)."""
     shape = u.shape
     grid = torch.stack((u, v), -1)
@@ -106,7 +106,7 @@ def _thin_plate(points: np.ndarray, values: np.ndarray, at: np.ndarray, smooth: 
 
 
 @dataclass(frozen=True)
-class Canon:
+class AverageHead:
     """The average head on a disc grid. radius (M, M) mm; xyz (3, M, M) mm in the head frame; front (1, 1, Y, X):
     depth over (x, y)."""
 
@@ -114,15 +114,15 @@ class Canon:
     xyz: Tensor
     front: Tensor
 
-    def to(self, device: torch.device) -> Canon:
-        return Canon(self.radius.to(device), self.xyz.to(device), self.front.to(device))
+    def to(self, device: torch.device) -> AverageHead:
+        return AverageHead(self.radius.to(device), self.xyz.to(device), self.front.to(device))
 
 
 FRONT_BOX = (-90.0, -130.0, 90.0, 120.0)  # x0, y0, x1, y1 of Canon.front, mm
 
 
 @lru_cache(maxsize=4)
-def average_head(size: int) -> Canon:
+def average_head(size: int) -> AverageHead:
     """The average head sampled on a (size, size) disc grid, on the CPU."""
     half = half_points()
     both = np.r_[half, half[half[:, 0] > 0] * [-1, 1, 1]] - np.array(CENTRE)
@@ -137,7 +137,7 @@ def average_head(size: int) -> Canon:
     radius = radius * (1 - rim) + 106.0 * rim
     direction = torch.stack(from_disc(u, v))
     xyz = direction * radius + torch.tensor(CENTRE)[:, None, None]
-    return Canon(radius, xyz, _front(radius))
+    return AverageHead(radius, xyz, _front(radius))
 
 
 def _front(radius: Tensor) -> Tensor:
@@ -149,16 +149,16 @@ def _front(radius: Tensor) -> Tensor:
     for _ in range(60):
         length = torch.sqrt(x * x + y * y + z * z)
         u, v = to_disc(x, y, z, length)
-        gap = length - look_up(radius[None, None], u[None], v[None])[0, 0]
+        gap = length - sample_map(radius[None, None], u[None], v[None])[0, 0]
         z = torch.where(gap > 0, z - gap.clamp(0.0, 8.0) * 0.6, z).clamp_min(-40.0)
     return (z + CENTRE[2])[None, None]
 
 
-def on_front(canon: Canon, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def on_front(average: AverageHead, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Disc coordinates of the average surface's front at (x, y) mm."""
     x0, y0, x1, y1 = FRONT_BOX
     gx, gy = (x - x0) / (x1 - x0) * 2 - 1, (y - y0) / (y1 - y0) * 2 - 1
     grid = torch.stack((gx, gy), -1).reshape(1, -1, 1, 2)
-    z = F.grid_sample(canon.front, grid, align_corners=True, padding_mode="border").reshape(x.shape)
+    z = F.grid_sample(average.front, grid, align_corners=True, padding_mode="border").reshape(x.shape)
     dx, dy, dz = x - CENTRE[0], y - CENTRE[1], z - CENTRE[2]
     return to_disc(dx, dy, dz, torch.sqrt(dx * dx + dy * dy + dz * dz))

@@ -19,15 +19,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...core.global_state import own_settings
-from .annotate import annotate_mask, annotate_points, points_visible
-from .image import backdrop, blur, develop
-from .people import Params, sample_identity
+from .annotator import annotate_mask, annotate_points, points_visible
+from .background import render_background
+from .camera import blur, develop
+from .face_attributes import ATTRIBUTES, attributes
+from .face_captions import caption
+from .identity_parameters import Params, sample_identity
+from .image_parameters import sample_image_parameters
+from .parallel import spread
+from .parameter_tensors import stack
 from .raycast import FAR
-from .render import Rendered, Studio, render
-from .sheet import spread, stack
-from .shots import Range, check_view, sample_shot
+from .renderer import Rendered, SharedMaps, render
+from .settings import Range, check_settings
 from .styles import STYLES, paint
-from .words import ATTRIBUTES, attributes, caption
 
 DOMAINS = ("studio", "wild")
 POINTS = ("68", "44", "98")
@@ -113,7 +117,7 @@ class GeneratedFaces:
     ) -> None:
         if domain not in DOMAINS:
             raise ValueError(f"domain {domain!r} is unknown: choose one of {', '.join(DOMAINS)}")
-        check_view(size, framing, supersample, {"yaw": (yaw, 75.0), "pitch": (pitch, 25.0), "roll": (roll, 30.0)})
+        check_settings(size, framing, supersample, {"yaw": (yaw, 75.0), "pitch": (pitch, 25.0), "roll": (roll, 30.0)})
         if seed < 0 or length < 1 or faces_per_identity < 1:
             raise ValueError(
                 f"seed must be >= 0, length and faces_per_identity >= 1, but "
@@ -127,7 +131,7 @@ class GeneratedFaces:
         self.identity, self.faces_per_identity, self.framing = identity, faces_per_identity, framing
         self.samples = round(size * (supersample or (1.5 if size <= 160 else 1.25)))
         self.samples += self.samples % 2
-        self._studio: Studio | None = None
+        self._studio: SharedMaps | None = None
 
     def __len__(self) -> int:
         return self.length
@@ -164,7 +168,7 @@ class GeneratedFaces:
         index = self._checked(index)
         who = self.identity_of(index)
         p = sample_identity(self._random(_IDENTITY, who))
-        p.update(sample_shot(self._random(_SHOT, index), p, self.domain, self.yaw, self.pitch, self.roll))
+        p.update(sample_image_parameters(self._random(_SHOT, index), p, self.domain, self.yaw, self.pitch, self.roll))
         p["place"] = np.zeros(4)
         return p
 
@@ -194,7 +198,7 @@ class GeneratedFaces:
         step = max(1, min(pixels // self.samples**2, -(-len(indices) // threads)))
         if self._studio is None:
             detail = 160 if self.size <= 160 else 320
-            self._studio = spread([detail], lambda side: Studio.on(self.device, side))[0]
+            self._studio = spread([detail], lambda side: SharedMaps.on(self.device, side))[0]
         parts = [indices[i : i + step] for i in range(0, len(indices), step)]
         if self.device.type == "cpu":
             chunks = spread(parts, lambda part: self._chunk(part, want))
@@ -240,7 +244,7 @@ class GeneratedFaces:
         bank = self._studio.bank
         pictured = {"image", "shadow_free", *STYLES} & set(want)
         if pictured:
-            behind = backdrop(b, bank, self.samples)
+            behind = render_background(b, bank, self.samples)
             behind = self._add_companions(indices, people, behind)
             there = (shots.depth < FAR)[:, None]
             image = develop(b, bank, torch.where(there, shots.light, behind), self.size)
@@ -288,7 +292,7 @@ class GeneratedFaces:
             seen[n] = seen.get(n, 0) + 1
             rng = self._random(_COMPANION + 100 * seen[n], indices[n])
             p = sample_identity(rng)
-            p.update(sample_shot(rng, p, self.domain, (-60.0, 60.0), (-15.0, 15.0), (-15.0, 15.0)))
+            p.update(sample_image_parameters(rng, p, self.domain, (-60.0, 60.0), (-15.0, 15.0), (-15.0, 15.0)))
             for name in ("sh", "key_dir", "key_rgb", "rim", "distance"):
                 p[name] = people[n][name]
             side = (1 if rng.random() < 0.5 else -1) * (1 if seen[n] == 1 else -1)

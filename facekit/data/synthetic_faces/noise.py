@@ -38,7 +38,7 @@ def noise_bank() -> Tensor:
     return F.pad(torch.from_numpy(bank)[None], (0, 1, 0, 1), mode="circular")
 
 
-def read_noise(bank: Tensor, x: Tensor, y: Tensor, kinds: tuple[int, ...]) -> Tensor:
+def sample_noise(bank: Tensor, x: Tensor, y: Tensor, kinds: tuple[int, ...]) -> Tensor:
     """Noise at (x, y) in tiles (one unit = the whole bank), any shape (N, ...): returns (len(kinds), N, ...)."""
     first, last = min(kinds), max(kinds)
     grid = torch.stack((x - torch.floor(x), y - torch.floor(y)), -1).reshape(1, -1, 1, 2) * 2 - 1

@@ -6,16 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .anatomy import CENTRE, look_up, to_disc
-from .surface import Batch, Heads, column
+from .anatomy import CENTRE, sample_map, to_disc
+from .fields import Batch, per_sample
+from .surface import Heads
 
 FAR = 1e5
-_HURRY = (9.0, 9.0, 9.0, 8.0, 6.0, 4.0, 0.3, 0.3, 0.3)
-STEPS = len(_HURRY)
+_MIN_STEP = (9.0, 9.0, 9.0, 8.0, 6.0, 4.0, 0.3, 0.3, 0.3)
+STEPS = len(_MIN_STEP)
 Vec = tuple[Tensor, ...]
 
 
-def rotation(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
+def rotation_matrix(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
     """(N, 3, 3) head-to-camera rotations from degrees: yaw > 0 looks to the viewer's right, pitch > 0 up, roll > 0
     clockwise in the image."""
     y, p, r = (torch.deg2rad(t) for t in (yaw, -pitch, -roll))
@@ -26,9 +27,9 @@ def rotation(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
     return rz @ ry @ rx
 
 
-def to_camera(points: Tensor, turn: Tensor) -> Tensor:
+def to_camera(points: Tensor, rotation: Tensor) -> Tensor:
     """Head-frame points (N, K, 3) turned about CENTRE into camera axes (z towards the camera, origin at CENTRE)."""
-    return (points - points.new_tensor(CENTRE)) @ turn.transpose(1, 2)
+    return (points - points.new_tensor(CENTRE)) @ rotation.transpose(1, 2)
 
 
 def project(points: Tensor, distance: Tensor, view: Tensor) -> Tensor:
@@ -49,32 +50,34 @@ def pixel_slopes(view: Tensor, size: int, samples: int) -> tuple[Tensor, Tensor]
     return sx[:, None, :].expand(n, samples, samples), sy[:, :, None].expand(n, samples, samples)
 
 
-def rays(turn: Tensor, distance: Tensor, slopes: tuple[Tensor, Tensor]) -> tuple[Vec, Vec]:
+def rays(rotation: Tensor, distance: Tensor, slopes: tuple[Tensor, Tensor]) -> tuple[Vec, Vec]:
     """Origins (N, 1, 1) and directions (N, S, S) in a frame turned by `turn`; one unit along a ray is one millimetre
     of camera depth."""
     sx, sy = slopes
-    back = turn.transpose(1, 2)
-    origin = tuple(column(back[:, k, 2] * distance) for k in range(3))
-    way = tuple(column(back[:, k, 0]) * sx + column(back[:, k, 1]) * sy - column(back[:, k, 2]) for k in range(3))
-    return origin, way
+    back = rotation.transpose(1, 2)
+    origin = tuple(per_sample(back[:, k, 2] * distance) for k in range(3))
+    direction = tuple(
+        per_sample(back[:, k, 0]) * sx + per_sample(back[:, k, 1]) * sy - per_sample(back[:, k, 2]) for k in range(3)
+    )
+    return origin, direction
 
 
-def near_ears(b: Batch, turn: Tensor, slopes: tuple[Tensor, Tensor]) -> Tensor:
+def near_ears(b: Batch, rotation: Tensor, slopes: tuple[Tensor, Tensor]) -> Tensor:
     """Rays (N, S, S) that pass within 46 mm of an ear's middle, seen from the camera."""
     near = torch.zeros_like(slopes[0], dtype=torch.bool)
     for side in (-1.0, 1.0):
-        middle = turn @ turn.new_tensor([side * 75.0, -14.0 - CENTRE[1], -4.0 - CENTRE[2]])
+        middle = rotation @ rotation.new_tensor([side * 75.0, -14.0 - CENTRE[1], -4.0 - CENTRE[2]])
         depth = b["distance"] - middle[:, 2]
-        dx, dy = slopes[0] - column(middle[:, 0] / depth), slopes[1] - column(middle[:, 1] / depth)
-        near |= dx * dx + dy * dy < column((46.0 / depth) ** 2)
+        dx, dy = slopes[0] - per_sample(middle[:, 0] / depth), slopes[1] - per_sample(middle[:, 1] / depth)
+        near |= dx * dx + dy * dy < per_sample((46.0 / depth) ** 2)
     return near
 
 
-def first_guess(points: Tensor, turn: Tensor, distance: Tensor, view: Tensor, size: int, samples: int) -> Tensor:
+def first_depth(points: Tensor, rotation: Tensor, distance: Tensor, view: Tensor, size: int, samples: int) -> Tensor:
     """Depth at which to start each ray: the nearest surface sample around it, FAR where there is none. points (N, P,
     3) around CENTRE."""
     n, cells = points.shape[0], max(16, size * 3 // 8 if size < 160 else size // 4)
-    camera = points @ turn.transpose(1, 2)
+    camera = points @ rotation.transpose(1, 2)
     depth = distance[:, None] - camera[..., 2]
     scale = view[:, :1] / depth
     column_of = ((view[:, 1:2] + camera[..., 0] * scale + 0.5) * (cells / size)).floor()
@@ -90,36 +93,40 @@ def first_guess(points: Tensor, turn: Tensor, distance: Tensor, view: Tensor, si
     return F.interpolate(near, size=(samples, samples), mode="nearest")[:, 0]
 
 
-def march(heads: Heads, origin: Vec, way: Vec, start: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def march(heads: Heads, origin: Vec, direction: Vec, start: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Depth of each ray's meeting with the head (FAR where it misses) and its disc coordinates there."""
     t = start - 3.0
     u = v = gap = t
     outside, inside = t - 40.0, torch.full_like(t, 2 * FAR)
     for step in range(STEPS + 1):
-        x, y, z = (o + w * t for o, w in zip(origin, way, strict=True))
+        x, y, z = (o + w * t for o, w in zip(origin, direction, strict=True))
         length = torch.sqrt(x * x + y * y + z * z).clamp_min(1.0)
         u, v = to_disc(x, y, z, length)
-        gap = length - look_up(heads.radius, u, v)[:, 0]
+        gap = length - sample_map(heads.radius, u, v)[:, 0]
         solid = gap < 0
         inside = torch.where(solid, t, inside)
         outside = torch.where(solid, outside, t)
         if step < STEPS:
             # Steep walls (a fringe, falling hair) would throw plain steps back and forth: never leave the bracket.
             # Rays that graze a cheek hurry on, or they would never reach what lies behind it.
-            ahead = t + torch.where(solid, (gap * 0.8).clamp_min(-12.0), (gap * 0.8).clamp(_HURRY[step], 18.0))
+            ahead = t + torch.where(solid, (gap * 0.8).clamp_min(-12.0), (gap * 0.8).clamp(_MIN_STEP[step], 18.0))
             kept = (ahead >= outside) & (ahead <= inside)
             t = torch.where(kept, ahead, (outside + inside) * 0.5)
-    met = ((gap < 2.5) | (inside < FAR)) & (start < FAR * 0.5)
-    return torch.where(met, t, torch.full_like(t, FAR)), u, v
+    hit = ((gap < 2.5) | (inside < FAR)) & (start < FAR * 0.5)
+    return torch.where(hit, t, torch.full_like(t, FAR)), u, v
 
 
 def quadric(
-    origin: Vec, way: Vec, centre: tuple[Tensor | float, ...], inverse: tuple[Tensor | float, ...], level: float = 1.0
+    origin: Vec,
+    direction: Vec,
+    centre: tuple[Tensor | float, ...],
+    inverse: tuple[Tensor | float, ...],
+    level: float = 1.0,
 ) -> Tensor:
     """Nearest meeting with sum(inverse * (p - centre)^2) = level, FAR where there is none. Negative entries give
     hyperboloids."""
-    a = b = c = torch.zeros_like(way[0])
-    for o, w, m, k in zip(origin, way, centre, inverse, strict=True):
+    a = b = c = torch.zeros_like(direction[0])
+    for o, w, m, k in zip(origin, direction, centre, inverse, strict=True):
         g = o - m
         a, b, c = a + k * w * w, b + k * g * w, c + k * g * g
     c = c - level
@@ -132,12 +139,12 @@ def cast_shadow(heads: Heads, p: Vec, light: Tensor, softness: Tensor) -> Tensor
     """Share of the key light that reaches each point p (head frame around CENTRE), 0..1. light (N, 3), in the head
     frame."""
     lit = torch.ones_like(p[0])
-    lx, ly, lz = (column(light[:, k]) for k in range(3))
-    soft = column(softness)
+    lx, ly, lz = (per_sample(light[:, k]) for k in range(3))
+    soft = per_sample(softness)
     for far in (4.0, 8.0, 13.0, 20.0, 30.0, 44.0, 64.0, 90.0):
         x, y, z = p[0] + lx * far, p[1] + ly * far, p[2] + lz * far
         length = torch.sqrt(x * x + y * y + z * z).clamp_min(1.0)
         u, v = to_disc(x, y, z, length)
-        gap = length - look_up(heads.radius, u, v)[:, 0]
+        gap = length - sample_map(heads.radius, u, v)[:, 0]
         lit = torch.minimum(lit, 0.5 + (gap - 1.0) * soft / (far + 6.0))
     return lit.clamp(0, 1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .image import blur
+from .camera import blur
 
 STYLES = ("comic", "pencil")
 

@@ -4,26 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .people import EXPRESSIONS, Params, linear
-
-Range = tuple[float, float]
-
-
-def check_view(size: int, framing: float, supersample: float | None, angles: dict[str, tuple[Range, float]]) -> None:
-    """Raises ValueError for settings of a generator that it cannot draw with.
-
-    size: px. framing: the image's side over that of the points' box. angles: name -> (its range, the most it may be
-    to either side), degrees.
-    """
-    if not isinstance(size, int) or not 16 <= size <= 1024:
-        raise ValueError(f"size must be a whole number of pixels from 16 to 1024, but {size!r} came")
-    if not 1.0 <= framing <= 6.0:
-        raise ValueError(f"framing must lie in 1..6 (1: the points touch the border), but {framing} came")
-    if supersample is not None and not 1.0 <= supersample <= 4.0:
-        raise ValueError(f"supersample must lie in 1..4, but {supersample} came")
-    for name, (span, limit) in angles.items():
-        if len(span) != 2 or not -limit <= span[0] <= span[1] <= limit:
-            raise ValueError(f"{name} must be (low, high) within -{limit:g}..{limit:g} degrees, but {tuple(span)} came")
+from .identity_parameters import EXPRESSIONS, Params, linear
+from .settings import Range
 
 
 def _draw(rng: np.random.Generator, span: Range, wide: float) -> float:
@@ -170,7 +152,9 @@ def sample_light(rng: np.random.Generator, wild: bool) -> Params:
     return p
 
 
-def sample_shot(rng: np.random.Generator, person: Params, domain: str, yaw: Range, pitch: Range, roll: Range) -> Params:
+def sample_image_parameters(
+    rng: np.random.Generator, person: Params, domain: str, yaw: Range, pitch: Range, roll: Range
+) -> Params:
     """Everything of one image that does not belong to the identity."""
     wild = domain == "wild"
     p: Params = {"yaw": _draw(rng, yaw, 0.33), "pitch": _draw(rng, pitch, 0.2), "roll": _draw(rng, roll, 0.12)}

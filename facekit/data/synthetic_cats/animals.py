@@ -18,12 +18,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...core.global_state import own_settings
-from ..synthetic_faces.annotate import points_visible
-from ..synthetic_faces.image import backdrop, develop
+from ..synthetic_faces.annotator import points_visible
+from ..synthetic_faces.background import render_background
+from ..synthetic_faces.camera import develop
+from ..synthetic_faces.identity_parameters import Params
+from ..synthetic_faces.image_parameters import sample_image_parameters
 from ..synthetic_faces.noise import noise_bank
-from ..synthetic_faces.people import Params
-from ..synthetic_faces.sheet import spread
-from ..synthetic_faces.shots import Range, check_view, sample_shot
+from ..synthetic_faces.parallel import spread
+from ..synthetic_faces.settings import Range, check_settings
 from .scene import draw
 from .species import COATS, sample_animal
 
@@ -81,7 +83,7 @@ class GeneratedAnimals:
         framing: float = 1.3,
         supersample: float = 1.5,
     ) -> None:
-        check_view(size, framing, supersample, {"yaw": (yaw, 30.0), "pitch": (pitch, 15.0), "roll": (roll, 20.0)})
+        check_settings(size, framing, supersample, {"yaw": (yaw, 30.0), "pitch": (pitch, 15.0), "roll": (roll, 20.0)})
         if seed < 0 or length < 1:
             raise ValueError(f"seed must be >= 0 and length >= 1, but {seed}, {length} came")
         self.seed, self.size, self.length, self.framing = seed, size, length, framing
@@ -118,7 +120,7 @@ class GeneratedAnimals:
         p = sample_animal(self._random(_ANIMAL, index))
         # The photographer is the people's: cameras expose for fur as they do for skin.
         sitter = {"male": False, "age": 30.0, "skin": 0.4 * p["main"] + 0.12}
-        shot = sample_shot(self._random(_SHOT, index), sitter, "wild", self.yaw, self.pitch, self.roll)
+        shot = sample_image_parameters(self._random(_SHOT, index), sitter, "wild", self.yaw, self.pitch, self.roll)
         p.update({k: shot[k] for k in _SHOT_NAMES})
         p["white"] = shot["white"] ** 0.5  # grey fur gives every cast away
         p["distance"] = 0.6 * shot["distance"]
@@ -158,7 +160,7 @@ class GeneratedAnimals:
     def _chunk(self, indices: list[int]) -> dict[str, Tensor]:
         b = _stack([self.parameters(i) for i in indices], self.device)
         bank = noise_bank().to(self.device)
-        scene = draw(b, bank, backdrop(b, bank, self.samples), self.size, self.samples, self.framing)
+        scene = draw(b, bank, render_background(b, bank, self.samples), self.size, self.samples, self.framing)
         ids = F.interpolate(scene.ids[:, None].float(), size=(self.size, self.size), mode="nearest-exact")
         return {
             "image": develop(b, bank, scene.light, self.size),

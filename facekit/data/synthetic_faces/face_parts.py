@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from .anatomy import EYE_HALF, EYE_X, MOUTH_HALF, MOUTH_Y
-from .surface import Batch, beard_region, column
+from .fields import Batch, per_sample
+from .lower_face import beard_region
 
 (
     BACKGROUND,
@@ -57,9 +58,9 @@ def lids(b: Batch, ax: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
     n = ax.ndim
     e = ((ax - EYE_X) / EYE_HALF).clamp(-1, 1)
     arch = (1 - e * e).clamp_min(1e-6)
-    opened = left * column(b["lid_left"], n) + (1 - left) * column(b["lid_right"], n)
-    low = LOWER_LID * column(b["lid_lower"], n) * arch**0.8 * (1 + 0.18 * e)
-    high = UPPER_LID * column(b["lid_upper"], n) * arch**0.72 * (1 + column(b["lid_skew"], n) * e)
+    opened = left * per_sample(b["lid_left"], n) + (1 - left) * per_sample(b["lid_right"], n)
+    low = LOWER_LID * per_sample(b["lid_lower"], n) * arch**0.8 * (1 + 0.18 * e)
+    high = UPPER_LID * per_sample(b["lid_upper"], n) * arch**0.72 * (1 + per_sample(b["lid_skew"], n) * e)
     shut = 1 - opened.clamp(0, 1)
     base = eye_line(ax)
     upper = base + high * opened - shut * low * 0.8
@@ -75,12 +76,12 @@ def brow_curve(b: Batch, ax: Tensor) -> tuple[Tensor, Tensor]:
     middle = 15.0 + 15.06 * t + 11.1 * t * t - 27.0 * t**3 + 0.3 * torch.exp(-((t / 0.14) ** 2))
     middle = (
         middle
-        + column(b["brow_arch"], n) * 2.6 * (torch.exp(-(((t - 0.62) / 0.25) ** 2)) - 0.35)
-        + column(b["brow_angle"], n) * 40 * (t - 0.5)
+        + per_sample(b["brow_arch"], n) * 2.6 * (torch.exp(-(((t - 0.62) / 0.25) ** 2)) - 0.35)
+        + per_sample(b["brow_angle"], n) * 40 * (t - 0.5)
     )
     half = (
         4.1
-        * column(b["brow_thick"], n)
+        * per_sample(b["brow_thick"], n)
         * (1 - 0.72 * t.clamp(0, 1))
         * torch.sqrt(((t + 0.01) / 0.14).clamp(0, 1))
         * ((1.04 - t) / 0.1).clamp(0, 1)
@@ -93,9 +94,13 @@ def lip_edges(b: Batch, x: Tensor) -> tuple[Tensor, Tensor]:
     n = x.ndim
     m = (x.abs() / MOUTH_HALF).clamp_max(1)
     arch = (1 - m * m).clamp_min(0)
-    bow = 1.5 * column(b["cupid"], n) * (torch.exp(-(((m - 0.27) / 0.14) ** 2)) - 0.75 * torch.exp(-((m / 0.13) ** 2)))
-    top = column(b["lip_upper"], n) * (6.4 * (0.55 * torch.sqrt(arch) + 0.45 * (1 - m)) + bow * (1 - m))
-    return top, 9.2 * column(b["lip_lower"], n) * arch**0.8
+    bow = (
+        1.5
+        * per_sample(b["cupid"], n)
+        * (torch.exp(-(((m - 0.27) / 0.14) ** 2)) - 0.75 * torch.exp(-((m / 0.13) ** 2)))
+    )
+    top = per_sample(b["lip_upper"], n) * (6.4 * (0.55 * torch.sqrt(arch) + 0.45 * (1 - m)) + bow * (1 - m))
+    return top, 9.2 * per_sample(b["lip_lower"], n) * arch**0.8
 
 
 @dataclass(frozen=True)
@@ -154,8 +159,8 @@ def face_parts(b: Batch, x: Tensor, y: Tensor, z: Tensor, gap: Tensor) -> Parts:
     ids = torch.where(front & (brow > 0), torch.full_like(ids, LEFT_BROW) + right, ids)
     ids = torch.where(front & (eye > 0), torch.full_like(ids, LEFT_EYE) + right, ids)
     bearded = front | (z > 4)
-    ids = ids.masked_fill(bearded & (beard > 1.0) & (column(b["beard"]) > 0.5), BEARD)
-    ids = ids.masked_fill(front & (moustache > 0.5) & (column(b["moustache"]) > 0.5), MOUSTACHE)
+    ids = ids.masked_fill(bearded & (beard > 1.0) & (per_sample(b["beard"]) > 0.5), BEARD)
+    ids = ids.masked_fill(front & (moustache > 0.5) & (per_sample(b["moustache"]) > 0.5), MOUSTACHE)
     lips = torch.where(upper, UPPER_LIP, LOWER_LIP).to(byte)
     ids = torch.where((lip > 0) & front, lips, ids)
     ids = ids.masked_fill((gap > 0) & (ax < MOUTH_HALF) & front, INNER_MOUTH)

@@ -10,39 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .noise import CLOUD, COARSE, FINE, WHITE, read_noise
-from .skin import colour
-from .surface import Batch, column
-
-
-def backdrop(b: Batch, bank: Tensor, size: int) -> Tensor:
-    """Background light (N, 3, size, size): plain with a gradient, soft blobs, mottled walls, bands of shelves or
-    buildings, foliage."""
-    device = bank.device
-    axis = torch.linspace(0, 1, size, device=device)
-    n = b["old"].shape[0]
-    y, x = (t[None].expand(n, -1, -1) for t in torch.meshgrid(axis, axis, indexing="ij"))
-    spread = F.interpolate(
-        b["back_rgb"].permute(0, 3, 1, 2), size=(size, size), mode="bicubic", align_corners=True
-    ).clamp(0.005, 1.2)
-    plain = colour(b["back_mean"])
-    at, scale, kind = b["back_at"], column(b["back_scale"]), column(b["back_kind"])
-    u, v = x * scale + column(at[:, 0]), y * scale + column(at[:, 1])
-    fine, cloud, coarse = read_noise(bank, u, v, (FINE, CLOUD, COARSE))
-    bands = torch.sign(
-        torch.sin((x + 0.15 * torch.sin(y * 3)) * (6 + 30 * scale))
-        * torch.sin(y * (3 + 22 * scale) + column(at[:, 0]) * 9)
-    )
-    texture = torch.where(
-        kind == 2,
-        0.35 * cloud + 0.12 * fine,
-        torch.where(
-            kind == 3, 0.22 * bands + 0.15 * cloud, torch.where(kind == 4, 0.6 * coarse + 0.35 * fine, 0.06 * cloud)
-        ),
-    )
-    base = torch.lerp(plain.expand_as(spread), spread, column(b["back_mix"])[:, None])
-    out = base * torch.exp(texture.clamp(-2, 2))[:, None]
-    return blur(out, column(b["back_blur"])[:, 0, 0] * size * 0.03)
+from .fields import Batch, per_channel, per_sample
+from .noise import WHITE, sample_noise
 
 
 def blur(image: Tensor, sigma: Tensor, sigma_x: Tensor | None = None, reach: int = 5) -> Tensor:
@@ -121,8 +90,8 @@ def develop(b: Batch, bank: Tensor, light: Tensor, size: int) -> Tensor:
         )
     n = light.shape[0]
     axis = torch.linspace(-1, 1, size, device=light.device)
-    fall = 1 - column(b["vignette"]) * 0.5 * (axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
-    light = light * (b["exposure"][:, None, None, None] * fall[:, None]) * colour(b["white"])
+    fall = 1 - per_sample(b["vignette"]) * 0.5 * (axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
+    light = light * (b["exposure"][:, None, None, None] * fall[:, None]) * per_channel(b["white"])
     light = blur(light, b["blur"] * size, b["blur_x"] * size, reach=max(2, size // 40))
     image = tone(light) ** b["gamma"][:, None, None, None]
     grey = (image * image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
@@ -131,7 +100,7 @@ def develop(b: Batch, bank: Tensor, light: Tensor, size: int) -> Tensor:
     at = b["noise_at"]
     u = (step[None, None, :] + (at[:, 0] * 256).round()[:, None, None] / 256).expand(n, size, size)
     v = (step[None, :, None] + (at[:, 1] * 256).round()[:, None, None] / 256).expand(n, size, size)
-    noise = torch.stack([read_noise(bank, u + 0.25 * k, v + 0.375 * k, (WHITE,))[0] for k in range(3)], 1)
+    noise = torch.stack([sample_noise(bank, u + 0.25 * k, v + 0.375 * k, (WHITE,))[0] for k in range(3)], 1)
     noise = torch.lerp(noise.mean(1, keepdim=True).expand_as(noise), noise, 0.4)
     image = (image + noise * b["grain"][:, None, None, None] * (0.5 + (1 - image) * 0.8)).clamp(0, 1)
     return (jpeg(image, b["jpeg"]) * 255).round().clamp(0, 255).to(torch.uint8)

@@ -6,12 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import numpy as np
 import torch
-from torch import Tensor
-
-from .people import EXPRESSIONS, Params
-from .shape import MODES
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -32,20 +27,3 @@ def spread(jobs: Sequence[A], work: Callable[[A], B]) -> list[B]:
         finally:
             # The setting is a thread's own, but later threads copy the last one made: put ours back.
             torch.set_num_threads(before)
-
-
-def stack(people: Sequence[Params], device: torch.device) -> dict[str, Tensor]:
-    """Numbers and arrays of each name stacked to float32 (N, ...); shape weights and expressions become "modes" (N,
-    modes)."""
-    weights = np.zeros((len(people), len(MODES)), dtype=np.float32)
-    where = {name: k for k, name in enumerate(MODES)}
-    for i, p in enumerate(people):
-        for name, value in (*p["modes"].items(), *p["expression"].items()):
-            weights[i, where[name]] = value
-    out = {"modes": weights}
-    for name, value in people[0].items():
-        if isinstance(value, (bool, int, float, np.ndarray)):
-            out[name] = np.asarray([p[name] for p in people], dtype=np.float32)
-    for name in EXPRESSIONS:
-        out[f"expression_{name}"] = weights[:, where[name]]
-    return {name: torch.from_numpy(np.ascontiguousarray(value)).to(device) for name, value in out.items()}

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .noise import BLOTCH, COARSE, read_noise
-from .surface import Batch, column
+from .fields import Batch, per_sample
+from .noise import BLOTCH, COARSE, sample_noise
 
 
 def points_visible(points: Tensor, point_depth: Tensor, depth: Tensor, size: int) -> Tensor:
@@ -38,10 +38,13 @@ def annotate_mask(b: Batch, bank: Tensor, ids: Tensor) -> Tensor:
     axis = torch.linspace(0, 1, size, device=ids.device)
     y, x = (t[None].expand(n, -1, -1) for t in torch.meshgrid(axis, axis, indexing="ij"))
     at = b["noise_at"]
-    wander = read_noise(bank, x * 0.5 + column(at[:, 1]), y * 0.5 + column(at[:, 0]), (COARSE, BLOTCH))
-    again = read_noise(bank, x * 0.5 + column(at[:, 0]) + 0.3, y * 0.5 + column(at[:, 1]) + 0.6, (COARSE, BLOTCH))
+    wander_x = sample_noise(bank, x * 0.5 + per_sample(at[:, 1]), y * 0.5 + per_sample(at[:, 0]), (COARSE, BLOTCH))
+    wander_y = sample_noise(
+        bank, x * 0.5 + per_sample(at[:, 0]) + 0.3, y * 0.5 + per_sample(at[:, 1]) + 0.6, (COARSE, BLOTCH)
+    )
     grid = torch.stack(
-        (x * 2 - 1 + 0.006 * (wander[0] + 0.7 * wander[1]), y * 2 - 1 + 0.006 * (again[0] + 0.7 * again[1])), -1
+        (x * 2 - 1 + 0.006 * (wander_x[0] + 0.7 * wander_x[1]), y * 2 - 1 + 0.006 * (wander_y[0] + 0.7 * wander_y[1])),
+        -1,
     )
     out = F.grid_sample(ids[:, None].float(), grid, mode="nearest", align_corners=True, padding_mode="border")[:, 0]
     for shift in ((0, 1), (1, 0)):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-class Pack:
+class PackedRays:
     """Pixels where mask (N, H, W) is true, as (N, 1, K) with K the largest count of a face; spare places repeat the
     last pixel."""
 

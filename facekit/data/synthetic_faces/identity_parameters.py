@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .hairline import HAIR_COLOURS, STYLES, hair_parameters
-from .shape import MODES
+from .hair_parameters import HAIR_COLOURS, HAIR_STYLES, hair_parameters
+from .shape_modes import MODES
 
 Params = dict[str, Any]
 EXPRESSIONS = (
@@ -200,5 +200,5 @@ def sample_identity(rng: np.random.Generator) -> Params:
     p["ear_size"] = float(np.clip(rng.normal(1.0 + 0.05 * sex + 0.08 * old, 0.07), 0.8, 1.25))
     p["ear_out"] = float(np.clip(rng.normal(0.42, 0.12), 0.15, 0.85))
     p["neck_wide"] = float(np.clip(rng.normal(1.0 + 0.08 * sex + 0.05 * chubby, 0.06), 0.82, 1.3))
-    assert p["hair_style"] in STYLES
+    assert p["hair_style"] in HAIR_STYLES
     return p

@@ -9,9 +9,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from .anatomy import CENTRE, EYE_HALF, EYE_X, MOUTH_HALF, MOUTH_Y, look_up, on_front, to_disc
-from .parts import brow_curve, lids, lip_edges
-from .surface import Batch, Heads, open_mouth
+from .anatomy import CENTRE, EYE_HALF, EYE_X, MOUTH_HALF, MOUTH_Y, on_front, sample_map, to_disc
+from .face_parts import brow_curve, lids, lip_edges
+from .fields import Batch
+from .lower_face import open_mouth
+from .surface import Heads
 
 # The face's edge: for nine heights from ear to chin (x >= 0), a place well inside the cheek and the farthest place a
 # contour may reach.
@@ -151,22 +153,22 @@ def _carry(heads: Heads, us: Tensor, vs: Tensor) -> Tensor:
     """Canonical disc places (N, K) to points of the skin (N, K, 3) in the head frame."""
     u, v = us, vs
     for _ in range(8):
-        shift = look_up(heads.warp, u, v)
+        shift = sample_map(heads.warp, u, v)
         u, v = us + shift[:, 0], vs + shift[:, 1]
-    radius = look_up(heads.skin, u, v)[:, 0]
+    radius = sample_map(heads.skin, u, v)[:, 0]
     rho2 = (u * u + v * v).clamp_max(0.998)
     k = 2 * torch.sqrt(1 - rho2)
     return torch.stack((u * k * radius, v * k * radius, (1 - 2 * rho2) * radius), -1) + us.new_tensor(CENTRE)
 
 
-def place_points(b: Batch, heads: Heads, turn: Tensor) -> dict[str, Tensor]:
+def place_points(b: Batch, heads: Heads, rotation: Tensor) -> dict[str, Tensor]:
     """Landmarks in the head frame (mm): "68" (N, 68, 3), "98", "44", and the eyeballs' centres "eyes" (N, 2, 3)."""
     n, device = b["old"].shape[0], b["old"].device
     x, y, groups = _front_points(b)
-    u, v = on_front(heads.canon, x, y)
+    u, v = on_front(heads.average, x, y)
     front = _carry(heads, u, v)
     part = {name: front[:, where] for name, where in groups.items()}
-    edge = _edge(b, heads, turn)
+    edge = _edge(b, heads, rotation)
 
     left_up, left_low, right_up, right_low = (
         part[k] for k in ("left_lid_up", "left_lid_low", "right_lid_up", "right_lid_low")
@@ -206,24 +208,24 @@ def place_points(b: Batch, heads: Heads, turn: Tensor) -> dict[str, Tensor]:
     return {"68": set_68, "98": set_98, "44": set_44, "eyes": eyes}
 
 
-def _edge(b: Batch, heads: Heads, turn: Tensor) -> Tensor:
+def _edge(b: Batch, heads: Heads, rotation: Tensor) -> Tensor:
     """The 33 edge points (N, 33, 3): on each path the place that stands out farthest in the image, as annotators
     mark turned faces."""
     n, device = b["old"].shape[0], b["old"].device
     inner, outer, outward = (t.to(device) for t in _contour())
-    u0, v0 = on_front(heads.canon, inner[:, 0], inner[:, 1])
+    u0, v0 = on_front(heads.average, inner[:, 0], inner[:, 1])
     gap = outer - outer.new_tensor(CENTRE)
     u1, v1 = to_disc(gap[:, 0], gap[:, 1], gap[:, 2], gap.norm(dim=1))
     t = torch.linspace(0, 1, _ALONG, device=device)
     us = (u0[:, None] + (u1 - u0)[:, None] * t).reshape(1, -1).expand(n, -1)
     vs = (v0[:, None] + (v1 - v0)[:, None] * t).reshape(1, -1).expand(n, -1)
     points = _carry(heads, us, vs)
-    camera = (points - points.new_tensor(CENTRE)) @ turn.transpose(1, 2)
+    camera = (points - points.new_tensor(CENTRE)) @ rotation.transpose(1, 2)
     slope = camera[..., :2] / (b["distance"][:, None, None] - camera[..., 2:])
     roll = torch.deg2rad(-b["roll"])
     c, s = roll.cos(), roll.sin()
     spin = torch.stack((c, -s, s, c), 1).view(n, 2, 2)
-    ways = outward[None] @ spin.transpose(1, 2)
-    out = (slope.view(n, 33, _ALONG, 2) * ways[:, :, None]).sum(-1)
+    directions = outward[None] @ spin.transpose(1, 2)
+    out = (slope.view(n, 33, _ALONG, 2) * directions[:, :, None]).sum(-1)
     best = out.argmax(-1)
     return torch.gather(points.view(n, 33, _ALONG, 3), 2, best[:, :, None, None].expand(n, 33, 1, 3))[:, :, 0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-STYLES = (
+HAIR_STYLES = (
     "bald",
     "shaved",
     "short",

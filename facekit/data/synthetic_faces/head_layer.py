@@ -1,0 +1,102 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from . import raycast
+from .anatomy import MOUTH_Y, sample_map
+from .face_parts import HAIR, HAT, face_parts
+from .fields import Batch, per_channel, per_sample
+from .layers import Layers
+from .lower_face import close_mouth, lips_apart
+from .noise import CLOUD, STRANDS, sample_noise
+from .packed_rays import PackedRays
+from .skin import paint_face, paint_mouth
+from .surface import Heads
+
+
+def head_layer(
+    b: Batch,
+    heads: Heads,
+    bank: Tensor,
+    start: Tensor,
+    origin: raycast.Vec,
+    direction: raycast.Vec,
+    rotation: Tensor,
+    pixel_mm: Tensor,
+) -> tuple[Layers, tuple[Tensor, Tensor]]:
+    rays = PackedRays(start < raycast.FAR * 0.5)
+    direction = tuple(rays.take(w) for w in direction)
+    depth, u, v = raycast.march(heads, origin, direction, rays.take(start))
+    features = sample_map(heads.features, u, v)
+    normal = torch.einsum("nij,njhw->nihw", rotation, F.normalize(features[:, :3], dim=1))
+    p = tuple(o + w * depth.clamp_max(1e4) for o, w in zip(origin, direction, strict=True))
+    albedo, hair_open, wisps = _hair(b, bank, p, features[:, 8])
+    hair, hat = features[:, 4] + 0.25 * per_sample(b["hair_edge"]) * wisps > 0.2, features[:, 5] > 0
+    met = depth < raycast.FAR
+    if bool(hat.any()):
+        knit = sample_noise(bank, torch.atan2(p[0], p[2]) * 0.9, p[1] / 110.0, (STRANDS,))[0]
+        albedo = torch.where(hat[:, None], per_channel(b["hat_rgb"]) * (1 + 0.10 * knit)[:, None], albedo)
+    ambient = features[:, 3] * torch.where(hair, hair_open, torch.ones_like(hair_open))
+    ids = torch.where(hat, HAT, HAIR).to(torch.uint8)
+    shine = torch.where(hat, 0.05, per_sample(b["hair_gloss"]) * 0.35)
+    skin_share = torch.zeros_like(depth)
+    bare = PackedRays(met & ~hair & ~hat)
+    skin_rgb, skin_shine, flesh, skin_ids, eye, lid_up = _face(
+        b, heads, bank, bare.take(u), bare.take(v), bare.take(features[:, 6]), bare.take(features[:, 7]), pixel_mm
+    )
+    albedo, shine, skin_share = bare.put(skin_rgb, albedo), bare.put(skin_shine, shine), bare.put(flesh, skin_share)
+    ids = bare.put(skin_ids, ids) * met
+    eye, lid_up = bare.put(eye, -9.0), bare.put(lid_up, 0.0)
+    layers = Layers(
+        rays.put(depth, raycast.FAR),
+        rays.put(normal),
+        rays.put(albedo),
+        rays.put(ambient),
+        rays.put(shine),
+        rays.put(skin_share),
+        rays.put(ids),
+    )
+    return layers, (rays.put(eye, -9.0), rays.put(lid_up))
+
+
+def _face(
+    b: Batch, heads: Heads, bank: Tensor, u: Tensor, v: Tensor, du: Tensor, dv: Tensor, pixel_mm: Tensor
+) -> tuple[Tensor, ...]:
+    """Albedo, shine, skin share, ids, inside of eye and height over the lid for bare places of the head."""
+    x, y, z = sample_map(heads.average.xyz[None], u - du, v - dv).unbind(1)
+    yc, gap = close_mouth(b, x, y)
+    parts = face_parts(b, x, yc, z, gap)
+    albedo, shine, hairy = paint_face(b, bank, x, yc, z, parts, pixel_mm)
+    inside = (gap > 0) & (z > 40)
+    if bool(inside.any()):
+        mouth = PackedRays(inside)
+        mx, my = mouth.take(x), mouth.take(y)
+        albedo = mouth.put(paint_mouth(b, mx, my, gap_below(b, mx, my)), albedo)
+    eye = torch.where(z > 40, parts.eye, torch.full_like(parts.eye, -9.0))
+    return albedo, shine, 1 - hairy, parts.ids, eye, parts.lid_up
+
+
+def gap_below(b: Batch, x: Tensor, y: Tensor) -> Tensor:
+    """Millimetres below the upper lip's edge, for places inside the mouth (heights before closing)."""
+    return lips_apart(b, x)[0] - (y - MOUTH_Y)
+
+
+def _hair(b: Batch, bank: Tensor, p: raycast.Vec, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Hair colour (N, 3, S, S), shade and strand noise at points p around CENTRE: strands run down from the crown."""
+    x, y, z = p
+    around = torch.atan2(x, z + 12.0) / 6.2832
+    curl = per_sample(b["hair_curl"])
+    wave = 0.012 * curl * torch.sin(y / 6.0) + 0.05 * torch.sin(y / 45.0 + 4 * around) * (1 - curl)
+    s, cloud = sample_noise(
+        bank, around * 4.0 + wave + per_sample(b["hair_shift"][:, 0]), y / 380.0 + z / 600.0, (STRANDS, CLOUD)
+    )[:2]
+    lumps = sample_noise(bank, x / 110.0 + per_sample(b["hair_shift"][:, 1]), y / 110.0 + z / 130.0, (CLOUD,))[0]
+    streak = per_sample(b["hair_streak"]) * (0.30 * s * (1 - 0.4 * curl) + 0.12 * cloud + curl * 0.40 * lumps)
+    root = 0.72 + 0.28 * (depth / 14).clamp(0, 1)
+    band = torch.exp(-(((y - 62 + 6 * s) / 16) ** 2)) * 0.25 * per_sample(b["hair_gloss"]) * (1 - curl)
+    rgb = per_channel(b["hair_rgb"]) * (torch.exp(streak) * (1 + band))[:, None]
+    return rgb, root * torch.exp(0.12 * s + 0.2 * curl * lumps).clamp(0.4, 1.25), s
