@@ -24,19 +24,20 @@ from ..synthetic_faces.camera import develop
 from ..synthetic_faces.identity_parameters import Params
 from ..synthetic_faces.image_parameters import sample_image_parameters
 from ..synthetic_faces.noise import noise_bank
-from ..synthetic_faces.parallel import spread
-from ..synthetic_faces.settings import Range, check_settings
+from ..synthetic_faces.parallel import map_in_parts
+from ..synthetic_faces.random_streams import random_stream
+from ..synthetic_faces.settings import Range, check_index, check_request, check_settings
 from .scene import draw
 from .species import COATS, sample_animal
 
 WANTS = ("image", "mask", "landmarks", "visible", "pose")
 # What a shot of a person tells of light, camera and background; the rest is about people.
-_SHOT_NAMES = ("yaw", "pitch", "roll", "gaze_x", "gaze_y", "body_follow", "crop_scale", "crop_shift", "sh", "key_rgb",
+_CAPTURE_NAMES = ("yaw", "pitch", "roll", "gaze_x", "gaze_y", "body_follow", "crop_scale", "crop_shift", "sh", "key_rgb",
                "key_dir", "rim", "shadow_soft", "shadow_dark", "exposure", "gamma", "saturation", "blur", "blur_x",
                "grain", "noise_at", "jpeg", "vignette", "back_kind", "back_rgb", "back_mean", "back_mix", "back_at",
                "back_scale", "back_blur")  # fmt: skip
-_STRICT = 5.0  # mm: `points_visible` allows for a head more than twice as large
-_ANIMAL, _SHOT = 1, 2  # independent random streams of one seed
+_DEPTH_MARGIN = 5.0  # mm: `points_visible` allows for a head more than twice as large
+_ANIMAL, _CAPTURE = 1, 2  # independent random streams of one seed
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class GeneratedAnimals:
     ) -> None:
         check_settings(size, framing, supersample, {"yaw": (yaw, 30.0), "pitch": (pitch, 15.0), "roll": (roll, 20.0)})
         if seed < 0 or length < 1:
-            raise ValueError(f"seed must be >= 0 and length >= 1, but {seed}, {length} came")
+            raise ValueError(f"expected seed >= 0 and length >= 1, got {seed} and {length}")
         self.seed, self.size, self.length, self.framing = seed, size, length, framing
         self.device = torch.device("cpu" if device is None else device)
         self.yaw, self.pitch, self.roll = yaw, pitch, roll
@@ -99,7 +100,7 @@ class GeneratedAnimals:
         return (self[i] for i in range(self.length))
 
     def __getitem__(self, index: int) -> GeneratedAnimal:
-        index = self._checked(index)
+        index = check_index(index, self.length, "animals")
         b = self.batch([index], want=WANTS)
         yaw, pitch, roll = b["pose"][0].tolist()
         return GeneratedAnimal(
@@ -116,12 +117,14 @@ class GeneratedAnimals:
 
     def parameters(self, index: int) -> Params:
         """Every number that draws image `index`, by name (for study; the names are not a stable interface)."""
-        index = self._checked(index)
-        p = sample_animal(self._random(_ANIMAL, index))
+        index = check_index(index, self.length, "animals")
+        p = sample_animal(random_stream(self.seed, _ANIMAL, index))
         # The photographer is the people's: cameras expose for fur as they do for skin.
         sitter = {"male": False, "age": 30.0, "skin": 0.4 * p["main"] + 0.12}
-        shot = sample_image_parameters(self._random(_SHOT, index), sitter, "wild", self.yaw, self.pitch, self.roll)
-        p.update({k: shot[k] for k in _SHOT_NAMES})
+        shot = sample_image_parameters(
+            random_stream(self.seed, _CAPTURE, index), sitter, "wild", self.yaw, self.pitch, self.roll
+        )
+        p.update({k: shot[k] for k in _CAPTURE_NAMES})
         p["white"] = shot["white"] ** 0.5  # grey fur gives every cast away
         p["distance"] = 0.6 * shot["distance"]
         p["old"] = 0.0  # `backdrop` counts the images by it
@@ -135,29 +138,13 @@ class GeneratedAnimals:
         (N, 3) degrees (yaw, pitch, roll). Raises ValueError for an unknown name or no index, IndexError for an index
         outside the set.
         """
-        indices = [self._checked(int(i)) for i in indices]
-        unknown = [w for w in want if w not in WANTS]
-        if unknown:
-            raise ValueError(f"cannot give {', '.join(unknown)}: ask for some of {', '.join(WANTS)}")
-        if not indices:
-            raise ValueError("no indices came: pass at least one")
-        pixels = 350_000 if self.device.type == "cpu" else 8_000_000
-        threads = torch.get_num_threads() if self.device.type == "cpu" else 1
-        step = max(1, min(pixels // self.samples**2, -(-len(indices) // threads)))
-        parts = [indices[i : i + step] for i in range(0, len(indices), step)]
-        chunks = spread(parts, self._chunk) if self.device.type == "cpu" else [self._chunk(p) for p in parts]
-        return {w: torch.cat([c[w] for c in chunks]) for w in want}
-
-    def _checked(self, index: int) -> int:
-        if not -self.length <= index < self.length:
-            raise IndexError(f"index {index} is outside the {self.length} animals of this set")
-        return index % self.length
-
-    def _random(self, stream: int, number: int) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, stream, number])))
+        checked = [check_index(int(i), self.length, "animals") for i in indices]
+        check_request(checked, tuple(want), WANTS)
+        parts = map_in_parts(checked, self.samples**2, self.device, self._render_part)
+        return {name: torch.cat([part[name] for part in parts]) for name in want}
 
     @torch.no_grad()
-    def _chunk(self, indices: list[int]) -> dict[str, Tensor]:
+    def _render_part(self, indices: list[int]) -> dict[str, Tensor]:
         b = _stack([self.parameters(i) for i in indices], self.device)
         bank = noise_bank().to(self.device)
         scene = draw(b, bank, render_background(b, bank, self.samples), self.size, self.samples, self.framing)
@@ -166,7 +153,7 @@ class GeneratedAnimals:
             "image": develop(b, bank, scene.light, self.size),
             "mask": ids[:, 0].to(torch.uint8),
             "landmarks": scene.points,
-            "visible": points_visible(scene.points, scene.point_depth + _STRICT, scene.depth, self.size),
+            "visible": points_visible(scene.points, scene.point_depth + _DEPTH_MARGIN, scene.depth, self.size),
             "pose": torch.stack((b["yaw"], b["pitch"], b["roll"]), 1),
         }
 

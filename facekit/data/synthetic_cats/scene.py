@@ -223,7 +223,7 @@ def _paint(
     toward = unit(toward)
     # Light goes a little way into fur, further into the thin ears and the nose.
     skin_share = torch.where(head, 0.15 + 0.35 * wet, 0.15 + 0.25 * inner) * (1 - eye)
-    light = shade(b, albedo, world, toward, ambient, lit, shine, skin_share, torch.ones_like(depth[:, None]))
+    light = shade(b, albedo, world, toward, ambient, lit, shine, skin_share)
     light = light + (glint * eye)[:, None] * (0.4 * b["sh"][:, 0] + 0.6 * b["key_rgb"])[:, :, None, None]
     layers.ids = rays.put(torch.where(head, parts.ids.to(torch.uint8), ids), layers.ids)
     return light

@@ -1,4 +1,7 @@
-"""How a person is met: expression, pose, light, accessories, camera and background of one image."""
+"""Random parameters of one image: expression, pose, accessories, light, camera and background.
+
+The functions draw from one random stream in a fixed order. A change of the order changes every image.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,23 @@ import numpy as np
 from .identity_parameters import EXPRESSIONS, Params, linear
 from .settings import Range
 
+_KINDS = {
+    "neutral": 0.30,
+    "smile": 0.20,
+    "grin": 0.20,
+    "talk": 0.10,
+    "surprise": 0.05,
+    "angry": 0.05,
+    "sad": 0.04,
+    "pucker": 0.03,
+    "odd": 0.03,
+}
+_LENS_TINTS = [(40, 35, 30), (30, 40, 50), (60, 40, 25)]
+_RIMS = [(20, 18, 18), (60, 35, 20), (150, 150, 155), (170, 140, 80), (120, 25, 30), (30, 40, 80)]
 
-def _draw(rng: np.random.Generator, span: Range, wide: float) -> float:
-    """A pose angle: two thirds near the middle of the span, the rest anywhere in it."""
+
+def _sample_angle(rng: np.random.Generator, span: Range, wide: float) -> float:
+    """Draw an angle: mostly near the middle of the range, with probability ``wide`` anywhere in it."""
     low, high = span
     middle, half = (low + high) / 2, (high - low) / 2
     near = float(np.clip(rng.normal(0, 0.25), -1, 1))
@@ -17,37 +34,36 @@ def _draw(rng: np.random.Generator, span: Range, wide: float) -> float:
 
 
 def sample_expression(rng: np.random.Generator) -> Params:
-    """Expression weights plus how far lips and lids are apart (mm, fraction) and where the eyes look."""
+    """Draw the expression.
+
+    Args:
+        rng: Random generator of the image.
+
+    Returns:
+        Parameters by name:
+
+        - ``expression``: name from EXPRESSIONS -> weight, where 1 is the full expression
+        - ``expression_kind``: name of the kind, for captions
+        - ``mouth_up``, ``mouth_down``: distance of the lips from the closed line, in mm
+        - ``lid_left``, ``lid_right``: opening of the eye, 0 closed to about 1
+        - ``gaze_x``, ``gaze_y``: direction of the gaze, in radii of the eyeball
+    """
     w = dict.fromkeys(EXPRESSIONS, 0.0) | {"smile": 0.12, "frown": -0.12}
     up = down = 0.0
     lids = float(np.clip(rng.normal(1.0, 0.06), 0.8, 1.12))
-    kind = str(
-        rng.choice(
-            ["neutral", "smile", "grin", "talk", "surprise", "angry", "sad", "pucker", "odd"],
-            p=[0.30, 0.20, 0.20, 0.10, 0.05, 0.05, 0.04, 0.03, 0.03],
-        )
-    )
+    kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
     if kind == "smile":
         w["smile"] = rng.uniform(0.35, 0.9)
     elif kind == "grin":
-        w["smile"], up, down, lids = (
-            rng.uniform(0.7, 1.2),
-            rng.uniform(1.0, 3.2),
-            rng.uniform(2.0, 6.5),
-            lids * rng.uniform(0.72, 0.95),
-        )
+        w["smile"], up, down = rng.uniform(0.7, 1.2), rng.uniform(1.0, 3.2), rng.uniform(2.0, 6.5)
+        lids *= rng.uniform(0.72, 0.95)
         w["jaw_drop"] = rng.uniform(0.0, 0.4)
     elif kind == "talk":
         up, down = rng.uniform(0.5, 2.0), rng.uniform(1.0, 7.0)
         w["jaw_drop"] = rng.uniform(0.1, 0.6)
     elif kind == "surprise":
-        w["brow_up"], w["jaw_drop"], up, down, lids = (
-            rng.uniform(0.6, 1.1),
-            rng.uniform(0.6, 1.2),
-            rng.uniform(1.5, 3),
-            rng.uniform(7, 15),
-            lids * 1.15,
-        )
+        w["brow_up"], w["jaw_drop"] = rng.uniform(0.6, 1.1), rng.uniform(0.6, 1.2)
+        up, down, lids = rng.uniform(1.5, 3), rng.uniform(7, 15), lids * 1.15
         w["pucker"] = rng.uniform(0, 0.5)
     elif kind == "angry":
         w["frown"], w["nose_wrinkle"], lids = rng.uniform(0.5, 1.1), rng.uniform(0, 0.7), lids * 0.85
@@ -82,30 +98,41 @@ def sample_expression(rng: np.random.Generator) -> Params:
 
 
 def sample_accessories(rng: np.random.Generator, male: bool, age: float) -> Params:
-    """Glasses, hats and clothes."""
+    """Draw glasses, hat and clothes.
+
+    Args:
+        rng: Random generator of the image.
+        male: Whether the person is a man.
+        age: Years; older people wear glasses more often.
+
+    Returns:
+        Parameters by name:
+
+        - ``glasses``, ``hat``, ``hat_cap``: 1 if worn, else 0; ``hat_kind``: "none", "beanie", "cap" or "brim"
+        - ``lens_w``, ``lens_h``, ``rim_mm``: half width and half height of a lens and thickness of the rim, in mm
+        - ``lens_round`` (1 is an ellipse), ``lens_dark`` (0 is clear glass)
+        - ``hat_line``, ``hat_tall``, ``hat_brim``: height of the edge, thickness of the top, length of the brim, in mm
+        - ``cloth_pattern``: 0 plain, 1 stripes, 2 checks, 3 mottled; ``cloth_scale``: period in mm
+        - ``neckline``, ``shoulder``: height of the collar and half width of the shoulders, in mm
+        - ``neckline_v``: slope of the collar
+        - ``..._rgb``, ``lens_tint``: linear RGB
+    """
     p: Params = {}
     glasses = rng.random() < 0.16 + 0.12 * (age > 50)
     dark = glasses and rng.random() < 0.2
     p["glasses"], p["lens_dark"] = float(glasses), float(rng.uniform(0.6, 0.95)) if dark else 0.0
-    p["lens_tint"] = linear(np.array([(40, 35, 30), (30, 40, 50), (60, 40, 25)][int(rng.integers(3))]) / 255.0)
+    p["lens_tint"] = linear(np.array(_LENS_TINTS[int(rng.integers(3))]) / 255.0)
     p["lens_w"], p["lens_h"] = float(rng.uniform(23, 29)) + 3 * dark, float(rng.uniform(16, 24)) + 3 * dark
     p["lens_round"] = float(rng.uniform(0.3, 1.0))
     p["rim_mm"] = float(rng.choice([rng.uniform(1.0, 1.6), rng.uniform(2.2, 4.2)]))
-    p["rim_rgb"] = linear(
-        np.array(
-            [(20, 18, 18), (60, 35, 20), (150, 150, 155), (170, 140, 80), (120, 25, 30), (30, 40, 80)][
-                int(rng.integers(6))
-            ]
-        )
-        / 255.0
-    )
+    p["rim_rgb"] = linear(np.array(_RIMS[int(rng.integers(6))]) / 255.0)
     hat = str(rng.choice(["none", "beanie", "cap", "brim"], p=[0.92, 0.035, 0.025, 0.02]))
     p["hat_kind"], p["hat"] = hat, float(hat != "none")
     p["hat_line"] = float(rng.uniform(38, 58) if hat != "beanie" else rng.uniform(30, 56))
-    p["hat_tall"] = float(
-        {"beanie": rng.uniform(8, 26), "cap": rng.uniform(8, 14), "brim": rng.uniform(22, 40)}.get(hat, 0)
-    )
-    p["hat_brim"] = float({"cap": rng.uniform(55, 75), "brim": rng.uniform(45, 75)}.get(hat, 0))
+    heights = {"beanie": rng.uniform(8, 26), "cap": rng.uniform(8, 14), "brim": rng.uniform(22, 40)}
+    p["hat_tall"] = float(heights.get(hat, 0))
+    widths = {"cap": rng.uniform(55, 75), "brim": rng.uniform(45, 75)}
+    p["hat_brim"] = float(widths.get(hat, 0))
     p["hat_cap"] = float(hat == "cap")
     p["hat_rgb"] = linear(np.clip(rng.uniform(0.08, 0.8) * (1 + rng.normal(0, 0.35, 3)), 0.03, 0.95))
     p["cloth_rgb"] = linear(np.clip(rng.uniform(0.1, 0.95) * (1 + rng.normal(0, 0.3, 3)), 0.03, 0.97))
@@ -119,7 +146,21 @@ def sample_accessories(rng: np.random.Generator, male: bool, age: float) -> Para
 
 
 def sample_light(rng: np.random.Generator, wild: bool) -> Params:
-    """Nine spherical-harmonic coefficients a channel, a key light with its colour, foreign shadow."""
+    """Draw the light.
+
+    Args:
+        rng: Random generator of the image.
+        wild: Whether the domain is "wild".
+
+    Returns:
+        Parameters by name:
+
+        - ``sh`` (9, 3): coefficients of spherical harmonics per colour channel
+        - ``key_dir`` (3,), ``key_rgb`` (3,): unit vector to the key light, and its colour
+        - ``rim``: strength of the light at the edge of the head
+        - ``shadow_soft``, ``shadow_dark``: softness and darkness of the head's own shadow
+        - ``foreign``: darkness of the shadow of a foreign object, 0 for none; ``foreign_...``: its shape
+    """
     warm = rng.normal(0, 0.10 if wild else 0.05)
     tint = np.exp(np.array([warm, 0.0, -warm]))
     sh = np.zeros((9, 3))
@@ -128,10 +169,8 @@ def sample_light(rng: np.random.Generator, wild: bool) -> Params:
     sh[2] = rng.uniform(0.05, 0.3) * sh[0]
     sh[3] = rng.normal(0, 0.22) * sh[0] * np.exp(rng.normal(0, 0.05, 3))
     sh[4:] = rng.normal(0, 0.07, (5, 1)) * sh[0]
-    azimuth, elevation = (
-        np.deg2rad(np.clip(rng.normal(0, 38), -95, 95)),
-        np.deg2rad(np.clip(rng.normal(30, 20), -20, 80)),
-    )
+    azimuth = np.deg2rad(np.clip(rng.normal(0, 38), -95, 95))
+    elevation = np.deg2rad(np.clip(rng.normal(30, 20), -20, 80))
     key = rng.uniform(0.25, 0.95) if wild else rng.uniform(0.35, 0.8)
     p: Params = {
         "sh": sh,
@@ -155,9 +194,31 @@ def sample_light(rng: np.random.Generator, wild: bool) -> Params:
 def sample_image_parameters(
     rng: np.random.Generator, person: Params, domain: str, yaw: Range, pitch: Range, roll: Range
 ) -> Params:
-    """Everything of one image that does not belong to the identity."""
+    """Draw all parameters of one image that do not belong to the person.
+
+    Args:
+        rng: Random generator of the image.
+        person: Parameters of the person; ``male``, ``age`` and ``skin`` are used.
+        domain: "studio" or "wild".
+        yaw: Range in degrees.
+        pitch: Range in degrees.
+        roll: Range in degrees.
+
+    Returns:
+        Parameters by name: ``yaw``, ``pitch``, ``roll`` (degrees), all names of the other functions here, and
+
+        - ``distance``: mm from the camera to the head
+        - ``body_follow``: share of the head's yaw that the body follows
+        - ``crop_scale``, ``crop_shift`` (2,): error of the crop, as a share of its side
+        - ``skin_at``, ``noise_at`` (2,): positions in the noise
+        - ``companions``: number of other people
+    """
     wild = domain == "wild"
-    p: Params = {"yaw": _draw(rng, yaw, 0.33), "pitch": _draw(rng, pitch, 0.2), "roll": _draw(rng, roll, 0.12)}
+    p: Params = {
+        "yaw": _sample_angle(rng, yaw, 0.33),
+        "pitch": _sample_angle(rng, pitch, 0.2),
+        "roll": _sample_angle(rng, roll, 0.12),
+    }
     p.update(sample_expression(rng))
     p.update(sample_accessories(rng, person["male"], person["age"]))
     p.update(sample_light(rng, wild))
@@ -167,31 +228,66 @@ def sample_image_parameters(
     p["crop_shift"] = rng.normal(0, 0.025, 2) if wild else np.zeros(2)
     p["skin_at"] = rng.random(2)
     p["noise_at"] = rng.random(2)
-    # the image
-    # Cameras expose for the face: dark skin is lifted part of the way.
-    metered = 1.1 * float(np.clip((0.24 / float(person["skin"] @ (0.2126, 0.7152, 0.0722))) ** 0.35, 0.85, 1.6))
+    p.update(sample_camera(rng, person["skin"], wild))
+    p.update(sample_background(rng, wild))
+    p["companions"] = int(rng.choice([0, 1, 2], p=[0.78, 0.16, 0.06])) if wild else 0
+    return p
+
+
+def sample_camera(rng: np.random.Generator, skin: np.ndarray, wild: bool) -> Params:
+    """Draw the settings of the camera.
+
+    Args:
+        rng: Random generator of the image.
+        skin: Linear RGB (3,) of the skin.
+        wild: Whether the domain is "wild".
+
+    Returns:
+        Parameters by name:
+
+        - ``exposure``, ``gamma``, ``saturation``: 1 is neutral; ``white`` (3,): factors of the white balance
+        - ``blur``, ``blur_x``: standard deviations, as shares of the image's side
+        - ``grain``: standard deviation of the noise
+        - ``jpeg``: quality, 100 is lossless
+        - ``vignette``: darkening of the corners, 0 to 1
+    """
+    p: Params = {}
+    # Cameras expose for the face, so dark skin is brightened part of the way.
+    metered = 1.1 * float(np.clip((0.24 / float(skin @ (0.2126, 0.7152, 0.0722))) ** 0.35, 0.85, 1.6))
     p["exposure"] = metered * float(np.exp(rng.normal(0.0, 0.22 if wild else 0.10)))
     p["gamma"] = float(np.exp(rng.normal(0, 0.10 if wild else 0.03)))
     p["white"] = np.exp(rng.normal(0, 0.06 if wild else 0.015, 3))
-    p["saturation"] = float(np.clip(rng.normal(1.0, 0.18 if wild else 0.05), 0, 1.6)) * float(
-        not (wild and rng.random() < 0.06)
-    )
-    p["blur"] = (
-        float(abs(rng.normal(0, 0.003))) if wild else float(rng.uniform(0, 0.002))
-    )  # as a share of the image's side
+    saturation = float(np.clip(rng.normal(1.0, 0.18 if wild else 0.05), 0, 1.6))
+    p["saturation"] = saturation * float(not (wild and rng.random() < 0.06))  # some wild images are black and white
+    p["blur"] = float(abs(rng.normal(0, 0.003))) if wild else float(rng.uniform(0, 0.002))
     p["blur_x"] = float(abs(rng.normal(0, 0.006)) * (rng.random() < 0.25)) if wild else 0.0
     p["grain"] = float(abs(rng.normal(0, 0.017))) if wild else float(rng.uniform(0, 0.008))
     p["jpeg"] = float(rng.uniform(35, 95)) if wild and rng.random() < 0.75 else 100.0
     p["vignette"] = float(rng.uniform(0, 0.35)) if wild else 0.0
-    # background
+    return p
+
+
+def sample_background(rng: np.random.Generator, wild: bool) -> Params:
+    """Draw the background.
+
+    Args:
+        rng: Random generator of the image.
+        wild: Whether the domain is "wild".
+
+    Returns:
+        Parameters by name:
+
+        - ``back_kind``: 0 and 1 plain, 2 mottled wall, 3 bands of shelves or buildings, 4 foliage
+        - ``back_rgb`` (4, 4, 3): linear RGB of soft blobs; ``back_mean`` (3,): plain colour
+        - ``back_mix``: share of the blobs; ``back_blur``: strength of the blur, 0 to 1
+        - ``back_at`` (2,), ``back_scale``: position and scale of the texture
+    """
+    p: Params = {}
     p["back_kind"] = float(rng.integers(0, 5)) if wild else float(rng.choice([0, 0, 1]))
-    p["back_rgb"] = linear(
-        np.clip(rng.uniform(0.05, 0.95, (4, 4, 1)) + rng.normal(0, 0.08, (4, 4, 3)), 0.02, 1) * (1 if wild else 0.25)
-        + (0 if wild else rng.uniform(0.1, 0.7))
-    )
+    colours = np.clip(rng.uniform(0.05, 0.95, (4, 4, 1)) + rng.normal(0, 0.08, (4, 4, 3)), 0.02, 1)
+    p["back_rgb"] = linear(colours * (1 if wild else 0.25) + (0 if wild else rng.uniform(0.1, 0.7)))
     p["back_mean"] = linear(np.clip(rng.uniform(0.1, 0.9) * (1 + rng.normal(0, 0.13 if wild else 0.08, 3)), 0.02, 0.98))
     p["back_mix"] = float(rng.uniform(0.25, 0.9)) if wild else float(rng.uniform(0.1, 0.4))
     p["back_at"], p["back_scale"] = rng.random(2), float(np.exp(rng.uniform(np.log(0.08), np.log(0.5))))
     p["back_blur"] = float(rng.random())
-    p["companions"] = int(rng.choice([0, 1, 2], p=[0.78, 0.16, 0.06])) if wild else 0
     return p
