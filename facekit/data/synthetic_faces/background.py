@@ -1,4 +1,4 @@
-"""TODO."""
+"""Backgrounds: plain with a gradient, soft blobs, mottled walls, bands of shelves or buildings, foliage."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from .noise import CLOUD, COARSE, FINE, sample_noise
 
 
 def render_background(b: Batch, bank: Tensor, size: int) -> Tensor:
-    """Background light (N, 3, size, size): plain with a gradient, soft blobs, mottled walls, bands of shelves or
-    buildings, foliage."""
+    """Render the background of each image.
+
+    Args:
+        b: Parameters of N images: ``back_...``.
+        bank: Noise from ``noise_bank``.
+        size: Side of the result in pixels.
+
+    Returns:
+        Linear light (N, 3, size, size).
+    """
     device = bank.device
     axis = torch.linspace(0, 1, size, device=device)
     n = b["old"].shape[0]

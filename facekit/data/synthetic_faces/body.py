@@ -1,5 +1,4 @@
-"""What is not the head's own surface: ears, neck, clothes, glasses, hat brims. Each gives depth, normal, colour and
-label to the image."""
+"""Surfaces beside the head: ears, neck and clothes."""
 
 from __future__ import annotations
 
@@ -13,30 +12,30 @@ from .layers import Layers, camera_normal, points_at
 from .noise import CLOUD, FINE, sample_noise
 from .raycast import FAR, Vec, quadric
 
+_Y_UP = -CENTRE[1]  # height of the head frame's origin, in the frame around CENTRE
+
 
 def add_ears(layers: Layers, b: Batch, origin: Vec, direction: Vec, rotation: Tensor) -> None:
-    """Two flat ellipsoids with helix and concha drawn into normal and shade. Rays in the head frame around CENTRE."""
+    """Add two ears: flat ellipsoids whose folds are painted into normals and ambient light.
+
+    Args:
+        layers: Layers of N faces, changed in place.
+        b: Parameters of N faces.
+        origin: Origin of the rays (x, y, z), in the head frame around CENTRE.
+        direction: Direction of the rays (x, y, z), each (N, ...).
+        rotation: (N, 3, 3) from the head frame to the camera frame.
+    """
     size, out = per_sample(b["ear_size"]), per_sample(b["ear_out"])
     wide = per_sample(b["modes"][:, 0]) * 0.035 + 1
+    radii = (17.5, 32.0, 7.0)  # mm: back to front, up, thickness
     for side, label in ((-1.0, LEFT_EAR), (1.0, RIGHT_EAR)):
-        s, c = torch.sin(out), torch.cos(out)
-        first: Vec = (side * s, -0.20 * torch.ones_like(s), -c)
-        norm = torch.sqrt(first[0] ** 2 + first[1] ** 2 + first[2] ** 2)
-        first = tuple(f / norm for f in first)
-        third = (side * c, torch.zeros_like(s), s)
-        second: Vec = (
-            first[1] * third[2] - first[2] * third[1],
-            first[2] * third[0] - first[0] * third[2],
-            first[0] * third[1] - first[1] * third[0],
-        )
-        flip = torch.sign(second[1])
-        second = tuple(k * flip for k in second)
+        axes = _ear_axes(side, out)
+        back = axes[0]
         centre = (
-            side * 71.5 * wide + first[0] * 13 * size,
-            -14 - CENTRE[1] + 0 * s,
-            4 - CENTRE[2] + first[2] * 13 * size,
+            side * 71.5 * wide + back[0] * 13 * size,
+            -14 - CENTRE[1] + 0 * back[0],
+            4 - CENTRE[2] + back[2] * 13 * size,
         )
-        axes, radii = (first, second, third), (17.5, 32.0, 7.0)
         o = tuple(
             sum((origin[k] - centre[k]) * axis[k] for k in range(3)) / (r * size)
             for axis, r in zip(axes, radii, strict=True)
@@ -50,78 +49,112 @@ def add_ears(layers: Layers, b: Batch, origin: Vec, direction: Vec, rotation: Te
         t = torch.where(egg < 1, t, torch.full_like(t, FAR))
         rho = torch.sqrt(egg.clamp_min(1e-6))
         groove = torch.exp(-(((rho - 0.70) / 0.10) ** 2)) * torch.sigmoid((up + 0.35) * 8)
-        bowl = torch.exp(-(((a + 0.28) / 0.36) ** 2) - (((up + 0.12) / 0.34) ** 2))
+        concha = torch.exp(-(((a + 0.28) / 0.36) ** 2) - (((up + 0.12) / 0.34) ** 2))
         slope = (torch.exp(-(((rho - 0.58) / 0.09) ** 2)) - torch.exp(-(((rho - 0.82) / 0.09) ** 2))) * 0.9
         local = (a / radii[0] * 3 + slope * a / rho, up / radii[1] * 3 + slope * up / rho, thick / radii[2] * 5)
         normal = tuple(local[0] * axes[0][k] + local[1] * axes[1][k] + local[2] * axes[2][k] for k in range(3))
-        shade = (1 - 0.45 * groove - 0.60 * bowl).clamp(0.2, 1)
+        ambient = (1 - 0.45 * groove - 0.60 * concha).clamp(0.2, 1)
         flush = torch.stack((torch.ones_like(rho), 0.90 - 0.08 * rho, 0.90 - 0.08 * rho), 1)
-        layers.put(t, camera_normal(normal, rotation), per_channel(b["skin"]) * flush, shade, 0.25, 1.0, label)
+        layers.put(t, camera_normal(normal, rotation), per_channel(b["skin"]) * flush, ambient, 0.25, 1.0, label)
+
+
+def _ear_axes(side: float, out: Tensor) -> tuple[Vec, Vec, Vec]:
+    """Return the axes of an ear: backwards, upwards, and out of its flat side; ``out`` is its angle in radians."""
+    s, c = torch.sin(out), torch.cos(out)
+    back: Vec = (side * s, -0.20 * torch.ones_like(s), -c)
+    norm = torch.sqrt(back[0] ** 2 + back[1] ** 2 + back[2] ** 2)
+    back = tuple(k / norm for k in back)
+    flat = (side * c, torch.zeros_like(s), s)
+    up: Vec = (
+        back[1] * flat[2] - back[2] * flat[1],
+        back[2] * flat[0] - back[0] * flat[2],
+        back[0] * flat[1] - back[1] * flat[0],
+    )
+    sign = torch.sign(up[1])
+    return back, tuple(k * sign for k in up), flat
 
 
 def add_body(layers: Layers, b: Batch, bank: Tensor, origin: Vec, direction: Vec, rotation: Tensor) -> None:
-    """Neck and clothed shoulders, in the body's frame around CENTRE."""
-    y_up = -CENTRE[1]
+    """Add the neck and the clothed shoulders.
+
+    Args:
+        layers: Layers of N faces, changed in place.
+        b: Parameters of N faces.
+        bank: Noise from ``noise_bank``.
+        origin: Origin of the rays (x, y, z), in the frame of the body around CENTRE.
+        direction: Direction of the rays (x, y, z), each (N, ...).
+        rotation: (N, 3, 3) from the frame of the body to the camera frame.
+    """
+    _add_neck(layers, b, bank, origin, direction, rotation)
+    _add_torso(layers, b, bank, origin, direction, rotation)
+
+
+def _add_neck(layers: Layers, b: Batch, bank: Tensor, origin: Vec, direction: Vec, rotation: Tensor) -> None:
+    """Add the neck, a hyperboloid, with skin above the neckline and cloth below."""
     wide = per_sample(b["neck_wide"])
-    neck = quadric(
+    t = quadric(
         origin,
         direction,
-        (0.0, -92.0 + y_up, -24.0 - CENTRE[2]),
+        (0.0, -92.0 + _Y_UP, -24.0 - CENTRE[2]),
         (1 / (53.0 * wide) ** 2, -1 / 100.0**2, 1 / (54.0 * wide) ** 2),
     )
-    x, y, z = points_at(origin, direction, neck)
-    neck = torch.where((y < -58 + y_up) & (y > -230 + y_up), neck, torch.full_like(neck, FAR))
-    lean = (y + 92.0 - y_up) / 100.0**2
-    normal = (x / (53.0 * wide) ** 2, -lean, (z + 24.0 + CENTRE[2]) / (54.0 * wide) ** 2)
-    height = y - y_up
+    x, y, z = points_at(origin, direction, t)
+    t = torch.where((y < -58 + _Y_UP) & (y > -230 + _Y_UP), t, torch.full_like(t, FAR))
+    lean = (y + 92.0 - _Y_UP) / 100.0**2
+    height = y - _Y_UP
     cord = torch.exp(-(((x.abs() - 22 - 0.22 * (height + 175)) / 6.0) ** 2)) * 0.004 * torch.sign(x)
-    normal = (normal[0] + cord, normal[1], normal[2])
-    skin = per_channel(b["skin"]) * skin_like(x)
-    cut = per_sample(b["neckline"]) + per_sample(b["neckline_v"]) * x.abs() + 0.9 * (x.abs() - 60).clamp_min(0)
-    dressed = height < cut
-    cloth, weave = weave_cloth(b, bank, x, height, z)
-    fall = torch.sigmoid((-(height + 124)) / 13)
-    put_neck = torch.where(dressed[:, None], cloth, skin)
-    layers.put(
-        neck,
-        camera_normal(normal, rotation),
-        put_neck,
-        0.42 + 0.58 * fall,
-        0.15,
-        (~dressed).float(),
-        torch.where(dressed, CLOTH, NECK),
-    )
+    normal = (x / (53.0 * wide) ** 2 + cord, -lean, (z + 24.0 + CENTRE[2]) / (54.0 * wide) ** 2)
+    dressed = height < _neckline(b, x)
+    cloth, _ = paint_cloth(b, bank, x, height, z)
+    albedo = torch.where(dressed[:, None], cloth, _skin(b))
+    ambient = 0.42 + 0.58 * torch.sigmoid((-(height + 124)) / 13)  # the chin shades the top of the neck
+    ids = torch.where(dressed, CLOTH, NECK)
+    layers.put(t, camera_normal(normal, rotation), albedo, ambient, 0.15, (~dressed).float(), ids)
+
+
+def _add_torso(layers: Layers, b: Batch, bank: Tensor, origin: Vec, direction: Vec, rotation: Tensor) -> None:
+    """Add the shoulders and the chest, an ellipsoid, with cloth below the neckline."""
     radius = per_sample(b["shoulder"])
-    torso = quadric(
-        origin, direction, (0.0, -300.0 + y_up, -38.0 - CENTRE[2]), (1 / radius**2, 1 / 150.0**2, 1 / 100.0**2)
+    t = quadric(
+        origin, direction, (0.0, -300.0 + _Y_UP, -38.0 - CENTRE[2]), (1 / radius**2, 1 / 150.0**2, 1 / 100.0**2)
     )
-    x, y, z = points_at(origin, direction, torso)
-    height = y - y_up
-    cloth, weave = weave_cloth(b, bank, x, height, z)
-    cut = per_sample(b["neckline"]) + per_sample(b["neckline_v"]) * x.abs() + 0.9 * (x.abs() - 60).clamp_min(0)
-    dressed = height < cut
-    normal = (x / radius**2, (height + 300) / 150.0**2, (z + 38.0 + CENTRE[2]) / 100.0**2)
-    fold = weave * 0.0011 * dressed
-    normal = (normal[0] + fold, normal[1], normal[2] + fold)
-    collar = torch.exp(-(((height - cut) / 3.0) ** 2)) * (~dressed)
-    albedo = torch.where(dressed[:, None], cloth, per_channel(b["skin"]) * skin_like(x) * (1 - 0.35 * collar[:, None]))
-    layers.put(
-        torso,
-        camera_normal(normal, rotation),
-        albedo,
-        0.95,
-        0.08,
-        (~dressed).float(),
-        torch.where(dressed, CLOTH, NECK),
-    )
+    x, y, z = points_at(origin, direction, t)
+    height = y - _Y_UP
+    cloth, folds = paint_cloth(b, bank, x, height, z)
+    neckline = _neckline(b, x)
+    dressed = height < neckline
+    fold = folds * 0.0011 * dressed
+    normal = (x / radius**2 + fold, (height + 300) / 150.0**2, (z + 38.0 + CENTRE[2]) / 100.0**2 + fold)
+    collar = torch.exp(-(((height - neckline) / 3.0) ** 2)) * (~dressed)
+    albedo = torch.where(dressed[:, None], cloth, _skin(b) * (1 - 0.35 * collar[:, None]))
+    ids = torch.where(dressed, CLOTH, NECK)
+    layers.put(t, camera_normal(normal, rotation), albedo, 0.95, 0.08, (~dressed).float(), ids)
 
 
-def skin_like(x: Tensor) -> Tensor:
-    return x.new_tensor([1.0, 0.95, 0.93]).view(1, 3, 1, 1)
+def _neckline(b: Batch, x: Tensor) -> Tensor:
+    """Return the height (mm) below which cloth covers the skin, at positions x (mm)."""
+    return per_sample(b["neckline"]) + per_sample(b["neckline_v"]) * x.abs() + 0.9 * (x.abs() - 60).clamp_min(0)
 
 
-def weave_cloth(b: Batch, bank: Tensor, x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Cloth colour (N,3,S,S) and its folds: plain, stripes, checks or mottled."""
+def _skin(b: Batch) -> Tensor:
+    """Return the skin colour (N, 3, 1, 1) of the neck, slightly redder than the face."""
+    skin = per_channel(b["skin"])
+    return skin * skin.new_tensor([1.0, 0.95, 0.93]).view(1, 3, 1, 1)
+
+
+def paint_cloth(b: Batch, bank: Tensor, x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Paint cloth: plain, stripes, checks or mottled.
+
+    Args:
+        b: Parameters of N faces: ``cloth_...``.
+        bank: Noise from ``noise_bank``.
+        x: (N, ...) mm.
+        y: Same shape.
+        z: Same shape.
+
+    Returns:
+        Linear RGB (N, 3, ...) and the noise of the folds (N, ...).
+    """
     step, kind = per_sample(b["cloth_scale"]), per_sample(b["cloth_pattern"])
     fine, folds = sample_noise(
         bank,

@@ -1,5 +1,4 @@
-"""From light to a photograph: background, companions' place behind the person, lens, sensor, white balance, JPEG. All
-in torch, batched."""
+"""From linear light to a photograph: exposure, blur of the lens, tone curve, noise of the sensor, JPEG."""
 
 from __future__ import annotations
 
@@ -15,8 +14,17 @@ from .noise import WHITE, sample_noise
 
 
 def blur(image: Tensor, sigma: Tensor, sigma_x: Tensor | None = None, reach: int = 5) -> Tensor:
-    """Gaussian blur of (N, C, H, W) by a sigma an image (N,), in pixels; `sigma_x` adds to the horizontal one.
-    Kernels end at +-`reach`."""
+    """Apply a Gaussian blur.
+
+    Args:
+        image: (N, C, H, W).
+        sigma: (N,) standard deviation in pixels.
+        sigma_x: (N,) additional horizontal standard deviation in pixels, or None.
+        reach: Half width of the kernel in pixels.
+
+    Returns:
+        (N, C, H, W).
+    """
     n, c, h, w = image.shape
     steps = torch.arange(-reach, reach + 1, device=image.device, dtype=torch.float32)
 
@@ -32,6 +40,7 @@ def blur(image: Tensor, sigma: Tensor, sigma_x: Tensor | None = None, reach: int
 
 @lru_cache(maxsize=1)
 def _cosines() -> Tensor:
+    """Return the 8 x 8 matrix of the discrete cosine transform."""
     k, i = np.mgrid[:8, :8]
     table = np.cos((2 * i + 1) * k * np.pi / 16) * np.sqrt(np.where(k == 0, 1, 2) / 8)
     return torch.from_numpy(table).float()
@@ -52,8 +61,15 @@ _LUMA = torch.tensor(
 
 
 def jpeg(image: Tensor, quality: Tensor) -> Tensor:
-    """The loss of JPEG at a quality (N,) in 1..100 on images (N, 3, H, W) in [0, 1]: 8x8 cosines, the standard
-    luminance table, softer colour."""
+    """Simulate the loss of JPEG: cosine transform of 8 x 8 blocks, the standard luminance table, coarser chroma.
+
+    Args:
+        image: (N, 3, H, W) in [0, 1].
+        quality: (N,), 1 to 100; 100 changes nothing.
+
+    Returns:
+        (N, 3, H, W) in [0, 1].
+    """
     n, _, h, w = image.shape
     pad = F.pad(image, (0, -w % 8, 0, -h % 8), mode="replicate") * 255
     r, g, b_ = pad.unbind(1)
@@ -73,20 +89,37 @@ def jpeg(image: Tensor, quality: Tensor) -> Tensor:
 
 
 def tone(light: Tensor) -> Tensor:
-    """Linear light to display values with a soft shoulder: sRGB's curve below, bright skin rolls off instead of
-    clipping."""
+    """Convert linear light to display values: the sRGB curve with a soft shoulder, so that bright skin does not clip.
+
+    Args:
+        light: Linear light, any shape.
+
+    Returns:
+        Values in [0, 1], same shape.
+    """
     knee = torch.where(light > 0.6, 0.6 + 0.4 * (1 - torch.exp(-(light - 0.6) / 0.4)), light).clamp(1e-5, 1)
     return torch.where(knee < 0.0031308, 12.92 * knee, 1.055 * knee ** (1 / 2.4) - 0.055)
 
 
 def develop(b: Batch, bank: Tensor, light: Tensor, size: int) -> Tensor:
-    """Linear light (N, 3, S, S) to the finished image (N, 3, size, size), uint8."""
+    """Convert linear light to the finished image.
+
+    Args:
+        b: Parameters of N images: ``exposure``, ``white``, ``blur``, ``gamma``, ``grain``, ``jpeg`` and others.
+        bank: Noise from ``noise_bank``.
+        light: Linear light (N, 3, S, S).
+        size: Side of the image in pixels.
+
+    Returns:
+        (N, 3, size, size) uint8 RGB.
+    """
     if light.shape[-1] != size:
+        whole = light.shape[-1] % size == 0
         light = F.interpolate(
             light.clamp_max(1.6),
             size=(size, size),
-            mode="area" if light.shape[-1] % size == 0 else "bilinear",
-            align_corners=None if light.shape[-1] % size == 0 else False,
+            mode="area" if whole else "bilinear",
+            align_corners=None if whole else False,
         )
     n = light.shape[0]
     axis = torch.linspace(-1, 1, size, device=light.device)

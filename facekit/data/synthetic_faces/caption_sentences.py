@@ -1,6 +1,7 @@
-"""What can be said about a face: attributes with CelebA's names, and sentences in varied wording.
+"""Sentences about faces in varied wording.
 
-The wording serves generated faces and, by way of data/pairs/captions.py, real ones with CelebA's attributes.
+They serve generated faces (``face_captions``) and real ones with the attributes of CelebA
+(``data/image_text/captions.py``).
 """
 
 from __future__ import annotations
@@ -9,10 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# fmt: on
-
-
-# What is said of an attribute that is true. Some are "with" a face, some are worn, some say what it does.
+# Words for an attribute that is true, by the verb that introduces them.
 HAS: dict[str, tuple[str, ...]] = {
     "5_o_Clock_Shadow": ("stubble", "a five o'clock shadow"),
     "Arched_Eyebrows": ("arched eyebrows", "arched brows"),
@@ -48,13 +46,22 @@ MOODS: dict[str, tuple[str, ...]] = {
 }
 BALD = ("a bald head", "no hair")
 MAN, WOMAN = ("man", "guy", "gentleman"), ("woman", "lady")
-_OPENINGS = ("", "", "a photo of ", "a portrait of ", "a close-up of ", "this is ", "image of ", "the face of ")
+_OPENINGS = ("", "", "a photo of ", "a portrait of ", "a close-up of ", "this is ", "picture of ", "the face of ")
 
 
 @dataclass
 class CaptionParts:
-    """What a sentence is to say. who: adjectives and noun, without article. he: its pronoun, "" = better none. has,
-    wears, moods, pose: what follows. openings: what may come first."""
+    """The content of a caption.
+
+    Attributes:
+        subject: Adjectives and noun, without article.
+        pronoun: "he" or "she", or "" if neither fits.
+        has: What the face has, for example "a beard".
+        wears: What the person wears, for example "a hat".
+        moods: What the face does, for example "smiling".
+        pose: Where the face looks, or "".
+        openings: Phrases that may begin the sentence.
+    """
 
     subject: str
     pronoun: str
@@ -66,18 +73,27 @@ class CaptionParts:
 
 
 def sentence(parts: CaptionParts, rng: np.random.Generator) -> str:
-    """One or two sentences, or a list of keywords as web pages have them; template, order and links by `rng`."""
+    """Write one or two sentences, or a list of keywords as web pages have them.
+
+    Args:
+        parts: The content.
+        rng: Random generator that chooses template, order and links.
+
+    Returns:
+        The caption.
+    """
     has, wears = ([words[i] for i in rng.permutation(len(words))] for words in (parts.has, parts.wears))
-    someone = ("an " if parts.subject[0] in "aeiou" else "a ") + parts.subject
+    subject = ("an " if parts.subject[0] in "aeiou" else "a ") + parts.subject
     end = str(rng.choice(("", ".")))
     template = rng.choice(3, p=(0.6, 0.25, 0.15))
+    pose = [parts.pose] if parts.pose else []
     if template == 2:
-        return ", ".join([parts.subject, *has, *wears, *parts.moods, *([parts.pose] if parts.pose else [])])
-    out = str(rng.choice(parts.openings)) + someone
+        return ", ".join([parts.subject, *has, *wears, *parts.moods, *pose])
+    out = str(rng.choice(parts.openings)) + subject
     if template == 1 and parts.pronoun and (has or wears):
-        follows = [f"{verb} {_join(words)}" for verb, words in (("has", has), ("wears", wears)) if words]
-        first = ", ".join([out, *parts.moods, *([parts.pose] if parts.pose else [])])
-        return f"{_capital(first)}. {_capital(parts.pronoun)} {' and '.join(follows)}{end}"
+        clauses = [f"{verb} {_join(words)}" for verb, words in (("has", has), ("wears", wears)) if words]
+        first = ", ".join([out, *parts.moods, *pose])
+        return f"{_capital(first)}. {_capital(parts.pronoun)} {' and '.join(clauses)}{end}"
     if has:
         out += " with " + _join(has)
     if wears:
@@ -90,8 +106,10 @@ def sentence(parts: CaptionParts, rng: np.random.Generator) -> str:
 
 
 def _join(words: list[str]) -> str:
+    """Join words with commas and a final "and"."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
 def _capital(text: str) -> str:
+    """Capitalise the first letter."""
     return text[0].upper() + text[1:]

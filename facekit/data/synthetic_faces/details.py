@@ -1,4 +1,4 @@
-"""TODO."""
+"""Small details of the surface: lips, creases, nostrils, wrinkles. Each is a map of outward displacements."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ DETAILS = (
 
 @lru_cache(maxsize=4)
 def detail_maps(size: int) -> Tensor:
-    """(details, M, M) on the CPU: small outward displacements of the average head in mm, named by DETAILS."""
+    """Compute the displacement of each detail on the average head.
+
+    Args:
+        size: M, the side of the maps.
+
+    Returns:
+        (len(DETAILS), M, M) outward displacements in mm, on the CPU, in the order of DETAILS.
+    """
     x, y, z = average_head(size).xyz
     a = x.abs()
     front = torch.sigmoid((z - 55) / 4)
@@ -59,7 +66,14 @@ def detail_maps(size: int) -> Tensor:
 
 
 def detail_weights(b: Batch) -> Tensor:
-    """(N, details) for a batch of parameters."""
+    """Compute the weight of each detail.
+
+    Args:
+        b: Parameters of N faces.
+
+    Returns:
+        (N, len(DETAILS)), in the order of DETAILS.
+    """
     one = torch.ones_like(b["old"])
     smile = b["expression_smile"].clamp_min(0)
     return torch.stack(

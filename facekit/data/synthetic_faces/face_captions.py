@@ -1,9 +1,8 @@
-"""TODO."""
+"""Captions of generated faces, from their parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -11,19 +10,43 @@ from .caption_sentences import BALD, HAS, MAN, WEARS, WOMAN, CaptionParts, sente
 from .face_attributes import attributes
 from .identity_parameters import Params
 
+Pick = Callable[..., str]
+
 
 def caption(p: Params, rng: np.random.Generator) -> str:
-    """English words that mention some of what is visible, chosen by `rng`."""
-    pick = lambda *options: str(rng.choice(options))  # noqa: E731
+    """Write a caption that mentions some of what is visible.
+
+    Args:
+        p: Parameters of the face.
+        rng: Random generator that chooses the content and the words.
+
+    Returns:
+        English text.
+    """
+
+    def pick(*options: str) -> str:
+        return str(rng.choice(options))
+
+    # The order of these calls is part of the data set: each draws from the same random stream.
     a = attributes(p)
-    age = p["age"]
-    stage = (
-        pick("young", "youthful")
-        if age < 30
-        else pick("middle-aged", "grown-up")
-        if age < 55
-        else pick("elderly", "older", "old")
+    subject = _subject(p, rng, pick)
+    mood = _mood(p, pick)
+    parts = CaptionParts(
+        subject, "he" if p["male"] else "she", moods=[mood] if mood else [], pose=_pose(p["yaw"], pick)
     )
+    parts.has, parts.wears = _features(p, a, rng, pick), _worn(p, a, pick)
+    return sentence(parts, rng)
+
+
+def _subject(p: Params, rng: np.random.Generator, pick: Pick) -> str:
+    """Return the words for age, skin and sex."""
+    age = p["age"]
+    if age < 30:
+        stage = pick("young", "youthful")
+    elif age < 55:
+        stage = pick("middle-aged", "grown-up")
+    else:
+        stage = pick("elderly", "older", "old")
     noun = pick(*(MAN if p["male"] else WOMAN))
     if age < 20:
         noun = pick("young man", "boy") if p["male"] else pick("young woman", "girl")
@@ -31,7 +54,12 @@ def caption(p: Params, rng: np.random.Generator) -> str:
     skin = ""
     if rng.random() < 0.4:
         skin = pick("light-skinned ", "pale ") if p["tone"] < 0.12 else "dark-skinned " if p["tone"] > 0.75 else ""
-    mood = {
+    return f"{stage} {skin}{noun}"
+
+
+def _mood(p: Params, pick: Pick) -> str:
+    """Return the words for the expression, or ""."""
+    return {
         "smile": pick("smiling", "with a gentle smile"),
         "grin": pick("smiling broadly", "laughing", "with a wide smile"),
         "surprise": pick("looking surprised", "with raised brows"),
@@ -40,20 +68,19 @@ def caption(p: Params, rng: np.random.Generator) -> str:
         "pucker": "with pursed lips",
         "talk": pick("talking", "with parted lips"),
     }.get(p["expression_kind"], "")
-    yaw = p["yaw"]
-    pose = (
-        ""
-        if abs(yaw) < 22
-        else pick("looking to the ", "turned to the ", "facing ") + ("right" if yaw > 0 else "left")
-        if abs(yaw) < 55
-        else pick("in profile", "seen from the side")
-    )
-    parts = CaptionParts(f"{stage} {skin}{noun}", "he" if p["male"] else "she", moods=[mood] if mood else [], pose=pose)
-    parts.has, parts.wears = _features(p, a, rng, pick), _worn(p, a, pick)
-    return sentence(parts, rng)
 
 
-def _worn(p: Params, a: dict[str, bool], pick: Callable[..., str]) -> list[str]:
+def _pose(yaw: float, pick: Pick) -> str:
+    """Return the words for a turned head (yaw in degrees), or ""."""
+    if abs(yaw) < 22:
+        return ""
+    if abs(yaw) < 55:
+        return pick("looking to the ", "turned to the ", "facing ") + ("right" if yaw > 0 else "left")
+    return pick("in profile", "seen from the side")
+
+
+def _worn(p: Params, a: dict[str, bool], pick: Pick) -> list[str]:
+    """Return the words for glasses, hat and make-up."""
     out = []
     if a["Eyeglasses"]:
         out.append(pick("sunglasses", "dark glasses") if p["lens_dark"] > 0 else pick(*WEARS["Eyeglasses"]))
@@ -65,7 +92,8 @@ def _worn(p: Params, a: dict[str, bool], pick: Callable[..., str]) -> list[str]:
     return out
 
 
-def _features(p: Params, a: dict[str, bool], rng: np.random.Generator, pick: Callable[..., str]) -> list[str]:
+def _features(p: Params, a: dict[str, bool], rng: np.random.Generator, pick: Pick) -> list[str]:
+    """Return the words for hair, beard and some other features."""
     hair = _hair(p, a, pick)
     out = [hair] if hair else []
     beards = {
@@ -88,23 +116,21 @@ def _features(p: Params, a: dict[str, bool], rng: np.random.Generator, pick: Cal
     return out
 
 
-def _hair(p: Params, a: dict[str, bool], pick: Callable[..., Any]) -> str:
+def _hair(p: Params, a: dict[str, bool], pick: Pick) -> str:
+    """Return the words for the hair, or "" where a hat hides it."""
     if a["Bald"]:
         return pick(*BALD)
-    if p["hat"] > 0.5 and p["hair_length"] > -1 or p["hair_style"] == "bald":
+    if (p["hat"] > 0.5 and p["hair_length"] > -1) or p["hair_style"] == "bald":
         return ""
     colour = {"dark": "dark brown", "grey": pick("gray", "grey"), "dyed": "dyed"}.get(
         p["hair_colour"], p["hair_colour"]
     )
-    length = (
-        "long "
-        if p["hair_length"] < -120
-        else pick("chin-length ", "shoulder-length ")
-        if p["hair_length"] < -1
-        else pick("short ", "")
-        if p["hair_top"] < 16
-        else ""
-    )
+    if p["hair_length"] < -120:
+        length = "long "
+    elif p["hair_length"] < -1:
+        length = pick("chin-length ", "shoulder-length ")
+    else:
+        length = pick("short ", "") if p["hair_top"] < 16 else ""
     texture = {"curly": "curly ", "afro": "curly ", "long_wavy": "wavy ", "long": pick("straight ", "")}.get(
         p["hair_style"], ""
     )

@@ -1,7 +1,6 @@
-"""Where each facial part lies on the average head: outlines in canonical millimetres, and the ids of FACEKIT_27 they
-give.
+"""Outlines of the facial parts on the average head, in canonical millimetres, and the class ids of FACEKIT_27.
 
-Pixels and landmarks both ask here, so a mask's edge and a landmark on it can never disagree.
+Masks and landmarks use the same outlines, so the edge of a mask always agrees with the landmarks on it.
 """
 
 from __future__ import annotations
@@ -45,16 +44,25 @@ from .lower_face import beard_region
     CLOTH,
 ) = range(27)
 UPPER_LID, LOWER_LID = 5.6, 3.3  # mm above and below the line between the corners, of the average open eye
-BROW_IN, BROW_SPAN = 11.0, 46.0
+BROW_IN, BROW_SPAN = 11.0, 46.0  # mm from the middle to the inner end of the brow, and its length
 
 
 def eye_line(ax: Tensor) -> Tensor:
-    """Height of the line through the two corners of an eye, at distance ax from the middle of the face."""
+    """Return the height (mm) of the line through both corners of an eye, at absolute canonical x ``ax`` (mm)."""
     return -0.9 + 0.9 * (ax - EYE_X) / EYE_HALF
 
 
 def lids(b: Batch, ax: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
-    """Heights of the upper and lower lid's edge. `left` is 1.0 where the eye is the viewer's left one."""
+    """Compute the heights of the edges of the eyelids.
+
+    Args:
+        b: Parameters of N faces: ``lid_...``.
+        ax: Absolute canonical x (N, ...), mm.
+        left: 1.0 where the eye is the viewer's left one, same shape.
+
+    Returns:
+        Heights of the upper and the lower edge in mm, each (N, ...).
+    """
     n = ax.ndim
     e = ((ax - EYE_X) / EYE_HALF).clamp(-1, 1)
     arch = (1 - e * e).clamp_min(1e-6)
@@ -69,8 +77,15 @@ def lids(b: Batch, ax: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def brow_curve(b: Batch, ax: Tensor) -> tuple[Tensor, Tensor]:
-    """Height of the brow's middle line and half of its thickness (<= 0 beyond its ends), at distance ax from the
-    middle."""
+    """Compute the middle line of an eyebrow.
+
+    Args:
+        b: Parameters of N faces: ``brow_...``.
+        ax: Absolute canonical x (N, ...), mm.
+
+    Returns:
+        Height of the middle line, and half of the thickness (0 or less beyond the ends), in mm, each (N, ...).
+    """
     n = ax.ndim
     t = (ax - BROW_IN) / BROW_SPAN
     middle = 15.0 + 15.06 * t + 11.1 * t * t - 27.0 * t**3 + 0.3 * torch.exp(-((t / 0.14) ** 2))
@@ -90,7 +105,16 @@ def brow_curve(b: Batch, ax: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def lip_edges(b: Batch, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Heights of the upper lip's top and the lower lip's bottom over the closed line, in mm (both >= 0)."""
+    """Compute the outlines of the lips.
+
+    Args:
+        b: Parameters of N faces: ``lip_upper``, ``lip_lower``, ``cupid``.
+        x: Canonical positions (N, ...), mm.
+
+    Returns:
+        Height of the upper lip's top edge above the closed line, and depth of the lower lip's bottom edge below it.
+        Both are (N, ...) in mm, 0 or more.
+    """
     n = x.ndim
     m = (x.abs() / MOUTH_HALF).clamp_max(1)
     arch = (1 - m * m).clamp_min(0)
@@ -105,29 +129,46 @@ def lip_edges(b: Batch, x: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Parts:
-    """Fields over canonical places; distances in mm, positive inside."""
+    """Fields over canonical positions; distances are in mm and positive inside.
 
-    ids: Tensor  # uint8, FACEKIT_27, without hair, glasses, hats
-    left: Tensor  # 1.0 on the viewer's left half
-    ax: Tensor  # |x|
-    eye: Tensor  # inside the opening of the lids
-    lid_up: Tensor  # height over the upper lid's edge
-    brow: Tensor  # inside the brow
-    lip: Tensor  # inside either lip
-    upper: Tensor  # bool: above the closed line between the lips
-    gap: Tensor  # inside the gap between the lips
+    Attributes:
+        ids: uint8 class ids of FACEKIT_27, without hair, glasses and hats.
+        ax: Absolute x, mm.
+        eye: Distance inside the opening of the eyelids.
+        lid_up: Height above the edge of the upper lid.
+        brow: Distance inside the eyebrow.
+        lip: Distance inside either lip.
+        upper: bool, above the closed line between the lips.
+        beard: Distance inside the region of the beard.
+        moustache: Distance inside the region of the moustache.
+    """
+
+    ids: Tensor
+    ax: Tensor
+    eye: Tensor
+    lid_up: Tensor
+    brow: Tensor
+    lip: Tensor
+    upper: Tensor
     beard: Tensor
     moustache: Tensor
 
 
 def face_parts(b: Batch, x: Tensor, y: Tensor, z: Tensor, gap: Tensor) -> Parts:
-    """Parts of canonical places (N, H, W) whose mouth has been closed; `gap` is the depth inside the mouth's
-    opening."""
+    """Compute the facial parts at canonical positions whose mouth has been closed.
+
+    Args:
+        b: Parameters of N faces.
+        x: (N, H, W) mm.
+        y: (N, H, W) mm, on the closed mouth.
+        z: (N, H, W) mm.
+        gap: (N, H, W) depth inside the opening of the mouth, mm.
+
+    Returns:
+        Fields of all parts, each (N, H, W).
+    """
     ax = x.abs()
-    left = (x < 0).float()
-    front = z > 40
-    line = eye_line(ax)
-    high, low = lids(b, ax, left)
+    high, low = lids(b, ax, (x < 0).float())
     across = EYE_HALF - (ax - EYE_X).abs()
     eye = torch.minimum(torch.minimum(high - y, y - low), across)
     brow_y, brow_h = brow_curve(b, ax)
@@ -140,6 +181,27 @@ def face_parts(b: Batch, x: Tensor, y: Tensor, z: Tensor, gap: Tensor) -> Parts:
     lip = torch.minimum(lip, (MOUTH_HALF - ax) * 0.7)
     beard, moustache = beard_region(b, x, y, z)
 
+    ids = _class_ids(b, x, y, z, eye, brow, brow_y, lip, gap, beard, moustache)
+    return Parts(ids, ax, eye, y - high, brow, lip, upper, beard, moustache)
+
+
+def _class_ids(
+    b: Batch,
+    x: Tensor,
+    y: Tensor,
+    z: Tensor,
+    eye: Tensor,
+    brow: Tensor,
+    brow_y: Tensor,
+    lip: Tensor,
+    gap: Tensor,
+    beard: Tensor,
+    moustache: Tensor,
+) -> Tensor:
+    """Return the class ids (N, H, W) uint8 from canonical positions and fields; later rules overwrite earlier ones."""
+    ax = x.abs()
+    front = z > 40
+    my = y - MOUTH_Y
     byte = torch.uint8
     right = (x >= 0).to(byte)
     ids = torch.full_like(y, LEFT_CHEEK, dtype=byte) + right
@@ -147,7 +209,7 @@ def face_parts(b: Batch, x: Tensor, y: Tensor, z: Tensor, gap: Tensor) -> Parts:
     ids = ids.masked_fill(under & front, UNDER_NOSE)
     ids = ids.masked_fill((my <= 0) & (ax < 27.5 + 0.22 * (-70 - y)) & front, CHIN)
     socket = ((ax - 31.5) / 22.5) ** 2 + (y / torch.where(y > 0, 26.0, 17.0)) ** 2 < 1
-    socket_ids = torch.where(y > line, LEFT_UPPER_SOCKET, LEFT_LOWER_SOCKET).to(byte) + 2 * right
+    socket_ids = torch.where(y > eye_line(ax), LEFT_UPPER_SOCKET, LEFT_LOWER_SOCKET).to(byte) + 2 * right
     ids = torch.where(socket & front, socket_ids, ids)
     ids = ids.masked_fill(
         (y > torch.where(ax < BROW_IN + BROW_SPAN, brow_y, 12.0 - 0.15 * (60 - z).clamp_min(0))), FOREHEAD
@@ -161,7 +223,6 @@ def face_parts(b: Batch, x: Tensor, y: Tensor, z: Tensor, gap: Tensor) -> Parts:
     bearded = front | (z > 4)
     ids = ids.masked_fill(bearded & (beard > 1.0) & (per_sample(b["beard"]) > 0.5), BEARD)
     ids = ids.masked_fill(front & (moustache > 0.5) & (per_sample(b["moustache"]) > 0.5), MOUSTACHE)
-    lips = torch.where(upper, UPPER_LIP, LOWER_LIP).to(byte)
+    lips = torch.where(my >= 0, UPPER_LIP, LOWER_LIP).to(byte)
     ids = torch.where((lip > 0) & front, lips, ids)
-    ids = ids.masked_fill((gap > 0) & (ax < MOUTH_HALF) & front, INNER_MOUTH)
-    return Parts(ids, left, ax, eye, y - high, brow, lip, upper, gap, beard, moustache)
+    return ids.masked_fill((gap > 0) & (ax < MOUTH_HALF) & front, INNER_MOUTH)

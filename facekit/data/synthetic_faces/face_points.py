@@ -1,5 +1,4 @@
-"""Landmarks: places on the average head, carried to each face by the same maps that draw it, then seen by the same
-camera."""
+"""Landmarks: positions on the average head, carried to each face by the same maps that render it."""
 
 from __future__ import annotations
 
@@ -15,8 +14,8 @@ from .fields import Batch
 from .lower_face import open_mouth
 from .surface import Heads
 
-# The face's edge: for nine heights from ear to chin (x >= 0), a place well inside the cheek and the farthest place a
-# contour may reach.
+# The contour of the face at nine heights from ear to chin (x >= 0): a position well inside the cheek (x, y), and the
+# outermost position that the contour may reach (x, y, z), in mm.
 _CONTOUR_IN = ((52, 2), (50, -18), (46, -34), (42, -50), (37, -64), (30, -76), (21, -86), (11, -92), (0, -94))
 _CONTOUR_OUT = (
     (74, 0, 8),
@@ -80,8 +79,14 @@ _NOSE = [(0, 2), (0, -11), (0, -23.5), (0, -37), (-14, -45.5), (-7, -48.3), (0, 
 
 
 def _front_points(b: Batch) -> tuple[Tensor, Tensor, dict[str, slice]]:
-    """Canonical (x, y) of every point but the face's edge, (N, K) each with the lips opened, and where each group
-    sits."""
+    """Compute the canonical positions of all points except the contour of the face, with the lips opened.
+
+    Args:
+        b: Parameters of N faces.
+
+    Returns:
+        x and y in mm, each (N, K), and the columns of each group of points.
+    """
     n, device = b["old"].shape[0], b["old"].device
     groups: dict[str, slice] = {}
     xs: list[Tensor] = []
@@ -118,20 +123,23 @@ def _front_points(b: Batch) -> tuple[Tensor, Tensor, dict[str, slice]]:
         add(f"{name}_lid_low", ax * side, lower)
     x = row([-MOUTH_HALF, -17.6, -7.3, 0.0, 7.3, 17.6, MOUTH_HALF])
     top, bottom = lip_edges(b, x)
-    yes, no = torch.ones_like(x, dtype=torch.bool), torch.zeros_like(x, dtype=torch.bool)
-    add("lip_top", x, open_mouth(b, x, MOUTH_Y + top, yes))
-    add("lip_bottom", x, open_mouth(b, x, MOUTH_Y - bottom, no))
+    on_upper, on_lower = torch.ones_like(x, dtype=torch.bool), torch.zeros_like(x, dtype=torch.bool)
+    add("lip_top", x, open_mouth(b, x, MOUTH_Y + top, on_upper))
+    add("lip_bottom", x, open_mouth(b, x, MOUTH_Y - bottom, on_lower))
     x = row([-(MOUTH_HALF - 3.2), -7.5, 0.0, 7.5, MOUTH_HALF - 3.2])
     flat = torch.full_like(x, MOUTH_Y)
-    add("gap_top", x, open_mouth(b, x, flat, yes[:, :5]))
-    add("gap_bottom", x, open_mouth(b, x, flat, no[:, :5]))
+    add("gap_top", x, open_mouth(b, x, flat, on_upper[:, :5]))
+    add("gap_bottom", x, open_mouth(b, x, flat, on_lower[:, :5]))
     return torch.cat(xs, 1), torch.cat(ys, 1), groups
 
 
 @lru_cache(maxsize=1)
 def _contour() -> tuple[Tensor, Tensor, Tensor]:
-    """33 edge paths, left ear to chin to right ear: inner (33, 2), outer (33, 3), and the outward direction in the
-    image (33, 2), y up."""
+    """Return 33 paths across the contour of the face, from the left ear over the chin to the right ear.
+
+    Returns:
+        Inner ends (33, 2) and outer ends (33, 3) in mm, and the outward direction in the image (33, 2), y up.
+    """
     inner, outer = torch.tensor(_CONTOUR_IN, dtype=torch.float32), torch.tensor(_CONTOUR_OUT, dtype=torch.float32)
 
     def spread(half: Tensor) -> Tensor:
@@ -150,7 +158,16 @@ def _contour() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _carry(heads: Heads, us: Tensor, vs: Tensor) -> Tensor:
-    """Canonical disc places (N, K) to points of the skin (N, K, 3) in the head frame."""
+    """Move canonical positions to the skin of each face.
+
+    Args:
+        heads: Surface maps of N faces.
+        us: Canonical disc coordinates (N, K).
+        vs: Same shape.
+
+    Returns:
+        Points (N, K, 3) in the head frame, mm.
+    """
     u, v = us, vs
     for _ in range(8):
         shift = sample_map(heads.warp, u, v)
@@ -162,23 +179,29 @@ def _carry(heads: Heads, us: Tensor, vs: Tensor) -> Tensor:
 
 
 def place_points(b: Batch, heads: Heads, rotation: Tensor) -> dict[str, Tensor]:
-    """Landmarks in the head frame (mm): "68" (N, 68, 3), "98", "44", and the eyeballs' centres "eyes" (N, 2, 3)."""
-    n, device = b["old"].shape[0], b["old"].device
+    """Compute the landmarks in 3D.
+
+    Args:
+        b: Parameters of N faces.
+        heads: Surface maps of N faces.
+        rotation: (N, 3, 3) from the head frame to the camera frame.
+
+    Returns:
+        Points in the head frame, mm: "68" (N, 68, 3), "98" (N, 98, 3), "44" (N, 44, 3), and "eyes" (N, 2, 3), which are
+        the centres of the eyeballs.
+    """
     x, y, groups = _front_points(b)
     u, v = on_front(heads.average, x, y)
     front = _carry(heads, u, v)
-    part = {name: front[:, where] for name, where in groups.items()}
+    part = {name: front[:, columns] for name, columns in groups.items()}
     edge = _edge(b, heads, rotation)
 
-    left_up, left_low, right_up, right_low = (
-        part[k] for k in ("left_lid_up", "left_lid_low", "right_lid_up", "right_lid_low")
-    )
+    left_up, left_low = part["left_lid_up"], part["left_lid_low"]
+    right_up, right_low = part["right_lid_up"], part["right_lid_low"]
     corners = torch.stack((left_up[:, 0] + left_up[:, 6], right_up[:, 0] + right_up[:, 6]), 1) / 2
     eyes = corners + corners.new_tensor([0.0, 1.2, -4.2])
-    look = torch.stack(
-        (b["gaze_x"], b["gaze_y"], torch.sqrt((1 - b["gaze_x"] ** 2 - b["gaze_y"] ** 2).clamp_min(0.1))), 1
-    )
-    pupils = eyes + 12.2 * look[:, None]
+    gaze_z = torch.sqrt((1 - b["gaze_x"] ** 2 - b["gaze_y"] ** 2).clamp_min(0.1))
+    pupils = eyes + 12.2 * torch.stack((b["gaze_x"], b["gaze_y"], gaze_z), 1)[:, None]
 
     mouth = [part["lip_top"], part["lip_bottom"][:, 1:6].flip(1), part["gap_top"], part["gap_bottom"][:, 1:4].flip(1)]
     eyes_68 = [left_up[:, [0, 2, 4, 6]], left_low[:, [4, 2]], right_up[:, [6, 4, 2, 0]], right_low[:, [2, 4]]]
@@ -199,18 +222,23 @@ def place_points(b: Batch, heads: Heads, rotation: Tensor) -> dict[str, Tensor]:
     ]
     set_98 = torch.cat([edge, *brows_98, part["nose"], *eyes_98, *mouth, pupils], 1)
     set_44 = torch.cat([part[k] for k in ("forehead", "sockets", "alae", "cheeks")], 1)
-    assert (
-        set_68.shape == (n, 68, 3)
-        and set_98.shape == (n, 98, 3)
-        and set_44.shape == (n, 44, 3)
-        and set_68.device == device
-    )
+
     return {"68": set_68, "98": set_98, "44": set_44, "eyes": eyes}
 
 
 def _edge(b: Batch, heads: Heads, rotation: Tensor) -> Tensor:
-    """The 33 edge points (N, 33, 3): on each path the place that stands out farthest in the image, as annotators
-    mark turned faces."""
+    """Compute the 33 points of the contour.
+
+    On each path the point that lies farthest outwards in the image is chosen. Annotators mark turned faces in this way.
+
+    Args:
+        b: Parameters of N faces.
+        heads: Surface maps of N faces.
+        rotation: (N, 3, 3) from the head frame to the camera frame.
+
+    Returns:
+        (N, 33, 3) in the head frame, mm.
+    """
     n, device = b["old"].shape[0], b["old"].device
     inner, outer, outward = (t.to(device) for t in _contour())
     u0, v0 = on_front(heads.average, inner[:, 0], inner[:, 1])

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Opening of the mouth, and the regions of beard and moustache, in canonical millimetres."""
 
 from __future__ import annotations
 
@@ -8,18 +8,35 @@ from torch import Tensor
 from .anatomy import MOUTH_HALF, MOUTH_Y
 from .fields import Batch, per_sample
 
-UPPER_FADE, LOWER_FADE = 12.0, 30.0
+UPPER_FADE, LOWER_FADE = 12.0, 30.0  # mm above and below the lips over which the motion of the mouth fades out
 
 
 def lips_apart(b: Batch, x: Tensor) -> tuple[Tensor, Tensor]:
-    """How far the lips stand off the closed line at canonical x: (up, down) in mm, for x of shape (N, ...)."""
+    """Compute the distance of each lip from the closed line of the mouth.
+
+    Args:
+        b: Parameters of N faces: ``mouth_up``, ``mouth_down``.
+        x: Canonical positions (N, ...), mm.
+
+    Returns:
+        Distances (up, down) in mm, each (N, ...).
+    """
     m = (x / (MOUTH_HALF - 2.5)).abs().clamp_max(1)
     shape = torch.sqrt((1 - m * m).clamp_min(0)) * (1 - 0.25 * m)
     return per_sample(b["mouth_up"], x.ndim) * shape, per_sample(b["mouth_down"], x.ndim) * shape
 
 
 def close_mouth(b: Batch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Canonical y behind an opened mouth, and how deep (mm, > 0) a place lies inside the gap between the lips."""
+    """Undo the opening of the mouth.
+
+    Args:
+        b: Parameters of N faces.
+        x: Canonical positions (N, ...), mm.
+        y: Heights on the opened mouth (N, ...), mm.
+
+    Returns:
+        Heights on the closed mouth (N, ...), and the depth inside the gap between the lips (mm, > 0 inside).
+    """
     up, down = lips_apart(b, x)
     my = y - MOUTH_Y
     above, below = my - up, -my - down
@@ -32,8 +49,17 @@ def close_mouth(b: Batch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def open_mouth(b: Batch, x: Tensor, y: Tensor, upper: Tensor) -> Tensor:
-    """Where a canonical height goes when the lips part; `upper` says on which side of the closed line the place
-    lies."""
+    """Move canonical heights to where they lie on the opened mouth.
+
+    Args:
+        b: Parameters of N faces.
+        x: Canonical positions (N, ...), mm.
+        y: Heights on the closed mouth (N, ...), mm.
+        upper: (N, ...) bool, whether the position belongs to the upper lip's side of the closed line.
+
+    Returns:
+        Heights on the opened mouth (N, ...), mm.
+    """
     up, down = lips_apart(b, x)
     my = y - MOUTH_Y
     top = torch.where(my < UPPER_FADE + up, up + my.clamp_min(0) / (1 + up / UPPER_FADE), my)
@@ -42,8 +68,17 @@ def open_mouth(b: Batch, x: Tensor, y: Tensor, upper: Tensor) -> Tensor:
 
 
 def beard_region(b: Batch, x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Signed fields (mm, > 0 inside) of beard and moustache over canonical places; they ignore whether the person
-    wears one."""
+    """Compute the signed distance to the regions of beard and moustache, whether or not the person has them.
+
+    Args:
+        b: Parameters of N faces: ``beard_goatee``, ``beard_line``.
+        x: Canonical positions (N, ...), mm.
+        y: Same shape.
+        z: Same shape.
+
+    Returns:
+        Fields (beard, moustache) in mm, positive inside, each (N, ...).
+    """
     a = x.abs()
     goatee = per_sample(b["beard_goatee"], x.ndim)
     cheek = (
