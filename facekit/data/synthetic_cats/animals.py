@@ -1,10 +1,11 @@
-"""Generated animals: an endless, embedded set of rendered cat-like heads with exact points and masks.
+"""Generated animals: an embedded data set of rendered cat heads with exact landmarks and masks.
 
-    animals = GeneratedAnimals(seed=0, size=128)
-    animal = animals[7]                                 # GeneratedAnimal: image, mask, points, pose
-    batch = animals.batch(range(32), want=("image", "mask", "landmarks"))
+Image ``i`` of a seed is the same on every machine and in every batch (to within rounding).
 
-Image `i` of a seed is the same everywhere and whatever else is in its batch (to within rounding).
+Example:
+    >>> animals = GeneratedAnimals(seed=0, size=128)
+    >>> animal = animals[7]  # GeneratedAnimal: image, mask, landmarks, pose
+    >>> batch = animals.batch(range(32), want=("image", "mask", "landmarks"))
 """
 
 from __future__ import annotations
@@ -27,27 +28,63 @@ from ..synthetic_faces.noise import noise_bank
 from ..synthetic_faces.parallel import map_in_parts
 from ..synthetic_faces.random_streams import random_stream
 from ..synthetic_faces.settings import Range, check_index, check_request, check_settings
-from .scene import draw
+from .scene import render_scene
 from .species import COATS, sample_animal
 
 WANTS = ("image", "mask", "landmarks", "visible", "pose")
-# What a shot of a person tells of light, camera and background; the rest is about people.
-_CAPTURE_NAMES = ("yaw", "pitch", "roll", "gaze_x", "gaze_y", "body_follow", "crop_scale", "crop_shift", "sh", "key_rgb",
-               "key_dir", "rim", "shadow_soft", "shadow_dark", "exposure", "gamma", "saturation", "blur", "blur_x",
-               "grain", "noise_at", "jpeg", "vignette", "back_kind", "back_rgb", "back_mean", "back_mix", "back_at",
-               "back_scale", "back_blur")  # fmt: skip
-_DEPTH_MARGIN = 5.0  # mm: `points_visible` allows for a head more than twice as large
+# Parameters of light, camera and background. All other parameters of an image describe people.
+_CAPTURE_NAMES = (
+    "yaw",
+    "pitch",
+    "roll",
+    "gaze_x",
+    "gaze_y",
+    "body_follow",
+    "crop_scale",
+    "crop_shift",
+    "sh",
+    "key_rgb",
+    "key_dir",
+    "rim",
+    "shadow_soft",
+    "shadow_dark",
+    "exposure",
+    "gamma",
+    "saturation",
+    "blur",
+    "blur_x",
+    "grain",
+    "noise_at",
+    "jpeg",
+    "vignette",
+    "back_kind",
+    "back_rgb",
+    "back_mean",
+    "back_mix",
+    "back_at",
+    "back_scale",
+    "back_blur",
+)
+_DEPTH_MARGIN = 5.0  # mm, because the tolerance of `points_visible` is for a head more than twice as large
 _ANIMAL, _CAPTURE = 1, 2  # independent random streams of one seed
 
 
 @dataclass(frozen=True)
 class GeneratedAnimal:
-    """One image with all its labels. Points are (x, y) pixels, (0, 0) the centre of the top-left pixel; they may lie
-    outside the image.
+    """One image with all its labels.
 
-    image: (H, W, 3) uint8 RGB; mask: (H, W) uint8, ANIMAL_PARTS; landmarks: (24, 2) float32, ANIMAL_POINTS; visible:
-    (24,) bool; coat: one of COATS; yaw, pitch, roll: degrees, positive to the viewer's right, up, clockwise in the
-    image.
+    Points are (x, y) in pixels. (0, 0) is the centre of the top-left pixel. Points may lie outside the image.
+
+    Attributes:
+        index: Index of the image in its set.
+        image: (H, W, 3) uint8 RGB.
+        mask: (H, W) uint8, class ids of ANIMAL_PARTS.
+        landmarks: (24, 2) float32, ANIMAL_POINTS.
+        visible: (24,) bool, whether the point is inside the image and not occluded.
+        coat: One of COATS.
+        yaw: Degrees, positive when the animal looks to the viewer's right.
+        pitch: Degrees, positive when the animal looks up.
+        roll: Degrees, positive when the head is rotated clockwise in the image.
     """
 
     index: int
@@ -62,12 +99,21 @@ class GeneratedAnimal:
 
 
 class GeneratedAnimals:
-    """Rendered cat-like heads, indexed from 0 to length - 1; each index is another animal.
+    """A sequence of rendered cat heads, indexed from 0 to ``length - 1``; each index shows another animal.
 
-    seed: any non-negative integer. size: side of the square images, 16..1024 px. device: None is the CPU. length: how
-    many there are (they cost nothing until asked for). yaw, pitch, roll: ranges of degrees, within +-30, +-15, +-20.
-    framing: the image's side over the side of the box around the points, 1..6. supersample: rays per pixel and axis,
-    1..4. Raises ValueError for anything else.
+    Args:
+        seed: Any non-negative integer. Each seed is another data set.
+        size: Side of the square images in pixels, 16 to 1024.
+        device: Device of the renderer. None is the CPU.
+        length: Number of images. An image is rendered only when it is requested.
+        yaw: Range in degrees, within -30 to 30.
+        pitch: Range in degrees, within -15 to 15.
+        roll: Range in degrees, within -20 to 20.
+        framing: Side of the image divided by the side of the box around the points, 1 to 6.
+        supersample: Rays per pixel and axis, 1 to 4.
+
+    Raises:
+        ValueError: If an argument is outside its range.
     """
 
     @own_settings()
@@ -116,27 +162,54 @@ class GeneratedAnimals:
         )
 
     def parameters(self, index: int) -> Params:
-        """Every number that draws image `index`, by name (for study; the names are not a stable interface)."""
+        """Return every number that defines an image, by name.
+
+        The names serve for study and are not a stable interface.
+
+        Args:
+            index: Index of the image.
+
+        Returns:
+            Name -> number or array.
+
+        Raises:
+            IndexError: If the index is outside the set.
+        """
         index = check_index(index, self.length, "animals")
         p = sample_animal(random_stream(self.seed, _ANIMAL, index))
-        # The photographer is the people's: cameras expose for fur as they do for skin.
-        sitter = {"male": False, "age": 30.0, "skin": 0.4 * p["main"] + 0.12}
-        shot = sample_image_parameters(
-            random_stream(self.seed, _CAPTURE, index), sitter, "wild", self.yaw, self.pitch, self.roll
+        # The camera is that of the faces: it exposes for fur as it does for skin.
+        person = {"male": False, "age": 30.0, "skin": 0.4 * p["main"] + 0.12}
+        capture = sample_image_parameters(
+            random_stream(self.seed, _CAPTURE, index), person, "wild", self.yaw, self.pitch, self.roll
         )
-        p.update({k: shot[k] for k in _CAPTURE_NAMES})
-        p["white"] = shot["white"] ** 0.5  # grey fur gives every cast away
-        p["distance"] = 0.6 * shot["distance"]
-        p["old"] = 0.0  # `backdrop` counts the images by it
+        p.update({k: capture[k] for k in _CAPTURE_NAMES})
+        p["white"] = capture["white"] ** 0.5  # a colour cast is easy to see on grey fur
+        p["distance"] = 0.6 * capture["distance"]
+        p["old"] = 0.0  # `render_background` reads the batch size from it
         return p
 
     @own_settings()
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks")) -> dict[str, Tensor]:
-        """Many images at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
+        """Render many images at once. This is faster than indexing one by one.
 
-        image: (N, 3, H, W) uint8; mask: (N, H, W) uint8; landmarks: (N, 24, 2) float32; visible: (N, 24) bool; pose:
-        (N, 3) degrees (yaw, pitch, roll). Raises ValueError for an unknown name or no index, IndexError for an index
-        outside the set.
+        The names that ``want`` may contain:
+
+        - ``image``: (N, 3, H, W) uint8 RGB
+        - ``mask``: (N, H, W) uint8, class ids of ANIMAL_PARTS
+        - ``landmarks``: (N, 24, 2) float32 pixels (x, y)
+        - ``visible``: (N, 24) bool
+        - ``pose``: (N, 3) degrees (yaw, pitch, roll)
+
+        Args:
+            indices: Indices of the images.
+            want: Names of the outputs.
+
+        Returns:
+            Name -> tensor on the device of the set.
+
+        Raises:
+            ValueError: If a name is unknown or no index is given.
+            IndexError: If an index is outside the set.
         """
         checked = [check_index(int(i), self.length, "animals") for i in indices]
         check_request(checked, tuple(want), WANTS)
@@ -147,7 +220,7 @@ class GeneratedAnimals:
     def _render_part(self, indices: list[int]) -> dict[str, Tensor]:
         b = _stack([self.parameters(i) for i in indices], self.device)
         bank = noise_bank().to(self.device)
-        scene = draw(b, bank, render_background(b, bank, self.samples), self.size, self.samples, self.framing)
+        scene = render_scene(b, bank, render_background(b, bank, self.samples), self.size, self.samples, self.framing)
         ids = F.interpolate(scene.ids[:, None].float(), size=(self.size, self.size), mode="nearest-exact")
         return {
             "image": develop(b, bank, scene.light, self.size),
@@ -159,6 +232,6 @@ class GeneratedAnimals:
 
 
 def _stack(animals: Sequence[Params], device: torch.device) -> dict[str, Tensor]:
-    """Numbers and arrays of each name stacked to float32 (N, ...)."""
+    """Stack numbers and arrays of each name to float32 tensors (N, ...)."""
     names = [k for k, v in animals[0].items() if isinstance(v, (float, int, np.ndarray))]
     return {k: torch.from_numpy(np.asarray([p[k] for p in animals], dtype=np.float32)).to(device) for k in names}

@@ -1,36 +1,66 @@
-"""The animals' own label sets: 24 points, whose first nine are the Cat-Head data set's, and 10 classes."""
+"""Label sets of the animals: 24 landmarks, whose first nine are those of the Cat-Head data set, and 10 classes."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from ...labels.landmarks import LandmarkSet, flip_of
 from ...labels.segmentation import SegmentationSet
 
-# Cat-Head writes the points of each ear from the left of the image to its right.
-_CAT_HEAD = ("left_eye", "right_eye", "mouth", "left_ear_outer", "left_ear_tip", "left_ear_inner", "right_ear_inner",
-             "right_ear_tip", "right_ear_outer")  # fmt: skip
-_OWN = ("left_eye_outer", "left_eye_inner", "right_eye_inner", "right_eye_outer", "left_nose", "nose_tip",
-        "right_nose", "left_mouth_corner", "right_mouth_corner", "left_muzzle", "right_muzzle", "chin", "left_cheek",
-        "right_cheek", "forehead")  # fmt: skip
+# Cat-Head orders the points of each ear from the left of the image to the right.
+_CAT_HEAD = (
+    "left_eye",
+    "right_eye",
+    "mouth",
+    "left_ear_outer",
+    "left_ear_tip",
+    "left_ear_inner",
+    "right_ear_inner",
+    "right_ear_tip",
+    "right_ear_outer",
+)
+_MORE = (
+    "left_eye_outer",
+    "left_eye_inner",
+    "right_eye_inner",
+    "right_eye_outer",
+    "left_nose",
+    "nose_tip",
+    "right_nose",
+    "left_mouth_corner",
+    "right_mouth_corner",
+    "left_muzzle",
+    "right_muzzle",
+    "chin",
+    "left_cheek",
+    "right_cheek",
+    "forehead",
+)
 _LINES = (
-    ("left_ear_outer", "left_ear_tip", "left_ear_inner", "forehead", "right_ear_inner", "right_ear_tip",
-     "right_ear_outer"),
+    (
+        "left_ear_outer",
+        "left_ear_tip",
+        "left_ear_inner",
+        "forehead",
+        "right_ear_inner",
+        "right_ear_tip",
+        "right_ear_outer",
+    ),
     ("left_ear_outer", "left_cheek", "chin", "right_cheek", "right_ear_outer"),
     ("left_eye_outer", "left_eye", "left_eye_inner"),
     ("right_eye_inner", "right_eye", "right_eye_outer"),
     ("left_nose", "nose_tip", "right_nose", "left_nose"),
     ("nose_tip", "mouth"),
     ("left_mouth_corner", "mouth", "right_mouth_corner"),
-)  # fmt: skip
+)
 
 
-def _points(name: str, points: tuple[str, ...]) -> LandmarkSet:
+def _landmark_set(name: str, points: tuple[str, ...]) -> LandmarkSet:
+    """Build a landmark set with its mirror map, edges and eyes."""
     edges = [
-        (points.index(a), points.index(b))
-        for line in _LINES
-        for a, b in zip(line[:-1], line[1:], strict=True)
-        if a in points and b in points
+        (points.index(a), points.index(b)) for line in _LINES for a, b in pairwise(line) if a in points and b in points
     ]
-    # Cat-Head marks no eye corners: there the eyes' own points must do for the inter-ocular distance.
+    # Cat-Head has no points at the corners of the eyes, so the centres of the eyes define the inter-ocular distance.
     ends = ("left_eye_outer", "right_eye_outer") if "left_eye_outer" in points else ("left_eye", "right_eye")
     return LandmarkSet(
         name,
@@ -42,10 +72,10 @@ def _points(name: str, points: tuple[str, ...]) -> LandmarkSet:
     )
 
 
-CAT_HEAD_9 = _points("cat_head9", _CAT_HEAD)
-"""The nine points of the Cat-Head data set (Zhang et al., ECCV 2008): eyes, mouth, three an ear."""
-ANIMAL_POINTS = _points("animal24", _CAT_HEAD + _OWN)
-"""Cat-Head's nine points, then corners of eyes, nose and mouth, the muzzle's sides, chin, cheeks and forehead."""
+CAT_HEAD_9 = _landmark_set("cat_head9", _CAT_HEAD)
+"""The nine points of the Cat-Head data set (Zhang et al., ECCV 2008): eyes, mouth, and three points per ear."""
+ANIMAL_POINTS = _landmark_set("animal24", _CAT_HEAD + _MORE)
+"""The nine points of Cat-Head, then corners of eyes, nose and mouth, sides of the muzzle, chin, cheeks and forehead."""
 
 _CLASSES = {
     "background": (0, 0, 0),
@@ -66,5 +96,5 @@ ANIMAL_PARTS = SegmentationSet(
     flip_of(tuple(_CLASSES)),
     tuple(i for i, name in enumerate(_CLASSES) if name not in ("background", "head", "body")),
 )
-"""Background, head, ears, eyes, nose, muzzle (with the chin), mouth, body; whiskers belong to what is behind them."""
+"""Background, head, ears, eyes, nose, muzzle (with the chin), mouth, body. A whisker has the class behind it."""
 HEAD, LEFT_EAR, RIGHT_EAR, LEFT_EYE, RIGHT_EYE, NOSE, MUZZLE, MOUTH, BODY = range(1, 10)
