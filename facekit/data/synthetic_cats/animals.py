@@ -218,6 +218,7 @@ class GeneratedAnimals:
 
     @torch.no_grad()
     def _render_part(self, indices: list[int]) -> dict[str, Tensor]:
+        """Compute all outputs of some images; the result is that of ``batch`` with all names."""
         b = _stack([self.parameters(i) for i in indices], self.device)
         bank = noise_bank().to(self.device)
         scene = render_scene(b, bank, render_background(b, bank, self.samples), self.size, self.samples, self.framing)

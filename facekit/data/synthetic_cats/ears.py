@@ -101,7 +101,17 @@ def rim(ear: Ear, below: Tensor, across: float) -> Tensor:
 
 
 def foot_point(b: Batch, skull: Skull, ear: Ear, across: float) -> Tensor:
-    """Find the point (N, 3) where the rim enters the fur of the head; ``across`` is -1 or 1 in the ear's own x."""
+    """Find where the rim enters the fur of the head.
+
+    Args:
+        b: Parameters of N animals: ``ear_tall``.
+        skull: Surface maps.
+        ear: The ear.
+        across: -1 or 1, the side of the edge, in the ear's own x.
+
+    Returns:
+        (N, 3) in the head frame, mm.
+    """
     fraction = torch.linspace(0.3, 1.9, 65, device=ear.tip.device)
     points = rim(ear, fraction[None] * b["ear_tall"][:, None], across)
     length = points.norm(dim=-1)

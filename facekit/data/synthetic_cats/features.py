@@ -57,7 +57,15 @@ def mouth_line(b: Batch, a: Tensor) -> Tensor:
 
 
 def gape_depth(b: Batch, a: Tensor) -> Tensor:
-    """Return how far the lower lip lies below the upper one (mm), at absolute canonical x ``a`` (mm)."""
+    """Compute how far the lower lip lies below the upper one.
+
+    Args:
+        b: Parameters of N animals: ``mouth_half``, ``mouth_open``.
+        a: Absolute canonical x (N, ...), mm.
+
+    Returns:
+        (N, ...) mm.
+    """
     s = a / (0.8 * per_sample(b["mouth_half"]))
     return per_sample(b["mouth_open"]) * (1 - s * s).clamp_min(0)
 
@@ -85,7 +93,16 @@ def eye_place(b: Batch, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def nose_field(b: Batch, x: Tensor, y: Tensor) -> Tensor:
-    """Return the distance (mm) inside the nose: rounded above, narrowing to the groove below."""
+    """Compute the distance inside the nose: rounded above, narrowing to the groove below.
+
+    Args:
+        b: Parameters of N animals: ``nose_half``, ``nose_tall``.
+        x: Canonical positions (N, ...), mm.
+        y: Same shape.
+
+    Returns:
+        (N, ...) mm, positive inside.
+    """
     down = (NOSE_Y - y) / per_sample(b["nose_tall"])
     s = x.abs() / per_sample(b["nose_half"])
     width = torch.where(down < 0.35, 1.0 - 0.25 * (0.35 - down), 1.0 - 0.95 * ((down - 0.35) / 0.65).clamp(0, 1) ** 1.3)

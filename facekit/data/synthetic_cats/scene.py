@@ -143,8 +143,8 @@ def render_scene(b: Batch, bank: Tensor, background: Tensor, size: int, samples:
     slopes = raycast.pixel_slopes(view, size, samples)
     origin, direction = raycast.rays(rotation, b["distance"], slopes)
     layers = _intersect_head(b, skull, rotation, view, size, samples, origin, direction)
-    for ear, name in zip(ears, (LEFT_EAR, RIGHT_EAR), strict=True):
-        _intersect_ear(layers, b, ear, rotation, slopes, origin, direction, name)
+    for ear, class_id in zip(ears, (LEFT_EAR, RIGHT_EAR), strict=True):
+        _intersect_ear(layers, b, ear, rotation, slopes, origin, direction, class_id)
     _intersect_body(layers, b, rotation, slopes)
     rays = PackedRays(layers.ids > 0)
     packed = tuple(rays.take(w) for w in direction)

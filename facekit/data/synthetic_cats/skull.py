@@ -171,7 +171,15 @@ def lift(b: Batch, skull: Skull, x: Tensor, y: Tensor) -> Tensor:
 
 
 def on_surface(skull: Skull, toward: Tensor) -> Tensor:
-    """Find where directions (N, K, 3) leave the head; return points (N, K, 3) in mm."""
+    """Find where directions leave the head.
+
+    Args:
+        skull: Surface maps.
+        toward: Directions (N, K, 3), any length.
+
+    Returns:
+        Points (N, K, 3) of the surface, mm.
+    """
     length = toward.norm(dim=-1)
     u, v = to_disc(toward[..., 0], toward[..., 1], toward[..., 2], length)
     return toward * (sample_map(skull.radius, u, v)[:, 0] / length)[..., None]

@@ -149,7 +149,14 @@ class AverageHead:
     front: Tensor
 
     def to(self, device: torch.device) -> AverageHead:
-        """Return a copy on another device."""
+        """Return a copy on another device.
+
+        Args:
+            device: The device.
+
+        Returns:
+            The copy.
+        """
         return AverageHead(self.radius.to(device), self.xyz.to(device), self.front.to(device))
 
 

@@ -93,15 +93,18 @@ def _front_points(b: Batch) -> tuple[Tensor, Tensor, dict[str, slice]]:
     ys: list[Tensor] = []
 
     def add(name: str, x: Tensor, y: Tensor) -> None:
+        """Append a group of points."""
         start = sum(t.shape[1] for t in xs)
         xs.append(x.expand(n, -1))
         ys.append(y.expand(n, -1))
         groups[name] = slice(start, start + xs[-1].shape[1])
 
     def row(values: list[float]) -> Tensor:
+        """Return the same numbers (N, K) for all faces."""
         return torch.tensor(values, dtype=torch.float32, device=device)[None].expand(n, -1)
 
     def fixed(name: str, places: Sequence[tuple[float, float]]) -> None:
+        """Append a group whose canonical positions are the same for all faces."""
         add(name, row([p[0] for p in places]), row([p[1] for p in places]))
 
     fixed("nose", _NOSE)
@@ -142,14 +145,15 @@ def _contour() -> tuple[Tensor, Tensor, Tensor]:
     """
     inner, outer = torch.tensor(_CONTOUR_IN, dtype=torch.float32), torch.tensor(_CONTOUR_OUT, dtype=torch.float32)
 
-    def spread(half: Tensor) -> Tensor:
+    def mirror(half: Tensor) -> Tensor:
+        """Mirror nine positions (x >= 0) to 17 and insert the midpoints: (33, C)."""
         left = half * torch.tensor([-1.0] + [1.0] * (half.shape[1] - 1))
         both = torch.cat((left, half.flip(0)[1:]))
         dense = torch.empty(33, half.shape[1])
         dense[0::2], dense[1::2] = both, (both[1:] + both[:-1]) / 2
         return dense
 
-    inner, outer = spread(inner), spread(outer)
+    inner, outer = mirror(inner), mirror(outer)
     along = torch.cat(
         (outer[1:2, :2] - outer[:1, :2], outer[2:, :2] - outer[:-2, :2], outer[-1:, :2] - outer[-2:-1, :2])
     )

@@ -44,10 +44,30 @@ def blend(base: Rgb, other: Tensor, amount: Tensor) -> Rgb:
 
 
 def soft_edge(field: Tensor, width: Tensor | float) -> Tensor:
-    """Return 0 outside and 1 inside a field, with a linear ramp of ``width`` mm around its zero."""
+    """Convert a signed distance to a soft mask.
+
+    Args:
+        field: Signed distance in mm, positive inside, any shape.
+        width: Width of the ramp around zero, mm.
+
+    Returns:
+        0 outside to 1 inside, same shape.
+    """
     return (field / width + 0.5).clamp(0, 1)
 
 
 def gaussian(x: Tensor, y: Tensor, cx: float, cy: float, sx: float, sy: float) -> Tensor:
-    """Evaluate a Gaussian of height 1 with centre (cx, cy) and standard deviations (sx, sy), in mm."""
+    """Evaluate a 2D Gaussian of height 1.
+
+    Args:
+        x: Positions, any shape.
+        y: Positions, same shape.
+        cx: x of the centre.
+        cy: y of the centre.
+        sx: Standard deviation along x.
+        sy: Standard deviation along y.
+
+    Returns:
+        Values in (0, 1], same shape.
+    """
     return torch.exp(-0.5 * (((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2))

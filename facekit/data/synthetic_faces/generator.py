@@ -169,7 +169,14 @@ class GeneratedFaces:
         return p
 
     def identity_of(self, index: int) -> int:
-        """Return the number of the person in image ``index``."""
+        """Return the number of the person in an image.
+
+        Args:
+            index: Index of the image, 0 or more.
+
+        Returns:
+            Number of the person.
+        """
         return self.identity if self.identity is not None else index // self.faces_per_identity
 
     @own_settings()
@@ -214,6 +221,7 @@ class GeneratedFaces:
 
     @torch.no_grad()
     def _render_part(self, indices: list[int], want: Sequence[str]) -> dict[str, Any]:
+        """Compute the outputs of some images; the arguments and the result are those of ``batch``."""
         parameters = [self.parameters(i) for i in indices]
         out: dict[str, Any] = {}
         if "attributes" in want:

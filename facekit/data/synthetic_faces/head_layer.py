@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import ray_closedast
+from . import raycast
 from .anatomy import MOUTH_Y, sample_map
 from .face_parts import HAIR, HAT, face_parts
 from .fields import Batch, per_channel, per_sample
@@ -23,8 +23,8 @@ def head_layer(
     heads: Heads,
     bank: Tensor,
     start: Tensor,
-    origin: ray_closedast.Vec,
-    direction: ray_closedast.Vec,
+    origin: raycast.Vec,
+    direction: raycast.Vec,
     rotation: Tensor,
     pixel_mm: Tensor,
 ) -> tuple[Layers, tuple[Tensor, Tensor]]:
@@ -34,7 +34,7 @@ def head_layer(
         b: Parameters of N faces.
         heads: Surface maps of N faces.
         bank: Noise from ``noise_bank``.
-        start: (N, S, S) first depth of each ray, from ``ray_closedast.first_depth``.
+        start: (N, S, S) first depth of each ray, from ``raycast.first_depth``.
         origin: Origin of the rays (x, y, z), in the head frame.
         direction: Direction of the rays (x, y, z), each (N, S, S).
         rotation: (N, 3, 3) from the head frame to the camera frame.
@@ -44,15 +44,15 @@ def head_layer(
         The layers, and two fields (N, S, S) in mm for the eyeballs: distance inside the opening of the eye, and height
         above the edge of the upper lid.
     """
-    rays = PackedRays(start < ray_closedast.FAR * 0.5)
+    rays = PackedRays(start < raycast.FAR * 0.5)
     direction = tuple(rays.take(w) for w in direction)
-    depth, u, v = ray_closedast.march(heads, origin, direction, rays.take(start))
+    depth, u, v = raycast.march(heads, origin, direction, rays.take(start))
     features = sample_map(heads.features, u, v)
     normal = torch.einsum("nij,njhw->nihw", rotation, F.normalize(features[:, :3], dim=1))
     p = tuple(o + w * depth.clamp_max(1e4) for o, w in zip(origin, direction, strict=True))
     albedo, hair_access, strands = _hair(b, bank, p, features[:, 8])
     hair, hat = features[:, 4] + 0.25 * per_sample(b["hair_edge"]) * strands > 0.2, features[:, 5] > 0
-    hit = depth < ray_closedast.FAR
+    hit = depth < raycast.FAR
     if bool(hat.any()):
         knit = sample_noise(bank, torch.atan2(p[0], p[2]) * 0.9, p[1] / 110.0, (STRANDS,))[0]
         albedo = torch.where(hat[:, None], per_channel(b["hat_rgb"]) * (1 + 0.10 * knit)[:, None], albedo)
@@ -64,7 +64,7 @@ def head_layer(
         b, heads, bank, bare.take(u), bare.take(v), bare.take(features[:, 6]), bare.take(features[:, 7]), pixel_mm
     )
     layers = Layers(
-        rays.put(depth, ray_closedast.FAR),
+        rays.put(depth, raycast.FAR),
         rays.put(normal),
         rays.put(bare.put(skin_rgb, albedo)),
         rays.put(ambient),
@@ -106,7 +106,7 @@ def _face(
     return albedo, shine, 1 - hairy, parts.ids, eye, parts.lid_up
 
 
-def _hair(b: Batch, bank: Tensor, p: ray_closedast.Vec, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _hair(b: Batch, bank: Tensor, p: raycast.Vec, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Paint the hair; strands run down from the crown.
 
     Args:

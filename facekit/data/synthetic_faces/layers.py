@@ -82,6 +82,15 @@ def camera_normal(normal: Vec, rotation: Tensor) -> Tensor:
 
 
 def points_at(origin: Vec, direction: Vec, depth: Tensor) -> Vec:
-    """Return the points (x, y, z) at a depth along the rays; depths beyond 10 m are clamped."""
+    """Compute points on rays.
+
+    Args:
+        origin: Origin of the rays (x, y, z).
+        direction: Direction of the rays (x, y, z), each (N, ...).
+        depth: Depth (N, ...) in mm; depths beyond 10 m are clamped.
+
+    Returns:
+        Points (x, y, z), each (N, ...).
+    """
     t = depth.clamp_max(1e4)
     return tuple(o + w * t for o, w in zip(origin, direction, strict=True))

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 SIZE = 256
 WHITE, FINE, CLOUD, COARSE, STRANDS, BLOTCH = range(6)
+"""Kinds of noise: white, fine grain, clouds (1/f), smooth shapes, hair-like strands along y, blotches."""
 
 
 def _filtered(rng: np.random.Generator, spectrum: np.ndarray) -> np.ndarray:

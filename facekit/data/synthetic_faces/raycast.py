@@ -42,7 +42,15 @@ def rotation_matrix(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
 
 
 def to_camera(points: Tensor, rotation: Tensor) -> Tensor:
-    """Rotate points of the head frame (N, K, 3) about CENTRE into the camera frame."""
+    """Rotate points about CENTRE into the frame of the camera.
+
+    Args:
+        points: (N, K, 3) mm, in the frame of the head.
+        rotation: (N, 3, 3) from the head frame to the camera frame.
+
+    Returns:
+        (N, K, 3) mm, in the frame of the camera.
+    """
     return (points - points.new_tensor(CENTRE)) @ rotation.transpose(1, 2)
 
 
