@@ -99,7 +99,7 @@ class GeneratedAnimal:
 
 
 class GeneratedAnimals:
-    """A sequence of rendered cat heads, indexed from 0 to ``length - 1``; each index shows another animal.
+    """A sequence of rendered cat heads, indexed from 0 to ``length - 1``; each index is another animal.
 
     Args:
         seed: Any non-negative integer. Each seed is another data set.

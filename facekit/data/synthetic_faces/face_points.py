@@ -191,8 +191,8 @@ def place_points(b: Batch, heads: Heads, rotation: Tensor) -> dict[str, Tensor]:
         rotation: (N, 3, 3) from the head frame to the camera frame.
 
     Returns:
-        Points in the head frame, mm: "68" (N, 68, 3), "98" (N, 98, 3), "44" (N, 44, 3), and "eyes" (N, 2, 3), which are
-        the centres of the eyeballs.
+        Points in the head frame, mm: "68" (N, 68, 3), "98" (N, 98, 3) and "44" (N, 44, 3). "eyes" (N, 2, 3) are the
+        centres of the eyeballs.
     """
     x, y, groups = _front_points(b)
     u, v = on_front(heads.average, x, y)

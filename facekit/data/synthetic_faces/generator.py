@@ -60,14 +60,14 @@ class GeneratedFaces:
     Args:
         seed: Any non-negative integer. Each seed is another data set.
         size: Side of the square images in pixels, 16 to 1024.
-        domain: "studio" has plain backgrounds and exact labels. "wild" varies camera and background, shows other
-            people, and adds the errors and habits of human annotators to the labels.
+        domain: "studio" has plain backgrounds and exact labels. "wild" varies camera and background, adds other
+            people, and gives the labels the errors and habits of human annotators.
         device: Device of the renderer. None is the CPU.
         length: Number of images. An image is rendered only when it is requested.
         yaw: Range in degrees, within -75 to 75.
         pitch: Range in degrees, within -25 to 25.
         roll: Range in degrees, within -30 to 30.
-        identity: Number of the only person to show. None shows many people.
+        identity: Number of the only person in the images. With None there are many people.
         faces_per_identity: Number of consecutive images of the same person.
         framing: Side of the image divided by the side of the box around the 68 points, 1 to 6. The crops of 300-W
             have 1.6.

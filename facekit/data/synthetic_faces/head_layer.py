@@ -41,8 +41,8 @@ def head_layer(
         pixel_mm: (N, 1, 1) mm that one ray covers, the width of the narrowest painted edge.
 
     Returns:
-        The layers, and two fields (N, S, S) in mm for the eyeballs: distance inside the opening of the eye, and height
-        above the edge of the upper lid.
+        The layers, and two fields (N, S, S) in mm for the eyeballs. The first is the distance inside the opening of
+        the eye, the second the height above the edge of the upper lid.
     """
     rays = PackedRays(start < raycast.FAR * 0.5)
     direction = tuple(rays.take(w) for w in direction)
