@@ -194,7 +194,8 @@ def _sample_iris(rng: np.random.Generator, tone: float, eastern: bool) -> Params
 
 def _sample_brows(rng: np.random.Generator, p: Params, sex: float) -> Params:
     """Draw colour and shape of the eyebrows; ``p`` holds the hair and the skin."""
-    source = {"blond": "brown", "dyed": "brown", "white": "grey"}.get(p["hair_colour"], p["hair_colour"])
+    hair_colour: str = p["hair_colour"]
+    source = {"blond": "brown", "dyed": "brown", "white": "grey"}.get(hair_colour, hair_colour)
     colour = np.minimum(linear(np.array(HAIR_COLOURS[source]) / 255.0), 0.3) * float(rng.uniform(0.6, 1.0))
     return {
         "brow_rgb": np.minimum(colour, 0.55 * p["skin"] + 0.02),
