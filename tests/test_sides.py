@@ -9,7 +9,7 @@ import pytest
 
 import facekit.labels as lb
 from facekit.annotations.label_names import described
-from facekit.data.synthetic_cats.labels import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
+from facekit.data.synthetic_cats import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
 from facekit.labels.sides import sides_of
 from facekit.tasks import AttributesTask, LandmarkTask
 

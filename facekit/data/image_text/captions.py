@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..synthetic_faces.words import BALD, HAS, MAN, MOODS, WEARS, WOMAN, Said, sentence
+from ..synthetic_faces.caption_sentences import BALD, HAS, MAN, MOODS, WEARS, WOMAN, CaptionParts, sentence
 
 _COLOURS = {
     "Black_Hair": ("black",),
@@ -45,7 +45,7 @@ def caption_from_attributes(attributes: Mapping[str, float | bool], name: str, s
     kept = kept or [*has, *wears, *moods][:1]
     chosen = {kept[i] for i in rng.permutation(len(kept))[:_MOST]}
     has, wears, moods = ([words for words in part if words in chosen] for part in (has, wears, moods))
-    said = Said(who, he, has, wears, moods)
+    said = CaptionParts(who, he, has, wears, moods)
     if "Blurry" in true:
         said.openings = ("a blurry photo of ", "a blurred image of ", "an unsharp portrait of ")
     return sentence(said, rng)

@@ -1,4 +1,4 @@
-"""Work only where it is needed: the pixels of a mask, packed into rows of equal length, one row a face."""
+"""Pack the rays of a mask into rows of equal length, one row per face, so that work is done only where needed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 
-class Pack:
-    """Pixels where mask (N, H, W) is true, as (N, 1, K) with K the largest count of a face; spare places repeat the
-    last pixel."""
+class PackedRays:
+    """The rays where a mask is true, as (N, 1, K). K is the largest count of a face; shorter rows repeat the last ray.
+
+    Args:
+        mask: (N, H, W) bool.
+    """
 
     def __init__(self, mask: Tensor) -> None:
         n = mask.shape[0]
@@ -24,14 +27,29 @@ class Pack:
         self.safe = self.index.clamp_max(pixels - 1)
 
     def take(self, value: Tensor) -> Tensor:
-        """(N, H, W) or (N, C, H, W), also broadcast, to (N, 1, K) or (N, C, 1, K)."""
+        """Pack the values of the rays.
+
+        Args:
+            value: (N, H, W) or (N, C, H, W), or a shape that broadcasts to it.
+
+        Returns:
+            (N, 1, K) or (N, C, 1, K).
+        """
         if value.dim() == 4:
             flat = value.expand(-1, -1, *self.shape[1:]).flatten(2)
             return flat.gather(2, self.safe[:, None].expand(-1, flat.shape[1], -1))[:, :, None]
         return value.expand(self.shape).reshape(self.shape[0], -1).gather(1, self.safe)[:, None]
 
     def put(self, value: Tensor, base: Tensor | float = 0.0) -> Tensor:
-        """Packed values back in place over `base` (a number, or a tensor of the unpacked shape)."""
+        """Write packed values back to their rays.
+
+        Args:
+            value: (N, 1, K) or (N, C, 1, K).
+            base: Values of all other rays: a number, or a tensor of the unpacked shape.
+
+        Returns:
+            (N, H, W) or (N, C, H, W).
+        """
         n, h, w = self.shape
         lead = value.shape[1:-2]
         out = value.new_empty((n, *lead, h * w + 1))

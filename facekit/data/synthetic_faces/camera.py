@@ -1,5 +1,4 @@
-"""From light to a photograph: background, companions' place behind the person, lens, sensor, white balance, JPEG. All
-in torch, batched."""
+"""From linear light to a photograph: exposure, blur of the lens, tone curve, noise of the sensor, JPEG."""
 
 from __future__ import annotations
 
@@ -10,44 +9,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .noise import CLOUD, COARSE, FINE, WHITE, read_noise
-from .skin import colour
-from .surface import Batch, column
-
-
-def backdrop(b: Batch, bank: Tensor, size: int) -> Tensor:
-    """Background light (N, 3, size, size): plain with a gradient, soft blobs, mottled walls, bands of shelves or
-    buildings, foliage."""
-    device = bank.device
-    axis = torch.linspace(0, 1, size, device=device)
-    n = b["old"].shape[0]
-    y, x = (t[None].expand(n, -1, -1) for t in torch.meshgrid(axis, axis, indexing="ij"))
-    spread = F.interpolate(
-        b["back_rgb"].permute(0, 3, 1, 2), size=(size, size), mode="bicubic", align_corners=True
-    ).clamp(0.005, 1.2)
-    plain = colour(b["back_mean"])
-    at, scale, kind = b["back_at"], column(b["back_scale"]), column(b["back_kind"])
-    u, v = x * scale + column(at[:, 0]), y * scale + column(at[:, 1])
-    fine, cloud, coarse = read_noise(bank, u, v, (FINE, CLOUD, COARSE))
-    bands = torch.sign(
-        torch.sin((x + 0.15 * torch.sin(y * 3)) * (6 + 30 * scale))
-        * torch.sin(y * (3 + 22 * scale) + column(at[:, 0]) * 9)
-    )
-    texture = torch.where(
-        kind == 2,
-        0.35 * cloud + 0.12 * fine,
-        torch.where(
-            kind == 3, 0.22 * bands + 0.15 * cloud, torch.where(kind == 4, 0.6 * coarse + 0.35 * fine, 0.06 * cloud)
-        ),
-    )
-    base = torch.lerp(plain.expand_as(spread), spread, column(b["back_mix"])[:, None])
-    out = base * torch.exp(texture.clamp(-2, 2))[:, None]
-    return blur(out, column(b["back_blur"])[:, 0, 0] * size * 0.03)
+from .fields import Batch, per_channel, per_sample
+from .noise import WHITE, sample_noise
 
 
 def blur(image: Tensor, sigma: Tensor, sigma_x: Tensor | None = None, reach: int = 5) -> Tensor:
-    """Gaussian blur of (N, C, H, W) by a sigma an image (N,), in pixels; `sigma_x` adds to the horizontal one.
-    Kernels end at +-`reach`."""
+    """Apply a Gaussian blur.
+
+    Args:
+        image: (N, C, H, W).
+        sigma: (N,) standard deviation in pixels.
+        sigma_x: (N,) additional horizontal standard deviation in pixels, or None.
+        reach: Half width of the kernel in pixels.
+
+    Returns:
+        (N, C, H, W).
+    """
     n, c, h, w = image.shape
     steps = torch.arange(-reach, reach + 1, device=image.device, dtype=torch.float32)
 
@@ -63,6 +40,7 @@ def blur(image: Tensor, sigma: Tensor, sigma_x: Tensor | None = None, reach: int
 
 @lru_cache(maxsize=1)
 def _cosines() -> Tensor:
+    """Return the 8 x 8 matrix of the discrete cosine transform."""
     k, i = np.mgrid[:8, :8]
     table = np.cos((2 * i + 1) * k * np.pi / 16) * np.sqrt(np.where(k == 0, 1, 2) / 8)
     return torch.from_numpy(table).float()
@@ -83,8 +61,15 @@ _LUMA = torch.tensor(
 
 
 def jpeg(image: Tensor, quality: Tensor) -> Tensor:
-    """The loss of JPEG at a quality (N,) in 1..100 on images (N, 3, H, W) in [0, 1]: 8x8 cosines, the standard
-    luminance table, softer colour."""
+    """Simulate the loss of JPEG: cosine transform of 8 x 8 blocks, the standard luminance table, coarser chroma.
+
+    Args:
+        image: (N, 3, H, W) in [0, 1].
+        quality: (N,), 1 to 100; 100 changes nothing.
+
+    Returns:
+        (N, 3, H, W) in [0, 1].
+    """
     n, _, h, w = image.shape
     pad = F.pad(image, (0, -w % 8, 0, -h % 8), mode="replicate") * 255
     r, g, b_ = pad.unbind(1)
@@ -104,25 +89,42 @@ def jpeg(image: Tensor, quality: Tensor) -> Tensor:
 
 
 def tone(light: Tensor) -> Tensor:
-    """Linear light to display values with a soft shoulder: sRGB's curve below, bright skin rolls off instead of
-    clipping."""
+    """Convert linear light to display values: the sRGB curve with a soft shoulder, so that bright skin does not clip.
+
+    Args:
+        light: Linear light, any shape.
+
+    Returns:
+        Values in [0, 1], same shape.
+    """
     knee = torch.where(light > 0.6, 0.6 + 0.4 * (1 - torch.exp(-(light - 0.6) / 0.4)), light).clamp(1e-5, 1)
     return torch.where(knee < 0.0031308, 12.92 * knee, 1.055 * knee ** (1 / 2.4) - 0.055)
 
 
 def develop(b: Batch, bank: Tensor, light: Tensor, size: int) -> Tensor:
-    """Linear light (N, 3, S, S) to the finished image (N, 3, size, size), uint8."""
+    """Convert linear light to the finished image.
+
+    Args:
+        b: Parameters of N images: ``exposure``, ``white``, ``blur``, ``gamma``, ``grain``, ``jpeg`` and others.
+        bank: Noise from ``noise_bank``.
+        light: Linear light (N, 3, S, S).
+        size: Side of the image in pixels.
+
+    Returns:
+        (N, 3, size, size) uint8 RGB.
+    """
     if light.shape[-1] != size:
+        whole = light.shape[-1] % size == 0
         light = F.interpolate(
             light.clamp_max(1.6),
             size=(size, size),
-            mode="area" if light.shape[-1] % size == 0 else "bilinear",
-            align_corners=None if light.shape[-1] % size == 0 else False,
+            mode="area" if whole else "bilinear",
+            align_corners=None if whole else False,
         )
     n = light.shape[0]
     axis = torch.linspace(-1, 1, size, device=light.device)
-    fall = 1 - column(b["vignette"]) * 0.5 * (axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
-    light = light * (b["exposure"][:, None, None, None] * fall[:, None]) * colour(b["white"])
+    fall = 1 - per_sample(b["vignette"]) * 0.5 * (axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
+    light = light * (b["exposure"][:, None, None, None] * fall[:, None]) * per_channel(b["white"])
     light = blur(light, b["blur"] * size, b["blur_x"] * size, reach=max(2, size // 40))
     image = tone(light) ** b["gamma"][:, None, None, None]
     grey = (image * image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
@@ -131,7 +133,7 @@ def develop(b: Batch, bank: Tensor, light: Tensor, size: int) -> Tensor:
     at = b["noise_at"]
     u = (step[None, None, :] + (at[:, 0] * 256).round()[:, None, None] / 256).expand(n, size, size)
     v = (step[None, :, None] + (at[:, 1] * 256).round()[:, None, None] / 256).expand(n, size, size)
-    noise = torch.stack([read_noise(bank, u + 0.25 * k, v + 0.375 * k, (WHITE,))[0] for k in range(3)], 1)
+    noise = torch.stack([sample_noise(bank, u + 0.25 * k, v + 0.375 * k, (WHITE,))[0] for k in range(3)], 1)
     noise = torch.lerp(noise.mean(1, keepdim=True).expand_as(noise), noise, 0.4)
     image = (image + noise * b["grain"][:, None, None, None] * (0.5 + (1 - image) * 0.8)).clamp(0, 1)
     return (jpeg(image, b["jpeg"]) * 255).round().clamp(0, 255).to(torch.uint8)

@@ -1,9 +1,9 @@
-"""How heads differ and move: named modes, each a smooth displacement of the average head, written as 3D pushes in
-millimetres.
+"""Shape modes: how heads differ and move.
 
-A push moves the surface around a point by a vector, fading as a Gaussian. Sideways motion becomes a warp of directions,
-outward motion a change of radius; weights of one stand for about one standard deviation of people (identity) or for a
-full expression.
+Each mode is a smooth displacement of the average head, defined by 3D pushes in millimetres. A push moves the surface
+around a point by a vector, with Gaussian falloff. Motion along the surface becomes a warp of directions; motion
+outwards becomes a change of radius. A weight of 1 is about one standard deviation of people (identity) or a full
+expression.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from .anatomy import CENTRE, average_head, to_disc
 
-# name: pushes of (centre xyz, sigma xyz, motion xyz); a centre with x != 0 is mirrored, and so is the x of its motion.
 Push = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+"""Centre, standard deviation and motion, each (x, y, z) in mm. If the x of the centre is not 0, there is a mirrored
+push, too, unless the mode is in ONE_SIDED."""
 PUSHES: dict[str, list[Push]] = {
     "jaw_width": [((58, -75, 30), (26, 28, 45), (5.0, 0, 0))],
     "jaw_angle": [((56, -84, 14), (18, 20, 25), (2.5, -4, 0))],
@@ -73,7 +74,7 @@ MODE_SIZE = 96
 
 
 def _scales(p: Tensor) -> list[Tensor]:
-    """Displacements of the modes that stretch the whole head. p: (3, M, M) mm."""
+    """Return the displacements of the modes that stretch the whole head, at positions ``p``; all (3, M, M) in mm."""
     x, y, z = p
     zero = torch.zeros_like(x)
     below, above = ((-20.0 - y).clamp_min(0), (y - 30.0).clamp_min(0))
@@ -87,6 +88,7 @@ def _scales(p: Tensor) -> list[Tensor]:
 
 
 def _pushed(p: Tensor, name: str) -> Tensor:
+    """Return the displacement (3, M, M) of a named mode at positions ``p`` (3, M, M), in mm."""
     total = torch.zeros_like(p)
     for centre, sigma, motion in PUSHES[name]:
         sides = (1,) if centre[0] == 0 else (ONE_SIDED[name],) if name in ONE_SIDED else (1, -1)
@@ -99,8 +101,11 @@ def _pushed(p: Tensor, name: str) -> Tensor:
 
 @lru_cache(maxsize=1)
 def mode_maps() -> Tensor:
-    """(modes, 3, M, M) on the CPU: for a weight of one, the motion of disc coordinates (2) and of the radius in mm
-    (1)."""
+    """Compute the motion of each mode on the disc grid.
+
+    Returns:
+        (modes, 3, M, M) on the CPU, for a weight of 1: motion of (u, v), then of the radius in mm.
+    """
     p = average_head(MODE_SIZE).xyz
     maps = []
     for displacement in _scales(p) + [_pushed(p, name) for name in PUSHES]:
@@ -114,5 +119,13 @@ def mode_maps() -> Tensor:
 
 
 def combine(weights: Tensor, maps: Tensor) -> Tensor:
-    """Weights (N, modes) on `mode_maps()` -> (N, 3, M, M)."""
+    """Combine modes linearly.
+
+    Args:
+        weights: (N, modes).
+        maps: (modes, 3, M, M), from ``mode_maps``.
+
+    Returns:
+        (N, 3, M, M).
+    """
     return (weights @ maps.flatten(1)).view(-1, *maps.shape[1:])
