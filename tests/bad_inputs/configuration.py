@@ -125,7 +125,7 @@ ROWS: list[Row] = [
      "task=.* came: expected a name"),
     ("backbone as None", TypeError, lambda f: adapt(None), "backbone=None came: expected a name"),
     ("backbone unknown", ValueError, lambda f: adapt("stargan"), "backbone='stargan': expected one of 'fsma'"),
-    ("images None", ValueError, lambda f: facekit.adapt(None, POINTS), "NoneType came, expected a path"),
+    ("images None", ValueError, lambda f: facekit.adapt(None, POINTS), "expected a path.*got NoneType"),
     # Other public functions.
     ("pretrain no steps", ValueError, lambda f: pretrain(steps=0), "steps=0: expected at least 1"),
     ("pretrain steps below 0", ValueError, lambda f: pretrain(steps=-1), "steps=-1: expected at least 1"),
