@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..core.global_state import own_import
-from ..core.weight_files import check_names, read_weights, some
+from ..core.weight_files import check_names, first_names, read_weights
 
 
 def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **settings: int | None) -> Any:
@@ -70,5 +70,5 @@ def _vit_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     found = {k: v for k, v in held.items() if not k.startswith(dropped)}
     # Given nothing, timm would download.
     if not found:
-        raise ValueError(f"{path}: tensors {some(held)} came, expected those of a vision transformer")
+        raise ValueError(f"{path}: tensors {first_names(held)} came, expected those of a vision transformer")
     return found

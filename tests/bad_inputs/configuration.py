@@ -100,7 +100,7 @@ ROWS: list[Row] = [
     # Epochs.
     ("epochs and steps", TypeError, lambda f: adapt(epochs=2), "epochs=2 came with steps=1: expected one of them"),
     ("no epochs", ValueError, lambda f: adapt(epochs=0), "epochs=0: expected at least 1"),
-    ("half an epoch", TypeError, lambda f: adapt(epochs=0.5), r"epochs=0.5 came: expected a whole number"),
+    ("half an epoch", TypeError, lambda f: adapt(epochs=0.5), r"epochs=0.5: expected a whole number"),
     # Arguments of adapt.
     ("seed below 0", ValueError, lambda f: adapt(seed=-1), "seed=-1: expected a whole number from 0"),
     ("seed of 70 bits", ValueError, lambda f: adapt(seed=2**70), "seed=1180591620717411303424: expected"),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.global_state import own_random
-from ...core.weight_files import read_weights, seems, some
+from ...core.weight_files import first_names, likely_network, read_weights
 from .contrastive_loss import TEMPERATURE
 from .image_tower import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
 from .text_tower import TextSize, TextTower, cosine_logits, text_tower_from_clip
@@ -116,8 +116,8 @@ def read_pair(path: str | os.PathLike[str]) -> FaRL:
     file = read_weights(path, "a CLIP model such as FaRL's", instead, ["visual.conv1.weight", "visual.proj"])
     if not any(k.startswith("visual.") for k in file.tensors):
         raise ValueError(
-            f"{path}: tensors {some(file.tensors)} came, expected an image tower in CLIP's naming "
-            f"(visual.conv1.weight, ...){seems(file.tensors)}"
+            f"{path}: tensors {first_names(file.tensors)} came, expected an image tower in CLIP's naming "
+            f"(visual.conv1.weight, ...){likely_network(file.tensors)}"
         )
     # Attention heads cannot be read off shapes; our files note them.
     noted = {k.removeprefix("heads_"): v for k, v in file.about.items() if k.startswith("heads_")}
