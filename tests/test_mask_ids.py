@@ -149,7 +149,7 @@ def test_colours_become_ids_by_the_sets_palette(tmp_path: Path) -> None:
     masks = check_masks(file, [(20, 30)], 11, colours=HELEN_11.palette)
     np.testing.assert_array_equal(masks[0], expected)
     np.testing.assert_array_equal(check_masks(Image.open(file), [(20, 30)], 11, colours=HELEN_11.palette)[0], expected)
-    with pytest.raises(ValueError, match=r'mode "RGB" came, expected .*\(\d+, \d+, \d+\).* and 4 more\).*palette'):
+    with pytest.raises(ValueError, match=r'expected .* mode "RGB" .*\(\d+, \d+, \d+\).* and 4 more\).*palette'):
         read_labels(tmp_path, "segmentation")
 
 
