@@ -20,7 +20,7 @@ from .alignment import Frame, check_align
 from .backbones import backbone_module
 from .core.atomic_file import whole_file
 from .core.device import pick_device
-from .core.global_state import kept_random, own_settings
+from .core.global_state import default_settings, preserved_random_state
 from .core.output_paths import check_output
 from .geometry.affine import warp_image
 from .images.reader import to_tensor
@@ -203,7 +203,7 @@ class Model:
             file.writestr("model.json", json.dumps(about, indent=1))
             file.writestr("weights.safetensors", packed)
 
-    @own_settings()
+    @default_settings()
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write the network as ONNX: input "image" (N,3,S,S) RGB in [0, 1], output "maps" (N,C,S/stride,S/stride).
 
@@ -228,8 +228,8 @@ class Model:
             )  # fmt: skip
 
 
-@own_settings()
-@kept_random()
+@default_settings()
+@preserved_random_state()
 def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
     """Read a .facekit file. Nothing in it is executed.
 

@@ -16,7 +16,7 @@ from ..backbones import backbone_module
 from ..backbones.configuration import configuration
 from ..core.arguments import check_checkpoint, check_name, check_path, check_progress, check_seed, check_validation
 from ..core.device import pick_device
-from ..core.global_state import own_random, own_settings
+from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_output
 from ..images.reader import ImageBatch, read_images
 from ..images.stream import stream_images
@@ -34,7 +34,7 @@ from .label_check import check_plausible
 log = logging.getLogger("facekit")
 
 
-@own_settings()
+@default_settings()
 def adapt(
     images: Any,
     labels: Any = None,
@@ -110,7 +110,7 @@ def adapt(
     if validation is not None:
         unseen = stream_images(validation[0])
         checked = unseen, fitted.check(validation[1], unseen.sizes, unseen.names)
-    with own_random(seed):
+    with seeded_random(seed):
         network = module.build(weights, seed, fitted, settings)
     model = Model(backbone, network, fitted, align)
     crops, moved = training_crops(

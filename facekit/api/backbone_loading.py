@@ -9,12 +9,12 @@ from typing import Any
 
 from ..backbones import backbone_module
 from ..core.arguments import check_name, check_path
-from ..core.global_state import kept_random, own_settings
+from ..core.global_state import default_settings, preserved_random_state
 
 log = logging.getLogger("facekit")
 
 
-@own_settings()
+@default_settings()
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options: Any) -> Any:
     """A backbone by itself: `features(x)`, and where it has them `encode(x)`, `decode(z)`, `reconstruct(x)`,
     `generate(z)` and `synthesize(w)`; x (N,3,S,S) RGB in [0, 1]. options: of the backbone's own `load`, such as
@@ -28,5 +28,5 @@ def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options
         raise TypeError(
             f"backbone {name!r} has no option {unknown!r}: expected one of {', '.join(known)}; correct or leave it out"
         )
-    with kept_random():
+    with preserved_random_state():
         return module.load(weights, **options)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..alignment import Frame, check_align, frame_points
-from ..core.global_state import own_settings
+from ..core.global_state import default_settings
 from ..images.reader import ImageBatch, read_images
 from ..metrics.groups import group_members, scores_by_group
 from ..model import AT_ONCE, Model
@@ -23,7 +23,7 @@ from .ready_models import frames_in, resolve_model
 log = logging.getLogger("facekit")
 
 
-@own_settings()
+@default_settings()
 def evaluate(
     model: Model | str | os.PathLike[str],
     images: Any,
@@ -42,7 +42,7 @@ def evaluate(
     return runner.task.score(results, truth)
 
 
-@own_settings()
+@default_settings()
 def evaluate_by(
     model: Model | str | os.PathLike[str],
     images: Any,

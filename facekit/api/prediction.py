@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from ..core.global_state import own_settings
+from ..core.global_state import default_settings
 from ..images.reader import read_images
 from ..model import AT_ONCE, Model
 from ..results.types import Faces
@@ -20,7 +20,7 @@ from .ready_models import resolve_model
 log = logging.getLogger("facekit")
 
 
-@own_settings()
+@default_settings()
 def predict(
     model: Model | str | os.PathLike[str] | Sequence[Model | str | os.PathLike[str]],
     images: Any,

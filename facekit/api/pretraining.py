@@ -20,7 +20,7 @@ from safetensors.torch import save
 from ..core.arguments import check_checkpoint, check_count, check_name, check_path, check_progress, check_seed
 from ..core.atomic_file import whole_file
 from ..core.device import pick_device
-from ..core.global_state import own_random, own_settings
+from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_output
 from ..core.rescue import save_or_rescue
 from ..training.distributed import join, local_device
@@ -37,7 +37,7 @@ KINDS = {
 }
 
 
-@own_settings()
+@default_settings()
 def pretrain(
     backbone: str,
     images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
@@ -98,7 +98,7 @@ def pretrain(
             progress is True and processes.first, processes, recipe_overrides,
         )  # fmt: skip
         preparing = importlib.import_module(f"..backbones.{KINDS[backbone]}", __package__)
-        with own_random(seed):
+        with seeded_random(seed):
             run = preparing.prepare(asked)
         timed = _Timed(run.program)
         losses = train(

@@ -17,7 +17,7 @@ from ..backbones.farl.backbone import load
 from ..backbones.farl.grad_cam import grad_cam
 from ..backbones.farl.image_text_model import FaRL
 from ..core.device import pick_device
-from ..core.global_state import kept_random, own_settings
+from ..core.global_state import default_settings, preserved_random_state
 from ..geometry.affine import put_back, warp_image
 from ..images.reader import read_images, to_tensor
 from ..results.drawable import Box, Drawable, frame_dict, same_size
@@ -48,7 +48,7 @@ class Explanation(Drawable):
         return {**frame_dict(self), "text": self.text, "heat": [[round(float(v), 3) for v in row] for row in self.heat]}
 
 
-@own_settings()
+@default_settings()
 def match(
     images: Any,
     texts: str | list[str],
@@ -73,7 +73,7 @@ def match(
     return probabilities[0] if photos.single else probabilities
 
 
-@own_settings()
+@default_settings()
 def explain(
     image: Any,
     text: str,
@@ -107,7 +107,7 @@ def _placed(heat: np.ndarray, matrix: Any, image: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def _pair(weights: str) -> FaRL:
-    with kept_random():
+    with preserved_random_state():
         return load(weights)
 
 

@@ -16,7 +16,7 @@ def backbone_module(name: str) -> Any:
         raise ValueError(f"backbone={name!r}: expected one of {', '.join(map(repr, BACKBONES))}")
     if BACKBONES[name] in sys.modules:
         return sys.modules[BACKBONES[name]]
-    from ..core.global_state import own_import  # imports torch, for which `facekit --help` does not wait
+    from ..core.global_state import isolated_import  # imports torch, for which `facekit --help` does not wait
 
-    with own_import():
+    with isolated_import():
         return importlib.import_module(BACKBONES[name])

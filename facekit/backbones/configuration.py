@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ..core.arguments import check_count, shown
+from ..core.arguments import check_count, short_repr
 from ..tasks import Task
 from ..training.config import TASK_FIELDS, Adaptation
 from ..training.config_overrides import overridden
@@ -46,7 +46,7 @@ def configuration(
     elif isinstance(recipe, str):
         chosen, given = module.named_recipe(recipe, task.name, task.customised, faces), []
     else:
-        raise TypeError(f"recipe={shown(recipe)} came: expected a recipe's name or an Adaptation; pass 'quick'")
+        raise TypeError(f"recipe={short_repr(recipe)} came: expected a recipe's name or an Adaptation; pass 'quick'")
     settings = overridden(chosen, overrides, f"backbone {backbone!r}", ADAPTATIONS)
     unread = settings.unread(task.name)
     wrong = next((name for name in [*overrides, *given] if name in unread), None)

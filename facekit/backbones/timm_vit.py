@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core.global_state import own_import
+from ..core.global_state import isolated_import
 from ..core.weight_files import check_names, first_names, read_weights
 
 
@@ -28,7 +28,7 @@ def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **set
         ValueError: If timm has no such model, if it is no vision transformer, or if the file or the settings do not
             fit it.
     """
-    with own_import():
+    with isolated_import():
         import timm  # takes seconds, which others need not wait for
 
     # timm would fetch names such as "hf-hub:..." from the web.

@@ -10,7 +10,7 @@ from typing import Any
 _LARGEST_SEED = 2**63 - 1
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """Return a value for a message: its repr on one line, cut after 80 characters."""
     return f"{' '.join(repr(value).split()):.80}"
 
@@ -26,7 +26,9 @@ def check_name(value: Any, argument: str) -> None:
         TypeError: If the value is not a str.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{argument}={shown(value)}: expected a name (str), got {type(value).__name__}; pass a str")
+        raise TypeError(
+            f"{argument}={short_repr(value)}: expected a name (str), got {type(value).__name__}; pass a str"
+        )
 
 
 def check_seed(seed: Any) -> int:
@@ -44,7 +46,7 @@ def check_seed(seed: Any) -> int:
     """
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
         raise TypeError(
-            f"seed={shown(seed)}: expected a whole number (int), got {type(seed).__name__}; pass one, such as 0"
+            f"seed={short_repr(seed)}: expected a whole number (int), got {type(seed).__name__}; pass one, such as 0"
         )
     if not 0 <= int(seed) <= _LARGEST_SEED:
         raise ValueError(f"seed={seed}: expected a whole number from 0 to 2**63 - 1; pass another one, such as 0")
@@ -69,7 +71,8 @@ def check_count(value: Any, argument: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(
-            f"{argument}={shown(value)}: expected a whole number (int) or None, got {type(value).__name__}; pass one"
+            f"{argument}={short_repr(value)}: expected a whole number (int) or None, got {type(value).__name__}; "
+            "pass one"
         )
     if int(value) < 1:
         raise ValueError(f"{argument}={value}: expected at least 1; pass a larger number, or leave {argument} out")
@@ -87,7 +90,7 @@ def check_progress(progress: Any) -> None:
     """
     if not isinstance(progress, bool) and not callable(progress):
         raise TypeError(
-            f"progress={shown(progress)}: expected True, False or a function (done, steps, losses), "
+            f"progress={short_repr(progress)}: expected True, False or a function (done, steps, losses), "
             f"got {type(progress).__name__}; pass one of these"
         )
 
@@ -104,7 +107,7 @@ def check_path(value: Any, argument: str) -> None:
     """
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(
-            f"{argument}={shown(value)}: expected a name or a path (str or PathLike), got {type(value).__name__}; "
+            f"{argument}={short_repr(value)}: expected a name or a path (str or PathLike), got {type(value).__name__}; "
             "pass one"
         )
 
@@ -137,6 +140,6 @@ def check_validation(validation: Any) -> None:
     """
     if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
         raise TypeError(
-            f"validation={shown(validation)}: expected a pair (images, labels), got {type(validation).__name__}; "
+            f"validation={short_repr(validation)}: expected a pair (images, labels), got {type(validation).__name__}; "
             "pass both in one tuple"
         )

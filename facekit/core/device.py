@@ -8,7 +8,7 @@ import os
 
 import torch
 
-from .arguments import shown
+from .arguments import short_repr
 
 log = logging.getLogger("facekit")
 
@@ -75,7 +75,7 @@ def _checked(device: str | torch.device) -> torch.device:
     """Return a device that this machine has, else raise TypeError or ValueError."""
     if not isinstance(device, (str, torch.device)):
         raise TypeError(
-            f"device={shown(device)}: expected a str, a torch.device or None, got {type(device).__name__}; "
+            f"device={short_repr(device)}: expected a str, a torch.device or None, got {type(device).__name__}; "
             "pass 'cpu' or 'cuda'"
         )
     available = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]

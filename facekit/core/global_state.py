@@ -1,10 +1,10 @@
 """Protect the global state of the caller: random numbers and settings that public functions must not change.
 
-Random numbers: torch's layers draw their initial weights from one generator that all threads of a process share, and
-so does dropout. `own_random` reserves this generator for one thread, seeds it, and restores the caller's state at the
-end. All other random numbers come from facekit's own generators (`facekit.core.random_streams.generator_for`).
+Random numbers: torch draws initial weights and dropout masks from one generator that all threads of a process share.
+`seeded_random` reserves this generator for one thread, seeds it, and restores the caller's state at the end. All other
+random numbers come from facekit's own generators (`facekit.core.random_streams.generator_for`).
 
-Settings: `own_settings` runs a public function under the settings that facekit needs, whatever the caller has set:
+Settings: `default_settings` runs a public function under the settings that facekit needs, whatever the caller has set:
 float32, new tensors on the CPU, gradients enabled, no autocast.
 """
 
@@ -25,7 +25,7 @@ _interpreter_lock = threading.RLock()  # warning filters and environment variabl
 
 
 class _Depth(threading.local):
-    """Number of nested `own_random` blocks of this thread."""
+    """Number of nested `seeded_random` blocks of this thread."""
 
     blocks = 0
 
@@ -44,7 +44,7 @@ def _generators() -> list[torch.Generator]:
 
 
 @contextlib.contextmanager
-def kept_random() -> Iterator[None]:
+def preserved_random_state() -> Iterator[None]:
     """Restore the state of torch's global generators after a block. Only one thread runs such a block at a time."""
     with _generator_lock:
         generators = _generators()
@@ -57,7 +57,7 @@ def kept_random() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def own_random(seed: int) -> Iterator[None]:
+def seeded_random(seed: int) -> Iterator[None]:
     """Seed torch's global generators in a block, and restore the caller's state after it.
 
     Only one thread runs such a block at a time, so the random numbers in it depend on `seed` alone. A nested block
@@ -66,7 +66,7 @@ def own_random(seed: int) -> Iterator[None]:
     Args:
         seed: Seed, 0 or more.
     """
-    with contextlib.nullcontext() if _depth.blocks else kept_random():
+    with contextlib.nullcontext() if _depth.blocks else preserved_random_state():
         _depth.blocks += 1
         try:
             # torch.manual_seed would also seed CUDA devices that the caller initialises later.
@@ -105,7 +105,7 @@ _float32 = _DefaultDtype()
 
 
 @contextlib.contextmanager
-def own_settings() -> Iterator[None]:
+def default_settings() -> Iterator[None]:
     """Run a block under facekit's settings of torch. It also serves as a decorator of public functions.
 
     In the block, the default type is float32, new tensors are on the CPU, gradients are recorded, and autocast and
@@ -126,7 +126,7 @@ def own_settings() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def own_import() -> Iterator[None]:
+def isolated_import() -> Iterator[None]:
     """Import a package that changes warning filters or environment variables, and undo these changes."""
     with _interpreter_lock:
         filters, environment = list(warnings.filters), dict(os.environ)

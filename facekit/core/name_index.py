@@ -62,7 +62,7 @@ class NameIndex:
         return [group for group in self._folded.values() if len(group) > 1]
 
 
-def warn_of_alike(names: Iterable[str], what: str, treated: str, stacklevel: int = 2) -> None:
+def warn_of_similar_names(names: Iterable[str], what: str, treated: str, stacklevel: int = 2) -> None:
     """Warn if names of one set are similar.
 
     Args:

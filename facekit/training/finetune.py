@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..augmentation.affine import Affine, TanhMoves, jitter, random_matrices, warp
 from ..augmentation.in_the_wild import WildAugmentation
 from ..core.device import autocast
-from ..core.global_state import own_random
+from ..core.global_state import seeded_random
 from ..core.random_streams import generator_for
 from ..tasks import ImageToImageTask, SegmentationTask, Task
 from .adversarial import Adversary
@@ -185,7 +185,7 @@ class Fitting:
         views = views.repeat(self.copies)
         features = self.features(views)
         # Dropout draws from torch's own generator.
-        draws = own_random(generator_for(self.seed, index, 10).initial_seed())
+        draws = seeded_random(generator_for(self.seed, index, 10).initial_seed())
         with draws, self.autocast:
             maps = self.network.from_features(features)
         maps, targets = maps.float(), self.targets(views)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...tasks import Task
 from ...zoo.embedded import embedded_file
 from ...zoo.official import cached_file, official_file
@@ -50,7 +50,7 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> FaRL:
 def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: FaRLAdaptation) -> FaRLNetwork:
     """The network that adaptation trains: a head for the task on the tower, or on `recipe.tower` of timm."""
     tower: ImageTower | StandInTower
-    with own_random(seed):
+    with seeded_random(seed):
         if recipe.tower is not None:
             tower = stand_in(recipe.tower, weights, recipe.input_size, seed)
         else:

@@ -8,7 +8,7 @@ import os
 import torch
 from torch import Tensor, nn
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...core.weight_files import first_names, likely_network, read_weights
 from .contrastive_loss import TEMPERATURE
 from .image_tower import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
@@ -63,7 +63,7 @@ def new_pair(preset: str, seed: int) -> FaRL:
     if preset not in PRESETS:
         raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, PRESETS))}")
     image, text = PRESETS[preset]
-    with own_random(seed):
+    with seeded_random(seed):
         return FaRL(ImageTower(image), TextTower(text)).eval()
 
 

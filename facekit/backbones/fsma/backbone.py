@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...core.weight_files import check_names, read_weights
 from ...tasks import Task
 from ...zoo.embedded import embedded_file
@@ -34,7 +34,7 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
     if weights == "official":
         raise ValueError("FSMA's authors published no weights: use weights='embedded' or a 3FabRec snapshot file")
     if weights == "none":
-        with own_random(seed):
+        with seeded_random(seed):
             return AutoEncoder(PRESETS["mini"]).eval()
     held = _read(weights)
     state = {k: v for k, v in held.items() if k.startswith(("Q.", "P."))} or held
@@ -52,7 +52,7 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> AutoEncoder
 def discriminator(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Sequential:
     """The first stage's image discriminator, from images (N,3,S,S) in [0, 1] to logits (N,); with weights="none", or
     where the file holds none (`D.` keys), it is new."""
-    with own_random(seed):
+    with seeded_random(seed):
         net = ImageDiscriminator()
     state = {} if weights == "none" else _read(weights)
     state = {k.removeprefix("D."): v for k, v in state.items() if k.startswith("D.")}
@@ -74,7 +74,7 @@ def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: FSMAAd
     `recipe.baseline` nothing of it is frozen and the auto-encoder's weights are random."""
     skip = check_skip(recipe.skip, task.stride) if recipe.skip is not None else "1111" + "1" * (task.stride == 1)
     frozen = recipe.baseline is None
-    with own_random(seed):
+    with seeded_random(seed):
         autoencoder = load(weights, seed)
         if recipe.baseline:
             autoencoder = AutoEncoder(autoencoder.size)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...tasks import Task
 from .adaptation import PFTGANFitting
 from .baselines import ComparedFitting, ComparedNetwork, frozen_features
@@ -39,11 +39,11 @@ def build(
 ) -> PFTGANNetwork | ComparedNetwork:
     """The network that `program` trains; its segmentation stream is the generator as it is."""
     if recipe.features != "generator":
-        with own_random(seed):
+        with seeded_random(seed):
             features = frozen_features(recipe.features, weights, recipe.tower, recipe.layers, recipe.input_size)
             return ComparedNetwork(features, task.channels, recipe.members, task.stride)
     generator, encoder = load_pair(weights, recipe.inversion, seed)
-    with own_random(seed):
+    with seeded_random(seed):
         return PFTGANNetwork(
             encoder, copy.deepcopy(generator.synthesis), task.channels, task.stride, task.paints, recipe.members,
             recipe.reads_colours,

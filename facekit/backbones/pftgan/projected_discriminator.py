@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ...core.global_state import kept_random
+from ...core.global_state import preserved_random_state
 
 # The side that the frozen network is shown; its maps have a quarter to a thirty-second of it.
 SHOWN = 96
@@ -69,7 +69,7 @@ class ProjectedDiscriminator(nn.Module):
         super().__init__()
         from ...api.ready_models import ready_model  # which imports this package
 
-        with kept_random():  # what is drawn below does not depend on whether it was loaded before
+        with preserved_random_state():  # what is drawn below does not depend on whether it was loaded before
             network = ready_model("segmentation").network.folded().requires_grad_(False).eval()
         # Ready models are on the best device. The layers below are drawn on the CPU, and `to` moves all of them.
         network.to("cpu")

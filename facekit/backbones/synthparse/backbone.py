@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...core.weight_files import check_names, read_weights, without_prefix
 from ...tasks import Task
 from .config import SynthparseAdaptation
@@ -36,7 +36,7 @@ def load(weights: str | os.PathLike[str] = "auto", seed: int = 0, size: ParserSi
     parser's. Raises FileNotFoundError, and ValueError for weights that do not fit `size`.
     """
     size = size or embedded_parser().size
-    with own_random(seed):
+    with seeded_random(seed):
         network = ParserNetwork(size, _NO_CLASSES).eval()
     if weights == "none":
         return network
@@ -90,7 +90,7 @@ def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: Synthp
         recipe.decoder, recipe.encoder, recipe.input_size or ParserSize.input_size, recipe.decoder_channels
     )
     start = load(weights, seed, size)
-    with own_random(seed):
+    with seeded_random(seed):
         network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=recipe.tower_lr is None)
     network.encoder.load_state_dict(start.encoder.state_dict())
     network.model.decoder.load_state_dict(start.model.decoder.state_dict())

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...core.global_state import own_settings
+from ...core.global_state import default_settings
 from ..synthetic_faces.annotate import points_visible
 from ..synthetic_faces.image import backdrop, develop
 from ..synthetic_faces.noise import noise_bank
@@ -67,7 +67,7 @@ class GeneratedAnimals:
     1..4. Raises ValueError for anything else.
     """
 
-    @own_settings()
+    @default_settings()
     def __init__(
         self,
         seed: int = 0,
@@ -125,7 +125,7 @@ class GeneratedAnimals:
         p["old"] = 0.0  # `backdrop` counts the images by it
         return p
 
-    @own_settings()
+    @default_settings()
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks")) -> dict[str, Tensor]:
         """Many images at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...core.global_state import own_settings
+from ...core.global_state import default_settings
 from .annotate import annotate_mask, annotate_points, points_visible
 from .image import backdrop, blur, develop
 from .people import Params, sample_identity
@@ -94,7 +94,7 @@ class GeneratedFaces:
     axis; None chooses by size. Raises ValueError for anything else.
     """
 
-    @own_settings()
+    @default_settings()
     def __init__(
         self,
         seed: int = 0,
@@ -172,7 +172,7 @@ class GeneratedFaces:
         """Which person image `index` shows."""
         return self.identity if self.identity is not None else index // self.faces_per_identity
 
-    @own_settings()
+    @default_settings()
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks68")) -> dict[str, Any]:
         """Many images at once, the fast way: a dictionary with the names in `want`, tensors on the set's device.
 
