@@ -1,7 +1,7 @@
 """Names of facial landmarks, in the order of the published sets, and the lines that connect them.
 
-A point has the same name in every set that has it. Numbers in names count from the outside of the face inwards on both
-sides, so swapping "left" and "right" in a name gives the mirrored point.
+A point has the same name in every set that has it. Numbers in names count from the outside of the face inwards, on both
+sides. So swapping "left" and "right" in a name gives the mirrored point.
 """
 
 from __future__ import annotations

@@ -79,9 +79,9 @@ def segmentation_map(source: SegmentationSet | str, target: SegmentationSet | st
     hair_and_brows, facial hair becomes skin. Conventions of single data sets (e.g. what Helen calls background) precede
     this rule; the tables in this file give the reason for each.
 
-    Ids become 255 if the target has no such class, if the source is coarser than the target (skin cannot become a
-    cheek), and for 255 itself. Background stays background. What a coarse source draws as background, such as the necks
-    of LaPa, stays background, too.
+    An id becomes 255 if the target has no such class, or if the source is coarser than the target: skin cannot become a
+    cheek. The id 255 itself stays 255. Background stays background, also where a coarse source draws other things as
+    background, such as the necks of LaPa.
 
     The names decide for "ffhq34" as well, though its nose, hair, forehead and chin are only the rest that its other
     parts do not cover. A whole nose becomes its nose, with tip, wings, bridge and nostrils, which are separate classes

@@ -3,10 +3,12 @@
 Left and right are the viewer's: `left_eye` is the eye on the left of the image. Data sets use the same words for the
 person's side or for the viewer's side. The sides below were measured on their masks, by the mean column of each class:
 
-* CelebAMask-HQ: `l_eye` (4) is to the RIGHT of `r_eye` (5) in 4 of 4 masks (by 126 px at 512), `l_brow` of `r_brow` in
-  4 of 4, `l_ear` of `r_ear` in 2 of 2. Its letters are the person's side. Our names for ids 4..9 are swapped.
-* FaceSynthetics: `right_eye` (3) is to the RIGHT of `left_eye` (4) in 53 of 53 masks, `right_brow` of `left_brow` in
-  59 of 59, `right_ear` of `left_ear` in 5 of 5. Its words are the viewer's side. Our names are the same.
+* CelebAMask-HQ: `l_eye` (4) is to the RIGHT of `r_eye` (5) in 4 of 4 masks (by 126 px at 512). The same holds for
+  `l_brow` and `r_brow` in 4 of 4, and for `l_ear` and `r_ear` in 2 of 2. Its letters are the person's side. Our names
+  for ids 4..9 are swapped.
+* FaceSynthetics: `right_eye` (3) is to the RIGHT of `left_eye` (4) in 53 of 53 masks. The same holds for `right_brow`
+  and `left_brow` in 59 of 59, and for `right_ear` and `left_ear` in 5 of 5. Its words are the viewer's side. Our names
+  are the same.
 * LaPa and Helen have left before right, the viewer's side, as the code of synthetic parsing and of FaRL reads them.
 """
 

@@ -74,8 +74,8 @@ def flip_against_names(
 ) -> tuple[int, ...] | None:
     """Estimate a mirror permutation that fits labelled points much better than the one from their names.
 
-    For example, the corners of both eyes may be numbered from left to right, so that "left 1" is an outer and "right 1"
-    an inner corner.
+    For example, the corners of both eyes may be numbered from left to right. Then "left 1" is an outer corner, and
+    "right 1" is an inner one.
 
     Args:
         points: Coordinates x, y in pixels of each face, shape (K, 2). NaN if not labelled.
