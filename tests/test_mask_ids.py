@@ -162,7 +162,7 @@ def test_voc_colours(tmp_path: Path) -> None:
     found = read_labels(tmp_path, "segmentation", ["background", "skin", "hair"])
     np.testing.assert_array_equal(found.labels[0], np.where(ids == 2, 255, ids))
     colours_file(tmp_path / "a.png", ids, [*voc_colours(2), (1, 2, 3)])
-    with pytest.raises(ValueError, match=r"not a colour \(\(1, 2, 3\), \(128, 0, 0\)\)"):
+    with pytest.raises(ValueError, match=r"got colours of mode .RGB. \(\(1, 2, 3\), \(128, 0, 0\)\)"):
         read_labels(tmp_path, "segmentation", ["background", "skin", "hair"])
 
 

@@ -137,7 +137,9 @@ def landmark_set(
         result = _custom(names, pairs)
         pairs = None
     if pairs is not None:
-        raise ValueError(f"landmark set {result.name!r} already has its left-right pairs; leave out pairs=")
+        raise ValueError(
+            f"landmark set {result.name!r} already has its left-right pairs, expected no others; leave out pairs="
+        )
     if k is not None and k != len(result):
         raise ValueError(f"landmark set {result.name!r} has {len(result)} points, but the labels have {k}")
     return result

@@ -194,7 +194,7 @@ def flip_landmarks(points: NDArray[np.floating], width: int, labels: LandmarkSet
     """
     labels = landmark_set(labels)
     if not labels.mirrors:
-        raise ValueError(f"set {labels.name!r} names no left-right pairs of points; build it with pairs=")
+        raise ValueError(f"set {labels.name!r} has no left-right pairs of points, expected some; build it with pairs=")
     points = np.asarray(points)
     if points.ndim < 2 or points.shape[-2:] != (len(labels), 2):
         raise ValueError(_shape_message(points, labels))
@@ -218,7 +218,7 @@ def flip_mask(mask: NDArray[np.integer], labels: SegmentationSet | str) -> NDArr
     """
     labels = segmentation_set(labels)
     if not labels.mirrors:
-        raise ValueError(f"set {labels.name!r} names no left-right pairs of classes; build it with pairs=")
+        raise ValueError(f"set {labels.name!r} has no left-right pairs of classes, expected some; build it with pairs=")
     table = np.arange(256)
     table[: len(labels)] = labels.flip
     return table.astype(mask.dtype)[mask[..., ::-1]]

@@ -250,7 +250,9 @@ def segmentation_set(
         result = _custom(names, pairs)
         pairs = None
     if pairs is not None:
-        raise ValueError(f"segmentation set {result.name!r} already has its left-right pairs; leave out pairs=")
+        raise ValueError(
+            f"segmentation set {result.name!r} already has its left-right pairs, expected no others; leave out pairs="
+        )
     if n is not None and n != len(result):
         raise ValueError(f"segmentation set {result.name!r} has {len(result)} classes, but the labels have {n}")
     return result
