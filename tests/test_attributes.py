@@ -98,9 +98,9 @@ def test_sets() -> None:
     assert attribute_set(["hat", "beard"]) == AttributeSet("own2", ("hat", "beard"))
     for spec, n, said in (
         ("fairface", None, "known: celeba40"),
-        (["a", "a"], None, "a came more than once"),
+        (["a", "a"], None, "got a more than once"),
         ([], None, "empty list"),
-        (None, None, "n=None came"),
+        (None, None, "got n=None"),
         ("celeba", 3, "has 40 attributes, but the labels have 3"),
     ):
         with pytest.raises(ValueError, match=said):

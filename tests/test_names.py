@@ -14,7 +14,7 @@ from PIL import Image
 
 from facekit.annotations import read_attributes, read_labels, read_table, write_labels
 from facekit.annotations.checks import check_masks
-from facekit.core.name_index import NameIndex, plain_name, warn_of_alike
+from facekit.core.name_index import NameIndex, plain_name, warn_of_similar_names
 from facekit.labels import LANDMARKS_5
 from facekit.metrics.groups import group_members
 
@@ -33,9 +33,9 @@ def test_the_index() -> None:
     assert index.find("nose") == ["nose "] and index.find(NFC) == [NFD] and index.find("x") == []
     assert plain_name("\ufeff a .jpg\u00a0") == "a.jpg" and plain_name("a b") == "a b"
     with pytest.warns(UserWarning, match="classes 'Hair' and 'hair ' differ only in blanks, .* and are kept apart"):
-        warn_of_alike(["Hair", "skin", "hair "], "classes", "kept apart")
+        warn_of_similar_names(["Hair", "skin", "hair "], "classes", "kept apart")
     with pytest.warns(UserWarning, match=r"'J\\xfcrgen' and 'Ju\\u0308rgen' differ only"):
-        warn_of_alike([NFC, NFD], "classes", "kept apart")
+        warn_of_similar_names([NFC, NFD], "classes", "kept apart")
 
 
 # What is written in the label file, and how the image is called on the disk.

@@ -252,7 +252,7 @@ def test_whose_temporary_files_stay(tmp_path: Path) -> None:
     with whole_file(tmp_path / "one") as one, whole_file(tmp_path / "two") as two:
         one.write_bytes(b"1")
         two.write_bytes(b"2")
-        temporaries._next_look.clear()
+        temporaries._next_search.clear()
         temporaries.remove_leftovers(tmp_path)
         assert one.exists() and two.exists(), "being written"
     left = {what for what, name in names.items() if (tmp_path / name).exists()}

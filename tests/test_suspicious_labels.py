@@ -88,7 +88,7 @@ def test_boxes_of_other_faces_are_refused() -> None:
 
 @pytest.mark.parametrize(("highest", "message"), [(200, "multiply them by 257"), (4000, "multiply them by 16")])
 def test_dark_16_bit_images(highest: int, message: str) -> None:
-    with pytest.warns(UserWarning, match=f"at most {highest} came.*{message}"):
+    with pytest.warns(UserWarning, match=f"got at most {highest}; .*{message}"):
         load_image(np.full((4, 4, 3), highest, np.uint16))
 
 

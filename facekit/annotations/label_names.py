@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from ..core.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_alike
+from ..core.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_similar_names
 from ..labels import (
     LANDMARK_SETS,
     PART_SETS,
@@ -215,7 +215,7 @@ def _merged(orders: Iterable[Iterable[str]], used: set[str], what: str) -> list[
         written.setdefault(plain_name(name), []).append(name)
     names += [plain for plain, forms in written.items() if not declared & {*forms}]
     # Named as they are written.
-    warn_of_alike([n if n in declared else written[n][0] for n in names], what, "kept apart", stacklevel=5)
+    warn_of_similar_names([n if n in declared else written[n][0] for n in names], what, "kept apart", stacklevel=5)
     one = [forms for forms in written.values() if len(forms) > 1 and not declared >= {*forms}]
     if one:
         listing = "; ".join(joined_names(forms) for forms in one[:5])

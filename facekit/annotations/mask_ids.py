@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..images.formats import decoded
+from ..images.formats import decode_upright
 from ..images.reader import open_image
 from ..labels.palettes import Colour, ids_of_colours
 
@@ -73,7 +73,7 @@ def read_ids(
         seen.update(raw=_raw(image) or "", pages=getattr(image, "n_frames", 1))
         if _deep(seen["raw"]):
             seen["turn"] = image.getexif().get(0x0112)
-        turned = decoded(image, where)
+        turned = decode_upright(image, where)
         seen["notes"] = dict(image.info)
         return turned
 
@@ -106,7 +106,7 @@ def ids_of_image(image: Image.Image, where: str, colours: Sequence[Colour] | Non
     if _deep(raw or ""):
         fix = f"pass the file's path, or {_GREY_FIX}"
         raise ValueError(f"{where}: colours of 16 bits came, which Pillow cuts to 8, expected class ids: {fix}")
-    ids = _stored(decoded(image, where), raw or "", where, colours)
+    ids = _stored(decode_upright(image, where), raw or "", where, colours)
     if raw is None:
         warn_of_stretched(ids, where)
     return ids

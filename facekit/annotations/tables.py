@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from ..core.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_alike
+from ..core.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_similar_names
 from ..images.reader import SUFFIXES
 from ..labels import CELEBA_40, AttributeSet, attribute_set
 from .image_index import ImageFinder
@@ -204,7 +204,7 @@ def _columns_meant(
 ) -> tuple[AttributeSet, dict[int, int]]:
     """The attribute set, and for each attribute that the table has its place in the set -> its column."""
     if names is None:
-        warn_of_alike(table.columns, f"{table.source}: columns", "kept apart", stacklevel=3)
+        warn_of_similar_names(table.columns, f"{table.source}: columns", "kept apart", stacklevel=3)
         whole = {*map(folded_name, table.columns)} == {*map(folded_name, CELEBA_40.names)}
         names = CELEBA_40 if whole else attribute_set(table.columns)
     index = NameIndex(table.columns)

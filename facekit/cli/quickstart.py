@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..api.adaptation import adapt
 from ..api.evaluation import evaluate
 from ..api.prediction import predict
-from ..core.global_state import no_warnings, own_settings
+from ..core.global_state import default_settings, no_warnings
 from ..core.output_paths import check_output
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..images.reader import save_image
@@ -25,7 +25,7 @@ UNSEEN = 12
 SIDE = 256
 
 
-@own_settings()
+@default_settings()
 def quickstart(
     out: str | os.PathLike[str] = "facekit_quickstart.png", seed: int = 0, steps: int = 150, progress: bool = True
 ) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Parse JSON that others wrote."""
+"""Parse JSON text of unknown origin."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ def parse_json(text: str | bytes, what: str) -> Any:
 
     Args:
         text: The text, or its bytes in UTF-8, UTF-16 or UTF-32.
-        what: Where it is from, for messages, e.g. the path of a file.
+        what: Origin of the text in messages, e.g. the path of a file.
 
     Returns:
-        Plain data.
+        Dictionaries, lists, numbers and strings.
 
     Raises:
-        ValueError: If it is no JSON, or nested deeper than Python can follow. The message begins with ``what``.
+        ValueError: If it is not JSON, or nested deeper than Python can follow. The message begins with ``what``.
     """
     try:
         return json.loads(text)

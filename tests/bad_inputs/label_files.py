@@ -108,7 +108,7 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
      lambda f: _labels(f, "b.json", {"shapes": [], "imagePath": "gone.png", "imageData": "%"}),
      r"'gone.png' is missing, .*its imageData is no base64 either .*expected one of the two"),
     ("mask in unknown colours", ValueError, lambda f: _mask(f, Image.fromarray(np.stack([_IDS, _IDS + 1, _IDS], -1))),
-     r'^own mask.png: mode "RGB" came, expected one id a pixel, not a colour \(\(0, 1, 0\), .*pass names='),
+     r'^own mask.png: expected one class id per pixel, got colours of mode "RGB" \(\(0, 1, 0\), .*pass names='),
     ("mask half transparent", ValueError, lambda f: _mask(f, Image.merge("LA", [Image.fromarray(_IDS)] * 2)),
      r'^own mask.png: mode "LA" with 600 transparent pixels came, expected .*all opaque'),
     ("mask as lossy WebP", ValueError, lambda f: _mask(f, Image.fromarray(_IDS).convert("RGB"), "own mask.webp"),

@@ -51,7 +51,7 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("a playlist as an image", ImageError, lambda f: _load(f, "a.png", b"#EXTM3U\n/etc/passwd\n"),
      r"^a.png: not a readable image file, expected JPEG"),
     ("negative 32-bit numbers in a TIFF", ImageError, _negative,
-     r'^negative.tif: PIL mode "I" with values -1 to -1 came, expected 0 to 65535'),
+     r'^negative.tif: expected 0 to 65535 in PIL mode "I", got values -1 to -1'),
     ("100,000 names in the page's text field", ValueError, lambda f: names_in(",".join(map(str, range(100_000)))),
      r"^expected at most 10,000 characters, got 588,889; shorten the text"),
     ("201 names in the page's text field", ValueError, lambda f: names_in(",".join(map(str, range(201)))),

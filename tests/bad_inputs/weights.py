@@ -81,12 +81,12 @@ def _downloaded(folder: Path) -> Any:
 
 _NAN = {"Q.fc.weight": torch.full((99, 256), float("nan"))}
 ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
-    ("weights: a web page", ValueError, _read(lambda: b"<!doctype html><html>404"), "pth: a web page .HTML."),
+    ("weights: a web page", ValueError, _read(lambda: b"<!doctype html><html>404"), "pth: expected .*got a web page .HTML."),
     ("weights: a Git LFS pointer", ValueError, _read(lambda: b"version https://git-lfs.github.com/spec/v1\noid sha"),
      "a Git LFS pointer.*git lfs pull"),
-    ("weights: empty", ValueError, _read(lambda: b""), "an empty file came"),
+    ("weights: empty", ValueError, _read(lambda: b""), "got an empty file"),
     ("weights: zeros", ValueError, _read(lambda: bytes(4096)), "a file of zeros"),
-    ("weights: a folder", ValueError, lambda folder: read_weights(folder, "tensors"), "a folder came"),
+    ("weights: a folder", ValueError, lambda folder: read_weights(folder, "tensors"), "got a folder"),
     ("weights: missing", FileNotFoundError, lambda folder: read_weights(folder / "no.pth", "tensors"), "no such file"),
     ("weights: half a zip", ValueError, _read(lambda: _torch({"a": torch.zeros(9)})[:-40]), "half a file of torch"),
     ("weights: half a legacy file", ValueError, _read(lambda: _torch({"a": torch.zeros(9)}, True)[:-4]), "cut off"),

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from ...core.weight_files import (
+    as_plain_data,
     check_names,
     check_weights,
+    first_names,
+    likely_network,
     named_tensors,
-    plain,
     read_contents,
-    seems,
-    some,
     without_prefix,
 )
 from .inversion_encoder import KINDS, ReferenceEncoder, code_rows
@@ -54,8 +54,8 @@ def load_encoder(path: str | os.PathLike[str], kind: str | None = None) -> Refer
     if stem is None or code is None or stem.ndim != 4 or code.ndim != 2:
         raise ValueError(
             f"{source}: holds no IR-SE50 inversion encoder; expected 'encoder.input_layer.0.weight' and "
-            f"'encoder.styles.0.linear.weight' in its state_dict, found {some(tensors or map(str, held))}"
-            f"{seems(tensors)}"
+            f"'encoder.styles.0.linear.weight' in its state_dict, found {first_names(tensors or map(str, held))}"
+            f"{likely_network(tensors)}"
         )
     channels_in, width, w_dim = stem.shape[1], stem.shape[0], code.shape[0]
     if channels_in not in (3, 6):
@@ -76,7 +76,7 @@ def _read(source: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     held = read_contents(source, expected)
     if not isinstance(held, Mapping):
         raise ValueError(f"{source}: holds an object of type {type(held).__name__}, expected a dict with 'state_dict'")
-    opts = plain(held.get("opts"))  # options of the training, often an argparse.Namespace
+    opts = as_plain_data(held.get("opts"))  # options of the training, often an argparse.Namespace
     return held, opts if isinstance(opts, Mapping) else {}
 
 

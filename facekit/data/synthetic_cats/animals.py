@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...core.global_state import own_settings
+from ...core.global_state import default_settings
 from ..synthetic_faces.annotator import points_visible
 from ..synthetic_faces.background import render_background
 from ..synthetic_faces.camera import develop
@@ -116,7 +116,7 @@ class GeneratedAnimals:
         ValueError: If an argument is outside its range.
     """
 
-    @own_settings()
+    @default_settings()
     def __init__(
         self,
         seed: int = 0,
@@ -188,7 +188,7 @@ class GeneratedAnimals:
         p["old"] = 0.0  # `render_background` reads the batch size from it
         return p
 
-    @own_settings()
+    @default_settings()
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks")) -> dict[str, Tensor]:
         """Render many images at once. This is faster than indexing one by one.
 

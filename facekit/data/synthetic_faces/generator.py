@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...core.global_state import own_settings
+from ...core.global_state import default_settings
 from .annotator import annotate_mask, annotate_points, points_visible
 from .background import render_background
 from .camera import develop
@@ -82,7 +82,7 @@ class GeneratedFaces:
         (128, 128, 3)
     """
 
-    @own_settings()
+    @default_settings()
     def __init__(
         self,
         seed: int = 0,
@@ -179,7 +179,7 @@ class GeneratedFaces:
         """
         return self.identity if self.identity is not None else index // self.faces_per_identity
 
-    @own_settings()
+    @default_settings()
     def batch(self, indices: Iterable[int], want: Sequence[str] = ("image", "mask", "landmarks68")) -> dict[str, Any]:
         """Render many images at once. This is faster than indexing one by one.
 
