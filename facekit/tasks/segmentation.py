@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..annotations.checks import check_masks
+from ..annotations.mask_checks import check_masks
 from ..augmentation.affine import warp_masks
 from ..geometry.affine import paste_logits, warp_mask
 from ..images.reader import ImageBatch
