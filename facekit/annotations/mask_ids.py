@@ -69,7 +69,7 @@ class _Storage:
     raw_mode: str = ""
     pages: int = 1
     orientation: Any = None
-    notes: dict[str, Any] = field(default_factory=dict)
+    notes: dict[Any, Any] = field(default_factory=dict)
 
 
 def read_ids(

@@ -57,7 +57,7 @@ def runs_to_mask(runs: Sequence[Sequence[int]], size: Size) -> NDArray[np.uint8]
     flat = np.repeat(pairs[:, 0], pairs[:, 1]).astype(np.uint8)
     if flat.size != size[0] * size[1]:
         expected = f"expected runs of {size[0]} x {size[1]} = {size[0] * size[1]} pixels"
-        raise ValueError(f"{expected}, got {flat.size}; pass the size of the mask that was encoded")
+        raise ValueError(f"{expected}, got {flat.size} pixels; pass the size of the mask that was encoded")
     return flat.reshape(size)
 
 

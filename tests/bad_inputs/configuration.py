@@ -119,7 +119,7 @@ ROWS: list[Row] = [
     ("checkpoint is a number", TypeError, lambda f: adapt(checkpoint=7), "checkpoint=7 came: expected"),
     ("validation without labels", TypeError, lambda f: adapt(validation=(IMAGES,)), "validation=.*expected a pair"),
     ("validation of one face's labels", ValueError, lambda f: adapt(validation=(IMAGES, POINTS[:1])),
-     "2 images but 1 arrays of landmarks, expected"),
+     "got 2 images but 1 arrays of landmarks"),
     ("weights as a number", TypeError, lambda f: adapt(weights=5), "weights=5 came: expected a name or a path"),
     ("task as a list", TypeError, lambda f: facekit.adapt(IMAGES, POINTS, ["landmarks"]),  # type: ignore[arg-type]
      "task=.* came: expected a name"),
