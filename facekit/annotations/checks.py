@@ -33,9 +33,9 @@ def check_landmarks(labels: Any, sizes: Sizes, names: Names = None, k: int | Non
         Array of shape (N, K, 2), float32: x and y in pixels of each image. NaN: not labelled.
 
     Raises:
-        ValueError: If the number of faces or points is wrong, the shape is wrong, a value is no number or infinite, a
-            point has only one of x and y, no point is labelled, or a point lies further outside than the image is
-            large (x < -W or x > 2 W).
+        ValueError: If the shape, or the number of faces or points is wrong; a value is no number or infinite; a point
+            has only one of x and y; no point is labelled; or a point is further outside than the image is large
+            (x < -W or x > 2 W).
     """
     if isinstance(labels, (str, os.PathLike)):
         name = os.path.basename(os.fsdecode(labels))

@@ -42,8 +42,8 @@ def check_masks(
         Arrays of shape (H, W), uint8, of class ids. 255: ignored.
 
     Raises:
-        ValueError: If the number, size or rank of the masks is wrong, they hold colours or fractions instead of ids,
-            an id is unknown, all masks hold nothing labelled or only 0 and 255, or their palettes differ.
+        ValueError: If the number, size or rank of the masks is wrong; they hold colours or fractions instead of ids;
+            an id is unknown; all masks hold nothing labelled, or only 0 and 255; or their palettes differ.
     """
     if classes is not None and not 1 <= classes <= IGNORE:
         raise ValueError(f"expected 1 to {IGNORE} classes, got {classes}; {IGNORE} itself means ignored")

@@ -22,7 +22,7 @@ def read_masks(
 ) -> None:
     """Add the masks among image files to a batch.
 
-    A file is a mask if an image has its name, if its own name ends like that of a mask, or if it has one channel.
+    A file is a mask if an image has its name, its own name ends like that of a mask, or it has one channel.
 
     Args:
         files: Image files.

@@ -37,8 +37,8 @@ def parse_pts(text: str, origin: float = ORIGIN) -> NDArray[np.float64]:
         Array of shape (K, 2), float64, x and y in pixels; NaN: not labelled.
 
     Raises:
-        ValueError: If the number of points or a brace is missing, the number of lines differs, or a line holds
-            anything but two finite numbers or two nan.
+        ValueError: If the number of points or a brace is missing; the number of lines differs; or a line does not hold
+            two finite numbers or two nan.
     """
     head, brace, rest = text.partition("{")
     body, end, after = rest.partition("}")

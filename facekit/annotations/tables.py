@@ -95,8 +95,8 @@ def read_table(path: str | os.PathLike[str]) -> Table:
         The table.
 
     Raises:
-        ValueError: If the file is missing, empty or no text, the header is missing or repeats a name, a row has too
-            many or too few cells, or an image occurs twice. The message names file, row and column.
+        ValueError: If the file is missing, empty or no text; the header is missing or repeats a name; a row has too
+            many or too few cells; or an image occurs twice. The message names file, row and column.
     """
     file = Path(path).expanduser()
     try:

@@ -85,8 +85,8 @@ def write_labels(
         The files that were written.
 
     Raises:
-        ValueError: If the labels do not fit the images, the task does not have the format, two images would share one
-            label file, or the path cannot be written.
+        ValueError: If the labels do not fit the images; the task does not have the format; two images would share one
+            label file; or the path cannot be written.
     """
     if task not in _FORMATS:
         raise ValueError(f"expected task 'landmarks' or 'segmentation', got task={task!r}; label files hold these two")
