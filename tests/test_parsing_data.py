@@ -198,7 +198,7 @@ def test_helen_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="split 'all' came, but Helen.* has train, val, test"):
         helen_faces(root, "all")
     save(root / "labels/7_1/7_1_lbl04.png", np.zeros((H, W + 1), np.uint8))
-    with pytest.raises(ValueError, match="7_1_lbl04.png: expected its image's height x width 60 x 48, got 60 x 49"):
+    with pytest.raises(ValueError, match="7_1_lbl04.png: height x width 60 x 49 came, expected its image's 60 x 48"):
         helen_faces(root)[0]
     helen(root, np.zeros((H, W), np.uint8))
     with pytest.raises(ValueError, match="7_1: no pixel of a face came"):
