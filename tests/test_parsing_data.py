@@ -258,7 +258,7 @@ def test_lapa_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="5_0.png: ids 11, 200 came, expected 0 to 10, or 255 for ignored"):
         lapa_faces(tmp_path)[0]
     lapa(tmp_path, drawn()[:, 1:])
-    with pytest.raises(ValueError, match="5_0.png: height x width 60 x 47 came, expected its image's 60 x 48"):
+    with pytest.raises(ValueError, match="5_0.png: expected its image's height x width 60 x 48, got 60 x 47"):
         lapa_faces(tmp_path)[0]
     lapa(tmp_path, np.dstack([drawn()] * 3))  # equal channels are ids
     lapa_faces(tmp_path)[0]
@@ -396,7 +396,7 @@ def test_celebamask_sides_and_half_sized_masks(tmp_path: Path) -> None:
     assert f.image.shape == (512, 512, 3)
     assert np.array_equal(f.mask, np.array([*CELEBAMASK, 255], np.uint8)[np.minimum(ids, 19)])
     save(tmp_path / "0.jpg", image(size=(500, 512)))
-    with pytest.raises(ValueError, match="0.png: height x width 512 x 512 came, expected its image's 500 x 512"):
+    with pytest.raises(ValueError, match="0.png: expected its image's height x width 500 x 512, got 512 x 512"):
         celebamask_faces(tmp_path)[0]
     with pytest.raises(FileNotFoundError, match="nowhere does not exist, expected celebamask19"):
         celebamask_faces(tmp_path / "nowhere")

@@ -14,7 +14,7 @@ from PIL import Image
 
 import facekit.labels as lb
 from facekit.annotations import read_labels
-from facekit.annotations.label_names import describe, described
+from facekit.annotations.set_description import describe_set, parse_set
 from facekit.data.datasets import labelled_parts
 from facekit.images.reader import ImageError
 from facekit.tasks.segmentation import SegmentationTask
@@ -89,7 +89,7 @@ def test_names_find_the_sets() -> None:
 
 @pytest.mark.parametrize("s", SETS, ids=lambda s: s.name)
 def test_sets_travel_in_files_and_models(s: lb.SegmentationSet) -> None:
-    assert described(describe(s), "segmentation") == s
+    assert parse_set(describe_set(s), "segmentation") == s
     assert SegmentationTask.from_dict(SegmentationTask(s).to_dict()).labels == s
 
 

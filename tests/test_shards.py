@@ -208,7 +208,7 @@ def test_damaged_members_are_named_with_shard_and_key(tmp_path: Path) -> None:
         PairPool(shard("c.tar", {"bad.jpg": jpeg(1), "bad.txt": b"\xff\xfe"}))[1]
     for i, (note, says) in enumerate(
         (
-            (b"{", "JSON is damaged"),
+            (b"{", "damaged JSON"),
             (b"[]", "expected an object"),
             (b'{"boxes": [[1, 2, 3, 4]], "points": [[[1, 2]]]}', r"expected \(F,4\) and \(F,5,2\)"),
             (b'{"boxes": [["a"]], "points": []}', "no tables of numbers"),

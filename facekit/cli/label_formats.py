@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotations.coco import coco_of_faces, coco_of_masks
+from ..annotations.coco_writer import faces_to_coco, masks_to_coco
 from ..annotations.label_names import check_writable
-from ..annotations.labelme import labelme_of_faces, labelme_of_mask
-from ..annotations.mask_files import png_of_mask
-from ..annotations.run_lengths import mask_of_runs
+from ..annotations.labelme_writer import faces_to_labelme, mask_to_labelme
+from ..annotations.mask_files import mask_to_png
+from ..annotations.run_lengths import runs_to_mask
 from ..core.atomic_file import whole_file
 from ..labels import LandmarkSet, SegmentationSet
 from ..model import Model
@@ -38,17 +38,17 @@ def check_formats(formats: Collection[str], model: Model) -> None:
 
 def mask_file(outcome: Drawable, labels: SegmentationSet) -> bytes:
     """Return the class ids of an image as a palette PNG, which also holds the class names."""
-    return png_of_mask(_mask_of(outcome), labels)
+    return mask_to_png(_mask_of(outcome), labels)
 
 
 def labelme_file(outcome: Drawable, image: Path, folder: Path, labels: LandmarkSet | SegmentationSet) -> bytes:
     """Return the results of an image as LabelMe's JSON. folder: where the file will lie."""
     name, size = _relative(image, folder), (outcome.image.shape[0], outcome.image.shape[1])
     if isinstance(labels, SegmentationSet):
-        data = labelme_of_mask(name, size, _mask_of(outcome), labels)
+        data = mask_to_labelme(name, size, _mask_of(outcome), labels)
     else:
         points = [face.points for face in faces_of(outcome) if isinstance(face, Landmarks)]
-        data = labelme_of_faces(name, size, points, [_visible(face) for face in points], labels)
+        data = faces_to_labelme(name, size, points, [_visible(face) for face in points], labels)
     return json.dumps(data, indent=1, allow_nan=False).encode()
 
 
@@ -89,10 +89,10 @@ def _annotations(
 ) -> dict[str, Any]:
     """A COCO document of one image."""
     if isinstance(labels, SegmentationSet):
-        return coco_of_masks([name], [_joined([mask_of_runs(f["runs"], size) for f in faces], size)], labels)
+        return masks_to_coco([name], [_joined([runs_to_mask(f["runs"], size) for f in faces], size)], labels)
     known = [[(np.nan, np.nan) if point is None else point for point in face["points"]] for face in faces]
     points = np.array(known, np.float32).reshape(len(faces), len(labels), 2)
-    return coco_of_faces([name] * len(faces), [size] * len(faces), points, _visible(points), labels)
+    return faces_to_coco([name] * len(faces), [size] * len(faces), points, _visible(points), labels)
 
 
 def _mask_of(outcome: Drawable) -> NDArray[np.uint8]:

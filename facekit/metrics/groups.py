@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..annotations.label_names import natural
-from ..core.name_index import plain_name, warn_of_similar_names
+from ..annotations.label_names import natural_key
+from ..core.name_index import plain_name, warn_of_alike
 
 # Rows of the outcome beside the groups'.
 ALL, DISCREPANCY = "all", "discrepancy"
@@ -40,7 +40,7 @@ def group_members(groups: Any, images: int) -> dict[str, list[int]]:
     without = named.count("")
     if without:
         warnings.warn(f"{without} of {images} images belong to no group: they count in {ALL!r} only", stacklevel=3)
-    return {name: members[name] for name in sorted(members, key=natural)}
+    return {name: members[name] for name in sorted(members, key=natural_key)}
 
 
 def scores_by_group(

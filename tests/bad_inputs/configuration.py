@@ -119,8 +119,8 @@ ROWS: list[Row] = [
     ("checkpoint is a number", TypeError, lambda f: adapt(checkpoint=7), "checkpoint=7: expected"),
     ("validation without labels", TypeError, lambda f: adapt(validation=(IMAGES,)), "validation=.*expected a pair"),
     ("validation of one face's labels", ValueError, lambda f: adapt(validation=(IMAGES, POINTS[:1])),
-     "2 images but 1 arrays of landmarks, expected"),
-    ("weights as a number", TypeError, lambda f: adapt(weights=5), "weights=5: expected a name or a path"),
+     "got 2 images but 1 arrays of landmarks"),
+    ("weights as a number", TypeError, lambda f: adapt(weights=5), "weights=5 came: expected a name or a path"),
     ("task as a list", TypeError, lambda f: facekit.adapt(IMAGES, POINTS, ["landmarks"]),  # type: ignore[arg-type]
      "task=.*: expected a name"),
     ("backbone as None", TypeError, lambda f: adapt(None), "backbone=None: expected a name"),

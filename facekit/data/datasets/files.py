@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...annotations.mask_files import ids_of_png
+from ...annotations.mask_files import read_mask_file
 from ...images.reader import ImageError
 from ...labels import SYNTHPARSE_11, SegmentationSet, segmentation_map
 
@@ -45,7 +45,7 @@ def read_ids(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     Raises ValueError (also ImageError) that names the file if it is no PNG with one channel of 8 bits and this size.
     """
     try:
-        return ids_of_png(path, size)[0]
+        return read_mask_file(path, size)[0]
     except ImageError:
         raise  # it names the file already
     except ValueError as error:
