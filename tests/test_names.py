@@ -14,7 +14,7 @@ from PIL import Image
 
 from facekit.annotations import read_attributes, read_labels, read_table, write_labels
 from facekit.annotations.mask_checks import check_masks
-from facekit.core.name_index import NameIndex, plain_name, warn_of_alike
+from facekit.core.name_index import NameIndex, plain_name, warn_of_similar_names
 from facekit.labels import LANDMARKS_5
 from facekit.metrics.groups import group_members
 

@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 import pytest
+from facekit.data.synthetic_cats.labels import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
 
 import facekit.labels as lb
 from facekit.annotations.set_description import parse_set
-from facekit.data.synthetic_cats.labels import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
 from facekit.labels.sides import sides_of
 from facekit.tasks import AttributesTask, LandmarkTask
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.name_index import NameIndex, folded_name, joined_names, warn_of_alike
+from ..core.name_index import NameIndex, folded_name, joined_names, warn_of_similar_names
 from ..images.reader import SUFFIXES
 from ..labels import CELEBA_40, AttributeSet, attribute_set
 from .image_finder import ImageFinder
@@ -89,7 +89,7 @@ def _select_columns(
 ) -> tuple[AttributeSet, dict[int, int]]:
     """Return the attribute set and, for each attribute that the table has, its index in the set -> its column."""
     if names is None:
-        warn_of_alike(table.columns, f"{table.source}: columns", "kept apart", stacklevel=3)
+        warn_of_similar_names(table.columns, f"{table.source}: columns", "kept apart", stacklevel=3)
         all_of_celeba = {*map(folded_name, table.columns)} == {*map(folded_name, CELEBA_40.names)}
         names = CELEBA_40 if all_of_celeba else attribute_set(table.columns)
     index = NameIndex(table.columns)

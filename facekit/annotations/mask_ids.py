@@ -96,7 +96,7 @@ def read_ids(
         storage.raw_mode, storage.pages = _raw_mode(image) or "", getattr(image, "n_frames", 1)
         if _has_16_bit_colours(storage.raw_mode):
             storage.orientation = image.getexif().get(_EXIF_ORIENTATION)
-        upright = decoded(image, where)
+        upright = decode_upright(image, where)
         storage.notes = dict(image.info)
         return upright
 
@@ -140,7 +140,7 @@ def ids_of_image(image: Image.Image, where: str, colours: Sequence[Colour] | Non
     if _has_16_bit_colours(raw_mode or ""):
         got = "colours of 16 bits, which Pillow cuts to 8"
         raise ValueError(f"{where}: expected class ids, got {got}; pass the file's path, or {_GREY_FIX}")
-    ids = _stored_ids(decoded(image, where), raw_mode or "", where, colours)
+    ids = _stored_ids(decode_upright(image, where), raw_mode or "", where, colours)
     if raw_mode is None:
         warn_of_stretched(ids, where)
     return ids

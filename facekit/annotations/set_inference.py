@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..core.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_alike
+from ..core.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_similar_names
 from ..labels import LANDMARK_SETS, LandmarkSet, SegmentationSet, landmark_set, segmentation_set
 from .label_names import IGNORED_NAMES, is_background, natural_key
 from .records import Declaration, Task
@@ -116,7 +116,7 @@ def _merge_names(orders: Iterable[Iterable[str]], used: set[str], what: str) -> 
         spellings.setdefault(plain_name(name), []).append(name)
     names += [plain for plain, forms in spellings.items() if not declared & {*forms}]
     # The warning gives each name as it is written in the file.
-    warn_of_alike([n if n in declared else spellings[n][0] for n in names], what, "kept apart", stacklevel=5)
+    warn_of_similar_names([n if n in declared else spellings[n][0] for n in names], what, "kept apart", stacklevel=5)
     merged = [forms for forms in spellings.values() if len(forms) > 1 and not declared >= {*forms}]
     if merged:
         listing = "; ".join(joined_names(forms) for forms in merged[:5])

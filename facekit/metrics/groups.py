@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..annotations.label_names import natural_key
-from ..core.name_index import plain_name, warn_of_alike
+from ..core.name_index import plain_name, warn_of_similar_names
 
 # Rows of the outcome beside the groups'.
 ALL, DISCREPANCY = "all", "discrepancy"

@@ -14,7 +14,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..annotations.mask_checks import check_masks
-from ..augmentation.affine import warp_masks
+from ..augmentation.affine import Moves, warp_masks
 from ..geometry.affine import paste_logits, warp_mask
 from ..images.reader import ImageBatch
 from ..labels import SegmentationSet, segmentation_set
