@@ -17,7 +17,7 @@ from PIL import Image
 
 from facekit.data.image_text import Pair, PairBatches, PairPool, View, write_shards
 from facekit.data.image_text.index import open_index
-from facekit.data.image_text.shards import write_shard
+from facekit.data.image_text.shard_files import write_shard
 
 
 def image(seed: int, h: int = 24, w: int = 40) -> np.ndarray:

@@ -9,9 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from ...data.face_pool import plain_views
-from ...data.named_pools import pool_of
 from ...training.config_overrides import overridden
-from ...training.pretraining_run import Request, Run, chosen_preset
+from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from . import backbone as fsma
 from . import config as recipes
 from .autoencoder import PRESETS
