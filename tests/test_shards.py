@@ -185,7 +185,7 @@ def test_a_shard_changed_behind_its_index_is_noticed(tmp_path: Path) -> None:
     size = shard.stat().st_size
     foreign(shard, {"1.txt": b"three", "1.jpg": jpeg(1)})
     assert shard.stat().st_size == size
-    with pytest.raises(ValueError, match=r"x\.tar 1: not where the index says.*\.index"):
+    with pytest.raises(ValueError, match=r"x\.tar 1: expected the member at the place that the index records.*\.index"):
         pool[0]
     # One that is written by us leaves no such trap.
     path = tmp_path / "own.tar"

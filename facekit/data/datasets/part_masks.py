@@ -44,8 +44,8 @@ def labelled_parts(
     Raises:
         FileNotFoundError: If the folder, a mask or an image is missing.
         ImageError: If the folder has no images, or an image cannot be read. It is a ValueError.
-        ValueError: If a mask is no whole .npy file of ids, has ids outside the set or another aspect ratio than its
-            image, or could belong to two images. The text names the mask.
+        ValueError: If a mask is no whole .npy file of ids, has ids outside the set, has another aspect ratio than its
+            image, or fits two images. The text names the mask.
     """
     label_set = segmentation_set(labels)
     root = dataset_folder(folder, (".",), "images with masks of parts", _LAYOUT, _HOME)

@@ -1,4 +1,4 @@
-"""Search of the faces in a pair's image: boxes, and the five points that FaRL's ALIGN augmentation takes.
+"""Search for the faces in a pair's image: boxes, and the five points that FaRL's ALIGN augmentation takes.
 
 Paper: General Facial Representation Learning in a Visual-Linguistic Manner, https://arxiv.org/abs/2112.03109.
 """
@@ -19,8 +19,8 @@ from .pair import Pair, boxes_of, five_points
 PointFinder = Callable[[NDArray[np.uint8], Sequence[Face]], NDArray[np.float32]]
 
 # FaRL (section 3.1) keeps images in which its detector, RetinaFace, scores a face above 0.9. Our score is a probability
-# as well: a logistic regression over OpenCV's cascades. Above 0.9 were the best faces of all 40 images of CelebA-HQ
-# examined, of 36 of 38 images of 300-W, and of one of 16 images without a face.
+# as well: a logistic regression over OpenCV's cascades. The best face of an image scored above 0.9 in all 40 images of
+# CelebA-HQ examined, and in 36 of 38 images of 300-W. Of 16 images without a face, one had such a score.
 SCORE = 0.9
 # Side at which find_faces searches, px. Larger images cost disk space and decoding time, and a view has only 224 px.
 LONGEST = 640

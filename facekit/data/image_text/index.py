@@ -46,7 +46,7 @@ class Index:
     Attributes:
         path: The index file.
         count: Number of pairs in the shard.
-        faceless: Number of pairs without a face, or with faces that were not searched.
+        faceless: Number of pairs without a face, including those without a face search.
         start: Offset of the first record, bytes.
         key_length: Bytes of the longest key.
     """
@@ -62,7 +62,7 @@ class Index:
 
         Returns:
             (count,) records with the fields key, image, text and json (offset and bytes; offset -1: there is none) and
-            faces (number of faces; -1: not searched).
+            faces (number of faces; -1: no face search).
         """
         return np.memmap(self.path, _record(self.key_length), "r", offset=self.start, shape=(self.count,))
 

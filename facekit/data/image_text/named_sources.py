@@ -38,8 +38,8 @@ def open_sources(
 
     Raises:
         FileNotFoundError: If a path does not exist.
-        ValueError: If there is no name, a file is of an unknown kind, a source cannot be read, or `texts` comes with
-            another number of folders than one.
+        ValueError: If there is no name, a file is of an unknown kind, a source cannot be read, or `texts` is given
+            for several folders or none.
     """
     sources: list[Source] = []
     for text in names:

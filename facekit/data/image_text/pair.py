@@ -34,8 +34,8 @@ class Pair:
         image: (H,W,3) uint8 RGB.
         text: Caption of the image.
         boxes: (F,4) float32, (x0,y0,x1,y1) around the 68 points of each face, or None.
-        points: (F,5,2) float32 x,y: the eye on the viewer's left, the eye on the right, the nose tip, the mouth corner
-            on the left, the mouth corner on the right. Or None.
+        points: (F,5,2) float32 x,y, or None: left eye, right eye, nose tip, left and right mouth corner. Left and
+            right are the viewer's.
         encoded: JPEG bytes of the image, which a shard stores unchanged. None: the image is encoded when it is stored.
     """
 

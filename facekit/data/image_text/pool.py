@@ -28,7 +28,7 @@ class PairPool:
 
     Attributes:
         shards: Paths of the shards, in order.
-        faceless: Number of pairs without a face, or with faces that were not searched.
+        faceless: Number of pairs without a face, including those without a face search.
     """
 
     def __init__(self, sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]):
@@ -161,5 +161,8 @@ def _read(file: BinaryIO, span: np.ndarray, key: str, where: str) -> bytes:
     same_name = len(key) > 80 or name.startswith(os.fsencode(key))
     same_size = not length.isdigit() or int(length, 8) == size
     if len(data) != BLOCK + size or not same_name or not same_size:
-        raise ValueError(f"{where}: not where the index says; copy the shard again, or delete its .index file")
+        raise ValueError(
+            f"{where}: expected the member at the place that the index records, got other bytes; copy the shard again, "
+            "or delete its .index file"
+        )
     return data[BLOCK:]

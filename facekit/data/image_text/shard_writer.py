@@ -142,7 +142,7 @@ def _write(task: _Task, number: int, advance: Callable[[int], Any]) -> None:
 
 
 def _with_faces(pair: Pair, task: _Task) -> Pair | Failure:
-    """Search the faces of a pair, unless they are known already."""
+    """Find the faces of a pair, unless it has points already."""
     if pair.points is not None:
         return pair
     try:

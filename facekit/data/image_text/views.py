@@ -113,8 +113,7 @@ class View:
         """Align a random face of the pair."""
         if pair.points is None or len(pair.points) == 0:
             raise ValueError(
-                f"{where}: expected a face to align, got none; search the faces with `facekit shard`, or pass "
-                "align=False"
+                f"{where}: expected a face to align, got none; find the faces with `facekit shard`, or pass align=False"
             )
         moves = None
         if self.noise:
