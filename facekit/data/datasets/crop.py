@@ -46,7 +46,7 @@ def crops(
             `margin` is out of range.
     """
     if not faces:
-        raise ValueError("expected at least one face, got no faces")
+        raise ValueError("expected at least one face, got no faces; pass at least one")
     results: list[Crop] = []
     failures: list[str] = []
     sets: set[SegmentationSet] = set()

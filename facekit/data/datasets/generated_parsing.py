@@ -50,7 +50,7 @@ class GeneratedParsing(LazyFaces[int]):
             ValueError: If `count` is below 1, or `GeneratedFaces` refuses a setting.
         """
         if count < 1:
-            raise ValueError(f"count={count}: expected at least 1 generated face")
+            raise ValueError(f"expected at least 1 generated face, got {count}; pass count=")
         super().__init__(f"generated, {domain}", range(count), lambda number: self._render([number])[0])
         self.labels = labels
         size = round(side * _FRAMING / _SQUARE)

@@ -78,7 +78,8 @@ def mix(parts: Mapping[str, float], n: int, sources: Mapping[str, Sequence[Parse
             faces.
     """
     if not parts or n < 1:
-        raise ValueError(f"expected at least one part and n of at least 1, got {len(parts)} parts and n={n}")
+        got = f"{len(parts)} parts and n={n}"
+        raise ValueError(f"expected at least one part and one face, got {got}; name a source and pass n of at least 1")
     for name, share in parts.items():
         if name not in sources:
             choices = ", ".join(sources) or "none"
