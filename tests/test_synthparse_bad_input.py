@@ -99,19 +99,24 @@ ROWS: list[Row] = [
     ("adapter: no steps", lambda m: relabelled(m, steps=0), ValueError, r"^steps=0: expected at least 1"),
     ("adapter: empty batches", lambda m: relabelled(m, batch_size=0), ValueError, r"batch_size=0: expected at least"),
     # data
-    ("empty mix", lambda m: mix({}, 4, {"a": labelled()}), ValueError, r"^0 parts and n=4 came: name at least one"),
-    ("mix of no faces", lambda m: mix({"a": 1.0}, 0, {"a": labelled()}), ValueError, r"n=0 came: .* at least one face"),
-    ("mix without sources", lambda m: mix({"a": 1.0}, 4, {}), ValueError, r"^unknown source 'a' came; known: none"),
+    ("empty mix", lambda m: mix({}, 4, {"a": labelled()}), ValueError,
+     r"^expected at least one part .* got 0 parts and n=4; name a source"),
+    ("mix of no faces", lambda m: mix({"a": 1.0}, 0, {"a": labelled()}), ValueError,
+     r"^expected .* one face, got 1 parts and n=0; .* n of at least 1"),
+    ("mix without sources", lambda m: mix({"a": 1.0}, 4, {}), ValueError, r"^source 'a': expected one of none, got"),
     ("mix of an empty source", lambda m: mix({"a": 1.0}, 4, {"a": labelled(0)}), ValueError,
-     r"^source 'a' has 0 faces, but 4 of 4 are to be from it"),
-    ("split of nothing", lambda m: split(labelled(0)), ValueError, r"^0 faces came for 3 sets: pass at least 3"),
-    ("crops of nothing", lambda m: crops(labelled(0), 32), ValueError, r"^no faces came: pass at least one"),
-    ("crops of an empty mix", lambda m: crops(ParsingSet({}, []), 32), ValueError, r"^no faces came"),
+     r"^source 'a': expected 4 faces for 4 in total, got 0"),
+    ("split of nothing", lambda m: split(labelled(0)), ValueError,
+     r"^expected at least 3 faces for 3 sets, got 0; pass more"),
+    ("crops of nothing", lambda m: crops(labelled(0), 32), ValueError,
+     r"^expected at least one face, got no faces; pass at least one"),
+    ("crops of an empty mix", lambda m: crops(ParsingSet({}, []), 32), ValueError,
+     r"^expected at least one face, got no faces"),
     ("no generated faces", lambda m: crops(GeneratedParsing(0), 32), ValueError,
-     r"^0 generated faces came, expected at least 1"),
+     r"^expected at least 1 generated face, got 0; pass count="),
     ("crops in two label sets", lambda m: crops(mix({"a": 0.5, "b": 0.5}, 8, {
         "a": labelled(), "b": labelled(labels=CELEBAMASK_19)}), 32), ValueError,
-     r"^faces labelled in celebamask19 and synthparse11 came, expected one label set: .* same labels="),
+     r"^expected faces labelled in one set, got celebamask19 and synthparse11; .* same labels="),
 ]
 # fmt: on
 

@@ -68,7 +68,7 @@ def commands(command: AddCommand) -> None:
 
 
 def _shard(a: argparse.Namespace) -> Any:
-    from ..data.image_text.shard_writer import make_shards
+    from ..api.shards import make_shards
 
     return make_shards(
         a.sources,

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from facekit.api.ready_models import ready_model, resolve_model
 
 import facekit
+from facekit.api.shards import make_shards
 from facekit.cli.command import settings
 from facekit.cli.label_formats import check_formats
 from facekit.cli.main import parser
 from facekit.cli.quickstart import quickstart
 from facekit.core.output_paths import OutputError, check_output
-from facekit.data.image_text.shard_writer import make_shards
 from facekit.images.reader import save_image
 from facekit.model import ready_model, resolve_model
 from facekit.results.types import Faces, Landmarks

@@ -1,4 +1,4 @@
-"""A list of faces of which only the file names are in memory."""
+"""Sequence of faces of which only the file names are in memory."""
 
 from __future__ import annotations
 
@@ -13,12 +13,22 @@ S = TypeVar("S", bound="LazyFaces[Any]")
 
 
 class LazyFaces(Sequence[ParsedFace], Generic[T]):
-    """Faces that are read when asked for and not kept; a slice of them reads nothing.
+    """Faces that are read on access and not kept. A slice reads nothing.
 
-    title: the data set, for people. items: what is needed to read each. read: item -> face, or an error.
+    Attributes:
+        title: Name of the data set, for people.
+        items: Per face what `read` takes, for example a path.
+        read: Function from an item to its face.
     """
 
     def __init__(self, title: str, items: Sequence[T], read: Callable[[T], ParsedFace]) -> None:
+        """Keep the arguments. Nothing is read.
+
+        Args:
+            title: Name of the data set, for people.
+            items: Per face what `read` takes, for example a path.
+            read: Function from an item to its face. It may raise ValueError or OSError.
+        """
         self.title, self.items, self.read = title, items, read
 
     def __len__(self) -> int:
