@@ -80,7 +80,8 @@ def test_words(files: list[str]) -> None:
     assert choice.value == best and explain_sentence(files[0], best, CROP).shape == (30, 40, 3)
     assert explain_sentence(None, best, CROP) is None
     photo = example_photo()
-    assert photo is not None and max(explain_sentence(photo, "a smile", PHOTO).shape) == SHOWN, "the face alone, enlarged"
+    assert photo is not None
+    assert max(explain_sentence(photo, "a smile", PHOTO).shape) == SHOWN, "the face alone, enlarged"
     for path, text, match in ((None, "a\nb", "an image, got none"), (files[0], "a man", "got 1")):
         with pytest.raises(gr.Error, match=match):
             match_sentences(path, text, CROP)

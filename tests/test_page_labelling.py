@@ -62,7 +62,8 @@ def test_paint_comes_back_from_the_zip_at_its_pixels(tmp_path: Path, action: str
     shown = []
     for _ in SIZES:
         shown.append(sheet.at)
-        sheet, _, editor, *_ = button_handler(action)(sheet, painted(sheet, sheet.at, 1, finer), PARTS, POINT_NAMES, NAMES)
+        paint = painted(sheet, sheet.at, 1, finer)
+        sheet, _, editor, *_ = button_handler(action)(sheet, paint, PARTS, POINT_NAMES, NAMES)
         assert all(Image.open(layer["path"]).size == (SIDE, SIDE) for layer in editor.value["layers"])
         assert Image.open(editor.value["background"]["path"]).size == (SIDE, SIDE)
     assert sorted(shown) == list(range(len(SIZES))) and sheet.at == 0
@@ -80,7 +81,8 @@ def test_paint_belongs_to_the_image_under_it(tmp_path: Path) -> None:
     sheet, *_ = choose(files(tmp_path), PARTS, POINT_NAMES, NAMES)
     before = painted(sheet, 0, 2)
     sheet, *_ = button_handler("next")(sheet, before, PARTS, POINT_NAMES, NAMES)
-    sheet, *_ = button_handler("next")(sheet, before, PARTS, POINT_NAMES, NAMES)  # pressed before the page showed image 1
+    # Pressed before the page showed image 1.
+    sheet, *_ = button_handler("next")(sheet, before, PARTS, POINT_NAMES, NAMES)
     assert sheet.at == 2 and sheet.labelled(None) == [0]
     np.testing.assert_array_equal(sheet.masks[0], paint_of(sheet, 0, 2))
     sheet, *_ = button_handler("next")(sheet, painted(sheet, 2), PARTS, POINT_NAMES, NAMES)

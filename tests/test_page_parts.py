@@ -106,15 +106,18 @@ def memory(text: str) -> float:
 
 
 def test_time_and_memory_are_said_before(sheet: Sheet) -> None:
+    def said(of: Sheet, recipe: str = TUNED, steps: int = 300) -> str:
+        return estimate_cost(of, NAMES, recipe, steps)
+
     one, two = Sheet(), copies(sheet, 2)
-    assert estimate_cost(one, NAMES, TUNED, 300) == estimate_cost(sheet, NAMES, TUNED, 300), "one image before anything is painted"
-    assert "one painted image" in estimate_cost(one, NAMES, TUNED, 300) and " min" in estimate_cost(one, NAMES, TUNED, 300)
-    assert "2 painted images" in estimate_cost(two, NAMES, TUNED, 300)
+    assert said(one) == said(sheet), "one image before anything is painted"
+    assert "one painted image" in said(one) and " min" in said(one)
+    assert "2 painted images" in said(two)
 
     for recipe in (TUNED, AS_IT_IS):
-        assert 0 < memory(estimate_cost(sheet, NAMES, recipe, 300)) < memory(estimate_cost(two, NAMES, recipe, 300))
-    assert memory(estimate_cost(sheet, NAMES, AS_IT_IS, 300)) == memory(estimate_cost(sheet, NAMES, TUNED, 300)), "the same pixels"
-    minutes = [float(estimate_cost(sheet, NAMES, TUNED, steps).split("**")[1].split()[0]) for steps in (300, 3000)]
+        assert 0 < memory(said(sheet, recipe)) < memory(said(two, recipe))
+    assert memory(said(sheet, AS_IT_IS)) == memory(said(sheet)), "the same pixels"
+    minutes = [float(said(sheet, TUNED, steps).split("**")[1].split()[0]) for steps in (300, 3000)]
     assert minutes[0] < minutes[1]
 
 
@@ -169,7 +172,8 @@ def test_faces_that_do_not_exist() -> None:
     assert images[0].shape == (parts_model.ROWS * parts_model.FACE, parts_model.COLUMNS * parts_model.FACE, 3)
     assert np.array_equal(images[0], images[1]) and not np.array_equal(images[0], images[2])
     mean = np.array(Image.open(sample_faces(None, 0.0).value["path"]))
-    assert np.array_equal(mean[:, : parts_model.FACE], mean[:, -parts_model.FACE :]), "without variety all are the mean face"
+    first, last = mean[:, : parts_model.FACE], mean[:, -parts_model.FACE :]
+    assert np.array_equal(first, last), "without variety all are the mean face"
 
 
 def test_mistakes_are_told(sheet: Sheet, file: str) -> None:
