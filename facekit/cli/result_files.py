@@ -33,8 +33,8 @@ _MADE_WITH = ".facekit-predict"
 class ResultFiles:
     """A folder of results with one file per image and format.
 
-    Results of an earlier run are kept if they have the same model, the same options and the same folder of images,
-    and if they are newer than the image. All others are computed again.
+    Results of an earlier run are kept if the model, the options and the folder of images are the same. They must also
+    be newer than their image. All others are computed again.
 
     Args:
         out: The folder. It is created if it is missing.
