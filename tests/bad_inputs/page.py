@@ -11,8 +11,9 @@ from PIL import Image
 
 from facekit.images.reader import ImageError, load_image
 from facekit.page.components import check_length
-from facekit.page.label_sheet import Sheet, mask_of, names_in, parts_in
-from facekit.page.text_tab import lines_of
+from facekit.page.label_canvas import mask_of
+from facekit.page.label_sheet import Sheet, names_in, parts_in
+from facekit.page.text_tab import sentences_in
 
 
 def _load(folder: Path, name: str, content: bytes) -> Any:
@@ -58,7 +59,7 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
      r"^expected at most 200 names, got 201; leave some out"),
     ("100,000 parts in the page's text field", ValueError, lambda f: parts_in(",".join(map(str, range(100_000)))),
      r"^expected at most 10,000 characters, got 588,889"),
-    ("a million sentences in the page's text field", ValueError, lambda f: lines_of("a\n" * 1_000_000),
+    ("a million sentences in the page's text field", ValueError, lambda f: sentences_in("a\n" * 1_000_000),
      r"^expected at most 10,000 characters, got 2,000,000"),
     ("one letter too many", ValueError, lambda f: check_length("a" * 10_001),
      r"^expected at most 10,000 characters, got 10,001; shorten the text"),
