@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..backbones import BACKBONES
+from ..backbones.registry import backbone_names
 from .adapt_summary import count_images, images_argument, summary
 from .command import ALIGN, AddCommand, parse_settings
 
@@ -30,7 +30,7 @@ def add_commands(add_command: AddCommand) -> None:
     )
     p.add_argument("--task", required=True, choices=TASKS)
     p.add_argument("--recipe", default="quick", help="quick, paper, or a row of FSMA's Table 7, e.g. 300w-5%%")
-    p.add_argument("--backbone", default="fsma", choices=sorted(BACKBONES))
+    p.add_argument("--backbone", default="fsma", choices=sorted(backbone_names()))
     p.add_argument(
         "--weights", default="auto", help="weights of the backbone: auto, embedded, official, none or a file"
     )

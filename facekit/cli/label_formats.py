@@ -54,7 +54,7 @@ def mask_file(result: Drawable, labels: SegmentationSet) -> bytes:
     Returns:
         The content of the file.
     """
-    return png_of_mask(_mask_of(result), labels)
+    return mask_to_png(_mask_of(result), labels)
 
 
 def labelme_file(result: Drawable, image: Path, folder: Path, labels: LandmarkSet | SegmentationSet) -> bytes:
@@ -71,10 +71,10 @@ def labelme_file(result: Drawable, image: Path, folder: Path, labels: LandmarkSe
     """
     name, size = _relative(image, folder), (result.image.shape[0], result.image.shape[1])
     if isinstance(labels, SegmentationSet):
-        data = labelme_of_mask(name, size, _mask_of(result), labels)
+        data = mask_to_labelme(name, size, _mask_of(result), labels)
     else:
         points = [face.points for face in faces_of(result) if isinstance(face, Landmarks)]
-        data = labelme_of_faces(name, size, points, [_visible(face) for face in points], labels)
+        data = faces_to_labelme(name, size, points, [_visible(face) for face in points], labels)
     return json.dumps(data, indent=1, allow_nan=False).encode()
 
 
@@ -124,10 +124,10 @@ def _annotations(
         labels: The label set of the model.
     """
     if isinstance(labels, SegmentationSet):
-        return coco_of_masks([name], [_join_masks([mask_of_runs(f["runs"], size) for f in faces], size)], labels)
+        return masks_to_coco([name], [_join_masks([runs_to_mask(f["runs"], size) for f in faces], size)], labels)
     rows = [[(np.nan, np.nan) if point is None else point for point in face["points"]] for face in faces]
     points = np.array(rows, np.float32).reshape(len(faces), len(labels), 2)
-    return coco_of_faces([name] * len(faces), [size] * len(faces), points, _visible(points), labels)
+    return faces_to_coco([name] * len(faces), [size] * len(faces), points, _visible(points), labels)
 
 
 def _mask_of(result: Drawable) -> NDArray[np.uint8]:

@@ -80,7 +80,7 @@ def _add_pretrain(add_command: AddCommand) -> None:
 
 def _shard(args: argparse.Namespace) -> Any:
     """Run `facekit shard`."""
-    from ..data.image_text.shard_writer import make_shards
+    from ..api.shards import make_shards
 
     return make_shards(
         args.sources,

@@ -16,11 +16,11 @@ from PIL import Image
 
 import facekit
 
-from ..api.ready_models import frames_in
-from ..backbones.pftgan.classifier_training import estimate_memory
-from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, adaptation
+from ..backbones.pftgan.classifier_memory import estimate_memory
+from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, named_recipe
 from ..geometry.affine import warp_image
 from ..images.reader import load_image, to_tensor
+from ..model import find_frames
 from ..results.types import Faces
 from .components import CROP, NO_IMAGE, PHOTO, draw_result, show_errors
 from .label_sheet import Sheet, parts_in, store_paint
@@ -59,7 +59,7 @@ def estimate_cost(sheet: Sheet, part_text: str, recipe: str, steps: int) -> str:
         A sentence with the upper limits of both.
     """
     images, classes = max(1, len(sheet.labelled(None))), len(parts_in(part_text))
-    config = adaptation(RECIPES[recipe], "segmentation", True, images)
+    config = named_recipe(RECIPES[recipe], "segmentation", True, images)
     assert isinstance(config, PFTGANAdaptation)
     backbone = generator()
     side = backbone.input_size
@@ -175,7 +175,7 @@ def encoder_view(image: np.ndarray, align: str) -> np.ndarray | None:
     """
     backbone = generator()
     side = backbone.input_size
-    matrices = [frame.matrix(image.shape[:2], side) for frame in frames_in(image, align, None)[:MOST_FACES]]
+    matrices = [frame.matrix(image.shape[:2], side) for frame in find_frames(image, align, None)[:MOST_FACES]]
     if not matrices:
         return None
     crops = to_tensor([warp_image(image, matrix, side) for matrix in matrices])

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from facekit.api.ready_models import ready_model, resolve_model
 
 import facekit
-from facekit.api.ready_models import ready_model, resolve_model
 from facekit.cli.command import parse_settings
 from facekit.cli.label_formats import check_formats
 from facekit.cli.main import parser
