@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from facekit.backbones.farl.config import FaRLAdaptation
-from facekit.backbones.fsma.config import TABLE_7, adaptation, paper_row
+from facekit.backbones.fsma.config import TABLE_7, named_recipe, paper_row
 from facekit.cli.command import parse_setting
 from facekit.training.config import Adaptation
 from facekit.training.config_overrides import overridden

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import facekit
+from facekit.api.shards import make_shards
 from facekit.cli.command import parse_settings
 from facekit.cli.label_formats import check_formats
 from facekit.cli.main import parser
