@@ -1,4 +1,4 @@
-"""What the few-shot benchmarks share: their options, and mean and spread of a score over draws of labelled faces."""
+"""Options of the few-shot benchmarks, and mean and standard deviation of a score over draws of labelled faces."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import statistics
 import sys
 from typing import Any
 
-from splits import Data, Split
-
 import facekit
+
+from .splits import Data, Split
 
 
 def options(description: str | None, faces: list[int], data: str) -> argparse.Namespace:
@@ -32,7 +32,7 @@ def adapted(chosen: argparse.Namespace, data: Data, split: Split, seed: int) -> 
     """A model from `facekit.adapt`, or with --unet from its rival."""
     overrides = {k: v for k, v in {"steps": chosen.steps, "start": chosen.start}.items() if v is not None}
     if chosen.unet:
-        from unet import adapt_unet
+        from .imagenet_unet import adapt_unet
 
         return adapt_unet(split.images, split.labels, data.task, data.names, chosen.unet, seed, **overrides)
     return facekit.adapt(

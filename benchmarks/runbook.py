@@ -1,4 +1,4 @@
-"""A file of finished benchmark runs, so that a command that was stopped goes on where it was."""
+"""Store finished benchmark runs, one JSON object per line, so that a stopped command can be continued."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real faces (FACEKIT_DATA) that few-shot models are measured on here: what they learn from and are scored on."""
+"""Labelled faces to adapt on and faces to score on, from the real data sets under ``FACEKIT_DATA``."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import retrain
 import torch
 from safetensors.torch import load as load_tensors
 
 import facekit
+from benchmarks.ready_models import retrain
 from facekit.alignment import Frame
 from facekit.api.ready_models import frames_in, ready_model
 from facekit.backbones.synthparse import backbone as synthparse

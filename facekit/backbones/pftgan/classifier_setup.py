@@ -13,7 +13,7 @@ from .pixel_classifier import Ensemble
 
 log = logging.getLogger("facekit")
 # Pixels that a classifier sees before it may stop early. Four epochs of DatasetGAN's images are more; four of one
-# image of 64 px are a tenth of it, and too few for Adam (benchmarks/parts.py).
+# image of 64 px are a tenth of it, and too few for Adam (benchmarks/pftgan/tables.py).
 _UNHURRIED = 160_000
 
 

