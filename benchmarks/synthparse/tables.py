@@ -6,9 +6,9 @@
 table7: parsers trained on synthetic, real and mixed faces, tested on the target's faces before and after a label
 adapter. The adapter learns from the target's training faces. Columns: F1 per class, their mean, net adaptation.
 ratios: the mean before and after adaptation with 0, 20, 30, 40, 50 and 100 % of real faces (Figure 6).
-quantity: the same for synthetic parsers from a quarter, a half and all of ``--faces``, and from real ones (section
-4.4). inputs: the adapter of the synthetic parsers with two inputs: class ids (the paper's code) or one channel per
-class.
+quantity: the same for synthetic parsers from a quarter, a half and all of ``--faces``, and from real ones
+(section 4.4).
+inputs: the adapter of the synthetic parsers with two inputs: class ids (the paper's code) or one channel per class.
 
 Without folders, both training sets are generated: synthetic is "studio" (exact masks), real is "wild" (masks as
 annotators draw them). The target is then FASSEG (``FACEKIT_DATA``): real photos with hand-drawn masks in six classes.
