@@ -11,7 +11,7 @@ fasseg-people, fasseg-frontal: the model "segmentation-fasseg", whose label adap
 people, on the other three and on the frontal images. Images in which no face is found are left out, and counted.
 
 ``--model`` replaces the model in all of these by one file. ``--images`` draws all faces of dlib's photos, one file
-each. """
+each."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
     torchrun --nproc_per_node 2 -m benchmarks.speed.fsma --batch 16
 
 The network at 256 px is grown from the one at 128 px. With torchrun, ``--batch`` is the batch of all processes
-together. """
+together."""
 
 from __future__ import annotations
 

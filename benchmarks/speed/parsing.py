@@ -3,10 +3,10 @@
     python -m benchmarks.speed.parsing [--model FILE.facekit] [--rounds 40] [--profile]
 
 Both receive face crops of 128 px (or of the model's own size) as uint8 arrays and return one mask of class ids per
-crop. The plain side uses segmentation_models_pytorch as one would write it for speed: inference mode, channels last if
-that is faster here, one normalisation for the batch, no softmax before the argmax. It keeps the batch norms that ``predict``
-folds into the convolutions. With a label adapter both sides run it. Rounds alternate. Ratios are medians over the
-rounds; above 1, facekit is faster.
+crop. The plain side uses segmentation_models_pytorch as one would write it for speed: inference mode, channels last
+if that is faster here, one normalisation for the batch, no softmax before the argmax. It keeps the batch norms that
+``predict`` folds into the convolutions. With a label adapter both sides run it. Rounds alternate. Ratios are medians
+over the rounds; above 1, facekit is faster.
 """
 
 from __future__ import annotations
