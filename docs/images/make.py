@@ -3,8 +3,8 @@
     FACEKIT_DATA=... python docs/images/make.py
 
 ``faces.jpg`` shows two people of the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0,
-https://doi.org/10.6084/m9.figshare.5047666) with the results of the ready models and of a sketch model.
-The sketch model learns from ten photos of other people of that set. Their sketches are made by `pencil`, an image filter.
+https://doi.org/10.6084/m9.figshare.5047666) with the results of the ready models and of a sketch model. The sketch
+model learns from ten photos of other people of that set. Their sketches are made by `pencil`, an image filter.
 ``example.jpg`` is the image that the README's example saves.
 
 Run time: about 3 minutes on two CPU cores. Each file is overwritten.
@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 import facekit
 from facekit.data.face_sources import data_folder
 from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.results import Attributes
 
 FOLDER = Path(__file__).parent
 SHOWN = ("129_smiling.jpg", "029_smiling.jpg")
@@ -29,7 +30,19 @@ LEARNED = ("001", "005", "010", "037", "042", "068", "087", "099", "112", "136")
 TILE = 300
 GAP = 6
 TITLES = ("photo", "68 landmarks", "parts", "attributes", "sketch")
-FACE = slice(40, 472)  # rows and columns of the photos that are shown: head and hair
+ROWS, COLUMNS = slice(105, 475), slice(71, 441)  # the part of a photo that is shown: head and hair
+# Attributes that can be seen; CelebA's others are mostly opinions of its annotators.
+ATTRIBUTES = (
+    "Smiling",
+    "Mouth_Slightly_Open",
+    "Black_Hair",
+    "Brown_Hair",
+    "Arched_Eyebrows",
+    "Bushy_Eyebrows",
+    "Wearing_Lipstick",
+    "5_o_Clock_Shadow",
+    "Eyeglasses",
+)
 
 
 def pencil(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -40,50 +53,50 @@ def pencil(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(drawing[..., None], 3, 2).astype(np.uint8)
 
 
-def square(image: NDArray[np.uint8]) -> Image.Image:
+def tile(image: NDArray[np.uint8]) -> Image.Image:
     """Resize a square image to one tile."""
     return Image.fromarray(image).resize((TILE, TILE), Image.Resampling.LANCZOS)
 
 
-def bars(result: facekit.results.Attributes, rows: int = 9) -> Image.Image:
-    """Draw the most probable attributes as bars in one tile."""
-    tile = Image.new("RGB", (TILE, TILE), (24, 27, 33))
-    pen = ImageDraw.Draw(tile)
+def bars(result: Attributes) -> Image.Image:
+    """Draw the probabilities of `ATTRIBUTES` as bars in one tile."""
+    panel = Image.new("RGB", (TILE, TILE), (24, 27, 33))
+    pen = ImageDraw.Draw(panel)
     font = ImageFont.load_default(17)
-    for i, (name, probability) in enumerate(result.top(rows)):
-        y = 16 + 31 * i
+    for i, name in enumerate(ATTRIBUTES):
+        probability = float(result.probabilities[result.labels.names.index(name)])
+        y = 15 + 31 * i
+        colour = (0, 200, 255) if probability >= 0.5 else (134, 142, 156)
         pen.text((14, y), name.replace("_", " ").lower(), fill=(238, 240, 244), font=font)
-        pen.rounded_rectangle((172, y + 5, 286, y + 17), 6, fill=(52, 57, 66))
-        pen.rounded_rectangle((172, y + 5, 172 + 114 * max(probability, 0.1), y + 17), 6, fill=(0, 200, 255))
-    return tile
+        pen.rounded_rectangle((190, y + 5, 286, y + 17), 6, fill=(52, 57, 66))
+        pen.rounded_rectangle((190, y + 5, 190 + max(12, 96 * probability), y + 17), 6, fill=colour)
+    return panel
 
 
 def faces_image() -> Image.Image:
     """Lay out photo, landmarks, parts, attributes and sketch of the shown people, one row per person."""
     folder = data_folder("london") / "images"
-    learned = [facekit.load_image(folder / f"{name}_neutral.jpg")[FACE, FACE] for name in LEARNED]
-    sketches = [pencil(photo) for photo in learned]
-    artist = facekit.adapt(learned, sketches, task="stylization", steps=600, progress=False)
+    learned = [facekit.load_image(folder / f"{name}_neutral.jpg")[ROWS, COLUMNS] for name in LEARNED]
+    artist = facekit.adapt(learned, [pencil(photo) for photo in learned], "stylization", steps=600, progress=False)
 
-    width = len(TITLES) * (TILE + GAP) - GAP
-    page = Image.new("RGB", (width, 34 + len(SHOWN) * (TILE + GAP) - GAP), "white")
+    page = Image.new("RGB", (len(TITLES) * (TILE + GAP) - GAP, 34 + len(SHOWN) * (TILE + GAP) - GAP), "white")
     pen = ImageDraw.Draw(page)
     for column, title in enumerate(TITLES):
         centre = column * (TILE + GAP) + TILE // 2
         pen.text((centre, 16), title, fill=(40, 40, 40), font=ImageFont.load_default(20), anchor="mm")
     for row, name in enumerate(SHOWN):
-        photo = np.ascontiguousarray(facekit.load_image(folder / name)[FACE, FACE])
+        photo = facekit.load_image(folder / name)
         points, parts, attributes = facekit.predict(["landmarks", "segmentation", "attributes"], photo)
-        drawn = facekit.predict(artist, photo)
-        tiles = (square(photo), square(points.draw()), square(parts.draw()), bars(attributes[0]), square(drawn.output))
-        for column, tile in enumerate(tiles):
-            page.paste(tile, (column * (TILE + GAP), 34 + row * (TILE + GAP)))
+        sketch = facekit.predict(artist, np.ascontiguousarray(photo[ROWS, COLUMNS])).output
+        shown = [tile(drawn[ROWS, COLUMNS]) for drawn in (photo, points.draw(), parts.draw())]
+        for column, image in enumerate([*shown, bars(attributes[0]), tile(sketch)]):
+            page.paste(image, (column * (TILE + GAP), 34 + row * (TILE + GAP)))
     return page
 
 
 def example_image() -> Image.Image:
     """Run the README's example."""
-    faces = GeneratedFaces(seed=1, size=256).batch(range(12), want=("image", "landmarks68"))
+    faces = GeneratedFaces(seed=3, size=256).batch(range(12), want=("image", "landmarks68"))
     images, points = faces["image"], faces["landmarks68"]
     model = facekit.adapt(images[:10], points[:10], task="landmarks", names="68", progress=False)
     return facekit.predict(model, images[11]).show()

@@ -1,0 +1,19 @@
+# make test quality docs
+
+.PHONY: test quality docs results
+
+CODE = facekit demos tests benchmarks docs
+
+test:
+	pytest -m "not slow"
+
+quality:
+	ruff check $(CODE)
+	ruff format --check $(CODE)
+	mypy facekit
+
+docs:
+	mkdocs build --strict
+
+results:
+	python -m benchmarks.results_table
