@@ -1,7 +1,7 @@
 """Let the pages link to files of the repository outside ``docs/``, as they do on a code host.
 
-A link such as ``../benchmarks/RESULTS.md`` works in a checkout. mkdocs only serves files inside ``docs/``. So these files
-are added to the site under their path in the repository, and links to them are rewritten.
+A link such as ``../benchmarks/RESULTS.md`` works in a checkout, but mkdocs only serves files inside ``docs/``. These
+files are therefore added to the site under their path in the repository, and links to them are rewritten.
 """
 
 from __future__ import annotations

@@ -1,17 +1,19 @@
-"""Make the two images of the README with facekit itself.
+"""Make the images of the README with facekit itself.
 
-    FACEKIT_DATA=... python docs/images/make.py
+    FACEKIT_DATA=... python docs/images/make.py [faces] [example] [gallery]
 
 ``faces.jpg`` shows two people of the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0,
 https://doi.org/10.6084/m9.figshare.5047666) with the results of the ready models and of a sketch model. The sketch
 model learns from ten photos of other people of that set. Their sketches are made by `pencil`, an image filter.
-``example.jpg`` is the image that the README's example saves.
+``example.jpg`` is the image that the README's example saves. The gallery has one small image per notebook; it takes
+the sketch from ``faces.jpg``.
 
-Run time: about 3 minutes on two CPU cores. Each file is overwritten.
+Run time: about 5 minutes on two CPU cores. Each file is overwritten.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -22,7 +24,8 @@ from PIL import Image, ImageDraw, ImageFont
 import facekit
 from facekit.data.face_sources import data_folder
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.results import Attributes
+from facekit.labels import FACEKIT_27
+from facekit.results import Attributes, Segmentation
 
 FOLDER = Path(__file__).parent
 SHOWN = ("129_smiling.jpg", "029_smiling.jpg")
@@ -102,9 +105,49 @@ def example_image() -> Image.Image:
     return facekit.predict(model, images[11]).show()
 
 
+def halves(left: Image.Image, right: Image.Image) -> Image.Image:
+    """Join the left half of one tile and the right half of another."""
+    joined = left.copy()
+    joined.paste(right.crop((TILE // 2, 0, TILE, TILE)), (TILE // 2, 0))
+    return joined
+
+
+def gallery_images() -> dict[str, Image.Image]:
+    """Make one tile per notebook: its name and the image."""
+    photo = facekit.load_image(data_folder("london") / "images" / SHOWN[0])
+    points, parts = facekit.predict(["landmarks", "segmentation"], photo)
+    both = points.draw_on(parts.draw())[ROWS, COLUMNS]
+    heat = facekit.explain(photo, "a smiling woman", align="mean").draw()[ROWS, COLUMNS]
+
+    row = Image.open(FOLDER / "faces.jpg").crop((0, 34 + TILE + GAP, 5 * (TILE + GAP) - GAP, 34 + 2 * TILE + GAP))
+    person, sketch = (row.crop((x, 0, x + TILE, TILE)) for x in (0, 4 * (TILE + GAP)))
+
+    faces = GeneratedFaces(seed=5, size=256, framing=2.2, yaw=(-20, 20), pitch=(-10, 10), roll=(-8, 8))
+    batch = faces.batch(range(2), want=("image", "mask"))
+    images, masks = batch["image"].permute(0, 2, 3, 1).numpy(), batch["mask"].numpy()
+    truth = Segmentation(masks[0], FACEKIT_27, images[0]).draw()
+    one_shot = facekit.adapt(
+        images[:1], masks[:1], "segmentation", "pftgan", names=FACEKIT_27, align="ffhq", progress=False
+    )
+    return {
+        "00_quickstart": tile(both),
+        "01_fsma": halves(person, sketch),
+        "02_pftgan": tile(facekit.predict(one_shot, images[1]).draw()),
+        "03_synthparse": halves(tile(images[0]), tile(truth)),
+        "04_farl": tile(heat),
+    }
+
+
 def main() -> None:
-    faces_image().save(FOLDER / "faces.jpg", quality=85, optimize=True)
-    example_image().save(FOLDER / "example.jpg", quality=88, optimize=True)
+    """Write the images that the command names, or all."""
+    chosen = sys.argv[1:] or ["faces", "example", "gallery"]
+    if "faces" in chosen:
+        faces_image().save(FOLDER / "faces.jpg", quality=85, optimize=True)
+    if "example" in chosen:
+        example_image().save(FOLDER / "example.jpg", quality=88, optimize=True)
+    if "gallery" in chosen:
+        for name, image in gallery_images().items():
+            image.resize((200, 200), Image.Resampling.LANCZOS).save(FOLDER / f"{name}.jpg", quality=85, optimize=True)
 
 
 if __name__ == "__main__":
