@@ -29,13 +29,13 @@ RECIPE = Adaptation(
 
 
 class FullSizeLandmarks(LandmarkTask):
-    """Heatmaps as large as the image."""
+    """Landmarks by heatmaps of the image's own size."""
 
     stride = 1
 
 
 class UNet(nn.Module):
-    """(N,3,128,128) RGB in [0, 1] -> (N,C,128,128)."""
+    """Map images (N, 3, 128, 128), RGB in [0, 1], to maps (N, C, 128, 128)."""
 
     input_size = 128
     frozen = False
@@ -48,19 +48,25 @@ class UNet(nn.Module):
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the maps of images."""
         return self.from_features([x])
 
     def from_features(self, features: list[Tensor]) -> Tensor:
+        """Return the maps of the one feature, the images."""
         return self.net((features[0] - self.mean) / self.std)
 
     def new_parameters(self) -> list[nn.Parameter]:
+        """Return the trained parameters: all."""
         return list(self.net.parameters())
 
 
 def adapt_unet(
     images: list[Any], labels: Any, task: str, names: Any, imagenet: str, seed: int, **overrides: Any
 ) -> Model:
-    """As `facekit.adapt` with align="none": frames, crops and labels are made by the same code."""
+    """Adapt the UNet as `facekit.adapt` does with ``align="none"``.
+
+    Frames, crops and labels are made by the same code.
+    """
     started = time.monotonic()
     recipe = dataclasses.replace(RECIPE, **overrides)
     door = read_images(images)

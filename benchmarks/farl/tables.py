@@ -48,28 +48,30 @@ SEEN_SIDE = 64  # px that table 3's towers learn at: the heads look at faces of 
 
 
 def attribute_faces() -> tuple[list[np.ndarray], np.ndarray]:
-    """CelebA-HQ's images that no pre-training saw, and their attributes (N,40)."""
+    """Return CelebA-HQ's images that no pre-training used, and their attributes (N, 40)."""
     _, table = celebahq_attributes()
     faces = [(name.removesuffix(".jpg"), image) for name, image, _ in celebahq128()][SEEN:]
     return [image for _, image in faces], np.stack([table[name] for name, _ in faces])
 
 
 def accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """CelebA's mean accuracy, percent."""
+    """Return CelebA's mean accuracy, percent."""
     return 100 * float((predicted == truth).mean())
 
 
 def majority(labels: np.ndarray, truth: np.ndarray) -> float:
+    """Return the accuracy of the majority class of the labels, percent."""
     return accuracy(np.broadcast_to(labels.mean(0) > 0.5, truth.shape), truth)
 
 
 def pixels(images: list[np.ndarray]) -> torch.Tensor:
+    """Return images as rows of 32 px pixels in [0, 1]."""
     small = [cv2.resize(p, (32, 32), interpolation=cv2.INTER_AREA) for p in images]
     return torch.from_numpy(np.stack(small)).flatten(1).double() / 255
 
 
 def logistic(x: torch.Tensor, y: torch.Tensor, penalty: float) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Forty logistic regressions on standardised pixels, fitted to convergence."""
+    """Fit forty logistic regressions on standardised pixels until convergence."""
     mean, std = x.mean(0), x.std(0).clamp_min(1e-3)
     weight = torch.zeros(x.shape[1], y.shape[1], dtype=torch.float64, requires_grad=True)
     bias = torch.logit(y.mean(0).clamp(0.01, 0.99)).detach().requires_grad_()
@@ -87,7 +89,7 @@ def logistic(x: torch.Tensor, y: torch.Tensor, penalty: float) -> Callable[[torc
 
 
 def best_logistic(x: torch.Tensor, y: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The penalty that does best on every fourth labelled face, then fitted on all."""
+    """Choose the penalty on every fourth labelled face, then fit on all."""
     held = torch.arange(len(x)) % 4 == 0
 
     def score(penalty: float) -> float:
@@ -97,6 +99,7 @@ def best_logistic(x: torch.Tensor, y: torch.Tensor) -> Callable[[torch.Tensor], 
 
 
 def show(row: str, runs: list[dict[str, float]]) -> None:
+    """Print one row: mean and standard deviation of each column."""
     cells = []
     for column in runs[0]:
         values = [r[column] for r in runs]
@@ -106,6 +109,7 @@ def show(row: str, runs: list[dict[str, float]]) -> None:
 
 
 def adapted_attributes(weights: str, n: int, seed: int, **settings: Any) -> dict[str, float]:
+    """Adapt on `n` faces and return scores and seconds."""
     images, truth = attribute_faces()
     few = random.Random(seed).sample(range(len(images) - TEST), n)
     started = time.monotonic()
@@ -120,6 +124,7 @@ def adapted_attributes(weights: str, n: int, seed: int, **settings: Any) -> dict
 
 
 def rivals(n: int, seed: int) -> dict[str, float]:
+    """Return the accuracies of majority class and logistic regression."""
     images, truth = attribute_faces()
     few = random.Random(seed).sample(range(len(images) - TEST), n)
     fitted = best_logistic(pixels([images[i] for i in few]), torch.from_numpy(truth[few]).double())
@@ -128,6 +133,7 @@ def rivals(n: int, seed: int) -> dict[str, float]:
 
 
 def attributes(a: argparse.Namespace, book: RunBook) -> None:
+    """Print the table of attributes."""
     for n in (100, 1000):
         print(f"{n} labelled faces, draws {list(range(a.draws))}, {TEST} scored")
         mine, others = [], []
@@ -151,7 +157,7 @@ ROWS: dict[str, dict[str, Any] | None] = {
 
 
 def frozen_scores(weights: str, seed: int) -> dict[str, float]:
-    """The heads of section 4.1 on a frozen tower, each from few labels: one draw of everything."""
+    """Return the scores of section 4.1's heads on a frozen tower, each from few labels, for one draw."""
     settings: dict[str, Any] = {
         "backbone": "farl", "weights": weights, "seed": seed, "progress": False, "input_size": SEEN_SIDE
     }  # fmt: skip
@@ -170,6 +176,7 @@ def frozen_scores(weights: str, seed: int) -> dict[str, float]:
 
 
 def pretrained_scores(a: argparse.Namespace, row: str, seed: int) -> dict[str, float]:
+    """Pre-train the tower of one row, if it is not in the folder, and return its scores."""
     recipe = ROWS[row]
     if recipe is None:
         return frozen_scores("none", seed)
@@ -183,6 +190,7 @@ def pretrained_scores(a: argparse.Namespace, row: str, seed: int) -> dict[str, f
 
 
 def table3(a: argparse.Namespace, book: RunBook) -> None:
+    """Print Table 3."""
     print(f"table 3: {a.steps} steps of {a.batch} pairs, seeds {list(range(a.draws))}; heads of {STEPS} steps")
     a.folder.mkdir(parents=True, exist_ok=True)
     for row in ROWS:
@@ -194,6 +202,7 @@ def table3(a: argparse.Namespace, book: RunBook) -> None:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+", choices=["attributes", "table3"])
     parser.add_argument("--draws", type=int, default=3)

@@ -27,7 +27,7 @@ IMM_73 = dataclasses.replace(
 
 
 def split_imm(n: int, seed: int) -> Split:
-    """n images of three of the five men; all 20 of the two others."""
+    """Draw `n` images of three of the five men; score all 20 images of the two others."""
     rows, points = _imm()
     men = sorted({row[0][:2] for row in rows})
     kept = random.Random(seed).sample(men, 2)
@@ -46,7 +46,15 @@ def _imm() -> tuple[list[list[str]], np.ndarray]:
 
 
 def _generated(faces: Any, n: int, seed: int, want: tuple[str, ...], labels: Any) -> Split:
-    """n faces from a place of the seed's own; `UNSEEN` others. labels: a batch with what it wants -> its labels."""
+    """Draw `n` generated faces that belong to the seed; score `UNSEEN` others.
+
+    Args:
+        faces: The generator of faces.
+        n: Number of labelled faces.
+        seed: Seed of the draw.
+        want: Names of what the labels need.
+        labels: Function of a batch that returns its labels.
+    """
     few, unseen = faces.batch(range(1000 * seed, 1000 * seed + n), want=("image", *want)), _unseen(faces, want)
     return Split(_images(few), labels(few), _images(unseen), labels(unseen))
 
@@ -57,14 +65,17 @@ def _unseen(faces: Any, want: tuple[str, ...]) -> dict[str, Any]:
 
 
 def split_112(n: int, seed: int) -> Split:
+    """Draw generated faces with the paper's 68 + 44 points."""
     return _generated(_people(), n, seed, ("landmarks68", "landmarks44"), _all_points)
 
 
 def split_parts(n: int, seed: int) -> Split:
+    """Draw generated faces with the paper's 21 parts."""
     return _generated(_people(), n, seed, ("mask",), _own_parts)
 
 
 def split_cats(n: int, seed: int) -> Split:
+    """Draw generated cats with 24 points."""
     return _generated(_cats(), n, seed, ("landmarks",), _animal_points)
 
 
@@ -83,7 +94,7 @@ def _cats() -> GeneratedAnimals:
 
 
 def _all_points(batch: dict[str, Any]) -> np.ndarray:
-    """300-W's 68 points and the paper's 44 (section 4.1)."""
+    """Return 300-W's 68 points and the paper's 44 (section 4.1)."""
     return np.concatenate([batch["landmarks68"].numpy(), batch["landmarks44"].numpy()], 1)
 
 
@@ -92,19 +103,19 @@ def _animal_points(batch: dict[str, Any]) -> np.ndarray:
 
 
 def _own_parts(batch: dict[str, Any]) -> list[np.ndarray]:
-    """The paper's customised parts (section 4.2)."""
+    """Return the paper's customised parts (section 4.2)."""
     table = segmentation_map(FACEKIT_27, CUSTOM_FSMA)
     table[table == 255] = 0
     return list(table[batch["mask"].numpy()])
 
 
 def score_nme(model: Any, split: Split) -> dict[str, float]:
-    """NME, inter-ocular."""
+    """Return the NME (inter-ocular)."""
     return {"NME": facekit.evaluate(model, split.unseen, split.truth)["nme_inter_ocular"]}
 
 
 def score_f1(model: Any, split: Split) -> dict[str, float]:
-    """Mean F1 over the customised parts, and mean IoU."""
+    """Return mean F1 over the customised parts, and mIoU."""
     scores = facekit.evaluate(model, split.unseen, split.truth)
     return {"F1": scores["f1"], "mIoU": scores["miou"]}
 

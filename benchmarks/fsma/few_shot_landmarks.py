@@ -13,6 +13,7 @@ from ..splits import LANDMARKS
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     chosen = options(__doc__, [10, 50, 157], "300w")
     measure(chosen, LANDMARKS, "all", "NME")
 

@@ -14,6 +14,7 @@ from ..splits import PARTS
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     chosen = options(__doc__, [5, 10], "fasseg")
     measure(chosen, PARTS, "overall", "mean F1")
 

@@ -11,21 +11,21 @@ from facekit.geometry.affine import fit_matrix, warp_image
 from facekit.images.reader import load_image, save_image
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 (after the choice of a backend without windows)
+from matplotlib import pyplot as plt  # noqa: E402
 
 SHOWN = 5  # images in a strip
 TILE = 160  # px
 
 
 def save_strip(path: Path, images: list[np.ndarray]) -> None:
-    """Some of the images below each other: always the same ones of a list."""
+    """Save some of the images below each other, always the same ones of a list."""
     some = np.linspace(0, len(images) - 1, SHOWN).astype(int)
     tiles = [warp_image(images[i], fit_matrix(images[i].shape[:2], TILE), TILE) for i in some]
     save_image(np.concatenate(tiles), path)
 
 
 def lay_out(strips: list[tuple[str, Path]], title: str, out: Path) -> None:
-    """Strips beside each other, each with its name above it; those that are not there are left out."""
+    """Draw strips beside each other with their names above; missing strips are left out."""
     there = [(name, load_image(path)) for name, path in strips if path.exists()]
     if not there:
         return

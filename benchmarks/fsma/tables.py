@@ -38,7 +38,7 @@ Rows = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Table:
-    """One table: every row (its name and settings) at each number of faces, with the settings that all share."""
+    """One table: each row (name and settings) at each number of faces, with the settings that all rows share."""
 
     data: Data
     rows: Rows
@@ -47,11 +47,12 @@ class Table:
 
 
 def codes(*skips: str) -> Rows:
+    """Return one row per skip code."""
     return {skip: {"skip": skip} for skip in skips}
 
 
-# No practice on generated faces: rows are to differ in what they name only. Fewer steps than the quick recipes where
-# those would take hours over all rows.
+# No warm start from generated faces: rows must differ in their own setting only. Fewer steps than the quick recipes
+# where those would take hours over all rows.
 POINTS: dict[str, Any] = {"start": "none", "steps": 300, "batch_size": 10, "lr": 3e-3}
 MASKS: dict[str, Any] = {"start": "none", "steps": 400, "batch_size": 8, "lr": 4e-3}
 # Every layer trains, from random weights: twice the steps, at a rate that suits it.
@@ -72,7 +73,7 @@ TABLES: dict[str, Table] = {
 
 
 def cats(weights: Path) -> Table:
-    """Section 5.5: an auto-encoder that was pre-trained on cats beside the one that knows people only."""
+    """Return the table of section 5.5: an auto-encoder pre-trained on cats, and one pre-trained on people."""
     rows = {"people's": {"weights": "embedded"}, "cats'": {"weights": str(weights)}}
     return Table(CATS, rows, (100, 20), {"start": "none", "steps": 300, "batch_size": 10, "lr": 3e-3})
 
@@ -80,7 +81,7 @@ def cats(weights: Path) -> Table:
 def run(
     name: str, table: Table, row: str, faces: int, seed: int, book: RunBook, figures: Path | None
 ) -> dict[str, Any]:
-    """One model, or what the book says of it."""
+    """Train and score one model, or return its scores from the run book."""
     settings = {**table.settings, **table.rows[row]}
     names = getattr(table.data.names, "name", table.data.names)
     key = {"task": table.data.task, "names": names, "faces": faces, "seed": seed, **settings}
@@ -101,6 +102,7 @@ def run(
 
 
 def print_table(name: str, table: Table, draws: int, book: RunBook, figures: Path | None) -> None:
+    """Print one table, and draw its figures if a folder is given."""
     print(f"\n{name}: {table.data.task}, draws {list(range(draws))}, {table.settings}", flush=True)
     for faces in table.faces:
         for row in table.rows:
@@ -118,7 +120,7 @@ def print_table(name: str, table: Table, draws: int, book: RunBook, figures: Pat
 
 
 def lay_out_all(name: str, table: Table, figures: Path) -> None:
-    """One figure a number of faces (columns: rows of the table), one a row (columns: numbers of faces)."""
+    """Draw one figure per number of faces (columns: rows of the table) and one per row (columns: numbers of faces)."""
 
     def strip(faces: int, row: str) -> Path:
         return figures / f"{name}-{faces}-{row}.png"
@@ -132,6 +134,7 @@ def lay_out_all(name: str, table: Table, figures: Path) -> None:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []])
     parser.add_argument("--draws", type=int, default=3)

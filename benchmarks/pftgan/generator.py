@@ -39,13 +39,13 @@ HELD_OUT, SAMPLES, AT_ONCE = 800, 5000, 50
 
 
 def faces(side: int) -> Tensor:
-    """All CelebA-HQ faces: (N,3,side,side) in [0, 1]."""
+    """Return all CelebA-HQ faces, (N, 3, side, side) in [0, 1]."""
     images = torch.from_numpy(np.stack([image for _, image, _ in celebahq128()])).permute(0, 3, 1, 2)
     return torch.cat([F.interpolate(part.float() / 255, side, mode="area") for part in images.split(500)])
 
 
 def seen(images: Iterable[Tensor]) -> Tensor:
-    """Batches (n,3,S,S) in [0, 1] to (N,256)."""
+    """Return AlexNet features (N, 256) of batches (n, 3, S, S) in [0, 1]."""
     network = alexnet_lpips()
     found = []
     for x in images:
@@ -55,12 +55,13 @@ def seen(images: Iterable[Tensor]) -> Tensor:
 
 
 def frechet(a: Tensor, b: Tensor) -> float:
+    """Return the Frechet distance between two sets of features."""
     (m, c), (n, d) = ((x.double().mean(0).numpy(), np.cov(x.double().numpy().T)) for x in (a, b))
     return float(((m - n) ** 2).sum() + np.trace(c + d - 2 * linalg.sqrtm(c @ d).real))
 
 
 def astronaut(side: int) -> Tensor:
-    """(1,3,side,side) in [0, 1], as the generator knows faces."""
+    """Return scikit-image's astronaut, cropped as the generator expects faces: (1, 3, side, side) in [0, 1]."""
     from skimage.data import astronaut as photo
 
     image = photo()
@@ -69,13 +70,14 @@ def astronaut(side: int) -> Tensor:
 
 
 def draw(images: Tensor, path: Path) -> None:
-    """Images (N,3,S,S), twelve a row, at twice their side."""
+    """Save images (N, 3, S, S), twelve per row, at twice their size."""
     grid = F.interpolate(make_grid(images, 12, padding=0)[None], scale_factor=2, mode="bicubic").clamp(0, 1)
     to_pil_image(grid[0]).save(path, quality=90)
 
 
 @torch.inference_mode()
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="embedded")
     parser.add_argument("--images", type=Path, metavar="FOLDER")

@@ -41,8 +41,8 @@ from ..runbook import RunBook
 from ..splits import LANDMARKS, SKETCHES, Data, Split, split_fasseg
 
 SIDE, UNSEEN, LABELLED = 192, 64, 40
-# What `facekit.adapt` is told. The last two are no few-shot features: a UNet from random weights and one that knows
-# 19 classes of labelled faces already.
+# Arguments of `facekit.adapt`. The last two use no few-shot features: a UNet from random weights, and one that was
+# trained on 19 classes of labelled faces.
 METHODS: dict[str, dict[str, Any]] = {
     "PFTGAN": {"recipe": "quick"},
     "PFTGAN, paper": {"recipe": "paper"},
@@ -71,22 +71,23 @@ BEYOND: dict[str, tuple[Data, tuple[int, ...], str, int]] = {
     "68 points, 300-W lfpw_test, NME %": (LANDMARKS, (1, 10), "nme_inter_ocular", 2),
     "photo to sketch, CUFS, LPIPS": (SKETCHES, (1, 10), "lpips", 3),
 }
-# Sketches are squares of faces already; photos are framed for points as each backbone knows faces.
+# Sketches are face crops already. Photos are cropped for landmarks as each backbone was pre-trained.
 FRAMES = {"pftgan": "ffhq", "fsma": "landmarks"}
 
 
 @functools.cache
 def rendered() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Faces whose people are in no training: first those that may be labelled, then those that are scored."""
+    """Return generated faces whose people are in no training: first those to label, then those to score."""
     faces = GeneratedFaces(seed=620, size=SIDE, framing=2.2, yaw=(-25, 25), pitch=(-12, 12), roll=(-10, 10))
     found = faces.batch(range(LABELLED + UNSEEN), want=("image", "mask"))
     return list(found["image"].permute(0, 2, 3, 1).numpy()), list(found["mask"].numpy())
 
 
 def split_generated(n: int, seed: int) -> Split:
+    """Draw `n` generated faces; score the others."""
     images, masks = rendered()
     drawn = random.Random(seed).sample(range(LABELLED), LABELLED)
-    # As a user would: an image in which no face is found is not labelled.
+    # An image in which no face is found is not labelled, as a user would do.
     few = list(itertools.islice((i for i in drawn if frames_in(images[i], "ffhq", None)), n))
     return Split(
         [images[i] for i in few], [masks[i] for i in few], images[LABELLED:], masks[LABELLED:]
@@ -100,7 +101,7 @@ SETS: dict[str, tuple[Callable[[int, int], Split], Any]] = {
 
 
 def measured(name: str, shots: int, seed: int, settings: dict[str, Any]) -> dict[str, float]:
-    """mIoU in percent, seconds of adapting and milliseconds a predicted face."""
+    """Return mIoU in percent, seconds of adapting and milliseconds per predicted face."""
     splitting, names = SETS[name]
     split = splitting(shots, seed)
     how = {"backbone": "pftgan", **settings}
@@ -119,12 +120,13 @@ def measured(name: str, shots: int, seed: int, settings: dict[str, Any]) -> dict
 
 
 def spread(values: list[float], digits: int) -> str:
-    """Mean and standard deviation over draws, or the one value."""
+    """Return mean and standard deviation over the draws as text, or the single value."""
     mean = f"{statistics.mean(values):.{digits}f}"
     return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
 
 
 def table(book: RunBook, sets: list[str], shots: list[int], draws: int, rows: dict[str, dict[str, Any]]) -> None:
+    """Print one table per data set."""
     for name in sets:
         print(
             f"\n{name}, mIoU %, {draws} draws\n| | "
@@ -146,6 +148,7 @@ def table(book: RunBook, sets: list[str], shots: list[int], draws: int, rows: di
 
 
 def measured_beyond(data: Data, shown: str, shots: int, seed: int, backbone: str) -> dict[str, float]:
+    """Return the score of one backbone on landmarks or sketches, and the seconds of adapting."""
     split = data.split(shots, seed)
     align = FRAMES[backbone] if data is LANDMARKS else "none"
     model = facekit.adapt(
@@ -156,6 +159,7 @@ def measured_beyond(data: Data, shown: str, shots: int, seed: int, backbone: str
 
 
 def table_beyond(book: RunBook, draws: int) -> None:
+    """Print the table of landmarks and sketches."""
     print(f"| {draws} draws | labelled | " + " | ".join(FRAMES) + " |\n|---|---|" + "---|" * len(FRAMES), flush=True)
     for name, (data, counts, shown, digits) in BEYOND.items():
         for n in counts:
@@ -171,6 +175,7 @@ def table_beyond(book: RunBook, draws: int) -> None:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["shots", "ablations", "beyond"])
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))

@@ -59,7 +59,7 @@ def _outlined(fourths: Sequence[int]) -> list[Sequence[ParsedFace]]:
 
 
 def _cropped(sources: Sequence[tuple[Sequence[ParsedFace], int]]) -> Crops:
-    """Crops on FaRL's mean face, which lies as in CelebA-HQ's images; each source so many times."""
+    """Return crops on FaRL's mean face, which lies as in CelebA-HQ's images. Each source is repeated."""
     images: list[np.ndarray] = []
     masks: list[np.ndarray] = []
     for faces, times in sources:
@@ -70,7 +70,12 @@ def _cropped(sources: Sequence[tuple[Sequence[ParsedFace], int]]) -> Crops:
 
 
 def parser_faces(seed: int, generated: int) -> Crops:
-    """What a parser learns from. generated: how many rendered faces, of people that nothing else here shows."""
+    """Return the faces that a parser is trained on.
+
+    Args:
+        seed: Seed of the generated faces.
+        generated: Number of generated faces, of people that nothing else here contains.
+    """
     synthetic = facesynthetics_faces(labels=CELEBAMASK_19)[SYNTHETIC_PARSER]
     hair = hair_faces(labels=CELEBAMASK_19)[HAIR_PARSER]
     real = [(part, 1) for part in _outlined(FOURTHS_PARSER)]
@@ -78,7 +83,10 @@ def parser_faces(seed: int, generated: int) -> Crops:
 
 
 def adapter_faces(seed: int, generated: int) -> Crops:
-    """What a parser's label adapter learns from: other faces of the same kinds, those with real labels most often."""
+    """Return the faces that a label adapter is trained on.
+
+    They are other faces of the same kinds. Those with real labels are repeated most often.
+    """
     synthetic = facesynthetics_faces(labels=CELEBAMASK_19)[SYNTHETIC_ADAPTER]
     hair = hair_faces(labels=CELEBAMASK_19)[HAIR_ADAPTER]
     real = [(part, 1) for part in _outlined(FOURTHS_ADAPTER)]
@@ -86,7 +94,7 @@ def adapter_faces(seed: int, generated: int) -> Crops:
 
 
 def fasseg_people(people: Sequence[str]) -> list[ParsedFace]:
-    """The images of some of FASSEG's people ("1" to "7", "frontal") in its six classes."""
+    """Return the images of some of FASSEG's people ("1" to "7", "frontal") in its six classes."""
     faces = fasseg_faces(labels=FASSEG_6)
     return [faces[i] for i, (image, _) in enumerate(faces.items) if _person(image) in people]
 
@@ -97,8 +105,7 @@ def _person(image: str) -> str:
 
 
 def shown(faces: Sequence[ParsedFace], model: Model) -> Crops:
-    """What the model sees of each image in which a face is found, and the labels there; other images are left
-    out."""
+    """Return the model's crops of all images in which a face is found, and the labels there."""
     images: list[np.ndarray] = []
     masks: list[np.ndarray] = []
     for face in faces:
@@ -110,7 +117,7 @@ def shown(faces: Sequence[ParsedFace], model: Model) -> Crops:
 
 
 def taught_faces(teacher: Model, count: int) -> Crops:
-    """CelebA-HQ images, which lie as on the mean face, with what a teacher on the mean face sees in them."""
+    """Return CelebA-HQ images, which lie as on the mean face, with the masks that a teacher predicts."""
     images = [image for _, image, _ in itertools.islice(celebahq128(), count)]
     masks: list[np.ndarray] = []
     for start in range(0, count, 50):
@@ -122,6 +129,6 @@ def taught_faces(teacher: Model, count: int) -> Crops:
 
 
 def parsing_scores(model: Model) -> dict[str, float]:
-    """Of the 4 real faces of `celebamask19`, of which nothing was trained on."""
+    """Return the scores on the 4 real faces of `celebamask19`, which no training used."""
     faces = celebamask_faces(labels=CELEBAMASK_19)
     return evaluate(model, [face.image for face in faces], [face.mask for face in faces])

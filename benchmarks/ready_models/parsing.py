@@ -11,7 +11,8 @@ fasseg-people, fasseg-frontal: the model "segmentation-fasseg", whose label adap
 people, on the other three and on the frontal images. Images in which no face is found are left out, and counted.
 
 ``--model`` replaces the model in all of these by one file. ``--images`` draws all faces of dlib's photos, one file
-each."""
+each.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ SETS = ("celebamask19", "hair", "fasseg", "fasseg-people", "fasseg-frontal")
 
 
 def hair() -> Iterable[Pair]:
-    """Two classes: hair and all else."""
+    """Yield images and masks of two classes: hair and everything else."""
     folder = data_folder("hair")
     rows = (folder / "index.csv").read_text().splitlines()[1:][HAIR_SCORED]
     for row in rows:
@@ -54,17 +55,26 @@ def hair() -> Iterable[Pair]:
 
 
 def pairs(faces: Iterable[ParsedFace]) -> Iterable[Pair]:
+    """Return images and masks of labelled faces."""
     return ((face.image, face.mask) for face in faces)
 
 
 def in_classes(result: Segmentation, labels: SegmentationSet) -> np.ndarray:
-    """The mask in the labels' ids; what they have no class for is background."""
+    """Return the mask in the labels' ids; classes that they do not contain become background."""
     mask = result.to(labels).mask
     return np.where(mask == labels.ignore, 0, mask)
 
 
 def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet, name: str, whole: bool = True) -> None:
-    """whole: whether images in which no face is found are parsed whole; else they are left out."""
+    """Score a model on labelled faces and print the table.
+
+    Args:
+        model: The parser.
+        faces: Images and masks.
+        labels: Label set of the masks.
+        name: Name of the data set in the output.
+        whole: Whether images in which no face is found are parsed whole. Otherwise they are left out.
+    """
     tables = {"naked": np.zeros((len(labels),) * 2, np.int64), "adapted": np.zeros((len(labels),) * 2, np.int64)}
     brows = np.zeros(3, np.int64)
     images = lost = 0
@@ -105,6 +115,7 @@ def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet,
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--model", type=Path, help="another parser than the embedded ones")

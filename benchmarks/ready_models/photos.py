@@ -27,7 +27,7 @@ from facekit.metrics.scores import nme
 
 
 def labelled(folder: Path) -> dict[str, list[np.ndarray]]:
-    """Photo name -> the 68 points of each labelled face."""
+    """Return the 68 points of each labelled face, by the name of the photo."""
     photos: dict[str, list[np.ndarray]] = {}
     for name in ("training_with_face_landmarks.xml", "testing_with_face_landmarks.xml"):
         for image in ElementTree.parse(folder / name).getroot().iter("image"):
@@ -40,6 +40,7 @@ def labelled(folder: Path) -> dict[str, list[np.ndarray]]:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="folder for the drawn images")
     a = parser.parse_args()

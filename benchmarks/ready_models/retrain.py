@@ -54,11 +54,11 @@ PARSER: dict[str, Any] = {
     "warmup": 50, "cosine": True, "bfloat16": True, "cache": False, "views": 20, "rotate": 25.0, "scale": (0.8, 1.2),
     "shift": 0.05, "jitter": 0.35,
 }  # fmt: skip
-# Label maps need less than images do: 1 MB.
+# Label maps need a smaller network than images: 1 MB.
 ADAPTER: dict[str, Any] = {
     "encoder": "tu-mobilenetv3_small_050", "decoder_channels": (48, 32, 24, 16, 16), "weights": "none",
 }  # fmt: skip
-# What all on fsma share: half precision, fresh frozen features for every one of many views, quick to converge.
+# Shared by all on fsma: half precision, frozen features of many views, fast convergence.
 LONG: dict[str, Any] = {
     "bfloat16": True, "cache": False, "views": 100, "rotate": 30.0, "scale": (0.8, 1.2), "shift": 0.08, "jitter": 0.35,
     "lr": 3e-3,
@@ -66,14 +66,17 @@ LONG: dict[str, Any] = {
 
 
 def generated_faces(count: int, seed: int, want: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Batches of labelled wild faces; their people are in no other use of `GeneratedFaces` here."""
+    """Yield batches of labelled wild faces, whose people are in no other use of `GeneratedFaces` here."""
     faces = GeneratedFaces(seed=seed, size=GENERATED_SIDE, domain="wild", yaw=(-60, 60))
     for start in range(0, count, 100):
         yield faces.batch(range(start, min(start + 100, count)), want=want)
 
 
 def start_landmarks(seed: int = 0, steps: int = 3000, faces: int = 4000) -> Model:
-    """All 142 points that generated faces carry: WFLW's 98, which hold 300-W's 68, and FSMA's 44."""
+    """Train the warm start of landmarks on all 142 points of generated faces.
+
+    The points are WFLW's 98, which contain 300-W's 68, and FSMA's 44.
+    """
     names = [*LANDMARKS_98.points, *LANDMARKS_44.points]
     images, points = [], []
     for batch in generated_faces(faces, seed + 11, ("image", "landmarks98", "landmarks44")):
@@ -86,7 +89,7 @@ def start_landmarks(seed: int = 0, steps: int = 3000, faces: int = 4000) -> Mode
 
 
 def start_segmentation(seed: int = 0, steps: int = 2000, faces: int = 4000) -> Model:
-    """The finest set: 27 classes."""
+    """Train the warm start of parts on the finest label set, 27 classes."""
     images, masks = [], []
     for batch in generated_faces(faces, seed + 12, ("image", "mask")):
         images += list(batch["image"].permute(0, 2, 3, 1).numpy())
@@ -97,8 +100,14 @@ def start_segmentation(seed: int = 0, steps: int = 2000, faces: int = 4000) -> M
 
 
 def pointed_faces(celeba: int, cropped: bool) -> tuple[list[np.ndarray], np.ndarray]:
-    """Images and 68 points (N,68,2): 300-W without `lfpw_test`, twice, for manual points weigh more than found ones;
-    and so many CelebA-HQ faces with another program's points, cropped like 300-W or whole."""
+    """Return images and 68 points (N, 68, 2).
+
+    300-W without `lfpw_test` comes twice, because manual points are more exact than detected ones.
+
+    Args:
+        celeba: Number of CelebA-HQ faces with another program's points.
+        cropped: Whether these are cropped like 300-W; otherwise they are whole.
+    """
     paths, subsets, points = landmarks_300w()
     train = [i for i, s in enumerate(subsets) if s != TEST_300W] * 2
     images, labels = [load_image(paths[i]) for i in train], [points[i] for i in train]
@@ -112,6 +121,7 @@ def pointed_faces(celeba: int, cropped: bool) -> tuple[list[np.ndarray], np.ndar
 
 
 def scored_landmarks(model: Model) -> Model:
+    """Add the scores on `lfpw_test` to a model."""
     paths, subsets, points = landmarks_300w()
     test = [i for i, s in enumerate(subsets) if s == TEST_300W]
     model.about[TEST_300W] = evaluate(model, [load_image(paths[i]) for i in test], points[test])
@@ -119,7 +129,7 @@ def scored_landmarks(model: Model) -> Model:
 
 
 def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
-    """68 points. Scored on `lfpw_test`."""
+    """Train the ready landmarks: 68 points, scored on `lfpw_test`."""
     images, points = pointed_faces(celeba, cropped=True)
     model = adapt(images, points, "landmarks", names="68", seed=seed, steps=steps, **LONG)
     model.align = "landmarks"
@@ -127,7 +137,7 @@ def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
 
 
 def segmentation(seed: int = 0, steps: int = 1500, generated: int = 3000) -> Model:
-    """CelebAMask-HQ's 19 classes: synthparse's best model from ImageNet's weights."""
+    """Train the ready parser: CelebAMask-HQ's 19 classes, synthparse's best model from ImageNet's weights."""
     model = adapt(*parser_faces(seed, generated), weights="imagenet", start="none", seed=seed, steps=steps, **PARSER)
     model.align = "mean"
     model.about["celebamask19"] = parsing_scores(model)
@@ -135,7 +145,7 @@ def segmentation(seed: int = 0, steps: int = 1500, generated: int = 3000) -> Mod
 
 
 def adapted_segmentation(seed: int = 0, steps: int = 300, generated: int = 300) -> Model:
-    """The ready parser with a label adapter, trained on faces that the parser has not seen."""
+    """Train a label adapter for the ready parser on faces that the parser's training did not use."""
     model = ready_model("segmentation").naked
     model.align = "none"  # crops as they are
     adapted = adapt_labels(model, *adapter_faces(seed, generated), steps=steps, seed=seed, **ADAPTER)
@@ -145,8 +155,11 @@ def adapted_segmentation(seed: int = 0, steps: int = 300, generated: int = 300) 
 
 
 def segmentation_fasseg(seed: int = 0, steps: int = 300) -> Model:
-    """The ready parser with a label adapter to FASSEG's six classes, trained on four of its people, of whom the parser
-    saw nothing. `benchmarks/ready_models/parsing.py` scores it on the others."""
+    """Train a label adapter from the ready parser to FASSEG's six classes.
+
+    It learns from four of FASSEG's people; the parser's training used none of them. `benchmarks.ready_models.parsing`
+    scores it on the others.
+    """
     model = ready_model("segmentation").naked
     images, masks = shown(fasseg_people(FASSEG_ADAPTER), model)
     model.align = "none"  # crops as they are
@@ -157,8 +170,8 @@ def segmentation_fasseg(seed: int = 0, steps: int = 300) -> Model:
     return adapted
 
 
-# FaRL's heads see faces as its tower does, on the mean face, so that one look serves all three.
-# A face that was brought there needs no large moves.
+# FaRL's heads use the tower's crops, on the mean face, so that the tower runs once for all three. Faces on the mean
+# face need no large moves in augmentation.
 FARL: dict[str, Any] = {
     **LONG, "backbone": "farl", "weights": "embedded", "batch_size": 16, "weight_decay": 1e-4, "warmup": 20,
     "cosine": True, "rotate": 12.0, "scale": (0.9, 1.1), "shift": 0.03, "jitter": 0.2,
@@ -166,7 +179,7 @@ FARL: dict[str, Any] = {
 
 
 def farl_landmarks(seed: int = 0, steps: int = 3000, celeba: int = 6000) -> Model:
-    """The same faces as `landmarks`."""
+    """Train landmarks on FaRL's tower, on the same faces as `landmarks`."""
     images, points = pointed_faces(celeba, cropped=False)
     return scored_landmarks(
         adapt(images, points, "landmarks", names="68", align="mean", seed=seed, steps=steps, **FARL)
@@ -174,8 +187,11 @@ def farl_landmarks(seed: int = 0, steps: int = 3000, celeba: int = 6000) -> Mode
 
 
 def farl_segmentation(seed: int = 0, steps: int = 2000, generated: int = 1500, taught: int = 3000) -> Model:
-    """The same sources as `segmentation`, which is its teacher on real faces: its frozen features tell drawn from real,
-    so that brows learned from drawn ones alone are not found in photos."""
+    """Train parts on FaRL's tower, on the sources of `segmentation`, which is the teacher on real faces.
+
+    The tower's frozen features separate generated from real faces. Without the teacher, brows are found in generated
+    faces only.
+    """
     images, masks = parser_faces(seed, generated)
     real, drawn = taught_faces(ready_model("segmentation"), taught)
     model = adapt(
@@ -187,7 +203,10 @@ def farl_segmentation(seed: int = 0, steps: int = 2000, generated: int = 1500, t
 
 
 def attributes(seed: int = 0, steps: int = 1500) -> Model:
-    """CelebA's 40: the first 8,000 CelebA-HQ images, which lie as on FaRL's mean face. Scored on the last 800."""
+    """Train CelebA's 40 attributes on the first 8,000 CelebA-HQ images; score them on the last 800.
+
+    The images lie as on FaRL's mean face.
+    """
     names, table = celebahq_attributes()
     faces = [(name.removesuffix(".jpg"), image) for name, image, _ in celebahq128()]
     images, labels = [p for _, p in faces], np.stack([table[name] for name, _ in faces])
@@ -216,6 +235,7 @@ MODELS: dict[str, Callable[..., Model]] = {
 
 
 def main() -> None:
+    """Train one model and write it."""
     parser = argparse.ArgumentParser("retrain", description=__doc__)
     parser.add_argument("model", choices=list(MODELS))
     parser.add_argument(
@@ -226,11 +246,11 @@ def main() -> None:
     a = parser.parse_args()
     overrides = {} if a.steps is None else {"steps": a.steps}
     model = MODELS[a.model](seed=a.seed, **overrides)
-    # Half precision, as the file will hold it: what is scored by others is what is stored.
+    # Half precision, as in the file, so that the stored weights are the ones that are scored.
     for network in (model.network, model.adapter):
         if network is not None:
             network.half().float()
-    # What other files are completed by has to be whole.
+    # Other files refer to this one, so it must contain all weights.
     model.save(a.out, whole=a.model == "segmentation")
     print(model.about)
 

@@ -23,7 +23,7 @@ SIDE = 512
 
 
 def write_images(folder: Path, count: int) -> None:
-    """Small images of noise, (SIDE,SIDE,3); decoded each takes 0.8 MB."""
+    """Write small images of noise, (SIDE, SIDE, 3). Each takes 0.8 MB when decoded."""
     draws = np.random.default_rng(0)
     for i in range(count):
         noise = draws.integers(0, 255, (16, 16, 3), np.uint8)
@@ -31,7 +31,7 @@ def write_images(folder: Path, count: int) -> None:
 
 
 def measure(folder: str, task: str, steps: int) -> dict[str, float]:
-    """Adapt on the folder's images in this process."""
+    """Adapt on the folder's images in this process and return the peaks."""
     import facekit
 
     peak, done = 0, threading.Event()
@@ -62,12 +62,13 @@ def measure(folder: str, task: str, steps: int) -> dict[str, float]:
 
 
 def _status(name: str) -> int:
-    """A line of this process's status, kB."""
+    """Return one value of this process's status, kB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("counts", nargs="*", type=int, default=[200, 2000])
     parser.add_argument("--task", choices=("landmarks", "segmentation"), default="landmarks")

@@ -23,7 +23,7 @@ POINTS = 68
 
 
 def seconds(run: Callable[[], Tensor], device: torch.device) -> float:
-    """Wall time of one call, until the device has finished."""
+    """Return the wall time of one call until the device has finished."""
     started = time.perf_counter()
     run()
     if device.type == "cuda":
@@ -43,6 +43,7 @@ def compare(name: str, old: Callable[[], Tensor], new: Callable[[], Tensor], dev
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--images", type=int, default=20)

@@ -32,12 +32,13 @@ TEXT = "a portrait of a young woman with brown hair and glasses, smiling"
 
 
 class Noise:
-    """Pairs that cost no time to read."""
+    """Image-text pairs that take no time to read."""
 
     def __init__(self, batch: int, side: int):
         self.batch, self.side = batch, side
 
     def from_step(self, start: int) -> Iterator[dict[str, Any]]:
+        """Yield the same batch again and again."""
         shape = (self.batch, 3, self.side, self.side)
         image = torch.randint(256, shape, generator=generator_for(0, 0), dtype=torch.uint8)
         while True:
@@ -45,7 +46,7 @@ class Noise:
 
 
 def operations(preset: str) -> float:
-    """Floating-point operations of one image's step: two passes forward, and twice that back."""
+    """Return the floating-point operations of one image's step: two passes forward, and twice that back."""
     size = PRESETS[preset][0]
     tokens = 1 + (size.input_size // size.patch) ** 2
     blocks = size.layers * (12 * size.width**2 * tokens + 2 * tokens**2 * size.width)
@@ -53,6 +54,7 @@ def operations(preset: str) -> float:
 
 
 def pretraining(a: argparse.Namespace, device: torch.device) -> None:
+    """Print the speed of pre-training."""
     recipe = dataclasses.replace(PRETRAIN_BASE, batch_size=a.batch, checkpointing=a.checkpointing)
     side = PRESETS[a.preset][0].input_size
     program = Pretraining(new_pair(a.preset, 0), Noise(a.batch, side), VisualTokenizer(), recipe, 100, device)
@@ -68,6 +70,7 @@ def pretraining(a: argparse.Namespace, device: torch.device) -> None:
 
 
 def adapting(a: argparse.Namespace, device: torch.device) -> None:
+    """Print the time of one adaptation."""
     faces = GeneratedFaces(seed=5, size=224, yaw=(-20, 20)).batch(range(a.faces), want=("image", "landmarks68"))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "base.pth"
@@ -82,6 +85,7 @@ def adapting(a: argparse.Namespace, device: torch.device) -> None:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="base", choices=list(PRESETS))
     parser.add_argument("--batch", type=int, default=8)

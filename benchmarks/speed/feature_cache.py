@@ -14,6 +14,7 @@ from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     faces = GeneratedFaces(seed=1, size=128, yaw=(-30, 30)).batch(range(10), want=("image", "landmarks68"))
     seconds: dict[bool, list[float]] = {}
     losses = {}

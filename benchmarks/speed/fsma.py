@@ -4,7 +4,8 @@
     torchrun --nproc_per_node 2 -m benchmarks.speed.fsma --batch 16
 
 The network at 256 px is grown from the one at 128 px. With torchrun, ``--batch`` is the batch of all processes
-together."""
+together.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ from facekit.training.finetune import Fitting
 
 
 class Noise:
-    """A pool in memory, so that the disk is not measured."""
+    """A pool of images in memory, so that the disk is not measured."""
 
     def __init__(self, input_size: int, count: int = 64):
         self.side = pool_side(input_size)
@@ -43,7 +44,7 @@ class Noise:
 
 
 def adapting(net: AutoEncoder, task: Task, a: argparse.Namespace, device: torch.device) -> None:
-    """Steps of `facekit.adapt` with all skip layers, the frozen features computed at every step."""
+    """Time steps of `facekit.adapt` with all skip layers; the frozen features are computed in each step."""
     side = net.size.input_size
     crops = torch.randint(0, 256, (16, 3, side, side), dtype=torch.uint8)
     masks = torch.randint(0, 11, (16, side, side), dtype=torch.uint8)
@@ -63,6 +64,7 @@ def adapting(net: AutoEncoder, task: Task, a: argparse.Namespace, device: torch.
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=8, help="timed steps, a multiple of 4: the discriminators' turns")
     parser.add_argument("--batch", type=int, default=8)

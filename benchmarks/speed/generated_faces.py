@@ -26,8 +26,10 @@ CASCADES = {
 
 
 def speed(domain: str, device: str, faces: int) -> tuple[float, float]:
-    """Images with masks and points per second of wall time, and per second of processor time and core, in batches
-    of 32."""
+    """Return faces per second of wall time, and per second of processor time and core.
+
+    Faces have masks and points and are rendered in batches of 32.
+    """
     data = GeneratedFaces(seed=1, size=128, domain=domain, device=device)
     data.batch(range(32))
     wall, cpu = time.perf_counter(), time.process_time()
@@ -39,8 +41,10 @@ def speed(domain: str, device: str, faces: int) -> tuple[float, float]:
 
 
 def detection(domain: str, faces: int) -> dict[str, tuple[float, float]]:
-    """For each cascade: share found of all faces, and of those with |roll| <= 15 degrees. Found = a box around the
-    points' middle."""
+    """Return two shares per cascade: found of all faces, and of those with |roll| <= 15 degrees.
+
+    A face is found if a box contains the middle of its points.
+    """
     data = GeneratedFaces(seed=5, size=256, domain=domain, yaw=(-20.0, 20.0))
     finders = {
         name: cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_{name}.xml") for name in CASCADES
@@ -61,6 +65,7 @@ def detection(domain: str, faces: int) -> dict[str, tuple[float, float]]:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=200)
     parser.add_argument("--device", default="cpu")

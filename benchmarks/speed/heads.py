@@ -25,7 +25,7 @@ FEW = 10
 
 
 def models(batch: dict[str, Any], **settings: Any) -> dict[str, facekit.Model]:
-    """A parser, an aligner and a tagger on the same frozen tower."""
+    """Adapt a parser, landmarks and attributes on the same frozen tower."""
     images = list(batch["image"].permute(0, 2, 3, 1).numpy())
     masks = list(segmentation_map(FACEKIT_27, CELEBAMASK_19)[batch["mask"].numpy()])
     tags = np.random.default_rng(0).integers(0, 2, (len(images), 40)).astype(float)
@@ -38,7 +38,7 @@ def models(batch: dict[str, Any], **settings: Any) -> dict[str, facekit.Model]:
 
 
 def milliseconds(call: Callable[[], Any], repeats: int) -> float:
-    """The median of so many calls, after a few that are not counted."""
+    """Return the median time of the calls, after a few that are not counted."""
     times = []
     for i in range(repeats + 3):
         started = time.perf_counter()
@@ -49,6 +49,7 @@ def milliseconds(call: Callable[[], Any], repeats: int) -> float:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=30)
     a = parser.parse_args()

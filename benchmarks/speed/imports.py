@@ -11,7 +11,7 @@ import time
 
 
 def seconds(code: str, repeats: int = 7) -> float:
-    """Wall time of a fresh interpreter that runs `code`, the fastest of `repeats`."""
+    """Return the wall time of a fresh interpreter that runs `code`, the fastest of `repeats`."""
     took = []
     for _ in range(repeats):
         begin = time.perf_counter()
@@ -21,6 +21,7 @@ def seconds(code: str, repeats: int = 7) -> float:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     torch, both, all_of_it = (
         seconds(code)
         for code in ("import torch", "import torch, facekit", "import torch, facekit; facekit.adapt, facekit.predict")

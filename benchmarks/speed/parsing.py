@@ -29,12 +29,13 @@ Parse = Callable[[list[np.ndarray]], list[np.ndarray]]
 
 
 def ours(model: facekit.Model) -> Parse:
+    """Return facekit's function from crops to masks."""
     return lambda crops: [result.mask for result in facekit.predict(model, crops, align="none")]
 
 
 def plain(model: facekit.Model, layout: torch.memory_format) -> Parse:
-    """The network's parts called directly; nothing of facekit's path from image to mask."""
-    # A model of its own: its layout would else stay in ours.
+    """Return a function that calls the network's parts directly, without facekit's path from image to mask."""
+    # A copy, because the memory layout would otherwise stay in our model.
     network = model.network
     net = type(network)(network.size, network.channels, network.stride, network.paints).eval()
     net.load_state_dict(network.state_dict())
@@ -54,13 +55,14 @@ def plain(model: facekit.Model, layout: torch.memory_format) -> Parse:
 
 
 def seconds(parse: Parse, crops: list[np.ndarray]) -> float:
+    """Return the wall time of one call."""
     started = time.perf_counter()
     parse(crops)
     return time.perf_counter() - started
 
 
 def faster(candidates: list[Parse], crops: list[np.ndarray]) -> Parse:
-    """The one with the best median of a few rounds."""
+    """Return the function with the best median of a few rounds."""
     for parse in candidates:
         parse(crops)
     took = [[seconds(parse, crops) for parse in candidates] for _ in range(7)]
@@ -69,7 +71,7 @@ def faster(candidates: list[Parse], crops: list[np.ndarray]) -> Parse:
 
 
 def compare(model: facekit.Model, crops: list[np.ndarray], rounds: int) -> None:
-    """Prints faces a second of both and their ratio, for one batch."""
+    """Print faces per second of both sides and their ratio for one batch."""
     layouts = (torch.contiguous_format, torch.channels_last)
     sides = (ours(model), faster([plain(model, layout) for layout in layouts], crops))
     mine, theirs = (parse(crops) for parse in sides)
@@ -89,6 +91,7 @@ def compare(model: facekit.Model, crops: list[np.ndarray], rounds: int) -> None:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="a .facekit file of a parser on synthparse, instead of the ready one")
     parser.add_argument("--rounds", type=int, default=40)

@@ -34,12 +34,12 @@ from facekit.backbones.pftgan.pixel_classifier import PixelClassifier
 from facekit.backbones.pftgan.stylegan2 import GeneratorSize
 
 CLASSES = 34
-# The embedded generator's measures, and the full width at 256 px.
+# Sizes of the embedded generator, and of the full width at 256 px.
 GENERATORS = {64: SIZES["mini"], 256: GeneratorSize(256)}
 
 
 def layers(size: GeneratorSize) -> list[tuple[int, int]]:
-    """Channels and side of each map of a StyleGAN2."""
+    """Return channels and side of each map of a StyleGAN2."""
     return [(size.channels(side), side) for side in size.sides for _ in range(1 if side == 4 else 2)]
 
 
@@ -48,7 +48,7 @@ SIDES = ("fused", "stack")
 
 
 def prepared(case: list[tuple[int, int]]) -> tuple[PixelClassifier, list[Tensor]]:
-    """A classifier as if it had been trained, for logits of usual size, and one image's maps."""
+    """Return a classifier with weights of usual size, and the maps of one image."""
     source = torch.Generator().manual_seed(0)
     maps = [torch.randn(1, c, s, s, generator=source) for c, s in case]
     network = PixelClassifier([c for c, _ in case], CLASSES, source)
@@ -61,7 +61,7 @@ def prepared(case: list[tuple[int, int]]) -> tuple[PixelClassifier, list[Tensor]
 
 
 def stacked(network: PixelClassifier, maps: list[Tensor], side: int) -> Tensor:
-    """(side*side,classes)."""
+    """Return logits (side * side, classes) by the stack of upsampled maps."""
     stack = torch.empty(side, side, sum(network.channels))
     for x, part in zip(maps, stack.split(network.channels, -1), strict=True):
         x = x.contiguous(memory_format=torch.channels_last)
@@ -70,6 +70,7 @@ def stacked(network: PixelClassifier, maps: list[Tensor], side: int) -> Tensor:
 
 
 def calls(network: PixelClassifier, maps: list[Tensor], side: int) -> dict[str, Callable[[], Tensor]]:
+    """Return the two ways as functions."""
     return {
         "fused": lambda: network.logits(maps, side)[0].permute(1, 2, 0).flatten(0, 1),
         "stack": lambda: stacked(network, maps, side),
@@ -77,8 +78,10 @@ def calls(network: PixelClassifier, maps: list[Tensor], side: int) -> dict[str, 
 
 
 def arithmetic(network: PixelClassifier, maps: list[Tensor], side: int) -> float:
-    """Multiplications of the linear layers on the stack, for one of them where each map is projected at its own size:
-    how much faster that can be at the most."""
+    """Return the multiplications of the linear layers on the stack, divided by those of the fused classifier.
+
+    The fused classifier can be faster by at most this factor.
+    """
     first, second = hidden_sizes(CLASSES)
     rest = side**2 * second * (first + CLASSES)
     own = sum(x[0].numel() for x in maps) * first
@@ -86,16 +89,17 @@ def arithmetic(network: PixelClassifier, maps: list[Tensor], side: int) -> float
 
 
 def estimate(network: PixelClassifier, maps: list[Tensor], side: int) -> MemoryEstimate:
+    """Return facekit's own estimate of the memory."""
     return estimate_memory(network.channels, [x.shape[-1] for x in maps], CLASSES, side, members=1)
 
 
 @torch.inference_mode()
 def measure(which: str, side: int) -> None:
-    """In a process of its own: prints the bytes at the peak."""
+    """Print the bytes at the peak, in a process of its own."""
     # Libraries load their kernels at the first call.
     calls(*prepared([(8, 4), (8, 8), (8, 8)]), 8)[which]()
     run = calls(*prepared(CASES[side]), side)[which]
-    # Linux; getrusage's ru_maxrss would still know the peak of imports, even that of the process that started this one.
+    # Linux. The ru_maxrss of getrusage would include the peak of imports, and that of the parent process.
     Path("/proc/self/clear_refs").write_text("5")
     before = highest()
     run()
@@ -103,13 +107,13 @@ def measure(which: str, side: int) -> None:
 
 
 def highest() -> int:
-    """The highest resident memory since it was last reset, in bytes."""
+    """Return the highest resident memory since it was last reset, in bytes."""
     status = Path("/proc/self/status").read_text()
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
 def peak(which: str, side: int) -> int:
-    """`measure` in a process of its own, in bytes."""
+    """Run `measure` in a process of its own and return its bytes."""
     settings = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     command = [sys.executable, __file__, "--measure", which, "--cases", str(side)]
     return int(subprocess.run(command, env=settings, check=True, stdout=subprocess.PIPE, text=True).stdout)
@@ -117,6 +121,7 @@ def peak(which: str, side: int) -> int:
 
 @torch.inference_mode()
 def compare(side: int, rounds: int) -> None:
+    """Print time and memory of both ways for one generator."""
     network, maps = prepared(CASES[side])
     sides = calls(network, maps, side)
     apart = float((sides["fused"]() - sides["stack"]()).abs().max())
@@ -140,6 +145,7 @@ def compare(side: int, rounds: int) -> None:
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--rounds", type=int, default=25, help="at 64 px; an eighth of them at 256 px")

@@ -28,7 +28,7 @@ DIFFERENT = 50  # images; the others are copies of these
 
 
 def make_images(folder: Path, count: int) -> None:
-    """Write `count` images of generated faces, as 0.png, 1.png, ..."""
+    """Write `count` images of generated faces as 0.png, 1.png and so on."""
     folder.mkdir(parents=True)
     batch = GeneratedFaces(seed=9, size=SIDE, yaw=(-20, 20)).batch(range(min(DIFFERENT, count)), want=("image",))
     for i, image in enumerate(batch["image"].permute(0, 2, 3, 1).numpy()):
@@ -38,6 +38,7 @@ def make_images(folder: Path, count: int) -> None:
 
 
 def command(a: argparse.Namespace, images: Path, out: Path) -> list[str]:
+    """Return the command line of `facekit predict`."""
     return [
         sys.executable, "-m", "facekit", "predict", a.model, str(images), "--out", str(out), "--align", a.align,
         "--format", *a.format,
@@ -45,7 +46,7 @@ def command(a: argparse.Namespace, images: Path, out: Path) -> list[str]:
 
 
 def measured(arguments: list[str]) -> tuple[float, float]:
-    """Run a command. Returns its peak resident size in MiB and its seconds."""
+    """Run a command and return its peak resident size in MiB and its seconds."""
     started = time.monotonic()
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -72,6 +73,7 @@ def killed_and_restarted(a: argparse.Namespace, images: Path, out: Path, count: 
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10000])
     parser.add_argument("--model", default="landmarks")

@@ -58,13 +58,13 @@ Crops = tuple[list[np.ndarray], list[np.ndarray]]
 
 @functools.cache
 def rendered(count: int, domain: str, seed: int, size: int) -> list[ParsedFace]:
-    """Generated faces, made once for all runs."""
+    """Return generated faces, which are rendered once for all runs."""
     faces = GeneratedParsing(count, domain, seed, size)
     return [face for start in range(0, count, 32) for face in faces.batch(range(start, min(start + 32, count)))]
 
 
 def sources(a: argparse.Namespace) -> dict[str, Sequence[ParsedFace]]:
-    """Synthetic and real faces to train on."""
+    """Return synthetic and real faces to train on."""
     count = a.faces + a.validation
     synthetic: Sequence[ParsedFace] = (
         facesynthetics_faces(a.synthetic) if a.synthetic else rendered(count, "studio", 51, a.size)
@@ -76,7 +76,7 @@ def sources(a: argparse.Namespace) -> dict[str, Sequence[ParsedFace]]:
 
 
 def target(a: argparse.Namespace) -> tuple[Sequence[ParsedFace], Sequence[ParsedFace], SegmentationSet]:
-    """The target's faces that adapters learn from, those that are scored, and their labels."""
+    """Return the target's faces that adapters learn from, those that are scored, and their label set."""
     if a.target:
         return ibugmask_faces(a.target, "train"), ibugmask_faces(a.target, "test"), SYNTHPARSE_11
     faces = fasseg_faces(labels=FASSEG_6)
@@ -87,7 +87,7 @@ def target(a: argparse.Namespace) -> tuple[Sequence[ParsedFace], Sequence[Parsed
 
 
 def trained(a: argparse.Namespace, model: str, real: float, seed: int) -> facekit.Model:
-    """A parser by the paper's recipe, trained once and kept in --folder."""
+    """Return a parser by the paper's recipe, trained once and kept in ``--folder``."""
     file = a.folder / f"{model}-{round(100 * real)}-{a.faces}-{a.epochs}-{a.size}-{seed}.facekit"
     if file.exists():
         return facekit.load(file)
@@ -105,9 +105,10 @@ def trained(a: argparse.Namespace, model: str, real: float, seed: int) -> faceki
 
 
 def adapter(a: argparse.Namespace, parser: facekit.Model, seed: int, reads: str) -> facekit.Model:
+    """Train a label adapter for a parser, with as many steps as the parser had."""
     learned, _, labels = target(a)
     images, masks = crops(learned, a.size)
-    # As many as the parser had.
+    # As many steps as the parser had.
     steps = a.epochs * -(-a.faces // 24)
     return facekit.adapt_labels(
         parser, images, masks, names=labels, reads=reads, steps=steps, seed=seed, progress=False
@@ -115,7 +116,7 @@ def adapter(a: argparse.Namespace, parser: facekit.Model, seed: int, reads: str)
 
 
 def scored(a: argparse.Namespace, model: facekit.Model) -> dict[str, float]:
-    """F1 of the target's classes and their mean (NaN counts as 0, as in the paper), 0 to 1."""
+    """Return F1 of the target's classes and their mean, 0 to 1. NaN counts as 0, as in the paper."""
     _, unseen, labels = target(a)
     images, masks = crops(unseen, a.size)
     results = [r.to(labels) for r in facekit.predict(model, images)]
@@ -125,7 +126,7 @@ def scored(a: argparse.Namespace, model: facekit.Model) -> dict[str, float]:
 
 
 def both(a: argparse.Namespace, model: str, real: float, seed: int, reads: str = "onehot") -> dict[str, float]:
-    """Scores of the naked parser, and after adaptation; `seconds` of the adapter's training."""
+    """Return scores before and after adaptation, and the seconds of the adapter's training."""
     parser = trained(a, model, real, seed)
     naked = {f"naked {k}": v for k, v in scored(a, parser).items()}
     started = time.monotonic()
@@ -135,6 +136,7 @@ def both(a: argparse.Namespace, model: str, real: float, seed: int, reads: str =
 
 
 def runs_of(a: argparse.Namespace, book: RunBook, model: str, real: float, reads: str = "onehot") -> list[Any]:
+    """Return the runs of all draws."""
     found = []
     for seed in range(a.draws):
         key = {
@@ -146,11 +148,13 @@ def runs_of(a: argparse.Namespace, book: RunBook, model: str, real: float, reads
 
 
 def cell(runs: list[dict[str, float]], column: str) -> str:
+    """Return mean and standard deviation of a column as text."""
     values = [r[column] for r in runs]
     return f"{statistics.mean(values):.3f} +- {statistics.stdev(values) if len(values) > 1 else float('nan'):.3f}"
 
 
 def table7(a: argparse.Namespace, book: RunBook) -> None:
+    """Print Table 7."""
     for row, real in ROWS.items():
         for model in a.models:
             runs = runs_of(a, book, model, real)
@@ -163,6 +167,7 @@ def table7(a: argparse.Namespace, book: RunBook) -> None:
 
 
 def ratios(a: argparse.Namespace, book: RunBook) -> None:
+    """Print the sweep of mixing ratios (Figure 6)."""
     for model in a.models:
         for real in RATIOS:
             runs = runs_of(a, book, model, real)
@@ -171,6 +176,7 @@ def ratios(a: argparse.Namespace, book: RunBook) -> None:
 
 
 def quantity(a: argparse.Namespace, book: RunBook) -> None:
+    """Print scores by the number of synthetic faces (section 4.4)."""
     for model in a.models:
         for part, real in ((4, 0.0), (2, 0.0), (1, 0.0), (1, 1.0)):
             fewer = argparse.Namespace(**{**vars(a), "faces": a.faces // part})
@@ -180,6 +186,7 @@ def quantity(a: argparse.Namespace, book: RunBook) -> None:
 
 
 def inputs(a: argparse.Namespace, book: RunBook) -> None:
+    """Print scores by the adapter's input."""
     for model in a.models:
         for reads in ("ids", "onehot"):
             runs = runs_of(a, book, model, 0.0, reads)
@@ -191,6 +198,7 @@ TABLES = {"table7": table7, "ratios": ratios, "quantity": quantity, "inputs": in
 
 
 def main() -> None:
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+", choices=list(TABLES))
     parser.add_argument("--models", nargs="+", choices=MODELS, default=["mobilenet_v2"])
