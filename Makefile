@@ -1,11 +1,14 @@
 # make test quality docs
 
-.PHONY: test quality docs results
+.PHONY: test test-all quality docs results
 
 CODE = facekit demos tests benchmarks docs
 
 test:
-	pytest -m "not slow"
+	pytest
+
+test-all:
+	pytest -m ""
 
 quality:
 	ruff check $(CODE)
