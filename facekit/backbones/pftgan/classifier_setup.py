@@ -15,7 +15,7 @@ from .pixel_sampling import IGNORED, Maps, draw_pixels
 
 log = logging.getLogger("facekit")
 # Pixels before a classifier may stop early. Four epochs of DatasetGAN's images are more. Four epochs of one image of
-# 64 px are a tenth of it, which is too few for Adam (benchmark "parts").
+# 64 px are a tenth of it, which is too few for Adam (benchmarks/pftgan/tables.py).
 _UNHURRIED = 160_000
 
 
