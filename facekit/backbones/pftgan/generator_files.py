@@ -171,7 +171,7 @@ def read_pair(weights: str | os.PathLike[str], inversion: str | os.PathLike[str]
     if (codes.layers, codes.w_dim) != (size.codes, size.w_dim):
         raise ValueError(
             f"the encoder {inversion or weights} gives {codes.layers} codes of {codes.w_dim} numbers, but the "
-            f"generator {weights} of {size.resolution} px takes {size.codes} of {size.w_dim}: pass the encoder that was "
-            "trained for it"
+            f"generator {weights} of {size.resolution} px takes {size.codes} of {size.w_dim}: pass the encoder that "
+            "was trained for it"
         )
     return generator, encoder
