@@ -163,7 +163,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", GOOD)
 def test_an_upload_is_the_image_that_load_image_gives(name: str, page: gr.Blocks, seen: list[np.ndarray]) -> None:
     file = upload(name, GOOD[name]())
-    call(page, "find", [file, "Landmarks"])
+    call(page, "find", [file, "Points"])
     call(page, "parts", [file, "Photo", 0.5])
     assert len(seen) == 2
     for image in seen:
