@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pftgan_frozen import ddpm_folder
+from helpers.farl_tiny import tiny_pair
+from helpers.pftgan_frozen import ddpm_folder
 from safetensors.torch import save_file
-from test_farl import tiny_pair
 
 import facekit
 from facekit.augmentation.affine import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 BOUND = 1e-6
-EMBEDDED_GENERATOR = Path(__file__).parents[1] / "facekit" / "weights" / "pftgan-mini.safetensors"
+EMBEDDED_GENERATOR = Path(__file__).parents[1] / "facekit" / "zoo" / "weights" / "pftgan-mini.safetensors"
 Outputs = dict[str, Any]
 RECORDS: dict[str, Callable[[Path], Outputs]] = {}
 
