@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,14 @@ from facekit.images.reader import load_image
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-DATA = os.environ.get("FACEKIT_DATA")
 TIP = shape("tip", [[2, 2]])
 SQUARE = [[1, 1], [6, 1], [6, 6], [1, 6]]
 
 
-@pytest.mark.skipif(not DATA, reason="needs FACEKIT_DATA")
 @pytest.mark.parametrize(("name", "count"), [("training", 18), ("testing", 25)])
-def test_dlibs_own_files(name: str, count: int) -> None:
+def test_dlibs_own_files(data: Path, name: str, count: int) -> None:
     """Case 19: as the detection's test reads them."""
-    folder = Path(str(DATA)) / "dlib_faces"
+    folder = data / "dlib_faces"
     file = folder / f"{name}_with_face_landmarks.xml"
     found = read_labels(file, "landmarks")
     images, points = [], []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from facekit.data.image_text.pair_sources import Failure
 from facekit.data.image_text.shard_writer import Joined, make_shards, open_sources
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
-
-needs_data = pytest.mark.skipif("FACEKIT_DATA" not in os.environ, reason="FACEKIT_DATA is not set")
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +262,7 @@ def test_images_with_exif_are_turned_and_stripped(tmp_path: Path, face: tuple[np
     assert b"maker of the phone" not in data and (folder / "b.jpg").read_bytes() in data
 
 
-@needs_data
+@pytest.mark.data
 def test_celebahq_pairs() -> None:
     source = open_sources(["celebahq128"], None, False, 64, 0)[0]
     assert 8000 < len(source) < 10000

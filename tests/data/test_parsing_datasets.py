@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gc
-import os
 import re
 import threading
 import weakref
@@ -40,8 +39,6 @@ from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.geometry.affine import box_of_points
 from facekit.labels import CELEBAMASK_19, FACEKIT_27, FASSEG_6, SYNTHPARSE_11, segmentation_map
 
-DATA = os.environ.get("FACEKIT_DATA")
-needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set")
 Reader = Callable[[], LazyFaces[Any]]
 H, W = 60, 48
 # Where the parts of a drawn face are, rows and columns, by the viewer's side. `box_of_mask` sees brows to chin.
@@ -439,7 +436,7 @@ def test_hair_knows_only_hair(tmp_path: Path) -> None:
         hair_faces(tmp_path / "images")
 
 
-@needs_data
+@pytest.mark.data
 def test_real_fasseg_in_its_own_labels() -> None:
     for own, coarse in zip(fasseg_faces(labels=FASSEG_6)[:3], fasseg_faces()[:3], strict=True):
         assert set(np.unique(own.mask).tolist()) == set(range(6)), "nothing is ignored"
@@ -447,7 +444,7 @@ def test_real_fasseg_in_its_own_labels() -> None:
         assert np.array_equal(own.mask[known] == 4, coarse.mask[known] == SYNTHPARSE_11.index("nose"))
 
 
-@needs_data
+@pytest.mark.data
 @pytest.mark.parametrize("reader", [facesynthetics_faces, celebamask_faces, hair_faces, outlined_faces])
 def test_finer_labels(reader: Callable[..., LazyFaces[Any]]) -> None:
     """What SYNTHPARSE_11 joins or ignores stays apart in a finer set, and the rest is the same."""
@@ -603,7 +600,7 @@ def test_crops_hold_few_large_images_at_once() -> None:
 # Real faces.
 
 
-@needs_data
+@pytest.mark.data
 @pytest.mark.parametrize("reader", [facesynthetics_faces, celebamask_faces])
 def test_sides_of_real_masks_are_the_viewers(reader: Reader) -> None:
     _, masks = crops(reader()[:20], 96)
@@ -620,7 +617,7 @@ def test_sides_of_real_masks_are_the_viewers(reader: Reader) -> None:
     assert seen >= min(20, len(masks))
 
 
-@needs_data
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("reader", "count", "ids"),
     [

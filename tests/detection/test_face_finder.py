@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import threading
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -15,9 +14,6 @@ from facekit.detection import face_finder as detection
 from facekit.detection.face_finder import Face, check_boxes, find_faces, landmark_box
 from facekit.geometry.affine import box_of_points, crop_matrix, invert, transform_points, warp_image
 from facekit.labels import LANDMARKS_68
-
-DATA = os.environ.get("FACEKIT_DATA")
-needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set")
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +160,8 @@ def test_landmark_box_turns_with_the_face() -> None:
     assert np.allclose(transform_points(a, turn), b, atol=1e-6)
 
 
-@needs_data
-def test_group_photos_are_searched_well() -> None:
-    folder = Path(str(DATA)) / "dlib_faces"
+def test_group_photos_are_searched_well(data: Path) -> None:
+    folder = data / "dlib_faces"
     found = false = total = 0
     for name in ("training", "testing"):
         for element in ElementTree.parse(folder / f"{name}_with_face_landmarks.xml").getroot().iter("image"):
@@ -183,9 +178,8 @@ def test_group_photos_are_searched_well() -> None:
     assert total == 43 and found >= 39 and false <= 2, (found, false)
 
 
-@needs_data
-def test_300w_faces_are_found_and_framed() -> None:
-    folder = Path(str(DATA)) / "300w"
+def test_300w_faces_are_found_and_framed(data: Path) -> None:
+    folder = data / "300w"
     with (folder / "index.csv").open() as file:
         rows = list(csv.reader(file))[1::150]
     found, errors, rolls = 0, [], []

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import threading
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -17,8 +16,6 @@ from facekit.detection.haar import haar_faces
 from facekit.geometry.affine import box_of_points, crop_matrix, transform_points, warp_image
 from facekit.labels import LANDMARKS_68
 
-DATA = os.environ.get("FACEKIT_DATA")
-needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set: this test needs real faces")
 # Of the astronaut, in the whole image; it leans by itself.
 MIDDLE, LEAN = (223.0, 113.0), 2.9
 
@@ -107,9 +104,8 @@ def test_wrong_images_are_refused(astronaut: np.ndarray) -> None:
         haar_faces("face.jpg")  # type: ignore[arg-type]
 
 
-@needs_data
-def test_faces_of_300w_are_found_and_framed() -> None:
-    folder = Path(str(DATA)) / "300w"
+def test_faces_of_300w_are_found_and_framed(data: Path) -> None:
+    folder = data / "300w"
     with (folder / "index.csv").open() as file:
         rows = list(csv.reader(file))[8::30]  # others than those whose medians the file quotes
     found, false, errors, rolls = 0, 0, [], []
@@ -129,9 +125,8 @@ def test_faces_of_300w_are_found_and_framed() -> None:
     assert np.median(errors) < 0.09 and np.median(rolls) < 1.5 and len(rolls) > 0.6 * len(rows)
 
 
-@needs_data
-def test_group_photos_are_searched() -> None:
-    folder = Path(str(DATA)) / "dlib_faces"
+def test_group_photos_are_searched(data: Path) -> None:
+    folder = data / "dlib_faces"
     found = total = 0
     for name in ("training", "testing"):
         for element in ElementTree.parse(folder / f"{name}_with_face_landmarks.xml").getroot().iter("image"):

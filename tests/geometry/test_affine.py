@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,6 @@ import pytest
 from facekit.alignment import roll_of_points
 from facekit.geometry import affine as g
 from facekit.labels import LANDMARKS_5, LANDMARKS_44, LANDMARKS_68
-
-DATA = os.environ.get("FACEKIT_DATA")
-needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set")
 
 # (name, matrix, crop size) for a 120x160 image: shrinking, enlarging, turning, and shapes that are not square.
 MATRICES = [
@@ -250,9 +246,8 @@ def test_box_of_points_turns_with_the_face(rng: np.random.Generator) -> None:
     assert np.allclose(seen, seen_rolled, atol=1e-6)
 
 
-@needs_data
-def test_box_of_points_is_the_300w_square() -> None:
-    with (Path(str(DATA)) / "300w" / "index.csv").open() as file:
+def test_box_of_points_is_the_300w_square(data: Path) -> None:
+    with (data / "300w" / "index.csv").open() as file:
         rows = list(csv.reader(file))[1:]
     points = np.array([[float(v) for v in row[2:]] for row in rows]).reshape(len(rows), 68, 2)
     boxes = np.array([g.box_of_points(p) for p in points])

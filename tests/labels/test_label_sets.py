@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,6 @@ from PIL import Image
 
 from facekit import labels as lb
 
-DATA = os.environ.get("FACEKIT_DATA")
-needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set")
 LANDMARKS = list(lb.LANDMARK_SETS.values())
 SEGMENTATIONS = list(lb.SEGMENTATION_SETS.values())
 
@@ -227,9 +224,8 @@ def left_of_right(points: np.ndarray, s: lb.LandmarkSet) -> np.ndarray:
     return np.asarray(points[..., a, 0] < points[..., b, 0])
 
 
-@needs_data
-def test_left_stays_left_in_300w() -> None:
-    with (Path(str(DATA)) / "300w" / "index.csv").open() as file:
+def test_left_stays_left_in_300w(data: Path) -> None:
+    with (data / "300w" / "index.csv").open() as file:
         rows = list(csv.reader(file))[1:]
     points = np.array([[float(v) for v in row[2:]] for row in rows]).reshape(len(rows), 68, 2)
     assert left_of_right(points, lb.LANDMARKS_68).mean() > 0.99
@@ -237,10 +233,9 @@ def test_left_stays_left_in_300w() -> None:
     assert left_of_right(flipped, lb.LANDMARKS_68).mean() > 0.99
 
 
-@needs_data
 @pytest.mark.parametrize("s", [lb.CELEBAMASK_19, lb.FACESYNTHETICS_19], ids=lambda s: s.name)
-def test_left_is_the_viewers_left_in_the_masks(s: lb.SegmentationSet) -> None:
-    folder = Path(str(DATA)) / {"celebamask19": "celebamask19", "facesynthetics19": "facesynthetics/masks"}[s.name]
+def test_left_is_the_viewers_left_in_the_masks(data: Path, s: lb.SegmentationSet) -> None:
+    folder = data / {"celebamask19": "celebamask19", "facesynthetics19": "facesynthetics/masks"}[s.name]
     files = sorted(folder.glob("*.png"))
     assert len(files) >= 4
     compared = 0

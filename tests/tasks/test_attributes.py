@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +26,6 @@ from facekit.results.types import Attributes
 from facekit.tasks import TASKS, AttributesTask, task_from_dict
 from facekit.training.config import Adaptation
 
-DATA = os.environ.get("FACEKIT_DATA")
-needs_data = pytest.mark.skipif(DATA is None, reason="FACEKIT_DATA is not set")
 NAN = float("nan")
 SETTINGS = Adaptation(
     steps=120, batch_size=40, lr=0.1, views=2, least_views=2, rotate=0.0, scale=(1.0, 1.0), shift=0.0, jitter=0.0
@@ -104,7 +101,7 @@ def test_sets() -> None:
         CELEBA_40.index("Hat")
 
 
-@needs_data
+@pytest.mark.data
 def test_names_are_those_of_celeba() -> None:
     from facekit.data.face_sources import celebahq_attributes
 
@@ -113,7 +110,7 @@ def test_names_are_those_of_celeba() -> None:
     assert table["14670"][[2, 6, 39]].tolist() == [1, 1, 1] and set(np.unique(list(table.values()))) == {0.0, 1.0}
 
 
-@needs_data
+@pytest.mark.data
 def test_utkface_in_words() -> None:
     from facekit.data.face_sources import utkface
 
