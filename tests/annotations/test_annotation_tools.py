@@ -316,16 +316,16 @@ def test_many_names_take_linear_time(tmp_path: Path) -> None:
     from facekit.annotations.records import faces_of_points, repeated
     from facekit.labels.landmarks import LandmarkSet
 
-    names = tuple(f"p{i}" for i in range(20_000))
-    started = time.process_time()
+    names = tuple(f"p{i}" for i in range(100_000))
+    started = time.monotonic()
     assert repeated([*names, "p7"]) == ["p7"]
     points = [(name, name, np.zeros(2), 2) for name in names]
-    assert len(faces_of_points(points, "x", tmp_path, (9, 9), ours=True)) == 20_000
+    assert len(faces_of_points(points, "x", tmp_path, (9, 9), ours=True)) == 100_000
     labels = LandmarkSet.__new__(LandmarkSet)  # its own check of names is another file's
     object.__setattr__(labels, "points", names)
     object.__setattr__(labels, "name", "own")
-    assert point_places(names[::-1], labels)[0] == 19_999
-    assert time.process_time() - started < 3
+    assert point_places(names[::-1], labels)[0] == 99_999
+    assert time.monotonic() - started < 40
 
 
 def test_deep_json_is_one_sentence(tmp_path: Path) -> None:

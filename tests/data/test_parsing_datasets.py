@@ -1,160 +1,38 @@
-"""Labelled faces for parsing: every layout from tiny folders, pixel by pixel; mixes, splits, crops."""
+"""Each data set for parsing is read pixel by pixel, and its errors name the file."""
 
 from __future__ import annotations
 
 import csv
 import gc
-import re
-import threading
 import weakref
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from helpers.parsed_faces import H, Known, W, drawn, image, lapa, lines, save, stripes, text_points
 from PIL import Image
 
 from facekit.data.datasets import (
     GeneratedParsing,
-    LazyFaces,
-    ParsedFace,
-    ParsingSet,
     celebamask_faces,
     cropped,
-    crops,
     facesynthetics_faces,
     fasseg_faces,
     hair_faces,
     helen_faces,
     ibugmask_faces,
     lapa_faces,
-    mix,
-    outlined_faces,
-    split,
 )
 from facekit.data.face_pool import MARGIN
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.geometry.affine import box_of_points
-from facekit.labels import CELEBAMASK_19, FACEKIT_27, FASSEG_6, SYNTHPARSE_11, segmentation_map
+from facekit.labels import CELEBAMASK_19, FACEKIT_27, FASSEG_6, SYNTHPARSE_11
 
-Reader = Callable[[], LazyFaces[Any]]
-H, W = 60, 48
-# Where the parts of a drawn face are, rows and columns, by the viewer's side. `box_of_mask` sees brows to chin.
-PARTS = {
-    "skin": (8, 52, 6, 42), "left_brow": (16, 18, 12, 20), "right_brow": (16, 18, 28, 36),
-    "left_eye": (20, 23, 12, 20), "right_eye": (20, 23, 28, 36), "nose": (24, 34, 21, 27),
-    "upper_lip": (38, 40, 16, 32), "inner_mouth": (40, 42, 16, 32), "lower_lip": (42, 44, 16, 32),
-    "hair": (0, 8, 6, 42),
-}  # fmt: skip
-NAMES = ("background", *PARTS)  # Helen's, LaPa's and iBugMask's ids 0 to 10, and the paper's own
 # By the paper's code: 16, 17, 18 are what the full set has besides; 255 is not labelled.
 FACESYNTHETICS = (0, 1, 6, 5, 4, 3, 2, 1, 1, 8, 7, 9, 1, 10, 255, 255, 255, 255, 255)
 # background, skin, nose, glasses; l_eye, r_eye, l_brow, r_brow, l_ear, r_ear of the person; mouth, u_lip, l_lip, hair,
 # hat, earring, necklace, neck, cloth.
 CELEBAMASK = (0, 1, 6, 255, 5, 4, 3, 2, 1, 1, 8, 7, 9, 10, 255, 255, 255, 1, 255)
-
-
-def drawn() -> np.ndarray:
-    mask = np.zeros((H, W), np.uint8)
-    for i, (top, bottom, left, right) in enumerate(PARTS.values(), 1):
-        mask[top:bottom, left:right] = i
-    return mask
-
-
-def stripes(ids: int) -> np.ndarray:
-    """Every id and 255 in a mask of our size."""
-    return np.resize(np.array([*range(ids), 255], np.uint8), (H, W))
-
-
-def image(seed: int = 0, size: tuple[int, int] = (H, W)) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-
-
-def save(path: Path, array: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path)
-
-
-def text_points(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(5, 40, (count, 2)).round(3)
-
-
-def lines(points: np.ndarray) -> str:
-    return "".join(f"{x:.3f} {y:.3f}\n" for x, y in points)
-
-
-def face(name: str = "a", value: int = 1, size: int = 20) -> ParsedFace:
-    mask = np.full((size, size), value, np.uint8)
-    return ParsedFace(name, image(value, (size, size)), mask, (-0.5, -0.5, size - 0.5, size - 0.5))
-
-
-class Known(LazyFaces[int]):
-    """Faces whose mask tells which one it is; numbers in `broken` cannot be read."""
-
-    def __init__(self, count: int, broken: tuple[int, ...] = (), value: int | None = None) -> None:
-        self.seen: list[int] = []
-
-        def read(i: int) -> ParsedFace:
-            self.seen.append(i)
-            if i in broken:
-                raise ValueError(f"{i}.png: damaged")
-            return face(f"{i}.png", i % 11 if value is None else value)
-
-        super().__init__("known", range(count), read)
-
-
-# One face.
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"picture": image().astype(np.float32)}, "x.jpg: an image of float32 .* expected uint8"),
-        ({"picture": image()[..., 0]}, "x.jpg: an image of uint8 .* expected uint8 \\(H,W,3\\)"),
-        ({"mask": drawn()[1:]}, r"x.jpg: a mask of uint8 \(59, 48\) came, expected uint8 \(60, 48\) like the image"),
-        ({"mask": drawn().astype(np.int64)}, "x.jpg: a mask of int64"),
-        ({"mask": drawn() + 3}, "x.jpg: ids 11, 12, 13 came, expected 0 to 10 of synthparse11, or 255"),
-        ({"box": (0.0, 0.0, 10.0, 11.0)}, "x.jpg: box .* expected a square"),
-        ({"box": (0.0, 0.0, float("nan"), 10.0)}, "x.jpg: box .* expected a square"),
-        ({"box": (5.0, 5.0, 5.0, 5.0)}, "x.jpg: box .* expected a square"),
-    ],
-)
-def test_a_face_that_does_not_fit_together_is_refused(change: dict[str, object], message: str) -> None:
-    good = {"name": "x.jpg", "picture": image(), "mask": drawn(), "box": (0.0, 0.0, 9.0, 9.0)}
-    ParsedFace(**good)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=message):
-        ParsedFace(**{**good, **change})  # type: ignore[arg-type]
-
-
-def test_crop_at_the_images_own_scale_is_exact_and_reflects_outside() -> None:
-    f = ParsedFace("a", image(), drawn(), (3.5, 7.5, 43.5, 47.5))
-    seen, mask = cropped(f, 40)
-    assert np.array_equal(seen, f.image[8:48, 4:44]) and np.array_equal(mask, f.mask[8:48, 4:44])
-    seen, mask = cropped(f, 80, margin=2.0)  # 20 px more on every side: rows -12..67, columns -16..63
-    around = ((12, 8), (16, 16))
-    assert np.array_equal(seen, np.pad(f.image, (*around, (0, 0)), mode="symmetric"))
-    assert np.array_equal(mask, np.pad(f.mask, around, constant_values=255))
-    seen, mask = cropped(f, 40, lift=0.1)  # four rows up
-    assert np.array_equal(seen, f.image[4:44, 4:44]) and np.array_equal(mask, f.mask[4:44, 4:44])
-
-
-def test_crop_averages_the_image_and_picks_from_the_mask_where_it_shrinks() -> None:
-    board = (np.indices((80, 80)).sum(0) % 2 * 255).astype(np.uint8)
-    mask = np.where(np.indices((80, 80))[1] < 40, 2, 10).astype(np.uint8)
-    seen, small = cropped(ParsedFace("a", np.dstack([board] * 3), mask, (-0.5, -0.5, 79.5, 79.5)), 10)
-    assert abs(seen.astype(int) - 127).max() <= 3, "bilinear alone would alias"
-    assert (small[:, :5] == 2).all() and (small[:, 5:] == 10).all(), "2 and 10 must not mix to 6"
-
-
-@pytest.mark.parametrize(("side", "margin"), [(0, 1.0), (8, 0.0), (8, -1.0), (8, float("nan"))])
-def test_crop_refuses_nonsense(side: int, margin: float) -> None:
-    with pytest.raises(ValueError, match="pass a side of at least 1 px and a margin above 0"):
-        cropped(face(), side, margin)
-
-
-# Helen.
 
 
 def helen(root: Path, mask: np.ndarray) -> Path:
@@ -200,18 +78,6 @@ def test_helen_says_what_is_wrong(tmp_path: Path) -> None:
     helen(root, np.zeros((H, W), np.uint8))
     with pytest.raises(ValueError, match="7_1: no pixel of a face came"):
         helen_faces(root)[0]
-
-
-# LaPa and iBugMask.
-
-
-def lapa(root: Path, mask: np.ndarray, name: str = "5_0") -> np.ndarray:
-    points = text_points(106)
-    save(root / "train" / "images" / f"{name}.jpg", image())
-    save(root / "train" / "labels" / f"{name}.png", mask)
-    (root / "train" / "landmarks").mkdir(exist_ok=True)
-    (root / "train" / "landmarks" / f"{name}.txt").write_text("106\n" + lines(points))
-    return points
 
 
 def test_lapa_keeps_its_ids_and_is_framed_by_its_points(tmp_path: Path) -> None:
@@ -304,9 +170,6 @@ def test_box_of_a_mask_is_not_moved_by_specks_and_does_without_brows(tmp_path: P
     np.testing.assert_allclose(ibugmask_faces(tmp_path)[0].box, box_of_points([(5.5, 19.5), (41.5, 51.5)]))
 
 
-# Rendered faces.
-
-
 @pytest.mark.parametrize("released", [True, False])
 def test_facesynthetics_in_both_layouts(tmp_path: Path, released: bool) -> None:
     ids, points = stripes(19), text_points(70)
@@ -375,9 +238,6 @@ def test_generated_faces_are_mapped_by_name(domain: str) -> None:
         GeneratedParsing(5, "indoor")
 
 
-# FACEKIT_DATA's small sets.
-
-
 def table(root: Path, image: np.ndarray, mask: np.ndarray) -> Path:
     save(root / "images" / "1.jpg", image)
     save(root / "masks" / "1.png", mask)
@@ -434,207 +294,3 @@ def test_hair_knows_only_hair(tmp_path: Path) -> None:
         hair_faces(table(tmp_path, image(), np.minimum(drawn(), 3)))[0]
     with pytest.raises(FileNotFoundError, match=r"index.csv.*expected hair \(index.csv of image,mask"):
         hair_faces(tmp_path / "images")
-
-
-@pytest.mark.data
-def test_real_fasseg_in_its_own_labels() -> None:
-    for own, coarse in zip(fasseg_faces(labels=FASSEG_6)[:3], fasseg_faces()[:3], strict=True):
-        assert set(np.unique(own.mask).tolist()) == set(range(6)), "nothing is ignored"
-        known = coarse.mask != 255
-        assert np.array_equal(own.mask[known] == 4, coarse.mask[known] == SYNTHPARSE_11.index("nose"))
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("reader", [facesynthetics_faces, celebamask_faces, hair_faces, outlined_faces])
-def test_finer_labels(reader: Callable[..., LazyFaces[Any]]) -> None:
-    """What SYNTHPARSE_11 joins or ignores stays apart in a finer set, and the rest is the same."""
-    for fine, coarse in zip(reader(labels=CELEBAMASK_19)[:3], reader()[:3], strict=True):
-        assert fine.labels is CELEBAMASK_19 and np.array_equal(fine.image, coarse.image)
-        again = segmentation_map(CELEBAMASK_19, SYNTHPARSE_11)[fine.mask]
-        assert np.array_equal(again, coarse.mask) or reader is facesynthetics_faces
-    if reader is facesynthetics_faces:
-        found = set(np.unique(np.concatenate([f.mask.ravel() for f in reader(labels=CELEBAMASK_19)])).tolist())
-        assert {CELEBAMASK_19.index(name) for name in ("left_ear", "neck", "glasses", "hat", "cloth")} <= found
-        with pytest.raises(ValueError, match="expected 0 to 10 of synthparse11"):
-            ParsedFace(fine.name, fine.image, fine.mask, fine.box)
-
-
-# Mixes and splits.
-
-
-def test_mix_counts_shares_by_largest_remainder_and_takes_no_face_twice() -> None:
-    sources = {"a": Known(30), "b": Known(30), "c": Known(30)}
-    wanted = {
-        (0.5, 0.25, 0.25): (5, 3, 2),
-        (0.7, 0.2, 0.1): (7, 2, 1),
-        (0.34, 0.33, 0.33): (4, 3, 3),
-        (1, 0, 0): (10, 0, 0),
-    }
-    for shares, counts in wanted.items():
-        mixed = mix(dict(zip("abc", shares, strict=True)), 10, sources)
-        assert tuple(Counter(name for name, _ in mixed.pairs)[k] for k in "abc") == counts, shares
-        assert len(set(mixed.pairs)) == len(mixed) == 10
-    assert all(source.seen == [] for source in sources.values()), "choosing must not read"
-    whole = mix({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}, 90, sources)
-    assert set(whole.pairs) == {(name, i) for name in "abc" for i in range(30)}
-
-
-def test_mixes_depend_on_the_seed_and_are_nested() -> None:
-    sources = {"a": Known(50), "b": Known(50)}
-    first = mix({"a": 0.8, "b": 0.2}, 20, sources)
-    assert first.pairs == mix({"a": 0.8, "b": 0.2}, 20, sources).pairs
-    assert first.pairs != mix({"a": 0.8, "b": 0.2}, 20, sources, seed=1).pairs
-    assert [name for name, _ in first.pairs] != sorted(name for name, _ in first.pairs), "sources take turns"
-    half = mix({"b": 0.5, "a": 0.5}, 20, sources)
-    assert {p for p in half.pairs if p[0] == "a"} < {p for p in first.pairs if p[0] == "a"}
-    three = mix({"c": 0.5, "b": 0.1, "a": 0.4}, 20, {**sources, "c": Known(50)})
-    assert {p for p in three.pairs if p[0] == "a"} < {p for p in half.pairs if p[0] == "a"}
-    places = [{i for n, i in half.pairs if n == name} for name in "ab"]
-    assert places[0] != places[1], "sources of the same length are drawn from apart"
-    name, place = first.pairs[3]
-    assert first[3].name == f"{place}.png" and first[2:4][1].name == f"{place}.png"
-    assert repr(first) == "ParsingSet(20 faces: 16 a, 4 b)" and repr(first[:0]) == "ParsingSet(0 faces: none)"
-
-
-@pytest.mark.parametrize(
-    ("parts", "n", "message"),
-    [
-        ({}, 10, "0 parts and n=10 came: name at least one source"),
-        ({"a": 1.0}, 0, "1 parts and n=0 came"),
-        ({"a": 1.2, "b": -0.2}, 10, "share -0.2 of 'b' came, expected a number from 0 to 1"),
-        ({"a": float("nan"), "b": 0.5}, 10, "share nan of 'a'"),
-        ({"a": 0.5, "b": 0.49}, 10, "shares of 0.99 in all came, expected 1"),
-        ({"a": 0.5, "x": 0.5}, 10, "unknown source 'x' came; known: a, b"),
-        ({"a": 0.5, "b": 0.5}, 80, "source 'b' has 20 faces, but 40 of 80 .* at most 40 faces"),
-    ],
-)
-def test_mix_says_what_is_wrong(parts: dict[str, float], n: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        mix(parts, n, {"a": Known(50), "b": Known(20)})
-    mix({"a": 0.5 + 5e-7, "b": 0.5}, 10, {"a": Known(50), "b": Known(20)})  # shares are rounded numbers
-
-
-def test_split_is_disjoint_and_of_the_papers_sizes() -> None:
-    faces = Known(2500)
-    sets = split(faces)
-    assert [len(s) for s in sets] == [2000, 230, 100] and faces.seen == []
-    assert len(set().union(*(s.pairs for s in sets))) == 2330
-    assert sets[0].pairs == split(faces)[0].pairs != split(faces, seed=1)[0].pairs
-    mixed = mix({"a": 0.5, "b": 0.5}, 40, {"a": Known(30), "b": Known(30)})
-    train, val, test = split(mixed, 20, 15, 5)
-    assert sorted(train.pairs + val.pairs + test.pairs) == sorted(mixed.pairs)
-    assert train.sources["a"] is mixed.sources["a"]
-    assert len(split(mixed, 10, 0, 5)[1]) == 0
-
-
-def test_split_shrinks_alike_with_a_warning() -> None:
-    with pytest.warns(UserWarning, match="233 faces came, expected 2330: train, val and test hold 200, 23, 10 of them"):
-        assert [len(s) for s in split(Known(233))] == [200, 23, 10]
-    with pytest.warns(UserWarning, match="hold 8, 1, 1"):
-        sets = split(Known(10))
-    assert sorted(p for s in sets for p in s.pairs) == [("faces", i) for i in range(10)]
-    with pytest.raises(ValueError, match="2 faces came for 3 sets"):
-        split(Known(2))
-    for wrong in ((-1, 2, 3), (0, 0, 0)):
-        with pytest.raises(ValueError, match=f"train={wrong[0]}, val={wrong[1]}, test={wrong[2]} came"):
-            split(Known(10), *wrong)
-
-
-# Crops.
-
-
-def test_crops_come_in_order_from_every_kind_of_source() -> None:
-    generated = GeneratedParsing(40, seed=4, side=16)
-    sources = {"known": Known(50, value=3), "generated": generated}
-    mixed = mix({"known": 0.5, "generated": 0.5}, 70, sources)
-    images, masks = crops(mixed, 12, margin=1.25)
-    assert len(images) == len(masks) == 70
-    for (name, place), seen, mask in zip(mixed.pairs, images, masks, strict=True):
-        assert seen.shape == (12, 12, 3) and mask.shape == (12, 12) and seen.dtype == mask.dtype == np.uint8
-        if name == "known":
-            assert np.array_equal(mask, cropped(face(value=3), 12, 1.25)[1])
-        elif place % 8 == 0:
-            assert np.array_equal(mask, cropped(generated[place], 12, 1.25)[1])
-    assert np.array_equal(crops(generated[:2], 12)[1][1], cropped(generated[1], 12)[1])
-
-
-def test_crops_name_and_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=re.escape("2 of 6 faces left out: face 1: 1.png: damaged; face 4: 4.png")):
-        images, masks = crops(Known(6, broken=(1, 4)), 20)
-    assert [int(mask[0, 0]) for mask in masks] == [0, 2, 3, 5] and len(images) == 4
-    mixed = ParsingSet({"a": Known(3), "b": Known(9, broken=(7,))}, [("a", 0), ("b", 7), ("b", 8)])
-    with pytest.warns(UserWarning, match="1 of 3 faces left out: b 7: 7.png: damaged"):
-        assert [int(m[0, 0]) for m in crops(mixed, 20)[1]] == [0, 8]
-    lapa(tmp_path, drawn(), "0_0")
-    lapa(tmp_path, drawn(), "1_0")
-    (tmp_path / "train/landmarks/1_0.txt").unlink()
-    with pytest.warns(UserWarning, match="1 of 2 faces left out: face 1: .*1_0.txt"):
-        crops(lapa_faces(tmp_path), 20)
-    with pytest.raises(ValueError, match="none of the 7 faces can be read: face 0: 0.png: damaged; .*; and 2 more"):
-        crops(Known(7, broken=tuple(range(7))), 20)
-    with pytest.raises(ValueError, match="no faces came"):
-        crops([], 20)
-    with pytest.raises(ValueError, match="pass a side of at least 1 px"):
-        crops(Known(3), 0)
-
-
-def test_crops_hold_few_large_images_at_once() -> None:
-    lock, alive, most = threading.Lock(), [0], [0]
-
-    def gone() -> None:
-        with lock:
-            alive[0] -= 1
-
-    def read(i: int) -> ParsedFace:
-        f = face(str(i))
-        with lock:
-            alive[0] += 1
-            most[0] = max(most[0], alive[0])
-        weakref.finalize(f, gone)
-        return f
-
-    images, _ = crops(LazyFaces("counted", range(100), read), 8, workers=2)
-    assert len(images) == 100 and most[0] <= 4
-
-
-# Real faces.
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("reader", [facesynthetics_faces, celebamask_faces])
-def test_sides_of_real_masks_are_the_viewers(reader: Reader) -> None:
-    _, masks = crops(reader()[:20], 96)
-    seen = 0
-    for mask in masks:
-        for left, right in (("left_eye", "right_eye"), ("left_brow", "right_brow")):
-            columns = [np.nonzero(mask == SYNTHPARSE_11.index(side))[1] for side in (left, right)]
-            if min(map(len, columns)) > 5:
-                assert columns[0].mean() < columns[1].mean()
-                seen += 1
-        rows = [np.nonzero(mask == SYNTHPARSE_11.index(n))[0] for n in ("upper_lip", "lower_lip")]
-        if min(map(len, rows)) > 5:
-            assert rows[0].mean() < rows[1].mean()
-    assert seen >= min(20, len(masks))
-
-
-@pytest.mark.data
-@pytest.mark.parametrize(
-    ("reader", "count", "ids"),
-    [
-        (facesynthetics_faces, 60, {*range(11), 255}),
-        (celebamask_faces, 4, {*range(11), 255} - {8}),
-        (fasseg_faces, 202, {0, 1, 6, 255}),
-        (hair_faces, 500, {0, 10, 255}),
-        (outlined_faces, 2012, {1, 4, 5, 7, 8, 9, 255}),
-    ],
-)
-def test_real_sets_are_whole_and_framed_alike(reader: Reader, count: int, ids: set[int]) -> None:
-    faces = reader()
-    assert len(faces) == count
-    some = faces[:: max(1, count // 20)]
-    _, masks = crops(some, 64)
-    assert len(masks) == len(some) and set(np.unique(masks).tolist()) == ids
-    nose = [np.argwhere(mask == 6).mean(0) / 64 for mask in masks if (mask == 6).sum() > 20]
-    if 6 in ids:  # the nose lies in the middle of every framing
-        assert len(nose) >= 0.8 * len(masks)
-        assert np.allclose(np.median(nose, 0), (0.475, 0.5), atol=0.05)

@@ -132,14 +132,14 @@ def test_explicit_pairs_are_kept() -> None:
 
 
 def test_many_names_are_checked_once() -> None:
-    began = time.process_time()
-    many = lb.landmark_set([f"{side}_{i}" for i in range(10_000) for side in ("left", "right")])
+    began = time.monotonic()
+    many = lb.landmark_set([f"{side}_{i}" for i in range(20_000) for side in ("left", "right")])
     assert many.mirrors and many.flip[:4] == (1, 0, 3, 2)
     with pytest.raises(ValueError, match="p3"):
-        lb.landmark_set([*(f"p{i}" for i in range(20_000)), "p3"])
+        lb.landmark_set([*(f"p{i}" for i in range(40_000)), "p3"])
     with pytest.raises(ValueError, match="255"):
-        lb.segmentation_set([f"left {i}" for i in range(20_000)])
-    assert time.process_time() - began < 5  # comparing each with each took a minute
+        lb.segmentation_set([f"left {i}" for i in range(40_000)])
+    assert time.monotonic() - began < 40  # comparing each with each took a minute, once takes a second
 
 
 def test_label_files_of_earlier_versions_get_the_pairs_of_their_names() -> None:

@@ -183,7 +183,7 @@ def test_a_large_text_is_refused_at_once(server: tuple[gr.Blocks, Path]) -> None
         assert not success and said in message
     success, message = visitor.call("words", [None, names, "Photo"])
     assert not success
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 40  # it takes a tenth of a second
 
 
 SCRIPT = """
