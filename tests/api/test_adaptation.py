@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.slow import slow_unless
 
 import facekit
 from facekit.data.synthetic_faces.generator import GeneratedFaces
@@ -59,7 +60,15 @@ def _names(task: str) -> Any:
     return HELEN_11 if task == "segmentation" else None
 
 
-@pytest.mark.parametrize(("backbone", "task"), PAIRS)
+HEAVY = (
+    ("synthparse", "stylization"),
+    ("synthparse", "shadow_removal"),
+    ("pftgan", "segmentation"),
+    ("pftgan", "stylization"),
+)
+
+
+@pytest.mark.parametrize(("backbone", "task"), slow_unless(lambda pair: pair not in HEAVY, PAIRS))
 def test_adapt_predict_save_load(backbone: str, task: str, faces: dict[str, Any], tmp_path: Path) -> None:
     labels = _labels(faces, task)
     model = facekit.adapt(faces["image"], labels, task, backbone, names=_names(task), **_fast(backbone))
@@ -79,7 +88,7 @@ def test_adapt_predict_save_load(backbone: str, task: str, faces: dict[str, Any]
     assert model.task.headline in scores and all(np.isfinite(v) or "_" in k for k, v in scores.items())
 
 
-@pytest.mark.parametrize(("backbone", "task"), PAIRS)
+@pytest.mark.parametrize(("backbone", "task"), slow_unless(lambda pair: pair == ("fsma", "landmarks"), PAIRS))
 def test_cache_changes_nothing(backbone: str, task: str, faces: dict[str, Any]) -> None:
     labels = _labels(faces, task)
     models = [
@@ -102,6 +111,7 @@ def test_results_are_in_the_images_own_pixels(faces: dict[str, Any]) -> None:
     assert facekit.predict(mask, large[:200]).mask.shape == (200, 384)
 
 
+@pytest.mark.slow
 def test_learning_learns(faces: dict[str, Any]) -> None:
     settings = {**FAST, "steps": 60, "weights": "auto", "least_views": 30, "lr": 5e-3}
     model = facekit.adapt(faces["image"], faces["landmarks68"], **settings)

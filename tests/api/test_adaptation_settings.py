@@ -97,6 +97,7 @@ def test_an_adapter_learns_from_batches_of_one(faces: dict[str, Any]) -> None:
 
 
 # Thousands of faces.
+@pytest.mark.slow
 def test_crops_on_disk_are_those_in_memory(faces: dict[str, Any], tmp_path: Path) -> None:
     for i, image in enumerate(faces["image"]):
         Image.fromarray(image).save(tmp_path / f"{i}.png")

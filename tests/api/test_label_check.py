@@ -78,6 +78,7 @@ def test_labels_in_another_order(data: Path) -> None:
     assert not _said(LandmarkTask(LANDMARKS_5), five, images)
 
 
+@pytest.mark.slow
 def test_right_points_are_not_reported(data: Path) -> None:
     for seed, count in enumerate([1, 1, 1, 1, 2, 2, 3, 8, 8, 20]):
         images, points = _faces(data, 10 + seed, count)
@@ -97,6 +98,7 @@ def test_what_is_no_face_is_not_reported() -> None:
     assert not _said(own, [p[:, ::-1] for p in base], images)
 
 
+@pytest.mark.slow
 def test_masks(data: Path) -> None:
     files = sorted((data / "celebamask" / "masks").glob("*.png"))[40:52]
     masks = [np.asarray(Image.open(f)) for f in files]

@@ -34,6 +34,7 @@ def test_adapt_predict_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert json.loads(capsys.readouterr().out)["nme_inter_ocular"] > 0
 
 
+@pytest.mark.slow
 def test_labels_of_annotation_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     batch = GeneratedFaces(seed=5, size=128, yaw=(-20, 20)).batch(range(2), want=("image", "landmarks68", "mask"))
     for i, image in enumerate(batch["image"]):

@@ -178,6 +178,7 @@ def test_explain(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "explain takes one" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_uncertainty(faces: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, masks = folder / "parts.facekit", (faces["mask"] > 0).numpy().astype(np.uint8)
     facekit.adapt(
@@ -211,6 +212,7 @@ def test_errors_of_the_system_are_one_line(
     assert "Permission denied: 'weights.pt'" in said and said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_whoever_reads_the_output_may_stop(folder: Path) -> None:
     run = f"{sys.executable} -m facekit match {folder}/images 'a face' 'a tree' | head -n 0; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", run], capture_output=True, text=True)

@@ -120,6 +120,7 @@ def test_a_second_run_predicts_what_is_missing(
     assert {name for name, time in modified(out).items() if before.get(name) != time} >= {"c.jpg.png"}
 
 
+@pytest.mark.slow
 def test_other_models_options_and_images_are_predicted_anew(
     folder: Path, faces: list[np.ndarray], tmp_path: Path, predicted: list[int]
 ) -> None:
@@ -152,6 +153,7 @@ def test_other_models_options_and_images_are_predicted_anew(
     assert sum(predicted) == len(NAMES), "JSON files of another align do not count"
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(faces: list[np.ndarray], tmp_path: Path) -> None:
     """kill -9 in the middle: at the end each image is there once, and printed once."""
     images, out = tmp_path / "images", tmp_path / "out"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import random
@@ -18,6 +19,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.slow import slow_unless
 
 import facekit
 from facekit.data.synthetic_cats.generator import GeneratedAnimals
@@ -141,7 +143,7 @@ CALLS: dict[str, Callable[[dict[str, Any], Path], Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", list(CALLS))
+@pytest.mark.parametrize("name", slow_unless(lambda name: name not in ("export_onnx", "adapt pftgan"), CALLS))
 def test_the_callers_state_stays(name: str, faces: dict[str, Any], tmp_path: Path) -> None:
     torch.manual_seed(123)
     np.random.seed(7)
@@ -152,6 +154,7 @@ def test_the_callers_state_stays(name: str, faces: dict[str, Any], tmp_path: Pat
     assert [what for what in before if before[what] != after[what]] == []
 
 
+@pytest.mark.slow
 def test_imports_in_a_fresh_process_leave_the_state() -> None:
     code = """
 import os, warnings
@@ -186,6 +189,7 @@ def learned(x: dict[str, Any], seed: int) -> facekit.Model:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_threads_get_what_each_gets_alone(faces: dict[str, Any]) -> None:
     alone = [learned(faces, seed) for seed in (0, 1)]
     together: dict[int, facekit.Model] = {}
@@ -220,14 +224,24 @@ SETTINGS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", list(SETTINGS))
+TASKS = {"fsma": "landmarks", "synthparse": "segmentation", "farl": "attributes", "pftgan": "segmentation"}
+EXTRA = {"pftgan": {"classifier_epochs": 1, "pixels": 300}}
+FIRST = (("float64", "fsma"), ("autocast", "synthparse"), ("inference_mode", "farl"))
+
+
+@pytest.fixture(scope="module")
+def plain_models(faces: dict[str, Any]) -> Callable[[str], facekit.Model]:
+    """Models that were adapted under torch's own settings, one for each backbone."""
+    return functools.cache(lambda name: adapted(faces, TASKS[name], name, **EXTRA.get(name, {})))
+
+
 @pytest.mark.parametrize(
-    ("task", "backbone"),
-    [("landmarks", "fsma"), ("segmentation", "synthparse"), ("attributes", "farl"), ("segmentation", "pftgan")],
+    ("name", "backbone"), slow_unless(FIRST.__contains__, [(name, b) for b in TASKS for name in SETTINGS])
 )
-def test_models_are_the_same_under_any_settings(name: str, task: str, backbone: str, faces: dict[str, Any]) -> None:
-    settings = {"classifier_epochs": 1, "pixels": 300} if backbone == "pftgan" else {}
-    plain = adapted(faces, task, backbone, **settings)
+def test_models_are_the_same_under_any_settings(
+    name: str, backbone: str, plain_models: Callable[[str], facekit.Model], faces: dict[str, Any]
+) -> None:
+    task, settings, plain = TASKS[backbone], EXTRA.get(backbone, {}), plain_models(backbone)
     with SETTINGS[name]():
         before = state()
         other = adapted(faces, task, backbone, **settings)
@@ -237,7 +251,7 @@ def test_models_are_the_same_under_any_settings(name: str, task: str, backbone: 
     assert np.array_equal(result.draw(), facekit.predict(plain, faces["image"][0]).draw())
 
 
-@pytest.mark.parametrize("name", ["no_grad", "inference_mode", "float64", "meta"])
+@pytest.mark.parametrize("name", slow_unless("meta".__eq__, ["no_grad", "inference_mode", "float64", "meta"]))
 def test_other_functions_work_under_any_settings(name: str, faces: dict[str, Any], tmp_path: Path) -> None:
     with SETTINGS[name]():
         heat = facekit.explain(faces["image"][0], "a smile").heat

@@ -79,6 +79,7 @@ def test_a_bad_output_is_told_before_training(
     assert message in said and ".tmp" not in said and said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_missing_folder_is_made(labelled: list[str], tmp_path: Path) -> None:
     target = tmp_path / "no" / "such" / "m.facekit"
     assert main([*labelled, "--out", str(target), "--json"]) == 0
@@ -88,7 +89,7 @@ def test_a_missing_folder_is_made(labelled: list[str], tmp_path: Path) -> None:
     assert target.is_file()
 
 
-@pytest.mark.parametrize("checkpoint", [None, "kept/c.pt"])
+@pytest.mark.parametrize("checkpoint", [None, pytest.param("kept/c.pt", marks=pytest.mark.slow)])
 def test_a_model_is_not_lost(
     checkpoint: str | None,
     labelled: list[str],
@@ -124,6 +125,7 @@ def test_nowhere_to_write(tmp_path: Path) -> None:
         save_or_rescue(fail, tmp_path / "m.facekit")
 
 
+@pytest.mark.slow
 def test_a_pretraining_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target, real = tmp_path / "w" / "w.safetensors", facekit.api.pretraining._write
 

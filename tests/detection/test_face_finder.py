@@ -39,6 +39,7 @@ def test_the_mirrored_image_gives_the_mirrored_face(astronaut: np.ndarray) -> No
     assert abs(centre(other)[1] - centre(face)[1]) < 8
 
 
+@pytest.mark.slow
 def test_a_face_is_found_at_other_sizes_in_the_pixels_that_came_in(astronaut: np.ndarray) -> None:
     (face,) = find_faces(astronaut)
     for factor in (0.4, 3.0):
@@ -48,7 +49,7 @@ def test_a_face_is_found_at_other_sizes_in_the_pixels_that_came_in(astronaut: np
         assert (found.box[2] - found.box[0]) / factor == pytest.approx(face.box[2] - face.box[0], rel=0.15)
 
 
-@pytest.mark.parametrize("roll", [32.0, -32.0])
+@pytest.mark.parametrize("roll", [32.0, pytest.param(-32.0, marks=pytest.mark.slow)])
 def test_a_rolled_face_comes_with_its_roll(astronaut: np.ndarray, roll: float) -> None:
     # Turning the image clockwise by `roll` turns the face clockwise.
     (face,) = find_faces(astronaut)
@@ -95,6 +96,7 @@ def test_wrong_images_are_refused(astronaut: np.ndarray) -> None:
         find_faces(astronaut, min_size=-3)
 
 
+@pytest.mark.slow
 def test_threads_agree(astronaut: np.ndarray) -> None:
     expected = find_faces(astronaut)
     results: list[list[Face]] = []
@@ -160,6 +162,7 @@ def test_landmark_box_turns_with_the_face() -> None:
     assert np.allclose(transform_points(a, turn), b, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_group_photos_are_searched_well(data: Path) -> None:
     folder = data / "dlib_faces"
     found = false = total = 0
@@ -178,6 +181,7 @@ def test_group_photos_are_searched_well(data: Path) -> None:
     assert total == 43 and found >= 39 and false <= 2, (found, false)
 
 
+@pytest.mark.slow
 def test_300w_faces_are_found_and_framed(data: Path) -> None:
     folder = data / "300w"
     with (folder / "index.csv").open() as file:

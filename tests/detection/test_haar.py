@@ -125,6 +125,7 @@ def test_faces_of_300w_are_found_and_framed(data: Path) -> None:
     assert np.median(errors) < 0.09 and np.median(rolls) < 1.5 and len(rolls) > 0.6 * len(rows)
 
 
+@pytest.mark.slow
 def test_group_photos_are_searched(data: Path) -> None:
     folder = data / "dlib_faces"
     found = total = 0

@@ -67,6 +67,7 @@ def test_every_task_adapts_saves_and_comes_back(
     assert np.array_equal(same.draw(), result.draw()), "same seed, same result"
 
 
+@pytest.mark.slow
 def test_heads_learn(faces: dict[str, Any], weights: Path) -> None:
     losses = {}
     for task in ("landmarks", "segmentation", "attributes", "stylization"):

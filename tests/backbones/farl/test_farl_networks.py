@@ -28,6 +28,7 @@ from facekit.core.random_streams import generator_for
 from facekit.training.distributed import ALONE
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_official_checkpoint_of_full_size_loads_strictly_and_runs(tmp_path: Path) -> None:
     pair = new_pair("base", seed=0)

@@ -113,6 +113,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path) -> None:
     made = []
     for count in (1, 2):
@@ -134,6 +135,7 @@ def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path) -> None:
     assert a == b == len(one["gradients"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_killed_run_resumes_exactly(shards: Path, tokenizer: Path, tmp_path: Path, processes: int) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -188,6 +190,7 @@ def test_what_comes_out_is_loaded_and_described(shards: Path, tokenizer: Path, t
         pretrain("farl", tmp_path / "nowhere", out=tmp_path / "x.safetensors", **settings)
 
 
+@pytest.mark.slow
 def test_losses_fall(shards: Path, tokenizer: Path, tmp_path: Path) -> None:
     curve: list[dict[str, float]] = []
     pretrain(
@@ -207,6 +210,7 @@ def test_recipe_is_the_papers() -> None:
     assert FaRLPretraining().align
 
 
+@pytest.mark.slow
 def test_tokenizer_learns_and_uses_many_codes(tmp_path: Path) -> None:
     images = GeneratedFaces(seed=4, size=160, domain="wild").batch(range(24), want=("image",))["image"]
     (tmp_path / "faces").mkdir()

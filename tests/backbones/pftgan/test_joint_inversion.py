@@ -53,6 +53,7 @@ def beside(**settings: Any) -> Pretraining:
     return Pretraining(Stripes(), size, recipe, 100, device, 0, beside=Reconstructing(encoder, Squared(), own, device))
 
 
+@pytest.mark.slow
 def test_an_encoder_beside_the_generator_learns_to_show_images_again() -> None:
     program = beside()
     losses = [program.step(i) for i in range(100)]  # 0.4 of the first error is left then, 0.53 after 60 steps
@@ -128,6 +129,7 @@ def test_maps_are_mixed_from_coarse_to_fine() -> None:
     assert not [weight for weight in mixed.parameters() if weight.requires_grad]
 
 
+@pytest.mark.slow
 def test_only_the_heads_of_a_projected_discriminator_learn() -> None:
     program = beside(**PROJECTED, path_length=0.0)
     discriminator = program.discriminator

@@ -74,6 +74,7 @@ def test_adaptation_from_a_file_is_saved_whole(file: Path, faces: Any, masks: An
     assert not torch.equal(model.network.stream(backbone.encode(x)), backbone.generator.synthesis(backbone.encode(x)))
 
 
+@pytest.mark.slow
 def test_support_images_teach_the_image_stream(faces: Any, masks: Any) -> None:
     x = torch.rand(1, 3, 64, 64)
     settings = {"shared": 64, "stages": "2"}  # all layers are shared: what support images teach reaches both
@@ -123,6 +124,7 @@ def test_memory_is_said_before_it_is_used(faces: Any, masks: Any, caplog: pytest
     assert any("labelled pixels are drawn: memory_limit=8000000" in m for m in said)
 
 
+@pytest.mark.slow
 def test_where_classifiers_disagree(faces: Any, masks: Any) -> None:
     several, single = adapted(faces, masks, members=3), adapted(faces, masks)
     image = faces["image"][3].permute(1, 2, 0).numpy()

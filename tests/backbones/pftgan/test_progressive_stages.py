@@ -80,6 +80,7 @@ def test_distances_that_are_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
         perceptual("lpips-vgg")
 
 
+@pytest.mark.slow
 def test_vgg_is_taken_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Random weights under torchvision's names: what counts is that they get to their places."""
     import torchvision
@@ -213,6 +214,7 @@ class Noise:
         return torch.randint(255, (len(indices), 3, 40, 40), generator=draws, dtype=torch.uint8)
 
 
+@pytest.mark.slow
 def test_an_encoder_learns_the_generators_codes(generator: Generator) -> None:
     torch.manual_seed(0)
     # Not narrower: with 4 channels oneDNN (torch 2.14, AVX2) writes past the gradient of a convolution.

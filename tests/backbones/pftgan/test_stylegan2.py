@@ -179,6 +179,7 @@ def test_the_discriminator_learns_to_tell() -> None:
     assert sum(losses[:5]) / 5 > 1.3 and sum(losses[50:]) / 10 < 0.7 and program.chance == 0
 
 
+@pytest.mark.slow
 def test_pretrain_writes_what_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "faces"
     folder.mkdir()

@@ -128,6 +128,7 @@ def test_an_adapter_starts_as_a_relabelling() -> None:
     assert all(torch.equal(v, before[k]) for k, v in plain.state_dict().items()), "the paper's knows nothing yet"
 
 
+@pytest.mark.slow
 def test_an_adapter_learns_a_swap(parser: facekit.Model, faces: Any) -> None:
     """Annotators who call every class by the next one's id: nothing in the images says so, the pairs do."""
     images, _ = faces

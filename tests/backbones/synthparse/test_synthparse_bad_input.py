@@ -134,6 +134,7 @@ def test_no_face_in_any_image(parser: facekit.Model, align: str) -> None:
     assert 0 <= facekit.evaluate(parser, [BLANK], [MASKS[0]], align=align)["accuracy"] <= 100
 
 
+@pytest.mark.slow
 def test_classes_that_never_occur_are_named() -> None:
     few = face(9)[1]  # without lower lip and hair
     message = r"no pixel of 2 of the 11 classes came in 4 masks \(lower_lip, hair\), expected some of each.*pass names="

@@ -79,6 +79,7 @@ def check_folding(model: facekit.Model, x: torch.Tensor) -> None:
     assert norms(network) == count and all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "side"), SIDES)
 def test_the_papers_four_models(name: str, side: int, faces: Any, tmp_path: Path) -> None:
     model = parser(faces, recipe=f"paper-{name}", input_size=side)
@@ -94,7 +95,9 @@ def test_the_papers_four_models(name: str, side: int, faces: Any, tmp_path: Path
     check_onnx(loaded, loaded.network, crops(faces, side, 3), tmp_path / "m.onnx")
 
 
-@pytest.mark.parametrize(("encoder", "side"), [("vgg11_bn", 64), ("mobilenet_v2", 160)])
+@pytest.mark.parametrize(
+    ("encoder", "side"), [pytest.param("vgg11_bn", 64, marks=pytest.mark.slow), ("mobilenet_v2", 160)]
+)
 def test_fcn_adapts_labels(encoder: str, side: int, faces: Any, tmp_path: Path) -> None:
     """Section 3.2.2's other label adapter, on the paper's best parser; exported as one network."""
     plain = parser(faces, recipe="paper", input_size=side)
