@@ -230,6 +230,7 @@ def test_landmark_training_goes_by_the_labels(faces: dict[str, Any]) -> None:
         assert label.min() > 0 and label.max() < 191
 
 
+@pytest.mark.slow
 def test_learning_learns_and_comes_back_to_the_image(faces: dict[str, Any]) -> None:
     settings: dict[str, Any] = {"steps": 25, "least_views": 12, "lr": 5e-3, "align": "tanh", "progress": False}
     model = facekit.adapt(faces["image"], faces["landmarks68"], device="cpu", **settings)

@@ -128,6 +128,7 @@ def test_an_interrupted_run_makes_only_what_is_missing(
     assert "another --out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_several_processes_make_the_same_shards(tmp_path: Path) -> None:
     one = make_shards(["generated:6"], tmp_path / "one", size=48, per_shard=2, progress=False)
     two = make_shards(["generated:6"], tmp_path / "two", size=48, per_shard=2, progress=False, workers=2)

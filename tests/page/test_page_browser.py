@@ -186,6 +186,7 @@ def capsule(index: int, start: tuple[int, int], end: tuple[int, int]) -> np.ndar
 STROKES = [((200, 150), (420, 150)), ((90, 400), (190, 460)), ((100, 500), (300, 520))]
 
 
+@pytest.mark.slow
 def test_strokes_stay_where_they_were_painted(tab: Tab, photos: list[Path], folder: Path) -> None:
     tab.choose(photos, "Parts")
     tab.stroke(0, *STROKES[0])
@@ -275,6 +276,7 @@ def test_uploads_of_every_kind(tab: Tab, tmp_path: Path, monkeypatch: pytest.Mon
     tab.page.get_by_text("page.jpg: not a readable image file").wait_for()
 
 
+@pytest.mark.slow
 def test_stop_in_the_browser(tab: Tab, chromium: Any, server: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [0]
 

@@ -213,6 +213,7 @@ def started(temporary: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, folder
 
 
+@pytest.mark.slow
 def test_sigterm_deletes_files_and_a_killed_page_leaves_them_to_the_next(tmp_path: Path) -> None:
     killed, left = started(tmp_path)
     living, kept = started(tmp_path)

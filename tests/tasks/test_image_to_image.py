@@ -152,6 +152,7 @@ def test_the_discriminator_learns_every_second_step(faces: Any) -> None:
     assert all("adv" in losses for losses in seen)
 
 
+@pytest.mark.slow
 def test_stylization_learns_to_invert(faces: Any) -> None:
     settings: dict[str, Any] = {"least_views": 20, "batch_size": 8, "progress": False, "rotate": 5.0}
     model = facekit.adapt(faces["image"], 255 - faces["image"], "stylization", steps=60, **settings)

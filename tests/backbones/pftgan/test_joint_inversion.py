@@ -92,7 +92,9 @@ def test_the_mapping_is_drawn_to_codes_that_are_found() -> None:
     assert discriminator(after.detach().flatten(0, 1)).mean().item() < before - 1e-4, "less like the mapping's"
 
 
-@pytest.mark.parametrize("settings", [{}, PROJECTED], ids=["stylegan2", "projected"])
+@pytest.mark.parametrize(
+    "settings", [{}, pytest.param(PROJECTED, marks=pytest.mark.slow)], ids=["stylegan2", "projected"]
+)
 def test_such_a_training_resumes(settings: dict[str, Any], tmp_path: Path) -> None:
     straight, stopped, resumed = beside(**settings), beside(**settings), beside(**settings)
     for i in range(4):

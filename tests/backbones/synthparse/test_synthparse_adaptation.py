@@ -87,7 +87,7 @@ def test_the_best_epoch_is_kept(faces: Any, tmp_path: Path) -> None:
     assert torch.equal(best.maps(x), stopped.maps(x)), "as if it had been stopped at its best epoch"
 
 
-@pytest.mark.parametrize("reads", ["onehot", "ids"])
+@pytest.mark.parametrize("reads", [pytest.param("onehot", marks=pytest.mark.slow), "ids"])
 def test_label_adapter(reads: str, parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
     images, masks = faces
     before = {k: v.clone() for k, v in parser.network.state_dict().items()}
