@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.slow import slow_unless
 
 import facekit
 from facekit import alignment as framing
@@ -193,7 +194,12 @@ def test_points_masks_and_images_move_together() -> None:
         assert (torch.stack([x.float().mean(), y.float().mean()]) - moved[i, 0]).abs().max() < 0.6
 
 
-@pytest.mark.parametrize("task", ["landmarks", "segmentation", "stylization", "shadow_removal"])
+@pytest.mark.parametrize(
+    "task",
+    slow_unless(
+        ("landmarks", "segmentation").__contains__, ["landmarks", "segmentation", "stylization", "shadow_removal"]
+    ),
+)
 def test_adapt_predict_save_load(task: str, faces: dict[str, Any], tmp_path: Path) -> None:
     boxes = []
     for points in faces["landmarks68"].numpy():

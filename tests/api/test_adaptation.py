@@ -63,6 +63,7 @@ def _names(task: str) -> Any:
 HEAVY = (
     ("synthparse", "stylization"),
     ("synthparse", "shadow_removal"),
+    ("pftgan", "landmarks"),
     ("pftgan", "segmentation"),
     ("pftgan", "stylization"),
 )

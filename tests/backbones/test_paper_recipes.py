@@ -71,7 +71,7 @@ def test_the_row_of_landmarks_needs_its_warm_up(face: dict[str, Any]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:no pixel of", "ignore:The given NumPy array")
-@pytest.mark.parametrize("task", ["landmarks", "segmentation", "attributes"])
+@pytest.mark.parametrize("task", [pytest.param("landmarks", marks=pytest.mark.slow), "segmentation", "attributes"])
 def test_farls_paper_recipes_learn(task: str, face: dict[str, Any]) -> None:
     settings = {"recipe": "paper", "batch_size": 1, "steps": 16, "least_views": 4, "weights": "embedded"}
     model, losses = learned(face, task, "farl", **settings)

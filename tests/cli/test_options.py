@@ -139,6 +139,7 @@ def test_wrong_options_of_adapt(
     assert message in said.splitlines()[-1] and not (folder / "m.facekit").exists()
 
 
+@pytest.mark.slow
 def test_adapt_labels(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = folder / "new" / "m.facekit"
     arguments = [

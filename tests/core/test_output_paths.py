@@ -184,6 +184,7 @@ for act in (lambda: check_output(folder / "a.bin"), lambda: write(folder / "a.bi
     assert (tmp_path / "a.bin").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_training_outlives_a_full_disk(tmp_path: Path) -> None:
     """Its checkpoints and losses are left out with a warning."""
     said = on_a_full_disk(

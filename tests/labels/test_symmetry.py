@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.slow import slow_unless
 from PIL import Image
 
 import facekit
@@ -149,7 +150,10 @@ def test_labels_that_do_not_tell(generated: dict[str, Any], caplog: pytest.LogCa
     assert not caplog.records
 
 
-@pytest.mark.parametrize("task", ["landmarks", "segmentation", "attributes", "stylization"])
+@pytest.mark.parametrize(
+    "task",
+    slow_unless(("landmarks", "attributes").__contains__, ["landmarks", "segmentation", "attributes", "stylization"]),
+)
 def test_mirror_false_holds_for_prediction(generated: dict[str, Any], task: str, tmp_path: Path) -> None:
     images = generated["image"].transpose(0, 2, 3, 1)[:3]
     labels = {

@@ -249,6 +249,7 @@ def test_hosts_that_the_user_names(monkeypatch: pytest.MonkeyPatch) -> None:
         page.close()
 
 
+@pytest.mark.slow
 def test_the_command_starts_and_ends_the_page(tmp_path: Path) -> None:
     port = free_port()
     proxy = "http://127.0.0.1:9"

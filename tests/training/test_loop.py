@@ -109,7 +109,7 @@ def test_ssim_against_scikit_image() -> None:
     )
 
 
-@pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE"])
+@pytest.mark.parametrize("instructions", [pytest.param("AVX2", marks=pytest.mark.slow), "AVX512_CORE"])
 def test_bfloat16_can_be_switched_off(instructions: str) -> None:
     """Without bfloat16 convolutions, emulation would be slower: oneDNN's own variable says what it may use."""
     code = "import torch, facekit.core.device as t; print(t.autocast(torch.device('cpu'), True)._enabled)"

@@ -128,6 +128,7 @@ def _rounding() -> float:
     return torch.finfo(torch.float32).eps * sum(w[0].numel() ** 0.5 for w in weights if w.dim() > 1)
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_the_whole_batch(runs: Runs) -> None:
     one, two = runs.whole("alone"), runs.whole("torchrun")
     # In double precision nothing hides: rounding is 1e-16, so a forgotten exchange would show at once.
@@ -148,6 +149,7 @@ def test_two_processes_are_one_with_the_whole_batch(runs: Runs) -> None:
     assert together[1] == pytest.approx(alone[1], rel=1e-2)
 
 
+@pytest.mark.slow
 def test_only_the_first_process_speaks_and_writes(runs: Runs) -> None:
     folder = runs.whole("torchrun")
     lines = [line for line in runs.printed["torchrun"].splitlines() if line.strip()]
@@ -158,6 +160,7 @@ def test_only_the_first_process_speaks_and_writes(runs: Runs) -> None:
     assert len(list((folder / "pools").glob("*.u8"))) == 1
 
 
+@pytest.mark.slow
 def test_accelerate_launches_the_same_run(runs: Runs) -> None:
     pytest.importorskip("accelerate")
     one, two = runs.whole("accelerate"), runs.whole("torchrun")
@@ -165,6 +168,7 @@ def test_accelerate_launches_the_same_run(runs: Runs) -> None:
         assert _curve(one, run) == _curve(two, run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["alone", "torchrun"])
 def test_killed_run_resumes_exactly(runs: Runs, tmp_path: Path, launcher: str) -> None:
     whole, folder = runs.whole(launcher), tmp_path / "killed"

@@ -88,6 +88,7 @@ def test_what_does_not_fit_starts_from_identities(change: dict[str, Any], faces:
     torch.testing.assert_close(weight, torch.nn.init.dirac_(torch.empty_like(weight)), atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_own_model_as_a_start(faces: dict[str, Any], tmp_path: Path) -> None:
     first = facekit.adapt(faces["image"], faces["landmarks68"], names="68", **FAST)
     file = str(tmp_path / "first.facekit")
@@ -123,6 +124,7 @@ def test_parser_starts_as_the_ready_one(faces: dict[str, Any]) -> None:
             torch.testing.assert_close(one.cpu(), other.cpu(), atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_parser_that_does_not_start_as_the_ready_one(faces: dict[str, Any]) -> None:
     masks = segmentation_map(FACEKIT_27, HELEN_11)[faces["mask"].numpy()]
     for change in ({"weights": "none"}, {"decoder_channels": (32, 32, 16, 16, 16)}):
@@ -135,6 +137,7 @@ def test_parser_that_does_not_start_as_the_ready_one(faces: dict[str, Any]) -> N
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_own_parser_as_a_start(faces: dict[str, Any], tmp_path: Path) -> None:
     masks = segmentation_map(FACEKIT_27, FASSEG_6)[faces["mask"].numpy()]
     settings = {**PARSER, "weights": "none", "decoder_channels": (16, 16, 16, 16, 16), "input_size": 64}

@@ -34,6 +34,7 @@ def _double(x: torch.Tensor) -> torch.Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
+@pytest.mark.slow
 def test_grown_network_reconstructs_like_the_small_one() -> None:
     small = fsma.load("embedded")
     faces = GeneratedFaces(seed=9, size=128, domain="wild").batch(range(24), want=("image",))["image"].float() / 255
