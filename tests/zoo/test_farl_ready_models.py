@@ -13,6 +13,7 @@ from facekit.data.synthetic_faces.generator import ATTRIBUTES, GeneratedFaces
 from facekit.results.types import Attributes
 
 
+@pytest.mark.slow
 def test_it_knows_words_of_generated_faces() -> None:
     """Nobody labelled anything: sentences alone tell colours of hair, hats, beards, women and men."""
     faces = GeneratedFaces(seed=4242, size=96, domain="wild", framing=2.0, yaw=(-25, 25))
@@ -60,6 +61,7 @@ def test_its_size() -> None:
     assert [tuple(m.shape) for m in maps] == [(1, 192, 12, 12)] * 4
 
 
+@pytest.mark.slow
 def test_it_beats_the_commoner_answer_on_unseen_faces(data: Path) -> None:
     from facekit.data.face_sources import celebahq128, celebahq_attributes
 

@@ -50,6 +50,7 @@ def test_generates_and_finds_again() -> None:
     assert float(own.mean()) < 0.5 * float(other.mean())
 
 
+@pytest.mark.slow
 def test_one_labelled_face(faces: tuple[list[np.ndarray], list[np.ndarray]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Few images go through the generator, which is what the time of an adaptation consists of."""
     images, masks = faces

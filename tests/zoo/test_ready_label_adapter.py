@@ -55,6 +55,7 @@ def test_the_file_holds_the_adapter_alone() -> None:
     assert own.keys() == known.keys() and all(torch.equal(own[k], known[k]) for k in known)
 
 
+@pytest.mark.slow
 def test_it_says_what_the_adapter_makes_of_what_the_parser_says(face: np.ndarray, frame: Frame) -> None:
     (result,) = facekit.predict("segmentation-fasseg", face)
     assert isinstance(result, Segmentation) and isinstance(result.naked, Segmentation)
