@@ -15,7 +15,7 @@ import pytest
 from helpers.parity import COMMITTED
 from torch import Tensor
 
-from facekit.backbones.farl.image_tower import ImageTower, Level
+from facekit.backbones.image_tower import ImageTower, Level
 
 # The variable that names a folder, by the marker of the tests that read it.
 FOLDERS = {"data": "FACEKIT_DATA", "parity": "FACEKIT_PARITY"}

@@ -12,9 +12,9 @@ from helpers.gpu import DEVICE, close, needs_device
 from safetensors.torch import save_file
 
 import facekit
+from facekit.api.shards import make_shards
 from facekit.backbones.farl.tokenizer import VisualTokenizer
 from facekit.data.image_text import PairPool
-from facekit.data.image_text.shard_writer import make_shards
 from facekit.data.synthetic_cats import GeneratedAnimals
 from facekit.data.synthetic_faces.generator import WANTS, GeneratedFaces
 from facekit.training.distributed import ALONE, SharedBatchNorm

@@ -147,7 +147,7 @@ RECORDS["adapt synthparse paper"] = adapted(
 @recorded
 def adapted_labels(_: Path) -> Outputs:
     import facekit
-    from facekit.api.ready_models import ready_model
+    from facekit.model import ready_model
 
     batch = faces()
     masks, names = labels_of(batch, "segmentation")
@@ -222,14 +222,16 @@ def pretrained(kind: str, source: str = "generated:8", **settings: Any) -> Calla
         made = {"steps": 2, "batch_size": 4, "progress": False, "device": "cpu", "pool": folder, **settings}
         images = source
         if source == "shards":
-            from facekit.data.image_text.shard_writer import make_shards
+            from facekit.api.shards import make_shards
 
             images = str(folder / "shards")
             make_shards(["generated:8"], images, size=128, progress=False, score=0.0)
         losses = facekit.pretrain(kind, images, out=out, **made)
         state = load_file(out)
         sums = [float(v.double().abs().sum()) for _, v in sorted(state.items())]
-        return {"losses": np.array([v for _, v in sorted(losses.items())]), "sums": np.array(sums)}
+        # Sorted by the names of earlier versions, so that records of them can be compared.
+        named = {name.replace("discriminator", "critic"): value for name, value in losses.items()}
+        return {"losses": np.array([v for _, v in sorted(named.items())]), "sums": np.array(sums)}
 
     return run
 

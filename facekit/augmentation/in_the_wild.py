@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core.global_state import own_import
+from ..core.global_state import isolated_import
 from ..geometry.affine import Matrix, crop_matrix
 
 IGNORE = 255
@@ -171,7 +171,7 @@ def _ids(mask: NDArray[np.uint8], matrix: Matrix, size: tuple[int, int]) -> NDAr
 @functools.lru_cache(maxsize=64)
 def _transforms(rotate: float, perspective: float, thread: int) -> tuple[tuple[Any, Any], Any]:
     """(rotation and perspective, a Compose of the changes in colour) for one thread."""
-    with own_import():
+    with isolated_import():
         # Else importing it asks the network for its newest version. It takes seconds, so not before it is needed.
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
         import albumentations as A

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..annotations.label_names import natural
-from ..core.name_index import plain_name, warn_of_alike
+from ..annotations.label_names import natural_key
+from ..core.name_index import plain_name, warn_of_similar_names
 
 # Rows of the outcome beside the groups'.
 ALL, DISCREPANCY = "all", "discrepancy"
@@ -36,11 +36,11 @@ def group_members(groups: Any, images: int) -> dict[str, list[int]]:
     for taken in (ALL, DISCREPANCY):
         if taken in members:
             raise ValueError(f"a group called {taken!r} came, which the outcome has besides the groups: rename it")
-    warn_of_alike(members, "groups", "kept apart", stacklevel=3)
+    warn_of_similar_names(members, "groups", "kept apart", stacklevel=3)
     without = named.count("")
     if without:
         warnings.warn(f"{without} of {images} images belong to no group: they count in {ALL!r} only", stacklevel=3)
-    return {name: members[name] for name in sorted(members, key=natural)}
+    return {name: members[name] for name in sorted(members, key=natural_key)}
 
 
 def scores_by_group(

@@ -190,10 +190,10 @@ def alexnet_lpips() -> lpips.LPIPS:
     """The network with its trunk from this package: lpips itself would download that."""
     import lpips
 
-    from ..core.global_state import kept_random, no_warnings
+    from ..core.global_state import no_warnings, preserved_random_state
     from ..core.weight_files import read_weights
 
-    with no_warnings(), kept_random():  # the warning is torchvision's, about an argument that lpips passes
+    with no_warnings(), preserved_random_state():  # the warning is torchvision's, about an argument that lpips passes
         net = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     trunk = read_weights(embedded_file("alexnet"), "AlexNet's trunk").tensors
     missing, unexpected = net.load_state_dict(trunk, strict=False)

@@ -1,7 +1,8 @@
-"""What the trainings of a backbone have in common: what was asked, what is trained, what is written at the end."""
+"""What all pre-trainings have in common: their arguments, and what they train and write."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,13 +10,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.cache_folder import cache_folder
+from ..data.face_pool import FacePool
+from ..data.named_pools import open_pool
 from .distributed import Processes
 from .loop import Program
+
+log = logging.getLogger("facekit")
 
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `facekit.pretrain` that a training's own file reads."""
+    """The arguments of `facekit.pretrain` for one backbone.
+
+    Attributes:
+        images: Folders, shards, or names of face sources.
+        preset: Name of a preset, or None for the first one.
+        steps: Number of steps, or None for the preset's.
+        weights: None (random), "embedded", or a file to go on from.
+        pool: Folder of decoded crops, or None for the default.
+        device: Where to train.
+        seed: Seed of all random numbers.
+        show: Whether to show progress.
+        processes: The processes that train together.
+        overrides: The user's values by the names of fields.
+    """
 
     images: list[str]
     preset: str | None
@@ -31,8 +50,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Run:
-    """A training. tensors: what its file holds at the end. about: plain facts for the file and its card. per_step: how
-    many of what a step works through ("images", "tokens", ...), of all processes."""
+    """A prepared pre-training.
+
+    Attributes:
+        program: What to train.
+        steps: Number of steps.
+        tensors: Returns the tensors of the weight file.
+        about: Facts for the weight file and its card.
+        per_step: What all processes together work through per step, such as {"pictures": 64}.
+    """
 
     program: Program
     steps: int
@@ -42,9 +68,39 @@ class Run:
 
 
 def chosen_preset(preset: str | None, presets: dict[str, Any]) -> str:
-    """The preset's name, the first one for None. Raises ValueError that lists them."""
+    """Return the name of the chosen preset.
+
+    Args:
+        preset: The user's choice. None is the first one.
+        presets: All presets by name.
+
+    Raises:
+        ValueError: If there is no such preset. The message lists them.
+    """
     if preset is None:
         return next(iter(presets))
     if preset not in presets:
         raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, presets))}")
     return preset
+
+
+def pool_of(request: Request, input_size: int, portraits: bool = False) -> FacePool:
+    """Open the face crops of a request. Of several processes the first one makes the file.
+
+    Args:
+        request: The arguments of `facekit.pretrain`.
+        input_size: Side of the network's input, px.
+        portraits: Crop as much around the face as the images of FFHQ and CelebA-HQ contain.
+
+    Returns:
+        The pool, in the request's folder or else in the cache.
+
+    Raises:
+        FileNotFoundError: If a source does not exist.
+        ValueError: If a source's COUNT is not a positive integer, or no face is left.
+    """
+    with request.processes.first_before_others():
+        folder = request.pool or cache_folder() / "pools"
+        faces = open_pool(request.images, input_size, folder, request.show, portraits, request.device)
+    log.info("%d faces: %s", len(faces), faces.sources)
+    return faces

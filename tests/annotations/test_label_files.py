@@ -24,8 +24,8 @@ from helpers.label_file_makers import (
 from PIL import Image
 
 from facekit.annotations import read_labels, write_labels
-from facekit.annotations.coco_rle import mask_of_rle, rle_of_mask
 from facekit.annotations.polygons import fill_circle, fill_polygon
+from facekit.annotations.run_lengths import coco_rle_to_mask, mask_to_coco_rle
 from facekit.images.reader import read_images
 from facekit.labels import HELEN_11, LANDMARKS_5, LANDMARKS_68, landmark_set, segmentation_set
 from facekit.tasks.landmarks import LandmarkTask
@@ -160,7 +160,7 @@ def test_points_named_by_numbers(tmp_path: Path) -> None:
     save(tmp_path / "a.json", labelme([shape(i + 1, [place[i]]) for i in range(12)]))
     np.testing.assert_array_equal(read_labels(tmp_path, "landmarks", twelve).labels, found.labels)
     save(tmp_path / "a.json", labelme([shape("3", [place[3]]), shape("4", [place[3]])]))
-    with pytest.raises(ValueError, match="points named 3 to 4 came for a set of 12.*where counting starts"):
+    with pytest.raises(ValueError, match="a set of 12.*where counting starts, got 3 to 4"):
         read_labels(tmp_path, "landmarks", twelve)
 
 
@@ -212,12 +212,12 @@ def test_run_lengths_are_pycocotools() -> None:
     mask[35, :] = True
     # What pycocotools.mask.encode 2.0.11 returns for it.
     counts = "01R1050000000PO" + "j0NVO2" * 15 + "6K;3_O2" * 10 + "j0NVO2" * 19 + "j0NVOR10000000000000000000lN0"
-    assert rle_of_mask(mask) == {"size": [40, 60], "counts": counts}
+    assert mask_to_coco_rle(mask) == {"size": [40, 60], "counts": counts}
     rng = np.random.default_rng(0)
     for size in ((1, 1), (7, 5), (300, 200)):
         for share in (0, 0.01, 0.5, 1):
             mask = rng.random(size) < share
-            np.testing.assert_array_equal(mask_of_rle(rle_of_mask(mask), size), mask)
+            np.testing.assert_array_equal(coco_rle_to_mask(mask_to_coco_rle(mask), size), mask)
 
 
 def test_palette_png_shows_the_sets_colours(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from helpers.label_file_makers import (
 from PIL import Image
 
 from facekit.annotations import LabelFiles, read_labels
-from facekit.annotations.coco_rle import rle_of_mask
+from facekit.annotations.run_lengths import mask_to_coco_rle
 from facekit.labels import LANDMARKS_68, segmentation_set
 
 # Reading people's files must not let warnings stray.
@@ -67,7 +67,7 @@ def test_coco_polygons_and_both_kinds_of_run_lengths(tmp_path: Path) -> None:
     counts = np.diff([0, *runs, 600]).tolist()
     categories = [{"id": 7, "name": "lip"}, {"id": 2, "name": "eye"}]
     drawn = [[3, 2, 9, 2, 9, 5, 3, 5]]
-    for segmentation in (drawn, {"size": [20, 30], "counts": counts}, rle_of_mask(inside)):
+    for segmentation in (drawn, {"size": [20, 30], "counts": counts}, mask_to_coco_rle(inside)):
         lip = {"id": 1, "image_id": 1, "category_id": 7, "segmentation": segmentation}
         two = [[3, 2, 5, 2, 5, 5, 3, 5], [0, 0, 1, 0, 1, 1, 0, 1]]
         eye = {"id": 2, "image_id": 1, "category_id": 2, "segmentation": two}
@@ -143,7 +143,7 @@ def test_turned_images_are_labelled_upright(tmp_path: Path) -> None:
     save(tmp_path / "a.json", labelme([shape("tip", [[29, 2]])], "a.jpg"))
     assert read_labels(tmp_path, "landmarks").labels.tolist() == [[[28.5, 1.5]]]
     save(tmp_path / "a.json", labelme([shape("tip", [[2, 2]])], "a.jpg", imageHeight=30, imageWidth=20))
-    with pytest.raises(ValueError, match="30 x 20 came, expected its image's 20 x 30: .*EXIF"):
+    with pytest.raises(ValueError, match="expected the image's height x width 20 x 30, got 30 x 20; .*EXIF"):
         read_labels(tmp_path, "landmarks")
 
 
@@ -156,11 +156,11 @@ def test_one_bad_file_does_not_end_a_batch(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_bytes(b"\xff\xfe\x00{")
     save(tmp_path / "e.json", '{"shapes":' + "[" * 100_000)
     save(tmp_path / "f.json", labelme([shape("tip", [[2, 2]])], "a.png"))
-    with pytest.warns(UserWarning, match="4 label files skipped: b.json: broken JSON"):
+    with pytest.warns(UserWarning, match="4 label files skipped: b.json: expected .*, got damaged JSON"):
         found = read_labels(tmp_path, "landmarks")
     assert [p.name for p in found.images] == ["a.png", "c.png"] and found.labels.shape == (2, 1, 2)
     assert set(found.skipped) == {"b.json", "d.json", "e.json", "f.json"}
-    assert "expected only a.json to label it" in found.skipped["f.json"] and "UTF-8" in found.skipped["d.json"]
+    assert "expected only a.json to label a.png" in found.skipped["f.json"] and "UTF-8" in found.skipped["d.json"]
 
 
 def test_one_bad_image_of_a_coco_file(tmp_path: Path) -> None:

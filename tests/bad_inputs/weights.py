@@ -14,11 +14,12 @@ import torch
 from safetensors.torch import save, save_file
 
 import facekit
-from facekit.backbones import backbone_module
+from facekit.backbones.farl.timm_tower import stand_in
 from facekit.core.weight_files import read_weights
 from facekit.data.image_text.download import fetch
 from facekit.data.image_text.index import read_note
 from facekit.data.image_text.listing import Listing
+from facekit.model import find_backbone
 from facekit.training.loop import load_checkpoint
 
 
@@ -44,7 +45,7 @@ def _read(content: Callable[[], bytes], name: str = "weights.pth") -> Callable[[
 def _fsma(held: dict[str, torch.Tensor]) -> Callable[[Path], Any]:
     def call(folder: Path) -> Any:
         save_file(held, folder / "w.safetensors")
-        return backbone_module("fsma").load(folder / "w.safetensors")
+        return find_backbone("fsma").load(folder / "w.safetensors")
 
     return call
 
@@ -80,12 +81,13 @@ def _downloaded(folder: Path) -> Any:
 
 _NAN = {"Q.fc.weight": torch.full((99, 256), float("nan"))}
 ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
-    ("weights: a web page", ValueError, _read(lambda: b"<!doctype html><html>404"), "pth: a web page .HTML."),
+    ("weights: a web page", ValueError, _read(lambda: b"<!doctype html><html>404"),
+     "pth: expected .*got a web page .HTML."),
     ("weights: a Git LFS pointer", ValueError, _read(lambda: b"version https://git-lfs.github.com/spec/v1\noid sha"),
      "a Git LFS pointer.*git lfs pull"),
-    ("weights: empty", ValueError, _read(lambda: b""), "an empty file came"),
+    ("weights: empty", ValueError, _read(lambda: b""), "got an empty file"),
     ("weights: zeros", ValueError, _read(lambda: bytes(4096)), "a file of zeros"),
-    ("weights: a folder", ValueError, lambda folder: read_weights(folder, "tensors"), "a folder came"),
+    ("weights: a folder", ValueError, lambda folder: read_weights(folder, "tensors"), "got a folder"),
     ("weights: missing", FileNotFoundError, lambda folder: read_weights(folder / "no.pth", "tensors"), "no such file"),
     ("weights: half a zip", ValueError, _read(lambda: _torch({"a": torch.zeros(9)})[:-40]), "half a file of torch"),
     ("weights: half a legacy file", ValueError, _read(lambda: _torch({"a": torch.zeros(9)}, True)[:-4]), "cut off"),
@@ -109,14 +111,14 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("model file: a list of settings", ValueError, _zipped(zipfile.ZIP_STORED, "[]"), "model.json is a list"),
     ("model file: nested without end", ValueError, _zipped(zipfile.ZIP_STORED, "[" * 10_000), "nested too deeply"),
     ("model file: a folder", ValueError, lambda folder: facekit.load(folder), "a folder or device"),
-    ("tower: gives no maps", ValueError, lambda _: backbone_module("farl").stand_in("cait_xxs24_224", "none", 32, 0),
+    ("tower: gives no maps", ValueError, lambda _: stand_in("cait_xxs24_224", "none", 32, 0),
      "gives no maps of its blocks|cannot be built"),
-    ("tower: an address", ValueError, lambda _: backbone_module("farl").stand_in("hf-hub:a/b", "none", None, 0),
+    ("tower: an address", ValueError, lambda _: stand_in("hf-hub:a/b", "none", None, 0),
      "timm has no such model"),
-    ("fetch: a file", OSError, lambda folder: fetch(f"file://{folder}/a"), "'file' came, expected http or https"),
-    ("fetch: ftp", OSError, lambda _: fetch("ftp://localhost/a"), "'ftp' came, expected http or https"),
-    ("listing: a pipe", ValueError, _fifo, "a folder, a device or a pipe came"),
-    ("listing: a device", ValueError, lambda _: Listing(Path("/dev/zero")), "a folder, a device or a pipe came"),
+    ("fetch: a file", OSError, lambda folder: fetch(f"file://{folder}/a"), "expected http or https, got .*'file'"),
+    ("fetch: ftp", OSError, lambda _: fetch("ftp://localhost/a"), "expected http or https, got .*'ftp'"),
+    ("listing: a pipe", ValueError, _fifo, "got a folder, a device or a pipe"),
+    ("listing: a device", ValueError, lambda _: Listing(Path("/dev/zero")), "got a folder, a device or a pipe"),
     ("listing: downloaded, with local files", ValueError, _downloaded, "a file of this machine"),
     ("pair: JSON nested without end", ValueError, lambda _: read_note(b"[" * 10_000, "s.tar 1"), "^s.tar 1: .*nested"),
 ]  # fmt: skip

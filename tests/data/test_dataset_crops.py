@@ -26,14 +26,14 @@ from facekit.data.datasets import (
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image": image().astype(np.float32)}, "x.jpg: an image of float32 .* expected uint8"),
-        ({"image": image()[..., 0]}, "x.jpg: an image of uint8 .* expected uint8 \\(H,W,3\\)"),
-        ({"mask": drawn()[1:]}, r"x.jpg: a mask of uint8 \(59, 48\) came, expected uint8 \(60, 48\) like the image"),
-        ({"mask": drawn().astype(np.int64)}, "x.jpg: a mask of int64"),
-        ({"mask": drawn() + 3}, "x.jpg: ids 11, 12, 13 came, expected 0 to 10 of synthparse11, or 255"),
-        ({"box": (0.0, 0.0, 10.0, 11.0)}, "x.jpg: box .* expected a square"),
-        ({"box": (0.0, 0.0, float("nan"), 10.0)}, "x.jpg: box .* expected a square"),
-        ({"box": (5.0, 5.0, 5.0, 5.0)}, "x.jpg: box .* expected a square"),
+        ({"image": image().astype(np.float32)}, "x.jpg: expected an image of uint8 .* got float32"),
+        ({"image": image()[..., 0]}, "x.jpg: expected an image of uint8 \\(H,W,3\\), got uint8"),
+        ({"mask": drawn()[1:]}, r"x.jpg: expected a mask of uint8 \(60, 48\) like the image, got uint8 \(59, 48\)"),
+        ({"mask": drawn().astype(np.int64)}, "x.jpg: expected a mask .* got int64"),
+        ({"mask": drawn() + 3}, "x.jpg: expected ids 0 to 10 of synthparse11, or 255 .* got ids 11, 12, 13"),
+        ({"box": (0.0, 0.0, 10.0, 11.0)}, "x.jpg: expected a square box .* got"),
+        ({"box": (0.0, 0.0, float("nan"), 10.0)}, "x.jpg: expected a square box .* got"),
+        ({"box": (5.0, 5.0, 5.0, 5.0)}, "x.jpg: expected a square box .* got"),
     ],
 )
 def test_a_face_that_does_not_fit_together_is_refused(change: dict[str, object], message: str) -> None:
@@ -65,7 +65,7 @@ def test_crop_averages_the_image_and_picks_from_the_mask_where_it_shrinks() -> N
 
 @pytest.mark.parametrize(("side", "margin"), [(0, 1.0), (8, 0.0), (8, -1.0), (8, float("nan"))])
 def test_crop_refuses_nonsense(side: int, margin: float) -> None:
-    with pytest.raises(ValueError, match="pass a side of at least 1 px and a margin above 0"):
+    with pytest.raises(ValueError, match="expected a side of at least 1 px and a margin above 0"):
         cropped(face(), side, margin)
 
 
@@ -98,9 +98,9 @@ def test_crops_name_and_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
         crops(lapa_faces(tmp_path), 20)
     with pytest.raises(ValueError, match="none of the 7 faces can be read: face 0: 0.png: damaged; .*; and 2 more"):
         crops(Known(7, broken=tuple(range(7))), 20)
-    with pytest.raises(ValueError, match="no faces came"):
+    with pytest.raises(ValueError, match="expected at least one face, got no faces"):
         crops([], 20)
-    with pytest.raises(ValueError, match="pass a side of at least 1 px"):
+    with pytest.raises(ValueError, match="expected a side of at least 1 px"):
         crops(Known(3), 0)
 
 

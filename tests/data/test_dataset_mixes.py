@@ -50,13 +50,13 @@ def test_mixes_depend_on_the_seed_and_are_nested() -> None:
 @pytest.mark.parametrize(
     ("parts", "n", "message"),
     [
-        ({}, 10, "0 parts and n=10 came: name at least one source"),
-        ({"a": 1.0}, 0, "1 parts and n=0 came"),
-        ({"a": 1.2, "b": -0.2}, 10, "share -0.2 of 'b' came, expected a number from 0 to 1"),
-        ({"a": float("nan"), "b": 0.5}, 10, "share nan of 'a'"),
-        ({"a": 0.5, "b": 0.49}, 10, "shares of 0.99 in all came, expected 1"),
-        ({"a": 0.5, "x": 0.5}, 10, "unknown source 'x' came; known: a, b"),
-        ({"a": 0.5, "b": 0.5}, 80, "source 'b' has 20 faces, but 40 of 80 .* at most 40 faces"),
+        ({}, 10, "expected at least one part .* got 0 parts and n=10"),
+        ({"a": 1.0}, 0, "expected .* got 1 parts and n=0; .* n of at least 1"),
+        ({"a": 1.2, "b": -0.2}, 10, "share of 'b': expected a number from 0 to 1, got -0.2"),
+        ({"a": float("nan"), "b": 0.5}, 10, "share of 'a': .* got nan"),
+        ({"a": 0.5, "b": 0.49}, 10, "expected shares with the sum 1, got the sum 0.99"),
+        ({"a": 0.5, "x": 0.5}, 10, "source 'x': expected one of a, b, got an unknown name"),
+        ({"a": 0.5, "b": 0.5}, 80, "source 'b': expected 40 faces for 80 .* got 20; .* at most 40"),
     ],
 )
 def test_mix_says_what_is_wrong(parts: dict[str, float], n: int, message: str) -> None:
@@ -79,13 +79,13 @@ def test_split_is_disjoint_and_of_the_papers_sizes() -> None:
 
 
 def test_split_shrinks_alike_with_a_warning() -> None:
-    with pytest.warns(UserWarning, match="233 faces came, expected 2330: train, val and test hold 200, 23, 10 of them"):
+    with pytest.warns(UserWarning, match="expected 2330 faces, got 233; train, val and test hold 200, 23, 10 of them"):
         assert [len(s) for s in split(Known(233))] == [200, 23, 10]
     with pytest.warns(UserWarning, match="hold 8, 1, 1"):
         sets = split(Known(10))
     assert sorted(p for s in sets for p in s.pairs) == [("faces", i) for i in range(10)]
-    with pytest.raises(ValueError, match="2 faces came for 3 sets"):
+    with pytest.raises(ValueError, match="expected at least 3 faces for 3 sets, got 2"):
         split(Known(2))
     for wrong in ((-1, 2, 3), (0, 0, 0)):
-        with pytest.raises(ValueError, match=f"train={wrong[0]}, val={wrong[1]}, test={wrong[2]} came"):
+        with pytest.raises(ValueError, match=f"train={wrong[0]}, val={wrong[1]}, test={wrong[2]}: expected"):
             split(Known(10), *wrong)

@@ -42,7 +42,7 @@ def test_finer_labels(reader: Callable[..., LazyFaces[Any]]) -> None:
     if reader is facesynthetics_faces:
         found = set(np.unique(np.concatenate([f.mask.ravel() for f in reader(labels=CELEBAMASK_19)])).tolist())
         assert {CELEBAMASK_19.index(name) for name in ("left_ear", "neck", "glasses", "hat", "cloth")} <= found
-        with pytest.raises(ValueError, match="expected 0 to 10 of synthparse11"):
+        with pytest.raises(ValueError, match="expected ids 0 to 10 of synthparse11"):
             ParsedFace(fine.name, fine.image, fine.mask, fine.box)
 
 

@@ -10,7 +10,6 @@ import torch
 
 import facekit
 from facekit.alignment import Frame
-from facekit.backbones.fsma import backbone as fsma
 from facekit.backbones.fsma.autoencoder import AutoEncoder, AutoEncoderSize
 from facekit.backbones.fsma.network import FSMANetwork
 from facekit.core.random_streams import generator_for
@@ -18,8 +17,11 @@ from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.geometry.affine import fit_matrix
 from facekit.images.reader import read_images
 from facekit.metrics.scores import lpips_distance, psnr, ssim
+from facekit.model import find_backbone
+from facekit.model.face_frames import with_portrait
 from facekit.tasks import ShadowRemovalTask, StylizationTask
-from facekit.training.crops import with_portrait
+
+fsma = find_backbone("fsma")
 
 
 @pytest.fixture(scope="module")

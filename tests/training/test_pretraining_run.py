@@ -18,7 +18,9 @@ from safetensors.torch import load_file
 
 from facekit.backbones.fsma.autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
 from facekit.images.reader import save_image
+from facekit.model import find_backbone
 
+fsma = find_backbone("fsma")
 # First two steps by the paper's recipe and the command line, then six in double precision. Argument `stop`: the
 # second run hangs before its checkpoint of that step is written, and waits to be killed.
 SCRIPT = """

@@ -13,19 +13,21 @@ import torch.nn.functional as F
 from helpers.farl_tiny import TINY, TINY_TEXT, tiny_pair
 from safetensors.torch import save_file
 
-from facekit.backbones.farl import backbone as farl
 from facekit.backbones.farl.contrastive_loss import contrastive_loss
 from facekit.backbones.farl.dalle_tokenizer import load_dalle
 from facekit.backbones.farl.grad_cam import grad_cam
 from facekit.backbones.farl.image_text_model import from_clip, new_pair, read_pair, to_clip
-from facekit.backbones.farl.image_tower import ImageTower, spread_layers
 from facekit.backbones.farl.masked_image_model import MaskedImageModel, random_masks
 from facekit.backbones.farl.network import FaRLNetwork
 from facekit.backbones.farl.text_tower import TextTower, tokenizer
 from facekit.backbones.farl.timm_tower import stand_in
 from facekit.backbones.farl.tokenizer import VisualTokenizer, load_tokens
+from facekit.backbones.image_tower import ImageTower, spread_layers
 from facekit.core.random_streams import generator_for
+from facekit.model import find_backbone
 from facekit.training.distributed import ALONE
+
+farl = find_backbone("farl")
 
 
 @pytest.mark.slow
@@ -224,7 +226,7 @@ def test_layers_are_checked() -> None:
 def test_any_timm_vit_stands_in() -> None:
     tower = stand_in("vit_tiny_patch16_224", "none", 64, 0)
     net = FaRLNetwork(tower, 4, 1, layers=(3, 6, 9, 12), head_channels=16).eval()
-    again = farl.from_dict(farl.to_dict(net)).eval()
+    again = farl.network_from_dict(net.to_dict()).eval()
     again.load_state_dict(net.state_dict())
     x = torch.rand(1, 3, 64, 64)
     assert net.input_size == 64 and torch.equal(net(x), again(x)) and net(x).shape == (1, 4, 64, 64)

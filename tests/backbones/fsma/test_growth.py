@@ -13,11 +13,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from facekit.api.pretraining import pretrain
-from facekit.backbones.fsma import backbone as fsma
 from facekit.backbones.fsma.autoencoder import AutoEncoder, AutoEncoderSize
 from facekit.backbones.fsma.growth import grow
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
+from facekit.model import find_backbone
+
+fsma = find_backbone("fsma")
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from helpers.parity import same
 from helpers.slow import slow_unless
 from torch import Tensor
 
+from facekit.backbones.pftgan.encoder_files import load_encoder
 from facekit.backbones.pftgan.inversion_encoder import (
     KINDS,
     InversionEncoder,
     InversionSize,
     ReferenceEncoder,
-    load_encoder,
 )
 
 # The parity file's entry, our kind, and the stage: how many deltas are in use.

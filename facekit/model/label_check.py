@@ -1,0 +1,292 @@
+"""Compare the user's labels with predictions of the embedded models, and warn of labels that look wrong.
+
+Labels of a known set (68 points, Helen's parts, ...) are compared on a few images. Where they do not fit, but do after
+one of the usual mistakes is undone (x and y exchanged, another order of the images, ...), a warning says which one.
+Anything else stays unmentioned: the embedded models may be wrong about unusual faces.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..alignment import Frame, frame_points, point_frame
+from ..core.global_state import preserved_random_state
+from ..images.reader import ImageBatch
+from ..labels import (
+    LANDMARK_SETS,
+    LANDMARKS_68,
+    SEGMENTATION_SETS,
+    LandmarkSet,
+    SegmentationSet,
+    convert_landmarks,
+    segmentation_map,
+)
+from ..tasks import LandmarkTask, SegmentationTask, Task
+from .face_frames import embedded_model
+
+IMAGES = 8  # Number of images that are compared, spread over all.
+OTHERS = 500  # Number of other images whose labels are tried.
+# Errors of points are parts of the side of the face's box.
+FITS = 0.055  # median error of labels that are right
+BETTER = 0.5  # a mistake undone makes the error so much smaller, in most images
+MOST = 0.75
+FACE_SIDE = (0.4, 0.9)  # of the image's side: then the whole image is a face crop
+# F1 of parts, averaged over the classes.
+PARTS_FIT, PARTS_GAIN = 0.45, 0.04
+
+Array = NDArray[np.floating]
+Size = tuple[int, int]
+
+# Mistakes, as they are undone: points (K,2) and the image's (height, width) -> points.
+_MOVES: dict[str, Callable[[Array, Size], Array]] = {
+    "x and y exchanged": lambda p, size: p[:, ::-1],
+    "mirrored left to right": lambda p, size: np.stack([size[1] - 1 - p[:, 0], p[:, 1]], 1),
+    "upside down": lambda p, size: np.stack([p[:, 0], size[0] - 1 - p[:, 1]], 1),
+    "normalised to 0..1": lambda p, size: p * size[::-1],
+    "normalised to -1..1": lambda p, size: (p + 1) / 2 * size[::-1],
+    "in percent of the image": lambda p, size: p / 100 * size[::-1],
+    "multiplied by 2": lambda p, size: p / 2,
+    "divided by 2": lambda p, size: p * 2,
+}
+_FIXES = {
+    "x and y exchanged": "give x first, then y",
+    "mirrored left to right": "turn x into width - 1 - x",
+    "upside down": "count y from the top of the image",
+    "normalised to 0..1": "multiply x by the width and y by the height",
+    "normalised to -1..1": "turn them into pixels of the images",
+    "in percent of the image": "turn them into pixels of the images",
+    "multiplied by 2": "give them in pixels of these images",
+    "divided by 2": "give them in pixels of these images",
+    "left and right exchanged": "left is the viewer's left; exchange the names, or the columns",
+    "mirrored left to right, with the names": "mirror the images as well, or take the labels as they were",
+    "those of other images": "give the labels in the order of the images",
+}
+
+
+def check_plausible(task: Task, labels: Sequence[np.ndarray], images: ImageBatch, stacklevel: int = 3) -> None:
+    """Warn of labels of a known set that the embedded models take for a usual mistake.
+
+    Args:
+        task: The task with its label set. Sets of the user's own are not compared.
+        labels: What ``task.check`` returned, in pixels of the images.
+        images: The images with their names.
+        stacklevel: As in `warnings.warn`, counted from here.
+    """
+    some = sorted(set(np.linspace(0, len(labels) - 1, min(len(labels), IMAGES)).round().astype(int).tolist()))
+    # Loading a model draws random numbers, which are the caller's.
+    with preserved_random_state(), torch.inference_mode():
+        if isinstance(task, LandmarkTask) and LANDMARK_SETS.get(task.labels.name) == task.labels:
+            found = _mistaken_points(task.labels, labels, images, some)
+        elif isinstance(task, SegmentationTask) and SEGMENTATION_SETS.get(task.labels.name) == task.labels:
+            found = _mistaken_masks(task.labels, labels, images, some)
+        else:
+            return
+    if found is not None:
+        mistake, places = found
+        names = ", ".join(images.names[i] for i in places[:3]) + (" ..." if len(places) > 3 else "")
+        came = f"labels that look {'like ' if mistake.startswith('those') else ''}{mistake} came ({names})"
+        expected = f"expected {task.labels.name!r} in pixels of each image"
+        warnings.warn(f"{came}, {expected}: {_fix(mistake)}", stacklevel=stacklevel)
+
+
+def _fix(mistake: str) -> str:
+    return _FIXES.get(mistake, "give them in pixels of these images as they are")
+
+
+def _mistaken_points(
+    known: LandmarkSet, labels: Sequence[np.ndarray], photos: ImageBatch, some: list[int]
+) -> tuple[str, list[int]] | None:
+    """The mistake and the images that show it."""
+    images, sizes = [photos.arrays[i] for i in some], [photos.sizes[i] for i in some]
+    own = [np.asarray(labels[i], np.float64) for i in some]
+    if not any(np.isfinite(p).all(1).any() for p in convert_landmarks(np.zeros((1, 68, 2)), "68", known)):
+        return None  # FSMA's 44 have no point in common with the 68
+    whole = all(_is_crop(p, size) for p, size in zip(own, sizes, strict=True))
+    if not whole:
+        some, images, sizes, own = some[::2], images[::2], sizes[::2], own[::2]  # each mistake has frames of its own
+    framed = zip(own, sizes, strict=True)
+    seen = _seen(known, images, [Frame() if whole else _frame(p, known, size) for p, size in framed])
+    errors = np.array([_error(p, s) for p, s in zip(own, seen, strict=True)])
+    if not whole:
+        if np.nanmedian(errors) <= FITS:
+            return None
+        seen = _seen(known, images, [Frame()] * len(images))
+
+    def tried(moved: list[Array]) -> Array:
+        """Errors of labels with a mistake undone; where the face is small, it is looked at there."""
+        near = all(_is_crop(p, size) for p, size in zip(moved, sizes, strict=True))
+        if near or whole:
+            there = seen
+        elif not all(_is_inside(p, size) for p, size in zip(moved, sizes, strict=True)):
+            return np.full(len(moved), np.inf)
+        else:
+            there = _seen(known, images, [_frame(p, known, size) for p, size in zip(moved, sizes, strict=True)])
+        return np.array([_error(p, s) for p, s in zip(moved, there, strict=True)])
+
+    flip = list(known.flip)
+    moves = dict(_MOVES)
+    moves["left and right exchanged"] = lambda p, size: p[flip]
+    moves["mirrored left to right, with the names"] = lambda p, size: _MOVES["mirrored left to right"](p[flip], size)
+    outcomes = {name: tried([m(p, size) for p, size in zip(own, sizes, strict=True)]) for name, m in moves.items()}
+    outcomes["those of other images"] = _error_of_others(labels, seen, some)
+    mistake, least = min(outcomes.items(), key=lambda one: float(np.nanmedian(one[1])))
+    if not _clearly(least, errors):
+        moved = _moved_alike(own, seen, errors)
+        return None if moved is None else (moved, some)
+    return mistake, [i for i, e, o in zip(some, least, errors, strict=True) if e < BETTER * o]
+
+
+def _clearly(errors: Array, own: Array) -> bool:
+    """Whether the labels fit after a mistake was undone, and did not before."""
+    better = (errors < BETTER * own) & (errors < 2 * FITS)
+    return bool(np.nanmedian(errors) <= FITS and better.mean() >= MOST)
+
+
+def _box(p: Array) -> tuple[Array, Array]:
+    p = p[np.isfinite(p).all(1)]
+    return (p.min(0), p.max(0)) if len(p) else (np.zeros(2), np.zeros(2))
+
+
+def _is_inside(p: Array, size: Size) -> bool:
+    low, high = _box(p)
+    return bool((low > -0.3 * min(size)).all() and (high < np.array(size[::-1]) * 1.3).all() and (high - low).min() > 8)
+
+
+def _is_crop(p: Array, size: Size) -> bool:
+    low, high = _box(p)
+    part = (high - low).max() / min(size) * (2 if len(p) < 10 else 1)  # a face is twice its eyes, nose and mouth
+    return bool(_is_inside(p, size) and FACE_SIDE[0] <= part <= FACE_SIDE[1])
+
+
+def _frame(p: Array, known: LandmarkSet, size: Size) -> Frame:
+    low, high = _box(p)
+    if not np.isfinite(p).any() or (high - low).max() < 4:
+        return Frame()
+    if len(known) >= 68:
+        return frame_points(p, known)
+    centre, half = (low + high) / 2, 1.6 * float((high - low).max())  # pupils to mouth are half of the 68's box
+    return Frame((*(centre - half), *(centre + half)))
+
+
+def _seen(known: LandmarkSet, images: list[np.ndarray], frames: list[Frame]) -> list[tuple[Array, float]]:
+    """What the ready model sees in each frame, in the order of the set, and the side of the face's box."""
+    results = embedded_model("landmarks").predict_images(images, [[frame] for frame in frames])
+    points = [own[0].points.astype(np.float64) for own in results]  # type: ignore[attr-defined]
+    return [(convert_landmarks(p, "68", known), float(np.sqrt(np.prod(np.ptp(p, 0))))) for p in points]
+
+
+def _error(p: Array, seen: tuple[Array, float]) -> float:
+    """Mean distance in parts of the face's side; inf where too few points are labelled."""
+    distances = np.linalg.norm(p - seen[0], axis=1)
+    distances = distances[np.isfinite(distances)]
+    return float(distances.mean()) / max(seen[1], 1e-6) if len(distances) >= 4 else np.inf
+
+
+def _error_of_others(labels: Sequence[np.ndarray], seen: list[tuple[Array, float]], some: list[int]) -> Array:
+    """For each image the least error of another image's labels."""
+    few = sorted({*some, *np.linspace(0, len(labels) - 1, min(len(labels), OTHERS)).round().astype(int).tolist()})
+    pairs = zip(some, seen, strict=True)
+    return np.array([min((_error(labels[j], s) for j in few if j != i), default=np.inf) for i, s in pairs])
+
+
+def _moved_alike(own: Sequence[Array], seen: list[tuple[Array, float]], errors: Array) -> str | None:
+    """The factor or offset that all labels have in common, in words."""
+    factors, offsets, left = [], [], []
+    for p, (points, side) in zip(own, seen, strict=True):
+        both = np.isfinite(p).all(1) & np.isfinite(points).all(1)
+        if both.sum() < 4:
+            continue
+        a, b = p[both] - p[both].mean(0), points[both] - points[both].mean(0)
+        factor = float((a * b).sum() / max((a * a).sum(), 1e-9))
+        factors.append(factor)
+        offsets.append(p[both].mean(0) - points[both].mean(0) / max(factor, 1e-9))
+        left.append(float(np.linalg.norm(factor * a - b, axis=1).mean()) / max(side, 1e-6))
+    if not factors or not _clearly(np.array(left), errors[: len(left)]):
+        return None
+    factor, offset = float(np.median(factors)), np.median(offsets, 0)
+    side = float(np.median([s for _, s in seen]))
+    spread = np.abs(np.array(offsets) - offset).max() * factor / side
+    if np.ptp(factors) > 0.15 * factor or spread > 0.15:
+        return None
+    if abs(factor - 1) > 0.12 and np.abs(offset).max() * factor < 0.2 * side:
+        return f"multiplied by {1 / factor:.2g}"
+    if abs(factor - 1) < 0.12:
+        return f"moved by about ({offset[0]:.0f}, {offset[1]:.0f}) px"
+    return f"multiplied by {1 / factor:.2g} and moved by about ({offset[0]:.0f}, {offset[1]:.0f}) px"
+
+
+def _mistaken_masks(
+    known: SegmentationSet, labels: Sequence[np.ndarray], photos: ImageBatch, some: list[int]
+) -> tuple[str, list[int]] | None:
+    """As `_mistaken_points`, for masks."""
+    some = some[:: 2 if len(some) > 4 else 1]
+    parser = embedded_model("segmentation")
+    table = segmentation_map(parser.task.labels.name, known)  # type: ignore[attr-defined]
+    images, masks = [photos.arrays[i] for i in some], [labels[i] for i in some]
+    pointed = embedded_model("landmarks").predict_images(images, [[_mask_frame(mask)] for mask in masks])
+    # The parser learned from faces brought to the mean face.
+    frames = [point_frame(own[0].points, LANDMARKS_68, "mean") or Frame() for own in pointed]  # type: ignore[attr-defined]
+    results = parser.predict_images(images, [[frame] for frame in frames])
+    seen = [table[own[0].mask] for own in results]  # type: ignore[attr-defined]
+    swap = np.arange(256, dtype=np.uint8)
+    swap[: len(known)] = known.flip
+    sided = [k for k, other in enumerate(known.flip) if k != other]
+    whole = list(range(1, len(known)))
+    undone: dict[str, tuple[list[int], Callable[[np.ndarray], np.ndarray]]] = {
+        "left and right exchanged": (sided, lambda m: swap[m]),
+        "mirrored left to right": (whole, lambda m: m[:, ::-1]),
+        "mirrored left to right, with the names": (whole, lambda m: swap[m[:, ::-1]]),
+        "upside down": (whole, lambda m: m[::-1]),
+        "x and y exchanged": (whole, lambda m: m.T),
+    }
+    for mistake, (classes, move) in undone.items():
+        moved = [move(m) for m in masks]
+        if not classes or any(m.shape != s.shape for m, s in zip(moved, seen, strict=True)):
+            continue
+        own = np.array([_f1(m, s, classes) for m, s in zip(masks, seen, strict=True)])
+        f1 = np.array([_f1(m, s, classes) for m, s in zip(moved, seen, strict=True)])
+        if _parts_fit(f1, own):
+            return mistake, [i for i, a, b in zip(some, f1, own, strict=True) if a > b]
+    own = np.array([_f1(m, s, whole) for m, s in zip(masks, seen, strict=True)])
+    if len(labels) > 1:
+        few = sorted({*some, *np.linspace(0, len(labels) - 1, min(len(labels), OTHERS // 10)).round().astype(int)})
+        f1 = np.array(
+            [
+                max((_f1(labels[j], s, whole) for j in few if j != i and labels[j].shape == s.shape), default=0.0)
+                for i, s in zip(some, seen, strict=True)
+            ]
+        )
+        if _parts_fit(f1, own):
+            return "those of other images", [i for i, a, b in zip(some, f1, own, strict=True) if a > b]
+    return None
+
+
+def _parts_fit(f1: Array, own: Array) -> bool:
+    gain = PARTS_GAIN if len(f1) >= 4 else 2 * PARTS_GAIN
+    return bool(np.median(f1) >= PARTS_FIT and (f1 > own + gain).mean() >= MOST)
+
+
+def _mask_frame(mask: np.ndarray) -> Frame:
+    """The square around what is labelled, or the whole image where that is most of it."""
+    ys, xs = np.nonzero((mask > 0) & (mask < 255))
+    if not len(xs) or max(np.ptp(xs), np.ptp(ys)) > 0.5 * min(mask.shape):
+        return Frame()
+    x, y, half = (xs.min() + xs.max()) / 2, (ys.min() + ys.max()) / 2, 0.7 * max(np.ptp(xs), np.ptp(ys))
+    return Frame((x - half, y - half, x + half, y + half))
+
+
+def _f1(mask: np.ndarray, seen: np.ndarray, classes: list[int]) -> float:
+    """Mean F1 of the classes that are in either mask, on every second pixel; pixels without a label do not count."""
+    step = max(1, max(mask.shape) // 128)
+    a, b = mask[::step, ::step], seen[::step, ::step]
+    keep = (a != 255) & (b != 255)
+    a, b = a[keep], b[keep]
+    areas, others = np.bincount(a, minlength=256), np.bincount(b, minlength=256)
+    hit = np.bincount(a[a == b], minlength=256)
+    there = [k for k in classes if areas[k] + others[k] > 20]
+    return float(np.mean([2 * hit[k] / (areas[k] + others[k]) for k in there])) if there else 0.0

@@ -1,0 +1,128 @@
+"""Run models on images."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..alignment import Frame
+from ..images import read_images
+from ..results.types import Drawable, Faces
+from .face_frames import find_frames_by_align
+from .trained_model import AT_ONCE, TrainedModel
+
+# Pixels of the images that `predict_stream` holds at once, unless a single image has more.
+STREAM_PIXELS = 16_000_000
+
+
+def predict_all(
+    models: Sequence[TrainedModel],
+    images: Any,
+    faces: Any,
+    align: str | None,
+    on_error: Literal["raise", "skip"],
+    stacklevel: int,
+) -> list[Any]:
+    """Run models on one image or many; see `facekit.predict`.
+
+    Args:
+        models: The models.
+        images: As in `facekit.predict`.
+        faces: As in `facekit.predict`.
+        align: As in `facekit.predict`.
+        on_error: As in `facekit.predict`.
+        stacklevel: Of the warnings about images without a face.
+
+    Returns:
+        Per model what `facekit.predict` returns for it.
+    """
+    batch = read_images(images, on_error)
+    boxes = _boxes_per_image(faces, batch.single, batch.kept)
+    outcomes: list[list[Any]] = [[] for _ in models]
+    for start in range(0, len(boxes), AT_ONCE):
+        end = start + AT_ONCE
+        group = predict_group(models, batch.arrays[start:end], boxes[start:end], align)
+        for outcome, some in zip(outcomes, group, strict=True):
+            outcome.extend(some)
+        for item, found in zip(batch.names[start:end], zip(*group, strict=True), strict=True):
+            if any(isinstance(result, Faces) and not result for result in found):
+                message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
+                warnings.warn(message, stacklevel=stacklevel)
+    return [outcome[0] if batch.single else outcome for outcome in outcomes]
+
+
+def predict_group(
+    models: Sequence[TrainedModel], images: Sequence[NDArray[np.uint8]], boxes: Sequence[Any], align: str | None
+) -> list[list[Drawable]]:
+    """Run models on some images at once. Faces are searched once for all models.
+
+    Args:
+        models: The models. A frozen backbone that several share runs once per face.
+        images: RGB uint8 arrays of shape (H, W, 3), of any sizes.
+        boxes: Per image the face boxes (x0, y0, x1, y1) in pixels, or None to search for faces.
+        align: How faces are framed. None is each model's own way.
+
+    Returns:
+        Per model one outcome per image: `Faces`, or with align="none" and no boxes the single result.
+    """
+    ways = {align or model.align for model in models}
+    framed = [find_frames_by_align(image, ways, own) for image, own in zip(images, boxes, strict=True)]
+    seen: dict[Any, Any] | None = {} if len(models) > 1 else None
+    outcomes: list[list[Drawable]] = []
+    for model in models:
+        way = align or model.align
+        frames: list[list[Frame]] = [by_way[way] for by_way in framed]
+        found = model.predict_images(images, frames, seen)
+        outcomes.append([
+            results[0] if way == "none" and own is None else Faces(results, image=image)
+            for image, own, results in zip(images, boxes, found, strict=True)
+        ])  # fmt: skip
+    return outcomes
+
+
+def predict_stream(
+    model: TrainedModel, images: Iterable[tuple[str, NDArray[np.uint8]]], align: str | None = None
+) -> Iterator[tuple[str, Drawable]]:
+    """Run a model on images one after the other, so that memory does not grow with their number.
+
+    Args:
+        model: The model.
+        images: (name, RGB uint8 array of shape (H, W, 3)). A few are read ahead, so that faces of several small
+            images go through the network at once.
+        align: How faces are framed. None is the model's own way.
+
+    Yields:
+        (name, outcome) per image, in order. The outcome is `Faces`, or with align="none" the single result.
+    """
+    for group in _groups(images):
+        names, arrays = zip(*group, strict=True)
+        (outcomes,) = predict_group([model], arrays, [None] * len(arrays), align)
+        yield from zip(names, outcomes, strict=True)
+
+
+def _groups(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[list[tuple[str, NDArray[np.uint8]]]]:
+    group: list[tuple[str, NDArray[np.uint8]]] = []
+    pixels = 0
+    for name, array in images:
+        group.append((name, array))
+        pixels += array.shape[0] * array.shape[1]
+        if len(group) == AT_ONCE or pixels >= STREAM_PIXELS:
+            yield group
+            group, pixels = [], 0
+    if group:
+        yield group
+
+
+def _boxes_per_image(faces: Any, single: bool, kept: list[int]) -> list[Any]:
+    """Return the boxes of each image that was read, None where faces are to be searched."""
+    if faces is None or single:
+        return [faces] * len(kept)
+    if len(faces) <= max(kept, default=-1):
+        raise ValueError(
+            f"boxes for {len(faces)} images came for {max(kept) + 1} images: pass one list of boxes per image"
+        )
+    return [faces[i] for i in kept]
