@@ -1,8 +1,7 @@
-"""Where real data and parity numbers are found; tests that need them skip where the variables are unset."""
+"""Find real data and the numbers of reference implementations; mark and skip the tests that need them."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -11,24 +10,44 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from helpers.parity import COMMITTED
 from torch import Tensor
 
 from facekit.backbones.image_tower import ImageTower, Level
 
+# The variable that names a folder, by the marker of the tests that read it.
+FOLDERS = {"data": "FACEKIT_DATA", "parity": "FACEKIT_PARITY"}
 
-def _folder(variable: str, name: str) -> Path:
-    root = os.environ.get(variable)
-    if not root:
-        pytest.skip(f"{variable} is not set: this test needs {name}")
-    return Path(root)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test that uses the fixture ``data`` or ``parity``, and skip it where there is no such folder."""
+    for item in items:
+        for name, variable in FOLDERS.items():
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(name)
+            if item.get_closest_marker(name) and not os.environ.get(variable):
+                item.add_marker(pytest.mark.skip(reason=f"{variable} is not set"))
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    return _folder("FACEKIT_DATA", "real labelled faces")
+    """Folder of real labelled faces."""
+    return Path(os.environ["FACEKIT_DATA"])
+
+
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    """Folder of all numbers of reference implementations."""
+    return Path(os.environ["FACEKIT_PARITY"])
+
+
+@pytest.fixture(scope="session", params=["committed", pytest.param("whole", marks=pytest.mark.parity)])
+def references(request: pytest.FixtureRequest) -> Path:
+    """Folder of numbers of reference implementations: the few committed ones, then all."""
+    return COMMITTED if request.param == "committed" else Path(os.environ["FACEKIT_PARITY"])
 
 
 @pytest.fixture
@@ -43,18 +62,3 @@ def tower_runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(ImageTower, "levels", counted)
     return runs
-
-
-@pytest.fixture(scope="session")
-def parity() -> Path:
-    return _folder("FACEKIT_PARITY", "numbers of reference implementations")
-
-
-@pytest.fixture(scope="session")
-def recipe(parity: Path) -> ModuleType:
-    """The parity folder's own way of filling weights by name."""
-    spec = importlib.util.spec_from_file_location("parity_recipe", parity / "recipe.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

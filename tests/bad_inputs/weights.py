@@ -81,7 +81,8 @@ def _downloaded(folder: Path) -> Any:
 
 _NAN = {"Q.fc.weight": torch.full((99, 256), float("nan"))}
 ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
-    ("weights: a web page", ValueError, _read(lambda: b"<!doctype html><html>404"), "pth: expected .*got a web page .HTML."),
+    ("weights: a web page", ValueError, _read(lambda: b"<!doctype html><html>404"),
+     "pth: expected .*got a web page .HTML."),
     ("weights: a Git LFS pointer", ValueError, _read(lambda: b"version https://git-lfs.github.com/spec/v1\noid sha"),
      "a Git LFS pointer.*git lfs pull"),
     ("weights: empty", ValueError, _read(lambda: b""), "got an empty file"),

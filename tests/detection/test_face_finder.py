@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import csv
+import threading
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facekit.alignment import roll_of_points
+from facekit.detection import face_finder as detection
+from facekit.detection.face_finder import Face, check_boxes, find_faces, landmark_box
+from facekit.geometry.affine import box_of_points, crop_matrix, invert, transform_points, warp_image
+from facekit.labels import LANDMARKS_68
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> np.ndarray:
+    return np.asarray(pytest.importorskip("skimage.data").astronaut())
+
+
+def centre(face: Face) -> np.ndarray:
+    return (np.array(face.box[:2]) + np.array(face.box[2:])) / 2
+
+
+def test_one_face_is_found_where_it_is(astronaut: np.ndarray) -> None:
+    faces = find_faces(astronaut)
+    assert len(faces) == 1
+    face = faces[0]
+    assert np.abs(centre(face) - (221, 120)).max() < 15
+    assert 70 < face.box[2] - face.box[0] < 130 and face.score > 0.9 and abs(face.roll) < 15
+
+
+def test_the_mirrored_image_gives_the_mirrored_face(astronaut: np.ndarray) -> None:
+    (face,), (other,) = find_faces(astronaut), find_faces(np.ascontiguousarray(astronaut[:, ::-1]))
+    assert abs(511 - centre(other)[0] - centre(face)[0]) < 8
+    assert abs(centre(other)[1] - centre(face)[1]) < 8
+
+
+@pytest.mark.slow
+def test_a_face_is_found_at_other_sizes_in_the_pixels_that_came_in(astronaut: np.ndarray) -> None:
+    (face,) = find_faces(astronaut)
+    for factor in (0.4, 3.0):
+        big = cv2.resize(astronaut, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        (found,) = find_faces(big)
+        assert np.abs(centre(found) - ((centre(face) + 0.5) * factor - 0.5)).max() < 10 * factor
+        assert (found.box[2] - found.box[0]) / factor == pytest.approx(face.box[2] - face.box[0], rel=0.15)
+
+
+@pytest.mark.parametrize("roll", [32.0, -32.0])
+def test_a_rolled_face_comes_with_its_roll(astronaut: np.ndarray, roll: float) -> None:
+    # Turning the image clockwise by `roll` turns the face clockwise.
+    (face,) = find_faces(astronaut)
+    matrix = crop_matrix((100, 0, 340, 240), 360, roll=-roll)
+    turned = warp_image(astronaut, matrix, 360)
+    (found,) = find_faces(turned)
+    assert abs(found.roll - (roll + face.roll)) < 12
+    assert np.abs(centre(found) - transform_points(centre(face), matrix)).max() < 20
+    upright = warp_image(turned, crop_matrix(landmark_box(found), 128, found.roll), 128)
+    (again,) = find_faces(upright)
+    assert abs(again.roll) < 15 and np.abs(centre(again) - 63.5).max() < 16
+
+
+def test_no_face_no_result() -> None:
+    rng = np.random.default_rng(0)
+    noise = cv2.GaussianBlur(rng.integers(0, 256, (300, 400, 3), dtype=np.uint8), (0, 0), 3)
+    assert find_faces(noise) == []
+    assert find_faces(np.zeros((5, 5, 3), np.uint8)) == []
+    assert find_faces(np.full((1, 300, 3), 200, np.uint8)) == []
+
+
+def test_min_size_keeps_small_faces_out(astronaut: np.ndarray) -> None:
+    assert find_faces(astronaut, min_size=200) == []
+    assert len(find_faces(astronaut, min_size=60)) == 1
+
+
+def test_small_faces_come_with_min_size(astronaut: np.ndarray) -> None:
+    canvas = np.full((600, 1600, 3), 90, np.uint8)
+    small = cv2.resize(astronaut[40:240, 120:320], (80, 80), interpolation=cv2.INTER_AREA)
+    canvas[200:280, 900:980] = small
+    assert find_faces(canvas) == []
+    (face,) = find_faces(canvas, min_size=25)
+    assert np.abs(centre(face) - (940, 232)).max() < 10
+
+
+def test_wrong_images_are_refused(astronaut: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="float32"):
+        find_faces(astronaut.astype(np.float32))
+    with pytest.raises(ValueError, match=r"uint8 \(512, 512\)"):
+        find_faces(astronaut[..., 0])
+    with pytest.raises(ValueError, match="load_image"):
+        find_faces("face.jpg")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="min_size=-3"):
+        find_faces(astronaut, min_size=-3)
+
+
+@pytest.mark.slow
+def test_threads_agree(astronaut: np.ndarray) -> None:
+    expected = find_faces(astronaut)
+    results: list[list[Face]] = []
+    threads = [threading.Thread(target=lambda: results.append(find_faces(astronaut))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [expected] * 3
+
+
+def test_missing_cascades_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cv2.data, "haarcascades", str(tmp_path))
+    monkeypatch.setattr(detection, "_local", threading.local())
+    with pytest.raises(RuntimeError, match="opencv-python-headless>=4.10,<5"):
+        find_faces(np.zeros((100, 100, 3), np.uint8))
+
+
+def test_check_boxes_takes_what_users_have() -> None:
+    face = Face((10, 20, 50, 60), roll=5)
+    assert check_boxes([face], (100, 100)) == [face]
+    assert check_boxes(face, (100, 100)) == [face]
+    assert check_boxes((10, 20, 50, 60), (100, 100)) == [Face((10, 20, 50, 60))]
+    assert check_boxes([(10, 20, 50, 60), face], (100, 100)) == [Face((10, 20, 50, 60)), face]
+    assert check_boxes(np.array([[10, 20, 50, 60], [1, 2, 3, 4]]), (100, 100))[1] == Face((1, 2, 3, 4))
+    assert check_boxes([], (100, 100)) == []
+    assert check_boxes([face] * 4, (100, 100)) == [face] * 4
+    # Reaching out of the image is no mistake: faces are cut by its rim.
+    assert len(check_boxes((-30, -30, 40, 40), (100, 100))) == 1
+
+
+@pytest.mark.parametrize(
+    ("faces", "message"),
+    [
+        ([(50, 20, 10, 60)], "not \\(x, y, width, height\\)"),
+        ([(10, 20, 50)], "face 0 has shape"),
+        ([(1, 2, 3, 4), "abc"], "face 1 is 'abc'"),
+        ([(10, 20, np.nan, 60)], "face 0"),
+        ([(200, 20, 240, 60)], "outside the image of 100 x 80"),
+        (7, "pass a list"),
+        ("face", "pass a list"),
+        (None, "pass a list"),
+    ],
+)
+def test_check_boxes_explains(faces: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_boxes(faces, (80, 100))
+
+
+def test_a_face_needs_an_area() -> None:
+    with pytest.raises(ValueError, match="x0 < x1"):
+        Face((5, 5, 5, 10))
+
+
+def test_landmark_box_turns_with_the_face() -> None:
+    upright = Face((10, 10, 50, 50))
+    turn = invert(crop_matrix((0, 0, 60, 60), 60, roll=70))
+    cx, cy = transform_points([30, 30], turn)
+    rolled = Face((cx - 20, cy - 20, cx + 20, cy + 20), roll=70)
+    corners = np.array([[-0.5, -0.5], [99.5, -0.5], [99.5, 99.5]])
+    a = transform_points(corners, invert(crop_matrix(landmark_box(upright), 100)))
+    b = transform_points(corners, invert(crop_matrix(landmark_box(rolled), 100, roll=70)))
+    assert np.allclose(transform_points(a, turn), b, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_group_photos_are_searched_well(data: Path) -> None:
+    folder = data / "dlib_faces"
+    found = false = total = 0
+    for name in ("training", "testing"):
+        for element in ElementTree.parse(folder / f"{name}_with_face_landmarks.xml").getroot().iter("image"):
+            image = cv2.cvtColor(cv2.imread(str(folder / element.attrib["file"])), cv2.COLOR_BGR2RGB)
+            points = [
+                np.array([[float(p.attrib["x"]), float(p.attrib["y"])] for p in box.iter("part")])
+                for box in element.iter("box")
+            ]
+            faces = find_faces(image)
+            hits = [[_hits(face, p) for p in points] for face in faces]
+            found += int(np.any(hits, axis=0).sum())
+            false += sum(not any(h) for h in hits)
+            total += len(points)
+    assert total == 43 and found >= 39 and false <= 2, (found, false)
+
+
+@pytest.mark.slow
+def test_300w_faces_are_found_and_framed(data: Path) -> None:
+    folder = data / "300w"
+    with (folder / "index.csv").open() as file:
+        rows = list(csv.reader(file))[1::150]
+    found, errors, rolls = 0, [], []
+    for row in rows:
+        points = np.array([float(v) for v in row[2:]]).reshape(68, 2)
+        image = cv2.cvtColor(cv2.imread(str(folder / "images" / row[0])), cv2.COLOR_BGR2RGB)
+        face = next((f for f in find_faces(image) if _hits(f, points)), None)
+        if face is None:
+            continue
+        found += 1
+        wanted, got = box_of_points(points), np.array(landmark_box(face))
+        errors.append(np.abs(got - wanted).max() / (wanted[2] - wanted[0]))
+        rolls.append(abs(face.roll - roll_of_points(points, LANDMARKS_68)))
+    assert found >= 0.9 * len(rows), found
+    assert np.median(errors) < 0.1 and np.median(rolls) < 3
+
+
+def _hits(face: Face, points: np.ndarray) -> bool:
+    low, high = points.min(0), points.max(0)
+    side = (high - low).max()
+    off = np.abs(centre(face) - (low + high) / 2).max()
+    return bool(off < 0.45 * side and 0.6 < (face.box[2] - face.box[0]) / side < 1.9)

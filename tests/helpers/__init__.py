@@ -1,0 +1,1 @@
+"""Makers of files, small models and servers that several test modules share."""
