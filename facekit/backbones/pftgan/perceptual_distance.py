@@ -15,27 +15,11 @@ from torch import Tensor, nn
 
 from ...core.global_state import kept_random, no_warnings
 from ...core.weight_files import check_names, read_weights
-from ...metrics.scores import alexnet_lpips
+from ...metrics.perceptual import LPIPS, alexnet_lpips
 
 log = logging.getLogger("facekit")
 
 NAMES = ("lpips-alex", "lpips-vgg", "parser")
-# The side that AlexNet and VGG are shown at least: their first layers step over what is smaller.
-LEAST_SIDE = 128
-
-
-class LPIPS(nn.Module):
-    """LPIPS 0.1 (Zhang et al., CVPR 2018), of images (N,3,S,S) in [-1, 1]: (N,). Smaller ones are enlarged first."""
-
-    def __init__(self, net: Any):
-        super().__init__()
-        self.net = net.eval().requires_grad_(False)
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        if x.shape[-1] < LEAST_SIDE:
-            x, y = (F.interpolate(p, LEAST_SIDE, mode="bilinear", align_corners=False) for p in (x, y))
-        distance: Tensor = self.net(x, y)
-        return distance.flatten()
 
 
 class ParserFeatures(nn.Module):
