@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .detection.face_finder import Face, check_boxes, find_faces, landmark_box
+from .detection.face import Face, check_boxes, landmark_box
+from .detection.face_finder import find_faces
 from .detection.haar import haar_faces
 from .geometry.affine import (
     Matrix,

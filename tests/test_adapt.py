@@ -14,7 +14,7 @@ import torch
 
 import facekit
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.detection.face_finder import Face
+from facekit.detection.face import Face
 from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map
 from facekit.results.types import Faces, ImageResult, Landmarks, Segmentation
 

@@ -13,7 +13,7 @@ import pytest
 
 import facekit
 from facekit import alignment as framing
-from facekit.detection.face_finder import Face
+from facekit.detection.face import Face
 from facekit.labels import CELEBA_40, HELEN_11, landmark_set
 from facekit.results.types import Attributes, Faces, ImageResult, Landmarks, Segmentation
 

@@ -12,7 +12,7 @@ import pytest
 
 from facekit.alignment import ALIGN, Frame, frames_of, roll_of_points
 from facekit.detection import haar
-from facekit.detection.face_finder import Face, landmark_box
+from facekit.detection.face import Face, landmark_box
 from facekit.detection.haar import haar_faces
 from facekit.geometry.affine import box_of_points, crop_matrix, transform_points, warp_image
 from facekit.labels import LANDMARKS_68

@@ -16,7 +16,7 @@ from facekit.alignment import Frame, five_points, frames_of, mean_face_frame, wa
 from facekit.api.ready_models import frames_in
 from facekit.augmentation.affine import TanhMoves, warp, warp_masks, warp_points
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.detection.face_finder import Face
+from facekit.detection.face import Face
 from facekit.geometry import affine as g
 from facekit.geometry.tanh_warp import ALPHA, MEAN_FACE, TanhCrop
 from facekit.images.reader import read_images
