@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..alignment import Frame
 from ..model import AT_ONCE, Model
-from ..results.types import Drawable, Faces
+from ..results.faces import Faces
+from ..results.types import Drawable
 from .ready_models import frames_in_by_way
 
 # Pixels of the images that `predict_stream` holds at once, unless a single image has more.

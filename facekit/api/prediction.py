@@ -13,7 +13,7 @@ import torch
 from ..core.global_state import own_settings
 from ..images.reader import read_images
 from ..model import AT_ONCE, Model
-from ..results.types import Faces
+from ..results.faces import Faces
 from .batch_prediction import predict_group
 from .ready_models import resolve_model
 

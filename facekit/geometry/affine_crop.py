@@ -55,6 +55,7 @@ class AffineCrop(Crop):
         interpolation: Interpolation = "linear",
         fill: float = 0.0,
     ) -> NDArray[Any]:
+        """Cut the crop out of an image, by one affine warp; see `Crop.image`."""
         check_names(border, interpolation)
         # cv2.warpAffine does not average where it shrinks.
         source, matrix = reduced_source(image, self.matrix, corners_of(self.size), interpolation)
@@ -67,12 +68,15 @@ class AffineCrop(Crop):
         return by_four_channels(source, warp)
 
     def points(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Map points (...,2) of the image to the crop; see `Crop.points`."""
         return transform_points(points, self.matrix)
 
     def points_back(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Map points (...,2) of the crop to the image; see `Crop.points_back`."""
         return transform_points(points, self._inverse)
 
     def paste_scores(self, scores: NDArray[np.floating[Any]], image_size: Size, fill: int = 0) -> NDArray[np.uint8]:
+        """Paste class scores (C,h,w) and choose each pixel's class; see `Crop.paste_scores`."""
         if self.size == size_pair(image_size) == scores.shape[1:] and np.array_equal(self.matrix, np.eye(3)):
             # The crop is the image: nothing is interpolated.
             return np.asarray(scores, np.float32).argmax(axis=0).astype(np.uint8)

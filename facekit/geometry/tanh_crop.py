@@ -62,6 +62,7 @@ class TanhCrop(Crop):
         interpolation: Interpolation = "linear",
         fill: float = 0.0,
     ) -> NDArray[Any]:
+        """Cut the crop out of an image, by one lookup; see `Crop.image`."""
         check_names(border, interpolation)
         # The outer pixels of the crop cover much of the image: each is the mean of finer ones.
         finer = 1 if interpolation == "nearest" else _OVERSAMPLING
@@ -71,11 +72,13 @@ class TanhCrop(Crop):
         return sample_averaged(source, invert(matrix), places, finer, interpolation, border, fill)
 
     def points(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Map points (...,2) of the image to the crop; see `Crop.points`."""
         p = _floats(points)
         x, y = map_grid(self.matrix, *_columns(p))
         return np.stack([self.warp(x), self.warp(y)], -1).astype(p.dtype)
 
     def points_back(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Map points (...,2) of the crop to the image; those beyond the clamp end at it. See `Crop.points_back`."""
         p = _floats(points)
         x, y = _columns(p)
         return np.stack(map_grid(self._inverse, self.unwarp(x), self.unwarp(y)), -1).astype(p.dtype)

@@ -40,7 +40,9 @@ def group_members(groups: Any, images: int) -> dict[str, list[int]]:
         if name:
             members.setdefault(name, []).append(i)
     if not members:
-        raise ValueError(f"groups: none of the {images} images belongs to a group, expected at least one; check how they were read")
+        raise ValueError(
+            f"groups: none of the {images} images belongs to a group, expected some; check how they were read"
+        )
     for taken in (ALL, DISCREPANCY):
         if taken in members:
             raise ValueError(

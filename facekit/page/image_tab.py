@@ -15,7 +15,7 @@ import facekit
 from ..augmentation.shadows import cast_shadows
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..images.reader import load_image
-from ..results.types import Faces
+from ..results.faces import Faces
 from .components import MOST_IMAGES, NO_PHOTO, example_photo, explained
 from .sessions import new_file, stop_button, teller
 from .uploads import image_field

@@ -15,7 +15,8 @@ import facekit
 from ..images.reader import ImageError, load_image
 from ..labels import landmark_set
 from ..metrics.labelling_time import workload
-from ..results.types import Faces, Landmarks
+from ..results.faces import Faces
+from ..results.types import Landmarks
 from .components import MOST_IMAGES, NO_PHOTO, drawn, explained
 from .label_sheet import (
     MOST_PARTS,

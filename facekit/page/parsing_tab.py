@@ -14,7 +14,8 @@ import facekit
 
 from ..images.reader import load_image
 from ..results.drawing import draw_mask, readable
-from ..results.types import Faces, Segmentation
+from ..results.faces import Faces
+from ..results.types import Segmentation
 from .components import NO_PHOTO, example_photo, explained
 from .image_tab import CROP, PHOTO
 from .sessions import new_file

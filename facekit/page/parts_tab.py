@@ -19,7 +19,7 @@ from ..backbones.pftgan.classifier_training import estimate_memory
 from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, adaptation
 from ..geometry.affine import warp_image
 from ..images.reader import load_image, to_tensor
-from ..results.types import Faces
+from ..results.faces import Faces
 from . import own_model_tab as own_model
 from .components import NO_PHOTO, drawn, example_photo, explained
 from .image_tab import CROP, PHOTO

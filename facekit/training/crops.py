@@ -15,7 +15,7 @@ from ..alignment import POINT_FRAMED, Frame, frame_points, point_frame
 from ..api.ready_models import frames_in, ready_model
 from ..core.arguments import shown
 from ..core.large_arrays import LIMIT, large_array
-from ..detection.face_finder import check_boxes
+from ..detection.face import check_boxes
 from ..geometry.affine import warp_image
 from ..images.reader import ImageBatch
 from ..results.types import Box, Segmentation
