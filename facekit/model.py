@@ -22,7 +22,7 @@ from .core.atomic_file import whole_file
 from .core.device import pick_device
 from .core.global_state import kept_random, own_settings
 from .core.output_paths import check_output
-from .geometry.affine import warp_image
+from .geometry.crop import Crop
 from .images.reader import to_tensor
 from .model_file import ADAPTER, FORMAT, built, check_fits, network_of, read_model_file
 from .results.types import Drawable
@@ -154,8 +154,8 @@ class Model:
         results: list[list[Drawable]] = [[] for _ in frames]
         for start in range(0, len(faces), AT_ONCE):
             part = faces[start : start + AT_ONCE]
-            places = [(images[i], f.matrix(images[i].shape[:2], self.input_size), f.box) for i, f in part]
-            x = to_tensor([warp_image(image, matrix, self.input_size) for image, matrix, _ in places])
+            places = [(images[i], f.crop(images[i].shape[:2], self.input_size), f.box) for i, f in part]
+            x = to_tensor([crop.image(image) for image, crop, _ in places])
             shared = None
             if seen is not None:
                 shared = seen.setdefault((tuple(part), self.input_size, str(self.device)), {})
@@ -171,10 +171,10 @@ class Model:
                 results[i].append(result)
         return results
 
-    def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Any, Any]]) -> list[Drawable]:
-        """places: image, matrix and box of each face."""
+    def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Crop, Any]]) -> list[Drawable]:
+        """places: image, crop and box of each face."""
         predictions = zip(task.decode(maps), places, strict=True)
-        return [task.result(prediction, matrix, image, box) for prediction, (image, matrix, box) in predictions]
+        return [task.result(prediction, crop, image, box) for prediction, (image, crop, box) in predictions]
 
     def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
         """Write one .facekit file (zip of JSON and safetensors), atomically. It needs nothing else to be loaded again.

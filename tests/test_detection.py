@@ -14,7 +14,8 @@ from facekit.alignment import roll_of_points
 from facekit.detection import cascades
 from facekit.detection.face import Face, check_boxes, landmark_box
 from facekit.detection.face_finder import find_faces
-from facekit.geometry.affine import box_of_points, crop_matrix, invert, transform_points, warp_image
+from facekit.geometry.affine import box_of_points, crop_matrix, invert, transform_points
+from facekit.geometry.affine_crop import AffineCrop
 from facekit.labels import LANDMARKS_68
 
 DATA = os.environ.get("FACEKIT_DATA")
@@ -57,12 +58,12 @@ def test_a_face_is_found_at_other_sizes_in_the_pixels_that_came_in(astronaut: np
 def test_a_rolled_face_comes_with_its_roll(astronaut: np.ndarray, roll: float) -> None:
     # Turning the image clockwise by `roll` turns the face clockwise.
     (face,) = find_faces(astronaut)
-    matrix = crop_matrix((100, 0, 340, 240), 360, roll=-roll)
-    turned = warp_image(astronaut, matrix, 360)
+    crop = AffineCrop(crop_matrix((100, 0, 340, 240), 360, roll=-roll), 360)
+    turned = crop.image(astronaut)
     (found,) = find_faces(turned)
     assert abs(found.roll - (roll + face.roll)) < 12
-    assert np.abs(centre(found) - transform_points(centre(face), matrix)).max() < 20
-    upright = warp_image(turned, crop_matrix(landmark_box(found), 128, found.roll), 128)
+    assert np.abs(centre(found) - crop.points(centre(face))).max() < 20
+    upright = AffineCrop(crop_matrix(landmark_box(found), 128, found.roll), 128).image(turned)
     (again,) = find_faces(upright)
     assert abs(again.roll) < 15 and np.abs(centre(again) - 63.5).max() < 16
 

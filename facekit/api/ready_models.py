@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..alignment import Frame, frames_by_way, frames_of
-from ..geometry.affine import warp_image
+from ..alignment import FaceFramer, Frame
 from ..model import Model, load
 from ..results.types import Landmarks
 from ..zoo.embedded import EMBEDDED, embedded_file
@@ -63,21 +62,25 @@ class MissingModel(FileNotFoundError, ValueError):
     """A text that is neither a ready model nor a file."""
 
 
-def _points_68(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The 68 points that the ready model sees in a crop."""
+def _points_68(image: np.ndarray, frame: Frame) -> np.ndarray:
+    """The 68 points that the ready model finds in a frame."""
     runner = ready_model("landmarks")
-    x = torch.from_numpy(warp_image(image, matrix, runner.input_size)).permute(2, 0, 1)[None].float() / 255
+    crop = frame.crop(image.shape[:2], runner.input_size)
+    x = torch.from_numpy(crop.image(image)).permute(2, 0, 1)[None].float() / 255
     prediction = runner.task.decode(runner.maps(x))[0]
-    result = runner.task.result(prediction, matrix, image, None)
+    result = runner.task.result(prediction, crop, image, None)
     assert isinstance(result, Landmarks)
     return result.points
 
 
+_FRAMER = FaceFramer(_points_68)
+
+
 def frames_in(image: np.ndarray, align: str, faces: Any) -> list[Frame]:
-    """`framing.frames_of`, with the ready landmark model for align="landmarks", "mean", "tanh" and "ffhq"."""
-    return frames_of(image, align, faces, _points_68)
+    """`FaceFramer.frames`, with the ready landmark model for align="landmarks", "mean", "tanh" and "ffhq"."""
+    return _FRAMER.frames(image, align, faces)
 
 
 def frames_in_by_way(image: np.ndarray, ways: Collection[str], faces: Any) -> dict[str, list[Frame]]:
     """`frames_in` for several aligns, with one search for faces."""
-    return frames_by_way(image, ways, faces, _points_68)
+    return _FRAMER.frames_by_align(image, ways, faces)

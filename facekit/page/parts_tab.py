@@ -17,7 +17,6 @@ import facekit
 from ..api.ready_models import frames_in
 from ..backbones.pftgan.classifier_training import estimate_memory
 from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, adaptation
-from ..geometry.affine import warp_image
 from ..images.reader import load_image, to_tensor
 from ..results.faces import Faces
 from . import own_model_tab as own_model
@@ -156,10 +155,10 @@ def seen(image: np.ndarray, align: str) -> np.ndarray | None:
     """Faces as they are cropped, and beside each what the generator shows by the encoder's code, or None."""
     backbone = generator()
     side = backbone.input_size
-    matrices = [frame.matrix(image.shape[:2], side) for frame in frames_in(image, align, None)[:MOST_FACES]]
-    if not matrices:
+    framed = [frame.crop(image.shape[:2], side) for frame in frames_in(image, align, None)[:MOST_FACES]]
+    if not framed:
         return None
-    crops = to_tensor([warp_image(image, matrix, side) for matrix in matrices])
+    crops = to_tensor([crop.image(image) for crop in framed])
     with torch.no_grad():
         pairs = torch.cat([crops, backbone.reconstruct(crops)], 3)
     rows = [_large(pair, TILE) for pair in pairs]

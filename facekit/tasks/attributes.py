@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..annotations.checks import check_attributes
+from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import AttributeSet, attribute_set
 from ..labels.sides import prefix_flip
@@ -48,7 +49,7 @@ class AttributesTask(LabelSetTask):
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return list(check_attributes(labels, len(sizes), items, self.labels.names))
 
-    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
         return label
 
     def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
@@ -79,7 +80,7 @@ class AttributesTask(LabelSetTask):
         """Per image the probabilities (A,) float32."""
         return list(maps.float().sigmoid().cpu().numpy())
 
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Attributes:
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Attributes:
         return Attributes(prediction, self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..labels.sides import sides_of
@@ -96,9 +97,8 @@ class Task(ABC):
         """Check labels against this task's label set. Returns one clean label per image."""
 
     @abstractmethod
-    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-        """Move one image's label into its crop. matrix: (3,3) image -> crop pixels. Returns a label of the same
-        kind."""
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
+        """Move one image's label into its crop. Returns a label of the same kind."""
 
     @abstractmethod
     def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
@@ -131,8 +131,8 @@ class Task(ABC):
         """One prediction per image, in crop pixels of the network's input where it has places."""
 
     @abstractmethod
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Drawable:
-        """A prediction in crop pixels as a result in the image's. matrix: (3,3) image -> crop."""
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Drawable:
+        """A prediction in crop pixels as a result in the image's."""
 
     @abstractmethod
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..annotations.checks import check_landmarks
 from ..augmentation.affine import warp_points
-from ..geometry.affine import invert, transform_points
+from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
 from ..labels.sides import sides_of
@@ -81,8 +81,8 @@ class LandmarkTask(LabelSetTask):
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return list(check_landmarks(labels, sizes, items, len(self.labels)))
 
-    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-        return transform_points(label, matrix).astype(np.float32)
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
+        return crop.points(label).astype(np.float32)
 
     def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
         points = warp_points(labels, matrices, side, out)
@@ -111,8 +111,8 @@ class LandmarkTask(LabelSetTask):
         found = torch.cat([(found[..., :2] + 0.5) * self.stride - 0.5, found[..., 2:]], -1)
         return list(found.cpu().numpy())
 
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Landmarks:
-        points = transform_points(prediction[:, :2], invert(matrix))
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Landmarks:
+        points = crop.points_back(prediction[:, :2])
         return Landmarks(points.astype(np.float32), prediction[:, 2].astype(np.float32), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:

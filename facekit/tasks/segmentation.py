@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..annotations.checks import check_masks
 from ..augmentation.affine import warp_masks
-from ..geometry.affine import paste_logits, warp_mask
+from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import SegmentationSet, segmentation_set
 from ..labels.sides import sides_of
@@ -99,8 +99,8 @@ class SegmentationTask(LabelSetTask):
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items, self.labels.palette)
 
-    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-        return warp_mask(label, matrix, side)
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
+        return crop.mask(label)
 
     def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
         masks = warp_masks(labels, matrices, out)
@@ -139,9 +139,9 @@ class SegmentationTask(LabelSetTask):
         scores = maps.float() if self.activation == "softmax" else F.logsigmoid(maps.float())
         return list(scores.cpu().numpy())
 
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Segmentation:
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Segmentation:
         # Logits, not ids, are brought to the image's pixels: smooth borders at any size.
-        return Segmentation(paste_logits(prediction, matrix, image.shape[:2]), self.labels, image, box)
+        return Segmentation(crop.paste_scores(prediction, image.shape[:2]), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
         """Overall F1 over the facial parts (skin, hair, background do not count), mean IoU over all classes, pixel

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..geometry.affine_crop import AffineCrop
 from ..model import Model
 from ..results.types import Drawable
 from .finetune import Fitting
@@ -60,7 +61,8 @@ def crop_score(model: Model, crops: Tensor, labels: Tensor) -> float:
     for part in crops.split(50):
         images = list(part.permute(0, 2, 3, 1).numpy())
         predictions = model.task.decode(model.maps(part.float().div_(255)))
-        results += [model.task.result(p, np.eye(3), q, None) for p, q in zip(predictions, images, strict=True)]
+        whole = AffineCrop(np.eye(3), part.shape[2:])
+        results += [model.task.result(p, whole, q, None) for p, q in zip(predictions, images, strict=True)]
     scores = model.task.score(results, list(labels.numpy()))
     if "miou" in scores:
         return scores["miou"]

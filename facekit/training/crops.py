@@ -16,7 +16,6 @@ from ..api.ready_models import frames_in, ready_model
 from ..core.arguments import shown
 from ..core.large_arrays import LIMIT, large_array
 from ..detection.face import check_boxes
-from ..geometry.affine import warp_image
 from ..images.reader import ImageBatch
 from ..results.types import Box, Segmentation
 from ..tasks import LandmarkTask, ShadowRemovalTask, Task
@@ -53,11 +52,11 @@ def training_crops(
     moved: np.ndarray | None = None
     frames = _training_frames(images, labels, task, align, faces)
     for i, (image, frame, label) in enumerate(frames):
-        matrix: Any = frame.matrix(image.shape[:2], side)
-        crops[i] = warp_image(image, matrix, side).transpose(2, 0, 1)
+        crop = frame.crop(image.shape[:2], side)
+        crops[i] = crop.image(image).transpose(2, 0, 1)
         if isinstance(task, ShadowRemovalTask):
             label = with_portrait(label, frame)
-        own = task.to_crop(label, matrix, side)
+        own = task.to_crop(label, crop)
         if moved is None:
             moved = large_array((count, *own.shape), own.dtype, limit)
         moved[i] = own
@@ -98,8 +97,8 @@ def support_crops(images: ImageBatch, align: str, side: int) -> Tensor:
         if not found:
             warnings.warn(f"support_images: {item}: no face found, left out", stacklevel=3)
             continue
-        matrix = max(found, key=_area).matrix(image.shape[:2], side)
-        crops.append(warp_image(image, matrix, side).transpose(2, 0, 1))
+        crop = max(found, key=_area).crop(image.shape[:2], side)
+        crops.append(crop.image(image).transpose(2, 0, 1))
     if not crops:
         raise ValueError(
             f"support_images: {len(images.arrays)} images came, a face was found in none: pass face crops with "
