@@ -11,7 +11,6 @@ import functools
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,10 +70,6 @@ class Frame:
     def plain(self, image_size: tuple[int, int], side: int) -> Matrix:
         """Return the matrix (3,3) from the image to the crop without the warp; arguments as in `crop`."""
         return fit_matrix(image_size, side) if self.box is None else crop_matrix(self.box, side, self.roll)
-
-    def matrix(self, image_size: tuple[int, int], side: int) -> Any:
-        """Return the crop as a matrix, for callers that have not moved to `crop` yet."""
-        return self.plain(image_size, side) if self.box is None or self.alpha is None else self.crop(image_size, side)
 
 
 Pointer = Callable[[NDArray[np.uint8], Frame], NDArray[np.floating]]
@@ -297,19 +292,3 @@ def frame_points(points: NDArray[np.floating], labels: LandmarkSet) -> Frame:
     roll = roll_of_points(points, labels) if labels.eyes or labels.eye_corners else 0.0
     x0, y0, x1, y1 = (float(v) for v in box_of_points(points, roll=roll))
     return Frame((x0, y0, x1, y1), float(roll))
-
-
-# The functions below serve callers that have not moved to `FaceFramer` yet.
-
-
-def frames_by_way(
-    image: NDArray[np.uint8], ways: Collection[str], faces: object, pointer: Any
-) -> dict[str, list[Frame]]:
-    """Call `FaceFramer.frames_by_align` with a pointer that takes a matrix."""
-    framer = FaceFramer(pointer and (lambda image, frame: pointer(image, frame.plain(image.shape[:2], 128))))
-    return framer.frames_by_align(image, ways, faces)
-
-
-def frames_of(image: NDArray[np.uint8], align: str, faces: object, pointer: Any) -> list[Frame]:
-    """Call `frames_by_way` for one align."""
-    return frames_by_way(image, [align], faces, pointer)[align]

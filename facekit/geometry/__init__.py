@@ -7,14 +7,8 @@ from .affine import (
     crop_matrix,
     fit_matrix,
     invert,
-    paste_image,
-    paste_logits,
-    paste_mask,
-    put_back,
     similarity_from_points,
     transform_points,
-    warp_image,
-    warp_mask,
 )
 from .affine_crop import AffineCrop
 from .crop import Crop
@@ -31,14 +25,8 @@ __all__ = [
     "crop_matrix",
     "fit_matrix",
     "invert",
-    "paste_image",
-    "paste_logits",
-    "paste_mask",
-    "put_back",
     "similarity_from_points",
     "tanh_alpha",
     "tanh_inverse",
     "transform_points",
-    "warp_image",
-    "warp_mask",
 ]

@@ -112,7 +112,7 @@ def shift_matrix(x: float, y: float) -> Matrix:
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
-def invert(matrix: Any) -> Any:
+def invert(matrix: ArrayLike) -> Matrix:
     """Invert affine matrices.
 
     Args:
@@ -124,8 +124,6 @@ def invert(matrix: Any) -> Any:
     Raises:
         ValueError: If a matrix is singular, is not finite, or has another shape.
     """
-    if hasattr(matrix, "points"):
-        return _Inverse(matrix)
     m = np.asarray(matrix, dtype=np.float64)
     if m.shape[-2:] != (3, 3):
         raise ValueError(f"expected a matrix (3, 3), got shape {m.shape}")
@@ -136,7 +134,7 @@ def invert(matrix: Any) -> Any:
     return np.asarray(np.linalg.inv(m), dtype=np.float64)
 
 
-def transform_points(points: ArrayLike, matrix: Any) -> NDArray[np.floating[Any]]:
+def transform_points(points: ArrayLike, matrix: ArrayLike) -> NDArray[np.floating[Any]]:
     """Map points by an affine matrix.
 
     Args:
@@ -146,8 +144,6 @@ def transform_points(points: ArrayLike, matrix: Any) -> NDArray[np.floating[Any]
     Returns:
         (...,2), of the same float type; float64 for integers.
     """
-    if hasattr(matrix, "points"):
-        return matrix.points(points)
     p = np.asarray(points)
     if not np.issubdtype(p.dtype, np.floating):
         p = p.astype(np.float64)
@@ -208,66 +204,3 @@ def size_pair(size: Size) -> tuple[int, int]:
     if h < 1 or w < 1:
         raise ValueError(f"expected a size (height, width) of at least 1 pixel, got {size}")
     return int(h), int(w)
-
-
-# The functions below serve callers that have not moved to `Crop` yet.
-
-
-class _Inverse:
-    """The inverse of a crop, for `transform_points`."""
-
-    def __init__(self, crop: Any):
-        self.points = crop.points_back
-
-
-def _crop_of(matrix: Any, size: Any) -> Any:
-    from .affine_crop import AffineCrop
-
-    return matrix if hasattr(matrix, "points") else AffineCrop(matrix, size)
-
-
-def warp_image(
-    image: NDArray[Any],
-    matrix: Any,
-    size: Size,
-    border: Any = "reflect",
-    interpolation: Any = "linear",
-    fill: float = 0.0,
-) -> NDArray[Any]:
-    """Call `Crop.image`."""
-    out: NDArray[Any] = _crop_of(matrix, size).image(image, border, interpolation, fill)
-    return out
-
-
-def warp_mask(mask: NDArray[Any], matrix: Any, size: Size, fill: int = 255) -> NDArray[Any]:
-    """Call `Crop.mask`."""
-    out: NDArray[Any] = _crop_of(matrix, size).mask(mask, fill)
-    return out
-
-
-def paste_mask(mask: NDArray[Any], matrix: Any, image_size: Size, fill: int = 0) -> NDArray[Any]:
-    """Call `Crop.paste_mask`."""
-    out: NDArray[Any] = _crop_of(matrix, mask.shape[:2]).paste_mask(mask, image_size, fill)
-    return out
-
-
-def paste_logits(logits: NDArray[Any], matrix: Any, image_size: Size, fill: int = 0) -> NDArray[np.uint8]:
-    """Call `Crop.paste_scores`."""
-    out: NDArray[np.uint8] = _crop_of(matrix, logits.shape[1:]).paste_scores(logits, image_size, fill)
-    return out
-
-
-def put_back(
-    crop: NDArray[Any], matrix: Any, image_size: Size, border: Any = "replicate"
-) -> tuple[NDArray[Any], tuple[slice, slice]]:
-    """Call `Crop.paste`."""
-    out: tuple[NDArray[Any], tuple[slice, slice]] = _crop_of(matrix, crop.shape[:2]).paste(crop, image_size, border)
-    return out
-
-
-def paste_image(
-    crop: NDArray[np.uint8], matrix: Any, image: NDArray[np.uint8], feather: float = 0.0
-) -> NDArray[np.uint8]:
-    """Call `Crop.paste_image`."""
-    out: NDArray[np.uint8] = _crop_of(matrix, crop.shape[:2]).paste_image(crop, image, feather)
-    return out

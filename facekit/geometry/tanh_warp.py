@@ -78,11 +78,3 @@ def checked_alpha(alpha: float) -> float:
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha={alpha}: expected a warping factor in (0, 1]; 1 is plain tanh, FaRL's is {ALPHA}")
     return alpha
-
-
-def __getattr__(name: str) -> Any:
-    if name == "TanhCrop":
-        from .tanh_crop import TanhCrop
-
-        return TanhCrop
-    raise AttributeError(name)

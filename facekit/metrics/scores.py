@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..labels import LandmarkSet
-from .perceptual import alexnet_lpips, lpips_distance  # noqa: F401
 
 _OLD_KEYS = ("nme", "fr10", "auc10", "auc7")
 
