@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .affine import Size, invert, map_grid, shift_matrix, size_pair, transform_points
-from .crop import Crop, Positions, Region, corners_of
+from .crop import Crop, PasteBorder, Positions, Region, corners_of
 from .resampling import (
     BORDERS,
     INTERPOLATIONS,
@@ -88,7 +88,7 @@ class AffineCrop(Crop):
     def _positions_back(self) -> Positions:
         return map_grid(self._inverse, *Region(0, 0, self.size[1], self.size[0]).pixels())
 
-    def _values_at(self, values: NDArray[Any], region: Region, border: Border) -> NDArray[Any]:
+    def _values_at(self, values: NDArray[Any], region: Region, border: PasteBorder) -> NDArray[Any]:
         # The region of the image is a crop of the values.
         matrix = self.matrix @ shift_matrix(region.x0, region.y0)
         return AffineCrop(invert(matrix), region.size).image(values, border)

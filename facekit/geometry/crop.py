@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from .resampling import Border, Interpolation, sample_nearest
 # Limit of the interpolated values per strip: the scores of 27 classes for a 20-megapixel image take 2 GB.
 _STRIP_VALUES = 1 << 24
 
+PasteBorder = Literal["replicate", "constant"]
 Positions = tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]
 
 
@@ -126,7 +127,7 @@ class Crop(ABC):
         """Return x and y (h,w) of the image at each crop pixel."""
 
     @abstractmethod
-    def _values_at(self, values: NDArray[Any], region: Region, border: Border) -> NDArray[Any]:
+    def _values_at(self, values: NDArray[Any], region: Region, border: PasteBorder) -> NDArray[Any]:
         """Resample values of the crop at the image pixels of the region, averaged where the image is coarser."""
 
     @abstractmethod
@@ -154,14 +155,14 @@ class Crop(ABC):
         return out
 
     def paste(
-        self, values: NDArray[Any], image_size: Size, border: Border = "replicate"
+        self, values: NDArray[Any], image_size: Size, border: PasteBorder = "replicate"
     ) -> tuple[NDArray[Any], tuple[slice, slice]]:
         """Resample values of the crop at the image's pixels.
 
         Args:
             values: (h,w) or (h,w,C), uint8 or float32, one per crop pixel.
             image_size: (height, width) of the image.
-            border: What lies beyond the crop's edge: "reflect", "replicate" or "constant" (zero).
+            border: What lies beyond the crop's edge: "replicate", or "constant" for zero.
 
         Returns:
             The values of the part of the image that the crop touches, and that part's rows and columns as slices.

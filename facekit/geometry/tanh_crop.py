@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .affine import Matrix, crop_matrix, invert, map_grid, shift_matrix
-from .crop import Crop, Positions, Region, corners_of, is_inside
+from .crop import Crop, PasteBorder, Positions, Region, corners_of, is_inside
 from .resampling import Border, Interpolation, check_names, reduced, reduced_source, sample, sample_averaged
 from .tanh_warp import ALPHA, LAST, checked_alpha, tanh_alpha, tanh_inverse
 
@@ -101,7 +101,7 @@ class TanhCrop(Crop):
         x, y = (axis.astype(np.float32) for axis in Region(0, 0, self.side, self.side).pixels())
         return map_grid(self._inverse, self.unwarp(x), self.unwarp(y))
 
-    def _values_at(self, values: NDArray[Any], region: Region, border: Border) -> NDArray[Any]:
+    def _values_at(self, values: NDArray[Any], region: Region, border: PasteBorder) -> NDArray[Any]:
         check_names(border, "linear")
         # Where the image is coarser than the crop, the mean of finer pixels keeps what lies between the centres.
         finer = self._pixels_per_image_pixel
