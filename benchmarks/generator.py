@@ -28,11 +28,11 @@ from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
 import facekit
-from facekit.api.ready_models import frames_in
 from facekit.backbones.pftgan.perceptual_distance import perceptual
 from facekit.data.face_sources import celebahq128
 from facekit.images.reader import to_tensor
 from facekit.metrics.perceptual import alexnet_lpips
+from facekit.model import find_frames as frames_in
 
 HELD_OUT, SAMPLES, AT_ONCE = 800, 5000, 50
 

@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 
 from facekit.api.evaluation import evaluate
-from facekit.api.ready_models import frames_in
 from facekit.data.datasets import (
     GeneratedParsing,
     ParsedFace,
@@ -31,6 +30,7 @@ from facekit.data.face_sources import PORTRAIT_LIFT, PORTRAIT_MARGIN, celebahq12
 from facekit.images.reader import to_tensor
 from facekit.labels import CELEBAMASK_19, FASSEG_6
 from facekit.model import Model
+from facekit.model import find_frames as frames_in
 
 SIDE = 256
 GENERATED_SIDE = 160

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 import facekit
-from facekit.api.ready_models import ready_model
 from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.model import ready_model
 
 Parse = Callable[[list[np.ndarray]], list[np.ndarray]]
 

@@ -29,10 +29,10 @@ from runbook import RunBook
 from splits import LANDMARKS, SKETCHES, Data, Split, split_fasseg
 
 import facekit
-from facekit.api.ready_models import frames_in
 from facekit.backbones.pftgan.config import NEAR
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, FASSEG_6
+from facekit.model import find_frames as frames_in
 
 SIDE, UNSEEN, LABELLED = 192, 64, 40
 # What `facekit.adapt` is told. The last two are no few-shot features: a UNet from random weights and one that knows

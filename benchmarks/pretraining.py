@@ -23,7 +23,8 @@ from facekit.labels import HELEN_11, LANDMARKS_68
 from facekit.tasks import LandmarkTask, SegmentationTask, Task
 from facekit.training.config import Adaptation
 from facekit.training.distributed import join, local_device
-from facekit.training.finetune import Fitting
+from facekit.training.finetune import FineTuning
+from facekit.training.views import TrainingData
 
 
 class Noise:
@@ -48,7 +49,7 @@ def adapting(net: AutoEncoder, task: Task, a: argparse.Namespace, device: torch.
     labels = torch.rand(16, 68, 2) * side if isinstance(task, LandmarkTask) else masks
     recipe = Adaptation(steps=a.steps, batch_size=a.batch, cache=False, bfloat16=a.bfloat16)
     network = FSMANetwork(net, task.channels, task.stride, "1111" + "1" * (task.stride == 1))
-    program = Fitting(network, task, crops, labels, recipe, device)
+    program = FineTuning(network, task, TrainingData(crops, labels), recipe, device)
     program.step(0)
     begin = time.monotonic()
     for step in range(1, 1 + a.steps):

@@ -27,12 +27,13 @@ from parsed_faces import FASSEG_FRONTAL, FASSEG_SCORED, HAIR_SCORED, fasseg_peop
 import facekit
 from facekit.alignment import Frame
 from facekit.annotations.mask_ids import read_ids
-from facekit.api.ready_models import frames_in, ready_model
 from facekit.data.datasets import ParsedFace, celebamask_faces, fasseg_faces
 from facekit.data.face_sources import data_folder
 from facekit.images.reader import save_image
 from facekit.labels import CELEBAMASK_19, FASSEG_6, SegmentationSet, segmentation_set
 from facekit.metrics.scores import confusion, f1_by_class, iou_by_class
+from facekit.model import find_frames as frames_in
+from facekit.model import ready_model
 from facekit.results.types import Segmentation
 
 Pair = tuple[np.ndarray, np.ndarray]

@@ -30,7 +30,6 @@ from parsed_faces import (
 from facekit.api.adaptation import adapt
 from facekit.api.evaluation import evaluate
 from facekit.api.label_adaptation import adapt_labels
-from facekit.api.ready_models import ready_model
 from facekit.backbones.synthparse.config import READY_CHANNELS
 from facekit.data.face_sources import TEST_300W, celebahq128, celebahq_attributes, landmarks_300w, pseudo_landmarks
 from facekit.data.synthetic_faces.generator import GeneratedFaces
@@ -38,7 +37,7 @@ from facekit.geometry.affine import box_of_points, crop_matrix
 from facekit.geometry.affine_crop import AffineCrop
 from facekit.images.reader import load_image
 from facekit.labels import CELEBA_40, CELEBAMASK_19, FACEKIT_27, FASSEG_6, LANDMARKS_44, LANDMARKS_98, landmark_set
-from facekit.model import Model
+from facekit.model import Model, ready_model
 
 SEEN = 8000  # CelebA-HQ images that farl's embedded tower learned from, too
 SCORED = 800  # the last ones

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from facekit.images.reader import read_images
-from facekit.model import Model
+from facekit.model import CROPPER, Model
 from facekit.tasks import LandmarkTask, task_class
+from facekit.training.adapted_network import AdaptedNetwork
 from facekit.training.config import Adaptation
-from facekit.training.crops import training_crops
-from facekit.training.finetune import Fitting
+from facekit.training.finetune import FineTuning
 from facekit.training.loop import train
+from facekit.training.views import TrainingData
 
 RECIPE = Adaptation(
     steps=1200, batch_size=16, lr=1e-3, betas=(0.9, 0.999), warmup=50, cosine=True, views=100, rotate=30.0,
@@ -35,7 +36,7 @@ class FullSizeLandmarks(LandmarkTask):
     stride = 1
 
 
-class UNet(nn.Module):
+class UNet(AdaptedNetwork):
     """(N,3,128,128) RGB in [0, 1] -> (N,C,128,128)."""
 
     input_size = 128
@@ -43,13 +44,17 @@ class UNet(nn.Module):
 
     def __init__(self, channels: int, imagenet: str):
         super().__init__()
+        self.channels = channels
         self.net = smp.Unet("mobilenet_v2", encoder_weights=None, classes=channels)
         self.net.encoder.load_state_dict(torch.load(imagenet, map_location="cpu", weights_only=True))
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.from_features([x])
+    def frozen_features(self, x: Tensor) -> list[Tensor]:
+        return [x]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"channels": self.channels}
 
     def from_features(self, features: list[Tensor]) -> Tensor:
         return self.net((features[0] - self.mean) / self.std)
@@ -70,6 +75,7 @@ def adapt_unet(
         fitted = FullSizeLandmarks(fitted.labels)
     torch.manual_seed(seed)
     network = UNet(fitted.channels, imagenet)
-    crops, moved = training_crops(door, clean, fitted, "none", None, 2 * network.input_size)
-    train(Fitting(network, fitted, crops, moved, recipe, torch.device("cpu"), seed), recipe.steps, progress=False)
+    crops, moved = CROPPER.training_crops(door, clean, fitted, "none", None, 2 * network.input_size)
+    data = TrainingData(crops, moved)
+    train(FineTuning(network, fitted, data, recipe, torch.device("cpu"), seed), recipe.steps, progress=False)
     return Model("unet", network, fitted, "none", {"seconds": time.monotonic() - started})

@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 from torch import Tensor
 
-from facekit.backbones.farl.image_tower import ImageTower, Level
+from facekit.backbones.image_tower import ImageTower, Level
 
 
 def _folder(variable: str, name: str) -> Path:

@@ -17,8 +17,8 @@ from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import ImageError, read_images
 from facekit.images.stream import stream_images
 from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
+from facekit.model import CROPPER
 from facekit.tasks import SegmentationTask
-from facekit.training.crops import training_crops
 from facekit.training.loop import check_finite
 
 FAST: dict[str, Any] = {"weights": "none", "steps": 2, "views": 1, "least_views": 1, "device": "cpu", "progress": False}
@@ -105,8 +105,8 @@ def test_crops_on_disk_are_those_in_memory(faces: dict[str, Any], tmp_path: Path
     assert (whole.names, whole.sizes, whole.single) == (parts.names, parts.sizes, parts.single)
     assert all(np.array_equal(a, b) for a, b in zip(whole.arrays, parts.arrays, strict=True))
     task, clean = SegmentationTask.from_labels(faces["segmentation"], FASSEG_6, parts)
-    memory = training_crops(whole, clean, task, "none", None, 64)
-    disk = training_crops(parts, clean, task, "none", None, 64, limit=0)
+    memory = CROPPER.training_crops(whole, clean, task, "none", None, 64)
+    disk = CROPPER.training_crops(parts, clean, task, "none", None, 64, limit=0)
     assert all(torch.equal(a, b) for a, b in zip(memory, disk, strict=True))
     assert same(adapted(faces), adapted(faces, cache_bytes=0))
     assert same(adapted(faces), facekit.adapt(tmp_path, faces["landmarks"], **FAST))

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -18,13 +15,15 @@ from torch import Tensor, nn
 
 import facekit
 import facekit.cli.adapt as command_line
-from facekit import backbones
 from facekit.__main__ import main
+from facekit.backbones.base import Backbone
+from facekit.backbones.registry import register
 from facekit.images.reader import save_image
 from facekit.labels import CELEBA_40, AttributeSet, attribute_set
 from facekit.metrics.scores import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
 from facekit.results.types import Attributes
 from facekit.tasks import TASKS, AttributesTask, task_from_dict
+from facekit.training.adapted_network import AdaptedNetwork
 from facekit.training.config import Adaptation
 
 DATA = os.environ.get("FACEKIT_DATA")
@@ -35,10 +34,9 @@ SETTINGS = Adaptation(
 )
 
 
-class Tiny(nn.Module):
+class Tiny(AdaptedNetwork):
     """One layer on the mean colour: the smallest network that can learn an attribute."""
 
-    frozen = True
     input_size = 16
 
     def __init__(self, channels: int):
@@ -55,22 +53,29 @@ class Tiny(nn.Module):
     def from_features(self, features: list[Tensor]) -> Tensor:
         return self.head(features[0])
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.from_features(self.frozen_features(x))
+    def to_dict(self) -> dict[str, Any]:
+        return {"channels": self.channels}
 
 
-@pytest.fixture(autouse=True)
-def _tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    module = SimpleNamespace(
-        TASKS=("attributes",),
-        build=lambda weights, seed, task, settings: Tiny(task.channels),
-        to_dict=lambda network: {"channels": network.channels},
-        from_dict=lambda settings: Tiny(**settings),
-        frozen_keys=lambda network: set(),
-    )
-    monkeypatch.setitem(sys.modules, "tiny_backbone", module)
-    monkeypatch.setitem(backbones.BACKBONES, "tiny", "tiny_backbone")
-    yield
+@register
+class TinyBackbone(Backbone):
+    """A backbone whose only network is `Tiny`."""
+
+    name: ClassVar[str] = "tiny"
+    tasks: ClassVar[tuple[str, ...]] = ("attributes",)
+    config: ClassVar[type[Adaptation]] = Adaptation
+
+    def recipe(self, name: str, task: str, customised: bool, faces: int) -> Adaptation:
+        return SETTINGS
+
+    def load(self, weights: Any = "auto", seed: int = 0) -> Tiny:
+        return Tiny(1)
+
+    def build(self, weights: Any, seed: int, task: Any, config: Adaptation) -> Tiny:
+        return Tiny(task.channels)
+
+    def network_from_dict(self, settings: dict[str, Any]) -> Tiny:
+        return Tiny(**settings)
 
 
 def colours(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -233,7 +238,7 @@ def test_task_survives_its_own_dict() -> None:
     for labels in (CELEBA_40, attribute_set(["hat"])):
         again = task_from_dict("attributes", AttributesTask(labels).to_dict())
         assert isinstance(again, AttributesTask) and again.labels == labels
-    assert not AttributesTask(CELEBA_40).customised and AttributesTask(attribute_set(["hat"])).customised
+    assert not AttributesTask.customised(CELEBA_40) and AttributesTask.customised(attribute_set(["hat"]))
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,7 @@ def test_copies(no_warnings: None) -> None:
 
 def test_a_model_may_be_a_file(tmp_path: Any) -> None:
     """The contract: a path to a .facekit file works in every function."""
-    from facekit.api.ready_models import ready_model
+    from facekit.model import ready_model
 
     model, path = ready_model("landmarks"), tmp_path / "m.facekit"
     model.save(path)

@@ -12,27 +12,29 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from facekit.backbones.farl import backbone as farl
 from facekit.backbones.farl.contrastive_loss import contrastive_loss
 from facekit.backbones.farl.dalle_tokenizer import load_dalle
 from facekit.backbones.farl.grad_cam import grad_cam
-from facekit.backbones.farl.image_text_model import FaRL, from_clip, new_pair, read_pair, to_clip
-from facekit.backbones.farl.image_tower import ImageTower, TowerSize, spread_layers
+from facekit.backbones.farl.image_text_model import ImageTextModel, from_clip, new_pair, read_pair, to_clip
 from facekit.backbones.farl.masked_image_model import MaskedImageModel, random_masks
 from facekit.backbones.farl.network import FaRLNetwork
 from facekit.backbones.farl.text_tower import TextSize, TextTower, tokenizer
 from facekit.backbones.farl.timm_tower import stand_in
 from facekit.backbones.farl.tokenizer import VisualTokenizer, load_tokens
+from facekit.backbones.image_tower import ImageTower, TowerSize, spread_layers
 from facekit.core.random_streams import generator_for
+from facekit.model import find_backbone
 from facekit.training.distributed import ALONE
+
+farl = find_backbone("farl")
 
 TINY = TowerSize(input_size=32, patch=8, width=32, layers=12, heads=2, embed_dim=16)
 TINY_TEXT = TextSize(width=32, layers=2, heads=2, vocabulary=600, embed_dim=16)
 
 
-def tiny_pair() -> FaRL:
+def tiny_pair() -> ImageTextModel:
     torch.manual_seed(0)
-    return FaRL(ImageTower(TINY), TextTower(TINY_TEXT)).eval()
+    return ImageTextModel(ImageTower(TINY), TextTower(TINY_TEXT)).eval()
 
 
 @torch.no_grad()
@@ -230,7 +232,7 @@ def test_layers_are_checked() -> None:
 def test_any_timm_vit_stands_in() -> None:
     tower = stand_in("vit_tiny_patch16_224", "none", 64, 0)
     net = FaRLNetwork(tower, 4, 1, layers=(3, 6, 9, 12), head_channels=16).eval()
-    again = farl.from_dict(farl.to_dict(net)).eval()
+    again = farl.network_from_dict(net.to_dict()).eval()
     again.load_state_dict(net.state_dict())
     x = torch.rand(1, 3, 64, 64)
     assert net.input_size == 64 and torch.equal(net(x), again(x)) and net(x).shape == (1, 4, 64, 64)

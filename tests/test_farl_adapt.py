@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from test_farl import tiny_pair
 
 import facekit
-from facekit.backbones.farl.config import PAPER, adaptation
+from facekit.backbones.farl.config import PAPER, named_recipe
 from facekit.backbones.farl.image_text_model import to_clip
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
@@ -119,10 +119,10 @@ def test_recipes_are_the_papers() -> None:
     parsing, points, tags = (PAPER[task] for task in ("segmentation", "landmarks", "attributes"))
     assert (parsing.lr, points.lr, parsing.weight_decay, points.weight_decay) == (1e-3, 1e-2, 1e-5, 1e-5)
     assert (parsing.rotate, points.rotate, parsing.scale, points.heatmaps) == (18.0, 10.0, (0.9, 1.1), "farl")
-    assert tags.lr == 0.3 and tags.cosine and adaptation("paper", "attributes", True, 1000).steps == 100 * 10
-    assert adaptation("paper-ft-448", "segmentation", True, 10).input_size == 448
-    assert adaptation("paper-ft", "landmarks", True, 10).tower_lr == 1e-4
+    assert tags.lr == 0.3 and tags.cosine and named_recipe("paper", "attributes", True, 1000).steps == 100 * 10
+    assert named_recipe("paper-ft-448", "segmentation", True, 10).input_size == 448
+    assert named_recipe("paper-ft", "landmarks", True, 10).tower_lr == 1e-4
     with pytest.raises(ValueError, match="the paper has segmentation, landmarks, attributes"):
-        adaptation("paper", "stylization", True, 10)
+        named_recipe("paper", "stylization", True, 10)
     with pytest.raises(ValueError, match="'paper-ft-448'"):
-        adaptation("300w-5%", "landmarks", True, 10)
+        named_recipe("300w-5%", "landmarks", True, 10)

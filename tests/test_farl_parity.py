@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from facekit.backbones.farl.image_tower import tower_from_clip
 from facekit.backbones.farl.masked_image_model import MaskedImageModel
 from facekit.backbones.farl.text_tower import text_tower_from_clip, tokenizer
 from facekit.backbones.farl.upernet import Pyramid, UperHead
+from facekit.backbones.image_tower import tower_from_clip
 from facekit.tasks.heatmaps import soft_argmax
 
 pytestmark = pytest.mark.skipif("FACEKIT_PARITY" not in os.environ, reason="FACEKIT_PARITY is not set")

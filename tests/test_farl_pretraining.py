@@ -18,7 +18,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from facekit.api.pretraining import pretrain
-from facekit.backbones.farl import backbone as farl
 from facekit.backbones.farl.config import PRETRAIN_BASE, FaRLPretraining
 from facekit.backbones.farl.pretraining import Pretraining
 from facekit.backbones.farl.tokenizer import VisualTokenizer, load_tokens
@@ -26,6 +25,9 @@ from facekit.data.image_text import Pair, five_points, write_shards
 from facekit.data.image_text.pair import boxes_of
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
+from facekit.model import find_backbone
+
+farl = find_backbone("farl")
 
 ROOT = Path(__file__).parent.parent
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

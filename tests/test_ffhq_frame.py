@@ -10,11 +10,11 @@ import torch
 
 import facekit
 from facekit.alignment import Frame, ffhq_frame
-from facekit.api.ready_models import frames_in
 from facekit.data.face_sources import celebahq128, generated, pseudo_landmarks
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.geometry.affine import crop_matrix, transform_points
 from facekit.labels import LANDMARKS_68, landmark_set
+from facekit.model import find_frames as frames_in
 
 ROOM = 64
 

@@ -157,11 +157,11 @@ def test_imports_in_a_fresh_process_leave_the_state() -> None:
 import os, warnings
 import numpy as np, torch
 import facekit.api.adaptation, facekit.cli.quickstart
-from facekit.backbones import backbone_module
+from facekit.model import find_backbone
 from facekit.augmentation.in_the_wild import WildAugmentation
 before = [repr(f) for f in warnings.filters], dict(os.environ)
 for name in ("fsma", "farl", "synthparse", "pftgan"):
-    backbone_module(name)
+    find_backbone(name)
 WildAugmentation()(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8), 0)
 assert before == ([repr(f) for f in warnings.filters], dict(os.environ))
 """

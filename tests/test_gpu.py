@@ -23,6 +23,7 @@ import facekit
 from facekit.augmentation.affine import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points
 from facekit.backbones.farl.image_text_model import to_clip
 from facekit.backbones.farl.tokenizer import VisualTokenizer
+from facekit.backbones.fsma.config import FSMAAdaptation
 from facekit.core.device import autocast, pick_device
 from facekit.core.random_streams import generator_for
 from facekit.data.image_text import PairPool
@@ -33,8 +34,9 @@ from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map
 from facekit.tasks import SegmentationTask
 from facekit.training.config import Adaptation
 from facekit.training.distributed import ALONE, SharedBatchNorm
-from facekit.training.finetune import Fitting
+from facekit.training.finetune import FineTuning
 from facekit.training.loop import train
+from facekit.training.views import TrainingData
 from facekit.zoo.embedded import embedded_file
 
 DEVICE = os.environ.get("FACEKIT_TEST_DEVICE", "cuda")
@@ -89,18 +91,18 @@ def close(found: torch.Tensor, wanted: torch.Tensor, part: float = CLOSE) -> Non
     assert float((found - wanted).abs().max()) <= part * max(1.0, float(wanted.abs().max()))
 
 
-def on(device: str, **settings: Any) -> Fitting:
+def on(device: str, **settings: Any) -> FineTuning:
     """A fitting of parts on random crops, for views and losses."""
-    from facekit.backbones import backbone_module
+    from facekit.model import find_backbone
 
     draws = torch.Generator().manual_seed(0)
     crops = torch.randint(256, (3, 3, 192, 192), generator=draws, dtype=torch.uint8)
     masks = torch.randint(11, (3, 192, 192), generator=draws, dtype=torch.uint8)
     masks[:, :20] = 255
-    recipe = Adaptation(**{"steps": 3, "batch_size": 4, "least_views": 6, "views": 2, **settings})
-    task = SegmentationTask(HELEN_11).configured(recipe)
-    network = backbone_module("fsma").build("none", 0, task, recipe)
-    return Fitting(network, task, crops, masks, recipe, torch.device(device))
+    recipe = FSMAAdaptation(**{"steps": 3, "batch_size": 4, "least_views": 6, "views": 2, **settings})
+    task = SegmentationTask.create(HELEN_11, recipe)
+    network = find_backbone("fsma").build("none", 0, task, recipe)
+    return FineTuning(network, task, TrainingData(crops, masks), recipe, torch.device(device))
 
 
 @pytest.mark.parametrize(("backbone", "task"), PAIRS)
@@ -133,13 +135,13 @@ def test_a_model_is_on_the_best_device_by_itself(faces: dict[str, Any], tmp_path
 
 def test_views_are_the_cpus(faces: dict[str, Any]) -> None:
     """Images, jitter and masks of the same views: what is drawn does not depend on the device."""
-    here, there = on("cpu", jitter=0.3), on(DEVICE, jitter=0.3)
-    views = torch.arange(here.views)
-    images, masks = there.images(views), there.moved_labels(views)
+    here, there = on("cpu", jitter=0.3).views, on(DEVICE, jitter=0.3).views
+    views = torch.arange(here.count)
+    images, masks = there.images(views), there.labels(views)
     assert images.device.type == masks.device.type == torch.device(DEVICE).type
     close(images, here.images(views), 1e-3)
     # A pixel's centre may fall on the border of two.
-    assert float((masks.cpu() != here.moved_labels(views)).float().mean()) < 2e-3
+    assert float((masks.cpu() != here.labels(views)).float().mean()) < 2e-3
 
 
 def test_moves_are_the_cpus() -> None:

@@ -10,7 +10,6 @@ import torch
 
 import facekit
 from facekit.alignment import Frame
-from facekit.backbones.fsma import backbone as fsma
 from facekit.backbones.fsma.autoencoder import AutoEncoder, AutoEncoderSize
 from facekit.backbones.fsma.network import FSMANetwork
 from facekit.core.random_streams import generator_for
@@ -20,8 +19,11 @@ from facekit.geometry.affine_crop import AffineCrop
 from facekit.images.reader import read_images
 from facekit.metrics.perceptual import lpips_distance
 from facekit.metrics.scores import psnr, ssim
+from facekit.model import find_backbone
+from facekit.model.face_frames import with_portrait
 from facekit.tasks import ShadowRemovalTask, StylizationTask
-from facekit.training.crops import with_portrait
+
+fsma = find_backbone("fsma")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 
 from facekit.__main__ import main
-from facekit.api.label_check import check_plausible
 from facekit.data.face_sources import landmarks_300w
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import ImageBatch, read_images
@@ -28,6 +27,7 @@ from facekit.labels import (
     flip_mask,
     landmark_set,
 )
+from facekit.model.label_check import check_plausible
 from facekit.tasks import LandmarkTask, SegmentationTask, Task
 
 POINTS = LandmarkTask(LANDMARKS_68)

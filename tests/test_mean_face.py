@@ -13,7 +13,6 @@ import torch
 import facekit
 from facekit import alignment as framing
 from facekit.alignment import FaceFramer, Frame, five_points, mean_face_frame, warping
-from facekit.api.ready_models import frames_in
 from facekit.augmentation.affine import TanhMoves, warp, warp_masks, warp_points
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.detection.face import Face
@@ -32,11 +31,12 @@ from facekit.labels import (
     landmark_set,
     segmentation_map,
 )
+from facekit.model import CROPPER
+from facekit.model import find_frames as frames_in
 from facekit.results.types import ImageResult, Landmarks, Segmentation
 from facekit.tasks import LandmarkTask, SegmentationTask
 from facekit.training.config import Adaptation
-from facekit.training.crops import training_crops
-from facekit.training.finetune import Fitting
+from facekit.training.views import AugmentedViews, TrainingData
 
 
 @pytest.fixture(scope="module")
@@ -109,32 +109,22 @@ def test_frames_of_found_and_given_faces(monkeypatch: pytest.MonkeyPatch) -> Non
         framer.frames(image, "tahn")
 
 
-class Eye:
-    """A network that shows what it is shown."""
-
-    frozen = False
-    input_size = 96
-
-    def __init__(self) -> None:
-        self.layer = torch.nn.Linear(1, 1)
-
-    def to(self, device: Any) -> Eye:
-        return self
-
-    def new_parameters(self) -> list[torch.nn.Parameter]:
-        return list(self.layer.parameters())
+SIDE = 96  # of the views, px
 
 
-def fitting_of(faces: dict[str, Any], align: str, **settings: Any) -> tuple[Fitting, list[np.ndarray], list[Frame]]:
+def fitting_of(
+    faces: dict[str, Any], align: str, **settings: Any
+) -> tuple[AugmentedViews, list[np.ndarray], list[Frame]]:
     """A fitting on generated faces in larger images, the images, and how prediction frames them."""
     images = [np.pad(p.permute(1, 2, 0).numpy(), ((30, 50), (60, 20), (0, 0)), "reflect") for p in faces["image"]]
     boxes = [[(90, 50, 160, 120)]] * 3
     task = SegmentationTask(HELEN_11)
     masks = [np.pad(segmentation_map(FACEKIT_27, HELEN_11)[m.numpy()], ((30, 50), (60, 20))) for m in faces["mask"]]
-    given, side = [b[0] for b in boxes], 2 * Eye.input_size
-    crops, moved = training_crops(read_images(images), masks, task, align, given, side)
+    given, side = [b[0] for b in boxes], 2 * SIDE
+    crops, moved = CROPPER.training_crops(read_images(images), masks, task, align, given, side)
     recipe = Adaptation(steps=1, jitter=0.0, views=4, least_views=1, **settings)
-    fitting = Fitting(Eye(), task, crops, moved, recipe, torch.device("cpu"), alpha=warping(align))
+    data = TrainingData(crops, moved, warping(align))
+    fitting = AugmentedViews(task, data, recipe, SIDE, torch.device("cpu"))
     return fitting, images, [frames_in(p, align, b)[0] for p, b in zip(images, boxes, strict=True)]
 
 
@@ -149,9 +139,9 @@ def test_training_sees_what_prediction_sees(align: str, faces: dict[str, Any]) -
 
 def test_augmenting_moves_the_face_before_the_warp(faces: dict[str, Any]) -> None:
     fitting, images, frames = fitting_of(faces, "tanh", rotate=18.0, scale=(0.9, 1.1), shift=0.05)
-    views = torch.arange(3, fitting.views)
+    views = torch.arange(3, fitting.count)
     seen = 255 * fitting.images(views).permute(0, 2, 3, 1).numpy()
-    labels = fitting.moved_labels(views).numpy()
+    labels = fitting.labels(views).numpy()
     normal = g.crop_matrix((-1, -1, 1, 1), 96)  # from [-1, 1] to pixels
     for v, view, label in zip(views, seen, labels, strict=True):
         image, frame = images[v % 3], frames[v % 3]
@@ -223,7 +213,7 @@ def test_adapt_predict_save_load(task: str, faces: dict[str, Any], tmp_path: Pat
 
 def test_landmark_training_goes_by_the_labels(faces: dict[str, Any]) -> None:
     images, points = read_images(faces["image"]), faces["landmarks68"].numpy()
-    crops, moved = training_crops(images, list(points), LandmarkTask(LANDMARKS_68), "tanh", None, 192)
+    crops, moved = CROPPER.training_crops(images, list(points), LandmarkTask(LANDMARKS_68), "tanh", None, 192)
     assert crops.shape == (3, 3, 192, 192)
     for own, label in zip(points, moved.numpy(), strict=True):
         frame = mean_face_frame(own, LANDMARKS_68)

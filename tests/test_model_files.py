@@ -19,8 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 import facekit
-from facekit.backbones import backbone_module
-from facekit.model import Model
+from facekit.model import Model, find_backbone
 from facekit.tasks import StylizationTask
 from facekit.zoo.embedded import embedded_file
 
@@ -43,8 +42,8 @@ def write(path: Path, about: Any, state: dict[str, Tensor]) -> Path:
 
 @pytest.fixture(scope="module")
 def stylization(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    module, task = backbone_module("fsma"), StylizationTask()
-    network = module.build("none", 0, task, module.named_recipe("quick", "stylization", True, 1))
+    module, task = find_backbone("fsma"), StylizationTask()
+    network = module.build("none", 0, task, module.recipe("quick", "stylization", True, 1))
     path = tmp_path_factory.mktemp("models") / "s.facekit"
     Model("fsma", network, task).save(path)
     return path

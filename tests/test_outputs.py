@@ -16,13 +16,13 @@ import torch
 import facekit
 import facekit.api.adaptation
 import facekit.api.pretraining
-from facekit.api.ready_models import ready_model
 from facekit.cli.main import main
 from facekit.core import temporary_files as temporaries
 from facekit.core.atomic_file import whole_file
 from facekit.core.output_paths import OutputError
 from facekit.core.rescue import save_or_rescue
 from facekit.images.reader import save_image
+from facekit.model import ready_model
 from facekit.training.loss_curve import LossCurve
 
 # Files of this process may have 2,000 bytes only, as on a full disk.

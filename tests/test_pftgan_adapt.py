@@ -13,10 +13,12 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import facekit
-from facekit.backbones.pftgan import backbone as pftgan
-from facekit.backbones.pftgan.generator_files import load_pair
+from facekit.backbones.pftgan.generator_files import load_inversion
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
 from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.model import find_backbone
+
+pftgan = find_backbone("pftgan")
 
 SHORT: dict[str, Any] = {
     "steps": 2, "views": 1, "least_views": 1, "batch_size": 2, "members": 1, "classifier_epochs": 2, "pixels": 400,
@@ -103,7 +105,7 @@ def test_the_comparisons(faces: Any, masks: Any, tmp_path: Path) -> None:
     untouched = adapted(faces, masks, recipe="datasetgan")
     assert torch.equal(
         untouched.network.stream(untouched.network.encoder(x)),
-        load_pair("none")[0].synthesis(untouched.network.encoder(x)),
+        pftgan.load_pair("none")[0].synthesis(untouched.network.encoder(x)),
     )
     settings = {"tower": "vit_tiny_patch16_224", "input_size": 32, "layers": (1, 3)}
     vit = adapted(faces, masks, recipe="mae", **settings)
@@ -207,7 +209,7 @@ def test_generators_and_encoders_that_do_not_fit(file: Path, faces: Any, masks: 
     with pytest.raises(ValueError, match="gives 12 codes of 128 numbers, but the generator .* 64 px takes 10 of 128"):
         adapted(faces, masks, weights=bare, inversion=str(other))
     with pytest.raises(ValueError, match="no inversion encoder"):
-        pftgan.load_inversion(bare)
+        load_inversion(bare)
     with pytest.raises(FileNotFoundError, match="no such file"):
         pftgan.load(tmp_path / "none.pkl")
     with pytest.raises(FileNotFoundError, match="no such file"):

@@ -16,13 +16,15 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
 import facekit
-from facekit.backbones.pftgan.baselines import ComparedFitting, ComparedNetwork, features_from_dict
+from facekit.backbones.pftgan.baselines import BaselineNetwork, baseline_adaptation, features_from_dict
 from facekit.backbones.pftgan.config import PFTGANAdaptation
 from facekit.backbones.pftgan.diffusion_features import DiffusionFeatures
 from facekit.backbones.pftgan.frozen_features import FaRLFeatures, FrozenFeatures, ViTFeatures
 from facekit.labels import landmark_set, segmentation_set
 from facekit.tasks import LandmarkTask, SegmentationTask
 from facekit.training.loop import train
+from facekit.training.sequence import StagedProgram
+from facekit.training.views import TrainingData
 
 TINY = "vit_tiny_patch16_224"
 KINDS = ("vit", "farl", "diffusion")
@@ -67,7 +69,7 @@ def test_maps(kind: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_frozen(kind: str, request: pytest.FixtureRequest) -> None:
     features = features_of(kind, request)
-    network = ComparedNetwork(features, 3).train()
+    network = BaselineNetwork(features, 3).train()
     assert network.heads.training and not any(part.training for part in features.modules())
     maps = features(images(features).requires_grad_())
     assert not any(m.requires_grad for m in maps)
@@ -79,12 +81,12 @@ def test_frozen(kind: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("members", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
 def test_rebuilt(kind: str, members: int, request: pytest.FixtureRequest) -> None:
-    network = ComparedNetwork(features_of(kind, request), 3, members, stride=2).eval()
+    network = BaselineNetwork(features_of(kind, request), 3, members, stride=2).eval()
     settings = network.to_dict()
     plain = json.loads(json.dumps(settings))
     assert plain == settings
     torch.manual_seed(7)
-    other = ComparedNetwork.from_dict(plain).eval()
+    other = BaselineNetwork.from_dict(plain).eval()
     x = images(network.features)
     logits = network(x)
     assert logits.shape == (2, 3, network.input_size // 2, network.input_size // 2)
@@ -200,22 +202,25 @@ def two_parts(side: int, column: int, seed: int) -> tuple[np.ndarray, np.ndarray
     return image, mask
 
 
-def fitting(features: FrozenFeatures, recipe: PFTGANAdaptation = RECIPE, seed: int = 0) -> ComparedFitting:
+def fitting(
+    features: FrozenFeatures, recipe: PFTGANAdaptation = RECIPE, seed: int = 0
+) -> tuple[BaselineNetwork, StagedProgram]:
     torch.manual_seed(seed)
-    network = ComparedNetwork(features, 2, recipe.members)
+    network = BaselineNetwork(features, 2, recipe.members)
     image, mask = two_parts(64, 28, 0)
     crops, labels = torch.from_numpy(image).permute(2, 0, 1)[None], torch.from_numpy(mask)[None]
-    return ComparedFitting(network, SegmentationTask(segmentation_set(None, 2)), crops, labels, recipe, CPU, seed)
+    task, data = SegmentationTask(segmentation_set(None, 2)), TrainingData(crops, labels)
+    return network, baseline_adaptation(network, task, data, recipe, CPU, seed)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_learns_from_one_image(kind: str, request: pytest.FixtureRequest) -> None:
     features = features_of(kind, request)
-    program = fitting(features)
-    before = {k: v.clone() for k, v in program.network.state_dict().items()}
+    network, program = fitting(features)
+    before = {k: v.clone() for k, v in network.state_dict().items()}
     losses = train(program, program.steps, progress=False)
     assert program.steps == 12 and losses["loss"] < 0.3
-    changed = {k for k, v in program.network.state_dict().items() if not torch.equal(v, before[k])}
+    changed = {k for k, v in network.state_dict().items() if not torch.equal(v, before[k])}
     assert changed and all(k.startswith("heads.") for k in changed)
     # Of the other proportions, and with the sides exchanged.
     for column, flipped in ((40 * features.input_size // 64, False), (features.input_size // 2, True)):
@@ -224,37 +229,41 @@ def test_learns_from_one_image(kind: str, request: pytest.FixtureRequest) -> Non
         truth = torch.from_numpy(mask)[None]
         if flipped:
             x, truth = x.flip(-1), truth.flip(-1)
-        found = program.network.eval()(x).argmax(1)
+        found = network.eval()(x).argmax(1)
         assert float((found == truth).float().mean()) > 0.85
 
 
 def test_resumes(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Stopped in the second classifier and resumed: the weights of a run that was never stopped."""
-    whole = fitting(features_of("vit", request))
+    whole_network, whole = fitting(features_of("vit", request))
     train(whole, whole.steps, progress=False)
-    stopped = fitting(features_of("vit", request))
+    _, stopped = fitting(features_of("vit", request))
     train(stopped, 8, checkpoint=tmp_path / "run.pt", progress=False)
-    resumed = fitting(features_of("vit", request))
+    network, resumed = fitting(features_of("vit", request))
     train(resumed, resumed.steps, checkpoint=tmp_path / "run.pt", progress=False)
-    expected = whole.network.state_dict()
-    for key, tensor in resumed.network.state_dict().items():
+    expected = whole_network.state_dict()
+    for key, tensor in network.state_dict().items():
         assert torch.equal(tensor, expected[key]), key
-    assert fitting(features_of("vit", request)).state_dict() == {"heads": None}
+    assert fitting(features_of("vit", request))[1].state_dict()["program"] is None
 
 
 def test_fitting_errors(request: pytest.FixtureRequest) -> None:
     features = features_of("vit", request)
     crops, labels = torch.zeros(1, 3, 64, 64, dtype=torch.uint8), torch.zeros(1, 2, 2)
     with pytest.raises(ValueError, match="task 'landmarks' came.*'segmentation' only"):
-        ComparedFitting(
-            ComparedNetwork(features, 2), LandmarkTask(landmark_set(None, 2)), crops, labels, RECIPE, CPU
-        )  # fmt: skip
+        baseline_adaptation(
+            BaselineNetwork(features, 2), LandmarkTask(landmark_set(None, 2)), TrainingData(crops, labels), RECIPE, CPU
+        )
     with pytest.raises(ValueError, match="1 classifiers came for a recipe with members=2"):
-        ComparedFitting(
-            ComparedNetwork(features, 2, 1), SegmentationTask(segmentation_set(None, 2)), crops, labels, RECIPE, CPU
-        )  # fmt: skip
+        baseline_adaptation(
+            BaselineNetwork(features, 2, 1),
+            SegmentationTask(segmentation_set(None, 2)),
+            TrainingData(crops, labels),
+            RECIPE,
+            CPU,
+        )
     with pytest.raises(ValueError, match="training mode"):
-        ComparedNetwork(features, 2).train()(images(features))
+        BaselineNetwork(features, 2).train()(images(features))
 
 
 def test_every_kind_is_in_the_table(request: pytest.FixtureRequest) -> None:

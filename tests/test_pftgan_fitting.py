@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from pftgan_tiny import SIZE, changed, state, tiny_generator
 from torch import Tensor
 
-from facekit.backbones.pftgan.adaptation import PFTGANFitting
+from facekit.backbones.pftgan.adaptation import LatentCodes, stream_adaptation
 from facekit.backbones.pftgan.config import PFTGANAdaptation
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
 from facekit.backbones.pftgan.inversion_training import images_of
@@ -20,7 +21,10 @@ from facekit.backbones.pftgan.network import PFTGANNetwork, dense_logits, layer_
 from facekit.backbones.pftgan.pixel_classifier import PixelClassifier
 from facekit.backbones.pftgan.stylegan2 import Generator
 from facekit.labels import landmark_set, segmentation_set
+from facekit.model import find_backbone
 from facekit.tasks import LandmarkTask, SegmentationTask, StylizationTask
+from facekit.training.sequence import StagedProgram
+from facekit.training.views import AugmentedViews, TrainingData
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ def test_stage_3_reaches_the_classifiers_by_its_colours_only(generator: Generato
     for stages in ("12", "123"):
         program = fitted(generator, task, labels, False, stages=stages)
         run(program)
-        read.append(program.network.maps(program.codes[:1]))
+        read.append(program.network.maps(program.held.codes[:1]))
     same = [torch.equal(a, b) for a, b in zip(*read, strict=True)]
     assert same == [m.shape[1] != 3 for m in read[0]]
 
@@ -77,7 +81,17 @@ def test_dense_logits_are_the_fused_ones() -> None:
     assert all(p.grad is not None for p in head.parameters())
 
 
-def fitted(generator: Generator, task: Any, labels: Tensor, paints: bool, **settings: Any) -> PFTGANFitting:
+@dataclass
+class Fitted:
+    """A network and its training."""
+
+    network: PFTGANNetwork
+    program: StagedProgram
+    held: LatentCodes
+    views: AugmentedViews
+
+
+def fitted(generator: Generator, task: Any, labels: Tensor, paints: bool, **settings: Any) -> Fitted:
     torch.manual_seed(2)
     encoder = InversionEncoder(InversionSize(32, SIZE.codes, 8, 4), generator.mapping.w_avg)
     recipe = PFTGANAdaptation(
@@ -89,13 +103,20 @@ def fitted(generator: Generator, task: Any, labels: Tensor, paints: bool, **sett
         encoder, stream, task.channels, task.stride, paints, recipe.members, recipe.reads_colours
     )  # fmt: skip
     crops = torch.randint(255, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    return PFTGANFitting(network, generator, task, crops, labels, None, recipe, torch.device("cpu"))
+    data = TrainingData(crops, labels)
+    program = stream_adaptation(
+        network, generator, task, data, recipe, torch.device("cpu"), 0,
+        lambda: find_backbone("synthparse").files.ready_network("segmentation"),
+    )  # fmt: skip
+    codes = program.shared["codes"]
+    assert isinstance(codes, LatentCodes)
+    return Fitted(network, program, codes, AugmentedViews(task, data, recipe, 32, torch.device("cpu")))
 
 
-def run(program: PFTGANFitting, first: int = 0, last: int | None = None) -> dict[str, float]:
+def run(made: Fitted, first: int = 0, last: int | None = None) -> dict[str, float]:
     losses: dict[str, float] = {}
-    for i in range(first, program.steps if last is None else last):
-        losses = program.step(i)
+    for i in range(first, made.program.steps if last is None else last):
+        losses = made.program.step(i)
     return losses
 
 
@@ -113,18 +134,18 @@ def test_all_of_it(kind: str, generator: Generator, tmp_path: Path) -> None:
     make = functools.partial(fitted, generator, task, labels, task.paints, members=members, refine=2)
     straight, stopped = make(), make()
     stages = 0 if kind == "landmarks" else 6
-    assert straight.steps == 2 + stages + {"segmentation": 4, "landmarks": 2, "stylization": 0}[kind]
+    assert straight.program.steps == 2 + stages + {"segmentation": 4, "landmarks": 2, "stylization": 0}[kind]
     run(straight)
     stream, plain = state(straight.network.stream), state(generator.synthesis)
     assert bool(changed(plain, stream)) == (kind != "landmarks")
     x = torch.rand(1, 3, 32, 32)
     maps = straight.network.eval()(x)
     assert maps.shape == (1, task.channels, 32 // task.stride, 32 // task.stride) and bool(maps.isfinite().all())
-    run(stopped, 0, straight.steps - 2)
-    torch.save(stopped.state_dict(), tmp_path / "c.pt")
+    run(stopped, 0, straight.program.steps - 2)
+    torch.save(stopped.program.state_dict(), tmp_path / "c.pt")
     resumed = make()
-    resumed.load_state_dict(torch.load(tmp_path / "c.pt", weights_only=True))
-    run(resumed, straight.steps - 2)
+    resumed.program.load_state_dict(torch.load(tmp_path / "c.pt", weights_only=True))
+    run(resumed, straight.program.steps - 2)
     assert torch.equal(resumed.network.eval()(x), maps)
 
 
@@ -134,6 +155,8 @@ def test_refined_codes_show_the_image_better(generator: Generator) -> None:
     task = SegmentationTask(segmentation_set(["none", "left"]))
     plain, better = (fitted(generator, task, labels, False, refine=steps) for steps in (0, 15))
     run(better, 0, 15)
-    images = plain.views.images(plain.numbers)
-    far = [float((images_of(generator.synthesis, p.codes) - images).square().mean().detach()) for p in (plain, better)]
+    images = plain.views.images(torch.arange(plain.views.count))
+    far = [
+        float((images_of(generator.synthesis, p.held.codes) - images).square().mean().detach()) for p in (plain, better)
+    ]
     assert far[1] < far[0]

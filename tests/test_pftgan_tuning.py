@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import functools
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from facekit.backbones.pftgan.generator_files import load_generator
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
 from facekit.backbones.pftgan.inversion_training import Inverting, Refining, images_of
 from facekit.backbones.pftgan.perceptual_distance import perceptual
-from facekit.backbones.pftgan.progressive_stages import Labelled, Progressive, Support
+from facekit.backbones.pftgan.progressive_stages import Labelled, StreamTuning, Support
 from facekit.backbones.pftgan.released_generators import Released, write_released
 from facekit.backbones.pftgan.stylegan2 import Generator
 from facekit.backbones.pftgan.two_stream import (
@@ -30,6 +31,8 @@ from facekit.backbones.pftgan.two_stream import (
     shared_by_default,
     spread_palette,
 )
+from facekit.model import find_backbone
+from facekit.training.sequence import Stage, StagedProgram
 
 RECIPE = PFTGANAdaptation(steps=3, lr=2e-3, betas=(0.0, 0.99), batch_size=2, support_batch=2)
 
@@ -44,7 +47,16 @@ def generator() -> Generator:
     return tiny_generator()
 
 
-def tuning(generator: Generator, recipe: PFTGANAdaptation = RECIPE) -> Progressive:
+@dataclass
+class Tuning:
+    """All stages of a recipe in a row."""
+
+    streams: TwoStream
+    labelled: Labelled
+    program: StagedProgram
+
+
+def tuning(generator: Generator, recipe: PFTGANAdaptation = RECIPE) -> Tuning:
     torch.manual_seed(1)
     codes = generator.codes(torch.randn(4, 8)).detach()
     images = generator.synthesis(codes).detach()
@@ -56,12 +68,19 @@ def tuning(generator: Generator, recipe: PFTGANAdaptation = RECIPE) -> Progressi
     # Darker than what the generator makes of these codes: of its own images the image stream has nothing to learn but
     # rounding, and on some processors not even that.
     support = Support(codes[2:], images[2:] - 0.2)
-    return Progressive(streams, labelled, support, Squared(), recipe, torch.device("cpu"))
+    made = Tuning(streams, labelled, StagedProgram([], {"streams": streams}))
+
+    def stage(i: int) -> StreamTuning:
+        return StreamTuning(streams, made.labelled, support, Squared(), recipe, i, torch.device("cpu"))
+
+    stages = [Stage(recipe.steps, functools.partial(stage, i)) for i in range(len(recipe.stages))]
+    made.program = StagedProgram(stages, {"streams": streams})
+    return made
 
 
 @pytest.mark.parametrize("name", ["lpips-alex", "parser"])
 def test_distances(name: str) -> None:
-    distance = perceptual(name)
+    distance = perceptual(name, lambda: find_backbone("synthparse").files.ready_network("segmentation"))
     x = torch.rand(2, 3, 64, 64) * 2 - 1
     near, far = (x + 0.02 * torch.randn_like(x)).clamp(-1, 1), torch.rand_like(x) * 2 - 1
     found = [distance(x, y) for y in (x, near, far)]
@@ -131,13 +150,13 @@ def test_label_images_and_interpolation() -> None:
 
 def test_algorithm_1_trains_what_it_says(generator: Generator) -> None:
     program = tuning(generator)
-    assert program.steps == 9 and program.streams.image is not None
+    assert program.program.steps == 9 and program.streams.image is not None
     seen = []
     for stage in range(3):
         before = state(program.streams)
         for i in range(3):
-            losses = program.step(3 * stage + i)
-        assert set(losses) == {"segmentation", "image"}
+            losses = program.program.step(3 * stage + i)
+        assert set(losses) == {"loss", "segmentation", "image"}
         seen.append(changed(before, state(program.streams)))
     for stage in (0, 2):
         assert seen[stage] and all("torgb" in name for name in seen[stage])
@@ -150,10 +169,10 @@ def test_algorithm_1_trains_what_it_says(generator: Generator) -> None:
 
 def test_the_streams_learn_their_targets(generator: Generator) -> None:
     program = tuning(generator, replace(RECIPE, stages="v", steps=60, lr=0.01))
-    losses = [program.step(i)["segmentation"] for i in range(60)]
+    losses = [program.program.step(i)["segmentation"] for i in range(60)]
     assert losses[-1] < 0.3 * losses[0]
     stopped = tuning(generator, replace(RECIPE, stages="", steps=60))
-    assert stopped.steps == 0 and stopped.state_dict()["stage"] == -1
+    assert stopped.program.steps == 0 and stopped.program.state_dict()["stage"] == -1
 
 
 def test_ignored_pixels_say_nothing(generator: Generator) -> None:
@@ -161,26 +180,26 @@ def test_ignored_pixels_say_nothing(generator: Generator) -> None:
     x = program.labelled
     program.labelled = Labelled(x.codes[:1], x.images[:1], x.targets[:1], torch.zeros_like(x.known[:1]))
     before = state(program.streams)
-    assert program.step(0)["segmentation"] == 0 and not changed(before, state(program.streams))
+    assert program.program.step(0)["segmentation"] == 0 and not changed(before, state(program.streams))
 
 
 def test_tuning_resumes_exactly(generator: Generator, tmp_path: Path) -> None:
     straight, stopped = tuning(generator), tuning(generator)
     for i in range(9):
-        straight.step(i)
+        straight.program.step(i)
     for i in range(4):
-        stopped.step(i)
-    torch.save(stopped.state_dict(), tmp_path / "c.pt")
+        stopped.program.step(i)
+    torch.save(stopped.program.state_dict(), tmp_path / "c.pt")
     resumed = tuning(generator)
-    resumed.load_state_dict(torch.load(tmp_path / "c.pt", weights_only=True))
+    resumed.program.load_state_dict(torch.load(tmp_path / "c.pt", weights_only=True))
     for i in range(4, 9):
-        resumed.step(i)
+        resumed.program.step(i)
     assert not changed(state(straight.streams), state(resumed.streams))
 
 
-def test_unknown_stages(generator: Generator) -> None:
+def test_unknown_stages() -> None:
     with pytest.raises(ValueError, match="stages='14': expected some of '1', '2', '3', 'v'"):
-        tuning(generator, replace(RECIPE, stages="14"))
+        replace(RECIPE, stages="14")
 
 
 def refined(generator: Generator, start: Tensor, wanted: Tensor) -> Tensor:

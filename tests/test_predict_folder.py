@@ -17,13 +17,12 @@ from PIL import Image
 
 import facekit
 from facekit.annotations import read_labels
-from facekit.api.batch_prediction import STREAM_PIXELS, predict_stream
-from facekit.api.ready_models import ready_model
 from facekit.cli.main import main
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
 from facekit.labels import LANDMARKS_68
-from facekit.model import AT_ONCE, Model
+from facekit.model import AT_ONCE, Model, ready_model
+from facekit.model.prediction import STREAM_PIXELS, predict_stream
 
 # As photo and portrait, a space and an underscore, an emoji.
 NAMES = ("a b.png", "a_b.png", "c.jpg", "c.png", "d.jpg.png", "Größe 😀.png")

@@ -22,12 +22,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from facekit.api.pretraining import pretrain
-from facekit.backbones.fsma import backbone as fsma
 from facekit.backbones.fsma.autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
 from facekit.backbones.fsma.growth import grow
 from facekit.data.named_pools import open_pool
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
+from facekit.model import find_backbone
 from facekit.training.distributed import (
     ALONE,
     COUNT,
@@ -39,6 +39,8 @@ from facekit.training.distributed import (
     join,
     local_device,
 )
+
+fsma = find_backbone("fsma")
 
 # First two steps by the paper's recipe and the command line, then six in double precision. Argument `stop`: the
 # second run hangs before its checkpoint of that step is written, and waits to be killed.

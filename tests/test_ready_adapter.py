@@ -14,13 +14,15 @@ from safetensors.torch import load as load_tensors
 
 import facekit
 from facekit.alignment import Frame
-from facekit.api.ready_models import frames_in, ready_model
-from facekit.backbones.synthparse import backbone as synthparse
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import to_tensor
 from facekit.labels import CELEBAMASK_19, FASSEG_6
+from facekit.model import find_backbone, ready_model
+from facekit.model import find_frames as frames_in
 from facekit.results.types import Segmentation
 from facekit.zoo.embedded import embedded_file
+
+synthparse = find_backbone("synthparse")
 
 
 @pytest.fixture(scope="module")

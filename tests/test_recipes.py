@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from facekit.backbones.farl.config import FaRLAdaptation
-from facekit.backbones.fsma.config import TABLE_7, adaptation, paper_row
+from facekit.backbones.fsma.config import TABLE_7, named_recipe, paper_row
 from facekit.cli.command import setting
 from facekit.training.config import Adaptation
 from facekit.training.config_overrides import overridden
@@ -75,11 +75,11 @@ def test_every_row_is_there() -> None:
 )
 def test_paper_takes_the_closest_row(task: str, customised: bool, faces: int, name: str) -> None:
     assert paper_row(task, customised, faces) == TABLE_7[name]
-    assert adaptation("paper", task, customised, faces) == adaptation(name, task, customised, faces)
+    assert named_recipe("paper", task, customised, faces) == named_recipe(name, task, customised, faces)
 
 
 def test_epochs_stay_when_the_number_of_images_is_another() -> None:
-    assert adaptation("customised-segmentation-10", "segmentation", True, 7).steps == 2000 * 2
+    assert named_recipe("customised-segmentation-10", "segmentation", True, 7).steps == 2000 * 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import facekit
-from facekit.backbones.synthparse.backbone import embedded_parser
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import (
     FACEKIT_27,
@@ -21,6 +20,7 @@ from facekit.labels import (
     segmentation_map,
     segmentation_set,
 )
+from facekit.model.model_reader import ready_network
 from facekit.tasks import LandmarkTask, SegmentationTask
 
 FAST: dict[str, Any] = {"steps": 1, "lr": 1e-9, "least_views": 6, "batch_size": 4, "progress": False, "device": "cpu"}
@@ -117,7 +117,7 @@ def test_parser_starts_as_the_ready_one(faces: dict[str, Any]) -> None:
     # Points have no such start, but encoder and decoder know faces.
     points = facekit.adapt(faces["image"], faces["landmarks68"], names="68", **PARSER)
     assert points.about["start"] == "none"
-    known = embedded_parser()
+    known = ready_network("segmentation")
     for mine, theirs in ((points.network.encoder, known.encoder), (points.network.model.decoder, known.model.decoder)):
         for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(one.cpu(), other.cpu(), atol=1e-6, rtol=0)

@@ -11,14 +11,16 @@ import torch
 from safetensors.torch import save_file
 
 import facekit
-from facekit.backbones.synthparse import backbone as synthparse
-from facekit.backbones.synthparse.config import adaptation
+from facekit.backbones.synthparse.config import named_recipe
 from facekit.backbones.synthparse.label_adapter import LabelAdapter
 from facekit.backbones.synthparse.network import ParserNetwork, ParserSize
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, SYNTHPARSE_11, segmentation_map
+from facekit.model import find_backbone
 from facekit.results.types import Segmentation
 from facekit.tasks import SegmentationTask
+
+synthparse = find_backbone("synthparse")
 
 FAST: dict[str, Any] = {"weights": "none", "batch_size": 4, "progress": False, "device": "cpu", "seed": 0}
 
@@ -42,20 +44,20 @@ def test_sigmoid_loss_is_weighted_and_ignores() -> None:
     labels = torch.zeros(1, 2, 4, dtype=torch.uint8)
     labels[0, 0, 0] = 1
     labels[0, 1] = 255
-    weighted = task.balanced(labels)
-    assert weighted.weights is not None
-    torch.testing.assert_close(weighted.weights[:3], torch.tensor([0.25, 0.75, 1.0]))
+    weighted = task.loss_function(labels)
+    weights = weighted.keywords["weights"]
+    torch.testing.assert_close(weights[:3], torch.tensor([0.25, 0.75, 1.0]))
     maps = torch.randn(1, 11, 2, 4, generator=torch.Generator().manual_seed(0))
     expected = 0.0
     for x in range(4):
         for c in range(11):
             p = torch.sigmoid(maps[0, c, 0, x])
             right = p if int(labels[0, 0, x]) == c else 1 - p
-            expected -= float(weighted.weights[c] * right.log()) / 44
-    assert float(weighted.loss(maps, labels)) == pytest.approx(expected, rel=1e-5)
+            expected -= float(weights[c] * right.log()) / 44
+    assert float(weighted(maps, labels)) == pytest.approx(expected, rel=1e-5)
     moved = maps.clone()
     moved[:, :, 1] += 3
-    assert float(weighted.loss(moved, labels)) == pytest.approx(expected, rel=1e-5), "ignored pixels do not count"
+    assert float(weighted(moved, labels)) == pytest.approx(expected, rel=1e-5), "ignored pixels do not count"
     assert float(task.loss(maps, torch.full_like(labels, 255))) == 0.0
     assert SegmentationTask.from_dict(weighted.to_dict()).activation == "sigmoid"
     logs = weighted.decode(maps)[0]
@@ -159,9 +161,9 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=match):
             facekit.adapt(images, masks, "segmentation", "synthparse", **{**FAST, "steps": 1, **wrong})
     with pytest.raises(ValueError, match="the paper is about segmentation"):
-        adaptation("paper", "landmarks", True, 10)
+        named_recipe("paper", "landmarks", True, 10)
     with pytest.raises(ValueError, match="'quick', 'paper'"):
-        adaptation("best", "segmentation", True, 10)
+        named_recipe("best", "segmentation", True, 10)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         synthparse.load("nowhere.safetensors")
     torch_file = tmp_path / "half.safetensors"

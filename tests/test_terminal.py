@@ -18,12 +18,12 @@ from PIL import Image
 import facekit
 import facekit.api.adaptation
 from facekit.alignment import ALIGN
-from facekit.api.ready_models import ready_model
 from facekit.api.text_matching import explain, match
 from facekit.cli import command, predict
 from facekit.cli.main import GROUPS, main, parser
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
+from facekit.model import ready_model
 
 COMMANDS = (
     "quickstart", "demo", "doctor", "adapt", "adapt-labels", "predict", "evaluate", "match", "explain", "uncertainty",

@@ -17,13 +17,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from facekit.backbones import backbone_module
-from facekit.backbones.farl.image_text_model import FaRL, from_clip, read_pair, to_clip
-from facekit.backbones.farl.image_tower import ImageTower, TowerSize
+from facekit.backbones.farl.image_text_model import ImageTextModel, from_clip, read_pair, to_clip
 from facekit.backbones.farl.text_tower import TextSize, TextTower
 from facekit.backbones.farl.timm_tower import stand_in
+from facekit.backbones.image_tower import ImageTower, TowerSize
 from facekit.backbones.pftgan.generator_pickle import read_pickle
 from facekit.core.weight_files import read_contents, read_weights
+from facekit.model import find_backbone
 from facekit.zoo.embedded import embedded_file
 
 State = dict[str, Tensor]
@@ -40,7 +40,7 @@ def no_warnings() -> Any:
 def clip() -> State:
     torch.manual_seed(0)
     image = ImageTower(TowerSize(32, 8, 64, 2, 1, 16))
-    return to_clip(FaRL(image, TextTower(TextSize(64, 2, 1, 77, 600, 16))))
+    return to_clip(ImageTextModel(image, TextTower(TextSize(64, 2, 1, 77, 600, 16))))
 
 
 class Part(nn.Module):
@@ -102,7 +102,7 @@ def test_ways_to_save_the_same_weights(tmp_path: Path, clip: State, way: str, na
 
 @pytest.mark.parametrize("way", ["DataParallel", "torch.compile", "legacy", "TorchScript", "whole module"])
 def test_other_backbones_read_the_same_ways(tmp_path: Path, way: str) -> None:
-    fsma, path = backbone_module("fsma"), tmp_path / "w.mdl"
+    fsma, path = find_backbone("fsma"), tmp_path / "w.mdl"
     WAYS[way]({k: v.float() for k, v in load_file(embedded_file("fsma")).items()}, path)
     known, read = fsma.load("embedded").state_dict(), fsma.load(path).state_dict()
     assert all(torch.equal(read[k], v) for k, v in known.items())

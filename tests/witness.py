@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 BOUND = 1e-6
-EMBEDDED_GENERATOR = Path(__file__).parents[1] / "facekit" / "weights" / "pftgan-mini.safetensors"
+EMBEDDED_GENERATOR = Path(__file__).parents[1] / "facekit" / "zoo" / "weights" / "pftgan-mini.safetensors"
 Outputs = dict[str, Any]
 RECORDS: dict[str, Callable[[Path], Outputs]] = {}
 
@@ -147,7 +147,7 @@ RECORDS["adapt synthparse paper"] = adapted(
 @recorded
 def adapted_labels(_: Path) -> Outputs:
     import facekit
-    from facekit.api.ready_models import ready_model
+    from facekit.model import ready_model
 
     batch = faces()
     masks, names = labels_of(batch, "segmentation")

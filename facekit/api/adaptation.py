@@ -1,4 +1,4 @@
-"""Public functions: adapt, predict, evaluate, load_backbone."""
+"""`facekit.adapt`."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from typing import Any
 import torch
 
 from ..alignment import check_align, warping
-from ..backbones import backbone_module
-from ..backbones.configuration import configuration
+from ..backbones.base import Backbone
+from ..backbones.configuration import choose_config
 from ..core.arguments import check_checkpoint, check_name, check_path, check_progress, check_seed, check_validation
 from ..core.device import pick_device
 from ..core.global_state import own_random, own_settings
 from ..core.output_paths import check_output
-from ..images.reader import ImageBatch, read_images
+from ..images import ImageBatch, read_images
 from ..images.stream import stream_images
-from ..model import Model
-from ..tasks import task_class
-from ..training.best_checkpoint import KeepBest, crop_score
+from ..model import CROPPER, Model, find_backbone, load
+from ..model.evaluation import crop_score, results_for
+from ..model.label_check import check_plausible
+from ..tasks import Task, task_class
+from ..training.best_checkpoint import BestCheckpoint
 from ..training.config import Adaptation
-from ..training.crops import check_faces, support_crops, training_crops
-from ..training.finetune import Fitting
-from ..training.loop import Progress, check_finite, train
-from ..training.warm_start import warm_start
-from .evaluation import labelled_results
-from .label_check import check_plausible
+from ..training.crops import check_faces
+from ..training.finetune import FineTuning
+from ..training.loop import FiniteProgram, Progress, check_finite, train
+from ..training.views import TrainingData
+from ..training.warm_start import check_warm_start, fits_embedded, warm_start
+from ..zoo import embedded_file
 
 log = logging.getLogger("facekit")
 
@@ -55,110 +57,153 @@ def adapt(
     progress: Progress = True,
     **recipe_overrides: Any,
 ) -> Model:
-    """Make a face model of your own from a few labelled faces.
+    """Train a face model on a few labelled faces.
 
-    images: a path, folder, PIL image, numpy (H,W,3) uint8, torch (3,H,W), or a sequence of these; 1 to some thousands.
-    labels: for "landmarks" (N,K,2) x, y in pixels of each image, NaN = not labelled; for "segmentation" one (H,W)
-    mask of class ids per image, 255 = ignore; for "stylization" one image in the new style each; for "shadow_removal"
-    None (images without foreign shadows: shadows are cast on them) or one clean image each; for "attributes" (N,A)
-    of 0 and 1, NaN = not labelled. names: the label set ("68", "helen11", "celeba40", ...), its own names, or None.
-    align: "none": each image is a face crop as it is; "box": faces are found first; "landmarks": and cropped by their
-    points (the labels' own points for the task "landmarks"); "mean": and brought by eyes, nose and mouth to FaRL's mean
-    face; "tanh": and tanh-warped, so that the whole image stays visible and the face has most of the pixels; "ffhq":
-    framed as FFHQ's and CelebA-HQ's images, as generators know faces; "haar": faces are found as synthparse's paper
-    finds them. Predictions frame images the same way. faces: own boxes, one per image. support_images: for pftgan,
-    images without labels that its image stream keeps to; the ones to be predicted may be among them (None: the
-    generator makes some).
-    recipe: "quick" (ours, about a minute on two cores), "paper" (fsma: the row of Table 7 that is
-    closest in size, or one by name: `facekit.recipes.TABLE_7`; farl: section 4.1, also "paper-ft" and "paper-ft-448";
-    synthparse: its best model, or "paper-unet", "paper-fpn", "paper-deeplabv3plus"; pftgan: section 4.1, also
-    "datasetgan") or an `Adaptation`; any of its fields may be overridden, e.g. `steps=800`, `skip="00000"`,
-    `baseline="unet"`. epochs: instead of `steps`: so often ceil(faces / batch_size) steps (of each stage, for pftgan).
-    checkpoint: a file; a killed run resumes from it. validation: (images, labels) to score the model
-    on, and with `keep_best` to choose its weights by. progress: True, False or a function (done, steps, losses).
-    Raises ValueError that names the offending image or label, or lists what the task and backbone can do; TypeError
-    for a field that the backbone does not have or that has no effect for the task; FloatingPointError where the
-    training breaks down. The caller's random numbers and settings stay as they are.
+    Args:
+        images: A path, folder, PIL image, numpy (H, W, 3) uint8, torch (3, H, W), or a sequence of these.
+        labels: Points (N, K, 2) in pixels, NaN = unlabelled; masks (H, W) of class ids, 255 = ignored; one image each
+            for "stylization"; a clean image each or None for "shadow_removal"; (N, A) of 0 and 1 for "attributes".
+        task: "landmarks", "segmentation", "stylization", "shadow_removal" or "attributes".
+        backbone: "fsma", "pftgan", "synthparse" or "farl".
+        names: Label set ("68", "helen11", "celeba40", ...) or a list of names. None numbers the labels.
+        support_images: Unlabelled images for pftgan's image stream. None generates some.
+        weights: "auto", "embedded", "official", "none" (random), or a file.
+        recipe: "quick" (about a minute on two cores), "paper", another name of the backbone, or a configuration.
+        align: "none" takes each image as a face crop. "box" finds faces, "landmarks", "mean", "tanh" and "ffhq" frame
+            them by landmarks, "haar" as in synthparse's paper. Predictions frame faces in the same way.
+        faces: One face box (x0, y0, x1, y1) per image instead of a search.
+        epochs: Number of passes through all faces, instead of ``steps``.
+        validation: (images, labels) to score the model on, and with ``keep_best=True`` to choose its weights by.
+        checkpoint: A file. A training that was interrupted resumes from it.
+        device: Where to train. None is the best device there is.
+        seed: Seed of all random numbers.
+        progress: True for a bar, False for none, or a function (steps done, steps, losses).
+        **recipe_overrides: Fields of the backbone's configuration, such as ``steps=800``.
+
+    Raises:
+        ValueError: If an image, label or argument is wrong. The message names it.
+        TypeError: If the backbone has no such field, or the field has no effect for the task.
+        FloatingPointError: If a loss or weight is not finite.
+
+    Example:
+        >>> model = facekit.adapt("faces/", points, task="landmarks", names=["left_eye", "right_eye", "nose"])
     """
+    started = time.monotonic()
+    kind, system, checkpoint = _check(task, backbone, weights, align, support_images, validation, checkpoint, progress)
+    seed, chosen = check_seed(seed), pick_device(device)
+    batch = stream_images(images)
+    check_faces(faces, len(batch.names), align)
+    parsed = kind.parse(labels, names, batch)
+    customised = kind.customised(parsed.label_set)
+    config = choose_config(system, recipe, kind, customised, len(parsed.clean), epochs, recipe_overrides)
+    learned = kind.create(parsed.label_set, config)
+    check_plausible(learned, parsed.clean, batch, stacklevel=4)
+    unseen = None if validation is None else _labelled(learned, *validation)
+    with own_random(seed):
+        network = system.build(weights, seed, learned, config)
+    model = Model(backbone, network, learned, align)
+    side, limit = model.input_size, config.cache_bytes
+    crops, moved = CROPPER.training_crops(batch, parsed.clean, learned, align, faces, 2 * side, limit)
+    del batch, parsed  # thousands of images fill the memory
+    learned.check_crops(moved)
+    support = None
+    if support_images is not None:
+        support = CROPPER.support_crops(read_images(support_images), align, side)
+    data = TrainingData(crops, moved, warping(align), support)
+    program = system.program(network, weights, learned, data, config, chosen, seed)
+    start = _warm_start(program, model, config.start)
+    best = _best_checkpoint(model, config, unseen, len(crops))
+    hooks = [] if best is None else [best]
+    name = f"adapting {task}"
+    losses = train(program, program.steps, checkpoint=checkpoint, progress=progress, name=name, hooks=hooks)
+    if best is not None:
+        best.restore()
+    network.eval()
+    check_finite(network.state_dict(), f"after step {program.steps - 1}, the last one")
+    model.about = {
+        "faces": len(crops),
+        "seed": seed,
+        "recipe": _plain(config),
+        "weights": str(weights),
+        "start": start,
+        "loss": losses.get("loss"),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    if unseen is not None:
+        model.about["validation"] = learned.score(results_for(model, *unseen), unseen[1])
+    return model
+
+
+def _check(
+    task: str,
+    backbone: str,
+    weights: Any,
+    align: str,
+    support_images: Any,
+    validation: Any,
+    checkpoint: Any,
+    progress: Any,
+) -> tuple[type[Task], Backbone, Any]:
+    """Check arguments before work begins. Return the task's class, the backbone and the checkpoint's path."""
     check_name(task, "task")
     check_name(backbone, "backbone")
     check_path(weights, "weights")
     check_progress(progress)
     check_checkpoint(checkpoint)
     check_validation(validation)
-    seed, chosen = check_seed(seed), pick_device(device)
-    kind = task_class(task)
-    module = backbone_module(backbone)
-    if task not in module.TASKS:
-        raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, module.TASKS))}")
+    kind, system = task_class(task), find_backbone(backbone)
+    if kind.family not in system.tasks:
+        raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, system.tasks))}")
     check_align(align)
     if checkpoint is not None:
         checkpoint = check_output(checkpoint)
-    staged = getattr(module, "program", None)  # of a backbone that brings its own fitting
-    if support_images is not None and staged is None:
+    if support_images is not None and not system.uses_support:
         raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled images only")
-    started = time.monotonic()
-    photos = stream_images(images)
-    check_faces(faces, len(photos.names), align)
-    fitted, clean = kind.from_labels(labels, names, photos)
-    settings = configuration(
-        backbone, module, recipe, fitted, len(clean), epochs, recipe_overrides
-    )  # fmt: skip
-    check_plausible(fitted, clean, photos, stacklevel=4)
-    fitted = fitted.configured(settings)
-    checked = None
-    if validation is not None:
-        unseen = stream_images(validation[0])
-        checked = unseen, fitted.check(validation[1], unseen.sizes, unseen.names)
-    with own_random(seed):
-        network = module.build(weights, seed, fitted, settings)
-    model = Model(backbone, network, fitted, align)
-    crops, moved = training_crops(
-        photos, clean, fitted, align, faces, 2 * model.input_size, settings.cache_bytes
-    )  # fmt: skip
-    del photos, clean  # thousands fill the memory
-    fitted = model.task = fitted.balanced(moved)
-    alpha = warping(align)
-    if staged is None:
-        discriminator = module.discriminator(weights, seed) if fitted.paints else None
-        program = Fitting(network, fitted, crops, moved, settings, chosen, seed, discriminator, alpha)
+    return kind, system, checkpoint
+
+
+def _labelled(task: Task, images: Any, labels: Any) -> tuple[ImageBatch, list[Any]]:
+    """Return validation images and their checked labels."""
+    batch = stream_images(images)
+    return batch, task.check(labels, batch.sizes, batch.names)
+
+
+def _warm_start(program: FiniteProgram, model: Model, start: str) -> str:
+    """Start the trained layers as the configuration says. Return what they were started from."""
+    if start == "none" or not model.network.can_warm_start:
+        return "none"
+    assert isinstance(program, FineTuning)
+    task, network = model.task, model.network
+    if start == "embedded":
+        if task.name not in network.starts:
+            return "none"
+        known = load(embedded_file(network.starts[task.name]), program.device)
+        if not fits_embedded(network, known.network):
+            return "none"
     else:
-        support = None
-        if support_images is not None:
-            support = support_crops(read_images(support_images), align, model.input_size)
-        program = staged(weights, network, fitted, crops, moved, support, settings, chosen, seed, alpha)
-    started_from = warm_start(program, settings.start)
-    kept = _kept(program, model, settings, checked)
-    losses = train(kept or program, program.steps, checkpoint=checkpoint, progress=progress, name=f"adapting {task}")
-    if kept is not None:
-        kept.finish()
-    network.eval()
-    check_finite(network.state_dict(), f"after step {program.steps - 1}, the last one")
-    # Lists instead of tuples: what JSON gives back is then equal.
-    recipe_data = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}
-    model.about = {
-        "faces": len(crops),
-        "seed": seed,
-        "recipe": recipe_data,
-        "weights": str(weights),
-        "start": started_from,
-        "loss": losses.get("loss"),
-        "seconds": round(time.monotonic() - started, 1),
-    }
-    if checked is not None:
-        model.about["validation"] = model.task.score(*labelled_results(model, *checked, None))
-    return model
+        known = load(start, program.device)
+        check_warm_start(start, task, network, known.task, known.network, known.backbone)
+        known = known.naked
+    warm_start(network, program.views, task, known.network, known.task)
+    return start
 
 
-def _kept(
-    program: Fitting, model: Model, settings: Adaptation, validation: tuple[ImageBatch, list[Any]] | None
-) -> KeepBest | None:
-    """`program` with its best epoch kept, if that is wanted and there are faces to choose by."""
-    if not settings.keep_best:
+def _best_checkpoint(
+    model: Model, config: Adaptation, validation: tuple[ImageBatch, list[Any]] | None, faces: int
+) -> BestCheckpoint | None:
+    """Return the hook that keeps the best epoch, if that is wanted and there are validation faces."""
+    if not config.keep_best:
         return None
     if validation is None:
         log.warning("no validation= came to choose the best epoch by: the last one's weights are kept")
         return None
-    crops, moved = training_crops(*validation, model.task, model.align, None, model.input_size, settings.cache_bytes)
-    every = -(-len(program.crops) // settings.batch_size)
-    return KeepBest(program, functools.partial(crop_score, model, crops, moved), every, settings.steps)
+    crops, moved = CROPPER.training_crops(
+        *validation, model.task, model.align, None, model.input_size, config.cache_bytes
+    )
+    score = functools.partial(crop_score, model, crops, moved)
+    return BestCheckpoint(model.network, score, -(-faces // config.batch_size), config.steps)
+
+
+def _plain(config: Adaptation) -> dict[str, Any]:
+    """Return a configuration as JSON gives it back: lists instead of tuples."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(config).items()}

@@ -1,32 +1,45 @@
-"""Load a backbone by its name."""
+"""`facekit.load_backbone`."""
 
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 from typing import Any
 
-from ..backbones import backbone_module
 from ..core.arguments import check_name, check_path
 from ..core.global_state import kept_random, own_settings
-
-log = logging.getLogger("facekit")
+from ..model import find_backbone
 
 
 @own_settings()
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options: Any) -> Any:
-    """A backbone by itself: `features(x)`, and where it has them `encode(x)`, `decode(z)`, `reconstruct(x)`,
-    `generate(z)` and `synthesize(w)`; x (N,3,S,S) RGB in [0, 1]. options: of the backbone's own `load`, such as
-    pftgan's `inversion`."""
+    """Load a pretrained backbone by itself, in evaluation mode.
+
+    Args:
+        name: "fsma", "pftgan", "synthparse" or "farl".
+        weights: "auto", "embedded", "official", "none" (random), or a file. Each backbone's ``load`` says which it has.
+        **options: Arguments of the backbone's own ``load``, such as pftgan's ``inversion``.
+
+    Returns:
+        A torch module with ``features(x)``, and with those of ``encode(x)``, ``decode(z)``, ``reconstruct(x)``,
+        ``generate(z)``, ``synthesize(w)`` and ``encode_text(texts)`` that the backbone has. ``x`` is RGB in [0, 1] of
+        shape (N, 3, S, S).
+
+    Raises:
+        ValueError: If there is no such backbone, or the weights do not fit.
+        TypeError: If the backbone has no such option.
+
+    Example:
+        >>> maps = facekit.load_backbone("farl").features(x)
+    """
     check_name(name, "name")
     check_path(weights, "weights")
-    module = backbone_module(name)
-    known = inspect.signature(module.load).parameters
+    load = find_backbone(name).load
+    known = inspect.signature(load).parameters
     unknown = next((option for option in options if option not in known), None)
     if unknown is not None:
         raise TypeError(
             f"backbone {name!r} has no option {unknown!r}: expected one of {', '.join(known)}; correct or leave it out"
         )
     with kept_random():
-        return module.load(weights, **options)
+        return load(weights, **options)

@@ -1,4 +1,4 @@
-"""`facekit.adapt_labels`: a parser's label maps, brought to what another data set's annotators draw."""
+"""`facekit.adapt_labels`: adapt the predictions of a face parser to the label conventions of another data set."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from ..core.device import pick_device
 from ..core.global_state import own_random, own_settings
 from ..core.output_paths import check_output
 from ..images.stream import stream_images
-from ..model import Model
+from ..model import CROPPER, Model, resolve_model
 from ..tasks import SegmentationTask
 from ..training.config import Adaptation
-from ..training.crops import check_faces, training_crops
+from ..training.crops import check_faces
 from ..training.loop import Progress, check_finite, train
-from .ready_models import resolve_model
 
-# Of an adapter's encoder.
+# Weights of an adapter's encoder.
 WEIGHTS = ("auto", "imagenet", "none")
 
 
@@ -51,17 +50,33 @@ def adapt_labels(
     seed: int = 0,
     progress: Progress = True,
 ) -> Model:
-    """Train a label adapter on a parser (synthparse sections 2.2 and 3.2) and give back the parser with it.
+    """Train a label adapter on a parser and return the parser with it (synthparse sections 2.2 and 3.2).
 
-    model: for segmentation, or its file or ready name; it does not change. images, labels: faces of the target, as in
-    `facekit.adapt`. names: the target's label set; None is the model's own. The adapter is trained on what the model
-    says about these faces against their labels, never on their pixels, turned by up to 11 degrees and in perspective.
-    Predictions of the new model are the adapter's, and hold the parser's in `naked`; `new.naked` is the parser alone.
-    reads: "onehot" (one channel a class) or "ids" (the paper's code: the numbers in three equal channels). decoder,
-    encoder, decoder_channels: of the segmentation model inside. weights: of its encoder, "auto" (ImageNet's if they are
-    on this machine), "imagenet" or "none". steps: None is 30 epochs.
-    Raises ValueError as `facekit.adapt`, and for a model that is not for segmentation or has an adapter already. Warns
-    of classes that no mask holds, and where the model says the same of every pixel, so that there is nothing to learn.
+    The adapter learns from the parser's label maps and the target labels of the same faces, never from pixels. The maps
+    are turned by up to 11 degrees and moved in perspective. Predictions of the new model are the adapter's; they hold
+    those of the parser in ``naked``, and ``new.naked`` is the parser alone.
+
+    Args:
+        model: A segmentation model, its file, or the name of a ready one. It is not changed.
+        images: Faces with labels of the target, as in `facekit.adapt`.
+        labels: One mask (H, W) of the target's class ids per image, 255 = ignored.
+        names: Label set of the target. None is the model's own.
+        reads: "onehot" (one input channel per class) or "ids" (the ids in three equal channels, as the paper's code).
+        decoder: Decoder of the segmentation model inside.
+        encoder: Encoder of the segmentation model inside.
+        decoder_channels: Channels of its five stages with decoder="unet".
+        weights: Weights of the encoder: "auto" (ImageNet's if they are on this machine), "imagenet" or "none".
+        faces: One face box (x0, y0, x1, y1) per image instead of a search.
+        steps: Number of steps. None is 30 epochs.
+        batch_size: Faces per step.
+        lr: Learning rate.
+        checkpoint: A file. A training that was interrupted resumes from it.
+        device: Where to train. None is the best device there is.
+        seed: Seed of all random numbers.
+        progress: True for a bar, False for none, or a function (steps done, steps, losses).
+
+    Raises:
+        ValueError: As `facekit.adapt`, and if the model is not for segmentation or has an adapter already.
     """
     model = resolve_model(model)
     if not isinstance(model.task, SegmentationTask):
@@ -78,28 +93,31 @@ def adapt_labels(
     seed = check_seed(seed)
     size = ParserSize(decoder, encoder, model.input_size, decoder_channels)
     started, chosen = time.monotonic(), pick_device(device)
-    photos = stream_images(images)
-    check_faces(faces, len(photos.names), model.align)
-    target, clean = SegmentationTask.from_labels(labels, model.task.labels if names is None else names, photos)
-    crops, masks = training_crops(photos, clean, target, model.align, faces, model.input_size)
-    target = SegmentationTask(target.labels, "sigmoid").balanced(masks)
+    batch = stream_images(images)
+    check_faces(faces, len(batch.names), model.align)
+    parsed = SegmentationTask.parse(labels, model.task.labels if names is None else names, batch)
+    target = SegmentationTask(parsed.label_set, "sigmoid")
+    crops, masks = CROPPER.training_crops(batch, parsed.clean, target, model.align, faces, model.input_size)
+    target.check_crops(masks)
     model.to(chosen)
-    said = torch.cat([model.maps(part.float() / 255).argmax(1).to("cpu", torch.uint8) for part in crops.split(32)])
-    if len(said.unique()) == 1:
-        everywhere = model.task.labels.classes[int(said[0, 0, 0])]
-        came = f"the model says {everywhere!r} at every pixel of all {len(said)} faces"
+    predicted = torch.cat([model.maps(part.float() / 255).argmax(1).to("cpu", torch.uint8) for part in crops.split(32)])
+    if len(predicted.unique()) == 1:
+        everywhere = model.task.labels.classes[int(predicted[0, 0, 0])]
+        came = f"the model predicts {everywhere!r} at every pixel of all {len(predicted)} faces"
         warnings.warn(f"{came}, expected several classes: check its align, and that it is trained", stacklevel=3)
     with own_random(seed):
         network = LabelAdapter(size, model.task.channels, target.channels, reads)
     if weights != "none":
         _start(network.model.encoder, imagenet_state(encoder, download=weights == "imagenet"))
-    network.start_from(said, masks)
+    network.start_from(predicted, masks)
     total = rates.steps if steps is not None else EPOCHS * -(-len(crops) // rates.batch_size)
-    program = LabelAdaptation(network, said, masks, target.loss, rates.batch_size, rates.lr, chosen, seed)
+    program = LabelAdaptation(
+        network, predicted, masks, target.loss_function(masks), rates.batch_size, rates.lr, chosen, seed
+    )
     losses = train(program, total, checkpoint=checkpoint, progress=progress, name="adapting labels")
     check_finite(network.state_dict(), f"after step {total - 1}, the last one")
     about = {
-        "faces": len(clean), "seed": seed, "reads": reads, "steps": total, "loss": losses.get("loss"),
+        "faces": len(parsed.clean), "seed": seed, "reads": reads, "steps": total, "loss": losses.get("loss"),
         "seconds": round(time.monotonic() - started, 1),
     }  # fmt: skip
     return Model(
@@ -108,7 +126,7 @@ def adapt_labels(
 
 
 def _start(encoder: Any, known: dict[str, Tensor] | None) -> None:
-    """ImageNet's weights, but for a first layer that sees classes where theirs saw colours."""
+    """Load ImageNet's weights. A first layer for classes instead of colours keeps its own."""
     if known is not None:
         own = encoder.state_dict()
         fitting = {k: v for k, v in known.items() if k in own and own[k].shape == v.shape}

@@ -1,11 +1,7 @@
-"""Pre-training of backbones: `facekit.pretrain(...)` and `facekit pretrain ...`.
-
-In one process or, started by torchrun or accelerate launch, in several (see `facekit.training.distributed`).
-"""
+"""`facekit.pretrain`, in one process or, started by torchrun or accelerate launch, in several."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import platform
@@ -16,6 +12,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
+from typing_extensions import override
 
 from ..core.arguments import check_checkpoint, check_count, check_name, check_path, check_progress, check_seed
 from ..core.atomic_file import whole_file
@@ -23,18 +20,13 @@ from ..core.device import pick_device
 from ..core.global_state import own_random, own_settings
 from ..core.output_paths import check_output
 from ..core.rescue import save_or_rescue
+from ..model import find_backbone
 from ..training.distributed import join, local_device
-from ..training.loop import Program, Progress, check_finite, train
+from ..training.loop import Hook, Progress, check_finite, train
 from ..training.pretraining_run import Request, Run
 
-# What can be trained, and the module that prepares it.
-KINDS = {
-    "fsma": "fsma.pretraining_setup",
-    "farl": "farl.pretraining_setup",
-    "tokenizer": "farl.tokenizer_setup",
-    "stylegan2": "pftgan.generator_setup",
-    "inversion": "pftgan.inversion_setup",
-}
+# What can be trained, and the backbone that it belongs to.
+KINDS = {"fsma": "fsma", "farl": "farl", "tokenizer": "farl", "stylegan2": "pftgan", "inversion": "pftgan"}
 
 
 @own_settings()
@@ -55,24 +47,39 @@ def pretrain(
     progress: Progress = True,
     **recipe_overrides: Any,
 ) -> dict[str, float]:
-    """Train a backbone from its beginning and write its weights; returns the last losses.
+    """Pre-train a backbone and write its weights.
 
-    backbone: "fsma", "tokenizer" (FaRL's visual tokens), "stylegan2" (a generator) and "inversion" (the encoder to the
-    codes of the generator in `weights`) learn from unlabelled faces, "farl" from image-text pairs.
-    images: for the former one or more of: a folder of face crops, "celebahq128" (tar shards under FACEKIT_DATA;
-    "celebahq128:COUNT" for the first ones), "generated:COUNT"; for "farl" shards, or folders of them, that
-    `facekit shard` wrote.
-    preset: "mini" (the embedded weights' size, the default); the papers' sizes and schedules are fsma's "128" and
-    "256", farl's "base", stylegan2's "256" and "1024". out: a .safetensors file (half precision); beside it a card
-    (.json) of data, steps and throughput.
-    checkpoint: default beside `out`, written every `save_every` seconds; a killed run resumes from it exactly. until:
-    stop after so many of the steps and resume later with the same call.
-    weights: None (from noise), or what to go on from: "embedded" or a file. An auto-encoder's width is taken over; one
-    of 128 px grows into preset "256", as FSMA's does. pool: folder for decoded crops, default FACEKIT_HOME/pools.
-    Several processes share each batch, `batch_size` is that of all together; device: None or "cuda" gives each process
-    a device of its own. Checkpoint, `out` and pool must be on a disk that all see; the first process writes them.
-    Other keywords are fields of the recipe (`facekit.recipes`). Raises ValueError for an unknown name, for weights that
-    do not fit and for a batch that does not divide by the processes; FileNotFoundError for data that is not there.
+    Several processes (torchrun, accelerate launch) share each batch. Checkpoint, ``out`` and pool must then be on a
+    disk that all of them see. The first process writes.
+
+    Args:
+        backbone: "fsma", "farl", "tokenizer" (FaRL's visual tokens), "stylegan2" (PFTGAN's generator) or "inversion"
+            (the encoder to the latent codes of the generator in ``weights``).
+        images: One or more of: a folder of face crops, "celebahq128", "celebahq128:COUNT" (under FACEKIT_DATA),
+            "generated:COUNT". For "farl" shards of image-text pairs, or folders of them, from `facekit shard`.
+        preset: "mini" (the size of the embedded weights, default), or the paper's sizes: "128" and "256" for fsma,
+            "base" for farl, "256" and "1024" for stylegan2.
+        out: The .safetensors file, in half precision. A card (.json) of data, steps and throughput is written beside.
+        steps: Number of steps. None is the preset's.
+        until: Stop after this step. The same call without it resumes.
+        checkpoint: File of the checkpoint, by default beside ``out``. An interrupted training resumes from it exactly.
+        save_every: Seconds between two checkpoints.
+        weights: None (random), "embedded", or a file to go on from. fsma of 128 px grows into preset "256".
+        pool: Folder of decoded crops, by default FACEKIT_HOME/pools.
+        device: Where to train. None is the best device there is, of several processes one for each.
+        seed: Seed of all random numbers.
+        progress: True for a bar, False for none, or a function (steps done, steps, losses).
+        **recipe_overrides: Fields of the configuration. ``batch_size`` is that of all processes together.
+
+    Returns:
+        The last losses by name.
+
+    Raises:
+        ValueError: If a name is unknown, weights do not fit, or the batch does not divide by the processes.
+        FileNotFoundError: If data are missing.
+
+    Example:
+        >>> facekit.pretrain("fsma", "faces/", preset="mini", out="fsma.safetensors")
     """
     check_name(backbone, "backbone")
     if backbone not in KINDS:
@@ -97,18 +104,18 @@ def pretrain(
             [os.fspath(i) for i in listed], preset, steps, weights, pool, chosen, seed,
             progress is True and processes.first, processes, recipe_overrides,
         )  # fmt: skip
-        preparing = importlib.import_module(f"..backbones.{KINDS[backbone]}", __package__)
         with own_random(seed):
-            run = preparing.prepare(asked)
-        timed = _Timed(run.program)
+            run = find_backbone(KINDS[backbone]).pretraining(backbone, asked)
+        timed = StepTimer()
         losses = train(
-            timed,
+            run.program,
             min(run.steps, until or run.steps),
             checkpoint=kept,
             save_every=save_every,
             progress=progress,
             name=f"pretraining {backbone}",
             processes=processes,
+            hooks=[timed],
         )
         with processes.first_before_others():
             if processes.first:
@@ -119,7 +126,7 @@ def pretrain(
 
 
 def _sources(images: Any) -> list[Any]:
-    """The sources one by one. Raises TypeError for anything but paths and names: pixels are not taken here."""
+    """Return the sources as a list. Raise TypeError for anything but paths and names."""
     listed = list(images) if isinstance(images, Iterable) else [images]
     wrong = next((item for item in listed if not isinstance(item, (str, os.PathLike))), None)
     if wrong is not None or not listed:
@@ -130,21 +137,24 @@ def _sources(images: Any) -> list[Any]:
     return listed
 
 
-class _Timed:
-    """A program that counts its steps and their seconds."""
+class StepTimer(Hook):
+    """Count steps and the seconds that they take."""
 
-    def __init__(self, program: Program):
-        self.program, self.steps, self.seconds = program, 0, 0.0
-        self.state_dict, self.load_state_dict = program.state_dict, program.load_state_dict
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.steps, self.seconds, self._started = 0, 0.0, 0.0
 
-    def step(self, index: int) -> dict[str, float]:
-        started = time.monotonic()
-        losses = self.program.step(index)
-        self.steps, self.seconds = self.steps + 1, self.seconds + time.monotonic() - started
-        return losses
+    @override
+    def before_step(self, index: int) -> None:
+        self._started = time.monotonic()
+
+    @override
+    def after_step(self, index: int, losses: dict[str, float]) -> None:
+        self.steps, self.seconds = self.steps + 1, self.seconds + time.monotonic() - self._started
 
 
 def _write(run: Run, target: Path, about: dict[str, str]) -> None:
+    """Write the weights in half precision."""
     state = {k: v.detach().cpu().contiguous() for k, v in run.tensors().items()}
     halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
     check_finite(halves, "in half precision, after the last step")
@@ -152,8 +162,10 @@ def _write(run: Run, target: Path, about: dict[str, str]) -> None:
         temporary.write_bytes(save(halves, about))
 
 
-def _write_card(run: Run, target: Path, about: dict[str, str], timed: _Timed, device: torch.device, count: int) -> None:
-    """Data, steps, what was worked through, and how fast in the part of the run that this call made."""
+def _write_card(
+    run: Run, target: Path, about: dict[str, str], timed: StepTimer, device: torch.device, count: int
+) -> None:
+    """Write data, steps and the throughput of this call."""
     done = {f"{name} in all": run.steps * n for name, n in run.per_step.items()}
     rate = {
         f"{name} a second": round(timed.steps * n / max(timed.seconds, 1e-9), 2) for name, n in run.per_step.items()

@@ -1,4 +1,4 @@
-"""Faces and words: how well texts match a face, and where in the face a text is found (FaRL's two towers)."""
+"""`facekit.match` and `facekit.explain`: compare faces with texts (FaRL's image tower and text tower)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,32 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from ..alignment import Frame
-from ..backbones.farl.backbone import load
 from ..backbones.farl.grad_cam import grad_cam
-from ..backbones.farl.image_text_model import FaRL
+from ..backbones.farl.image_text_model import ImageTextModel
 from ..core.device import pick_device
 from ..core.global_state import kept_random, own_settings
 from ..geometry.crop import Crop
 from ..images.reader import read_images, to_tensor
+from ..model import find_backbone, find_frames
 from ..results.drawable import Box, Drawable, frame_dict, same_size
-from .ready_models import frames_in
 
-# How much of the heat map's colour covers the image where it is hottest.
+# Opacity of the heat map at its maximum.
 COVER = 0.6
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation(Drawable):
-    """Where the image tower found `text`. heat: (H,W) float32 in [0, 1], in the image's pixels, 0 outside the face's
-    crop."""
+    """Parts of an image that match a text.
+
+    Attributes:
+        heat: Float32 (H, W) in [0, 1], in pixels of the image. 0 outside the face's crop.
+        text: The text.
+        image: RGB uint8 (H, W, 3).
+        box: Bounding box of the face, or None for the whole image.
+    """
 
     heat: NDArray[np.float32]
     text: str
@@ -38,12 +44,13 @@ class Explanation(Drawable):
     box: Box | None = None
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The heat over the canvas: blue for little, red for much."""
+        """Draw the heat map over the canvas, from blue (low) to red (high)."""
         canvas = same_size(canvas, self.image)
         colours = cv2.applyColorMap(np.rint(255 * self.heat).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
         cover = COVER * self.heat[..., None]
         return np.rint(canvas * (1 - cover) + colours * cover).astype(np.uint8)
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         return {**frame_dict(self), "text": self.text, "heat": [[round(float(v), 3) for v in row] for row in self.heat]}
 
@@ -57,11 +64,23 @@ def match(
     align: str = "none",
     device: str | torch.device | None = None,
 ) -> np.ndarray:
-    """The probability of each text, given that one of them belongs to the image (zero-shot classification).
+    """Compute the probability of each text, given that one of them belongs to the image (zero-shot classification).
 
-    images: as in `facekit.predict`, one face each (align="none": face crops; else the best face found). texts: M
-    sentences, such as "a man with a beard"; one alone has probability 1. Returns (N,M) float32, rows sum to 1; (M,) for
-    one image. device: None is the best there is. Raises ValueError for weights without a text tower.
+    Args:
+        images: As in `facekit.predict`, one face each.
+        texts: M texts, such as "a man with a beard". A single text has probability 1.
+        weights: Weights of farl, as in `facekit.load_backbone`.
+        align: "none" takes images as face crops. Otherwise the best face is used, as in `facekit.adapt`.
+        device: Where to run. None is the best device there is.
+
+    Returns:
+        Float32 of shape (N, M), or (M,) for one image. Rows sum to 1.
+
+    Raises:
+        ValueError: If the weights have no text tower.
+
+    Example:
+        >>> facekit.match("photo.jpg", ["a smiling face", "a serious face"], align="mean")
     """
     chosen = pick_device(device)
     pair = _pair(os.fspath(weights)).to(chosen)
@@ -82,9 +101,17 @@ def explain(
     align: str = "none",
     device: str | torch.device | None = None,
 ) -> Explanation:
-    """Grad-CAM of the image for the text (FaRL section 4.7, Figure 5): what in the face made it match.
+    """Compute Grad-CAM of an image for a text: the parts that match it (FaRL section 4.7, Figure 5).
 
-    image: one image, as in `match`. device: None is the best there is.
+    Args:
+        image: One image, as in `match`.
+        text: The text.
+        weights: Weights of farl, as in `facekit.load_backbone`.
+        align: As in `match`.
+        device: Where to run. None is the best device there is.
+
+    Raises:
+        ValueError: If there is more than one image, or the weights have no text tower.
     """
     chosen = pick_device(device)
     pair = _pair(os.fspath(weights)).to(chosen)
@@ -99,6 +126,7 @@ def explain(
 
 
 def _placed(heat: np.ndarray, crop: Crop, image: np.ndarray) -> np.ndarray:
+    """Move a heat map from crop pixels to pixels of the image."""
     out = np.zeros(image.shape[:2], np.float32)
     values, here = crop.paste(heat.astype(np.float32), image.shape[:2], border="constant")
     out[here] = np.clip(values, 0, 1)
@@ -106,16 +134,18 @@ def _placed(heat: np.ndarray, crop: Crop, image: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=2)
-def _pair(weights: str) -> FaRL:
+def _pair(weights: str) -> ImageTextModel:
+    """Load the two towers once."""
     with kept_random():
-        return load(weights)
+        return find_backbone("farl").load(weights)  # type: ignore[return-value]
 
 
-def _side(pair: FaRL) -> int:
+def _side(pair: ImageTextModel) -> int:
+    """Return the side of the image tower's input in pixels."""
     return pair.image.size.input_size
 
 
 def _framed(images: Any, align: str) -> list[tuple[np.ndarray, Frame]]:
-    """Each image with its best face's frame; the whole image where none is found."""
-    frames = [next(iter(frames_in(p, align, None)), Frame()) for p in images.arrays]
+    """Return each image with the frame of its best face, or of the whole image if none is found."""
+    frames = [next(iter(find_frames(p, align, None)), Frame()) for p in images.arrays]
     return list(zip(images.arrays, frames, strict=True))

@@ -1,4 +1,4 @@
-"""The configuration that an adaptation runs with: a recipe, the user's own fields, and what has no effect here."""
+"""Choose the configuration of an adaptation: a recipe, and the user's own values for single fields."""
 
 from __future__ import annotations
 
@@ -9,50 +9,49 @@ from ..core.arguments import check_count, shown
 from ..tasks import Task
 from ..training.config import TASK_FIELDS, Adaptation
 from ..training.config_overrides import overridden
-from .farl.config import FaRLAdaptation
-from .fsma.config import FSMAAdaptation
-from .pftgan.config import PFTGANAdaptation
-from .synthparse.config import SynthparseAdaptation
-
-# The configuration of each backbone.
-ADAPTATIONS: dict[str, type[Adaptation]] = {
-    "fsma": FSMAAdaptation, "farl": FaRLAdaptation, "synthparse": SynthparseAdaptation, "pftgan": PFTGANAdaptation,
-}  # fmt: skip
+from .base import Backbone
+from .registry import backbone_class, backbone_names
 
 
-def configuration(
-    backbone: str, module: Any, recipe: Any, task: Task, faces: int, epochs: Any, overrides: dict[str, Any]
+def choose_config(
+    backbone: Backbone,
+    recipe: str | Adaptation,
+    task: type[Task],
+    customised: bool,
+    faces: int,
+    epochs: int | None,
+    overrides: dict[str, Any],
 ) -> Adaptation:
-    """Return the backbone's configuration for a task.
+    """Return the configuration of an adaptation.
 
     Args:
-        backbone: Name of the backbone.
-        module: The backbone's, whose `named_recipe` makes recipes by name.
-        recipe: Name of a recipe, or an `Adaptation`.
-        task: What is learned.
+        backbone: The backbone.
+        recipe: Name of a recipe, or a configuration.
+        task: Class of the task.
+        customised: Whether the labels follow the user's own format.
         faces: Number of labelled faces.
-        epochs: None, or how often to go through all faces: `steps` is then `epochs` times ceil(faces / batch_size).
-        overrides: Values of fields of the user's own.
+        epochs: None, or how often to go through all faces: ``steps`` is then epochs times ceil(faces / batch_size).
+        overrides: The user's values by the names of fields.
 
     Raises:
-        TypeError: For a field that the backbone does not have, one without effect for the task, and for `steps`
-            together with `epochs`.
-        ValueError: For an unknown recipe, and for a value that is not in the field's range.
+        TypeError: If the backbone has no such field, a field has no effect for the task, or both ``steps`` and
+            ``epochs`` are given.
+        ValueError: If there is no such recipe, or a value is out of range.
     """
-    kind = ADAPTATIONS.get(backbone, Adaptation)  # the common fields, where a backbone has none of its own
     if isinstance(recipe, Adaptation):
-        chosen = recipe.adopted(kind)
-        given = [name for name in TASK_FIELDS if getattr(recipe, name) != kind.__dataclass_fields__[name].default]
+        chosen = recipe.adopted(backbone.config)
+        defaults = backbone.config.__dataclass_fields__
+        given = [name for name in TASK_FIELDS if getattr(recipe, name) != defaults[name].default]
     elif isinstance(recipe, str):
-        chosen, given = module.named_recipe(recipe, task.name, task.customised, faces), []
+        chosen, given = backbone.recipe(recipe, task.family, customised, faces), []
     else:
         raise TypeError(f"recipe={shown(recipe)} came: expected a recipe's name or an Adaptation; pass 'quick'")
-    settings = overridden(chosen, overrides, f"backbone {backbone!r}", ADAPTATIONS)
-    unread = settings.unread(task.name)
+    settings = overridden(chosen, overrides, f"backbone {backbone.name!r}", _other_configs)
+    unread = settings.unread(task.family)
     wrong = next((name for name in [*overrides, *given] if name in unread), None)
     if wrong is not None:
         raise TypeError(
-            f"{wrong} has no effect for {task.name!r} on backbone {backbone!r}: expected it {unread[wrong]} only; "
+            f"{wrong} has no effect for {task.name!r} on backbone {backbone.name!r}: expected it {unread[wrong]} only; "
             "leave it out"
         )
     epochs = check_count(epochs, "epochs")
@@ -61,3 +60,8 @@ def configuration(
     if "steps" in overrides:
         raise TypeError(f"epochs={epochs} came with steps={settings.steps}: expected one of them; leave the other out")
     return dataclasses.replace(settings, steps=epochs * -(-faces // settings.batch_size))
+
+
+def _other_configs() -> dict[str, type[Adaptation]]:
+    """Return the configuration class of every backbone. This imports all of them, which takes seconds."""
+    return {name: backbone_class(name).config for name in backbone_names()}

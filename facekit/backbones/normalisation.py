@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 class Normalise(nn.Module):
@@ -18,5 +19,6 @@ class Normalise(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return (x - self.mean.to(x)) / self.std.to(x)

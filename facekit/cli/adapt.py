@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..backbones import BACKBONES
+from ..backbones.registry import backbone_names
 from .command import ALIGN, AddCommand, settings
 
 TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal", "attributes")
@@ -29,7 +29,7 @@ def commands(command: AddCommand) -> None:
     )
     p.add_argument("--task", required=True, choices=TASKS)
     p.add_argument("--recipe", default="quick", help="quick, paper, or a row of FSMA's Table 7, e.g. 300w-5%%")
-    p.add_argument("--backbone", default="fsma", choices=sorted(BACKBONES))
+    p.add_argument("--backbone", default="fsma", choices=sorted(backbone_names()))
     p.add_argument("--weights", default="auto", help="the backbone's: auto, embedded, official, none or a file")
     p.add_argument("--inversion", help="pftgan: the encoder's file, where --weights is a generator's file")
     p.add_argument("--names", help="a label set: 68, helen11, celeba40, ...; or own names, with commas between")
@@ -104,8 +104,8 @@ def _adapt(a: argparse.Namespace) -> Any:
 def _adapt_labels(a: argparse.Namespace) -> Any:
     from ..annotations.label_sources import labels_from_path
     from ..api.label_adaptation import adapt_labels
-    from ..api.ready_models import resolve_model
     from ..core.output_paths import check_output
+    from ..model import resolve_model
 
     target = check_output(a.out, (".facekit",))
     model = resolve_model(a.model)

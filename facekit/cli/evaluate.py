@@ -25,9 +25,9 @@ def _evaluate(a: argparse.Namespace) -> Any:
     from ..annotations import read_table
     from ..annotations.label_sources import labels_from_path
     from ..api.evaluation import evaluate, evaluate_by
-    from ..api.ready_models import resolve_model
     from ..images.reader import list_images
     from ..metrics.groups import group_members, score_table
+    from ..model import resolve_model
 
     table = Path(a.groups or a.labels)
     if a.groups is not None and a.by is None:

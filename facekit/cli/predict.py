@@ -45,10 +45,10 @@ def commands(command: AddCommand) -> None:
 
 
 def _predict(a: argparse.Namespace) -> Any:
-    from ..api.batch_prediction import predict_stream
-    from ..api.ready_models import resolve_model
     from ..core.output_paths import OutputError
     from ..images.reader import list_images
+    from ..model import resolve_model
+    from ..model.prediction import predict_stream
     from .json_stream import JsonStream
     from .label_formats import faces_of
     from .result_files import ResultFiles

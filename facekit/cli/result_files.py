@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..api.ready_models import READY
 from ..core.atomic_file import whole_file
 from ..core.output_paths import check_output
-from ..model import Model
+from ..model import READY, Model
 from ..results.drawable import Drawable
 from ..zoo.embedded import embedded_file
 from .label_formats import check_formats, labelme_file, mask_file, write_coco

@@ -30,12 +30,12 @@ def commands(command: AddCommand) -> None:
 def _uncertainty(a: argparse.Namespace) -> Any:
     import numpy as np
 
-    from ..api.ready_models import resolve_model
     from ..api.text_matching import Explanation
     from ..api.uncertainty import uncertainty
     from ..core.atomic_file import whole_file
     from ..core.output_paths import check_output
     from ..images.reader import list_images, load_image
+    from ..model import resolve_model
 
     out = None if a.out is None else check_output(a.out, folder=True)
     model = resolve_model(a.model, a.device)

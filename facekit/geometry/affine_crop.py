@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import override
 
 from .affine import Size, invert, map_grid, shift_matrix, size_pair, transform_points
 from .crop import Crop, PasteBorder, Positions, Region, corners_of
@@ -48,6 +49,7 @@ class AffineCrop(Crop):
         self.size = size_pair(size)
         self._inverse = invert(self.matrix)
 
+    @override
     def image(
         self,
         image: NDArray[Any],
@@ -55,7 +57,6 @@ class AffineCrop(Crop):
         interpolation: Interpolation = "linear",
         fill: float = 0.0,
     ) -> NDArray[Any]:
-        """Cut the crop out of an image, by one affine warp; see `Crop.image`."""
         check_names(border, interpolation)
         # cv2.warpAffine does not average where it shrinks.
         source, matrix = reduced_source(image, self.matrix, corners_of(self.size), interpolation)
@@ -67,32 +68,36 @@ class AffineCrop(Crop):
 
         return by_four_channels(source, warp)
 
+    @override
     def points(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
-        """Map points (...,2) of the image to the crop; see `Crop.points`."""
         return transform_points(points, self.matrix)
 
+    @override
     def points_back(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
-        """Map points (...,2) of the crop to the image; see `Crop.points_back`."""
         return transform_points(points, self._inverse)
 
+    @override
     def paste_scores(self, scores: NDArray[np.floating[Any]], image_size: Size, fill: int = 0) -> NDArray[np.uint8]:
-        """Paste class scores (C,h,w) and choose each pixel's class; see `Crop.paste_scores`."""
         if self.size == size_pair(image_size) == scores.shape[1:] and np.array_equal(self.matrix, np.eye(3)):
             # The crop is the image: nothing is interpolated.
             return np.asarray(scores, np.float32).argmax(axis=0).astype(np.uint8)
         return super().paste_scores(scores, image_size, fill)
 
+    @override
     def _positions(self, region: Region) -> Positions:
         return map_grid(self.matrix, *region.pixels())
 
+    @override
     def _positions_back(self) -> Positions:
         return map_grid(self._inverse, *Region(0, 0, self.size[1], self.size[0]).pixels())
 
+    @override
     def _values_at(self, values: NDArray[Any], region: Region, border: PasteBorder) -> NDArray[Any]:
         # The region of the image is a crop of the values.
         matrix = self.matrix @ shift_matrix(region.x0, region.y0)
         return AffineCrop(invert(matrix), region.size).image(values, border)
 
+    @override
     def _scores_at(self, scores: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
         # Read at the pixels' centres also where the crop is finer than the image: means would lose lips and brows.
         return sample(scores, *self._positions(region), "linear")

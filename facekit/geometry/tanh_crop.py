@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import override
 
 from .affine import Matrix, crop_matrix, invert, map_grid, shift_matrix
 from .crop import Crop, PasteBorder, Positions, Region, corners_of, is_inside
@@ -55,6 +56,7 @@ class TanhCrop(Crop):
         """Map coordinates along one axis from the warped crop to the plain one; those beyond the clamp end at it."""
         return self._to_pixels(tanh_inverse(self._to_unit(warped), self.alpha))
 
+    @override
     def image(
         self,
         image: NDArray[Any],
@@ -62,7 +64,6 @@ class TanhCrop(Crop):
         interpolation: Interpolation = "linear",
         fill: float = 0.0,
     ) -> NDArray[Any]:
-        """Cut the crop out of an image, by one lookup; see `Crop.image`."""
         check_names(border, interpolation)
         # The outer pixels of the crop cover much of the image: each is the mean of finer ones.
         finer = 1 if interpolation == "nearest" else _OVERSAMPLING
@@ -71,36 +72,41 @@ class TanhCrop(Crop):
         places = self.unwarp((np.arange(self.side * finer) + 0.5) / finer - 0.5)
         return sample_averaged(source, invert(matrix), places, finer, interpolation, border, fill)
 
+    @override
     def points(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
-        """Map points (...,2) of the image to the crop; see `Crop.points`."""
         p = _floats(points)
         x, y = map_grid(self.matrix, *_columns(p))
         return np.stack([self.warp(x), self.warp(y)], -1).astype(p.dtype)
 
+    @override
     def points_back(self, points: ArrayLike) -> NDArray[np.floating[Any]]:
-        """Map points (...,2) of the crop to the image; those beyond the clamp end at it. See `Crop.points_back`."""
         p = _floats(points)
         x, y = _columns(p)
         return np.stack(map_grid(self._inverse, self.unwarp(x), self.unwarp(y)), -1).astype(p.dtype)
 
     @property
+    @override
     def _empty_rim(self) -> float:
         # Beyond the clamp of `tanh_inverse` nothing of the image is shown.
         return self.side / 2 * self.alpha * (1 - LAST)
 
     @property
+    @override
     def _pixels_per_image_pixel(self) -> int:
         return max(1, round(float(np.hypot(*self.matrix[:2, :2]).max())))
 
+    @override
     def _positions(self, region: Region) -> Positions:
         # float32: the tanh of a whole image takes half the time.
         x, y = map_grid(self.matrix, *(axis.astype(np.float32) for axis in region.pixels()))
         return self.warp(x), self.warp(y)
 
+    @override
     def _positions_back(self) -> Positions:
         x, y = (axis.astype(np.float32) for axis in Region(0, 0, self.side, self.side).pixels())
         return map_grid(self._inverse, self.unwarp(x), self.unwarp(y))
 
+    @override
     def _values_at(self, values: NDArray[Any], region: Region, border: PasteBorder) -> NDArray[Any]:
         check_names(border, "linear")
         # Where the image is coarser than the crop, the mean of finer pixels keeps what lies between the centres.
@@ -114,6 +120,7 @@ class TanhCrop(Crop):
             out[~is_inside(x, y, self.size, self._empty_rim)] = 0
         return reduced(out, (1 / finer, 1 / finer))
 
+    @override
     def _scores_at(self, scores: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
         return self._values_at(scores, region, "replicate")
 

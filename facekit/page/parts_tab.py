@@ -14,10 +14,10 @@ from PIL import Image
 
 import facekit
 
-from ..api.ready_models import frames_in
 from ..backbones.pftgan.classifier_training import estimate_memory
-from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, adaptation
+from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, named_recipe
 from ..images.reader import load_image, to_tensor
+from ..model import find_frames as frames_in
 from ..results.faces import Faces
 from . import own_model_tab as own_model
 from .components import NO_PHOTO, drawn, example_photo, explained
@@ -93,7 +93,7 @@ def settings_of(recipe: str, steps: int) -> dict[str, Any]:
 def cost(sheet: Sheet, part_text: str, recipe: str, steps: int) -> str:
     """What adapting to the images painted so far will take, at most: time on two cores, memory."""
     images, classes = max(1, len(sheet.labelled(None))), len(parts_in(part_text))
-    chosen = adaptation(RECIPES[recipe], "segmentation", True, images)
+    chosen = named_recipe(RECIPES[recipe], "segmentation", True, images)
     assert isinstance(chosen, PFTGANAdaptation)
     backbone = generator()
     side = backbone.input_size

@@ -1,4 +1,4 @@
-"""Attributes (FaRL sections 3.5 and 4.1): many yes-or-no questions about one face, one logit each."""
+"""The task "attributes": many binary attributes of a face, one logit each (FaRL sections 3.5 and 4.1)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
 from ..annotations.checks import check_attributes
+from ..augmentation.affine import Moves
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import AttributeSet, attribute_set
 from ..labels.sides import prefix_flip
 from ..metrics.scores import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
 from ..results.types import Attributes, Drawable
-from .base import LabelSetTask, Task
+from .base import LabelSetTask, ParsedLabels, Task, TaskSettings
 
 _LISTED = 8
 
 
 class AttributesTask(LabelSetTask):
-    """A attributes, of which any number may be true of a face: the network gives logits (N,A)."""
+    """A binary attributes, any number of which may hold for a face. The network outputs logits (N, A)."""
 
     name: ClassVar[str] = "attributes"
     headline: str = "accuracy"
@@ -31,12 +33,20 @@ class AttributesTask(LabelSetTask):
     dense: ClassVar[bool] = False
     labels: AttributeSet
 
-    @property
-    def customised(self) -> bool:
-        return self.labels.name != "celeba40"
+    @classmethod
+    @override
+    def create(cls, label_set: AttributeSet, settings: TaskSettings) -> AttributesTask:
+        cls.log_mirroring(label_set, settings)
+        return cls(label_set, settings.mirror)
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[AttributesTask, list[np.ndarray]]:
+    @override
+    def customised(cls, label_set: AttributeSet) -> bool:
+        return label_set.name != "celeba40"
+
+    @classmethod
+    @override
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
         chosen = None if names is None else attribute_set(names)
         values = check_attributes(labels, len(images.arrays), images.names, None if chosen is None else chosen.names)
         chosen = attribute_set(chosen, values.shape[1])
@@ -44,50 +54,62 @@ class AttributesTask(LabelSetTask):
         if unknown:
             listing = ", ".join(unknown[:_LISTED]) + (" ..." if len(unknown) > _LISTED else "")
             warnings.warn(f"attributes without any label, nothing to learn from: {listing}", stacklevel=3)
-        return cls(chosen), list(values)
+        return ParsedLabels(chosen, list(values))
 
+    @override
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return list(check_attributes(labels, len(sizes), items, self.labels.names))
 
+    @override
     def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
         return label
 
-    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
+    @override
+    def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
         return torch.where(mirrored.to(labels.device)[:, None], labels[:, list(self.labels.flip)], labels)
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Mean binary cross-entropy over what is labelled. maps: logits (N,A). labels: (N,A) 0 and 1, NaN = not
-        labelled."""
+        """Return the mean binary cross-entropy over what is labelled.
+
+        Args:
+            maps: Logits (N, A).
+            labels: 0 and 1 of shape (N, A), NaN = unlabelled.
+        """
         seen = labels.isfinite()
         error = F.binary_cross_entropy_with_logits(maps.float(), labels.nan_to_num().float(), reduction="none")
         return (error * seen).sum() / seen.sum().clamp_min(1)
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
-        """Every attribute starts as the known one that correlates best with it on these faces, or as the mean of all
-        where none does."""
+        """Start every attribute as the known one with the largest correlation on these faces.
+
+        Attributes without a positive correlation start as the mean of all.
+        """
         seen = labels.isfinite().to(maps)
         count = seen.sum(0).clamp_min(1)
         truth = labels.nan_to_num().to(maps)
         truth = seen * (truth - (seen * truth).sum(0) / count)
         mean = seen.T @ maps / count[:, None]
         spread = (seen.T @ maps.square() - count[:, None] * mean.square()).clamp_min(1e-12).sqrt()
-        # Each row's correlations but for one positive factor, which the choice within the row does not need.
+        # The correlations of each row up to one positive factor, which does not change the choice within the row.
         along = truth.T @ maps / spread
         best = F.one_hot(along.argmax(1), known.channels).to(maps)
         return torch.where(along.amax(1, keepdim=True) > 1e-6, best, torch.full_like(best, 1 / known.channels))
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per image the probabilities (A,) float32."""
+        """Return the probabilities (A,) float32 per image."""
         return list(maps.float().sigmoid().cpu().numpy())
 
+    @override
     def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Attributes:
         return Attributes(prediction, self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
-        """In percent: accuracy, the mean over the attributes of the part of the labelled faces that is told right
-        (CelebA's mAcc); balanced accuracy, which guessing cannot raise where an attribute is rare; the expected
-        calibration error in 15 bins; the accuracy of each attribute. What has no label in `labels` does not count, or
-        is NaN."""
+        """Return the metrics in percent.
+
+        "accuracy" is the mean over attributes of the part of labelled faces that is right (CelebA's mAcc).
+        "balanced_accuracy" cannot be raised by guessing where an attribute is rare. "calibration" is the expected
+        calibration error in 15 bins. "accuracy_NAME" is that of each attribute, NaN without labels.
+        """
         found = np.stack([r.probabilities for r in results if isinstance(r, Attributes)])
         truth = np.stack(labels)
         by_attribute = 100 * accuracy_by_attribute(found, truth)
@@ -100,6 +122,7 @@ class AttributesTask(LabelSetTask):
             f"accuracy_{name}": float(value) for name, value in zip(self.labels.names, by_attribute, strict=True)
         }
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         s = self.labels
         return {
@@ -108,14 +131,16 @@ class AttributesTask(LabelSetTask):
         }  # fmt: skip
 
     @classmethod
+    @override
     def from_dict(cls, settings: dict[str, Any]) -> AttributesTask:
         names = tuple(settings["names"])
-        # Files of before have no flip: it was that of names that begin with "left" or "right".
+        # Earlier files have no flip: names that begin with "left" or "right" were pairs.
         flip = tuple(settings.get("flip", prefix_flip(names)))
         labels = AttributeSet(settings["name"], names, flip, settings.get("mirrors", True))
         return cls(labels, settings.get("mirroring", True))
 
 
 def _mean(values: np.ndarray) -> float:
+    """Return the mean of the finite values, NaN if there is none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")

@@ -1,189 +1,318 @@
-"""What every task offers to the rooms above it."""
+"""Base class of the tasks: what a network has to output, and how that is learned, decoded and scored."""
 
 from __future__ import annotations
 
-import copy
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
+from ..augmentation.affine import Moves
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..labels.sides import sides_of
 from ..results.types import Drawable
-from ..training.config import Adaptation
 
 log = logging.getLogger("facekit")
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class TaskSettings(Protocol):
+    """The fields of a configuration that a task depends on."""
+
+    @property
+    def mirror(self) -> bool:
+        """Whether mirrored images may be used, in training and in prediction."""
+
+    @property
+    def heatmaps(self) -> str:
+        """Kind of heatmap of landmarks."""
+
+    @property
+    def activation(self) -> str:
+        """Activation of segmentation maps: "softmax" or "sigmoid"."""
+
+
+@dataclass(frozen=True)
+class DefaultSettings:
+    """Settings of a task outside an adaptation."""
+
+    mirror: bool = True
+    heatmaps: str = "softmax"
+    activation: str = "softmax"
+
+
+@dataclass(frozen=True)
+class ParsedLabels:
+    """Checked labels.
+
+    Attributes:
+        label_set: What the labels mean: a label set, or for image-to-image tasks how targets are made.
+        clean: One label per image.
+    """
+
+    label_set: Any
+    clean: Sequence[np.ndarray]
+
 
 class Task(ABC):
-    """One task: what a network has to give for it, and how that is learned, read and scored.
+    """One task.
 
-    Labels live in three places: as the user gives them (`check` turns them into a clean list), moved into crops
-    (`to_crop`), and as targets of the network's outputs (`augmented`).
+    Labels occur in three forms: as the user gives them (``parse`` and ``check`` turn them into a clean list), in pixels
+    of a crop (``to_crop``), and as targets of the network's outputs (``augmented``).
 
-    A network gives dense maps (N,C,h,w), or for tasks that are not dense one number a channel, (N,C); "maps" below are
-    either.
+    A network outputs maps (N, C, h, w), or one number per channel (N, C) for tasks with ``dense = False``. Both are
+    called maps below.
+
+    Attributes:
+        name: Name in ``adapt(task=...)``.
+        family: Name of the task whose backbones and recipes it shares. By default its own name.
+        headline: Name of the first metric in ``score``.
+        higher_is_better: Whether a larger headline metric is better.
+        dense: Whether the outputs are maps.
+        stride: Input pixels per output pixel.
+        averages: Whether predictions are averaged with those of the mirrored image.
+        paints: Whether the first three maps are an RGB image in [0, 1].
+        needs_portrait: Whether labels in a crop need an outline of the person as their fourth channel.
+        mirroring: Whether mirrored images may be used.
     """
 
     name: ClassVar[str]
-    # Whether the recipe lets images be mirrored, in training and in prediction.
-    mirroring: bool = True
-
-    # The first metric in `score`; whether more is better.
+    family: ClassVar[str]
     headline: str
     higher_is_better: ClassVar[bool]
-
-    # Whether the outputs are maps, and if so the pixels of the input per pixel of them.
     dense: ClassVar[bool] = True
     stride: ClassVar[int] = 1
-
-    # Whether predictions are averaged with those of the mirrored image, where it is known what that is.
     averages: ClassVar[bool] = True
-    # Whether the maps are an image, RGB in [0, 1], in their first three channels (see `images.ImageToImageTask`).
     paints: ClassVar[bool] = False
+    needs_portrait: ClassVar[bool] = False
+    mirroring: bool = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "name" in cls.__dict__ and "family" not in cls.__dict__:
+            cls.family = cls.name
 
     @property
     @abstractmethod
     def channels(self) -> int:
-        """Maps, or numbers, that a network has to give."""
+        """Number of output channels."""
 
     @property
     @abstractmethod
     def mirrors(self) -> bool:
-        """Whether it is known what the mirrored image's label is, so that mirroring may be used."""
+        """Whether mirrored images may be used and their labels are known."""
 
     @abstractmethod
     def mirror_maps(self, maps: Tensor) -> Tensor:
-        """Maps of the mirrored images, turned back."""
+        """Turn maps of mirrored images back."""
 
     @classmethod
     @abstractmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[Task, Sequence[np.ndarray]]:
-        """Check the user's labels and derive the task from them.
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+        """Check the user's labels and find out what they mean.
 
-        labels: as in `facekit.adapt`. names: a label set, its name, a list of names or None. Returns (task, one clean
-        label per image).
+        Args:
+            labels: As in `facekit.adapt`.
+            names: A label set, its name, a list of names, or None.
+            images: The images that the labels belong to.
+
+        Raises:
+            ValueError: If a label is wrong. The message names it.
         """
 
-    def configured(self, recipe: Adaptation) -> Task:
-        """This task as the recipe wants it learned."""
-        task = copy.copy(self)
-        task.mirroring = recipe.mirror
-        return task
+    @classmethod
+    @abstractmethod
+    def create(cls, label_set: Any, settings: TaskSettings) -> Task:
+        """Return the task for ``ParsedLabels.label_set``."""
+
+    @classmethod
+    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[Task, Sequence[np.ndarray]]:
+        """Parse labels and return the task with default settings and one clean label per image."""
+        parsed = cls.parse(labels, names, images)
+        return cls.create(parsed.label_set, DefaultSettings()), parsed.clean
+
+    @classmethod
+    def customised(cls, label_set: Any) -> bool:
+        """Return whether labels follow the user's own format instead of a published one.
+
+        Table 7 of FSMA has rows for both.
+        """
+        return True
 
     def same_outputs(self, other: Task) -> bool:
-        """Whether every output of both tasks means the same, however they are mirrored in training."""
+        """Return whether the outputs of both tasks mean the same."""
         mine, theirs = ({k: v for k, v in t.to_dict().items() if k != "mirroring"} for t in (self, other))
         return type(self) is type(other) and mine == theirs
 
-    def balanced(self, labels: Tensor) -> Task:
-        """This task with its loss weighted, if the recipe has it so, by what the crop labels (N,...) hold."""
-        return self
-
-    @property
-    def customised(self) -> bool:
-        """Whether the labels are the user's own format, not the field's (FSMA's Table 7 has rows for both)."""
-        return True
-
     @abstractmethod
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
-        """Check labels against this task's label set. Returns one clean label per image."""
+        """Check labels against this task's label set.
+
+        Args:
+            labels: As in `facekit.adapt`.
+            sizes: (height, width) of each image in pixels.
+            items: Name of each image, for messages.
+
+        Returns:
+            One clean label per image.
+        """
 
     @abstractmethod
     def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
-        """Move one image's label into its crop. Returns a label of the same kind."""
+        """Move one label into a crop.
+
+        Args:
+            label: A label in pixels of the image.
+            crop: The crop.
+
+        Returns:
+            The label in pixels of the crop.
+        """
 
     @abstractmethod
-    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
-        """Crop labels (N,...) under `augment.random_matrices`, left and right swapped where mirrored; out px a side."""
+    def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
+        """Move crop labels as their augmented images are moved.
+
+        Args:
+            labels: Crop labels, shape (N, ...).
+            moves: The moves of the images.
+            mirrored: Which views are mirrored, shape (N,). Left and right labels are swapped there.
+            side: Side of the crops in pixels.
+            out: Side of the views in pixels.
+        """
+
+    def check_crops(self, labels: Tensor) -> None:
+        """Warn of crop labels (N, ...) from which something cannot be learned."""
 
     def inputs(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
-        """What the network is shown of augmented images (N,3,S,S) in [0, 1] with `augmented` labels; one source of
-        randomness each."""
+        """Return the network's inputs for augmented images.
+
+        Args:
+            images: RGB in [0, 1], shape (N, 3, S, S).
+            labels: What ``augmented`` returned.
+            generators: One source of random numbers per image.
+        """
         return images
 
     def targets(self, labels: Tensor, images: Callable[[], Tensor]) -> Tensor:
-        """What `loss` compares with: the `augmented` labels. images: makes the augmented images, for tasks whose
-        target they are."""
+        """Return what the loss compares the outputs with.
+
+        Args:
+            labels: What ``augmented`` returned.
+            images: Makes the augmented images, for tasks whose targets they are.
+        """
         return labels
+
+    def loss_function(self, labels: Tensor) -> Loss:
+        """Return the loss of a training on crop labels (N, ...): a function (maps, targets) to a scalar."""
+        return self.loss
 
     @abstractmethod
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """maps: from the network; labels: from `augmented`, in input pixels. Returns a scalar."""
+        """Return the loss, a scalar.
+
+        Args:
+            maps: Outputs of the network.
+            labels: Targets, in input pixels.
+        """
 
     @abstractmethod
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
-        """How the channels of another network of this kind start this task's: (C,C_known), rows sum to 1.
+        """Return how this task's output channels start from those of another network.
 
-        known: that network's task. maps: its outputs on labelled crops, C_known channels. labels: these crops' labels,
-        from `augmented`.
+        Args:
+            known: The other network's task, of the same class.
+            maps: The other network's outputs on labelled crops, C_known channels.
+            labels: The labels of these crops, from ``augmented``.
+
+        Returns:
+            Weights of shape (C, C_known). Rows sum to 1.
         """
 
     @abstractmethod
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """One prediction per image, in crop pixels of the network's input where it has places."""
+        """Return one prediction per image, in pixels of the network's input where it has positions."""
 
     @abstractmethod
     def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Drawable:
-        """A prediction in crop pixels as a result in the image's."""
+        """Return a prediction as a result in pixels of the image.
+
+        Args:
+            prediction: One of what ``decode`` returned.
+            crop: The crop that the prediction was made on.
+            image: RGB uint8, shape (H, W, 3).
+            box: Bounding box of the face, or None for the whole image.
+        """
 
     @abstractmethod
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
-        """The task's metrics by the field's protocols. labels: from `check`, in the images' pixels."""
+        """Return the metrics of the field by name.
+
+        Args:
+            results: One result per image.
+            labels: What ``check`` returned.
+        """
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `from_dict` turns back into this task. Its `mirroring` is there where it is False."""
+        """Return plain data for ``from_dict``. "mirroring" is among them only if it is False."""
 
     @classmethod
     @abstractmethod
     def from_dict(cls, settings: dict[str, Any]) -> Task:
-        """Undo `to_dict`."""
+        """Return the task that ``to_dict`` described."""
 
     def _mirroring_to_dict(self) -> dict[str, Any]:
         return {} if self.mirroring else {"mirroring": False}
 
-    def stack(self, labels: list[np.ndarray]) -> Tensor:
-        """One tensor of crop labels."""
-        return torch.from_numpy(np.stack(labels))
-
 
 class LabelSetTask(Task):
-    """A task with one output a label of its set.
-
-    mirroring: False where the recipe forbids mirrored images.
-    """
+    """A task with one output channel per label of its set."""
 
     def __init__(self, labels: LandmarkSet | SegmentationSet | AttributeSet, mirroring: bool = True):
+        """Store the label set.
+
+        Args:
+            labels: The label set.
+            mirroring: Whether mirrored images may be used.
+        """
         self.labels, self.mirroring = labels, mirroring
 
-    def configured(self, recipe: Adaptation) -> Task:
-        if recipe.mirror and not self.labels.mirrors:
-            log.warning("%s: %s; images are not mirrored, in training nor in prediction", self.name, _why(self.labels))
-        return super().configured(recipe)
-
     @property
+    @override
     def channels(self) -> int:
         return len(self.labels)
 
     @property
+    @override
     def mirrors(self) -> bool:
         return self.labels.mirrors and self.mirroring
 
+    @override
     def mirror_maps(self, maps: Tensor) -> Tensor:
         turned = maps.flip(-1) if self.dense else maps
         return turned[:, list(self.labels.flip)]
 
+    @classmethod
+    def log_mirroring(cls, labels: LandmarkSet | SegmentationSet | AttributeSet, settings: TaskSettings) -> None:
+        """Log why mirrored images are not used although the settings allow them."""
+        if settings.mirror and not labels.mirrors:
+            log.warning(
+                "%s: %s; images are not mirrored, in training nor in prediction", cls.name, _no_mirroring(labels)
+            )
 
-def _why(labels: LandmarkSet | SegmentationSet | AttributeSet) -> str:
-    """Why a label set cannot be mirrored."""
+
+def _no_mirroring(labels: LandmarkSet | SegmentationSet | AttributeSet) -> str:
+    """Return why a label set cannot be mirrored."""
     if isinstance(labels, LandmarkSet):
         names = labels.points
     else:

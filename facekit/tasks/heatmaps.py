@@ -1,4 +1,4 @@
-"""Kinds of heatmap: what a point's map is to be, how far a map is from it, and where a map says that the point is."""
+"""Kinds of heatmaps for landmarks: target, loss and decoding."""
 
 from __future__ import annotations
 
@@ -18,8 +18,13 @@ EDGE = math.exp(-8)
 
 @dataclass(frozen=True)
 class Heatmap:
-    """sigma: of the target Gaussian, as a part of the map's side. error: (maps (N,K,h,w), points (N,K,2), sigma in map
-    pixels) -> (N,K). find: (maps, sigma) -> (N,K,3) x, y and score. All in map pixels."""
+    """One kind of heatmap. Coordinates are pixels of the maps.
+
+    Attributes:
+        sigma: Standard deviation of the target Gaussian, as a part of the map's side.
+        error: Loss of each point: (maps (N, K, h, w), points (N, K, 2), sigma in pixels) to (N, K).
+        find: Decoding: (maps (N, K, h, w), sigma in pixels) to x, y and score (N, K, 3).
+    """
 
     sigma: float
     error: Callable[[Tensor, Tensor, float], Tensor]
@@ -27,29 +32,33 @@ class Heatmap:
 
 
 def softmax_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
-    """Cross-entropy of the softmax over each map with the Gaussian as a soft label (FaRL section 4.1)."""
+    """Compute the cross-entropy of the softmax over each map, with the Gaussian as soft label (FaRL section 4.1)."""
     target = gaussians(points, maps.shape[2], maps.shape[3], sigma).flatten(2)
     target = target / target.sum(-1, keepdim=True).clamp_min(1e-6)
     return -(target * F.log_softmax(maps.flatten(2), -1)).sum(-1)
 
 
 def softmax_find(maps: Tensor, sigma: float) -> Tensor:
+    """Find points (N, K, 3) in maps whose softmax is the probability of the point's position."""
     return locate(maps.flatten(2).softmax(-1).view(maps.shape), sigma, reach=2.5)
 
 
 def l2_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
-    """Squared error (FSMA section 4.1)."""
+    """Compute the squared error between maps and Gaussians (FSMA section 4.1)."""
     return L2_WEIGHT * (maps - gaussians(points, maps.shape[2], maps.shape[3], sigma)).square().mean((2, 3))
 
 
 def l2_find(maps: Tensor, sigma: float) -> Tensor:
+    """Find points (N, K, 3) in maps that are Gaussians themselves."""
     p = maps.clamp_min(0) + 1e-9
     return locate(p / p.sum((2, 3), keepdim=True), sigma, reach=1.0)
 
 
 def sigmoid_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
-    """FaRL's released code: distance in normalised coordinates, and binary cross-entropy with a Gaussian that is cut at
-    4 sigma."""
+    """Compute the loss of FaRL's released code.
+
+    It is the distance in normalised coordinates plus the binary cross-entropy with a Gaussian that is cut at 4 sigma.
+    """
     target = gaussians(points, maps.shape[2], maps.shape[3], sigma)
     target = target * (target >= EDGE)
     side = points.new_tensor([maps.shape[3], maps.shape[2]])
@@ -58,19 +67,37 @@ def sigmoid_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
 
 
 def sigmoid_find(maps: Tensor, sigma: float) -> Tensor:
+    """Find points (N, K, 3) in maps whose sigmoid is the heatmap."""
     p = maps.sigmoid()
     return torch.cat([soft_argmax(p), p.amax((2, 3))[..., None]], -1)
 
 
 def soft_argmax(p: Tensor) -> Tensor:
-    """The centroid of each map (N,K,h,w), not negative: (N,K,2). Divided by the map's sum; no softmax."""
+    """Compute the centroid of each map, divided by the map's sum; there is no softmax.
+
+    Args:
+        p: Maps (N, K, h, w), not negative.
+
+    Returns:
+        Points (N, K, 2) in pixels of the maps.
+    """
     mass = p.sum((2, 3)).clamp_min(1e-9)
     xs, ys = torch.arange(p.shape[3]).to(p), torch.arange(p.shape[2]).to(p)
     return torch.stack([(p.sum(2) * xs).sum(-1) / mass, (p.sum(3) * ys).sum(-1) / mass], -1)
 
 
 def gaussians(points: Tensor, height: int, width: int, sigma: float) -> Tensor:
-    """(N,K,height,width) Gaussians of peak 1 at points (N,K,2), in the maps' pixels."""
+    """Draw Gaussians of peak 1.
+
+    Args:
+        points: Centres (N, K, 2) in pixels of the maps.
+        height: Height of the maps.
+        width: Width of the maps.
+        sigma: Standard deviation in pixels of the maps.
+
+    Returns:
+        Maps (N, K, height, width).
+    """
     xs = torch.arange(width, device=points.device, dtype=points.dtype)
     ys = torch.arange(height, device=points.device, dtype=points.dtype)
     gx = torch.exp(-((xs - points[..., :1]) ** 2) / (2 * sigma**2))
@@ -79,10 +106,15 @@ def gaussians(points: Tensor, height: int, width: int, sigma: float) -> Tensor:
 
 
 def locate(p: Tensor, sigma: float, reach: float) -> Tensor:
-    """The centroid of each map around its smoothed peak, under a window of `reach` times sigma (map pixels).
+    """Compute the centroid of each map around its smoothed peak, under a Gaussian window.
 
-    p: (N,K,h,w), not negative, each map sums to 1. Returns (N,K,3): x, y in map pixels, and the mass under the window
-    there.
+    Args:
+        p: Maps (N, K, h, w), not negative, that sum to 1 each.
+        sigma: Standard deviation of the smoothing in pixels of the maps.
+        reach: Width of the window as a multiple of sigma.
+
+    Returns:
+        x, y in pixels of the maps and the mass under the window, shape (N, K, 3).
     """
     n, k, h, w = p.shape
     radius = max(1, round(sigma))
@@ -92,7 +124,7 @@ def locate(p: Tensor, sigma: float, reach: float) -> Tensor:
     peak = smooth.argmax(-1)
     xs, ys = torch.arange(w, device=p.device).float(), torch.arange(h, device=p.device).float()
     x, y = (peak % w).float(), (peak // w).float()
-    # A window around the rounded peak would pull towards it; a few steps of mean shift move it onto the centroid.
+    # A window around the rounded peak is biased towards it. A few steps of mean shift move it to the centroid.
     for _ in range(3):
         window_x = torch.exp(-((xs - x[..., None]) ** 2) / (2 * (reach * sigma) ** 2))
         window_y = torch.exp(-((ys - y[..., None]) ** 2) / (2 * (reach * sigma) ** 2))
@@ -104,7 +136,7 @@ def locate(p: Tensor, sigma: float, reach: float) -> Tensor:
 
 
 KINDS = {
-    # Ours: for 64 px maps and a softmax a narrower one than FSMA's is located better.
+    # Ours: with maps of 64 px and a softmax, a narrower Gaussian than FSMA's is located better.
     "softmax": Heatmap(1.5 / 64, softmax_error, softmax_find),
     # 3FabRec's width.
     "l2": Heatmap(7 / 128, l2_error, l2_find),

@@ -1,8 +1,8 @@
-"""Tasks whose answer is an image (FSMA 4.3, 4.4): stylization and shadow removal, learned by L_rec + L_adv."""
+"""Tasks whose output is an image: stylization and shadow removal, learned by L_rec + L_adv (FSMA 4.3, 4.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import cv2
@@ -10,30 +10,33 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
 from ..annotations.checks import check_targets
-from ..augmentation.affine import warp
+from ..augmentation.affine import Moves, warp
 from ..augmentation.shadows import cast_shadows
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..metrics.perceptual import lpips_distance
 from ..metrics.scores import psnr, ssim
 from ..results.types import Drawable, ImageResult
-from .base import Task
+from .base import ParsedLabels, Task, TaskSettings
 
-# Where a face was cut out of an image, its new version fades in over this part of the crop's side.
+# The rim of a pasted crop fades into the image over this part of the crop's side.
 FEATHER = 0.06
-# How much the portrait's outline counts beside an error of one grey level.
+# Weight of the cross-entropy of the portrait's outline, where an error of one grey level has weight 1.
 OUTLINE_WEIGHT = 10.0
-# The light that shadow removal gives back is a quotient of images smoothed by so many of the network's pixels, with
-# grey levels added to both sides so that black pixels divide calmly.
+# Shadow removal multiplies an image by a quotient of smoothed images. SMOOTH is the standard deviation in pixels of the
+# network; CALM grey levels are added to both so that black pixels do not divide by zero.
 SMOOTH = 1.0
 CALM = 16.0
 
 
 class ImageToImageTask(Task):
-    """The network's first three maps are the new image, RGB in [0, 1]; labels are one target image each. A
-    discriminator adds L_adv to the loss."""
+    """A task whose first three maps are the new image, RGB in [0, 1].
+
+    Labels are one target image per image. A discriminator adds L_adv to the loss.
+    """
 
     headline: str = "ssim"
     higher_is_better: ClassVar[bool] = True
@@ -42,52 +45,62 @@ class ImageToImageTask(Task):
     averages: ClassVar[bool] = False  # the mean of two images is a blurred image
 
     def __init__(self, mirroring: bool = True):
+        """Store whether mirrored images may be used."""
         self.mirroring = mirroring
 
     @property
+    @override
     def channels(self) -> int:
         return 3
 
     @property
+    @override
     def mirrors(self) -> bool:
         return self.mirroring
 
+    @override
     def mirror_maps(self, maps: Tensor) -> Tensor:
         return maps.flip(-1)
 
+    @override
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return check_targets(labels, sizes, items)
 
+    @override
     def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
         return np.moveaxis(crop.image(label), -1, 0)
 
-    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
-        return warp(labels.float().div_(255), matrices, out)
+    @override
+    def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
+        return warp(labels.float().div_(255), moves, out)
 
     def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The (real, painted) images (N,3,S,S) in [0, 1] that the discriminator is to tell apart."""
+        """Return the real and the generated images (N, 3, S, S) in [0, 1] for the discriminator."""
         return labels[:, :3], maps[:, :3]
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """L_rec: the mean absolute error in grey levels. maps, labels: (N,3,S,S) in [0, 1]."""
+        """Return L_rec, the mean absolute error in grey levels, of maps and labels (N, 3, S, S) in [0, 1]."""
         return 255 * (maps - labels).abs().mean()
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
-        """Every channel starts as itself."""
+        """Start every channel as itself."""
         return torch.eye(self.channels)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per image (h,w,3) float32 in [0, 1]."""
+        """Return RGB float32 (h, w, 3) in [0, 1] per image."""
         return list(maps.float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
 
+    @override
     def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> ImageResult:
         output = np.rint(255 * prediction).astype(np.uint8)
         feather = 0.0 if box is None else FEATHER * len(output)
         return ImageResult(crop.paste_image(output, image, feather), image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
-        """SSIM, PSNR (dB) and LPIPS (AlexNet) against the true images, averaged over images; `..._before`: of the
-        images as they came."""
+        """Return SSIM, PSNR (dB) and LPIPS (AlexNet) against the true images, averaged over images.
+
+        Names that end with "_before" are those of the original images.
+        """
         pairs = [(r, t) for r, t in zip(results, labels, strict=True) if isinstance(r, ImageResult)]
         scores: dict[str, float] = {}
         for name, metric in (("ssim", ssim), ("psnr", psnr), ("lpips", lpips_distance)):
@@ -95,51 +108,76 @@ class ImageToImageTask(Task):
             scores[f"{name}_before"] = float(np.mean([metric(r.image, t) for r, t in pairs]))
         return scores
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         return self._mirroring_to_dict()
 
     @classmethod
+    @override
     def from_dict(cls, settings: dict[str, Any]) -> ImageToImageTask:
         return cls(**settings)
 
 
 class StylizationTask(ImageToImageTask):
-    """A face in another style, from pairs of images."""
+    """Draw a face in another style, learned from pairs of images."""
 
     name: ClassVar[str] = "stylization"
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[StylizationTask, list[np.ndarray]]:
-        _no_names(names, cls.name)
-        return cls(), check_targets(labels, images.sizes, images.names)
+    @override
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+        _check_no_names(names, cls.name)
+        return ParsedLabels(None, check_targets(labels, images.sizes, images.names))
+
+    @classmethod
+    @override
+    def create(cls, label_set: None, settings: TaskSettings) -> StylizationTask:
+        return cls(settings.mirror)
 
 
 class ShadowRemovalTask(ImageToImageTask):
-    """A face without foreign shadows. A fourth map is the portrait's outline: training sees the portrait only, and of a
-    result only the portrait changes (supplement section 2.2).
+    """Remove shadows that other objects cast on a face.
 
-    synthesised: shadows are cast on clean images, a new one on every view; else real pairs came.
+    A fourth map is the outline of the portrait. The loss is computed on the portrait only, and only the portrait of a
+    result changes (supplement section 2.2).
+
+    Attributes:
+        synthesised: Whether shadows are cast on clean images, a new one on every view. Otherwise there are real pairs.
     """
 
     name: ClassVar[str] = "shadow_removal"
+    needs_portrait: ClassVar[bool] = True
 
     def __init__(self, synthesised: bool = True, mirroring: bool = True):
+        """Store the settings.
+
+        Args:
+            synthesised: Whether shadows are synthesised.
+            mirroring: Whether mirrored images may be used.
+        """
         super().__init__(mirroring)
         self.synthesised = synthesised
 
     @property
+    @override
     def channels(self) -> int:
         return 4
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[ShadowRemovalTask, Sequence[np.ndarray]]:
-        _no_names(names, cls.name)
+    @override
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+        _check_no_names(names, cls.name)
         if labels is None:
-            return cls(), images.arrays  # not a list: thousands do not fit into memory
-        return cls(synthesised=False), check_targets(labels, images.sizes, images.names)
+            return ParsedLabels(True, images.arrays)  # not a list: thousands of images do not fit into memory
+        return ParsedLabels(False, check_targets(labels, images.sizes, images.names))
+
+    @classmethod
+    @override
+    def create(cls, label_set: bool, settings: TaskSettings) -> ShadowRemovalTask:
+        return cls(synthesised=label_set, mirroring=settings.mirror)
 
     def inputs(self, images: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
-        """labels: (N,4,S,S), the portrait last."""
+        """Cast a shadow on each image if they are synthesised. The last map of the labels is the portrait."""
         if not self.synthesised:
             return images
         shadowed = [
@@ -148,29 +186,31 @@ class ShadowRemovalTask(ImageToImageTask):
         ]
         return torch.cat(shadowed)
 
+    @override
     def targets(self, labels: Tensor, images: Callable[[], Tensor]) -> Tensor:
-        # The clean image with the same change of colours as the one that the shadow falls on.
+        # The clean image has the same change of colours as the one with the shadow.
         return torch.cat([images().to(labels), labels[:, 3:]], 1) if self.synthesised else labels
 
+    @override
     def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return labels[:, :3], torch.lerp(labels[:, :3], maps[:, :3], labels[:, 3:])
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """L_rec on the portrait, and the cross-entropy of its outline. maps: (N,4,S,S). labels: RGB and portrait."""
+        """Return L_rec on the portrait plus the cross-entropy of its outline, of maps and labels (N, 4, S, S)."""
         portrait = labels[:, 3:]
         error = 255 * ((maps[:, :3] - labels[:, :3]).abs() * portrait).sum() / (3 * portrait.sum()).clamp_min(1)
         return error + OUTLINE_WEIGHT * F.binary_cross_entropy_with_logits(maps[:, 3:], portrait)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per image (h,w,4) float32 in [0, 1]: the portrait's image and its outline."""
+        """Return float32 (h, w, 4) in [0, 1] per image: RGB and the outline of the portrait."""
         maps = torch.cat([maps[:, :3].float().clamp(0, 1), maps[:, 3:].float().sigmoid()], 1)
         return list(maps.permute(0, 2, 3, 1).cpu().numpy())
 
     def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> ImageResult:
-        """The light that the network gave back, in the image's own detail; its background put back.
+        """Brighten the portrait as the network did, with the details of the original image.
 
-        The paper puts the network's pixels back. Ours are few and soft, so only their light is taken: how much brighter
-        they are than what the network saw, at the scale of its pixels.
+        The paper pastes the network's pixels. Ours are few and blurred, so only their light is used: how much brighter
+        they are than the network's input, at the scale of its pixels. The background stays as it is.
         """
         seen = crop.image(image).astype(np.float32)
         gain = (_smooth(255 * prediction[..., :3]) + CALM) / (_smooth(seen) + CALM)
@@ -182,14 +222,17 @@ class ShadowRemovalTask(ImageToImageTask):
         out[here] = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
         return ImageResult(out, image, box)
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         return {"synthesised": self.synthesised, **self._mirroring_to_dict()}
 
 
 def _smooth(image: np.ndarray) -> np.ndarray:
+    """Blur an image at the scale of the network's pixels."""
     return cv2.GaussianBlur(image, (0, 0), SMOOTH, borderType=cv2.BORDER_REPLICATE)
 
 
-def _no_names(names: Any, task: str) -> None:
+def _check_no_names(names: Any, task: str) -> None:
+    """Raise ValueError if names came for labels that are images."""
     if names is not None:
         raise ValueError(f"names={names!r} came, but the labels of {task!r} are images: leave names out")

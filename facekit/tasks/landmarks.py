@@ -1,4 +1,4 @@
-"""Landmarks as heatmaps (FSMA section 4.1, FaRL section 4.1): any number of points, sub-pixel decoding."""
+"""The task "landmarks": any number of points, one heatmap each (FSMA section 4.1, FaRL section 4.1)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
 from ..annotations.checks import check_landmarks
-from ..augmentation.affine import warp_points
+from ..augmentation.affine import Moves, warp_points
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
@@ -21,17 +22,19 @@ from ..labels.sides import sides_of
 from ..labels.symmetry import flip_against_names, flip_of_points
 from ..metrics.scores import LandmarkScores, auc, failure_rate, nme
 from ..results.types import Drawable, Landmarks
-from ..training.config import Adaptation
-from .base import LabelSetTask, Task
+from .base import LabelSetTask, ParsedLabels, Task, TaskSettings
 from .heatmaps import KINDS
 
 
 class LandmarkTask(LabelSetTask):
     """K points, one map each.
 
-    heatmaps: one of `heatmaps.KINDS`. "softmax" (ours) and "farl" (FaRL's paper, narrower): the softmax over a map is
-    the probability of the point's place, learned by cross-entropy. "l2" (FSMA's paper): the map is a Gaussian of peak 1
-    at the point, learned by a squared error. "farl-code" (FaRL's released code): the map's sigmoid is.
+    Attributes:
+        heatmaps: Kind of heatmap. "softmax" (ours) and "farl" (FaRL's paper, narrower): the softmax over a map is the
+            probability of the point's position, learned by cross-entropy. "l2" (FSMA's paper): the map is a Gaussian
+            of peak 1 at the point, learned by a squared error. "farl-code" (FaRL's released code): the sigmoid of the
+            map is such a Gaussian.
+        sigma: Standard deviation of the target Gaussian, as a part of the map's side.
     """
 
     name: ClassVar[str] = "landmarks"
@@ -40,6 +43,16 @@ class LandmarkTask(LabelSetTask):
     labels: LandmarkSet
 
     def __init__(self, labels: LandmarkSet, heatmaps: str = "softmax", mirroring: bool = True):
+        """Store the label set.
+
+        Args:
+            labels: The label set.
+            heatmaps: Kind of heatmap.
+            mirroring: Whether mirrored images may be used.
+
+        Raises:
+            ValueError: If there is no such kind of heatmap.
+        """
         super().__init__(labels, mirroring)
         if heatmaps not in KINDS:
             raise ValueError(f"heatmaps={heatmaps!r}: expected one of {', '.join(map(repr, KINDS))}")
@@ -51,47 +64,58 @@ class LandmarkTask(LabelSetTask):
 
     @property
     def normalisers(self) -> list[str]:
-        """What the set's errors can be divided by, the usual one first (see `metrics.landmark_normaliser`)."""
+        """What errors can be divided by, the usual one first (see `facekit.metrics.landmark_normaliser`)."""
         kinds = ["inter_ocular"] * bool(self.labels.eye_corners) + ["inter_pupil"] * bool(self.labels.eyes)
         return [*kinds, "box", "diagonal"]
 
-    def configured(self, recipe: Adaptation) -> Task:
-        configured = super().configured(recipe)
-        return LandmarkTask(self.labels, recipe.heatmaps, configured.mirroring)
-
-    @property
-    def customised(self) -> bool:
-        return self.labels.name != "68"
+    @classmethod
+    @override
+    def create(cls, label_set: LandmarkSet, settings: TaskSettings) -> LandmarkTask:
+        cls.log_mirroring(label_set, settings)
+        return cls(label_set, settings.heatmaps, settings.mirror)
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[LandmarkTask, list[np.ndarray]]:
+    @override
+    def customised(cls, label_set: LandmarkSet) -> bool:
+        return label_set.name != "68"
+
+    @classmethod
+    @override
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
         points = check_landmarks(labels, images.sizes, images.names)
         k = points.shape[1]
-        # 68 and 98 points are what the field calls them; every other number is the user's own set unless named.
+        # 68 and 98 points are the field's sets. Every other number is the user's own set unless it is named.
         guess = str(k) if names is None and k in (68, 98) else names
         chosen = landmark_set(guess, k)
         if not chosen.mirrors and not sides_of(chosen.points).one_sided:
-            # The names do not tell: the points do, or mirrored images are not used.
+            # Names do not tell left-right pairs. Points decide, or mirrored images are not used.
             flip = flip_of_points(list(points), images.sizes, chosen.flip)
             chosen = chosen if flip is None else replace(chosen, flip=flip, mirrors=True)
         elif chosen.mirrors and chosen.name not in LANDMARK_SETS:
             chosen = _trusted(chosen, points, images.sizes)
-        return cls(chosen), list(points)
+        return ParsedLabels(chosen, list(points))
 
+    @override
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return list(check_landmarks(labels, sizes, items, len(self.labels)))
 
+    @override
     def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
         return crop.points(label).astype(np.float32)
 
-    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
-        points = warp_points(labels, matrices, side, out)
+    @override
+    def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
+        points = warp_points(labels, moves, side, out)
         swapped = points[:, list(self.labels.flip)]
         return torch.where(mirrored[:, None, None], swapped, points)
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Between each map and a Gaussian at the point, as the kind of heatmap says; unlabelled or outside points are
-        left out. maps: (N,K,h,w). labels: (N,K,2) in input pixels."""
+        """Return the mean error over points that are labelled and inside the input.
+
+        Args:
+            maps: Heatmaps (N, K, h, w).
+            labels: Points (N, K, 2) in input pixels, NaN = unlabelled.
+        """
         h, w = maps.shape[2:]
         points = (labels + 0.5) / self.stride - 0.5
         inside = ((points > -0.5) & (points < points.new_tensor([w - 0.5, h - 0.5]))).all(-1)
@@ -99,18 +123,21 @@ class LandmarkTask(LabelSetTask):
         return (error * inside).sum() / inside.sum().clamp_min(1)
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
-        """Every point starts as the known point that lies closest to it on these faces."""
+        """Start every point as the known point that is closest to it on these faces."""
         found = torch.from_numpy(np.stack(known.decode(maps)))[:, None, :, :2]
         distance = (labels.cpu()[:, :, None] - found).norm(dim=-1).nanmean(0)
         return F.one_hot(distance.nan_to_num(torch.inf).argmin(-1), known.channels).float()
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per image (K,3): x, y in input pixels and the point's score in [0, 1]: the probability mass around it, or
-        for "farl-code" the map's highest value."""
+        """Return points (K, 3) per image: x, y in input pixels and a score in [0, 1].
+
+        The score is the probability mass around the point, for "farl-code" the largest value of the map.
+        """
         found = KINDS[self.heatmaps].find(maps.float(), self.sigma * maps.shape[-1])
         found = torch.cat([(found[..., :2] + 0.5) * self.stride - 0.5, found[..., 2:]], -1)
         return list(found.cpu().numpy())
 
+    @override
     def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Landmarks:
         points = crop.points_back(prediction[:, :2])
         return Landmarks(points.astype(np.float32), prediction[:, 2].astype(np.float32), self.labels, image, box)
@@ -135,6 +162,7 @@ class LandmarkTask(LabelSetTask):
                 scores |= {f"auc10_{by}": 100 * auc(errors, 0.10), f"auc7_{by}": 100 * auc(errors, 0.07)}
         return LandmarkScores(scores)
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         s = self.labels
         return {
@@ -144,9 +172,10 @@ class LandmarkTask(LabelSetTask):
         }  # fmt: skip
 
     @classmethod
+    @override
     def from_dict(cls, settings: dict[str, Any]) -> LandmarkTask:
         s = dict(settings)
-        heatmaps = s.pop("heatmaps", "softmax")  # files of before had no other kind
+        heatmaps = s.pop("heatmaps", "softmax")  # earlier files have no other kind
         mirroring = s.pop("mirroring", True)
         for key in ("points", "flip", "eye_corners"):
             s[key] = tuple(s[key]) if s[key] is not None else None
@@ -156,7 +185,7 @@ class LandmarkTask(LabelSetTask):
 
 
 def _trusted(own: LandmarkSet, points: np.ndarray, sizes: Sequence[tuple[int, int]]) -> LandmarkSet:
-    """The set with the pairs that its names tell, or with those of the points where the names are clearly wrong."""
+    """Return the set with the pairs of its names, or with those of the points if the names are clearly wrong."""
     flip = flip_against_names(list(points), sizes, own.flip)
     if flip is None:
         return own

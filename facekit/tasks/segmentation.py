@@ -1,7 +1,8 @@
-"""Face parsing (FSMA section 4.2): one class a pixel, cross-entropy, an ignore id."""
+"""The task "segmentation": face parsing with one class per pixel (FSMA section 4.2)."""
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -10,9 +11,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
 from ..annotations.checks import check_masks
-from ..augmentation.affine import warp_masks
+from ..augmentation.affine import Moves, warp_masks
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import SegmentationSet, segmentation_set
@@ -20,10 +22,9 @@ from ..labels.sides import sides_of
 from ..labels.symmetry import flip_of_masks
 from ..metrics.scores import confusion, f1_by_class, iou_by_class
 from ..results.types import Drawable, Segmentation
-from ..training.config import Adaptation
-from .base import LabelSetTask, Task
+from .base import LabelSetTask, Loss, ParsedLabels, Task, TaskSettings
 
-# Names of what belongs to no part.
+# Names of the background class.
 _BACKGROUNDS = frozenset(
     "background _background_ __background__ bg void none null nothing other others else rest unlabeled unlabelled "
     "hintergrund fondo fond sfondo fundo achtergrond tło фон 背景 배경".split()
@@ -31,14 +32,15 @@ _BACKGROUNDS = frozenset(
 
 ACTIVATIONS = ("softmax", "sigmoid")
 _LISTED = 8
+IGNORE = 255
 
 
 class SegmentationTask(LabelSetTask):
-    """C classes, one logit map each.
+    """Face parsing into C classes, one map of logits each.
 
-    activation: "softmax": each pixel is of one class, cross-entropy. "sigmoid": every class is a question of yes or no
-    of its own, binary cross-entropy on one-hot targets (synthparse section 3.1.3). weights: of the classes (C,) in the
-    latter; all alike where None.
+    Attributes:
+        activation: "softmax" gives each pixel one class, learned by cross-entropy. "sigmoid" decides every class by
+            itself, learned by binary cross-entropy on one-hot targets (synthparse section 3.1.3).
     """
 
     name: ClassVar[str] = "segmentation"
@@ -47,34 +49,36 @@ class SegmentationTask(LabelSetTask):
     stride: ClassVar[int] = 1
     labels: SegmentationSet
 
-    def __init__(
-        self,
-        labels: SegmentationSet,
-        activation: str = "softmax",
-        weights: Tensor | None = None,
-        mirroring: bool = True,
-    ):
+    def __init__(self, labels: SegmentationSet, activation: str = "softmax", mirroring: bool = True):
+        """Store the label set.
+
+        Args:
+            labels: The label set.
+            activation: "softmax" or "sigmoid".
+            mirroring: Whether mirrored images may be used.
+
+        Raises:
+            ValueError: If the activation is another one.
+        """
         super().__init__(labels, mirroring)
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation={activation!r}: expected one of {', '.join(map(repr, ACTIVATIONS))}")
-        self.activation, self.weights = activation, weights
-
-    def configured(self, recipe: Adaptation) -> Task:
-        configured = super().configured(recipe)
-        return SegmentationTask(self.labels, recipe.activation, mirroring=configured.mirroring)
-
-    def balanced(self, labels: Tensor) -> SegmentationTask:
-        counts = torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
-        _warn_of_absent(counts, len(labels), self.labels)
-        if self.activation == "softmax":
-            return self
-        # The paper's code: 1 minus the class's part of all labelled pixels.
-        return SegmentationTask(
-            self.labels, self.activation, 1 - counts / counts.sum().clamp_min(1), self.mirroring
-        )  # fmt: skip
+        self.activation = activation
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[SegmentationTask, list[np.ndarray]]:
+    @override
+    def create(cls, label_set: SegmentationSet, settings: TaskSettings) -> SegmentationTask:
+        cls.log_mirroring(label_set, settings)
+        return cls(label_set, settings.activation, settings.mirror)
+
+    @classmethod
+    @override
+    def customised(cls, label_set: SegmentationSet) -> bool:
+        return label_set.name != "helen11"
+
+    @classmethod
+    @override
+    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
         sizes, items = images.sizes, images.names
         chosen = None if names is None else segmentation_set(names)
         known, ignore = (None, 255) if chosen is None else (len(chosen.classes), chosen.ignore)
@@ -87,44 +91,68 @@ class SegmentationTask(LabelSetTask):
             came = f"class names without a background came, so that id 0 means {chosen.classes[0]!r}"
             warnings.warn(f"{came}, expected names from id 0 on: put 'background' first if id 0 is it", stacklevel=4)
         if not chosen.mirrors and not sides_of(chosen.classes).one_sided:
-            # The names do not tell: the masks do, or mirrored images are not used.
+            # Names do not tell left-right pairs. Masks decide, or mirrored images are not used.
             flip = flip_of_masks(masks, len(chosen), chosen.flip)
             chosen = chosen if flip is None else replace(chosen, flip=flip, mirrors=True)
-        return cls(chosen), masks
+        return ParsedLabels(chosen, masks)
 
-    @property
-    def customised(self) -> bool:
-        return self.labels.name != "helen11"
-
+    @override
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items, self.labels.palette)
 
+    @override
     def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
         return crop.mask(label)
 
-    def augmented(self, labels: Tensor, matrices: Tensor, mirrored: Tensor, side: int, out: int) -> Tensor:
-        masks = warp_masks(labels, matrices, out)
+    @override
+    def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
+        masks = warp_masks(labels, moves, out)
         swap = torch.arange(256)
         swap[: self.channels] = torch.tensor(self.labels.flip)
         swapped = swap.to(masks.device)[masks.long()].to(masks.dtype)
         return torch.where(mirrored.to(masks.device)[:, None, None], swapped, masks)
 
-    def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy, or the mean over classes of weighted binary ones. maps: (N,C,h,w). labels: (N,h,w) ids, 255 =
-        ignored."""
+    @override
+    def check_crops(self, labels: Tensor) -> None:
+        _warn_of_absent(self._counts(labels), len(labels), self.labels)
+
+    def loss_function(self, labels: Tensor) -> Loss:
+        """Return the loss; with sigmoids, classes are weighted by how rare they are.
+
+        The weight of a class is 1 minus its part of all labelled pixels, as in the code of synthparse.
+        """
         if self.activation == "softmax":
-            return F.cross_entropy(maps.float(), labels.long(), ignore_index=255)
+            return self.loss
+        counts = self._counts(labels)
+        return functools.partial(self.loss, weights=1 - counts / counts.sum().clamp_min(1))
+
+    def _counts(self, labels: Tensor) -> Tensor:
+        return torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
+
+    def loss(self, maps: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return the cross-entropy, or the mean over classes of the binary ones.
+
+        Args:
+            maps: Logits (N, C, h, w).
+            labels: Class ids (N, h, w); 255 is ignored.
+            weights: Weights of the classes (C,) with sigmoids. None weights all alike.
+        """
+        if self.activation == "softmax":
+            return F.cross_entropy(maps.float(), labels.long(), ignore_index=IGNORE)
         ids = labels.long()
         truth = F.one_hot(ids.clamp(max=self.channels), self.channels + 1)[..., :-1].movedim(-1, 1).to(maps.dtype)
         error = F.binary_cross_entropy_with_logits(maps.float(), truth.float(), reduction="none").movedim(1, -1)
-        if self.weights is not None:
-            error = error * self.weights.to(error)
-        seen = ids != 255
+        if weights is not None:
+            error = error * weights.to(error)
+        seen = ids != IGNORE
         return error[seen].mean() if bool(seen.any()) else 0.0 * maps.float().sum()
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
-        """Every known class goes to the class that covers most of it; a class starts as the mean of those it got, by
-        their area, or as the one it covers best."""
+        """Assign every known class to the class that covers most of it.
+
+        A class starts as the mean of the known classes that are assigned to it, weighted by area. A class without any
+        starts as the known class of which it covers most.
+        """
         inside = F.one_hot(labels.long().clamp(max=self.channels), self.channels + 1)[..., : self.channels].float()
         area = torch.einsum("nkhw,nhwc->ck", maps.float().softmax(1), inside)
         cover = area / area.sum(0).clamp_min(1e-6)
@@ -134,18 +162,24 @@ class SegmentationTask(LabelSetTask):
         return weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Per image the scores (C,h,w) float32, whose largest is the class, also between pixels: logits, for what
-        softmax would take off is the same for all classes; of sigmoids the logarithms."""
+        """Return scores (C, h, w) float32 per image. The class with the largest score is the prediction.
+
+        Scores are logits, or logarithms of sigmoids. They can be interpolated between pixels.
+        """
         scores = maps.float() if self.activation == "softmax" else F.logsigmoid(maps.float())
         return list(scores.cpu().numpy())
 
+    @override
     def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Segmentation:
-        # Logits, not ids, are brought to the image's pixels: smooth borders at any size.
+        # Scores instead of ids are resampled, so that outlines are smooth at any size.
         return Segmentation(crop.paste_scores(prediction, image.shape[:2]), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
-        """Overall F1 over the facial parts (skin, hair, background do not count), mean IoU over all classes, pixel
-        accuracy and F1 a class, all in percent, from one confusion table over all images."""
+        """Return F1, mean IoU and pixel accuracy in percent, from one confusion table over all images.
+
+        "f1" is the mean over facial parts, without skin, hair and background. "miou" is the mean over all classes.
+        "f1_NAME" is that of each class.
+        """
         n = self.channels
         table = np.zeros((n, n), np.int64)
         for r, truth in zip(results, labels, strict=True):
@@ -161,6 +195,7 @@ class SegmentationTask(LabelSetTask):
         }
         return scores | {f"f1_{name}": float(v) for name, v in zip(self.labels.classes, f1, strict=True)}
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         s = self.labels
         return {
@@ -170,6 +205,7 @@ class SegmentationTask(LabelSetTask):
         }  # fmt: skip
 
     @classmethod
+    @override
     def from_dict(cls, settings: dict[str, Any]) -> SegmentationTask:
         s = dict(settings)
         activation = s.pop("activation", "softmax")
@@ -181,18 +217,24 @@ class SegmentationTask(LabelSetTask):
 
 
 def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None:
-    """Says which classes of the set have no pixel: networks cannot learn these. counts: pixels of each."""
+    """Warn of classes without a pixel, which cannot be learned.
+
+    Args:
+        counts: Number of pixels of each class.
+        masks: Number of masks.
+        labels: The label set.
+    """
     absent = [name for name, pixels in zip(labels.classes, counts.tolist(), strict=True) if not pixels]
     if absent:
         listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
         came = f"no pixel of {len(absent)} of the {len(labels)} classes came in {masks} masks ({listing})"
         fix = "add masks that hold them, or pass names= without them"
-        # Of `adapt` or `adapt_labels`' caller; a decorator stands between.
+        # For the caller of `adapt` or `adapt_labels`; a decorator is in between.
         warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=5)
 
 
 def _warn_of_spread_ids(masks: list[np.ndarray]) -> None:
-    """Warn of few ids that are far apart: greys for the eye, such as 0, 64 and 128, instead of class ids."""
+    """Warn of few ids that are far apart, such as 0, 64 and 128: they may be grey levels instead of class ids."""
     ids = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
     ids = ids[ids != 255]
     if len(ids) and ids[-1] >= 60 and ids[-1] > 8 * len(ids):

@@ -1,4 +1,4 @@
-"""Batches of one image and batch norm, which needs two values a channel in training."""
+"""Batch normalisation in batches of one image. In training it needs two values per channel."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from ..core.global_state import own_random
 
 
 def copies_needed(network: Any, example: Tensor) -> int:
-    """Return how often a lone image has to stand in its batch: 2 where batch norm fails on it alone, else 1.
+    """Return how often a single image has to be repeated in its batch.
 
     Layers that pool a map to one pixel (FaRL's UperNet, DeepLabV3+), and the last map of small images, leave one value
-    a channel. Two copies have the mean and the variance 0 that one image has.
+    per channel. Two copies have the same mean as one, and variance 0.
 
     Args:
-        network: In any mode; it stays as it is.
-        example: A batch of one, as the network takes it in training.
+        network: The network in any mode. It is not changed.
+        example: A batch of one image, as the network takes it in training.
+
+    Returns:
+        2 if batch normalisation fails on a single image, else 1.
     """
     probe = copy.deepcopy(network).train()
     try:

@@ -1,7 +1,7 @@
-"""The configuration of an adaptation: the fields that every backbone has.
+"""Settings of an adaptation: the fields that every backbone has.
 
-Each backbone has a class of its own with further fields: `fsma.FSMAAdaptation`, `farl.FaRLAdaptation`,
-`synthparse.SynthparseAdaptation`, `pftgan.PFTGANAdaptation`.
+Each backbone has a subclass with further fields in its own folder: `FSMAAdaptation`, `FaRLAdaptation`,
+`SynthparseAdaptation`, `PFTGANAdaptation`.
 """
 
 from __future__ import annotations
@@ -12,30 +12,55 @@ from typing import ClassVar
 
 from .config_fields import Checked
 
-# Fields that one task alone reads.
+# Fields that have an effect for one task only.
 TASK_FIELDS: dict[str, str] = {"heatmaps": "landmarks", "activation": "segmentation"}
 
 
 @dataclass(frozen=True)
 class Adaptation(Checked):
-    """Supervised few-shot adaptation: the fields that all backbones have.
+    """Settings of supervised few-shot adaptation.
+
+    Attributes:
+        steps: Number of optimisation steps.
+        batch_size: Faces per step.
+        lr: Learning rate.
+        betas: Adam's decay rates.
+        optimiser: "adamw" or "nadam".
+        amsgrad: Whether AdamW uses AMSGrad.
+        weight_decay: Weight decay.
+        warmup: Steps over which the learning rate rises to ``lr``.
+        cosine: Whether the learning rate falls to 0 along half a cosine.
+        views: Augmented views per face. Their frozen features are computed once.
+        least_views: Views of all faces together, at least. Small sets get more views per face.
+        rotate: Largest rotation in degrees.
+        scale: Smallest and largest zoom.
+        shift: Largest shift as a part of the side.
+        jitter: Strength of the change of colours, 0 to 1.
+        mirror: Whether views may be mirrored, and predictions averaged with those of the mirrored image.
+        heatmaps: Landmarks only: kind of heatmap, see `facekit.tasks.heatmaps`. "l2" is the squared error of FSMA.
+        activation: Segmentation only: "softmax", or "sigmoid" to decide every class by itself.
+        wild: Segmentation only: augment as in section 3.1.2 of synthparse.
+        keep_best: Whether the weights of the epoch with the best score on ``validation`` are kept.
+        cache: Whether frozen features are stored. False gives the same numbers and is slower.
+        cache_bytes: Features and crops that need more bytes are stored in a temporary file.
+        start: Where the trained layers start. "none": fsma's transfer layers as identities, others random. "embedded":
+            layers that were trained on labelled generated faces, if they fit (fsma, synthparse). Or a .facekit file.
+        bfloat16: Whether to compute in bfloat16 where the machine supports it.
 
     Raises:
-        TypeError: For a value of another type than the field's.
-        ValueError: For a number that is not finite or not in the field's range.
+        TypeError: If a value has another type than its field.
+        ValueError: If a number is not finite or out of range.
     """
 
     steps: int
     batch_size: int = 20
     lr: float = 1e-2
     betas: tuple[float, float] = (0.9, 0.999)
-    optimiser: str = "adamw"  # or "nadam"
-    amsgrad: bool = False  # AdamW's
+    optimiser: str = "adamw"
+    amsgrad: bool = False
     weight_decay: float = 0.0
-    warmup: int = 0  # steps of linear warm-up
-    cosine: bool = False  # the learning rate falls to 0 along a half cosine
-    # Augmented views a face: their frozen features are computed once. Short sets get more, so that all have
-    # `least_views`.
+    warmup: int = 0
+    cosine: bool = False
     views: int = 10
     least_views: int = 500
     rotate: float = 20.0
@@ -43,21 +68,16 @@ class Adaptation(Checked):
     shift: float = 0.06
     jitter: float = 0.2
     mirror: bool = True
-    heatmaps: str = "softmax"  # landmarks: "l2" is the paper's squared error, see `tasks.landmarks`
-    activation: str = "softmax"  # segmentation: "sigmoid" asks about every class by itself, see `tasks.segmentation`
-    wild: bool = (
-        False  # segmentation: views as section 3.1.2 of synthparse makes them, see `facekit.augmentation.in_the_wild`
-    )
-    keep_best: bool = False  # the weights of the epoch that does best on adapt()'s `validation` are kept
-    cache: bool = True  # False: compute the frozen features anew at every step (the same numbers, slower)
-    cache_bytes: int = 1_000_000_000  # above this the features, and the faces' crops, go to a file on disk
-    # Where the trained layers start. "none": fsma's transfer layers as identities, the rest random. "embedded": fsma's
-    # layers that were fitted on labelled generated faces (no real label), synthparse's head from the ready parser's, if
-    # they fit the network. Or a .facekit file of the user's.
+    heatmaps: str = "softmax"
+    activation: str = "softmax"
+    wild: bool = False
+    keep_best: bool = False
+    cache: bool = True
+    cache_bytes: int = 1_000_000_000
     start: str = "none"
-    bfloat16: bool = False  # where the machine computes in it
+    bfloat16: bool = False
 
-    # Backbones whose trained layers can start from a known model set this.
+    # Whether the backbone's trained layers can start from a known model.
     WARM_STARTS: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -71,12 +91,12 @@ class Adaptation(Checked):
 
     @property
     def tuned_lr(self) -> float | None:
-        """Learning rate of the network's `tuned_parameters`; None where these do not train."""
+        """Learning rate of the network's pretrained parameters, None if they are frozen."""
         return None
 
     @property
     def adversarial_weight(self) -> float:
-        """Weight of L_adv beside the task's loss, where a discriminator is trained too."""
+        """Weight of the adversarial loss, if a discriminator is trained."""
         return 1.0
 
     def unread(self, task: str) -> dict[str, str]:

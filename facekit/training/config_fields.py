@@ -1,4 +1,4 @@
-"""Types and ranges of configuration fields, checked once: when a configuration is made."""
+"""Types and ranges of configuration fields. They are checked when a configuration is created."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ..core.arguments import shown
 
-# What a value has to be, in words, and the test. One name means the same range in every configuration.
+# The expected values in words, and the test. A name has the same range in every configuration.
 Range = tuple[str, Callable[[Any], bool]]
 
 
 def _at_least(least: float) -> Range:
+    """Return the range of numbers from a smallest one."""
     return f"at least {least}", lambda value: value >= least
 
 
 def _between(least: float, most: float) -> Range:
+    """Return the range of numbers between two limits, which belong to it."""
     return f"a number from {least} to {most}", lambda value: least <= value <= most
 
 
@@ -31,7 +33,7 @@ _NOT_EMPTY: Range = ("a name or a file", lambda value: value != "")
 
 
 def one_of(*names: str | None) -> Range:
-    """The range of a field that takes one of some names."""
+    """Return the range of a field that takes one of several names."""
     *some, last = map(repr, names)
     return f"{', '.join(some)} or {last}", lambda value: value in names
 
@@ -71,10 +73,15 @@ RANGES: dict[str, Range] = {
 
 
 class Checked:
-    """Base of configurations: a frozen dataclass whose fields have the types and ranges of `RANGES`."""
+    """Base class of configurations: frozen dataclasses whose fields have the ranges of `RANGES`."""
 
     def __post_init__(self) -> None:
-        """Check every field. Raises TypeError for a wrong type, ValueError for a number that is not in its range."""
+        """Check every field.
+
+        Raises:
+            TypeError: If a value has the wrong type.
+            ValueError: If a number is out of range.
+        """
         for name, hint in field_types(type(self)).items():
             value = _plain(getattr(self, name), hint, name)
             object.__setattr__(self, name, value)
@@ -83,13 +90,22 @@ class Checked:
 
 
 def field_types(kind: Any) -> dict[str, Any]:
-    """Return the type of each field of a dataclass by its name."""
+    """Return the type of each field of a dataclass by name."""
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def check_range(name: str, value: Any, wanted: Range | None) -> None:
-    """Raise ValueError for a number that is not finite or not in its range."""
+    """Check that a value is finite and in its range.
+
+    Args:
+        name: Name of the field.
+        value: A value, or a tuple of values.
+        wanted: The range, or None.
+
+    Raises:
+        ValueError: If it is not.
+    """
     numbers_in = value if isinstance(value, tuple) else (value,)
     if any(isinstance(v, float) and not math.isfinite(v) for v in numbers_in):
         said = wanted[0] if wanted else "a finite number"
@@ -99,9 +115,15 @@ def check_range(name: str, value: Any, wanted: Range | None) -> None:
 
 
 def _plain(value: Any, hint: Any, name: str) -> Any:
-    """Convert numpy's numbers, paths and lists to int, float, str and tuple, which JSON can hold.
+    """Convert numpy numbers, paths and lists to int, float, str and tuple, which JSON can hold.
 
-    Raises TypeError for a value of another type: "false" would be as good as true.
+    Args:
+        value: The value.
+        hint: The type of the field.
+        name: The name of the field.
+
+    Raises:
+        TypeError: If the value has another type. Text such as "false" is not converted.
     """
     if isinstance(value, os.PathLike) and _fits("", hint):
         value = os.fspath(value)
@@ -118,6 +140,7 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
 
 
 def _fits(value: Any, hint: Any) -> bool:
+    """Return whether a value has the type of a field."""
     if get_origin(hint) in (Union, types.UnionType):
         return any(_fits(value, one) for one in get_args(hint))
     if get_origin(hint) is tuple:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from .config_fields import field_types
@@ -16,14 +16,16 @@ T = TypeVar("T")
 RENAMED = {"ema_pictures": "ema_images", "ada_pictures": "ada_images"}
 
 
-def overridden(recipe: T, overrides: dict[str, Any], caller: str, others: Mapping[str, type] | None = None) -> T:
+def overridden(
+    recipe: T, overrides: dict[str, Any], caller: str, others: Callable[[], Mapping[str, type]] | None = None
+) -> T:
     """Return `recipe` with other values for some fields.
 
     Args:
         recipe: A configuration, a frozen dataclass.
         overrides: Values by the name of the field.
         caller: What errors call the function or backbone that the fields came to.
-        others: The configurations of other backbones by name, to say which one has an unknown field.
+        others: Returns the configuration classes of all backbones by name, to say which one has an unknown field.
 
     Returns:
         A new configuration of the same class.
@@ -41,7 +43,7 @@ def overridden(recipe: T, overrides: dict[str, Any], caller: str, others: Mappin
             overrides = {new if name == old else name: value for name, value in overrides.items()}
     unknown = sorted(set(overrides) - set(known))
     if unknown:
-        raise TypeError(_unknown(unknown[0], list(known), caller, others or {}))
+        raise TypeError(_unknown(unknown[0], list(known), caller, others() if others else {}))
     changed: T = dataclasses.replace(recipe, **overrides)  # type: ignore[type-var]
     return changed
 

@@ -1,10 +1,10 @@
-"""From the user's images and labels to the crops that adaptation trains on."""
+"""Cut the labelled faces out of the user's images."""
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,56 +12,135 @@ import torch
 from torch import Tensor
 
 from ..alignment import POINT_FRAMED, Frame, frame_points, point_frame
-from ..api.ready_models import frames_in, ready_model
 from ..core.arguments import shown
 from ..core.large_arrays import LIMIT, large_array
-from ..detection.face import check_boxes
-from ..images.reader import ImageBatch
-from ..results.types import Box, Segmentation
-from ..tasks import LandmarkTask, ShadowRemovalTask, Task
+from ..detection import check_boxes
+from ..images import ImageBatch
+from ..results import Box
+from ..tasks import LandmarkTask, Task
+
+# Finds the faces of an RGB uint8 image (H, W, 3): (image, align, boxes or None) -> frames, best first.
+FrameFinder = Callable[[np.ndarray, str, Any], list[Frame]]
+# Adds a fourth channel to an RGB uint8 image: 255 on the person in the frame, else 0.
+PortraitMaker = Callable[[np.ndarray, Frame], np.ndarray]
 
 
-def training_crops(
-    images: ImageBatch,
-    labels: Sequence[np.ndarray],
-    task: Task,
-    align: str,
-    faces: Any,
-    side: int,
-    limit: int = LIMIT,
-) -> tuple[Tensor, Tensor]:
-    """Cut one face out of each image, one image after the other.
+@dataclass(frozen=True)
+class Cropper:
+    """Cut faces out of images.
 
-    Args:
-        images: The images.
-        labels: From `task.check`, in the images' pixels.
-        task: What is learned.
-        align, faces: As in `facekit.adapt`.
-        side: Of the crops, px.
-        limit: Bytes; crops or crop labels that take more lie in a temporary file (see `large_array`).
-
-    Returns:
-        Crops (N,3,side,side) uint8 and the task's crop labels (N,...) in their pixels. With align="tanh" both are
-        warped, and `augment.TanhMoves` moves what is in them.
-
-    Raises:
-        ValueError: For an image without a face, and for another number of boxes than of images.
+    Attributes:
+        find_frames: Finds the faces of an image.
+        add_portrait: Adds the outline of the person, for tasks that need it.
     """
-    count = len(images.names)
-    crops = large_array((count, 3, side, side), np.uint8, limit)
-    moved: np.ndarray | None = None
-    frames = _training_frames(images, labels, task, align, faces)
-    for i, (image, frame, label) in enumerate(frames):
-        crop = frame.crop(image.shape[:2], side)
-        crops[i] = crop.image(image).transpose(2, 0, 1)
-        if isinstance(task, ShadowRemovalTask):
-            label = with_portrait(label, frame)
-        own = task.to_crop(label, crop)
-        if moved is None:
-            moved = large_array((count, *own.shape), own.dtype, limit)
-        moved[i] = own
-    assert moved is not None
-    return torch.from_numpy(crops), torch.from_numpy(moved)
+
+    find_frames: FrameFinder
+    add_portrait: PortraitMaker
+
+    def training_crops(
+        self,
+        images: ImageBatch,
+        labels: Sequence[np.ndarray],
+        task: Task,
+        align: str,
+        faces: Any,
+        side: int,
+        limit: int = LIMIT,
+    ) -> tuple[Tensor, Tensor]:
+        """Cut one face out of each image, one image after the other.
+
+        With align="tanh", crops and labels are warped; `augmentation.affine.TanhMoves` moves what is in them.
+
+        Args:
+            images: The images.
+            labels: What ``task.check`` or ``task.parse`` returned, in pixels of the images.
+            task: The task.
+            align: As in `facekit.adapt`.
+            faces: As in `facekit.adapt`.
+            side: Side of the crops in pixels.
+            limit: Bytes. Crops or crop labels that need more are kept in a temporary file (see `large_array`).
+
+        Returns:
+            Crops (N, 3, side, side) uint8, and the task's labels (N, ...) in their pixels.
+
+        Raises:
+            ValueError: If an image has no face, or the number of boxes is wrong.
+        """
+        count = len(images.names)
+        crops = large_array((count, 3, side, side), np.uint8, limit)
+        moved: np.ndarray | None = None
+        for i, (image, frame, label) in enumerate(self._frames(images, labels, task, align, faces)):
+            crop = frame.crop(image.shape[:2], side)
+            crops[i] = crop.image(image).transpose(2, 0, 1)
+            if task.needs_portrait:
+                label = self.add_portrait(label, frame)
+            in_crop = task.to_crop(label, crop)
+            if moved is None:
+                moved = large_array((count, *in_crop.shape), in_crop.dtype, limit)
+            moved[i] = in_crop
+        assert moved is not None
+        return torch.from_numpy(crops), torch.from_numpy(moved)
+
+    def support_crops(self, images: ImageBatch, align: str, side: int) -> Tensor:
+        """Cut one face out of each unlabelled image.
+
+        Images without a face are left out with a warning.
+
+        Args:
+            images: The images.
+            align: As in `facekit.adapt`.
+            side: Side of the crops in pixels.
+
+        Returns:
+            RGB uint8 of shape (N, 3, side, side).
+
+        Raises:
+            ValueError: If no image has a face.
+        """
+        crops = []
+        for image, item in zip(images.arrays, images.names, strict=True):
+            found = self.find_frames(image, align, None)
+            if not found:
+                warnings.warn(f"support_images: {item}: no face found, left out", stacklevel=4)
+                continue
+            crop = max(found, key=_area).crop(image.shape[:2], side)
+            crops.append(crop.image(image).transpose(2, 0, 1))
+        if not crops:
+            raise ValueError(
+                f"support_images: {len(images.arrays)} images came, a face was found in none: pass face crops with "
+                "align='none', or leave support_images out"
+            )
+        return torch.from_numpy(np.stack(crops))
+
+    def _frames(
+        self, images: ImageBatch, labels: Sequence[np.ndarray], task: Task, align: str, faces: Any
+    ) -> Iterator[tuple[np.ndarray, Frame, np.ndarray]]:
+        """Yield each image with its face's frame and its label. Only one image is decoded at a time."""
+        by_points = align == "landmarks" and isinstance(task, LandmarkTask)
+        if faces is not None and (by_points or all(own_frame(label, task, align) is not None for label in labels)):
+            warnings.warn(f"faces= is not used: with align={align!r} the labelled points frame each face", stacklevel=5)
+        for i, (image, item, label) in enumerate(zip(images.arrays, images.names, labels, strict=True)):
+            if by_points:
+                assert isinstance(task, LandmarkTask)
+                yield image, frame_points(label, task.labels), label
+                continue
+            known = own_frame(label, task, align)
+            if known is not None:
+                yield image, known, label
+                continue
+            if faces is not None and isinstance(task, LandmarkTask):
+                (face,) = check_boxes([faces[i]], image.shape[:2])
+                _check_box_holds_points(face.box, label, item)
+            found = self.find_frames(image, align, None if faces is None else [faces[i]])
+            if not found:
+                raise ValueError(
+                    f"{item}: no face found; pass faces= with its box, or align='none' if it is a face crop already"
+                )
+            if len(found) > 1:
+                warnings.warn(
+                    f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=5
+                )
+            yield image, max(found, key=_area), label
 
 
 def check_faces(faces: Any, count: int, align: str) -> None:
@@ -73,8 +152,8 @@ def check_faces(faces: Any, count: int, align: str) -> None:
         align: As in `facekit.adapt`. "none" takes each image whole, in training as in prediction.
 
     Raises:
-        TypeError: For what is no sequence.
-        ValueError: For another number of boxes, and for boxes with align="none".
+        TypeError: If ``faces`` is no sequence.
+        ValueError: If the number of boxes is wrong, or there are boxes with align="none".
     """
     if faces is None:
         return
@@ -88,58 +167,15 @@ def check_faces(faces: Any, count: int, align: str) -> None:
         )
 
 
-def support_crops(images: ImageBatch, align: str, side: int) -> Tensor:
-    """One face of each image, without labels: (N,3,side,side) uint8. Images without a face are left out with a
-    warning. Raises ValueError where none is left."""
-    crops = []
-    for image, item in zip(images.arrays, images.names, strict=True):
-        found = frames_in(image, align, None)
-        if not found:
-            warnings.warn(f"support_images: {item}: no face found, left out", stacklevel=3)
-            continue
-        crop = max(found, key=_area).crop(image.shape[:2], side)
-        crops.append(crop.image(image).transpose(2, 0, 1))
-    if not crops:
-        raise ValueError(
-            f"support_images: {len(images.arrays)} images came, a face was found in none: pass face crops with "
-            "align='none', or leave support_images out"
-        )
-    return torch.from_numpy(np.stack(crops))
-
-
-def _training_frames(
-    images: ImageBatch, labels: Sequence[np.ndarray], task: Task, align: str, faces: Any
-) -> Iterator[tuple[np.ndarray, Frame, np.ndarray]]:
-    """Each image with its face's frame and its label; at each moment one image is decoded."""
-    by_points = align == "landmarks" and isinstance(task, LandmarkTask)
-    if faces is not None and (by_points or all(own_frame(label, task, align) is not None for label in labels)):
-        warnings.warn(f"faces= is not used: with align={align!r} the labelled points frame each face", stacklevel=3)
-    for i, (image, item, label) in enumerate(zip(images.arrays, images.names, labels, strict=True)):
-        if by_points:
-            assert isinstance(task, LandmarkTask)
-            yield image, frame_points(label, task.labels), label
-            continue
-        known = own_frame(label, task, align)
-        if known is not None:
-            yield image, known, label
-            continue
-        if faces is not None and isinstance(task, LandmarkTask):
-            (face,) = check_boxes([faces[i]], image.shape[:2])
-            _check_box_holds_points(face.box, label, item)
-        found = frames_in(image, align, None if faces is None else [faces[i]])
-        if not found:
-            raise ValueError(
-                f"{item}: no face found; pass faces= with its box, or align='none' if it is a face crop already"
-            )
-        if len(found) > 1:
-            warnings.warn(
-                f"{item}: {len(found)} faces found, the largest is taken; pass faces= to choose", stacklevel=3
-            )
-        yield image, max(found, key=_area), label
+def own_frame(label: np.ndarray, task: Task, align: str) -> Frame | None:
+    """Return the frame of a face by its labelled points, or None if ``align`` or the task do not use them."""
+    if align not in POINT_FRAMED or not isinstance(task, LandmarkTask):
+        return None
+    return point_frame(label, task.labels, align)
 
 
 def _check_box_holds_points(box: Box, points: np.ndarray, item: str) -> None:
-    """Raise ValueError for a box (x0, y0, x1, y1) in which no labelled point (K,2) lies."""
+    """Raise ValueError for a box (x0, y0, x1, y1) in which no labelled point (K, 2) lies."""
     x0, y0, x1, y1 = box
     inside = (points >= (x0, y0)).all(-1) & (points <= (x1, y1)).all(-1)
     if not inside.any() and not np.isnan(points).all():
@@ -147,22 +183,6 @@ def _check_box_holds_points(box: Box, points: np.ndarray, item: str) -> None:
             f"{item}: a face box {x0:g}, {y0:g}, {x1:g}, {y1:g} without any labelled point came, expected the labelled "
             "face's box (x0, y0, x1, y1); check the order of the boxes"
         )
-
-
-def own_frame(label: np.ndarray, task: Task, align: str) -> Frame | None:
-    """A face's frame by its own labels, where align asks for points and the labels are points that tell."""
-    if align not in POINT_FRAMED or not isinstance(task, LandmarkTask):
-        return None
-    return point_frame(label, task.labels, align)
-
-
-def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:
-    """(H,W,4): a clean image (H,W,3) and its portrait, 255 on the person that the ready parsing model sees in the
-    frame (it takes for granted that there is a face)."""
-    # It learned from faces that were not warped.
-    result = ready_model("segmentation").predict_frames(clean, [dataclasses.replace(frame, alpha=None)])[0]
-    assert isinstance(result, Segmentation)
-    return np.dstack([clean, 255 * (result.mask > 0).astype(np.uint8)])
 
 
 def _area(frame: Frame) -> float:

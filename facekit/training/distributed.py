@@ -1,14 +1,17 @@
-"""Several processes that train one network; the only door to torch.distributed.
+"""Train one network in several processes. Only this module uses torch.distributed.
 
-The launcher sets the environment and nothing else is asked of it: `torchrun --nproc_per_node 2 -m facekit pretrain ...`
-and `accelerate launch --multi_gpu --num_processes 2 -m facekit pretrain ...` both work, on CPUs (gloo) and CUDA devices
-(nccl). `--multi_gpu` holds on CPUs too: without it, and with `--cpu`, accelerate starts a single process unless it is
-given an mpirun hostfile.
+The launcher sets the environment. Both commands work, on CPUs (gloo) and CUDA devices (nccl)::
 
-Batches are global: N processes make the steps that one process makes with the same batch size. For that, draws are
-made for the whole batch and sliced (`Processes.part`), BatchNorm sees all processes (`Processes.share_norms`), and
-gradients are averaged (`Processes.average_gradients`). What is left is rounding: 1e-12 after some steps in double
-precision; in single, adversarial training amplifies it as much as it does that of one process with other threads.
+    torchrun --nproc_per_node 2 -m facekit pretrain ...
+    accelerate launch --multi_gpu --num_processes 2 -m facekit pretrain ...
+
+``--multi_gpu`` is needed on CPUs, too. Without it, and with ``--cpu``, accelerate starts a single process unless it
+gets an mpirun hostfile.
+
+Batches are global. N processes make the same steps as one process with the same batch size. Random numbers are drawn
+for the whole batch and sliced (`Processes.part`), BatchNorm uses all processes (`Processes.share_norms`), and gradients
+are averaged (`Processes.average_gradients`). The difference left is rounding: 1e-12 after some steps in double
+precision. In single precision, adversarial training amplifies it as it does with another number of threads.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import itertools
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,24 +32,31 @@ from torch import Tensor, nn
 
 log = logging.getLogger("facekit")
 
-# torchrun's and accelerate's names first, then those of the MPIs that accelerate can start on CPUs.
+# Environment variables: those of torchrun and accelerate, then those of the MPIs that accelerate can start on CPUs.
 RANK = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 COUNT = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 LOCAL_RANK = ("LOCAL_RANK", "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK")
 
-# The first process may decode millions of images while the others wait. Launchers end the rest when one dies.
-PATIENCE = datetime.timedelta(days=2)
-# At the start nobody has reason to be late.
-MEETING = datetime.timedelta(minutes=10)
+# Longest wait for another process. The first one may decode millions of images while the others wait; launchers end all
+# processes if one fails.
+_TIMEOUT = datetime.timedelta(days=2)
+# Longest wait at the start.
+_START_TIMEOUT = datetime.timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Processes:
-    """Process `rank` of `count`; alone, every method is free and changes nothing."""
+    """The processes that train together. A single process exchanges nothing.
+
+    Attributes:
+        rank: Number of this process, from 0.
+        count: Number of processes.
+        device: Device of the tensors that are exchanged.
+    """
 
     rank: int = 0
     count: int = 1
-    device: torch.device = torch.device("cpu")  # of the tensors that are exchanged
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def first(self) -> bool:
@@ -54,7 +64,11 @@ class Processes:
         return self.rank == 0
 
     def part(self, batch: int) -> slice:
-        """This process's share of a global batch. Raises ValueError for one that does not divide."""
+        """Return this process's share of a global batch of a given size.
+
+        Raises:
+            ValueError: If the batch size does not divide by the number of processes.
+        """
         if batch % self.count:
             raise ValueError(
                 f"batch_size={batch} does not divide by {self.count} processes: it is the batch of all of them "
@@ -65,7 +79,7 @@ class Processes:
 
     @torch.no_grad()
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace the gradients by their means over the processes, in one exchange."""
+        """Replace the gradients of parameters by their means over the processes, in one exchange."""
         if self.count == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -76,17 +90,17 @@ class Processes:
             gradient.copy_(mean.view_as(gradient))
 
     def average(self, losses: dict[str, Tensor]) -> dict[str, float]:
-        """Scalars by name -> their means over the processes, the same in all."""
+        """Return the means of scalars over the processes, by name. All processes get the same."""
         values = torch.stack([v.detach() for v in losses.values()])
         if self.count > 1:
-            values = values.double()  # not above: Apple's devices have no double precision, and one process is enough
+            values = values.double()  # only here: Apple's devices have no double precision
             dist.all_reduce(values)
             values /= self.count
         return dict(zip(losses, values.tolist(), strict=True))
 
     @torch.no_grad()
     def copy_from_first(self, module: nn.Module) -> None:
-        """Give `module` the first process's weights and buffers."""
+        """Copy the weights and buffers of the first process into a module."""
         if self.count > 1:
             for tensor in module.state_dict().values():
                 sent = tensor.contiguous()
@@ -94,7 +108,7 @@ class Processes:
                 tensor.copy_(sent)
 
     def share_norms(self, module: nn.Module) -> None:
-        """Let every BatchNorm inside `module` take its statistics over all processes; its state dict stays as it is."""
+        """Replace every BatchNorm in a module by one over all processes. Its state dict stays the same."""
         if self.count > 1:
             for parent in list(module.modules()):
                 for name, child in list(parent.named_children()):
@@ -102,7 +116,7 @@ class Processes:
                         setattr(parent, name, SharedBatchNorm(child, self))
 
     def from_first(self, flag: bool) -> bool:
-        """The first process's answer to a question of yes or no, in all processes."""
+        """Return the flag of the first process in all processes."""
         if self.count == 1:
             return flag
         answer = torch.tensor(int(flag), device=self.device)
@@ -110,7 +124,7 @@ class Processes:
         return bool(answer.item())
 
     def gather(self, tensor: Tensor) -> Tensor:
-        """The processes' tensors of one shape, stacked: (count,...)."""
+        """Stack the tensors of all processes, which have one shape (...), to (count, ...)."""
         if self.count == 1:
             return tensor[None]
         parts = [torch.empty_like(tensor) for _ in range(self.count)]
@@ -118,14 +132,22 @@ class Processes:
         return torch.stack(parts)
 
     def check_same(self, value: int, what: str) -> None:
-        """Raises ValueError in all processes when `value` differs between them; `what` says what it is."""
+        """Check that a number is equal in all processes.
+
+        Args:
+            value: The number.
+            what: Its name, for the error.
+
+        Raises:
+            ValueError: In all processes, if the number differs.
+        """
         values = self.gather(torch.tensor(value, device=self.device)).tolist()
         if min(values) != max(values):
             raise ValueError(f"{what} differs between the processes: {values}; do all of them see the same files?")
 
     @contextlib.contextmanager
     def first_before_others(self) -> Iterator[None]:
-        """The first process runs the block, then the others do and find what it left on disk."""
+        """Run a block in the first process, then in the others, which find its files on disk."""
         if not self.first:
             self._wait()
         try:
@@ -138,27 +160,30 @@ class Processes:
         if self.count > 1:
             signal = torch.zeros(1, device=self.device)
             dist.all_reduce(signal)
-            signal.item()  # CUDA exchanges are only queued until someone asks
+            signal.item()  # CUDA only queues an exchange until its result is read
 
 
 ALONE = Processes()
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """BatchNorm whose batch is that of all processes, on any device: torch's SyncBatchNorm refuses CPUs."""
+    """BatchNorm over the batch of all processes, on any device. torch's SyncBatchNorm does not run on CPUs."""
 
     def __init__(self, norm: nn.BatchNorm2d, processes: Processes):
+        """Take over the settings and the state of a BatchNorm."""
         super().__init__(norm.num_features, norm.eps, norm.momentum)
         self.load_state_dict(norm.state_dict())
         self.to(norm.weight.device)
         self.processes = processes
 
     def forward(self, input: Tensor) -> Tensor:
-        """input: (N,C,H,W) with the same shape in all processes. Returns the same shape."""
+        """Normalise maps (N, C, H, W), which have the same shape in all processes."""
         if not self.training:
             return super().forward(input)
         y, mean, var = _Normalise.apply(input, self.weight, self.bias, self.eps, self.processes)
-        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
         assert self.momentum is not None
         count = self.processes.count * input.numel() // input.shape[1]
         with torch.no_grad():
@@ -169,11 +194,13 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 class _Normalise(torch.autograd.Function):
+    """Batch normalisation with the statistics of all processes, and its gradient."""
+
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, processes: Processes
     ) -> tuple[Tensor, Tensor, Tensor]:
-        # A mean and a variance a process, joined by the law of total variance: no difference of large sums.
+        # The law of total variance joins means and variances of the processes without differences of large sums.
         var, mean = torch.var_mean(x.to(weight.dtype), (0, 2, 3), unbiased=False)
         means, variances = processes.gather(torch.stack([mean, var])).unbind(1)
         mean, var = means.mean(0), variances.mean(0) + means.var(0, unbiased=False)
@@ -186,11 +213,11 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, None, None]:
         x, weight, mean, scale = ctx.saved_tensors
         mean, scale, factor = (v[None, :, None, None] for v in (mean, scale, weight * scale))
-        # Under autocast x and dy come in half precision, the sums do not.
+        # Under autocast, x and dy have half precision; the sums have not.
         dy, normal = dy.to(mean.dtype), (x.to(mean.dtype) - mean) * scale
         d_weight, d_bias = (dy * normal).sum((0, 2, 3)), dy.sum((0, 2, 3))
-        # What every process's loss says to the two statistics; of weight and bias each keeps its own part, for
-        # `average_gradients` joins those.
+        # The gradients of mean and variance are summed over processes. Those of weight and bias stay apart: they are
+        # averaged by `average_gradients`.
         both = ctx.processes.gather(torch.stack([d_weight, d_bias])).sum(0)
         both = both / (ctx.processes.count * x.numel() // x.shape[1])
         along, level = (v[None, :, None, None] for v in both)
@@ -199,14 +226,19 @@ class _Normalise(torch.autograd.Function):
 
 
 def is_first() -> bool:
-    """Whether the environment names this the first process, or the only one."""
+    """Return whether this is the first process, or the only one, by the environment."""
     return _number(RANK, 0) == 0
 
 
 def local_device(device: str | torch.device | None) -> str | torch.device | None:
-    """The device of this process: as given when alone; of several, each takes its own CUDA device, or the CPU.
+    """Return the device of this process.
 
-    Raises ValueError for a device that several processes cannot use.
+    Args:
+        device: As the user gave it. It is returned unchanged for a single process. Of several processes, each takes a
+            CUDA device of its own, or all take the CPU.
+
+    Raises:
+        ValueError: If several processes cannot use the device.
     """
     if _number(COUNT, 1) == 1:
         return device
@@ -226,10 +258,18 @@ def local_device(device: str | torch.device | None) -> str | torch.device | None
 
 @contextlib.contextmanager
 def join(device: torch.device) -> Iterator[Processes]:
-    """Meet the other processes that the launcher started; part at the end of the block. Yields `ALONE` without any.
+    """Connect to the other processes that the launcher started, until the end of the block.
 
-    device: this process's (see `local_device`). A group that the caller has set up already is used and left as it is.
-    Raises ValueError for an environment that is only half there.
+    A process group that the caller has set up already is used and left as it is.
+
+    Args:
+        device: Device of this process, see `local_device`.
+
+    Yields:
+        The processes, `ALONE` for a single one.
+
+    Raises:
+        ValueError: If environment variables are missing.
     """
     if dist.is_available() and dist.is_initialized():
         yield Processes(dist.get_rank(), dist.get_world_size(), device)
@@ -249,22 +289,23 @@ def join(device: torch.device) -> Iterator[Processes]:
         )
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    # A room of its own in the store for every meeting: in the addresses of an earlier one they would wait for ever.
-    store = dist.PrefixStore(f"facekit{next(_meetings)}", _store(rank, count))
+    # Every connection uses names of its own in the store: with the addresses of an earlier one, processes would wait
+    # without end.
+    store = dist.PrefixStore(f"facekit{next(_connections)}", _store(rank, count))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=_TIMEOUT)
     try:
         yield Processes(rank, count, device)
     finally:
         dist.destroy_process_group()
 
 
-_meetings = itertools.count()
+_connections = itertools.count()
 
 
 @functools.lru_cache(maxsize=1)
 def _store(rank: int, count: int) -> Any:
-    return next(dist.rendezvous("env://", rank, count, timeout=MEETING))[0]
+    return next(dist.rendezvous("env://", rank, count, timeout=_START_TIMEOUT))[0]
 
 
 def _cuda_wanted() -> bool:

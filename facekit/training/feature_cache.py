@@ -12,14 +12,20 @@ from ..core.large_arrays import large_array
 
 
 class FeatureCache:
-    """Half-precision features of numbered views, in memory up to a limit in bytes, else in a temporary file."""
+    """Features of numbered views in half precision, in memory or in a temporary file."""
 
     def __init__(self, count: int, limit: int):
+        """Prepare an empty cache.
+
+        Args:
+            count: Number of views.
+            limit: Bytes. More features than that are kept in a temporary file.
+        """
         self.count, self.limit = count, limit
         self._stores: list[np.ndarray] = []
 
     def write(self, start: int, features: list[Tensor]) -> None:
-        """Store the features (n,...) of views start, start + 1, ..."""
+        """Store the features, tensors (n, ...), of views ``start``, ``start + 1``, ..."""
         if not self._stores:
             shapes = [(self.count, *f.shape[1:]) for f in features]
             fits = sum(2 * math.prod(shape) for shape in shapes) <= self.limit
@@ -28,5 +34,5 @@ class FeatureCache:
             store[start : start + len(f)] = f.half().cpu().numpy()
 
     def read(self, indices: Tensor, device: torch.device) -> list[Tensor]:
-        """Features of the chosen views as float32."""
+        """Return the features of views (n,) as float32 on a device."""
         return [torch.from_numpy(store[indices.numpy()]).to(device).float() for store in self._stores]

@@ -1,7 +1,7 @@
-"""The one training loop: devices, progress, checkpoints, resume.
+"""The training loop: progress, checkpoints, exact resume.
 
-A `Program` knows one optimisation step; the loop knows everything around it. All randomness of step i derives from
-(seed, i), so a run that was killed and resumed repeats exactly what an uninterrupted run does.
+A `Program` makes single optimisation steps; `train` repeats them. All randomness of step i depends on (seed, i) only,
+so a run that was interrupted and resumed gives the same numbers as one that was not.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ from .loss_curve import LossCurve
 
 log = logging.getLogger("facekit")
 
-
+# True for a progress bar, False for none, or a function (steps done, all steps, losses).
 Progress = bool | Callable[[int, int, dict[str, float]], None]
 
 
@@ -33,27 +33,60 @@ class Program(Protocol):
     """What the loop trains."""
 
     def step(self, index: int) -> dict[str, float]:
-        """Make optimisation step `index` (from 0); returns losses by name. Must take its randomness from (seed,
-        index)."""
+        """Make optimisation step ``index``, counted from 0, and return the losses by name.
+
+        All random numbers depend on the seed and ``index`` only.
+        """
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on: weights, optimiser states, running averages. Of several processes
-        all are asked at the same time, and the first one's answer counts."""
+        """Return everything that the next step depends on: weights, optimiser states, running averages.
+
+        With several processes, all of them call it at the same time; the first one's state is saved.
+        """
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Restore what ``state_dict`` returned."""
+
+
+class FiniteProgram(Program, Protocol):
+    """A program with a number of steps of its own."""
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of the whole training."""
+
+
+class Hook:
+    """What happens around the steps of a program. The base class does nothing."""
+
+    def before_step(self, index: int) -> None:
+        """Prepare step ``index``."""
+
+    def after_step(self, index: int, losses: dict[str, float]) -> None:
+        """Use or extend the losses of step ``index``, in place."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint holds of this hook."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
 
 
 def check_finite(state: Any, when: str) -> None:
     """Check every tensor in nested dicts, lists and tuples.
 
+    Args:
+        state: The tensors.
+        when: When they were computed, for the error.
+
     Raises:
-        FloatingPointError: For NaN or infinity, with the tensor's name and `when`.
+        FloatingPointError: If there is NaN or infinity. The message names the tensor.
     """
     items = state.items() if isinstance(state, dict) else enumerate(state) if isinstance(state, (list, tuple)) else ()
     for name, value in items:
         if isinstance(value, torch.Tensor):
-            # A sum is finite where all are, and one pass; only else is each number looked at.
+            # The sum is finite if all values are, and takes one pass. Single values are checked only otherwise.
             if value.is_floating_point() and not value.sum().isfinite() and not value.isfinite().all():
                 raise FloatingPointError(
                     f"weights {name!r} are not finite {when}, expected finite numbers: lower the learning rate (lr)"
@@ -63,7 +96,7 @@ def check_finite(state: Any, when: str) -> None:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write atomically: a kill at any moment leaves the old file or the new one, never half a file."""
+    """Write a checkpoint atomically: an interruption leaves the old file or the new one, never half a file."""
     with whole_file(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(state, file)
@@ -79,7 +112,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         path: The file.
 
     Returns:
-        "step" (number of finished steps), "program" (the program's state) and "losses" (the last ones by name).
+        "step" (number of finished steps), "program" (the program's state), "losses" (the last ones by name) and
+        "hooks" (the hooks' states, in order).
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -107,40 +141,42 @@ def train(
     progress: Progress = True,
     name: str = "training",
     processes: Processes = ALONE,
+    hooks: Sequence[Hook] = (),
 ) -> dict[str, float]:
-    """Run `program` for `steps` steps and return the last losses.
+    """Run a program.
 
-    checkpoint: a file; if it exists, training resumes at the step after the one it holds. Written every `save_every`
-    seconds (and, if given, every `save_steps` steps) and at the end. Beside it, `<name>.jsonl` gets a line of losses
-    a step; on a resume, lines past the checkpoint are dropped, so the curve has every step once.
-    progress: True for a bar, False for silence, or a function that is called with (steps done, steps, losses) after
-    each step.
-    processes: of several, all resume from the checkpoint; the first one writes and shows progress.
-    A checkpoint that cannot be written later on (the disk is full) is a warning: the training goes on.
-    Raises ValueError for a checkpoint that holds more steps than asked for or that not all processes see,
-    OutputError for a checkpoint that cannot be written at the start, FloatingPointError for a loss, or weights to be
-    saved, that are not finite.
+    If the checkpoint file exists, training resumes after the last step that it holds. Beside it, ``<name>.jsonl`` gets
+    one line of losses per step; lines beyond the checkpoint are dropped on a resume. If a later checkpoint cannot be
+    written, for example on a full disk, a warning is logged and the training goes on.
+
+    Args:
+        program: What to train.
+        steps: Number of steps in all.
+        checkpoint: File for checkpoints, or None.
+        save_every: Seconds between two checkpoints. One more is written at the end.
+        save_steps: Steps between two checkpoints, besides.
+        progress: True for a progress bar, False for none, or a function (steps done, steps, losses) that is called
+            after each step.
+        name: Name in the progress bar.
+        processes: The processes that train together. The first one writes files and shows progress.
+        hooks: What happens around the steps.
+
+    Returns:
+        The losses of the last step by name.
+
+    Raises:
+        ValueError: If the checkpoint holds more steps than ``steps``, belongs to another training, or is not seen by
+            all processes.
+        OutputError: If the checkpoint cannot be written at the start.
+        FloatingPointError: If a loss, or a weight to be saved, is not finite.
     """
     check_checkpoint(checkpoint)
     check_progress(progress)
     path = None if checkpoint is None else check_output(checkpoint) if processes.first else Path(checkpoint)
-    start, losses = 0, {}
+    start = 0
+    losses: dict[str, float] = {}
     if path is not None and path.exists():
-        saved = load_checkpoint(path)
-        start = saved["step"]
-        if start > steps:
-            raise ValueError(
-                f"{path} holds {start} steps but {steps} were asked for: pass at least {start} or another file"
-            )
-        try:
-            program.load_state_dict(saved["program"])
-        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"{path}: a checkpoint of another training came ({' '.join(str(error).split())[:160]}), expected one "
-                "with the same settings; pass another file"
-            ) from error
-        losses = saved["losses"]
-        log.info("resuming %s at step %d", path, start)
+        start, losses = _resume(path, program, hooks, steps)
     processes.check_same(start, f"the step to resume at ({path})")
     if not processes.first:
         path, progress = None, False
@@ -151,12 +187,7 @@ def train(
             total=steps, initial=start, desc=name, disable=progress is not True, mininterval=0.5, leave=False
         ) as bar:
             for index in range(start, steps):
-                losses = program.step(index)
-                broken = [k for k, v in losses.items() if v != v or abs(v) == float("inf")]
-                if broken:
-                    raise FloatingPointError(
-                        f"{', '.join(broken)} is not finite at step {index}, expected a number: lower the learning rate"
-                    )
+                losses = _step(program, index, hooks)
                 bar.update()
                 if callable(progress):
                     progress(index + 1, steps, losses)
@@ -168,14 +199,57 @@ def train(
                     continue
                 # In all processes: each may hold a part of the optimiser's state.
                 state = {"step": index + 1, "program": program.state_dict(), "losses": losses}
+                state["hooks"] = [hook.state_dict() for hook in hooks]
                 if path is not None:
-                    check_finite(state["program"], f"after step {index}")
-                    try:
-                        save_checkpoint(path, state)
-                    except OSError as error:
-                        log.warning("no checkpoint at step %d, the training goes on: %s", index + 1, error)
+                    _save(path, state, index)
                 last_save = time.monotonic()
     finally:
         if curve is not None:
             curve.close()
     return losses
+
+
+def _step(program: Program, index: int, hooks: Sequence[Hook]) -> dict[str, float]:
+    """Make one step with its hooks, and check that the losses are finite."""
+    for hook in hooks:
+        hook.before_step(index)
+    losses = program.step(index)
+    for hook in hooks:
+        hook.after_step(index, losses)
+    broken = [k for k, v in losses.items() if v != v or abs(v) == float("inf")]
+    if broken:
+        raise FloatingPointError(
+            f"{', '.join(broken)} is not finite at step {index}, expected a number: lower the learning rate"
+        )
+    return losses
+
+
+def _resume(path: Path, program: Program, hooks: Sequence[Hook], steps: int) -> tuple[int, dict[str, float]]:
+    """Restore a checkpoint. Return the number of finished steps and the last losses."""
+    saved = load_checkpoint(path)
+    start = saved["step"]
+    if start > steps:
+        raise ValueError(
+            f"{path} holds {start} steps but {steps} were asked for: pass at least {start} or another file"
+        )
+    try:
+        program.load_state_dict(saved["program"])
+        if "hooks" in saved:  # checkpoints of the last release have none
+            for hook, state in zip(hooks, saved["hooks"], strict=True):
+                hook.load_state_dict(state)
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: a checkpoint of another training came ({' '.join(str(error).split())[:160]}), expected one "
+            "with the same settings; pass another file"
+        ) from error
+    log.info("resuming %s at step %d", path, start)
+    return start, saved["losses"]
+
+
+def _save(path: Path, state: dict[str, Any], index: int) -> None:
+    """Write a checkpoint of step ``index``, or log why that failed."""
+    check_finite(state["program"], f"after step {index}")
+    try:
+        save_checkpoint(path, state)
+    except OSError as error:
+        log.warning("no checkpoint at step %d, the training goes on: %s", index + 1, error)

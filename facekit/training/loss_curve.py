@@ -13,14 +13,15 @@ log = logging.getLogger("facekit")
 
 
 class LossCurve:
-    """A file of losses that a resumed training continues. A full disk ends the file, not the training.
-
-    Args:
-        path: The .jsonl file.
-        start: The step that the training begins with. Later lines of an earlier run are dropped.
-    """
+    """A file of losses that a resumed training continues. On a full disk the file ends and the training goes on."""
 
     def __init__(self, path: Path, start: int):
+        """Open the file.
+
+        Args:
+            path: The .jsonl file.
+            start: The step that the training begins with. Later lines of an earlier run are dropped.
+        """
         self._path = path
         kept = [line for line in _lines(path) if _step(line) < start]
         with whole_file(path) as temporary:
@@ -50,7 +51,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _step(line: str) -> float:
-    """The step of a line; infinite for a line cut short by a kill."""
+    """Return the step of a line, infinity for a line that was cut off."""
     try:
         return float(json.loads(line)["step"])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Losses that several rooms share."""
+"""Losses of reconstruction and of adversarial training."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor
 
 SSIM_WINDOW = 31
 SSIM_SIGMA = 1.5
-# Beyond 9 px a Gaussian of sigma 1.5 is under float32's rounding: those taps only cost time.
+# Beyond 9 px the Gaussian of sigma 1.5 is below the rounding of float32, so taps further out are left out.
 SSIM_REACH = 9
 
 
 @functools.lru_cache(maxsize=8)
 def _window_matrix(side: int, device: torch.device) -> Tensor:
-    """(side - 18, side): each row holds the window's taps at one position."""
+    """Return a matrix (side - 18, side) whose rows hold the taps of the window at each position."""
     x = torch.arange(-SSIM_REACH, SSIM_REACH + 1, dtype=torch.float64)
     taps = torch.exp(-(x**2) / (2 * SSIM_SIGMA**2))
     rows = torch.zeros(side - 2 * SSIM_REACH, side, dtype=torch.float64)
@@ -26,22 +26,31 @@ def _window_matrix(side: int, device: torch.device) -> Tensor:
 
 
 def _blur(x: Tensor) -> Tensor:
-    """Gaussian window without padding. x: (N,C,H,W) float32; returns (N,C,H-18,W-18).
+    """Blur images (N, C, H, W) float32 with the Gaussian window, without padding: (N, C, H-18, W-18).
 
-    Two matrix products: on a CPU many times faster than one-channel convolutions.
+    Two matrix products are many times faster on a CPU than convolutions of single channels.
     """
     return _window_matrix(x.shape[-2], x.device) @ x @ _window_matrix(x.shape[-1], x.device).T
 
 
 def contrast_structure(x: Tensor, y: Tensor, data_range: float = 1.0) -> Tensor:
-    """The contrast-structure term of SSIM, window 31 and sigma 1.5 without padding (facts: 3FabRec's L_ssim).
+    """Compute the contrast-structure term of SSIM with window 31 and sigma 1.5, as the L_ssim of 3FabRec.
 
-    x, y: (N,C,H,W), at least 31 px a side. Returns (N,C,H-30,W-30) in [-1, 1]; 1 where the structure agrees.
+    Args:
+        x: Images (N, C, H, W) with sides of at least 31 px.
+        y: Images of the same shape.
+        data_range: Largest minus smallest possible value.
+
+    Returns:
+        Shape (N, C, H-30, W-30), in [-1, 1]. 1 is equal structure.
+
+    Raises:
+        ValueError: If the images are smaller than the window.
     """
     if min(x.shape[-2:]) < SSIM_WINDOW:
         raise ValueError(f"images of {x.shape[-2]}x{x.shape[-1]} px: this SSIM needs at least {SSIM_WINDOW} px a side")
     mx, my = _blur(x), _blur(y)
-    # Each of the five maps by itself: those of a target without gradient then cost nothing on the way back.
+    # The five maps are computed apart, so that those of a target without gradient cost nothing in the backward pass.
     mxx, myy, mxy = _blur(x * x), _blur(y * y), _blur(x * y)
     c2 = (0.03 * data_range) ** 2
     cs = (2 * (mxy - mx * my) + c2) / (mxx - mx * mx + myy - my * my + c2)
@@ -50,10 +59,10 @@ def contrast_structure(x: Tensor, y: Tensor, data_range: float = 1.0) -> Tensor:
 
 
 def ssim_loss(x: Tensor, y: Tensor) -> Tensor:
-    """L_ssim: 1 - mean contrast-structure. x, y: (N,C,H,W) in [0, 1] up to a shift. Returns a scalar in [0, 2]."""
+    """Return L_ssim, 1 minus the mean contrast-structure term, of images (N, C, H, W) in [0, 1] up to a shift."""
     return 1 - contrast_structure(x, y).mean()
 
 
 def gan_loss(logits: Tensor, real: bool) -> Tensor:
-    """-log D for real, -log(1 - D) for fake, averaged; logits of any shape, a stable form of the log-GAN loss."""
+    """Return the mean of -log D for real images, or of -log(1 - D) for generated ones, from logits of any shape."""
     return F.softplus(-logits if real else logits).mean()

@@ -1,4 +1,4 @@
-"""What the trainings of a backbone have in common: what was asked, what is trained, what is written at the end."""
+"""What all pre-trainings have in common: their arguments, and what they train and write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,20 @@ from .loop import Program
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `facekit.pretrain` that a training's own file reads."""
+    """The arguments of `facekit.pretrain` for one backbone.
+
+    Attributes:
+        images: Folders, shards, or names of face sources.
+        preset: Name of a preset, or None for the first one.
+        steps: Number of steps, or None for the preset's.
+        weights: None (random), "embedded", or a file to go on from.
+        pool: Folder of decoded crops, or None for the default.
+        device: Where to train.
+        seed: Seed of all random numbers.
+        show: Whether to show progress.
+        processes: The processes that train together.
+        overrides: The user's values by the names of fields.
+    """
 
     images: list[str]
     preset: str | None
@@ -31,8 +44,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Run:
-    """A training. tensors: what its file holds at the end. about: plain facts for the file and its card. per_step: how
-    many of what a step works through ("images", "tokens", ...), of all processes."""
+    """A prepared pre-training.
+
+    Attributes:
+        program: What to train.
+        steps: Number of steps.
+        tensors: Returns the tensors of the weight file.
+        about: Facts for the weight file and its card.
+        per_step: What all processes together work through per step, such as {"pictures": 64}.
+    """
 
     program: Program
     steps: int
@@ -42,7 +62,15 @@ class Run:
 
 
 def chosen_preset(preset: str | None, presets: dict[str, Any]) -> str:
-    """The preset's name, the first one for None. Raises ValueError that lists them."""
+    """Return the name of the chosen preset.
+
+    Args:
+        preset: The user's choice. None is the first one.
+        presets: All presets by name.
+
+    Raises:
+        ValueError: If there is no such preset. The message lists them.
+    """
     if preset is None:
         return next(iter(presets))
     if preset not in presets:

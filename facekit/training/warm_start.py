@@ -1,65 +1,80 @@
-"""Warm starts: trained layers taken over from a model that knows similar labels."""
+"""Warm start: copy trained layers from a model that was trained on similar labels."""
 
 from __future__ import annotations
 
 import logging
 
 import torch
-from torch import nn
 
-from ..model import load
-from ..zoo.embedded import embedded_file
-from .finetune import Fitting
+from ..tasks import Task
+from .adapted_network import AdaptedNetwork, begin_alike
+from .views import AugmentedViews
 
 log = logging.getLogger("facekit")
 
-# Labelled faces that the known channels are compared on.
-COMPARED = 100
+# Labelled faces on which the outputs of both networks are compared, and how many of them at once.
+_COMPARED = 100
+_BATCH = 20
+
+
+def check_warm_start(
+    start: str, task: Task, network: AdaptedNetwork, known_task: Task, known: AdaptedNetwork, known_backbone: str
+) -> None:
+    """Check that a user's model can be started from.
+
+    Args:
+        start: Path of the model, for messages.
+        task: The task to be learned.
+        network: The network to be trained.
+        known_task: The model's task.
+        known: The model's network.
+        known_backbone: Name of the model's backbone.
+
+    Raises:
+        ValueError: If the model is for another task or its network is built otherwise.
+    """
+    if known_task.name != task.name:
+        raise ValueError(f"start={start!r}: a model for {known_task.name}, but this adaptation is for {task.name}")
+    if not fits(network, known):
+        raise ValueError(
+            f"start={start!r}: made on {known_backbone} with other weights or built otherwise "
+            f"({network.__class__.__name__} here): pass start='none', or the weights= and recipe it was made with"
+        )
+
+
+def fits(network: AdaptedNetwork, known: AdaptedNetwork) -> bool:
+    """Return whether both networks are built alike."""
+    return type(known) is type(network) and network.matches(known)
+
+
+def fits_embedded(network: AdaptedNetwork, known: AdaptedNetwork) -> bool:
+    """Return whether both networks are built alike and stand on the same pretrained weights."""
+    if fits(network, known) and begin_alike(network, known):
+        return True
+    log.info("no embedded start for these weights or this build: trained layers start anew")
+    return False
 
 
 @torch.no_grad()
-def warm_start(program: Fitting, start: str) -> str:
-    """Start the trained layers of `program` as the recipe's `start` says. Returns what they were started from.
+def warm_start(
+    network: AdaptedNetwork, views: AugmentedViews, task: Task, known: AdaptedNetwork, known_task: Task
+) -> None:
+    """Copy the trained layers of another network.
 
-    "embedded": the file that the network's class names for this task, where the network stands on the embedded weights
-    and is built like that file's; else, and with "none", they stay as they are. A .facekit file: any model of the same
-    task. The same labels start as they are; new ones need no names in common: each output is started from the known
-    ones that agree with the user's labels. Raises ValueError for a file of another task, another network or other
-    frozen weights.
+    Equal labels start as they are. Other labels need no names in common: each output starts from the known outputs that
+    agree best with the user's labels on the labelled faces.
+
+    Args:
+        network: The network to be trained.
+        views: The labelled faces.
+        task: The task to be learned.
+        known: The network to copy from. It must fit.
+        known_task: Its task.
     """
-    if start == "none":
-        return "none"
-    task, network = program.task, program.network
-    if not hasattr(network, "start_from"):
-        if start == "embedded":
-            return "none"
-        raise ValueError(f"start={start!r}: warm starts are for fsma and synthparse; others take start='none'")
-    if start == "embedded" and task.name not in network.STARTS:
-        return "none"
-    known = load(embedded_file(network.STARTS[task.name]) if start == "embedded" else start, program.device)
-    if known.task.name != task.name:
-        raise ValueError(f"start={start!r}: a model for {known.task.name}, but this adaptation is for {task.name}")
-    fits = type(known.network) is type(network) and network.matches(known.network)
-    if start == "embedded" and not (fits and _begin_alike(network, known.network)):
-        log.info("no embedded start for these weights or this build: trained layers start anew")
-        return "none"
-    if not fits:
-        raise ValueError(
-            f"start={start!r}: made on {known.backbone} with other weights or built otherwise "
-            f"({network.__class__.__name__} here): pass start='none', or the weights= and recipe it was made with"
-        )
-    known = known.naked
-    if known.task.same_outputs(task):
+    if known_task.same_outputs(task):
         mixing = torch.eye(task.channels)
     else:
-        views = torch.arange(min(COMPARED, len(program.crops)))
-        maps = torch.cat([known.network(program.inputs(part)) for part in views.split(20)])
-        mixing = task.mixing(known.task, maps, program.targets(views))
-    network.start_from(known.network, mixing)
-    return start
-
-
-def _begin_alike(network: nn.Module, other: nn.Module) -> bool:
-    """Whether both stand on the same weights: so their first ones tell."""
-    mine, theirs = next(network.parameters()), next(other.parameters())
-    return mine.shape == theirs.shape and torch.equal(mine.detach().cpu(), theirs.detach().cpu())
+        numbers = torch.arange(min(_COMPARED, len(views.data.crops)))
+        maps = torch.cat([known(views.inputs(part)) for part in numbers.split(_BATCH)])
+        mixing = task.mixing(known_task, maps, views.targets(numbers))
+    network.start_from(known, mixing)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 import facekit
-from facekit.api.ready_models import ready_model, resolve_model
 from facekit.cli.command import settings
 from facekit.cli.label_formats import check_formats
 from facekit.cli.main import parser
@@ -18,6 +17,7 @@ from facekit.cli.quickstart import quickstart
 from facekit.core.output_paths import OutputError, check_output
 from facekit.data.image_text.shard_writer import make_shards
 from facekit.images.reader import save_image
+from facekit.model import ready_model, resolve_model
 from facekit.results.faces import Faces
 from facekit.results.types import Landmarks
 from facekit.training.loop import train

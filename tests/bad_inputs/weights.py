@@ -14,11 +14,12 @@ import torch
 from safetensors.torch import save, save_file
 
 import facekit
-from facekit.backbones import backbone_module
+from facekit.backbones.farl.timm_tower import stand_in
 from facekit.core.weight_files import read_weights
 from facekit.data.image_text.download import fetch
 from facekit.data.image_text.index import read_note
 from facekit.data.image_text.listing import Listing
+from facekit.model import find_backbone
 from facekit.training.loop import load_checkpoint
 
 
@@ -44,7 +45,7 @@ def _read(content: Callable[[], bytes], name: str = "weights.pth") -> Callable[[
 def _fsma(held: dict[str, torch.Tensor]) -> Callable[[Path], Any]:
     def call(folder: Path) -> Any:
         save_file(held, folder / "w.safetensors")
-        return backbone_module("fsma").load(folder / "w.safetensors")
+        return find_backbone("fsma").load(folder / "w.safetensors")
 
     return call
 
@@ -109,9 +110,9 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("model file: a list of settings", ValueError, _zipped(zipfile.ZIP_STORED, "[]"), "model.json is a list"),
     ("model file: nested without end", ValueError, _zipped(zipfile.ZIP_STORED, "[" * 10_000), "nested too deeply"),
     ("model file: a folder", ValueError, lambda folder: facekit.load(folder), "a folder or device"),
-    ("tower: gives no maps", ValueError, lambda _: backbone_module("farl").stand_in("cait_xxs24_224", "none", 32, 0),
+    ("tower: gives no maps", ValueError, lambda _: stand_in("cait_xxs24_224", "none", 32, 0),
      "gives no maps of its blocks|cannot be built"),
-    ("tower: an address", ValueError, lambda _: backbone_module("farl").stand_in("hf-hub:a/b", "none", None, 0),
+    ("tower: an address", ValueError, lambda _: stand_in("hf-hub:a/b", "none", None, 0),
      "timm has no such model"),
     ("fetch: a file", OSError, lambda folder: fetch(f"file://{folder}/a"), "'file' came, expected http or https"),
     ("fetch: ftp", OSError, lambda _: fetch("ftp://localhost/a"), "'ftp' came, expected http or https"),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from typing_extensions import override
+
 from ...training.config import Adaptation
 from ...training.config_fields import Checked
 
@@ -72,6 +74,7 @@ class FaRLAdaptation(Adaptation):
     tower_lr: float | None = None  # the tower trains at this rate (FaRL_ft); None: it is frozen
 
     @property
+    @override
     def tuned_lr(self) -> float | None:
         return self.tower_lr
 
@@ -121,7 +124,7 @@ QUICK: dict[str, Callable[[int], FaRLAdaptation]] = {
 NAMES = ("quick", "paper", "paper-ft", "paper-ft-448")
 
 
-def adaptation(recipe: str, task: str, customised: bool, faces: int) -> FaRLAdaptation:
+def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FaRLAdaptation:
     """The settings of a recipe by name: "quick" (ours), "paper" (frozen tower), "paper-ft" (the tower trains too) or
     "paper-ft-448" (at 448 px). Raises ValueError that lists the names, or for a task that the paper does not have."""
     if recipe not in NAMES:

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .image_text_model import FaRL
+from .image_text_model import ImageTextModel
 
 
-def grad_cam(pair: FaRL, x: Tensor, text: str) -> Tensor:
+def grad_cam(pair: ImageTextModel, x: Tensor, text: str) -> Tensor:
     """Grad-CAM at the first LayerNorm of the last block.
 
     x: (N,3,S,S) RGB in [0, 1]. Returns (N,h,w) on the patches' grid, at least 0 with a maximum of 1; all 0 where

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ...core.global_state import own_random
 from ...core.weight_files import read_weights, seems, some
+from ..image_tower import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
 from .contrastive_loss import TEMPERATURE
-from .image_tower import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
 from .text_tower import TextSize, TextTower, cosine_logits, text_tower_from_clip
 
 # (image tower, text tower). "mini" is the embedded one: a thirtieth of the paper's parameters, the same code.
@@ -26,7 +26,7 @@ PRESETS: dict[str, tuple[TowerSize, TextSize]] = {
 _MASKED = ("mask_token", "lm_transformer.", "ln_lm.", "lm_head.")
 
 
-class FaRL(nn.Module):
+class ImageTextModel(nn.Module):
     """E_I, E_T and log(1/sigma); text is None where a file holds the image tower only."""
 
     def __init__(self, image: ImageTower, text: TextTower | None):
@@ -58,16 +58,16 @@ class FaRL(nn.Module):
         return cosine_logits(self.encode(x), self.encode_text(texts), self.logit_scale).softmax(-1)
 
 
-def new_pair(preset: str, seed: int) -> FaRL:
+def new_pair(preset: str, seed: int) -> ImageTextModel:
     """Random weights. Raises ValueError for an unknown preset."""
     if preset not in PRESETS:
         raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, PRESETS))}")
     image, text = PRESETS[preset]
     with own_random(seed):
-        return FaRL(ImageTower(image), TextTower(text)).eval()
+        return ImageTextModel(ImageTower(image), TextTower(text)).eval()
 
 
-def to_clip(pair: FaRL) -> dict[str, Tensor]:
+def to_clip(pair: ImageTextModel) -> dict[str, Tensor]:
     """The pair's tensors in CLIP's naming, as `from_clip` reads them."""
     state = {f"visual.{k}": v for k, v in clip_names(pair.image).items()} | {"logit_scale": pair.logit_scale}
     if pair.text is not None:
@@ -75,7 +75,7 @@ def to_clip(pair: FaRL) -> dict[str, Tensor]:
     return {k: v.detach().cpu().contiguous() for k, v in state.items()}
 
 
-def from_clip(state: dict[str, Tensor], heads: dict[str, int] | None = None) -> FaRL:
+def from_clip(state: dict[str, Tensor], heads: dict[str, int] | None = None) -> ImageTextModel:
     """A pair from tensors in CLIP's naming, as the official files hold them; the text tower may be missing.
 
     heads: attention heads of "image" and "text", default one for 64 channels. Raises ValueError when tensors are
@@ -93,13 +93,13 @@ def from_clip(state: dict[str, Tensor], heads: dict[str, int] | None = None) -> 
         rest.pop(name, None)
     image = tower_from_clip(visual, heads.get("image"))
     text = text_tower_from_clip(rest, heads.get("text")) if rest else None
-    pair = FaRL(image, text)
+    pair = ImageTextModel(image, text)
     if scale is not None:
         pair.logit_scale.data.copy_(scale.float())
     return pair.eval()
 
 
-def read_pair(path: str | os.PathLike[str]) -> FaRL:
+def read_pair(path: str | os.PathLike[str]) -> ImageTextModel:
     """Read a pair from a file in CLIP's naming.
 
     Args:

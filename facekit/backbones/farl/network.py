@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
-from .image_tower import ImageTower, Level
+from ...training.adapted_network import AdaptedNetwork
+from ..image_tower import ImageTower, Level
 from .timm_tower import StandInTower
 from .upernet import Pyramid, UperHead
 
@@ -24,6 +28,7 @@ class DenseHead(nn.Module):
         self.pyramid = Pyramid(width, patch)
         self.uper = UperHead([width] * 4, channels, classes)
 
+    @override
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         return self.uper(self.pyramid(levels))
 
@@ -38,12 +43,13 @@ class TokenHead(nn.Module):
         self.mix = nn.Parameter(torch.full((vectors,), 1 / vectors))
         self.fc = nn.Linear(width, classes)
 
+    @override
     def forward(self, vectors: Tensor) -> Tensor:
         normal = torch.stack([norm(v) for norm, v in zip(self.norms, vectors.unbind(1), strict=True)], 1)
         return self.fc(torch.einsum("nvd,v->nd", normal, self.mix))
 
 
-class FaRLNetwork(nn.Module):
+class FaRLNetwork(AdaptedNetwork):
     """A tower with one head. Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to (N,C) for dense=False.
 
     layers: the four blocks that the head reads, counted from 1 (for dense=False any number of them). head_channels:
@@ -74,6 +80,7 @@ class FaRLNetwork(nn.Module):
             self.head = TokenHead(tower.width, 3 * len(self.layers), channels)
 
     @property
+    @override
     def input_size(self) -> int:
         return self.tower.size.input_size if isinstance(self.tower, ImageTower) else self.tower.input_size
 
@@ -85,6 +92,7 @@ class FaRLNetwork(nn.Module):
         """What it trains besides, at a rate of its own: the tower, unless frozen."""
         return [] if self.frozen else [p for p in self.tower.parameters() if p.requires_grad]
 
+    @override
     def train(self, mode: bool = True) -> FaRLNetwork:
         super().train(mode)
         if self.frozen:
@@ -111,7 +119,7 @@ class FaRLNetwork(nn.Module):
         """The part that never trains, of images (N,3,S,S) in [0, 1]: what `read` gives; only x for frozen=False."""
         return self.read(self.trunk(x)) if self.frozen else [x]
 
-    def read(self, levels: Sequence[Level]) -> list[Tensor]:
+    def read(self, levels: list[Level]) -> list[Tensor]:
         """What the head needs of the tower's levels: their maps, or one tensor (N,3K,D) of class token, mean and
         maximum of the patch tokens, level by level."""
         if self.dense:
@@ -128,8 +136,23 @@ class FaRLNetwork(nn.Module):
         maps = F.interpolate(self.head(features), (side, side), mode="bilinear", align_corners=False)
         return torch.cat([maps[:, :3].sigmoid(), maps[:, 3:]], 1) if self.paints else maps
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.from_features(self.frozen_features(x))
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        tower = self.tower
+        if isinstance(tower, ImageTower):
+            about: dict[str, Any] = asdict(tower.size)
+        else:
+            about = {"name": tower.name, "input_size": tower.input_size}
+        return {
+            "tower": about,
+            "channels": self.channels,
+            "stride": self.stride,
+            "dense": self.dense,
+            "layers": list(self.layers),
+            "head_channels": self.head_channels,
+            "paints": self.paints,
+            "frozen": self.frozen,
+        }
 
 
 def check_layers(layers: Sequence[int], depth: int, dense: bool) -> tuple[int, ...]:

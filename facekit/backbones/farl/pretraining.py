@@ -18,7 +18,7 @@ from ...core.random_streams import generator_for
 from ...training.distributed import ALONE, Processes
 from .config import FaRLPretraining
 from .contrastive_loss import contrastive_loss
-from .image_text_model import FaRL
+from .image_text_model import ImageTextModel
 from .masked_image_model import MaskedImageModel, random_masks
 from .tokenizer import Tokens
 
@@ -42,7 +42,7 @@ class Pretraining:
 
     def __init__(
         self,
-        pair: FaRL,
+        pair: ImageTextModel,
         batches: Batches,
         tokens: Tokens | None,
         recipe: FaRLPretraining,

@@ -11,7 +11,7 @@ from torch import Tensor
 from ...data.image_text import PairBatches, PairPool, View
 from ...training.config_overrides import overridden
 from ...training.pretraining_run import Request, Run, chosen_preset
-from ...zoo.embedded import embedded_file
+from ..base import WeightFiles
 from . import config as recipes
 from .image_text_model import new_pair, read_pair, to_clip
 from .masked_image_model import MOST_MASKED
@@ -21,7 +21,7 @@ from .tokenizer import load_tokens
 RECIPES = {"mini": recipes.PRETRAIN_MINI, "base": recipes.PRETRAIN_BASE}
 
 
-def prepare(asked: Request) -> Run:
+def prepare(asked: Request, files: WeightFiles) -> Run:
     """asked.images: shards that `facekit shard` wrote. asked.overrides: fields of `recipes.FaRLPretraining`."""
     preset = chosen_preset(asked.preset, RECIPES)
     recipe = overridden(RECIPES[preset], asked.overrides, "pretrain()")
@@ -29,7 +29,7 @@ def prepare(asked: Request) -> Run:
     if asked.weights is None:
         pair = new_pair(preset, asked.seed)
     else:
-        pair = read_pair(embedded_file("farl") if asked.weights == "embedded" else asked.weights)
+        pair = read_pair(files.embedded("farl") if asked.weights == "embedded" else asked.weights)
         if pair.text is None:
             raise ValueError(f"weights={str(asked.weights)!r} hold no text tower, but texts are what is learned from")
     with asked.processes.first_before_others():
@@ -42,7 +42,11 @@ def prepare(asked: Request) -> Run:
         pairs, asked.seed, recipe.batch_size, asked.processes.part(recipe.batch_size),
         View(input_size, align=recipe.align, noise=recipe.noise),
     )  # fmt: skip
-    tokens = load_tokens(recipe.tokenizer) if recipe.mim else None
+    tokens = (
+        load_tokens(files.embedded("tokenizer") if recipe.tokenizer == "embedded" else recipe.tokenizer)
+        if recipe.mim
+        else None
+    )
     program = Pretraining(pair, batches, tokens, recipe, total, asked.device, asked.seed, asked.processes)
     about = {
         "preset": preset, "pairs": str(len(pairs)), "shards": json.dumps([Path(i).name for i in asked.images]),

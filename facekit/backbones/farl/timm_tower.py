@@ -11,9 +11,9 @@ from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
 from ...core.global_state import own_random
+from ..image_tower import Level
 from ..normalisation import Normalise
 from ..timm_vit import new_vit
-from .image_tower import Level
 
 # What models of timm raise that do not give maps as its plain vision transformers do.
 _NO_MAPS = (

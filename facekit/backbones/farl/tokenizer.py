@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...core.weight_files import check_names, read_weights, seems, some
-from ...zoo.embedded import embedded_file
 from .dalle_tokenizer import DalleTokens, dalle_tokens, is_dalle
 
 
@@ -78,12 +77,11 @@ class VisualTokenizer(nn.Module):
         return self.nearest(self.encode(x.contiguous(memory_format=torch.channels_last))).flatten(1)
 
 
-def load_tokens(weights: str | os.PathLike[str] = "embedded") -> VisualTokenizer | DalleTokens:
-    """A tokenizer in eval mode: "embedded", a file that `facekit pretrain tokenizer` wrote, or DALL-E's `encoder.pkl`.
+def load_tokens(path: str | os.PathLike[str]) -> VisualTokenizer | DalleTokens:
+    """A tokenizer in eval mode: a file that `facekit pretrain tokenizer` wrote, or DALL-E's `encoder.pkl`.
 
     Raises FileNotFoundError, and ValueError for a file that is neither.
     """
-    path = embedded_file("tokenizer") if weights == "embedded" else weights
     expected = "a tokenizer that `facekit pretrain tokenizer` wrote, or DALL-E's encoder.pkl"
     state = read_weights(path, expected, "pass 'embedded'", ["codes"]).tensors
     if is_dalle(state):

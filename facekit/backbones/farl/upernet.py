@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 POOL_SCALES = (1, 2, 3, 6)
 
@@ -37,6 +38,7 @@ class Pyramid(nn.Module):
             nn.MaxPool2d(2, 2),
         ])  # fmt: skip
 
+    @override
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         return [fpn(x) for fpn, x in zip(self.fpns, maps, strict=True)]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 # 3FabRec subtracts this from RGB in [0, 1]; the standard deviation stays 1.
 MEAN_RGB = (0.518, 0.418, 0.361)
@@ -46,6 +47,7 @@ class DownBlock(nn.Module):
             shortcut = nn.Conv2d(channels_in, channels, 1, stride, bias=False)
             self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(channels))
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
         return torch.relu(y + (x if self.downsample is None else self.downsample(x)))
@@ -63,6 +65,7 @@ class UpBlock(nn.Module):
         shortcut = nn.ConvTranspose2d(channels_in, channels, 4, 2, 1, bias=False)
         self.upsample = nn.Sequential(shortcut, nn.BatchNorm2d(channels))
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
         return torch.relu(y + self.upsample(x))
@@ -141,6 +144,7 @@ class Centred(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1), persistent=False)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return x - self.mean
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from ...training.config import Adaptation
 from ...training.config_fields import Checked, check_range, one_of
 
@@ -59,9 +61,11 @@ class FSMAAdaptation(Adaptation):
             )
 
     @property
+    @override
     def adversarial_weight(self) -> float:
         return self.adv
 
+    @override
     def unread(self, task: str) -> dict[str, str]:
         adv = {} if task in ("stylization", "shadow_removal") else {"adv": "for stylization and shadow_removal"}
         return super().unread(task) | adv
@@ -191,7 +195,7 @@ QUICK: dict[str, Callable[[int], FSMAAdaptation]] = {
 }
 
 
-def adaptation(recipe: str, task: str, customised: bool, faces: int) -> FSMAAdaptation:
+def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FSMAAdaptation:
     """The settings of a recipe by name: "quick", "paper" (the closest row of Table 7) or a row of Table 7.
 
     Raises ValueError that lists the names.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
+from ...training.adapted_network import AdaptedNetwork
 from .autoencoder import AutoEncoder
 
 
@@ -28,6 +30,7 @@ class SkipLayer(nn.Module):
             nn.ReLU(),
         )
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)
 
@@ -47,7 +50,7 @@ def check_skip(skip: str, stride: int) -> str:
     return skip
 
 
-class FSMANetwork(nn.Module):
+class FSMANetwork(AdaptedNetwork):
     """Frozen encoder and decoder, with trained transfer, skip and output layers between them.
 
     Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride). Only `new_parameters()` train; the auto-encoder stays in
@@ -58,7 +61,7 @@ class FSMANetwork(nn.Module):
     """
 
     # Embedded models that trained layers start from, by task.
-    STARTS: ClassVar[dict[str, str]] = {"landmarks": "start-landmarks", "segmentation": "start-segmentation"}
+    starts: ClassVar[dict[str, str]] = {"landmarks": "start-landmarks", "segmentation": "start-segmentation"}
 
     def __init__(
         self,
@@ -118,18 +121,35 @@ class FSMANetwork(nn.Module):
         """Side of the square input, px."""
         return self.autoencoder.size.input_size
 
-    def tuned_parameters(self) -> list[nn.Parameter]:
-        """None: what is not new stays frozen."""
-        return []
-
     def new_parameters(self) -> list[nn.Parameter]:
         """What adaptation trains: transfer, skip and output layers; all layers where nothing is frozen."""
         parts = (self.transfer, self.skip, self.output) if self.frozen else (self,)
         unused = set() if self.frozen else set(self.autoencoder.P.lin.parameters())
         return [p for part in parts for p in part.parameters() if p not in unused]
 
-    def matches(self, other: FSMANetwork) -> bool:
+    @property
+    @override
+    def can_warm_start(self) -> bool:
+        return True
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        s = self.autoencoder.size
+        return {
+            "input_size": s.input_size,
+            "width": s.width,
+            "z_dim": s.z_dim,
+            "channels": self.channels,
+            "stride": self.stride,
+            "skip": self.skip_code,
+            "instance_norm": self.instance_norm,
+            "paints": self.paints,
+            "frozen": self.frozen,
+        }
+
+    def matches(self, other: AdaptedNetwork) -> bool:
         """Whether the trained layers of `other` fit here: the same frozen weights, skip code and map size."""
+        assert isinstance(other, FSMANetwork)
         mine, theirs = self.autoencoder, other.autoencoder
         return (
             mine.size == theirs.size
@@ -141,14 +161,16 @@ class FSMANetwork(nn.Module):
         )
 
     @torch.no_grad()
-    def start_from(self, other: FSMANetwork, mixing: Tensor) -> None:
+    def start_from(self, other: AdaptedNetwork, mixing: Tensor) -> None:
         """Take over the trained layers of a network that `matches`; output channel c starts as the mixture mixing[c]
         of the other's. mixing: (C,C_other)."""
+        assert isinstance(other, FSMANetwork)
         self.transfer.load_state_dict(other.transfer.state_dict())
         self.skip.load_state_dict(other.skip.state_dict())
         mixed = torch.einsum("ck,wkij->wcij", mixing.to(other.output.weight), other.output.weight)
         self.output.weight.copy_(mixed)
 
+    @override
     def train(self, mode: bool = True) -> FSMANetwork:
         super().train(mode)
         if self.frozen:
@@ -188,6 +210,3 @@ class FSMANetwork(nn.Module):
         if self.paints:
             y = torch.cat([torch.tanh(y[:, :3]) + self.autoencoder.centred.mean, y[:, 3:]], 1)
         return y
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.from_features(self.frozen_features(x))

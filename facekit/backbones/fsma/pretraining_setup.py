@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -12,22 +13,25 @@ from ...data.face_pool import plain_views
 from ...data.named_pools import pool_of
 from ...training.config_overrides import overridden
 from ...training.pretraining_run import Request, Run, chosen_preset
-from . import backbone as fsma
 from . import config as recipes
 from .autoencoder import PRESETS
 from .growth import IMAGES, grow
 from .pretraining import Pretraining
 
+if TYPE_CHECKING:
+    from .backbone import FSMA
+
 RECIPES = {"mini": recipes.PRETRAIN_MINI, "128": recipes.PRETRAIN_128, "256": recipes.PRETRAIN_256}
 
 
-def prepare(asked: Request) -> Run:
+def prepare(asked: Request, backbone: FSMA) -> Run:
+    """Prepare the unsupervised stage for the arguments of `facekit.pretrain`."""
     preset = chosen_preset(asked.preset, RECIPES)
     recipe = overridden(RECIPES[preset], asked.overrides, "pretrain()")
     asked.processes.part(recipe.batch_size)
     size, known = PRESETS[preset], None
     if asked.weights is not None:
-        known = fsma.load(asked.weights)
+        known = backbone.load(asked.weights)
         size = dataclasses.replace(size, width=known.size.width, z_dim=known.size.z_dim)
         if known.size.input_size > size.input_size:
             raise ValueError(f"weights of {known.size.input_size} px do not shrink: pass preset='256'")
@@ -38,7 +42,7 @@ def prepare(asked: Request) -> Run:
     program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, known, asked.processes)
     about = {"preset": preset, "faces": json.dumps(faces.sources)}
     if asked.weights is not None:
-        program.discriminator.load_state_dict(fsma.discriminator(asked.weights, asked.seed)[1].state_dict())
+        program.discriminator.load_state_dict(backbone.discriminator(asked.weights, asked.seed)[1].state_dict())
         about["started_from"] = Path(asked.weights).name
 
     def tensors() -> dict[str, Tensor]:

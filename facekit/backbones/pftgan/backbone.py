@@ -1,101 +1,132 @@
-"""PFTGAN: StyleGAN2 priors for few-shot part segmentation (Han et al., MM 2022)."""
+"""PFTGAN as a backbone: its tasks, weights and networks."""
 
 from __future__ import annotations
 
 import copy
-import os
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from typing_extensions import override
 
 from ...core.global_state import own_random
 from ...tasks import Task
-from .adaptation import PFTGANFitting
-from .baselines import ComparedFitting, ComparedNetwork, frozen_features
-from .config import PFTGANAdaptation
-from .config import adaptation as named_recipe
-from .generator_files import load_generator, load_inversion, load_pair
-from .model import PFTGAN
+from ...training.adapted_network import AdaptedNetwork
+from ...training.config import Adaptation
+from ...training.loop import FiniteProgram
+from ...training.pretraining_run import Request, Run
+from ...training.views import TrainingData
+from ..base import Backbone, Weights
+from .adaptation import stream_adaptation
+from .baselines import BaselineNetwork, baseline_adaptation, frozen_features
+from .config import PFTGANAdaptation, named_recipe
+from .generator_files import Pair, random_pair, read_pair
+from .model import GeneratorWithEncoder
 from .network import PFTGANNetwork
 
-__all__ = [
-    "TASKS", "build", "discriminator", "embedded_state", "from_dict", "frozen_keys", "load", "load_generator",
-    "load_inversion", "named_recipe", "program", "to_dict",
-]  # fmt: skip
 
-TASKS = ("segmentation", "landmarks", "stylization")
+class PFTGAN(Backbone):
+    """Two streams of a StyleGAN2 generator and pixel classifiers on their feature maps."""
 
+    name: ClassVar[str] = "pftgan"
+    tasks: ClassVar[tuple[str, ...]] = ("segmentation", "landmarks", "stylization")
+    config: ClassVar[type[Adaptation]] = PFTGANAdaptation
+    uses_support: ClassVar[bool] = True
+    pretrainings: ClassVar[tuple[str, ...]] = ("stylegan2", "inversion")
 
-def load(
-    weights: str | os.PathLike[str] = "auto", inversion: str | os.PathLike[str] | None = None, seed: int = 0
-) -> PFTGAN:
-    """The generator with its encoder, in eval mode. weights, inversion, errors: see `loading.load_pair`."""
-    return PFTGAN(*load_pair(weights, inversion, seed)).eval()
+    @override
+    def recipe(self, name: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:
+        return named_recipe(name, task, customised, faces)
 
+    def load(self, weights: Weights = "auto", inversion: Weights | None = None, seed: int = 0) -> GeneratorWithEncoder:  # type: ignore[override]
+        """Load the generator and its encoder in evaluation mode.
 
-def build(
-    weights: str | os.PathLike[str], seed: int, task: Task, recipe: PFTGANAdaptation
-) -> PFTGANNetwork | ComparedNetwork:
-    """The network that `program` trains; its segmentation stream is the generator as it is."""
-    if recipe.features != "generator":
+        Args:
+            weights: "auto" or "embedded" (64 px, in this package), "none" (random), or the file of a generator.
+            inversion: File of the encoder, if the generator's file does not hold it.
+            seed: Seed of random weights.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the files hold something else or do not fit each other.
+        """
+        return GeneratorWithEncoder(*self.load_pair(weights, inversion, seed)).eval()
+
+    def load_pair(self, weights: Weights = "auto", inversion: Weights | None = None, seed: int = 0) -> Pair:
+        """Load the generator and its encoder as two modules. Arguments and errors are those of ``load``."""
+        if weights == "official":
+            raise ValueError(
+                "weights='official': PFTGAN's authors published none; pass a StyleGAN2 file, such as NVIDIA's ffhq.pkl "
+                "or the port's .pt, and the e4e or pSp file that belongs to it as inversion="
+            )
+        if weights not in ("auto", "embedded", "none"):
+            return read_pair(weights, inversion)
+        if inversion is not None:
+            raise ValueError(f"inversion={str(inversion)!r} came without a generator: pass its file as weights=")
+        return random_pair(seed) if weights == "none" else read_pair(self.files.embedded("pftgan"), None)
+
+    def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> PFTGANNetwork | BaselineNetwork:
+        """Build the network that ``program`` trains. Its segmentation stream is the generator as it is."""
+        assert isinstance(config, PFTGANAdaptation)
+        if config.features != "generator":
+            with own_random(seed):
+                features = frozen_features(config, weights, self.files)
+                return BaselineNetwork(features, task.channels, config.members, task.stride)
+        generator, encoder = self.load_pair(weights, config.inversion, seed)
         with own_random(seed):
-            features = frozen_features(recipe.features, weights, recipe.tower, recipe.layers, recipe.input_size)
-            return ComparedNetwork(features, task.channels, recipe.members, task.stride)
-    generator, encoder = load_pair(weights, recipe.inversion, seed)
-    with own_random(seed):
-        return PFTGANNetwork(
-            encoder, copy.deepcopy(generator.synthesis), task.channels, task.stride, task.paints, recipe.members,
-            recipe.reads_colours,
-        )  # fmt: skip
+            return PFTGANNetwork(
+                encoder,
+                copy.deepcopy(generator.synthesis),
+                task.channels,
+                task.stride,
+                task.paints,
+                config.members,
+                config.reads_colours,
+            )
 
+    @override
+    def program(
+        self,
+        network: AdaptedNetwork,
+        weights: Weights,
+        task: Task,
+        data: TrainingData,
+        config: Adaptation,
+        device: torch.device,
+        seed: int,
+    ) -> FiniteProgram:
+        assert isinstance(config, PFTGANAdaptation)
+        if data.alpha is not None:
+            raise ValueError("align='tanh': generators know no tanh-warped faces; pass 'mean', 'landmarks' or 'none'")
+        streams_learn = config.image_stream and config.stages and config.features == "generator"
+        if data.support is not None and not streams_learn:
+            raise ValueError("support_images came, but this recipe has no image stream that learns from them")
+        if isinstance(network, BaselineNetwork):
+            return baseline_adaptation(network, task, data, config, device, seed)
+        assert isinstance(network, PFTGANNetwork)
+        generator, _ = self.load_pair(weights, config.inversion, seed)
+        return stream_adaptation(
+            network, generator, task, data, config, device, seed, lambda: self.files.ready_network("segmentation")
+        )
 
-def program(
-    weights: str | os.PathLike[str],
-    network: PFTGANNetwork | ComparedNetwork,
-    task: Task,
-    crops: Tensor,
-    labels: Tensor,
-    support: Tensor | None,
-    recipe: PFTGANAdaptation,
-    device: torch.device,
-    seed: int,
-    alpha: float | None,
-) -> PFTGANFitting | ComparedFitting:
-    """The staged fitting of `build`'s network. Raises ValueError for tanh-warped faces, and for support
-    images where nothing learns from them."""
-    if alpha is not None:
-        raise ValueError("align='tanh': generators know no tanh-warped faces; pass 'mean', 'landmarks' or 'none'")
-    if support is not None and not (recipe.image_stream and recipe.stages and recipe.features == "generator"):
-        raise ValueError("support_images came, but this recipe has no image stream that learns from them")
-    if isinstance(network, ComparedNetwork):
-        return ComparedFitting(network, task, crops, labels, recipe, device, seed)
-    generator, _ = load_pair(weights, recipe.inversion, seed)
-    return PFTGANFitting(network, generator, task, crops, labels, support, recipe, device, seed)
+    @override
+    def network_from_dict(self, settings: dict[str, Any]) -> PFTGANNetwork | BaselineNetwork:
+        kind = BaselineNetwork if "features" in settings else PFTGANNetwork
+        return kind.from_dict(settings)
 
+    def frozen_keys(self, network: AdaptedNetwork) -> set[str]:
+        """Return the names of the encoder's tensors. The generator's are fine-tuned."""
+        return {name for name in network.state_dict() if name.startswith("encoder.")}
 
-def discriminator(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
-    """None: the streams learn by a perceptual distance alone."""
-    return None
+    @override
+    def embedded_state(self) -> dict[str, Tensor]:
+        _, encoder = self.load_pair("embedded")
+        return {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
 
+    @override
+    def pretraining(self, kind: str, request: Request) -> Run:
+        from . import generator_setup, inversion_setup
 
-def to_dict(network: PFTGANNetwork | ComparedNetwork) -> dict[str, Any]:
-    """The plain data that `from_dict` builds the same network from (weights apart)."""
-    return network.to_dict()
-
-
-def from_dict(settings: dict[str, Any]) -> PFTGANNetwork | ComparedNetwork:
-    """Undo `to_dict`; the weights are random."""
-    kind = ComparedNetwork if "features" in settings else PFTGANNetwork
-    return kind.from_dict(settings)
-
-
-def frozen_keys(network: PFTGANNetwork | ComparedNetwork) -> set[str]:
-    """Names in the state dict that come from the backbone's own weights: the encoder's. The generator's are tuned."""
-    return {name for name in network.state_dict() if name.startswith("encoder.")}
-
-
-def embedded_state() -> dict[str, Tensor]:
-    """What `frozen_keys` names, of the embedded encoder."""
-    _, encoder = load_pair("embedded")
-    return {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+        if kind == "inversion":
+            return inversion_setup.prepare(request)
+        return generator_setup.prepare(request, self.files)

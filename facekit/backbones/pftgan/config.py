@@ -166,7 +166,7 @@ COMPARED = {
 NAMES = ("quick", "paper", *COMPARED)
 
 
-def adaptation(recipe: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:
+def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:
     """The settings of a recipe by name: "paper" (section 4.1 as far as it says; ten classifiers vote), "quick" (a third
     of its steps, and two of its stages) or what the paper compares with: "datasetgan" (the generator as it is), "mae"
     (a ViT), "ddpm" (a diffusion UNet) or "farl" (our embedded tower). Raises ValueError that lists the names, or for a

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...core.global_state import own_import
 from ...core.random_streams import generator_for
@@ -111,6 +112,7 @@ class DiffusionFeatures(FrozenFeatures):
             raise ValueError(f"steps={list(steps)}: expected time steps from 0 to {len(kept) - 1}, at least one")
         return cls(unet, kept[chosen].tolist(), blocks, chosen, seed)
 
+    @override
     def maps(self, x: Tensor) -> list[Tensor]:
         seen: dict[int, Tensor] = {}
 
@@ -131,6 +133,7 @@ class DiffusionFeatures(FrozenFeatures):
                 found += [seen[block] for block in self.blocks]
         return found
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         config = {k: v for k, v in self.unet.config.items() if not k.startswith("_")}
         return {
@@ -139,6 +142,7 @@ class DiffusionFeatures(FrozenFeatures):
         }  # fmt: skip
 
     @classmethod
+    @override
     def from_dict(cls, settings: dict[str, Any]) -> DiffusionFeatures:
         rest = {k: v for k, v in settings.items() if k not in ("kind", "config")}
         return cls(_diffusers()[0](**settings["config"]), **rest)

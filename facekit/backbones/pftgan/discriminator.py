@@ -7,6 +7,7 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from .filters import binomial_filter, blur
 from .stylegan2 import GeneratorSize, Linear, activated
@@ -26,6 +27,7 @@ class Conv(nn.Module):
         self.register_buffer("resample_filter", binomial_filter(), persistent=down)
         self.resample_filter: Tensor
 
+    @override
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         kernel, weight = self.weight.shape[-1], self.weight * self.scale
         if not self.down:
@@ -48,6 +50,7 @@ class Down(nn.Module):
         self.conv1 = Conv(inputs, outputs, 3, down=True)
         self.skip = Conv(inputs, outputs, 1, down=True, bias=False)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         x = self.fromrgb(x) if hasattr(self, "fromrgb") else x
         half = math.sqrt(0.5)  # so that the sum has unit variance
@@ -64,6 +67,7 @@ class Top(nn.Module):
         self.fc = Linear(channels * 16, channels, lrelu=True)
         self.out = Linear(channels, 1)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(torch.cat([x, spread(x)], 1))
         logits: Tensor = self.out(self.fc(x.flatten(1)))
@@ -94,6 +98,7 @@ class Discriminator(nn.Module):
         self.b4 = Top(size.channels(4))
         self.to(memory_format=torch.channels_last)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         for side in reversed(self.size.sides[1:]):
             x = getattr(self, f"b{side}")(x)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ..normalisation import Normalise
 from ..timm_vit import new_vit
 
 if TYPE_CHECKING:
-    from ..farl.image_tower import ImageTower
+    from ..image_tower import ImageTower
 
 # ddpm-segmentation's MAE baseline (src/feature_extractors.py: num_blocks=12) reads its ViT-L's last 12 blocks.
 LAST_BLOCKS = 12
@@ -35,6 +36,7 @@ class FrozenFeatures(nn.Module, ABC):
     channels: tuple[int, ...]
     input_size: int
 
+    @override
     def train(self, mode: bool = True) -> FrozenFeatures:
         super().train(False)
         return self
@@ -98,9 +100,11 @@ class ViTFeatures(FrozenFeatures):
         self.normalise = Normalise(mean, std)
         self.requires_grad_(False).eval()
 
+    @override
     def maps(self, x: Tensor) -> list[Tensor]:
         return self.vit.forward_intermediates(self.normalise(x), indices=self._indices, intermediates_only=True)
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         return {
             "kind": self.kind, "name": self.name, "blocks": list(self.blocks), "input_size": self.input_size,
@@ -108,6 +112,7 @@ class ViTFeatures(FrozenFeatures):
         }  # fmt: skip
 
     @classmethod
+    @override
     def from_dict(cls, settings: dict[str, Any]) -> ViTFeatures:
         # Nothing else: a file must not name other files, or have weights downloaded.
         return cls(settings["name"], settings["blocks"], settings["input_size"], None, settings["patch"])
@@ -126,16 +131,19 @@ class FaRLFeatures(FrozenFeatures):
         self.channels = (tower.width,) * len(self.blocks)
         self.requires_grad_(False).eval()
 
+    @override
     def maps(self, x: Tensor) -> list[Tensor]:
         return [m for _, m in self.tower.levels(x, self.blocks)]
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "size": asdict(self.tower.size), "blocks": list(self.blocks)}
 
     @classmethod
+    @override
     def from_dict(cls, settings: dict[str, Any]) -> FaRLFeatures:
         # Here, as with timm: importing it takes seconds that others need not wait for.
-        from ..farl.image_tower import ImageTower, TowerSize
+        from ..image_tower import ImageTower, TowerSize
 
         return cls(ImageTower(TowerSize(**settings["size"])), settings["blocks"])
 

@@ -11,7 +11,6 @@ import torch
 from ...core.global_state import kept_random, own_random
 from ...core.json_text import parse_json
 from ...core.weight_files import WeightFile, check_names, read_weights
-from ...zoo.embedded import embedded_file
 from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder, load_encoder
 from .released_generators import ENCODER, Released, read_released
 from .stylegan2 import Generator, GeneratorSize
@@ -93,30 +92,26 @@ def _inversion_of(file: WeightFile, size_name: str, prefix: str) -> InversionEnc
     return encoder.eval()
 
 
-@kept_random()
-def load_pair(
-    weights: str | os.PathLike[str] = "auto", inversion: str | os.PathLike[str] | None = None, seed: int = 0
-) -> Pair:
-    """A generator and the encoder that finds its codes, both in eval mode.
+def random_pair(seed: int) -> Pair:
+    """Return a generator and an encoder of the embedded sizes with random weights, in evaluation mode."""
+    size = InversionSize(MINI.resolution, MINI.codes, MINI.w_dim)
+    with own_random(seed):
+        generator = Generator(MINI).eval()
+        return generator, InversionEncoder(size, generator.mapping.w_avg).eval()
 
-    weights: "auto" or "embedded" (ours, 64 px), "none" (random), or a generator's file, which needs its encoder's as
-    `inversion` if it does not hold one itself. Raises ValueError for two that do not fit each other, and for a
-    generator without an encoder.
+
+@kept_random()
+def read_pair(weights: str | os.PathLike[str], inversion: str | os.PathLike[str] | None) -> Pair:
+    """Read a generator and the encoder that finds its codes, both in evaluation mode.
+
+    Args:
+        weights: File of the generator.
+        inversion: File of its encoder. None if the generator's file holds the encoder, too.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If there is no encoder, or the two do not fit each other.
     """
-    if weights == "official":
-        raise ValueError(
-            "weights='official': PFTGAN's authors published none; pass a StyleGAN2 file, such as NVIDIA's ffhq.pkl or "
-            "the port's .pt, and the e4e or pSp file that belongs to it as inversion="
-        )
-    if weights in ("auto", "embedded", "none"):
-        if inversion is not None:
-            raise ValueError(f"inversion={str(inversion)!r} came without a generator: pass its file as weights=")
-        if weights == "none":
-            size = InversionSize(MINI.resolution, MINI.codes, MINI.w_dim)
-            with own_random(seed):
-                generator = Generator(MINI).eval()
-                return generator, InversionEncoder(size, generator.mapping.w_avg).eval()
-        weights = embedded_file("pftgan")
     generator = load_generator(weights)
     encoder = own_inversion(weights) if inversion is None else load_inversion(inversion)
     if encoder is None:
@@ -124,11 +119,11 @@ def load_pair(
             f"weights={str(weights)!r} came without inversion=: pass the e4e or pSp file of this generator, or train "
             f"one: facekit pretrain inversion --weights {weights} --faces FOLDER --out encoder.safetensors"
         )
-    own = encoder.size if isinstance(encoder, InversionEncoder) else encoder
+    made = encoder.size if isinstance(encoder, InversionEncoder) else encoder
     taken = generator.size
-    if (own.layers, own.w_dim) != (taken.codes, taken.w_dim):
+    if (made.layers, made.w_dim) != (taken.codes, taken.w_dim):
         raise ValueError(
-            f"the encoder {inversion or weights} gives {own.layers} codes of {own.w_dim} numbers, but the generator "
+            f"the encoder {inversion or weights} gives {made.layers} codes of {made.w_dim} numbers, but the generator "
             f"{weights} of {taken.resolution} px takes {taken.codes} of {taken.w_dim}: pass the encoder that was "
             "trained for it"
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...data.named_pools import pool_of
 from ...training.config_overrides import overridden
 from ...training.pretraining_run import Request, Run, chosen_preset
-from ...zoo.embedded import embedded_file
+from ..base import WeightFiles
 from . import config as recipes
 from .generator_files import generator_of, own_inversion, read_generator
 from .generator_training import Pretraining
@@ -29,14 +29,14 @@ SIZES = {
 }
 
 
-def prepare(asked: Request) -> Run:
+def prepare(asked: Request, files: WeightFiles) -> Run:
     preset = chosen_preset(asked.preset, RECIPES)
     recipe, size = overridden(RECIPES[preset], asked.overrides, "pretrain()"), SIZES[preset]
     if recipe.judged_again and not recipe.reconstructed:
         raise ValueError("judged_again=True came with reconstructed=0: nothing is shown again; pass reconstructed=16")
     known = None
     if asked.weights is not None:
-        known = _known(asked.weights)
+        known = _known(asked.weights, files)
         size = known.generator.size
     asked.processes.part(recipe.batch_size)
     total = asked.steps if asked.steps is not None else recipe.steps
@@ -50,7 +50,8 @@ def prepare(asked: Request) -> Run:
             encoder = known.encoder
         beside = Reconstructing(encoder, perceptual(), recipes.INVERSION_BESIDE, asked.device, asked.processes)
         about["encoder"] = json.dumps(dataclasses.asdict(encoder.size))
-    program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, asked.processes, beside)
+    parser = files.ready_network("segmentation").folded() if recipe.projected else None
+    program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, asked.processes, beside, parser)
     if known is not None:
         for generator in (program.generator, program.mean):
             generator.load_state_dict(known.generator.state_dict())
@@ -78,8 +79,8 @@ class _Known:
     discriminator: dict[str, Tensor] | None
 
 
-def _known(weights: str | os.PathLike[str]) -> _Known:
+def _known(weights: str | os.PathLike[str], files: WeightFiles) -> _Known:
     """weights: "embedded", or a generator's file of any kind. Raises as `load_generator`."""
-    path = embedded_file("pftgan") if weights == "embedded" else weights
+    path = files.embedded("pftgan") if weights == "embedded" else weights
     found = read_generator(path)
     return _Known(generator_of(found, path), own_inversion(path), found.discriminator)

@@ -15,6 +15,7 @@ from ...augmentation.affine import Affine, random_matrices
 from ...core.device import autocast
 from ...core.random_streams import generator_for, shuffled_batch
 from ...data.face_pool import Pool, views
+from ...training.adapted_network import AdaptedNetwork
 from ...training.distributed import ALONE, Processes
 from .adaptive_augmentation import adapted_chance, augmented
 from .config import StyleGAN2Pretraining
@@ -56,16 +57,16 @@ class Pretraining:
         seed: int = 0,
         processes: Processes = ALONE,
         beside: Reconstructing | None = None,
+        parser: AdaptedNetwork | None = None,
     ):
-        """beside: an encoder that learns with the generator, for recipes with `reconstructed` images. Raises
-        ValueError for batches that do not divide by the processes."""
+        """beside: an encoder that learns with the generator, for recipes with `reconstructed` images. parser: the ready
+        parser's network, for recipes that are `projected`. Raises ValueError for batches that do not divide by the
+        processes."""
         torch.manual_seed(seed)
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.size, self.recipe, self.steps, self.device, self.seed = pool, size, recipe, steps, device, seed
         self.generator = Generator(size).to(device)
-        self.discriminator: nn.Module = (ProjectedDiscriminator() if recipe.projected else Discriminator(size)).to(
-            device
-        )
+        self.discriminator: nn.Module = _new_discriminator(size, parser if recipe.projected else None).to(device)
         for network in (self.generator, self.discriminator):
             processes.copy_from_first(network)
         processes.share_norms(self.discriminator)
@@ -251,3 +252,8 @@ class Pretraining:
             "optimiser_critic": self.optimiser_discriminator,
         }  # fmt: skip
         return parts if self.beside is None else parts | {"beside": self.beside}
+
+
+def _new_discriminator(size: GeneratorSize, parser: AdaptedNetwork | None) -> nn.Module:
+    """Return StyleGAN2's discriminator, or a projected one on the features of a parser."""
+    return Discriminator(size) if parser is None else ProjectedDiscriminator(parser)

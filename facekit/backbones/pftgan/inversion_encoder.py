@@ -23,6 +23,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...core.weight_files import (
     check_names,
@@ -62,6 +63,7 @@ class GradualStyleBlock(nn.Module):
         self.convs = nn.Sequential(*layers)
         self.linear = Linear(channels_in * side * side, w_dim)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(self.convs(x).flatten(1))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class SqueezeExcite(nn.Module):
         self.fc1 = nn.Conv2d(channels, hidden, 1, bias=False)
         self.fc2 = nn.Conv2d(hidden, channels, 1, bias=False)
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         gate = torch.relu(self.fc1(x.mean(dim=(2, 3), keepdim=True)))
         return x * torch.sigmoid(self.fc2(gate))
@@ -58,6 +60,7 @@ class IRBlock(nn.Module):
             SqueezeExcite(channels, squeeze),
         )
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return self.shortcut_layer(x) + self.res_layer(x)
 

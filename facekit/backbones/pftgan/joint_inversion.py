@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...augmentation.affine import Affine, random_matrices
 from ...core.random_streams import generator_for
@@ -27,6 +28,7 @@ class LatentDiscriminator(nn.Module):
         hidden = [Linear(w_dim, w_dim, lrelu=True) for _ in range(4)]
         self.layers = nn.Sequential(*hidden, Linear(w_dim, 1))
 
+    @override
     def forward(self, codes: Tensor) -> Tensor:
         logits: Tensor = self.layers(codes)
         return logits[:, 0]

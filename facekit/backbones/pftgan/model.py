@@ -11,7 +11,7 @@ from .network import at_encoder
 from .stylegan2 import Generator
 
 
-class PFTGAN(nn.Module):
+class GeneratorWithEncoder(nn.Module):
     """What `facekit.load_backbone("pftgan")` gives. x: (N,3,S,S) RGB in [0, 1], aligned like the generator's images;
     codes: (N,L,w_dim), in W+."""
 

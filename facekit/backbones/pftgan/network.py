@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
+from ...training.adapted_network import AdaptedNetwork
 from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
 from .pixel_classifier import Ensemble, PixelClassifier, Votes
 from .stylegan2 import GeneratorSize, Synthesis
@@ -26,7 +28,7 @@ def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tenso
     return x if x.shape[-1] == side else F.interpolate(x, side, mode="bilinear", antialias=True)
 
 
-class PFTGANNetwork(nn.Module):
+class PFTGANNetwork(AdaptedNetwork):
     """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to an image with `paints`; an `Adapted` network.
 
     The encoder is frozen; its codes are the features. The stream is the generator's, fine-tuned before the classifiers
@@ -36,7 +38,6 @@ class PFTGANNetwork(nn.Module):
 
     # A mirrored image has other codes: looking at both costs twice the time.
     averages: ClassVar[bool] = False
-    frozen: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -58,19 +59,19 @@ class PFTGANNetwork(nn.Module):
             self.heads.requires_grad_(True)
 
     @property
+    @override
     def input_size(self) -> int:
         return self.stream.size.resolution
 
+    @override
     def train(self, mode: bool = True) -> PFTGANNetwork:
         super().train(mode)
         self.encoder.eval()
         return self
 
+    @override
     def new_parameters(self) -> list[nn.Parameter]:
         return [] if self.heads is None else list(self.heads.parameters())
-
-    def tuned_parameters(self) -> list[nn.Parameter]:
-        return []
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
@@ -99,9 +100,7 @@ class PFTGANNetwork(nn.Module):
         (codes,) = self.frozen_features(x)
         return self.heads.vote(self.maps(codes), self.input_size)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.from_features(self.frozen_features(x))
-
+    @override
     def to_dict(self) -> dict[str, Any]:
         size, encoder = self.stream.size, self.encoder
         if isinstance(encoder, InversionEncoder):

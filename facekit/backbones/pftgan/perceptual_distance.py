@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import lpips
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...core.global_state import kept_random, no_warnings
 from ...core.weight_files import check_names, read_weights
 from ...metrics.perceptual import LPIPS, alexnet_lpips
+from ...training.adapted_network import AdaptedNetwork
 
 log = logging.getLogger("facekit")
 
@@ -26,16 +29,20 @@ class ParserFeatures(nn.Module):
     """LPIPS' distance on the ready parser's encoder, without learned weights: unit vectors at each place of the
     image itself and of the maps at half to a sixteenth of its side, squared differences, the mean over places."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        from ...api.ready_models import ready_model  # which imports this package
+    def __init__(self, parser: AdaptedNetwork):
+        """Use the encoder of a parser.
 
-        self.parser = ready_model("segmentation").network.folded().requires_grad_(False)
+        Args:
+            parser: The network of a face parser with ``features(x)``, in evaluation mode.
+        """
+        super().__init__()
+        self.parser: Any = parser.requires_grad_(False)
 
     def maps(self, x: Tensor) -> list[Tensor]:
         shown = (x + 1) / 2
         return [x, *self.parser.features(shown)[:4]]
 
+    @override
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         side = -(-x.shape[-1] // 32) * 32
         if x.shape[-1] != side:
@@ -47,12 +54,21 @@ class ParserFeatures(nn.Module):
         return distance
 
 
-def perceptual(name: str = "auto") -> nn.Module:
-    """A frozen distance: (N,3,S,S) twice, RGB in [-1, 1], to (N,). Which one it is, is said in the log.
+def perceptual(name: str = "auto", parser: Callable[[], AdaptedNetwork] | None = None) -> nn.Module:
+    """Return a frozen distance between images. Its name is logged.
 
-    name: "lpips-alex" (its AlexNet is in this package), "lpips-vgg" (if torchvision's VGG16 is in torch's cache:
-    nothing is downloaded), "parser" (the ready parser's encoder, no learned weights), or "auto": VGG if it is
-    here, else AlexNet. Raises ValueError for another name and FileNotFoundError for a VGG that is not here.
+    Args:
+        name: "lpips-alex" (its AlexNet is in this package), "lpips-vgg" (if torchvision's VGG16 is in torch's cache;
+            nothing is downloaded), "parser" (the ready parser's encoder, without learned weights), or "auto": VGG if
+            it is there, else AlexNet.
+        parser: Returns the network of the ready parser, for "parser".
+
+    Returns:
+        A module that maps two batches of RGB images (N, 3, S, S) in [-1, 1] to distances (N,).
+
+    Raises:
+        ValueError: If there is no such distance.
+        FileNotFoundError: If VGG is not there.
     """
     if name not in ("auto", *NAMES):
         raise ValueError(f"perceptual={name!r}: expected 'auto' or one of {', '.join(map(repr, NAMES))}")
@@ -61,7 +77,9 @@ def perceptual(name: str = "auto") -> nn.Module:
         name = "lpips-vgg" if vgg is not None else "lpips-alex"
     log.info("perceptual distance: %s", name)
     if name == "parser":
-        return ParserFeatures()
+        if parser is None:
+            raise ValueError("perceptual='parser' came without a parser, expected its network; pass parser=")
+        return ParserFeatures(parser())
     if name == "lpips-alex":
         return LPIPS(copy.deepcopy(alexnet_lpips()))
     if vgg is None:

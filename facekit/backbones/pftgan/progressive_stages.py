@@ -40,12 +40,11 @@ class Support:
     images: Tensor
 
 
-class Progressive:
-    """`recipe.stages` one after the other, `recipe.steps` each; a `facekit.training.loop.Program`.
+class StreamTuning:
+    """One stage of Algorithm 1: a `facekit.training.loop.Program` of ``config.steps`` steps.
 
-    A step tunes the segmentation stream on labelled images and then the image stream on support images (equation
-    4), by one perceptual distance. Of each stage the optimiser is new, for other weights train in it. distance: from
-    `perceptual`. Raises ValueError for unknown stages.
+    A step tunes the segmentation stream on labelled images and then the image stream on support images (equation 4), by
+    one perceptual distance.
     """
 
     def __init__(
@@ -54,61 +53,57 @@ class Progressive:
         labelled: Labelled,
         support: Support,
         distance: nn.Module,
-        recipe: PFTGANAdaptation,
+        config: PFTGANAdaptation,
+        stage: int,
         device: torch.device,
         seed: int = 0,
     ):
-        unknown = sorted(set(recipe.stages) - set(STAGES))
-        if unknown:
-            raise ValueError(
-                f"stages={recipe.stages!r}: expected some of {', '.join(map(repr, STAGES))} in a row, such as '123', "
-                "or '' for the generator as it is"
-            )
-        self.streams, self.distance, self.recipe = streams.to(device), distance.to(device), recipe
+        """Choose the layers that are trained.
+
+        Args:
+            streams: Both streams. The stage changes them in place.
+            labelled: Views of the labelled images.
+            support: Unlabelled images.
+            distance: A perceptual distance.
+            config: Settings.
+            stage: Which character of ``config.stages`` this is, counted from 0.
+            device: Where to train.
+            seed: Seed of the random batches.
+        """
+        self.streams, self.distance, self.config = streams.to(device), distance.to(device), config
         self.labelled, self.support, self.device, self.seed = labelled, support, device, seed
-        self.stage = -1
-        if recipe.stages:
-            self._begin(0)
-
-    @property
-    def steps(self) -> int:
-        return len(self.recipe.stages) * self.recipe.steps
-
-    def _begin(self, stage: int) -> None:
-        self.stage = stage
-        which, self.mixed = STAGES[self.recipe.stages[stage]]
+        self.first = stage * config.steps
+        layers, self.mixed = STAGES[config.stages[stage]]
         self.trained: list[tuple[Synthesis, list[nn.Parameter]]] = []
-        for stream in (self.streams.segmentation, self.streams.image):
+        for stream in (streams.segmentation, streams.image):
             if stream is not None:
-                weights = TwoStream.to_rgb(stream) if which == "toRGB" else list(stream.parameters())
+                weights = TwoStream.to_rgb(stream) if layers == "toRGB" else list(stream.parameters())
                 self.trained.append((stream, weights))
-        self.streams.requires_grad_(False)
+        streams.requires_grad_(False)
         both = {id(p): p for _, weights in self.trained for p in weights}  # shared layers once
         for p in both.values():
             p.requires_grad_(True)
-        self.optimiser = torch.optim.Adam(both.values(), self.recipe.lr, self.recipe.betas)
+        self.optimiser = torch.optim.Adam(both.values(), config.lr, config.betas)
 
     def step(self, index: int) -> dict[str, float]:
-        stage = index // self.recipe.steps
-        if stage != self.stage:
-            self._begin(stage)
-        draws = generator_for(self.seed, index, 16)
+        """Make step ``index`` of this stage and return the losses by name."""
+        draws = generator_for(self.seed, self.first + index, 16)
         x = self.labelled
-        chosen = torch.randperm(len(x.codes), generator=draws)[: self.recipe.batch_size]
-        targets = interpolated(x.images[chosen], x.targets[chosen], self.recipe.interpolation)
+        chosen = torch.randperm(len(x.codes), generator=draws)[: self.config.batch_size]
+        targets = interpolated(x.images[chosen], x.targets[chosen], self.config.interpolation)
         targets = (targets if self.mixed else x.targets[chosen]).to(self.device)
         made = self.trained[0][0](x.codes[chosen].to(self.device))
         known = x.known[chosen].to(self.device)
-        # Where there is no label, what was made is right.
+        # Pixels without a label have no target: the output itself is taken, so their loss is zero.
         targets = known * targets + (1 - known) * made.detach()
         losses = {"segmentation": self._descend(self.distance(made, targets).mean(), self.trained[0][1])}
         if len(self.trained) > 1:
             stream, weights = self.trained[1]
-            some = torch.randperm(len(self.support.codes), generator=draws)[: self.recipe.support_batch]
+            some = torch.randperm(len(self.support.codes), generator=draws)[: self.config.support_batch]
             painted = stream(self.support.codes[some].to(self.device))
             loss = self.distance(painted, self.support.images[some].to(self.device)).mean()
             losses["image"] = self._descend(loss, weights)
-        return losses
+        return {"loss": sum(losses.values()), **losses}
 
     def _descend(self, loss: Tensor, weights: list[nn.Parameter]) -> float:
         self.optimiser.zero_grad(set_to_none=True)
@@ -117,11 +112,9 @@ class Progressive:
         return loss.item()
 
     def state_dict(self) -> dict[str, Any]:
-        optimiser = self.optimiser.state_dict() if self.stage >= 0 else {}
-        return {"streams": self.streams.state_dict(), "stage": self.stage, "optimiser": optimiser}
+        """Return the optimiser's state. The streams are shared by all stages and saved by `StagedProgram`."""
+        return {"optimiser": self.optimiser.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.streams.load_state_dict(state["streams"])
-        if state["stage"] >= 0:
-            self._begin(state["stage"])
-            self.optimiser.load_state_dict(state["optimiser"])
+        """Restore what ``state_dict`` returned."""
+        self.optimiser.load_state_dict(state["optimiser"])

@@ -6,12 +6,15 @@ at an image through a network which knows faces already learns from far fewer: f
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+from typing_extensions import override
 
-from ...core.global_state import kept_random
+from ...training.adapted_network import AdaptedNetwork
 
 # The side that the frozen network is shown; its maps have a quarter to a thirty-second of it.
 SHOWN = 96
@@ -35,6 +38,7 @@ class Mixed(nn.Module):
         self.across = nn.ModuleList(_fixed(count, CHANNELS, 1) for count in channels)
         self.down = nn.ModuleList(_fixed(CHANNELS, CHANNELS, 3) for _ in channels[1:])
 
+    @override
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         mixed = [layer(x) for layer, x in zip(self.across, maps, strict=True)]
         for i in range(len(mixed) - 2, -1, -1):
@@ -65,15 +69,14 @@ class ProjectedDiscriminator(nn.Module):
     map more.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        from ...api.ready_models import ready_model  # which imports this package
+    def __init__(self, network: AdaptedNetwork):
+        """Draw the fixed projections and the heads.
 
-        with kept_random():  # what is drawn below does not depend on whether it was loaded before
-            network = ready_model("segmentation").network.folded().requires_grad_(False).eval()
-        # Ready models are on the best device. The layers below are drawn on the CPU, and `to` moves all of them.
-        network.to("cpu")
-        self.network = network
+        Args:
+            network: Network of the ready parser. It is copied to the CPU, where the layers are drawn; ``to`` moves all.
+        """
+        super().__init__()
+        self.network: Any = network.requires_grad_(False).eval().to("cpu")
         with torch.no_grad():
             shapes = [x.shape for x in self.maps(torch.zeros(1, 3, SHOWN, SHOWN))]
         self.mixed = Mixed([shape[1] for shape in shapes])
@@ -90,6 +93,7 @@ class ProjectedDiscriminator(nn.Module):
             found = self.network.features((shown + 1) / 2)[1:]
         return [F.adaptive_avg_pool2d(x, found[0].shape[-1]), *found]
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         pairs = zip(self.heads, self.mixed(self.maps(x)), strict=True)
         return torch.cat([head(maps).flatten(1) for head, maps in pairs], 1)

@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from .filters import binomial_filter, blur, double
 
@@ -67,6 +68,7 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.full([outputs], bias))
         self.gain, self.lr_multiplier, self.lrelu = lr_multiplier / math.sqrt(inputs), lr_multiplier, lrelu
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         x = F.linear(x, self.weight * self.gain, self.bias * self.lr_multiplier)
         return activated(x) if self.lrelu else x
@@ -89,6 +91,7 @@ class Mapping(nn.Module):
         self.register_buffer("w_avg", torch.zeros(size.w_dim))
         self.w_avg: Tensor
 
+    @override
     def forward(self, z: Tensor) -> Tensor:
         x = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
         for i in range(self.count):
@@ -145,6 +148,7 @@ class ToRGB(ModulatedConv):
     def __init__(self, inputs: int, w_dim: int):
         super().__init__(inputs, 3, 1, w_dim)
 
+    @override
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         style = self.affine(w) / math.sqrt(self.weight.shape[1])
         colours = F.conv2d(x * style.to(x.dtype)[:, :, None, None], self.weight)
@@ -236,6 +240,7 @@ class Synthesis(nn.Module):
         shape = (count, 1, layer.side, layer.side)
         return torch.randn(shape, generator=draws).to(layer.noise_const)
 
+    @override
     def forward(self, ws: Tensor, noise: Noise = "const", draws: torch.Generator | None = None) -> Tensor:
         image = self.run(ws, self.size.sides, noise=noise, draws=draws).image
         assert image is not None

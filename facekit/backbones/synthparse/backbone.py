@@ -1,71 +1,116 @@
-"""Face parsing trained on generated, real or mixed faces, with a label adapter ("In the Wild Face Parsing in
-Synthetic-Data Trained Models")."""
+"""Synthparse as a backbone: its tasks, weights and networks."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from typing_extensions import override
 
 from ...core.global_state import own_random
 from ...core.weight_files import check_names, read_weights, without_prefix
 from ...tasks import Task
-from .config import SynthparseAdaptation
-from .config import adaptation as named_recipe
+from ...training.adapted_network import AdaptedNetwork
+from ...training.config import Adaptation
+from ..base import Backbone, Weights
+from .config import SynthparseAdaptation, named_recipe
 from .imagenet_weights import imagenet_state
 from .network import ParserNetwork, ParserSize
 
-__all__ = [
-    "TASKS", "build", "discriminator", "embedded_state", "from_dict", "frozen_keys", "load", "named_recipe", "to_dict"
-]  # fmt: skip
-
-TASKS = ("landmarks", "segmentation", "stylization", "shadow_removal")
-# Maps of a network whose head is nobody's yet.
-_NO_CLASSES = 1
+# Output channels of an untrained head.
+_UNTRAINED = 1
 
 
-def load(weights: str | os.PathLike[str] = "auto", seed: int = 0, size: ParserSize | None = None) -> ParserNetwork:
-    """A segmentation model in eval mode, whose encoder (`features`) and decoder are trained, but not its head.
+class SynthParse(Backbone):
+    """Face parsing trained on generated, real or mixed faces."""
 
-    weights: "embedded" (the ready parser's), "imagenet" (of the encoder; fetched if they are not on this machine),
-    "auto" (the ready parser's where they fit `size`, else ImageNet's if they are here already, else random, which is
-    said), "none" (random), or a file of an encoder's or a whole network's tensors. size: None is the ready
-    parser's. Raises FileNotFoundError, and ValueError for weights that do not fit `size`.
-    """
-    size = size or embedded_parser().size
-    with own_random(seed):
-        network = ParserNetwork(size, _NO_CLASSES).eval()
-    if weights == "none":
-        return network
-    if weights in ("auto", "embedded"):
-        known = embedded_parser()
-        if network.size.fits(known.size):
-            network.encoder.load_state_dict(known.encoder.state_dict())
-            network.model.decoder.load_state_dict(known.model.decoder.state_dict())
+    name: ClassVar[str] = "synthparse"
+    tasks: ClassVar[tuple[str, ...]] = ("landmarks", "segmentation", "stylization", "shadow_removal")
+    config: ClassVar[type[Adaptation]] = SynthparseAdaptation
+
+    @override
+    def recipe(self, name: str, task: str, customised: bool, faces: int) -> SynthparseAdaptation:
+        return named_recipe(name, task, customised, faces)
+
+    def load(self, weights: Weights = "auto", seed: int = 0, size: ParserSize | None = None) -> ParserNetwork:
+        """Load a segmentation model in evaluation mode. Its encoder and decoder are trained, its head is not.
+
+        Args:
+            weights: "embedded" (the ready parser's), "imagenet" (of the encoder; downloaded if they are not on this
+                machine), "auto" (the ready parser's if they fit ``size``, else ImageNet's if they are on this machine,
+                else random ones, which the log tells), "none" (random), or a file with tensors of an encoder or of a
+                whole network.
+            seed: Seed of random weights.
+            size: Build of the model. None is that of the ready parser.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the weights do not fit ``size``.
+        """
+        size = size or self.embedded_parser().size
+        with own_random(seed):
+            network = ParserNetwork(size, _UNTRAINED).eval()
+        if weights == "none":
             return network
-        if weights == "embedded":
-            raise ValueError(f"weights='embedded' are of {known.size}, but {network.size} came: take recipe='quick'")
-    if weights in ("auto", "imagenet"):
-        state = imagenet_state(network.size.encoder, download=weights == "imagenet")
-        if state is not None:
-            network.encoder.load_state_dict(state)
+        if weights in ("auto", "embedded"):
+            known = self.embedded_parser()
+            if network.size.fits(known.size):
+                network.encoder.load_state_dict(known.encoder.state_dict())
+                network.model.decoder.load_state_dict(known.model.decoder.state_dict())
+                return network
+            if weights == "embedded":
+                raise ValueError(
+                    f"weights='embedded' are of {known.size}, but {network.size} came: take recipe='quick'"
+                )
+        if weights in ("auto", "imagenet"):
+            state = imagenet_state(network.size.encoder, download=weights == "imagenet")
+            if state is not None:
+                network.encoder.load_state_dict(state)
+            return network
+        network.load_state_dict(network.state_dict() | _read(weights, network))
         return network
-    network.load_state_dict(network.state_dict() | _read(weights, network))
-    return network
+
+    def embedded_parser(self) -> ParserNetwork:
+        """Return the network of the ready model "segmentation"."""
+        network = self.files.ready_network("segmentation")
+        assert isinstance(network, ParserNetwork)
+        return network
+
+    def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> ParserNetwork:
+        """Build the segmentation model. Its encoder is frozen if ``config.tower_lr`` is None."""
+        assert isinstance(config, SynthparseAdaptation)
+        size = ParserSize(
+            config.decoder, config.encoder, config.input_size or ParserSize.input_size, config.decoder_channels
+        )
+        start = self.load(weights, seed, size)
+        with own_random(seed):
+            network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=config.tower_lr is None)
+        network.encoder.load_state_dict(start.encoder.state_dict())
+        network.model.decoder.load_state_dict(start.model.decoder.state_dict())
+        return network
+
+    @override
+    def network_from_dict(self, settings: dict[str, Any]) -> ParserNetwork:
+        rest = dict(settings)
+        size = {k: rest.pop(k) for k in ("decoder", "encoder", "input_size", "decoder_channels")}
+        return ParserNetwork(ParserSize(**size), **rest)
+
+    def frozen_keys(self, network: AdaptedNetwork) -> set[str]:
+        """Return all names if the network is the ready parser, as under a label adapter, else none.
+
+        Other networks train as a whole.
+        """
+        mine, known = network.state_dict(), self.embedded_state()
+        same = mine.keys() == known.keys() and all(torch.equal(v.cpu(), known[k].cpu()) for k, v in mine.items())
+        return set(mine) if same else set()
+
+    @override
+    def embedded_state(self) -> dict[str, Tensor]:
+        return self.embedded_parser().state_dict()
 
 
-def embedded_parser() -> ParserNetwork:
-    """The network of `facekit.predict("segmentation", ...)`."""
-    from ...api.ready_models import ready_model  # which imports this package
-
-    network: ParserNetwork = ready_model("segmentation").network
-    return network
-
-
-def _read(path: str | os.PathLike[str], network: ParserNetwork) -> dict[str, Tensor]:
+def _read(path: Weights, network: ParserNetwork) -> dict[str, Tensor]:
     """Return a file's tensors by the network's names, without a head."""
     what = f"{network.size.decoder!r} on {network.size.encoder!r}, or of that encoder"
     found = read_weights(path, f"tensors of {what}", "pass 'auto', 'embedded', 'imagenet' or 'none'").tensors
@@ -82,49 +127,3 @@ def _read(path: str | os.PathLike[str], network: ParserNetwork) -> dict[str, Ten
     expected = {k: v for k, v in expected.items() if not k.startswith("model.segmentation_head.")}
     check_names(path, state, expected, what)
     return state
-
-
-def build(weights: str | os.PathLike[str], seed: int, task: Task, recipe: SynthparseAdaptation) -> ParserNetwork:
-    """The network that adaptation trains; without `recipe.tower_lr` its encoder is frozen."""
-    size = ParserSize(
-        recipe.decoder, recipe.encoder, recipe.input_size or ParserSize.input_size, recipe.decoder_channels
-    )
-    start = load(weights, seed, size)
-    with own_random(seed):
-        network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=recipe.tower_lr is None)
-    network.encoder.load_state_dict(start.encoder.state_dict())
-    network.model.decoder.load_state_dict(start.model.decoder.state_dict())
-    return network
-
-
-def discriminator(weights: str | os.PathLike[str] = "auto", seed: int = 0) -> nn.Module | None:
-    """None: images come from a plain regression head here. The paper has no such task."""
-    return None
-
-
-def to_dict(network: ParserNetwork) -> dict[str, Any]:
-    """The plain data that `from_dict` builds the same network from (weights apart)."""
-    return {
-        **asdict(network.size), "channels": network.channels, "stride": network.stride, "paints": network.paints,
-        "frozen": network.frozen,
-    }  # fmt: skip
-
-
-def from_dict(settings: dict[str, Any]) -> ParserNetwork:
-    """Undo `to_dict`; the weights are random."""
-    rest = dict(settings)
-    own = {k: rest.pop(k) for k in ("decoder", "encoder", "input_size", "decoder_channels")}
-    return ParserNetwork(ParserSize(**own), **rest)
-
-
-def frozen_keys(network: ParserNetwork) -> set[str]:
-    """Names in the state dict that come from the backbone's own weights: all where these are the ready parser's (under
-    a label adapter), else none, for these networks train as a whole."""
-    own, known = network.state_dict(), embedded_state()
-    same = own.keys() == known.keys() and all(torch.equal(v.cpu(), known[k].cpu()) for k, v in own.items())
-    return set(own) if same else set()
-
-
-def embedded_state() -> dict[str, Tensor]:
-    """What `frozen_keys` names: the ready parser's weights."""
-    return embedded_parser().state_dict()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from ...training.config import Adaptation
 
 
@@ -23,6 +25,7 @@ class SynthparseAdaptation(Adaptation):
     WARM_STARTS: ClassVar[bool] = True
 
     @property
+    @override
     def tuned_lr(self) -> float | None:
         return self.tower_lr
 
@@ -64,7 +67,7 @@ QUICK: dict[str, Callable[[int], SynthparseAdaptation]] = {
 NAMES = ("quick", "paper", *(f"paper-{name}" for name in MODELS))
 
 
-def adaptation(recipe: str, task: str, customised: bool, faces: int) -> SynthparseAdaptation:
+def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> SynthparseAdaptation:
     """The settings of a recipe by name: "quick" (ours), "paper" (30 epochs of the paper's best model), or one of its
     four models: "paper-unet", "paper-fpn", "paper-deeplabv3plus", "paper-mobilenet_v2". Raises ValueError that lists
     the names, or for a task that the paper does not have."""

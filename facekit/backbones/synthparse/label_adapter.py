@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...augmentation.in_the_wild import LABEL_MAPS
 from ...core.device import autocast
@@ -39,6 +40,7 @@ class LabelAdapter(nn.Module):
         self.model = new_model(size, channels, inputs=3 if reads == "ids" else known)
         self.relabelling = None if reads == "ids" else nn.Conv2d(known, channels, 1, bias=False)
 
+    @override
     def forward(self, ids: Tensor) -> Tensor:
         x = self._read(ids)
         return self.model(x) if self.relabelling is None else self.model(x) + self.relabelling(x)
@@ -90,6 +92,7 @@ class Relabelled(nn.Module):
         super().__init__()
         self.parser, self.adapter = parser, adapter
 
+    @override
     def forward(self, x: Tensor) -> Tensor:
         return self.adapter(self.parser(x).argmax(1))
 

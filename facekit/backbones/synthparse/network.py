@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import segmentation_models_pytorch as smp
@@ -14,7 +14,9 @@ import torch
 from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from typing_extensions import override
 
+from ...training.adapted_network import AdaptedNetwork
 from ..normalisation import Normalise
 from .fcn import FCN
 
@@ -74,7 +76,7 @@ def new_model(size: ParserSize, channels: int, inputs: int = 3) -> Any:
     return model.to(memory_format=torch.channels_last)
 
 
-class ParserNetwork(nn.Module):
+class ParserNetwork(AdaptedNetwork):
     """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride); an `Adapted` network of which nothing is frozen, or,
     with `frozen`, the encoder.
 
@@ -84,7 +86,7 @@ class ParserNetwork(nn.Module):
     # No mean with a mirrored copy: the paper has none, and 1 point of F1 at most is not worth twice the time here.
     averages: ClassVar[bool] = False
     # Embedded models that a head starts from, by task.
-    STARTS: ClassVar[dict[str, str]] = {"segmentation": "segmentation"}
+    starts: ClassVar[dict[str, str]] = {"segmentation": "segmentation"}
 
     def __init__(self, size: ParserSize, channels: int, stride: int = 1, paints: bool = False, frozen: bool = False):
         super().__init__()
@@ -98,6 +100,7 @@ class ParserNetwork(nn.Module):
         return self.model.encoder
 
     @property
+    @override
     def input_size(self) -> int:
         return self.size.input_size
 
@@ -109,15 +112,32 @@ class ParserNetwork(nn.Module):
         """What trains at `tower_lr`: the encoder, unless frozen."""
         return [] if self.frozen else list(self.encoder.parameters())
 
-    def matches(self, other: ParserNetwork) -> bool:
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **asdict(self.size),
+            "channels": self.channels,
+            "stride": self.stride,
+            "paints": self.paints,
+            "frozen": self.frozen,
+        }
+
+    @property
+    @override
+    def can_warm_start(self) -> bool:
+        return True
+
+    def matches(self, other: AdaptedNetwork) -> bool:
         """Whether the other is built like this one; heads and image sizes may differ."""
+        assert isinstance(other, ParserNetwork)
         alike: bool = (self.stride, self.paints) == (other.stride, other.paints)
         return alike and self.size.fits(other.size)
 
     @torch.no_grad()
-    def start_from(self, other: ParserNetwork, mixing: Tensor) -> None:
+    def start_from(self, other: AdaptedNetwork, mixing: Tensor) -> None:
         """Take over a network that `matches`; output channel c starts as the mixture mixing[c] of the other's. mixing:
         (C,C_other)."""
+        assert isinstance(other, ParserNetwork)
         self.encoder.load_state_dict(other.encoder.state_dict())
         self.model.decoder.load_state_dict(other.model.decoder.state_dict())
         heads = (network.model.segmentation_head.modules() for network in (self, other))
@@ -127,6 +147,7 @@ class ParserNetwork(nn.Module):
             mine.weight.copy_(torch.einsum("ck,kwij->cwij", mixing, known.weight))
             mine.bias.copy_(mixing @ known.bias)
 
+    @override
     def train(self, mode: bool = True) -> ParserNetwork:
         super().train(mode)
         if self.frozen:
@@ -151,9 +172,6 @@ class ParserNetwork(nn.Module):
         if self.stride > 1:
             maps = nn.functional.avg_pool2d(maps, self.stride)
         return torch.cat([maps[:, :3].sigmoid(), maps[:, 3:]], 1) if self.paints else maps
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.from_features(self.frozen_features(x))
 
     def folded(self) -> ParserNetwork:
         """A copy for inference in which batch norms are part of the convolutions that they follow, where those stand in

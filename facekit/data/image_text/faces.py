@@ -7,8 +7,9 @@ import dataclasses
 import cv2
 import numpy as np
 
-from ...api.ready_models import frames_in, ready_model
 from ...detection.face_finder import find_faces
+from ...model import find_frames as frames_in
+from ...model import ready_model
 from .pair import Pair, boxes_of, five_points
 
 # FaRL (section 3.1) keeps images whose detector, RetinaFace, gives a face more than .9. Ours is a logistic regression

@@ -1,25 +1,63 @@
-"""Run models on images, group by group: what `facekit.predict` and the command `facekit predict` share."""
+"""Run models on images."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..alignment import Frame
-from ..model import AT_ONCE, Model
+from ..images import read_images
 from ..results.faces import Faces
 from ..results.types import Drawable
-from .ready_models import frames_in_by_way
+from .face_frames import find_frames_by_align
+from .trained_model import AT_ONCE, TrainedModel
 
 # Pixels of the images that `predict_stream` holds at once, unless a single image has more.
 STREAM_PIXELS = 16_000_000
 
 
+def predict_all(
+    models: Sequence[TrainedModel],
+    images: Any,
+    faces: Any,
+    align: str | None,
+    on_error: Literal["raise", "skip"],
+    stacklevel: int,
+) -> list[Any]:
+    """Run models on one image or many; see `facekit.predict`.
+
+    Args:
+        models: The models.
+        images: As in `facekit.predict`.
+        faces: As in `facekit.predict`.
+        align: As in `facekit.predict`.
+        on_error: As in `facekit.predict`.
+        stacklevel: Of the warnings about images without a face.
+
+    Returns:
+        Per model what `facekit.predict` returns for it.
+    """
+    batch = read_images(images, on_error)
+    boxes = _boxes_per_image(faces, batch.single, batch.kept)
+    outcomes: list[list[Any]] = [[] for _ in models]
+    for start in range(0, len(boxes), AT_ONCE):
+        end = start + AT_ONCE
+        group = predict_group(models, batch.arrays[start:end], boxes[start:end], align)
+        for outcome, some in zip(outcomes, group, strict=True):
+            outcome.extend(some)
+        for item, found in zip(batch.names[start:end], zip(*group, strict=True), strict=True):
+            if any(isinstance(result, Faces) and not result for result in found):
+                message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
+                warnings.warn(message, stacklevel=stacklevel)
+    return [outcome[0] if batch.single else outcome for outcome in outcomes]
+
+
 def predict_group(
-    models: Sequence[Model], images: Sequence[NDArray[np.uint8]], boxes: Sequence[Any], align: str | None
+    models: Sequence[TrainedModel], images: Sequence[NDArray[np.uint8]], boxes: Sequence[Any], align: str | None
 ) -> list[list[Drawable]]:
     """Run models on some images at once. Faces are searched once for all models.
 
@@ -33,7 +71,7 @@ def predict_group(
         Per model one outcome per image: `Faces`, or with align="none" and no boxes the single result.
     """
     ways = {align or model.align for model in models}
-    framed = [frames_in_by_way(image, ways, own) for image, own in zip(images, boxes, strict=True)]
+    framed = [find_frames_by_align(image, ways, own) for image, own in zip(images, boxes, strict=True)]
     seen: dict[Any, Any] | None = {} if len(models) > 1 else None
     outcomes: list[list[Drawable]] = []
     for model in models:
@@ -48,7 +86,7 @@ def predict_group(
 
 
 def predict_stream(
-    model: Model, images: Iterable[tuple[str, NDArray[np.uint8]]], align: str | None = None
+    model: TrainedModel, images: Iterable[tuple[str, NDArray[np.uint8]]], align: str | None = None
 ) -> Iterator[tuple[str, Drawable]]:
     """Run a model on images one after the other, so that memory does not grow with their number.
 
@@ -78,3 +116,14 @@ def _groups(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[list[tu
             group, pixels = [], 0
     if group:
         yield group
+
+
+def _boxes_per_image(faces: Any, single: bool, kept: list[int]) -> list[Any]:
+    """Return the boxes of each image that was read, None where faces are to be searched."""
+    if faces is None or single:
+        return [faces] * len(kept)
+    if len(faces) <= max(kept, default=-1):
+        raise ValueError(
+            f"boxes for {len(faces)} images came for {max(kept) + 1} images: pass one list of boxes per image"
+        )
+    return [faces[i] for i in kept]

@@ -18,11 +18,11 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .alignment import check_align
-from .core.json_text import parse_json
-from .core.weight_files import check_names, check_weights
-from .core.weight_files.torch_files import check_stored
-from .tasks import Task
+from ..alignment import check_align
+from ..core.json_text import parse_json
+from ..core.weight_files import check_names, check_weights
+from ..core.weight_files.torch_files import check_stored
+from ..tasks import Task
 
 FORMAT = 1
 ADAPTER = "adapter."  # before the names of the label adapter's tensors

@@ -13,8 +13,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ...core.weight_files import check_names
-from ..normalisation import Normalise
+from ..core.weight_files import check_names
+from .normalisation import Normalise
 
 # Of RGB in [0, 1]: what CLIP's images had on average.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -1,4 +1,4 @@
-"""Compare the user's labels with what the embedded models see, and say what wrong labels look like.
+"""Compare the user's labels with predictions of the embedded models, and warn of labels that look wrong.
 
 Labels of a known set (68 points, Helen's parts, ...) are compared on a few images. Where they do not fit, but do after
 one of the usual mistakes is undone (x and y exchanged, another order of the images, ...), a warning says which one.
@@ -27,10 +27,10 @@ from ..labels import (
     segmentation_map,
 )
 from ..tasks import LandmarkTask, SegmentationTask, Task
-from .ready_models import ready_model
+from .face_frames import embedded_model
 
-IMAGES = 8  # so many are looked at, spread over all
-OTHERS = 500  # labels of so many other images are tried
+IMAGES = 8  # Number of images that are compared, spread over all.
+OTHERS = 500  # Number of other images whose labels are tried.
 # Errors of points are parts of the side of the face's box.
 FITS = 0.055  # median error of labels that are right
 BETTER = 0.5  # a mistake undone makes the error so much smaller, in most images
@@ -68,12 +68,12 @@ _FIXES = {
 }
 
 
-def check_plausible(task: Task, labels: Sequence[np.ndarray], photos: ImageBatch, stacklevel: int = 3) -> None:
-    """Warn where labels of a known set look like a usual mistake to the embedded models.
+def check_plausible(task: Task, labels: Sequence[np.ndarray], images: ImageBatch, stacklevel: int = 3) -> None:
+    """Warn of labels of a known set that the embedded models take for a usual mistake.
 
     Args:
-        task: The task with its label set; sets of the user's own are not looked at.
-        labels: From `task.check`, in the images' pixels.
+        task: The task with its label set. Sets of the user's own are not compared.
+        labels: What ``task.check`` returned, in pixels of the images.
         images: The images with their names.
         stacklevel: As in `warnings.warn`, counted from here.
     """
@@ -81,14 +81,14 @@ def check_plausible(task: Task, labels: Sequence[np.ndarray], photos: ImageBatch
     # Loading a model draws random numbers, which are the caller's.
     with kept_random(), torch.inference_mode():
         if isinstance(task, LandmarkTask) and LANDMARK_SETS.get(task.labels.name) == task.labels:
-            found = _mistaken_points(task.labels, labels, photos, some)
+            found = _mistaken_points(task.labels, labels, images, some)
         elif isinstance(task, SegmentationTask) and SEGMENTATION_SETS.get(task.labels.name) == task.labels:
-            found = _mistaken_masks(task.labels, labels, photos, some)
+            found = _mistaken_masks(task.labels, labels, images, some)
         else:
             return
     if found is not None:
-        mistake, images = found
-        names = ", ".join(photos.names[i] for i in images[:3]) + (" ..." if len(images) > 3 else "")
+        mistake, places = found
+        names = ", ".join(images.names[i] for i in places[:3]) + (" ..." if len(places) > 3 else "")
         came = f"labels that look {'like ' if mistake.startswith('those') else ''}{mistake} came ({names})"
         expected = f"expected {task.labels.name!r} in pixels of each image"
         warnings.warn(f"{came}, {expected}: {_fix(mistake)}", stacklevel=stacklevel)
@@ -175,7 +175,7 @@ def _frame(p: Array, known: LandmarkSet, size: Size) -> Frame:
 
 def _seen(known: LandmarkSet, images: list[np.ndarray], frames: list[Frame]) -> list[tuple[Array, float]]:
     """What the ready model sees in each frame, in the order of the set, and the side of the face's box."""
-    results = ready_model("landmarks").predict_images(images, [[frame] for frame in frames])
+    results = embedded_model("landmarks").predict_images(images, [[frame] for frame in frames])
     points = [own[0].points.astype(np.float64) for own in results]  # type: ignore[attr-defined]
     return [(convert_landmarks(p, "68", known), float(np.sqrt(np.prod(np.ptp(p, 0))))) for p in points]
 
@@ -225,10 +225,10 @@ def _mistaken_masks(
 ) -> tuple[str, list[int]] | None:
     """As `_mistaken_points`, for masks."""
     some = some[:: 2 if len(some) > 4 else 1]
-    parser = ready_model("segmentation")
+    parser = embedded_model("segmentation")
     table = segmentation_map(parser.task.labels.name, known)  # type: ignore[attr-defined]
     images, masks = [photos.arrays[i] for i in some], [labels[i] for i in some]
-    pointed = ready_model("landmarks").predict_images(images, [[_mask_frame(mask)] for mask in masks])
+    pointed = embedded_model("landmarks").predict_images(images, [[_mask_frame(mask)] for mask in masks])
     # The parser learned from faces brought to the mean face.
     frames = [point_frame(own[0].points, LANDMARKS_68, "mean") or Frame() for own in pointed]  # type: ignore[attr-defined]
     results = parser.predict_images(images, [[frame] for frame in frames])

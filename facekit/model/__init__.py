@@ -1,0 +1,7 @@
+"""Trained models: predict, evaluate, save, load."""
+
+from .face_frames import CROPPER, find_frames
+from .model import READY, Model, load, ready_model, resolve_model
+from .model_reader import find_backbone
+
+__all__ = ["CROPPER", "READY", "Model", "find_backbone", "find_frames", "load", "ready_model", "resolve_model"]

@@ -1,0 +1,88 @@
+"""Score models on labelled images."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from torch import Tensor
+
+from ..alignment import Frame, check_align, frame_points
+from ..images import ImageBatch
+from ..results import Drawable
+from ..tasks import LandmarkTask
+from ..training.crops import own_frame
+from .face_frames import find_frames
+from .label_check import check_plausible
+from .trained_model import AT_ONCE, TrainedModel
+
+
+def predict_labelled(
+    model: TrainedModel, images: ImageBatch, labels: Any, align: str | None, stacklevel: int
+) -> tuple[list[Drawable], list[Any]]:
+    """Predict labelled images, one face each, and check their labels.
+
+    Args:
+        model: The model.
+        images: The images.
+        labels: As in `facekit.evaluate`.
+        align: As in `facekit.evaluate`.
+        stacklevel: Of the warnings about labels that look wrong.
+
+    Returns:
+        One result and one clean label per image.
+    """
+    truth = model.task.check(labels, images.sizes, images.names)
+    check_plausible(model.task, truth, images, stacklevel=stacklevel)
+    return results_for(model, images, truth, align), truth
+
+
+def results_for(model: TrainedModel, images: ImageBatch, truth: list[Any], align: str | None = None) -> list[Drawable]:
+    """Predict images whose labels are known, so that the labelled face is the one that is predicted.
+
+    Args:
+        model: The model.
+        images: The images.
+        truth: One clean label per image.
+        align: How faces are framed. None is the model's own way.
+
+    Returns:
+        One result per image.
+    """
+    align = check_align(align or model.align)
+    results: list[Drawable] = []
+    for start in range(0, len(truth), AT_ONCE):
+        some = images.arrays[start : start + AT_ONCE]
+        frames: list[list[Frame]] = []
+        for image, label in zip(some, truth[start:], strict=False):
+            if align == "landmarks" and isinstance(model.task, LandmarkTask):
+                # The boxes of 300-W are upright.
+                upright = dataclasses.replace(model.task.labels, eyes=None, eye_corners=None)
+                frames.append([Frame(frame_points(label, upright).box)])
+            else:
+                known = own_frame(label, model.task, align)
+                frames.append([known or next(iter(find_frames(image, align, None)), Frame())])
+        results += [found[0] for found in model.predict_images(some, frames)]
+    return results
+
+
+def crop_score(model: TrainedModel, crops: Tensor, labels: Tensor) -> float:
+    """Score a model on face crops; larger is better.
+
+    Args:
+        model: The model.
+        crops: RGB uint8 of the model's input size, shape (N, 3, S, S).
+        labels: Labels in pixels of the crops.
+
+    Returns:
+        The mean IoU of segmentations, for other tasks the first metric.
+    """
+    results: list[Drawable] = []
+    for part in crops.split(50):
+        images = list(part.permute(0, 2, 3, 1).numpy())
+        results += model.predict_crops(images)
+    scores = model.task.score(results, list(labels.numpy()))
+    if "miou" in scores:
+        return scores["miou"]
+    value = next(iter(scores.values()))
+    return value if model.task.higher_is_better else -value

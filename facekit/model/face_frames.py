@@ -1,0 +1,79 @@
+"""Find the faces of an image, with the embedded landmark model where an alignment needs points."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..alignment import FaceFramer, Frame
+from ..results import Landmarks, Segmentation
+from ..training.crops import Cropper
+from ..zoo import embedded_file
+from .model_reader import read_parts
+from .trained_model import TrainedModel
+
+
+@functools.lru_cache(maxsize=2)
+def embedded_model(name: str) -> TrainedModel:
+    """Return an embedded model on the best device."""
+    return TrainedModel(**vars(read_parts(embedded_file(name)))).to(None)
+
+
+def landmarks_68(image: np.ndarray, frame: Frame) -> np.ndarray:
+    """Predict 68 landmarks with the embedded model.
+
+    Args:
+        image: RGB uint8, shape (H, W, 3).
+        frame: The frame of the face.
+
+    Returns:
+        Points (68, 2) in pixels of the image.
+    """
+    model = embedded_model("landmarks")
+    crop = frame.crop(image.shape[:2], model.input_size)
+    x = torch.from_numpy(crop.image(image)).permute(2, 0, 1)[None].float() / 255
+    prediction = model.task.decode(model.maps(x))[0]
+    result = model.task.result(prediction, crop, image, None)
+    assert isinstance(result, Landmarks)
+    return result.points
+
+
+def find_frames(image: np.ndarray, align: str, faces: Any) -> list[Frame]:
+    """Return the frames of the faces in an image, best first.
+
+    Args:
+        image: RGB uint8, shape (H, W, 3).
+        align: As in `facekit.adapt`.
+        faces: Boxes (x0, y0, x1, y1) in pixels, or None to search.
+    """
+    return FRAMER.frames(image, align, faces)
+
+
+def find_frames_by_align(image: np.ndarray, aligns: Collection[str], faces: Any) -> dict[str, list[Frame]]:
+    """Return what `find_frames` returns for each of several alignments, with one search for faces."""
+    return FRAMER.frames_by_align(image, aligns, faces)
+
+
+def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:
+    """Add the outline of the person to an image.
+
+    Args:
+        clean: RGB uint8, shape (H, W, 3).
+        frame: A frame in which there is a face.
+
+    Returns:
+        Shape (H, W, 4). The last channel is 255 on the person that the embedded parser finds, else 0.
+    """
+    # The parser was trained on faces that were not warped.
+    result = embedded_model("segmentation").predict_frames(clean, [dataclasses.replace(frame, alpha=None)])[0]
+    assert isinstance(result, Segmentation)
+    return np.dstack([clean, 255 * (result.mask > 0).astype(np.uint8)])
+
+
+FRAMER = FaceFramer(landmarks_68)
+CROPPER = Cropper(find_frames, with_portrait)

@@ -1,0 +1,109 @@
+"""The public model class, and how models are found: by name, by path, or as they are."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from ..core.global_state import own_settings
+from ..images import read_images
+from ..zoo import EMBEDDED, embedded_file
+from .evaluation import predict_labelled
+from .model_reader import read_parts
+from .prediction import predict_all
+from .trained_model import TrainedModel
+
+# Names of the embedded models that `predict` accepts.
+READY = tuple(name for name, file in EMBEDDED.items() if file.endswith(".facekit") and not name.startswith("start-"))
+
+
+class Model(TrainedModel):
+    """A face model: what `facekit.adapt` and `facekit.load` return."""
+
+    @own_settings()
+    def predict(
+        self,
+        images: Any,
+        *,
+        faces: Any = None,
+        align: str | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+    ) -> Any:
+        """Run this model on one image or many. Arguments and results are those of `facekit.predict`."""
+        return predict_all([self], images, faces, align, on_error, stacklevel=5)[0]
+
+    @own_settings()
+    def evaluate(self, images: Any, labels: Any, *, align: str | None = None) -> dict[str, float]:
+        """Score this model on labelled images. Arguments and results are those of `facekit.evaluate`."""
+        return self.task.score(*predict_labelled(self, read_images(images), labels, align, stacklevel=5))
+
+
+@own_settings()
+def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
+    """Read a .facekit file. Nothing in it is executed.
+
+    Args:
+        path: The file.
+        device: Where the model runs. None is the best device there is.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no model, is damaged, or comes from a newer facekit.
+
+    Example:
+        >>> model = facekit.load("mine.facekit")
+    """
+    return Model(**vars(read_parts(path))).to(device)
+
+
+@functools.lru_cache(maxsize=8)
+def ready_model(name: str) -> Model:
+    """Return an embedded ready model. It is loaded once.
+
+    Args:
+        name: "landmarks", "farl-landmarks" (68 points), "segmentation", "farl-segmentation" (face parts),
+            "segmentation-fasseg" (the first parser with a label adapter to FASSEG), or "attributes" (CelebA's 40).
+
+    Raises:
+        ValueError: If there is no model of that name. The message lists them.
+    """
+    if name not in READY:
+        raise ValueError(
+            f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load"
+        )
+    return load(embedded_file(name))
+
+
+class MissingModel(FileNotFoundError, ValueError):  # noqa: N818
+    """A text is neither the name of a ready model nor a file."""
+
+
+def resolve_model(model: Model | str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
+    """Return the model that is meant: a model itself, a ready one by its name, or a .facekit file by its path.
+
+    Args:
+        model: A model, a name of `READY`, or a path.
+        device: Where to move the model. None leaves a model where it is.
+
+    Raises:
+        MissingModel: If a text is neither a ready model nor a file.
+        ValueError: If the file holds no model.
+        TypeError: If something else came.
+    """
+    known = ", ".join(map(repr, READY))
+    if isinstance(model, Model):
+        found = model
+    elif isinstance(model, str) and model in READY:
+        found = ready_model(model)
+    elif isinstance(model, (str, os.PathLike)):
+        if not Path(model).exists():
+            raise MissingModel(f"{os.fspath(model)}: no such file or ready model, expected a .facekit file or {known}")
+        found = load(model)
+    else:
+        came = type(model).__name__
+        raise TypeError(f"model is {came}: expected a facekit.Model, the path of a .facekit file, or one of {known}")
+    return found if device is None else found.to(device)

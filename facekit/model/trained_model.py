@@ -1,0 +1,293 @@
+"""A trained network with its task: run it on face crops, save it, export it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from ..alignment import Frame, check_align
+from ..backbones.synthparse.label_adapter import LabelAdapter
+from ..core.atomic_file import whole_file
+from ..core.device import pick_device
+from ..core.global_state import own_settings
+from ..core.output_paths import check_output
+from ..geometry.affine_crop import AffineCrop
+from ..geometry.crop import Crop
+from ..images.reader import to_tensor
+from ..results.types import Drawable
+from ..tasks import Task
+from ..training.adapted_network import AdaptedNetwork
+from ..training.loop import check_finite
+from .model_file import ADAPTER, FORMAT
+from .model_reader import find_backbone
+
+# Images per batch. On CPUs, larger batches take more time per image because activations do not fit into the caches.
+AT_ONCE = 16
+# Levels of a shared trunk for one batch of crops, by the trunk and whether the crops were mirrored.
+SharedLevels = dict[tuple[str, bool], Any]
+
+
+class TrainedModel:
+    """A network with its task, label set and framing of faces.
+
+    Attributes:
+        backbone: Name of the backbone.
+        network: The network.
+        adapter: The label adapter of `facekit.adapt_labels`, or None.
+        task: The task with its label set; with an adapter, the adapter's.
+        align: How predictions frame a face, see `facekit.adapt`.
+        about: Plain data on how the model was made: recipe, seed, number of faces, scores.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        network: AdaptedNetwork,
+        task: Task,
+        align: str = "none",
+        about: dict[str, Any] | None = None,
+        adapter: LabelAdapter | None = None,
+        target: Task | None = None,
+    ):
+        """Put the network into evaluation mode.
+
+        Args:
+            backbone: Name of the backbone.
+            network: The network.
+            task: The task of the network.
+            align: How predictions frame a face.
+            about: Plain data on how the model was made.
+            adapter: A label adapter: maps class ids (N, S, S) to the maps of ``target``.
+            target: The task of the adapter.
+        """
+        self.backbone = backbone
+        self.network = network.eval()
+        self.adapter = None if adapter is None else adapter.eval()
+        self._own_task = task
+        self.task = task if target is None else target
+        self.align = check_align(align)
+        self.about = about or {}
+
+    def __repr__(self) -> str:
+        return (
+            f"<facekit.Model {self.task.name}, {self.task.channels} outputs, on {self.backbone}, align={self.align!r}>"
+        )
+
+    @property
+    def input_size(self) -> int:
+        """Side of the network's square input in pixels."""
+        return self.network.input_size
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the network."""
+        return next(self.network.parameters()).device
+
+    def to(self, device: str | torch.device | None) -> Self:
+        """Move the network to a device, None for the best one there is. Return the model itself."""
+        chosen = pick_device(device)
+        self.network.to(chosen)
+        self.__dict__.pop("_runner", None)
+        if self.adapter is not None:
+            self.adapter.to(chosen)
+        return self
+
+    @property
+    def naked(self) -> Self:
+        """Return this model without its label adapter."""
+        return type(self)(self.backbone, self.network, self._own_task, self.align, self.about)
+
+    @functools.cached_property
+    def _runner(self) -> Any:
+        """The network in the form that predicts fastest. It is made at the first prediction, after training."""
+        return self.network.folded()
+
+    def maps(self, x: Tensor) -> Tensor:
+        """Compute the task's maps with the weights as they are now.
+
+        Maps are averaged with those of the mirrored images if task and network allow it.
+
+        Args:
+            x: RGB images in [0, 1], shape (N, 3, S, S).
+
+        Returns:
+            Shape (N, C, S/stride, S/stride), or (N, C) for tasks without maps.
+        """
+        return self._adapted(self._own_maps(self.network, x))
+
+    @torch.inference_mode()
+    def _adapted(self, maps: Tensor) -> Tensor:
+        return maps if self.adapter is None else self.adapter(maps.argmax(1))
+
+    @torch.inference_mode()
+    def _own_maps(self, network: Any, x: Tensor, shared_levels: SharedLevels | None = None) -> Tensor:
+        x, task = x.to(self.device), self._own_task
+        mirrored = task.mirrors and task.averages and network.averages
+        trunk = network.trunk_id if shared_levels is not None else None
+        if shared_levels is None or trunk is None:
+            views = torch.cat([x, x.flip(-1)]) if mirrored else x
+            parts = [network(some) for some in views.split(AT_ONCE)]
+            maps = parts[0] if len(parts) == 1 else torch.cat(parts)
+        else:
+            levels = self._shared_levels(x, mirrored, trunk, shared_levels)
+            maps = network.from_features(network.read(levels))
+        return (maps[: len(x)] + task.mirror_maps(maps[len(x) :])) / 2 if mirrored else maps
+
+    def _shared_levels(
+        self, x: Tensor, mirrored: bool, trunk: str, shared_levels: SharedLevels
+    ) -> list[tuple[Tensor, ...]]:
+        """Return the levels of a trunk for images, computing those that are not in ``shared_levels`` yet.
+
+        Args:
+            x: Images (N, 3, S, S).
+            mirrored: Whether the levels of the mirrored images follow those of the images.
+            trunk: Identifier of the trunk.
+            shared_levels: Levels computed so far.
+        """
+        n = len(x)
+        plain, flipped = (trunk, False), (trunk, True)
+        if mirrored and plain not in shared_levels and flipped not in shared_levels:
+            # One batch of both is faster than two.
+            both = self.network.trunk(torch.cat([x, x.flip(-1)]))
+            shared_levels[plain] = [tuple(t[:n] for t in level) for level in both]
+            shared_levels[flipped] = [tuple(t[n:] for t in level) for level in both]
+        if plain not in shared_levels:
+            shared_levels[plain] = self.network.trunk(x)
+        if not mirrored:
+            return shared_levels[plain]
+        if flipped not in shared_levels:
+            shared_levels[flipped] = self.network.trunk(x.flip(-1))
+        pairs = zip(shared_levels[plain], shared_levels[flipped], strict=True)
+        return [tuple(torch.cat(both) for both in zip(*pair, strict=True)) for pair in pairs]
+
+    def predict_frames(
+        self, image: np.ndarray, frames: list[Frame], shared_levels: dict[Any, SharedLevels] | None = None
+    ) -> list[Drawable]:
+        """Predict the framed faces of one image. Arguments and results are those of `predict_images`."""
+        return self.predict_images([image], [frames], shared_levels)[0]
+
+    def predict_images(
+        self,
+        images: Sequence[np.ndarray],
+        frames: Sequence[list[Frame]],
+        shared_levels: dict[Any, SharedLevels] | None = None,
+    ) -> list[list[Drawable]]:
+        """Predict framed faces. Faces of several images form one batch.
+
+        Args:
+            images: RGB uint8 arrays (H, W, 3) of any sizes.
+            frames: One list of frames per image.
+            shared_levels: An empty dictionary for several models on the same images, so that a trunk that they share
+                runs once.
+
+        Returns:
+            Per image one result per frame, in pixels of the image.
+        """
+        faces = [(i, frame) for i, own in enumerate(frames) for frame in own]
+        results: list[list[Drawable]] = [[] for _ in frames]
+        for start in range(0, len(faces), AT_ONCE):
+            part = faces[start : start + AT_ONCE]
+            places = [(images[i], f.crop(images[i].shape[:2], self.input_size), f.box) for i, f in part]
+            x = to_tensor([crop.image(image) for image, crop, _ in places])
+            levels = None
+            if shared_levels is not None:
+                levels = shared_levels.setdefault((tuple(part), self.input_size, str(self.device)), {})
+            maps = self._own_maps(self._runner, x, levels)
+            found = self._results(maps, self._own_task, places)
+            if self.adapter is not None:
+                adapted = self._results(self._adapted(maps), self.task, places)
+                found = [
+                    dataclasses.replace(a, naked=n)  # type: ignore[type-var]
+                    for a, n in zip(adapted, found, strict=True)
+                ]
+            for (i, _), result in zip(part, found, strict=True):
+                results[i].append(result)
+        return results
+
+    def predict_crops(self, crops: Sequence[np.ndarray]) -> list[Drawable]:
+        """Return the results of face crops (S, S, 3) uint8 of the input size, by the weights as they are now."""
+        x = to_tensor(list(crops))
+        whole: Crop = AffineCrop(np.eye(3), self.input_size)
+        return self._results(self.maps(x), self.task, [(image, whole, None) for image in crops])
+
+    def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Crop, Any]]) -> list[Drawable]:
+        """Turn maps into results. Places are image, crop and box of each face."""
+        predictions = zip(task.decode(maps), places, strict=True)
+        return [task.result(prediction, crop, image, box) for prediction, (image, crop, box) in predictions]
+
+    def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
+        """Write one .facekit file, a zip archive of JSON and safetensors, atomically. Missing folders are created.
+
+        Args:
+            path: The file.
+            whole: Whether the file holds all weights. False leaves out the embedded ones, for files in this package.
+
+        Raises:
+            OutputError: If the file cannot be written.
+            FloatingPointError: If a weight is not finite.
+        """
+        state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
+        check_finite(state, "in this model")
+        if not whole:
+            left_out = find_backbone(self.backbone).frozen_keys(self.network)
+            state = {k: v for k, v in state.items() if k not in left_out}
+        adapter = {}
+        if self.adapter is not None:
+            state |= {f"{ADAPTER}{k}": v.detach().cpu().contiguous() for k, v in self.adapter.state_dict().items()}
+            adapter = {"adapter": {"network": self.adapter.to_dict(), "labels": self.task.to_dict()}}
+        about = {
+            "format": FORMAT, "backbone": self.backbone, "network": self.network.to_dict(),
+            "task": self.task.name, "labels": self._own_task.to_dict(), "align": self.align, "whole": whole,
+            "about": self.about, **adapter,
+        }  # fmt: skip
+        packed = save_tensors({k: _smallest(v) for k, v in state.items()})
+        with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:
+            file.writestr("model.json", json.dumps(about, indent=1))
+            file.writestr("weights.safetensors", packed)
+
+    @own_settings()
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as ONNX. Missing folders are created.
+
+        The input "image" is RGB in [0, 1] of shape (N, 3, S, S), the output "maps" has shape (N, C, S/stride,
+        S/stride).
+
+        Args:
+            path: The .onnx file.
+
+        Raises:
+            ImportError: If the extra ``onnx`` is not installed.
+            OutputError: If the file cannot be written.
+        """
+        target = check_output(path, (".onnx",))
+        try:
+            import onnxscript  # noqa: F401
+        except ImportError as error:
+            raise ImportError('ONNX export needs the extra packages: pip install -e ".[onnx]"') from error
+        example = torch.zeros(2, 3, self.input_size, self.input_size, device=self.device)
+        network = self.network
+        if self.adapter is not None:
+            from .backbones.synthparse.label_adapter import Relabelled
+
+            network = Relabelled(self.network, self.adapter).eval()
+        with whole_file(target) as temporary:
+            torch.onnx.export(
+                network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,
+                dynamic_shapes={"x": {0: torch.export.Dim("batch")}}, external_data=False, verbose=False,
+            )  # fmt: skip
+
+
+def _smallest(tensor: Tensor) -> Tensor:
+    """Return a tensor in half precision if that loses nothing, else as it is."""
+    half = tensor.half() if tensor.dtype == torch.float32 else tensor
+    return half if tensor.dtype == torch.float32 and torch.equal(half.float(), tensor) else tensor
