@@ -47,7 +47,8 @@ class Faces(list[R], Drawable):
         return f"Faces({list.__repr__(self)})"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or (self and not hasattr(self[0], name)):
+        # `hasattr` would call a deprecated property, which warns of this line.
+        if name.startswith("_") or (self and name not in dir(self[0])):
             raise AttributeError(f"'Faces' object has no attribute {name!r}")
         if len(self) != 1:
             count = f"{len(self)} faces were" if self else "no face was"
