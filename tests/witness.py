@@ -229,7 +229,9 @@ def pretrained(kind: str, source: str = "generated:8", **settings: Any) -> Calla
         losses = facekit.pretrain(kind, images, out=out, **made)
         state = load_file(out)
         sums = [float(v.double().abs().sum()) for _, v in sorted(state.items())]
-        return {"losses": np.array([v for _, v in sorted(losses.items())]), "sums": np.array(sums)}
+        # Sorted by the names of earlier versions, so that records of them can be compared.
+        named = {name.replace("discriminator", "critic"): value for name, value in losses.items()}
+        return {"losses": np.array([v for _, v in sorted(named.items())]), "sums": np.array(sums)}
 
     return run
 

@@ -1,9 +1,9 @@
-"""FaRL's image tower E_I (section 3.4): a CLIP-style vision transformer, built by timm."""
+"""Image tower of FaRL and CLIP: a vision transformer built by timm (FaRL section 3.4)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -14,68 +14,96 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ..core.weight_files import check_names
+from ..training.adapted_network import Level
 from .normalisation import Normalise
 
-# Of RGB in [0, 1]: what CLIP's images had on average.
+# Mean and standard deviation of RGB in [0, 1] over CLIP's images.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
 class TowerSize:
-    """The image tower's measures; the defaults are ViT-B/16 as in section 3.4."""
+    """Size of an image tower. The defaults are ViT-B/16 as in section 3.4.
+
+    Attributes:
+        input_size: Side of the square input in pixels.
+        patch: Side of a patch in pixels.
+        width: Channels.
+        layers: Number of blocks.
+        heads: Attention heads.
+        embed_dim: Length of the embedding that images and texts share.
+    """
 
     input_size: int = 224
     patch: int = 16
     width: int = 768
     layers: int = 12
     heads: int = 12
-    embed_dim: int = 512  # of the embedding that images and texts share
-
-
-# What one selected block gives: its class token (N,D) and its patch tokens as a map (N,D,h,w).
-Level = tuple[Tensor, Tensor]
+    embed_dim: int = 512
 
 
 def spread_layers(layers: int) -> tuple[int, ...]:
-    """Which blocks the heads read, counted from 1: (4, 6, 8, 12) of 12 (section 4.1), the like of other depths."""
+    """Return the blocks that heads read, counted from 1: (4, 6, 8, 12) of 12 (section 4.1), and alike for others."""
     return tuple(max(1, layers * k // 12) for k in (4, 6, 8, 12))
 
 
 class ImageTower(nn.Module):
-    """E_I. Images are RGB in [0, 1], (N,3,S,S) with S a multiple of the patch size; for sizes other than
-    `size.input_size` the position embedding is resized (bicubic), as the paper does for 448 px."""
+    """The image tower E_I.
+
+    Images are RGB in [0, 1] of shape (N, 3, S, S). S is a multiple of the patch size. If it is not
+    ``size.input_size``, the position embedding is resized bicubically, as in the paper for 448 px.
+    """
 
     def __init__(self, size: TowerSize):
+        """Build the tower with random weights."""
         super().__init__()
         self.size = size
-        # timm leaves open whether there are class token and positions; here there are.
+        # In timm, class token and position embedding may be missing. Here they exist.
         self.vit: Any = VisionTransformer(
             img_size=size.input_size, patch_size=size.patch, embed_dim=size.width, depth=size.layers,
             num_heads=size.heads, num_classes=size.embed_dim, pre_norm=True, act_layer="quick_gelu",
             norm_layer=partial(nn.LayerNorm, eps=1e-5), dynamic_img_size=True,
         )  # fmt: skip
-        # CLIP projects without a bias.
+        # The projection of CLIP has no bias.
         self.vit.head = nn.Linear(size.width, size.embed_dim, bias=False)
         nn.init.normal_(self.vit.head.weight, std=size.width**-0.5)
-        self.checkpointing = False  # compute the blocks again on the way back instead of keeping them
+        self.checkpointing = False  # recompute blocks in the backward pass instead of storing them
         self.normalise = Normalise(CLIP_MEAN, CLIP_STD)
 
     @property
+    def input_size(self) -> int:
+        """Side of the square input in pixels."""
+        return self.size.input_size
+
+    @property
     def depth(self) -> int:
+        """Number of blocks."""
         return len(self.vit.blocks)
 
     @property
     def width(self) -> int:
+        """Channels."""
         return self.size.width
 
     @property
     def patch(self) -> int:
+        """Side of a patch in pixels."""
         return self.size.patch
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the sizes as plain data."""
+        return asdict(self.size)
+
     def resized(self, input_size: int) -> ImageTower:
-        """This tower for another input size: the same weights, its position embedding resized. Raises ValueError for
-        a size that the patches do not divide."""
+        """Return this tower for another input size, with a resized position embedding.
+
+        Args:
+            input_size: Side of the input in pixels.
+
+        Raises:
+            ValueError: If it is no multiple of the patch size.
+        """
         if input_size == self.size.input_size:
             return self
         if input_size % self.size.patch:
@@ -87,7 +115,7 @@ class ImageTower(nn.Module):
         return other.train(self.training)
 
     def positions(self, grid: tuple[int, int]) -> Tensor:
-        """The position embedding (1,1+h*w,D) for a grid of (h, w) patches, the class token's first."""
+        """Return the position embedding (1, 1 + h*w, D) for a grid of (h, w) patches, the class token's first."""
         known = self.vit.pos_embed
         side = self.size.input_size // self.size.patch
         if grid == (side, side):
@@ -97,12 +125,19 @@ class ImageTower(nn.Module):
         return torch.cat([known[:, :1], moved.flatten(2).transpose(1, 2)], 1)
 
     def patches(self, x: Tensor) -> Tensor:
-        """Images to patch embeddings (N,h,w,D), before positions are added."""
+        """Return the patch embeddings (N, h, w, D) of images, without positions."""
         return self.vit.patch_embed(self.normalise(x))
 
     def tokens(self, patches: Tensor, selected: Sequence[int] = ()) -> tuple[Tensor, list[Level]]:
-        """Patch embeddings (N,h,w,D) to the last block's tokens (N,1+h*w,D), the class token first, and the `selected`
-        blocks' outputs (counted from 1)."""
+        """Run all blocks.
+
+        Args:
+            patches: Patch embeddings (N, h, w, D).
+            selected: Blocks whose outputs are returned, too, counted from 1.
+
+        Returns:
+            Tokens (N, 1 + h*w, D) of the last block, the class token first, and the levels of the selected blocks.
+        """
         n, h, w, d = patches.shape
         y = torch.cat([self.vit.cls_token.expand(n, -1, -1).to(patches), patches.view(n, h * w, d)], 1)
         y = self.vit.norm_pre(y + self.positions((h, w)).to(y))
@@ -114,21 +149,21 @@ class ImageTower(nn.Module):
         return y, [levels[i] for i in selected]
 
     def embedding(self, tokens: Tensor) -> Tensor:
-        """The last block's tokens (N,1+P,D) to the shared embedding (N,E), not normalised."""
+        """Return the shared embedding (N, E), not normalised, of the last block's tokens (N, 1 + P, D)."""
         return self.vit.head(self.vit.norm(tokens[:, 0]))
 
     def levels(self, x: Tensor, selected: Sequence[int]) -> list[Level]:
-        """Images to the outputs of the selected blocks (counted from 1), before the final normalisation."""
+        """Return the outputs of selected blocks, counted from 1, before the final normalisation."""
         return self.tokens(self.patches(x), selected)[1]
 
     def encode(self, x: Tensor) -> Tensor:
-        """Images to their embedding (N,E), of length 1."""
+        """Return the embeddings (N, E), of length 1, of images."""
         return F.normalize(self.embedding(self.tokens(self.patches(x))[0]), dim=-1)
 
     forward = encode
 
 
-# CLIP's names and timm's, in an order in which replacing works both ways.
+# Names of CLIP and of timm. In this order they can be replaced in both directions.
 _NAMES = (
     ("transformer.resblocks.", "blocks."), ("attn.in_proj_weight", "attn.qkv.weight"),
     ("attn.in_proj_bias", "attn.qkv.bias"), ("attn.out_proj", "attn.proj"), ("mlp.c_fc", "mlp.fc1"),
@@ -138,7 +173,7 @@ _NAMES = (
 
 
 def clip_names(tower: ImageTower) -> dict[str, Tensor]:
-    """The tower's tensors in CLIP's naming: undoes `tower_from_clip`."""
+    """Return the tensors of a tower by CLIP's names."""
     named = {}
     for name, tensor in tower.vit.state_dict().items():
         if name == "head.weight":
@@ -152,10 +187,15 @@ def clip_names(tower: ImageTower) -> dict[str, Tensor]:
 
 
 def tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> ImageTower:
-    """An image tower from tensors in CLIP's naming (`conv1.weight`, `transformer.resblocks.0...`, without `visual.`).
+    """Build an image tower from tensors with CLIP's names.
 
-    Its measures are read off the shapes; heads: attention heads, default one for 64 channels as in every CLIP. Raises
-    ValueError when tensors are missing, left over or of other shapes.
+    Args:
+        state: Tensors, such as ``conv1.weight`` and ``transformer.resblocks.0...``, without ``visual.``. The sizes of
+            the tower follow from their shapes.
+        heads: Attention heads. None is one per 64 channels, as in CLIP.
+
+    Raises:
+        ValueError: If tensors are missing, left over or of other shapes.
     """
     try:
         width, patch = state["conv1.weight"].shape[0], state["conv1.weight"].shape[-1]

@@ -1,4 +1,4 @@
-"""Images as pre-trained networks know them: minus a mean colour, over a standard deviation."""
+"""Normalise images for pretrained networks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing_extensions import override
 
 
 class Normalise(nn.Module):
-    """Images (N,3,S,S) RGB in [0, 1] minus a mean colour, over a standard deviation."""
+    """Subtract a mean colour from RGB (N, 3, S, S) in [0, 1] and divide by a standard deviation."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]):
+        """Store mean and standard deviation of the three channels."""
         super().__init__()
         self.mean: Tensor
         self.std: Tensor

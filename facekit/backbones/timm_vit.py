@@ -1,4 +1,4 @@
-"""Build vision transformers of timm by name, with weights from timm, from a file, or random."""
+"""Build vision transformers of timm, with weights of timm, of a file, or random ones."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..core.weight_files import check_names, read_weights, some
 
 
 def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **settings: int | None) -> Any:
-    """Build a vision transformer without classes.
+    """Build a vision transformer without a classifier.
 
     Args:
-        name: Its name in timm.
-        field: What the caller's argument for the name is called, for messages.
+        name: Name in timm.
+        field: Name of the caller's argument, for messages.
         weights: None (random), "pretrained" (timm downloads them) or a file.
-        settings: `img_size` and `patch_size` in px; None is the model's own.
+        **settings: ``img_size`` and ``patch_size`` in pixels. None is the model's own.
 
     Returns:
-        The module of timm, with `blocks` and `forward_intermediates`.
+        The module of timm, with ``blocks`` and ``forward_intermediates``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -29,9 +29,9 @@ def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **set
             fit it.
     """
     with own_import():
-        import timm  # takes seconds, which others need not wait for
+        import timm  # takes seconds
 
-    # timm would fetch names such as "hf-hub:..." from the web.
+    # timm would download names such as "hf-hub:..." from the web.
     if not timm.is_model(name):
         raise ValueError(
             f"{field}={name!r}: timm has no such model, expected a vision transformer; timm.list_models('vit*') lists "
@@ -39,7 +39,7 @@ def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **set
         )
     chosen: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
     state = None if weights in (None, "pretrained") else _vit_file(weights)  # type: ignore[arg-type]
-    # Told to expect no classes, timm takes all tensors or none.
+    # With num_classes=0, timm loads all tensors or none.
     overlay = None if state is None else {"state_dict": state, "custom_load": False, "num_classes": 0}
     try:
         vit: Any = timm.create_model(
@@ -61,14 +61,14 @@ def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **set
 
 
 def _vit_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """A ViT's tensors, without MAE's decoder and heads for classes."""
+    """Return the tensors of a ViT, without MAE's decoder and classifiers."""
     anchors = ["patch_embed.proj.weight", "patch_embed.backbone.stem.conv.weight"]
     instead = "have timm download them ('pretrained', for a tower 'official')"
     held = read_weights(path, "a vision transformer of timm or MAE", instead, anchors).tensors
-    # DINOv2's mask token, which timm knows, stays.
+    # The mask token of DINOv2 is part of timm's model.
     dropped = ("head.", "head_dist.", *(("decoder_", "mask_token") if any("decoder_" in k for k in held) else ()))
     found = {k: v for k, v in held.items() if not k.startswith(dropped)}
-    # Given nothing, timm would download.
+    # Without tensors, timm would download some.
     if not found:
         raise ValueError(f"{path}: tensors {some(held)} came, expected those of a vision transformer")
     return found

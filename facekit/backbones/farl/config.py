@@ -1,4 +1,4 @@
-"""FaRL's hyper-parameters: pre-training (section 3.4, appendix) and heads (section 4.1)."""
+"""Settings of FaRL: pre-training (section 3.4, appendix) and heads (section 4.1)."""
 
 from __future__ import annotations
 
@@ -14,31 +14,52 @@ from ...training.config_fields import Checked
 
 @dataclass(frozen=True)
 class FaRLPretraining(Checked):
-    """Pre-training on image-text pairs, FaRL section 3.4 and the appendix's "Pre-training"."""
+    """Pre-training on image-text pairs (section 3.4; appendix, "Pre-training").
 
-    batch_size: int = 5120  # of all processes together
-    steps: int = 62_500  # 16 epochs of 20 million pairs
-    warmup: int = 3906  # one epoch
+    Attributes:
+        batch_size: Pairs per step of all processes together.
+        steps: Number of steps. The default is 16 epochs of 20 million pairs.
+        warmup: Steps of linear warm-up. The default is one epoch.
+        first_lr: Learning rate at the start of the warm-up.
+        lr: Largest learning rate.
+        last_lr: Learning rate at the end of the cosine.
+        weight_decay: Weight decay of matrices. Gains, biases, positions and tokens have none, as in CLIP.
+        betas: Adam's decay rates. The paper gives none, these are CLIP's.
+        clip: Largest norm of the gradient.
+        itc: Weight of L_ITC. The paper gives no weights.
+        mim: Weight of L_MIM.
+        mim_layers: Blocks of E_MIM. MIM_6 of Table 3 has 6.
+        tokenizer: Visual tokenizer: "embedded", or a file such as DALL-E's ``encoder.pkl``, which the paper uses.
+        input_size: Side of the images in pixels. None is the tower's. Small images at first save much time.
+        align: Whether one face per image is aligned to the mean face. Otherwise CLIP's random crop is used.
+        noise: Standard deviation of the five aligned points in pixels of 224. FaRL_ft of section 4.1 has sqrt(5).
+        bfloat16: Whether to compute in bfloat16 where the machine supports it.
+        checkpointing: Whether blocks are recomputed in the backward pass, which saves memory.
+    """
+
+    batch_size: int = 5120
+    steps: int = 62_500
+    warmup: int = 3906
     first_lr: float = 1e-6
     lr: float = 1e-3
-    last_lr: float = 9e-4  # at the end of the cosine
-    weight_decay: float = 0.05  # of matrices; gains, biases, positions and tokens have none, as CLIP's
-    betas: tuple[float, float] = (0.9, 0.98)  # CLIP's; the paper gives none
-    clip: float = 1.0  # the gradient's largest norm
-    itc: float = 1.0  # weights of the two losses; the paper gives none
+    last_lr: float = 9e-4
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.98)
+    clip: float = 1.0
+    itc: float = 1.0
     mim: float = 1.0
-    mim_layers: int = 1  # of E_MIM; Table 3's MIM_6 has 6
-    tokenizer: str = "embedded"  # visual tokens: or a file, DALL-E's encoder.pkl as the paper has it
-    input_size: int | None = None  # of the images, px; else the tower's own. Small ones first save much time
-    align: bool = True  # one face of each image, on the mean face; else CLIP's random crop
-    noise: float = 0.0  # deviation of the five points that are aligned, px in 224; Section 4.1's FaRL_ft has sqrt(5)
-    bfloat16: bool = True  # where the machine computes in it
-    checkpointing: bool = True  # blocks are computed again on the way back, which saves memory
+    mim_layers: int = 1
+    tokenizer: str = "embedded"
+    input_size: int | None = None
+    align: bool = True
+    noise: float = 0.0
+    bfloat16: bool = True
+    checkpointing: bool = True
 
 
 PRETRAIN_BASE = FaRLPretraining()
-# Ours: an hour on two cores, at two thirds of the tower's size; then some hundred steps at its own (the embedded card).
-# The cosine ends near zero. Points are moved, for images come back many times.
+# Ours: an hour on two cores at two thirds of the tower's input size, then some hundred steps at its own (see the card
+# of the embedded weights). The cosine ends near zero. Points are moved because images repeat many times.
 PRETRAIN_MINI = FaRLPretraining(
     batch_size=64, steps=4500, warmup=300, last_lr=1e-5, input_size=64, noise=2.24, checkpointing=False
 )
@@ -46,15 +67,26 @@ PRETRAIN_MINI = FaRLPretraining(
 
 @dataclass(frozen=True)
 class TokenizerTraining(Checked):
-    """The embedded visual tokenizer; ours, where the paper takes DALL-E's."""
+    """Training of the embedded visual tokenizer. It is ours; the paper uses DALL-E's.
+
+    Attributes:
+        batch_size: Images per step.
+        steps: Number of steps.
+        lr: Learning rate.
+        vocabulary: Number of codes.
+        commitment: Weight of the commitment loss, beta of VQ-VAE.
+        decay: Decay of the running means of the codes.
+        free: Part of the run in which the decoder gets the encoder's vectors instead of the nearest codes.
+        bfloat16: Whether to compute in bfloat16 where the machine supports it.
+    """
 
     batch_size: int = 32
     steps: int = 900
     lr: float = 1e-3
     vocabulary: int = 1024
-    commitment: float = 0.25  # VQ-VAE's beta
-    decay: float = 0.97  # of the codes' running means
-    free: float = 0.3  # part of the run in which the decoder sees what the encoder says, not the nearest code
+    commitment: float = 0.25
+    decay: float = 0.97
+    free: float = 0.3
     bfloat16: bool = True
 
 
@@ -63,15 +95,21 @@ TOKENIZER = TokenizerTraining()
 
 @dataclass(frozen=True)
 class FaRLAdaptation(Adaptation):
-    """Heads on FaRL's image tower, section 4.1."""
+    """Heads on the image tower (section 4.1).
 
-    # Blocks that the head reads, counted from 1 (None: 4, 6, 8, 12 of 12); channels inside UperNet (None: 64 on the
-    # embedded tower, else the tower's width).
+    Attributes:
+        layers: Blocks that the head reads, counted from 1. None is 4, 6, 8, 12 of 12, and alike for other depths.
+        head_channels: Channels inside UperNet. None is 64 on the embedded tower, else the tower's width.
+        input_size: Side of the input in pixels. None is that of the tower's pre-training.
+        tower: Name of a vision transformer of timm that replaces the tower.
+        tower_lr: Learning rate of the tower (FaRL_ft). None freezes it.
+    """
+
     layers: tuple[int, ...] | None = None
     head_channels: int | None = None
-    input_size: int | None = None  # px; None: what the tower was trained on
-    tower: str | None = None  # a timm ViT by name in the tower's place
-    tower_lr: float | None = None  # the tower trains at this rate (FaRL_ft); None: it is frozen
+    input_size: int | None = None
+    tower: str | None = None
+    tower_lr: float | None = None
 
     @property
     @override
@@ -79,39 +117,90 @@ class FaRLAdaptation(Adaptation):
         return self.tower_lr
 
 
-# The heads by section 4.1 and the appendix. Steps and batch are ours, the paper gives none for parsing and alignment.
+# Heads of section 4.1 and the appendix. Steps and batch sizes of parsing and alignment are ours, the paper gives none.
 PAPER: dict[str, FaRLAdaptation] = {
     "segmentation": FaRLAdaptation(
-        steps=2000, batch_size=16, lr=1e-3, weight_decay=1e-5, rotate=18.0, scale=(0.9, 1.1), shift=0.01, jitter=0.0,
-        mirror=False, cache=False, views=200,
+        steps=2000,
+        batch_size=16,
+        lr=1e-3,
+        weight_decay=1e-5,
+        rotate=18.0,
+        scale=(0.9, 1.1),
+        shift=0.01,
+        jitter=0.0,
+        mirror=False,
+        cache=False,
+        views=200,
     ),
     "landmarks": FaRLAdaptation(
-        steps=2000, batch_size=16, lr=1e-2, weight_decay=1e-5, rotate=10.0, scale=(0.9, 1.1), shift=0.01, jitter=0.0,
-        mirror=False, cache=False, views=200, heatmaps="farl",
+        steps=2000,
+        batch_size=16,
+        lr=1e-2,
+        weight_decay=1e-5,
+        rotate=10.0,
+        scale=(0.9, 1.1),
+        shift=0.01,
+        jitter=0.0,
+        mirror=False,
+        cache=False,
+        views=200,
+        heatmaps="farl",
     ),
     "attributes": FaRLAdaptation(
-        steps=100, batch_size=100, lr=0.3, cosine=True, rotate=0.0, scale=(1.0, 1.0), shift=0.0, jitter=0.0, views=2,
+        steps=100,
+        batch_size=100,
+        lr=0.3,
+        cosine=True,
+        rotate=0.0,
+        scale=(1.0, 1.0),
+        shift=0.0,
+        jitter=0.0,
+        views=2,
     ),
-}  # fmt: skip
-# FaRL_ft: the tower trains too (facts.md: at 1e-4), so nothing can be kept.
+}
+# FaRL_ft: the tower is trained, too (with 1e-4 in the released code), so no features can be cached.
 TUNED: dict[str, Any] = {"tower_lr": 1e-4, "cache": False}
 
 
 def quick_dense(faces: int) -> FaRLAdaptation:
-    """faces: how many are labelled."""
+    """Return our settings for tasks with maps.
+
+    Args:
+        faces: Number of labelled faces.
+    """
     return FaRLAdaptation(
-        steps=min(600, 300 + 3 * faces), batch_size=16, lr=3e-3, weight_decay=1e-4, warmup=10, cosine=True,
+        steps=min(600, 300 + 3 * faces),
+        batch_size=16,
+        lr=3e-3,
+        weight_decay=1e-4,
+        warmup=10,
+        cosine=True,
         bfloat16=True,
-    )  # fmt: skip
+    )
 
 
 def quick_attributes(faces: int) -> FaRLAdaptation:
-    """faces: how many are labelled."""
+    """Return our settings for attributes.
+
+    Few faces determine forty attributes badly, so weight decay keeps predictions close to the attributes' frequencies.
+
+    Args:
+        faces: Number of labelled faces.
+    """
     return FaRLAdaptation(
-        # Few faces say little about forty attributes: their answers are kept close to how common each is.
-        steps=300, batch_size=100, lr=1e-2, weight_decay=min(2.0, max(0.2, 200 / faces)), warmup=10, cosine=True,
-        views=4, least_views=200, rotate=8.0, scale=(0.95, 1.05), shift=0.02, bfloat16=True,
-    )  # fmt: skip
+        steps=300,
+        batch_size=100,
+        lr=1e-2,
+        weight_decay=min(2.0, max(0.2, 200 / faces)),
+        warmup=10,
+        cosine=True,
+        views=4,
+        least_views=200,
+        rotate=8.0,
+        scale=(0.95, 1.05),
+        shift=0.02,
+        bfloat16=True,
+    )
 
 
 QUICK: dict[str, Callable[[int], FaRLAdaptation]] = {
@@ -125,8 +214,18 @@ NAMES = ("quick", "paper", "paper-ft", "paper-ft-448")
 
 
 def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FaRLAdaptation:
-    """The settings of a recipe by name: "quick" (ours), "paper" (frozen tower), "paper-ft" (the tower trains too) or
-    "paper-ft-448" (at 448 px). Raises ValueError that lists the names, or for a task that the paper does not have."""
+    """Return the settings of a recipe.
+
+    Args:
+        recipe: "quick" (ours), "paper" (frozen tower), "paper-ft" (the tower is trained, too) or "paper-ft-448" (at
+            448 px).
+        task: Name of the task.
+        customised: Whether labels follow the user's own format. It has no effect here.
+        faces: Number of labelled faces.
+
+    Raises:
+        ValueError: If there is no such recipe for the task.
+    """
     if recipe not in NAMES:
         raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or an Adaptation")
     if recipe == "quick":

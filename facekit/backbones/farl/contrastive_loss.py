@@ -1,4 +1,4 @@
-"""Image-text contrast over the batch of all processes (FaRL equation 1 and appendix, "Pre-training")."""
+"""Contrastive loss of images and texts over the batch of all processes (equation 1; appendix, "Pre-training")."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from torch import Tensor
 from ...training.distributed import Processes
 from .text_tower import cosine_logits
 
-# sigma, before it is learned.
+# Initial sigma.
 TEMPERATURE = 0.07
-# CLIP's bound on 1/sigma, which keeps the loss from running away.
+# Upper bound of 1/sigma, as in CLIP, without which the loss may diverge.
 LARGEST_SCALE = 100.0
 
 
 class _Gather(torch.autograd.Function):
-    """All processes' rows, in order. Every process computes the same loss of them, and gradients are averaged over
-    processes afterwards; each one's own rows therefore get theirs times the number of processes."""
+    """Gather the rows of all processes in order.
+
+    Every process computes the same loss, and gradients are averaged over processes afterwards. So the gradient of a
+    process's own rows is multiplied by the number of processes.
+    """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, processes: Processes) -> Tensor:
@@ -33,10 +36,18 @@ class _Gather(torch.autograd.Function):
 
 
 def contrastive_loss(images: Tensor, texts: Tensor, log_scale: Tensor, processes: Processes) -> Tensor:
-    """(L_I + L_T) / 2 of equation 1, over the pairs of all processes: every other image's text is a wrong one.
+    """Compute (L_I + L_T) / 2 of equation 1 over the pairs of all processes.
 
-    images, texts: this process's embeddings (n,E) of length 1, pair i in row i. log_scale: log(1/sigma), learned.
-    Returns a scalar, the same in all processes.
+    Texts of other images are negatives.
+
+    Args:
+        images: Embeddings (n, E) of length 1 of this process's images.
+        texts: Embeddings (n, E) of length 1 of their texts.
+        log_scale: log(1/sigma), which is learned.
+        processes: The processes that train together.
+
+    Returns:
+        A scalar, the same in all processes.
     """
     images, texts = _Gather.apply(images, processes), _Gather.apply(texts, processes)
     logits = cosine_logits(images.float(), texts.float(), log_scale.clamp(max=_log_largest()))
@@ -45,4 +56,5 @@ def contrastive_loss(images: Tensor, texts: Tensor, log_scale: Tensor, processes
 
 
 def _log_largest() -> float:
+    """Return the logarithm of the largest scale in float32."""
     return float(torch.log(torch.tensor(LARGEST_SCALE)))

@@ -1,6 +1,7 @@
-"""DALL-E's discrete VAE, the paper's tokenizer (section 3.3): its encoder, read from OpenAI's `encoder.pkl`.
+"""Encoder of DALL-E's discrete VAE, the paper's visual tokenizer (section 3.3), read from OpenAI's ``encoder.pkl``.
 
-The file is a pickled module. Only its tensors are read, nothing of the file is executed.
+The file is a pickled module. Only its tensors are read; nothing in it is executed.
+DALL-E: https://arxiv.org/abs/2102.12092
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from torch import Tensor, nn
 
 from ...core.weight_files import check_names, read_weights, seems, some
 
-# Its images lie in [EPSILON, 1 - EPSILON].
+# Images are mapped to [EPSILON, 1 - EPSILON].
 EPSILON = 0.1
 
 
 class _Block(nn.Module):
+    """Residual block of four convolutions."""
+
     def __init__(self, channels_in: int, channels: int, layers: int):
+        """Build a block whose residual is divided by the square of the number of layers."""
         super().__init__()
         hidden = channels // 4
         self.gain = 1 / layers**2
@@ -37,9 +41,16 @@ class _Block(nn.Module):
 
 
 class DalleTokens(nn.Module):
-    """The encoder: four groups of residual blocks, a token for 8 x 8 pixels."""
+    """Four groups of residual blocks, with one token per 8 x 8 pixels."""
 
     def __init__(self, width: int = 256, blocks: int = 2, vocabulary: int = 8192):
+        """Build the encoder with random weights.
+
+        Args:
+            width: Channels of the first group.
+            blocks: Blocks per group.
+            vocabulary: Number of tokens.
+        """
         super().__init__()
         self.vocabulary = vocabulary
         channels = (width, width, 2 * width, 4 * width, 8 * width)
@@ -54,14 +65,24 @@ class DalleTokens(nn.Module):
 
     @torch.no_grad()
     def ids(self, x: Tensor, side: int) -> Tensor:
-        """Images (N,3,S,S) in [0, 1] to ids (N,side*side) int64, row by row; the image is resized to 8 * side px,
-        as BEiT does (112 px for 14 x 14 patches)."""
+        """Compute the token ids of images, which are resized to 8 * side px as in BEiT.
+
+        Args:
+            x: RGB images (N, 3, S, S) in [0, 1].
+            side: Tokens per row.
+
+        Returns:
+            Int64 of shape (N, side * side), row by row.
+        """
         x = F.interpolate(x, (8 * side,) * 2, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
         return self.blocks((1 - 2 * EPSILON) * x + EPSILON).argmax(1).flatten(1)
 
 
 def load_dalle(path: str | os.PathLike[str]) -> DalleTokens:
-    """Read the encoder from OpenAI's `encoder.pkl`, or from a file of its state_dict.
+    """Read the encoder from OpenAI's ``encoder.pkl`` or a file of its state dict.
+
+    Args:
+        path: The file.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -71,12 +92,20 @@ def load_dalle(path: str | os.PathLike[str]) -> DalleTokens:
 
 
 def is_dalle(state: Mapping[str, Tensor]) -> bool:
-    """Say whether tensors are named as DALL-E's encoder names them."""
+    """Return whether tensors have the names of DALL-E's encoder."""
     return any(_renamed(name) == "blocks.input.bias" for name in state)
 
 
 def dalle_tokens(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) -> DalleTokens:
-    """Build the encoder from its tensors. Raises ValueError that names `path` where they are others."""
+    """Build the encoder from its tensors.
+
+    Args:
+        path: The file, for messages.
+        tensors: Tensors by name.
+
+    Raises:
+        ValueError: If they are other tensors.
+    """
     state = {_renamed(k): v for k, v in tensors.items()}
     first, last = state.get("blocks.input.bias"), state.get("blocks.output.conv.bias")
     if first is None or last is None or first.ndim != 1 or last.ndim != 1:
@@ -91,5 +120,7 @@ def dalle_tokens(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) ->
 
 
 def _renamed(name: str) -> str:
+    """Return the torch name of a tensor: "weight" for "w", "bias" for "b"."""
     stem, _, last = name.rpartition(".")
-    return f"{stem}.{dict(w='weight', b='bias').get(last, last)}"
+    full = {"w": "weight", "b": "bias"}.get(last, last)
+    return f"{stem}.{full}"

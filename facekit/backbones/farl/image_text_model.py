@@ -1,4 +1,7 @@
-"""The pre-trained pair: image tower, text tower, temperature; `facekit.load_backbone("farl")`."""
+"""The pretrained model of images and texts: image tower, text tower, temperature.
+
+FaRL: https://arxiv.org/abs/2112.03109
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ..image_tower import ImageTower, Level, TowerSize, clip_names, spread_layer
 from .contrastive_loss import TEMPERATURE
 from .text_tower import TextSize, TextTower, cosine_logits, text_tower_from_clip
 
-# (image tower, text tower). "mini" is the embedded one: a thirtieth of the paper's parameters, the same code.
+# Sizes of both towers. "mini" is that of the embedded weights, with a thirtieth of the paper's parameters.
 PRESETS: dict[str, tuple[TowerSize, TextSize]] = {
     "base": (TowerSize(), TextSize()),
     "mini": (
@@ -22,44 +25,65 @@ PRESETS: dict[str, tuple[TowerSize, TextSize]] = {
         TextSize(width=128, layers=4, heads=4, vocabulary=4096, embed_dim=128),
     ),
 }
-# What the released code's checkpoints may hold besides the towers: the masked image model.
+# Tensors of the masked image model, which checkpoints of the released code may hold.
 _MASKED = ("mask_token", "lm_transformer.", "ln_lm.", "lm_head.")
 
 
 class ImageTextModel(nn.Module):
-    """E_I, E_T and log(1/sigma); text is None where a file holds the image tower only."""
+    """Image tower E_I, text tower E_T and log(1/sigma)."""
 
     def __init__(self, image: ImageTower, text: TextTower | None):
+        """Combine two towers.
+
+        Args:
+            image: The image tower.
+            text: The text tower, or None if a file holds the image tower only.
+        """
         super().__init__()
         self.image, self.text = image, text
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / TEMPERATURE)))
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """x: (N,3,S,S) RGB in [0, 1], S a multiple of the patch size. Returns the maps (N,D,h,w) of blocks 4, 6, 8 and
-        12 (of 12), before the final normalisation."""
+        """Return the maps (N, D, h, w) of blocks 4, 6, 8 and 12 (of 12), before the final normalisation.
+
+        Args:
+            x: RGB images (N, 3, S, S) in [0, 1]. S is a multiple of the patch size.
+        """
         return [m for _, m in self.levels(x)]
 
     def levels(self, x: Tensor) -> list[Level]:
-        """As `features`, with each block's class token (N,D) before its map."""
+        """Return what ``features`` returns, with each block's class token (N, D) before its map."""
         return self.image.levels(x, spread_layers(self.image.depth))
 
     def encode(self, x: Tensor) -> Tensor:
-        """x: (N,3,S,S) RGB in [0, 1]. Returns embeddings (N,E) of length 1."""
+        """Return the embeddings (N, E), of length 1, of RGB images (N, 3, S, S) in [0, 1]."""
         return self.image.encode(x)
 
     def encode_text(self, texts: str | list[str]) -> Tensor:
-        """Embeddings (N,E) of length 1. Raises ValueError where these weights have no text tower."""
+        """Return the embeddings (N, E), of length 1, of texts.
+
+        Raises:
+            ValueError: If there is no text tower.
+        """
         if self.text is None:
             raise ValueError("these weights hold no text tower: take a file with both, or the embedded ones")
         return self.text.encode(texts)
 
     def match(self, x: Tensor, texts: str | list[str]) -> Tensor:
-        """(N,M): the probability of each of M texts, given that one of them belongs to the image."""
+        """Return the probability (N, M) of each text, given that one of them belongs to the image."""
         return cosine_logits(self.encode(x), self.encode_text(texts), self.logit_scale).softmax(-1)
 
 
 def new_pair(preset: str, seed: int) -> ImageTextModel:
-    """Random weights. Raises ValueError for an unknown preset."""
+    """Build a model with random weights.
+
+    Args:
+        preset: "mini" or "base".
+        seed: Seed of the weights.
+
+    Raises:
+        ValueError: If there is no such preset.
+    """
     if preset not in PRESETS:
         raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, PRESETS))}")
     image, text = PRESETS[preset]
@@ -68,23 +92,27 @@ def new_pair(preset: str, seed: int) -> ImageTextModel:
 
 
 def to_clip(pair: ImageTextModel) -> dict[str, Tensor]:
-    """The pair's tensors in CLIP's naming, as `from_clip` reads them."""
+    """Return the tensors of both towers by CLIP's names."""
     state = {f"visual.{k}": v for k, v in clip_names(pair.image).items()} | {"logit_scale": pair.logit_scale}
     if pair.text is not None:
-        state |= {k: v for k, v in pair.text.clip.state_dict().items()}
+        state |= dict(pair.text.clip.state_dict())
     return {k: v.detach().cpu().contiguous() for k, v in state.items()}
 
 
 def from_clip(state: dict[str, Tensor], heads: dict[str, int] | None = None) -> ImageTextModel:
-    """A pair from tensors in CLIP's naming, as the official files hold them; the text tower may be missing.
+    """Build a model from tensors with CLIP's names, as official files hold them.
 
-    heads: attention heads of "image" and "text", default one for 64 channels. Raises ValueError when tensors are
-    missing, left over or of other shapes.
+    Args:
+        state: Tensors. Those of the text tower may be missing.
+        heads: Attention heads of "image" and "text". By default one per 64 channels.
+
+    Raises:
+        ValueError: If tensors are missing, left over or of other shapes.
     """
     heads = heads or {}
     visual = {k.removeprefix("visual."): v for k, v in state.items() if k.startswith("visual.")}
     visual = {k: v for k, v in visual.items() if not k.startswith(_MASKED)}
-    # open_clip stores the causal mask, which the text tower computes itself.
+    # open_clip stores the causal mask, which is computed here.
     left_out = ("visual.", *_MASKED)
     rest = {k: v for k, v in state.items() if not k.startswith(left_out) and not k.endswith("attn_mask")}
     scale = rest.pop("logit_scale", None)
@@ -100,13 +128,13 @@ def from_clip(state: dict[str, Tensor], heads: dict[str, int] | None = None) -> 
 
 
 def read_pair(path: str | os.PathLike[str]) -> ImageTextModel:
-    """Read a pair from a file in CLIP's naming.
+    """Read a model from a file with CLIP's names.
 
     Args:
         path: Our .safetensors, FaRL's or open_clip's checkpoint, or one of OpenAI's own files (TorchScript).
 
     Returns:
-        The pair in eval mode; its text tower is None where the file holds the image tower only.
+        The model in evaluation mode. Its text tower is None if the file holds the image tower only.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -119,7 +147,7 @@ def read_pair(path: str | os.PathLike[str]) -> ImageTextModel:
             f"{path}: tensors {some(file.tensors)} came, expected an image tower in CLIP's naming "
             f"(visual.conv1.weight, ...){seems(file.tensors)}"
         )
-    # Attention heads cannot be read off shapes; our files note them.
+    # The number of attention heads does not follow from shapes. Our files store it.
     noted = {k.removeprefix("heads_"): v for k, v in file.about.items() if k.startswith("heads_")}
     try:
         return from_clip(file.tensors, {k: int(v) for k, v in noted.items()})

@@ -10,18 +10,26 @@ from torch import Tensor, nn
 
 # "At most 75 patches" of 196 are masked.
 MOST_MASKED = 75 / 196
-# BEiT's blocks: at least so many patches, height over width within a factor.
+# Masked blocks of BEiT: smallest part of all patches, and smallest ratio of the sides.
 LEAST_BLOCK = 16 / 196
 ASPECT = 0.3
 
 
 class MaskedImageModel(nn.Module):
-    """The mask token m, the small transformer E_MIM and the classifier over visual tokens.
+    """Mask token m, transformer E_MIM and the classifier of visual tokens.
 
-    Names of the parts follow the released code. layers: 1 (FaRL) or 6 (Table 3's MIM_6). vocabulary: visual tokens.
+    Parameters have the names of the released code.
     """
 
     def __init__(self, width: int, heads: int, vocabulary: int, layers: int = 1):
+        """Build the model with random weights.
+
+        Args:
+            width: Channels of the image tower.
+            heads: Attention heads.
+            vocabulary: Number of visual tokens.
+            layers: Blocks of E_MIM: 1 in FaRL, 6 in MIM_6 of Table 3.
+        """
         super().__init__()
         self.mask_token = nn.Parameter(torch.empty(width))
         nn.init.trunc_normal_(self.mask_token, std=0.02)
@@ -32,20 +40,42 @@ class MaskedImageModel(nn.Module):
         nn.init.zeros_(self.lm_head.bias)
 
     def hide(self, patches: Tensor, masked: Tensor) -> Tensor:
-        """Equation 2: patch embeddings (N,h,w,D) with the mask token where masked (N,h*w) is True."""
+        """Replace masked patch embeddings by the mask token (equation 2).
+
+        Args:
+            patches: Patch embeddings (N, h, w, D).
+            masked: Bool of shape (N, h*w).
+        """
         here = masked.view(*patches.shape[:3], 1).to(patches.dtype)
         return patches * (1 - here) + self.mask_token.to(patches.dtype) * here
 
     def logits(self, tokens: Tensor, masked: Tensor) -> Tensor:
-        """The tower's tokens (N,1+P,D) of hidden images to scores (M,V) of the M masked patches' visual tokens;
-        equation 3 is their cross-entropy."""
+        """Compute scores of the visual tokens of masked patches. Equation 3 is their cross-entropy.
+
+        Args:
+            tokens: The tower's tokens (N, 1 + P, D) of masked images.
+            masked: Bool of shape (N, P), M of which are True.
+
+        Returns:
+            Shape (M, V).
+        """
         hidden = self.ln_lm(self.lm_transformer(tokens)[:, 1:])
         return self.lm_head(hidden[masked])
 
 
 def random_masks(n: int, side: int, generator: torch.Generator) -> Tensor:
-    """BEiT's blockwise masks (n,side*side) bool: rectangles of random shape are added until 75/196 of the patches are
-    reached; one that would go beyond is not, so each mask has at most that many."""
+    """Draw blockwise masks as in BEiT: random rectangles are added until 75/196 of the patches are masked.
+
+    A rectangle that would exceed this number is not added.
+
+    Args:
+        n: Number of masks.
+        side: Patches per row.
+        generator: Source of random numbers.
+
+    Returns:
+        Bool of shape (n, side * side).
+    """
     patches = side * side
     most, least = int(MOST_MASKED * patches), max(1, round(LEAST_BLOCK * patches))
     masks = torch.zeros(n, side, side, dtype=torch.bool)

@@ -1,11 +1,10 @@
-"""What adaptation trains on FaRL's tower (section 4.1): a dense head for maps, a token head for attributes."""
+"""Heads on FaRL's image tower: one for maps, one for attributes (section 4.1)."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -20,10 +19,17 @@ from .upernet import Pyramid, UperHead
 
 
 class DenseHead(nn.Module):
-    """Four levels (N,D,h,w) to maps (N,C,S/4,S/4): pyramid and UperNet of `channels` channels. patch: the tower's,
-    px."""
+    """A feature pyramid and UperNet, from four levels (N, D, h, w) to maps (N, C, S/4, S/4)."""
 
     def __init__(self, width: int, patch: int, channels: int, classes: int):
+        """Build the head.
+
+        Args:
+            width: Channels of the levels.
+            patch: Side of the tower's patches in pixels.
+            channels: Channels inside UperNet.
+            classes: Number of output channels.
+        """
         super().__init__()
         self.pyramid = Pyramid(width, patch)
         self.uper = UperHead([width] * 4, channels, classes)
@@ -34,10 +40,16 @@ class DenseHead(nn.Module):
 
 
 class TokenHead(nn.Module):
-    """Three vectors a level, (N,3K,D), each normalised, mixed by learned weights, and one fully connected layer to
-    logits (N,A)."""
+    """Normalised vectors (N, V, D), mixed by learned weights, and one linear layer to logits (N, A)."""
 
     def __init__(self, width: int, vectors: int, classes: int):
+        """Build the head.
+
+        Args:
+            width: Length of the vectors.
+            vectors: Number of vectors, three per level.
+            classes: Number of logits.
+        """
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(vectors))
         self.mix = nn.Parameter(torch.full((vectors,), 1 / vectors))
@@ -50,12 +62,7 @@ class TokenHead(nn.Module):
 
 
 class FaRLNetwork(AdaptedNetwork):
-    """A tower with one head. Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to (N,C) for dense=False.
-
-    layers: the four blocks that the head reads, counted from 1 (for dense=False any number of them). head_channels:
-    inside UperNet; the paper's is the tower's width. paints: the first three maps are an image in [0, 1]. frozen:
-    the tower does not train (FaRL; else FaRL_ft) and stays in eval mode.
-    """
+    """An image tower with one head. The tower is frozen (FaRL), or trained too (FaRL_ft)."""
 
     def __init__(
         self,
@@ -68,6 +75,21 @@ class FaRLNetwork(AdaptedNetwork):
         paints: bool = False,
         frozen: bool = True,
     ):
+        """Build the head.
+
+        Args:
+            tower: The pretrained tower.
+            channels: Number of output channels.
+            stride: Input pixels per output pixel.
+            dense: Whether the outputs are maps.
+            layers: The four blocks that the head reads, counted from 1. Any number of them if ``dense`` is False.
+            head_channels: Channels inside UperNet. None is the tower's width, as in the paper.
+            paints: Whether the first three maps are an image in [0, 1].
+            frozen: Whether the tower is frozen.
+
+        Raises:
+            ValueError: If the tower has no such blocks.
+        """
         super().__init__()
         self.layers = check_layers(layers, tower.depth, dense)
         self.channels, self.stride, self.dense, self.paints, self.frozen = channels, stride, dense, paints, frozen
@@ -82,14 +104,14 @@ class FaRLNetwork(AdaptedNetwork):
     @property
     @override
     def input_size(self) -> int:
-        return self.tower.size.input_size if isinstance(self.tower, ImageTower) else self.tower.input_size
+        return self.tower.input_size
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """What adaptation always trains: the head."""
+        """Return the head's parameters."""
         return list(self.head.parameters())
 
     def tuned_parameters(self) -> list[nn.Parameter]:
-        """What it trains besides, at a rate of its own: the tower, unless frozen."""
+        """Return the tower's parameters unless it is frozen."""
         return [] if self.frozen else [p for p in self.tower.parameters() if p.requires_grad]
 
     @override
@@ -101,8 +123,7 @@ class FaRLNetwork(AdaptedNetwork):
 
     @functools.cached_property
     def trunk_id(self) -> str | None:
-        """Names the frozen tower and the blocks that are read: networks with the same one share `trunk`. None where the
-        tower trains."""
+        """Hash of the frozen tower and the blocks that are read, None if the tower is trained."""
         if not self.frozen:
             return None
         digest = hashlib.sha1(repr(self.layers).encode())
@@ -111,23 +132,25 @@ class FaRLNetwork(AdaptedNetwork):
         return digest.hexdigest()
 
     def trunk(self, x: Tensor) -> list[Level]:
-        """What the tower makes of images (N,3,S,S) in [0, 1]; `read` it, then `from_features`."""
+        """Return the levels of the tower for RGB images (N, 3, S, S) in [0, 1]."""
         return self.tower.levels(x, self.layers)
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
-        """The part that never trains, of images (N,3,S,S) in [0, 1]: what `read` gives; only x for frozen=False."""
+        """Return what ``read`` makes of the tower's levels, or ``[x]`` if nothing is frozen."""
         return self.read(self.trunk(x)) if self.frozen else [x]
 
     def read(self, levels: list[Level]) -> list[Tensor]:
-        """What the head needs of the tower's levels: their maps, or one tensor (N,3K,D) of class token, mean and
-        maximum of the patch tokens, level by level."""
+        """Return the head's input: the maps of the levels, or one tensor (N, 3K, D) for attributes.
+
+        The latter holds class token, mean and maximum of the patch tokens of each of K levels.
+        """
         if self.dense:
             return [m for _, m in levels]
         return [torch.stack([v for token, m in levels for v in (token, m.mean((2, 3)), m.amax((2, 3)))], 1)]
 
     def from_features(self, features: list[Tensor]) -> Tensor:
-        """The trained part: `frozen_features` to (N,C,S/stride,S/stride) or (N,C)."""
+        """Compute the head, and the tower if it is trained."""
         if not self.frozen:
             features = self.read(self.trunk(features[0]))
         if not self.dense:
@@ -138,13 +161,8 @@ class FaRLNetwork(AdaptedNetwork):
 
     @override
     def to_dict(self) -> dict[str, Any]:
-        tower = self.tower
-        if isinstance(tower, ImageTower):
-            about: dict[str, Any] = asdict(tower.size)
-        else:
-            about = {"name": tower.name, "input_size": tower.input_size}
         return {
-            "tower": about,
+            "tower": self.tower.to_dict(),
             "channels": self.channels,
             "stride": self.stride,
             "dense": self.dense,
@@ -156,8 +174,16 @@ class FaRLNetwork(AdaptedNetwork):
 
 
 def check_layers(layers: Sequence[int], depth: int, dense: bool) -> tuple[int, ...]:
-    """The blocks that a head reads. Raises ValueError for ones that the tower has not, or for a dense head of not four
-    (the same one may come four times: Figure 4)."""
+    """Check the blocks that a head reads and return them.
+
+    Args:
+        layers: Blocks, counted from 1. One may come several times, as in Figure 4.
+        depth: Number of the tower's blocks.
+        dense: Whether the head outputs maps.
+
+    Raises:
+        ValueError: If the tower has no such block, or a head for maps gets another number than four.
+    """
     chosen = tuple(int(i) for i in layers)
     if not chosen or any(not 1 <= i <= depth for i in chosen):
         raise ValueError(f"layers={chosen}: expected blocks from 1 to {depth}")

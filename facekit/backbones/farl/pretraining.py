@@ -1,4 +1,4 @@
-"""FaRL's pre-training (section 3, Figure 3): image-text contrast and masked image modelling with one image tower."""
+"""Pre-training of FaRL: image-text contrast and masked image modelling with one image tower (section 3, Figure 3)."""
 
 from __future__ import annotations
 
@@ -24,20 +24,18 @@ from .tokenizer import Tokens
 
 
 class Batches(Protocol):
-    """Where pairs come from (`data.pairs.PairBatches`). What a step gives depends on the seed and the step only."""
+    """Source of image-text pairs. The pairs of a step depend on the seed and the step only."""
 
     def from_step(self, start: int) -> Iterator[dict[str, Any]]:
-        """This process's parts of the batches from step `start` on: "image" (n,3,S,S) uint8 and "text", n of them."""
+        """Yield this process's parts of the batches from a step on: "image" uint8 (n, 3, S, S) and n "text"."""
 
 
 class Pretraining:
-    """One step of L_ITC + L_MIM; a `facekit.training.loop.Program`.
+    """Minimise L_ITC + L_MIM: a `facekit.training.loop.Program`.
 
-    Every image passes the tower twice, as it is for the contrast and with patches hidden for the masked image model.
-    Of several processes each takes its part of the recipe's batch; the contrast is over the batch of all, and all
-    together make the step that one would make with the whole. The optimiser's state is spread over them (ZeRO).
-    tokens: None leaves masked image modelling out (Table 3's ITC). Raises ValueError for a batch that does not divide
-    by the processes.
+    Every image passes the tower twice, as it is for the contrast and with masked patches for masked image modelling.
+    Several processes share each batch; the contrast is over the batch of all of them, and the optimiser's state is
+    spread over them (ZeRO).
     """
 
     def __init__(
@@ -51,6 +49,21 @@ class Pretraining:
         seed: int = 0,
         processes: Processes = ALONE,
     ):
+        """Prepare the training.
+
+        Args:
+            pair: Image tower and text tower.
+            batches: The image-text pairs.
+            tokens: Visual tokenizer. None leaves out masked image modelling (ITC of Table 3).
+            recipe: Settings.
+            steps: Number of steps of the whole training.
+            device: Where to train.
+            seed: Seed of all random numbers.
+            processes: The processes that train together.
+
+        Raises:
+            ValueError: If the batch size does not divide by the number of processes.
+        """
         assert pair.text is not None
         torch.manual_seed(seed)
         self.part = processes.part(recipe.batch_size)
@@ -72,7 +85,7 @@ class Pretraining:
         self._coming: Iterator[dict[str, Any]] = iter(())
 
     def _optimiser(self) -> Any:
-        """AdamW; gains, biases, tokens, positions and the temperature do not decay."""
+        """Return AdamW without weight decay of gains, biases, tokens, positions and the temperature."""
         named = [(k, p) for k, p in self.networks.named_parameters() if p.requires_grad]
         still = [p for k, p in named if p.ndim < 2 or k.endswith(("cls_token", "pos_embed", "positional_embedding"))]
         known = {id(p) for p in still}
@@ -87,7 +100,7 @@ class Pretraining:
         return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, **settings)
 
     def learning_rate(self, index: int) -> float:
-        """From `first_lr` to `lr` over the warm-up, then along a half cosine to `last_lr`."""
+        """Return the learning rate: ``first_lr`` to ``lr`` over the warm-up, then half a cosine to ``last_lr``."""
         r = self.recipe
         if index < r.warmup:
             return r.first_lr + (r.lr - r.first_lr) * index / r.warmup
@@ -95,7 +108,7 @@ class Pretraining:
         return r.last_lr + (r.lr - r.last_lr) * 0.5 * (1 + math.cos(math.pi * done))
 
     def losses(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """What step `index` minimises, and its parts, of this process's images."""
+        """Return the loss of step ``index`` and its parts for this process's images."""
         batch = self._batch(index)
         x = batch["image"].to(self.device).float().div_(255)
         text = self.pair.text
@@ -108,7 +121,7 @@ class Pretraining:
             masked = self._masks(index, side)
             if self.mim is not None:
                 own = masked[self.part].to(self.device)
-                # Both passes at once: the tower works best on large batches.
+                # Both passes form one batch, as large batches are faster.
                 patches = torch.cat([patches, self.mim.hide(patches, own)])
             tokens, _ = self.pair.image.tokens(patches)
             images, said = self.pair.image.embedding(tokens[:n]), text(ids)
@@ -121,34 +134,35 @@ class Pretraining:
             assert self.tokens is not None
             with self.autocast:
                 targets = self.tokens.ids(x, side)[own]
-            # The mean over the masked patches of all processes, of which gradients and losses are averaged later.
+            # The mean over the masked patches of all processes, whose gradients and losses are averaged later.
             share = self.processes.count / masked.sum().item()
             parts["mim"] = share * F.cross_entropy(scores.float(), targets, reduction="sum")
             total = total + self.recipe.mim * parts["mim"]
         return total, parts
 
     def _attention(self) -> Any:
-        """On CPUs, torch's fused attention is slow on the way back in bfloat16: with plain products a step of the
-        "mini" preset took 1.4 instead of 1.9 s (two cores, torch 2.15)."""
+        """Return the context of attention. On CPUs, torch's fused attention has a slow backward pass in bfloat16.
+
+        With matrix products, a step of preset "mini" takes 1.4 s instead of 1.9 s (two cores, torch 2.15).
+        """
         return sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else contextlib.nullcontext()
 
     def _batch(self, index: int) -> dict[str, Any]:
-        """Batches are made ahead, in order; a jump (a resumed run) starts anew."""
+        """Return the batch of step ``index``. Batches are made ahead in order; a resumed run starts anew."""
         if index != self._next:
             self._coming = iter(self.batches.from_step(index))
         self._next = index + 1
         return next(self._coming)
 
     def _masks(self, index: int, side: int) -> Tensor:
-        """The whole batch's masks (B,P): the same however many processes share it."""
+        """Return the masks (B, P) of the whole batch, independent of the number of processes."""
         if self.mim is None:
             return torch.zeros(0)
         return random_masks(self.recipe.batch_size, side, generator_for(self.seed, index, 9))
 
     def gradients(self, index: int) -> dict[str, Tensor]:
-        """Leave the gradients of step `index`, of the images of all processes, in the parameters. Returns this
-        process's parts of the loss."""
-        # Around the way back as well: blocks that are computed again have to be computed alike.
+        """Compute the gradients of step ``index`` over all processes, and return this process's parts of the loss."""
+        # The backward pass is inside, too, as recomputed blocks must use the same attention.
         with self._attention():
             total, parts = self.losses(index)
             self.optimiser.zero_grad(set_to_none=True)
@@ -157,6 +171,7 @@ class Pretraining:
         return parts
 
     def step(self, index: int) -> dict[str, float]:
+        """Make optimisation step ``index`` and return the losses by name."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(index)
         parts = self.gradients(index)
@@ -165,7 +180,7 @@ class Pretraining:
         return self.processes.average(parts)
 
     def state_dict(self) -> dict[str, Any]:
-        """Called in all processes; whole in the first one only."""
+        """Return everything that the next step depends on. It is complete in the first process only."""
         if isinstance(self.optimiser, ZeroRedundancyOptimizer):
             self.optimiser.consolidate_state_dict()
             if not self.processes.first:
@@ -173,5 +188,6 @@ class Pretraining:
         return {"networks": self.networks.state_dict(), "optimiser": self.optimiser.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
         self.networks.load_state_dict(state["networks"])
         self.optimiser.load_state_dict(state["optimiser"])

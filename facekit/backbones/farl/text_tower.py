@@ -1,4 +1,4 @@
-"""FaRL's text tower E_T (section 3.4): CLIP's transformer and tokenizer, both open_clip's."""
+"""Text tower of FaRL and CLIP: transformer and tokenizer of open_clip (section 3.4)."""
 
 from __future__ import annotations
 
@@ -15,26 +15,36 @@ from torch import Tensor, nn
 from ...core.weight_files import check_names
 
 CLIP_VOCABULARY = 49_408
-# The tokenizer's first words are the 256 bytes, inside and at the end of a word: every text can be spelt in them.
+# The first tokens are the 256 bytes, within and at the end of a word, so every text can be written with them.
 _BYTES = 512
 
 
 @dataclass(frozen=True)
 class TextSize:
-    """The text tower's measures; the defaults are those of section 3.4."""
+    """Size of a text tower. The defaults are those of section 3.4.
+
+    Attributes:
+        width: Channels.
+        layers: Number of blocks.
+        heads: Attention heads.
+        context: Largest number of tokens of a text.
+        vocabulary: Number of tokens. A smaller one keeps the most frequent merges.
+        embed_dim: Length of the embedding that images and texts share.
+    """
 
     width: int = 512
     layers: int = 12
     heads: int = 8
-    context: int = 77  # tokens
-    vocabulary: int = CLIP_VOCABULARY  # a smaller one keeps the first merges, which are the most frequent
+    context: int = 77
+    vocabulary: int = CLIP_VOCABULARY
     embed_dim: int = 512
 
 
 class TextTower(nn.Module):
-    """E_T: texts to embeddings."""
+    """The text tower E_T, from texts to embeddings."""
 
     def __init__(self, size: TextSize):
+        """Build the tower with random weights."""
         super().__init__()
         self.size = size
         self.clip = TextTransformer(
@@ -43,8 +53,11 @@ class TextTower(nn.Module):
         )  # fmt: skip
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Token ids (N,T), T <= context, to embeddings (N,E), not normalised. Causal: what follows the end token plays
-        no part, so batches may be cut to their longest text; open_clip's own forward wants all of the context."""
+        """Compute embeddings (N, E), not normalised, of token ids (N, T) with T up to the context.
+
+        Attention is causal: tokens after the end token have no effect, so batches are cut to their longest text.
+        open_clip's own forward needs the whole context.
+        """
         clip, length = self.clip, ids.shape[1]
         y = clip.token_embedding(ids) + clip.positional_embedding[:length]
         y = clip.ln_final(clip.transformer(y, attn_mask=clip.attn_mask[:length, :length]))
@@ -52,8 +65,18 @@ class TextTower(nn.Module):
         return y[torch.arange(len(y), device=y.device), ids.argmax(1)] @ clip.text_projection
 
     def tokenize(self, texts: str | Sequence[str]) -> Tensor:
-        """Texts to ids (N,T) int64, zeros after the end token; T is the longest text's length, at most the context,
-        which cuts off what is longer. Raises ValueError for no text, TypeError for something else than text."""
+        """Convert texts to token ids.
+
+        Args:
+            texts: One text or several. Longer texts than the context are cut off.
+
+        Returns:
+            Int64 of shape (N, T), 0 after the end token. T is the length of the longest text.
+
+        Raises:
+            ValueError: If there is no text.
+            TypeError: If something is no text.
+        """
         listed = [texts] if isinstance(texts, str) else list(texts)
         if not listed:
             raise ValueError("no text came: pass at least one")
@@ -65,15 +88,21 @@ class TextTower(nn.Module):
         return ids[:, : 1 + int((ids == words.eot_token_id).int().argmax(1).max())]
 
     def encode(self, texts: str | Sequence[str]) -> Tensor:
-        """Texts to their embeddings (N,E), of length 1."""
+        """Return the embeddings (N, E), of length 1, of texts."""
         ids = self.tokenize(texts).to(self.clip.positional_embedding.device)
         return F.normalize(self(ids), dim=-1)
 
 
 @functools.lru_cache(maxsize=4)
 def tokenizer(vocabulary: int = CLIP_VOCABULARY) -> SimpleTokenizer:
-    """CLIP's byte-pair tokenizer; with a smaller vocabulary only its first merges, so that rarer words take more
-    tokens. Raises ValueError for a vocabulary outside 514..49,408."""
+    """Return CLIP's byte-pair tokenizer.
+
+    Args:
+        vocabulary: Number of tokens, 514 to 49,408. With fewer merges, rare words take more tokens.
+
+    Raises:
+        ValueError: If the number is out of range.
+    """
     if not _BYTES + 2 <= vocabulary <= CLIP_VOCABULARY:
         raise ValueError(f"vocabulary={vocabulary}: expected {_BYTES + 2} to {CLIP_VOCABULARY}")
     made = SimpleTokenizer()
@@ -89,9 +118,14 @@ def tokenizer(vocabulary: int = CLIP_VOCABULARY) -> SimpleTokenizer:
 
 
 def text_tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> TextTower:
-    """A text tower from tensors in CLIP's naming (`token_embedding.weight`, `transformer.resblocks.0...`).
+    """Build a text tower from tensors with CLIP's names.
 
-    Raises ValueError when tensors are missing, left over or of other shapes.
+    Args:
+        state: Tensors, such as ``token_embedding.weight`` and ``transformer.resblocks.0...``.
+        heads: Attention heads. None is one per 64 channels.
+
+    Raises:
+        ValueError: If tensors are missing, left over or of other shapes.
     """
     try:
         vocabulary, width = state["token_embedding.weight"].shape
@@ -113,6 +147,14 @@ def text_tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> 
 
 
 def cosine_logits(images: Tensor, texts: Tensor, log_scale: Tensor) -> Tensor:
-    """Scaled similarities (N,M) of normalised embeddings (N,E), (M,E): what equation 1's exponentials are taken of.
-    log_scale: log(1/sigma), a scalar."""
+    """Compute scaled cosine similarities, the exponents of equation 1.
+
+    Args:
+        images: Normalised embeddings (N, E).
+        texts: Normalised embeddings (M, E).
+        log_scale: log(1/sigma), a scalar.
+
+    Returns:
+        Shape (N, M).
+    """
     return log_scale.exp() * images @ texts.T

@@ -1,7 +1,7 @@
-"""Visual tokens, the targets of masked image modelling (FaRL section 3.3): a small quantised auto-encoder of our own.
+"""Visual tokenizer: a small vector-quantised auto-encoder whose codes are the targets of masked image modelling.
 
-The paper takes DALL-E's discrete VAE (`dalle.py` reads its file). Ours learns a codebook by the rules of VQ-VAE (van
-den Oord et al., 2017): each code is the running mean of what was assigned to it.
+The paper uses DALL-E's discrete VAE (section 3.3), which `dalle_tokenizer` reads. This one learns a codebook by the
+rules of VQ-VAE (https://arxiv.org/abs/1711.00937): each code is the running mean of the vectors assigned to it.
 """
 
 from __future__ import annotations
@@ -19,35 +19,49 @@ from .dalle_tokenizer import DalleTokens, dalle_tokens, is_dalle
 
 
 class Tokens(Protocol):
-    """What masked image modelling asks of a tokenizer."""
+    """A tokenizer for masked image modelling."""
 
     vocabulary: int
 
     def ids(self, x: Tensor, side: int) -> Tensor:
-        """Images (N,3,S,S) in [0, 1] to ids (N,side*side) int64, row by row."""
+        """Return the ids (N, side*side) int64, row by row, of images (N, 3, S, S) in [0, 1]."""
 
 
 def _down(channels_in: int, channels: int) -> nn.Sequential:
+    """Return layers that halve height and width."""
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels, 4, 2, 1), nn.GroupNorm(8, channels), nn.SiLU(),
-        nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(8, channels), nn.SiLU(),
-    )  # fmt: skip
+        nn.Conv2d(channels_in, channels, 4, 2, 1),
+        nn.GroupNorm(8, channels),
+        nn.SiLU(),
+        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.GroupNorm(8, channels),
+        nn.SiLU(),
+    )
 
 
 def _up(channels_in: int, channels: int) -> nn.Sequential:
+    """Return layers that double height and width."""
     return nn.Sequential(
-        nn.ConvTranspose2d(channels_in, channels, 4, 2, 1), nn.GroupNorm(8, channels), nn.SiLU(),
-        nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(8, channels), nn.SiLU(),
-    )  # fmt: skip
+        nn.ConvTranspose2d(channels_in, channels, 4, 2, 1),
+        nn.GroupNorm(8, channels),
+        nn.SiLU(),
+        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.GroupNorm(8, channels),
+        nn.SiLU(),
+    )
 
 
 class VisualTokenizer(nn.Module):
-    """Images to one of `vocabulary` ids for each patch of 8 px, as DALL-E's, and back.
-
-    widths: channels; each of them halves the image, so three make patches of 8 px.
-    """
+    """An auto-encoder with one code per patch of 8 px, as in DALL-E."""
 
     def __init__(self, vocabulary: int = 1024, code: int = 32, widths: tuple[int, ...] = (32, 64, 128)):
+        """Build the tokenizer with random weights.
+
+        Args:
+            vocabulary: Number of codes.
+            code: Length of a code.
+            widths: Channels of the stages. Each stage halves the image, so three make patches of 8 px.
+        """
         super().__init__()
         self.vocabulary, self.code, self.patch = vocabulary, code, 2 ** len(widths)
         self.encoder = nn.Sequential(*map(_down, (3, *widths), widths), nn.Conv2d(widths[-1], code, 1))
@@ -59,28 +73,37 @@ class VisualTokenizer(nn.Module):
         self.register_buffer("codes", F.normalize(torch.randn(vocabulary, code), dim=-1))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Images (N,3,S,S) in [0, 1] to vectors (N,S/patch,S/patch,code) of length 1."""
+        """Return vectors (N, S/patch, S/patch, code) of length 1 of images (N, 3, S, S) in [0, 1]."""
         return F.normalize(self.encoder(2 * x - 1).movedim(1, -1).float(), dim=-1)
 
     def nearest(self, vectors: Tensor) -> Tensor:
-        """Vectors (...,code) of length 1 to the ids (...) of their closest codes."""
+        """Return the ids (...) of the closest codes to vectors (..., code) of length 1."""
         return (vectors @ self.codes.T).argmax(-1)
 
     def decode(self, vectors: Tensor) -> Tensor:
-        """Vectors (N,h,w,code) to images (N,3,patch*h,patch*w), about [0, 1]."""
+        """Return images (N, 3, patch*h, patch*w), in about [0, 1], of vectors (N, h, w, code)."""
         return (self.decoder(vectors.movedim(-1, 1)) + 1) / 2
 
     @torch.no_grad()
     def ids(self, x: Tensor, side: int) -> Tensor:
+        """Return the ids (N, side*side) int64, row by row, of images (N, 3, S, S) in [0, 1]."""
         x = F.interpolate(x, (side * self.patch,) * 2, mode="bilinear", align_corners=False, antialias=True)
-        # Channels last: half the time on CPUs.
+        # With channels last, CPUs take half the time.
         return self.nearest(self.encode(x.contiguous(memory_format=torch.channels_last))).flatten(1)
 
 
 def load_tokens(path: str | os.PathLike[str]) -> VisualTokenizer | DalleTokens:
-    """A tokenizer in eval mode: a file that `facekit pretrain tokenizer` wrote, or DALL-E's `encoder.pkl`.
+    """Read a tokenizer.
 
-    Raises FileNotFoundError, and ValueError for a file that is neither.
+    Args:
+        path: A file that `facekit pretrain tokenizer` wrote, or DALL-E's ``encoder.pkl``.
+
+    Returns:
+        The tokenizer in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is neither.
     """
     expected = "a tokenizer that `facekit pretrain tokenizer` wrote, or DALL-E's encoder.pkl"
     state = read_weights(path, expected, "pass 'embedded'", ["codes"]).tensors

@@ -1,4 +1,4 @@
-"""The visual tokenizer that FaRL's masked image modelling takes its targets from."""
+"""Prepare the training of the visual tokenizer for `facekit.pretrain`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from .config import TOKENIZER
 from .tokenizer_training import SIDE, TokenizerProgram
 
 
-def prepare(asked: Request) -> Run:
-    preset = chosen_preset(asked.preset, {"mini": TOKENIZER})
-    recipe = overridden(TOKENIZER, asked.overrides, "pretrain()")
-    if asked.weights is not None:
+def prepare(request: Request) -> Run:
+    """Build the program for the arguments of `facekit.pretrain`."""
+    preset = chosen_preset(request.preset, {"mini": TOKENIZER})
+    recipe = overridden(TOKENIZER, request.overrides, "pretrain()")
+    if request.weights is not None:
         raise ValueError("the tokenizer is trained from random weights: leave weights out")
-    if asked.processes.count > 1:
+    if request.processes.count > 1:
         raise ValueError("the tokenizer is trained in one process, for minutes: start it without a launcher")
-    total = asked.steps if asked.steps is not None else recipe.steps
-    faces = pool_of(asked, SIDE)
-    program = TokenizerProgram(faces, recipe, total, asked.device, asked.seed)
+    total = request.steps if request.steps is not None else recipe.steps
+    faces = pool_of(request, SIDE)
+    program = TokenizerProgram(faces, recipe, total, request.device, request.seed)
     about = {"preset": preset, "faces": json.dumps(faces.sources)}
     return Run(program, total, program.net.state_dict, about, {"pictures": recipe.batch_size})

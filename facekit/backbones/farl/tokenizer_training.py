@@ -1,4 +1,7 @@
-"""Training of the embedded visual tokenizer on unlabelled faces: VQ-VAE (van den Oord et al., 2017)."""
+"""Train the visual tokenizer on unlabelled faces as a VQ-VAE.
+
+VQ-VAE: https://arxiv.org/abs/1711.00937
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,30 @@ from .config import TokenizerTraining
 from .tokenizer import VisualTokenizer
 
 SIDE = 64
-# Faces as the masked image model will see them, near and far.
+# Views as in the training of the masked image model, near and far.
 VIEWS = Affine(rotate=10.0, scale=(0.75, 1.35), shift=0.08, mirror=0.5)
-WARMUP = 20  # steps
-# A code that is used less than this part of the fair share is thrown out for a vector of the batch.
+WARMUP = 20  # Steps of linear warm-up.
+# A code is replaced by a vector of the batch if it is used less than this part of an equal share.
 IDLE = 0.03
 
 
 class TokenizerProgram:
-    """One step of VQ-VAE: reconstruction (L1) and commitment by gradient, codes as running means of what they stand
-    for; a `facekit.training.loop.Program`. In one process: minutes are enough."""
+    """Training of a VQ-VAE: a `facekit.training.loop.Program`.
+
+    Reconstruction (L1) and commitment are minimised. Codes are running means of the vectors assigned to them. The
+    training takes minutes, so it runs in one process.
+    """
 
     def __init__(self, pool: Pool, recipe: TokenizerTraining, steps: int, device: torch.device, seed: int = 0):
+        """Build the tokenizer.
+
+        Args:
+            pool: Unlabelled face crops.
+            recipe: Settings.
+            steps: Number of steps of the whole training.
+            device: Where to train.
+            seed: Seed of all random numbers.
+        """
         torch.manual_seed(seed)
         self.pool, self.recipe, self.steps, self.device, self.seed = pool, recipe, steps, device, seed
         self.net = VisualTokenizer(recipe.vocabulary).to(device).train()
@@ -37,12 +52,13 @@ class TokenizerProgram:
         self.autocast = autocast(device, recipe.bfloat16)
 
     def batch(self, index: int) -> Tensor:
-        """The images of step `index`: (N,3,64,64) in [0, 1]."""
+        """Return the images (N, 3, 64, 64) in [0, 1] of step ``index``."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), VIEWS, generator_for(self.seed, index, 3))
         return views(self.pool, chosen, matrices, SIDE, self.device)
 
     def step(self, index: int) -> dict[str, float]:
+        """Make optimisation step ``index`` and return the losses by name."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.lr * min(1.0, (index + 1) / WARMUP) * (1 - 0.9 * index / self.steps)
         x = self.batch(index)
@@ -50,8 +66,8 @@ class TokenizerProgram:
             z = self.net.encode(x)
             ids = self.net.nearest(z.detach())
             codes = self.net.codes[ids]
-            # Straight through: the decoder sees the codes, the encoder gets its gradient. Not at first: an encoder that
-            # is held to codes before it tells patches apart settles on a dozen of them.
+            # Straight-through estimator: the decoder gets the codes, and its gradient goes to the encoder. In the first
+            # part of the run the decoder gets the vectors themselves; otherwise the encoder uses only a dozen codes.
             quantised = index >= self.recipe.free * self.steps
             y = self.net.decode(z + (codes - z).detach() if quantised else z)
         rec = (y.float() - x).abs().mean()
@@ -64,8 +80,7 @@ class TokenizerProgram:
 
     @torch.no_grad()
     def _move_codes(self, z: Tensor, ids: Tensor, index: int) -> float:
-        """Follow the running means. Returns the perplexity: how many codes would give this batch's variety if all were
-        used alike."""
+        """Update the codes by running means, and return the perplexity of their use in this batch."""
         assigned = F.one_hot(ids, self.recipe.vocabulary).to(z)
         share = assigned.mean(0)
         self.share.lerp_(share, 1 - self.recipe.decay)
@@ -79,12 +94,14 @@ class TokenizerProgram:
         return float(torch.exp(-(share * share.clamp_min(1e-9).log()).sum()))
 
     def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next step depends on."""
         return {
             "net": self.net.state_dict(), "share": self.share, "sums": self.sums,
             "optimiser": self.optimiser.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
         self.net.load_state_dict(state["net"])
         self.share, self.sums = state["share"].to(self.device), state["sums"].to(self.device)
         self.optimiser.load_state_dict(state["optimiser"])

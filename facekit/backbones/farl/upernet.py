@@ -1,6 +1,7 @@
-"""From the tower's four levels to one dense map: a feature pyramid and UperNet (FaRL section 4.1, facts of its code).
+"""Feature pyramid and UperNet: from the four levels of the tower to one map (FaRL section 4.1).
 
-Names of the parts follow the released code (mmsegmentation's), so that its heads load.
+Parameters have the names of the released code (mmsegmentation), so that its heads load.
+UperNet: https://arxiv.org/abs/1807.10221
 """
 
 from __future__ import annotations
@@ -16,13 +17,18 @@ POOL_SCALES = (1, 2, 3, 6)
 
 
 class Pyramid(nn.Module):
-    """Four maps of one size, (N,C,h,w) each, to strides of 4, 8, 16 and 32 px: for the paper's patches of 16 px to
-    4h, 2h, h and h/2, for patches of 8 px to 2h, h, h/2 and h/4.
+    """Resample four maps (N, C, h, w) of one size to strides of 4, 8, 16 and 32 px.
 
-    patch: px; other ones are taken as 16 or, up to 8, as 8.
+    With the paper's patches of 16 px, heights become 4h, 2h, h and h/2; with patches of 8 px, 2h, h, h/2 and h/4.
     """
 
     def __init__(self, width: int, patch: int = 16):
+        """Build the pyramid.
+
+        Args:
+            width: Channels of the maps.
+            patch: Side of a patch in pixels. Patches up to 8 px are treated as 8, larger ones as 16.
+        """
         super().__init__()
         twice = nn.ConvTranspose2d(width, width, 2, 2)
         if patch <= 8:
@@ -47,6 +53,7 @@ class _ConvNorm(nn.Module):
     """Convolution, BatchNorm, ReLU."""
 
     def __init__(self, channels_in: int, channels: int, kernel: int):
+        """Build the layers for a square kernel of a given side."""
         super().__init__()
         self.conv = nn.Conv2d(channels_in, channels, kernel, padding=kernel // 2, bias=False)
         self.bn = nn.BatchNorm2d(channels)
@@ -56,10 +63,17 @@ class _ConvNorm(nn.Module):
 
 
 class UperHead(nn.Module):
-    """UperNet (Xiao et al., ECCV 2018): pyramid pooling on the coarsest map, a top-down path, all maps fused at the
-    finest one's size, and a 1x1 convolution to `classes` logits."""
+    """UperNet: pyramid pooling on the coarsest map, a top-down path, fusion at the finest size, and a classifier."""
 
     def __init__(self, widths: Sequence[int], channels: int, classes: int, dropout: float = 0.1):
+        """Build the head.
+
+        Args:
+            widths: Channels of the maps, finest first.
+            channels: Channels inside the head.
+            classes: Number of output channels.
+            dropout: Probability of dropping a channel before the classifier.
+        """
         super().__init__()
         *finer, coarsest = widths
         self.psp_modules = nn.ModuleList(
@@ -73,7 +87,7 @@ class UperHead(nn.Module):
         self.conv_seg = nn.Conv2d(channels, classes, 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Maps, finest first, to logits (N,classes,h,w) at the finest map's size."""
+        """Compute logits (N, classes, h, w) of the finest map's size from maps, finest first."""
         *finer, coarsest = maps
         pooled = [_to_size(pool(coarsest), coarsest) for pool in self.psp_modules]
         levels = [lateral(x) for lateral, x in zip(self.lateral_convs, finer, strict=True)]
@@ -86,4 +100,5 @@ class UperHead(nn.Module):
 
 
 def _to_size(x: Tensor, like: Tensor) -> Tensor:
+    """Resize a map bilinearly to the size of another."""
     return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)

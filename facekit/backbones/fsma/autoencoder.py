@@ -1,11 +1,12 @@
-"""The auto-encoder of FSMA section 3.1: ResNet18 encoder Q, inverted ResNet18 decoder P (3FabRec's, FSMA supplement
-section 3).
+"""The auto-encoder of FSMA: a ResNet18 encoder Q and an inverted ResNet18 decoder P (section 3.1, supplement 3).
 
-Parameter names are those of 3FabRec's released snapshots, so that these load strictly.
+The architecture is that of 3FabRec (https://arxiv.org/abs/1911.10448). Parameters have the names of its released
+snapshots, so that these load without a conversion.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -13,17 +14,23 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-# 3FabRec subtracts this from RGB in [0, 1]; the standard deviation stays 1.
+# Mean colour that 3FabRec subtracts from RGB in [0, 1]. Nothing is divided by a standard deviation.
 MEAN_RGB = (0.518, 0.418, 0.361)
 
 
 @dataclass(frozen=True)
 class AutoEncoderSize:
-    """Sizes of one auto-encoder; the only place where they stand."""
+    """Size of an auto-encoder. The defaults are the paper's.
 
-    input_size: int = 256  # pixels, square; 128 or 256
-    width: int = 64  # channels after the first convolution; 64 is the paper's
-    z_dim: int = 99  # latent code
+    Attributes:
+        input_size: Side of the square input in pixels, 128 or 256.
+        width: Channels after the first convolution.
+        z_dim: Length of the latent code.
+    """
+
+    input_size: int = 256
+    width: int = 64
+    z_dim: int = 99
 
 
 PRESETS: dict[str, AutoEncoderSize] = {
@@ -34,9 +41,10 @@ PRESETS: dict[str, AutoEncoderSize] = {
 
 
 class DownBlock(nn.Module):
-    """ResNet basic block."""
+    """A basic block of ResNet."""
 
     def __init__(self, channels_in: int, channels: int, stride: int = 1):
+        """Build a block that divides height and width by ``stride``."""
         super().__init__()
         self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -54,9 +62,10 @@ class DownBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Inverted basic block: doubles height and width."""
+    """An inverted basic block. It doubles height and width."""
 
     def __init__(self, channels_in: int, channels: int):
+        """Build the block."""
         super().__init__()
         self.conv1 = nn.ConvTranspose2d(channels_in, channels, 4, 2, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -72,9 +81,13 @@ class UpBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """ResNet18 to a latent code. At 256 px one more stage stands before layer1, which then has stride 2."""
+    """ResNet18 that maps an image to a latent code.
+
+    At 256 px there is one more stage before layer1, which then has stride 2.
+    """
 
     def __init__(self, size: AutoEncoderSize):
+        """Build the encoder with random weights."""
         super().__init__()
         w = size.width
         self.conv1 = nn.Conv2d(3, w, 7, 2, 3, bias=False)
@@ -92,8 +105,15 @@ class Encoder(nn.Module):
         _initialise(self)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """x: (N,3,S,S) normalised RGB. Returns z (N,Z) and the maps after conv1 and each stage, largest first:
-        (N,C,S/2,S/2), (N,C,S/4,S/4), ... down to 4x4."""
+        """Encode images.
+
+        Args:
+            x: Centred RGB, shape (N, 3, S, S).
+
+        Returns:
+            Latent codes (N, Z), and the maps after conv1 and each stage, largest first: (N, C, S/2, S/2),
+            (N, C, S/4, S/4), ... down to 4x4.
+        """
         x = torch.relu(self.bn1(self.conv1(x)))
         maps = [x]
         x = self.maxpool(x)
@@ -104,9 +124,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Inverted ResNet18: latent code to image; one block a stage."""
+    """Inverted ResNet18 that maps a latent code to an image, with one block per stage."""
 
     def __init__(self, size: AutoEncoderSize):
+        """Build the decoder with random weights."""
         super().__init__()
         w = size.width
         self.fc = nn.Linear(size.z_dim, 8 * w)
@@ -120,15 +141,15 @@ class Decoder(nn.Module):
             setattr(self, name, nn.Sequential(UpBlock(c_in, c_out)))
         self.lin = nn.ConvTranspose2d(w, 3, 4, 2, 1, bias=False)
         _initialise(self)
-        # PyTorch's default would saturate the tanh, and training would first spend hundreds of steps on undoing that.
+        # PyTorch's default saturates the tanh, which costs hundreds of training steps.
         nn.init.normal_(self.lin.weight, 0.0, 0.01)
 
     def start(self, z: Tensor) -> Tensor:
-        """z: (N,Z) -> the first map (N,8W,4,4)."""
+        """Compute the first map (N, 8W, 4, 4) from latent codes (N, Z)."""
         return torch.relu(self.bn1(self.conv1(self.fc(z)[:, :, None, None])))
 
     def forward(self, z: Tensor) -> Tensor:
-        """z: (N,Z). Returns (N,3,S,S), centred RGB in (-1, 1): add the mean to have [0, 1]."""
+        """Decode latent codes (N, Z) to centred RGB (N, 3, S, S) in (-1, 1)."""
         x = self.start(z)
         for name in self.stages:
             x = getattr(self, name)(x)
@@ -136,11 +157,12 @@ class Decoder(nn.Module):
 
 
 class Centred(nn.Module):
-    """RGB in [0, 1] -> the networks' centred RGB."""
+    """Subtract the mean colour from RGB in [0, 1]."""
 
     mean: Tensor
 
     def __init__(self) -> None:
+        """Store the mean colour."""
         super().__init__()
         self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1), persistent=False)
 
@@ -150,9 +172,17 @@ class Centred(nn.Module):
 
 
 class AutoEncoder(nn.Module):
-    """Q and P together, from RGB in [0, 1] to RGB in [0, 1]."""
+    """The encoder Q and the decoder P, from RGB in [0, 1] to RGB in [0, 1]."""
 
     def __init__(self, size: AutoEncoderSize):
+        """Build both with random weights.
+
+        Args:
+            size: Sizes.
+
+        Raises:
+            ValueError: If the input size is neither 128 nor 256.
+        """
         super().__init__()
         if size.input_size not in (128, 256):
             raise ValueError(f"input_size {size.input_size}: the FSMA auto-encoder exists at 128 and 256 px")
@@ -162,42 +192,50 @@ class AutoEncoder(nn.Module):
         self.centred = Centred()
 
     def normalise(self, x: Tensor) -> Tensor:
-        """RGB in [0, 1] -> the network's centred RGB."""
+        """Subtract the mean colour from RGB images in [0, 1]."""
         return self.centred(x)
 
     def encode(self, x: Tensor) -> Tensor:
-        """x: (N,3,S,S) RGB in [0, 1]. Returns the latent codes (N,Z)."""
+        """Return the latent codes (N, Z) of RGB images (N, 3, S, S) in [0, 1]."""
         return self.Q(self.normalise(x))[0]
 
     def decode(self, z: Tensor) -> Tensor:
-        """z: latent codes (N,Z). Returns what they stand for: (N,3,S,S) RGB in [0, 1]."""
+        """Return the RGB images (N, 3, S, S) in [0, 1] of latent codes (N, Z)."""
         return (self.P(z) + self.centred.mean).clamp(0, 1)
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """x: (N,3,S,S) RGB in [0, 1]. Returns the reconstruction, same shape and range."""
+        """Encode and decode RGB images (N, 3, S, S) in [0, 1]."""
         return self.decode(self.encode(x))
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """x: (N,3,S,S) RGB in [0, 1]. Returns the encoder's maps, largest (S/2) first, 4x4 last."""
+        """Return the encoder's maps of RGB images (N, 3, S, S) in [0, 1], from S/2 down to 4x4."""
         return self.Q(self.normalise(x))[1]
 
 
 class LatentDiscriminator(nn.Module):
-    """Tells encoded images from N(0, 1) draws (L_enc): 99 -> 1000 -> 1000 -> 1."""
+    """Discriminator between latent codes of images and draws from N(0, 1) (L_enc): 99 -> 1000 -> 1000 -> 1."""
 
     def __init__(self, z_dim: int = 99):
+        """Build the discriminator for codes of a given length."""
         super().__init__()
         self.lin1 = nn.Linear(z_dim, 1000)
         self.lin2 = nn.Linear(1000, 1000)
         self.lin3 = nn.Linear(1000, 1)
 
     def dropout(self, n: int, generator: torch.Generator) -> Tensor:
-        """What training multiplies both hidden layers with, (2,n,1000): 0 for a fifth, else 1.25. On the CPU."""
+        """Draw the factors (2, n, 1000) of both hidden layers on the CPU: 0 for a fifth of them, else 1.25."""
         return torch.empty(2, n, self.lin2.in_features).bernoulli_(0.8, generator=generator) / 0.8
 
     def forward(self, z: Tensor, dropout: Tensor | None = None) -> Tensor:
-        """z: (N,Z); dropout: (2,N,1000) from `dropout`, None for none. Returns logits (N,); their sigmoid is the
-        probability of a prior draw."""
+        """Judge latent codes.
+
+        Args:
+            z: Codes (N, Z).
+            dropout: What ``dropout`` returned, or None.
+
+        Returns:
+            Logits (N,) of being a draw from the prior.
+        """
         x = self.lin1(z)
         # Dropout stands before the ReLU, as in the public implementation.
         x = self.lin2(torch.relu(x if dropout is None else x * dropout[0]))
@@ -205,13 +243,21 @@ class LatentDiscriminator(nn.Module):
 
 
 class ImageDiscriminator(nn.Module):
-    """Tells images from reconstructions (L_adv): five stride-2 4x4 convolutions, one 4x4 to a single map."""
+    """Discriminator between images and reconstructions (L_adv).
+
+    Five 4x4 convolutions of stride 2 are followed by one 4x4 convolution to a single map.
+    """
 
     def __init__(self, filters: int = 32):
+        """Build the discriminator.
+
+        Args:
+            filters: Channels after the first convolution.
+        """
         super().__init__()
         layers: list[nn.Module] = []
         channels = [3, filters, 2 * filters, 4 * filters, 8 * filters, 8 * filters]
-        for i, (c_in, c_out) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+        for i, (c_in, c_out) in enumerate(itertools.pairwise(channels)):
             layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=False))
             if i > 0:
                 layers.append(nn.BatchNorm2d(c_out))
@@ -220,16 +266,17 @@ class ImageDiscriminator(nn.Module):
         self.main = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (N,3,S,S) centred RGB. Returns logits (N,); their sigmoid is the probability of a real image."""
+        """Return the logits (N,) of being real for centred RGB images (N, 3, S, S)."""
         return self.main(x).mean(dim=(1, 2, 3))
 
 
 def _down_stage(channels_in: int, channels: int, stride: int) -> nn.Sequential:
+    """Return a stage of two blocks."""
     return nn.Sequential(DownBlock(channels_in, channels, stride), DownBlock(channels, channels))
 
 
 def _initialise(module: nn.Module) -> None:
-    """Conv2d from N(0, sqrt(2 / (kernel area * output channels))), as both papers' implementations."""
+    """Draw weights of convolutions from N(0, sqrt(2 / (kernel area * output channels))), as 3FabRec's code does."""
     for m in module.modules():
         if isinstance(m, nn.Conv2d):
             nn.init.normal_(m.weight, 0.0, math.sqrt(2.0 / (m.kernel_size[0] * m.kernel_size[1] * m.out_channels)))

@@ -1,4 +1,4 @@
-"""FSMA's hyper-parameters: the unsupervised stage, our quick recipes, every row of Table 7."""
+"""Settings of FSMA: the unsupervised stage, the quick recipes, and every row of Table 7."""
 
 from __future__ import annotations
 
@@ -15,40 +15,61 @@ from ...training.config_fields import Checked, check_range, one_of
 
 @dataclass(frozen=True)
 class FSMAPretraining(Checked):
-    """Unsupervised stage, FSMA section 3.1 and supplement section 3."""
+    """Unsupervised stage (section 3.1, supplement section 3).
 
-    batch_size: int = 100  # of all processes together: two take 50 each
+    Attributes:
+        batch_size: Images per step of all processes together.
+        lr: Learning rate.
+        betas: Adam's decay rates.
+        rec: Weight of L_rec in grey levels (0 to 255), as in the public code of 3FabRec.
+        adv: Weight of L_adv.
+        enc: Weight of L_enc.
+        ssim: Weight of L_ssim.
+        rotate: Largest rotation in degrees. The paper names "random mirror, translation, rescaling and rotation"
+            without ranges; the ranges are ours.
+        scale: Smallest and largest zoom.
+        shift: Largest shift as a part of the side.
+        decay: Part of the run over which the learning rate falls to a tenth.
+        bfloat16: Whether to compute in bfloat16 where the machine supports it.
+        steps: Number of steps. The default is 50 epochs of 2.1 million images.
+    """
+
+    batch_size: int = 100
     lr: float = 2e-5
     betas: tuple[float, float] = (0.0, 0.999)
-    # Weights of the four losses (lambda 1 to 4); rec counts in grey levels (0..255), as the public 3FabRec code.
     rec: float = 1.0
     adv: float = 1.0
     enc: float = 1.0
     ssim: float = 60.0
-    # Augmentation: "random mirror, translation, rescaling and rotation"; the ranges are ours, the paper gives none.
     rotate: float = 30.0
     scale: tuple[float, float] = (0.85, 1.15)
     shift: float = 0.06
-    decay: float = 0.0  # part of the run over which the learning rate falls to a tenth
-    bfloat16: bool = False  # where the machine computes in it
-    steps: int = 1_050_000  # 50 epochs of 2.1 million images in batches of 100
+    decay: float = 0.0
+    bfloat16: bool = False
+    steps: int = 1_050_000
 
 
 PRETRAIN_128 = FSMAPretraining()
 PRETRAIN_256 = FSMAPretraining(batch_size=50, steps=2_100_000)
-# Ours: a schedule for hours on two cores, where the paper's takes weeks on GPUs.
+# Ours: hours on two cores. The paper's schedule takes weeks on GPUs.
 PRETRAIN_MINI = FSMAPretraining(batch_size=32, lr=1e-3, betas=(0.9, 0.999), decay=0.4, bfloat16=True, steps=8_000)
 
 
 @dataclass(frozen=True)
 class FSMAAdaptation(Adaptation):
-    """Supervised stage, FSMA section 3.2 and supplement section 4."""
+    """Supervised stage (section 3.2, supplement section 4).
 
-    instance_norm: bool = False  # in the skip layers, instead of batch norm
-    skip: str | None = None  # a digit of 0 or 1 for each skip layer, coarsest first; None: all of them
-    # "unet": the same network, but nothing is frozen and all of it starts from random weights (Table 5).
+    Attributes:
+        instance_norm: Whether skip layers use instance instead of batch normalisation.
+        skip: One digit, 0 or 1, per skip layer, coarsest first. None is all of them.
+        baseline: "unet" trains the same network from random weights, with nothing frozen (Table 5).
+        adv: Weight of L_adv beside L_rec in grey levels, for image-to-image tasks.
+    """
+
+    instance_norm: bool = False
+    skip: str | None = None
     baseline: str | None = None
-    adv: float = 1.0  # weight of L_adv beside L_rec in grey levels, for tasks whose answer is an image
+    adv: float = 1.0
 
     WARM_STARTS: ClassVar[bool] = True
 
@@ -75,78 +96,121 @@ class FSMAAdaptation(Adaptation):
 SHADOW_PAIRS = 5000
 
 
-# Ours: under a minute on two cores, from layers that know generated faces already. Few faces are soon learned by heart:
-# on 300-W's training part, 10 faces were best after 60 to 100 steps, 157 after 300.
 def quick_landmarks(faces: int) -> FSMAAdaptation:
-    """faces: how many are labelled."""
+    """Return our settings for landmarks: under a minute on two cores, from layers trained on generated faces.
+
+    Few faces overfit soon: on the training part of 300-W, 10 faces were best after 60 to 100 steps, 157 after 300.
+
+    Args:
+        faces: Number of labelled faces.
+    """
     return FSMAAdaptation(
         steps=min(400, 60 + 2 * faces), lr=1.5e-3, warmup=10, cosine=True, start="embedded", bfloat16=True
     )
 
 
 def quick_segmentation(faces: int) -> FSMAAdaptation:
-    """faces: how many are labelled; it makes no difference, for parts are learned by heart later than points."""
+    """Return our settings for segmentation. The number of faces has no effect, as parts overfit later than points."""
     return FSMAAdaptation(
-        steps=400, batch_size=12, lr=2e-3, warmup=10, cosine=True, least_views=300, rotate=15.0, jitter=0.35,
-        start="embedded", bfloat16=True,
-    )  # fmt: skip
+        steps=400,
+        batch_size=12,
+        lr=2e-3,
+        warmup=10,
+        cosine=True,
+        least_views=300,
+        rotate=15.0,
+        jitter=0.35,
+        start="embedded",
+        bfloat16=True,
+    )
 
 
 def quick_stylization(faces: int) -> FSMAAdaptation:
-    """faces: how many pairs; it makes no difference, for every pair shows the style."""
+    """Return our settings for stylization. The number of pairs has no effect, as every pair shows the style."""
     return FSMAAdaptation(
-        steps=400, batch_size=8, lr=2e-3, betas=(0.5, 0.999), warmup=10, cosine=True, least_views=300, rotate=10.0,
-        adv=3.0, bfloat16=True,
-    )  # fmt: skip
+        steps=400,
+        batch_size=8,
+        lr=2e-3,
+        betas=(0.5, 0.999),
+        warmup=10,
+        cosine=True,
+        least_views=300,
+        rotate=10.0,
+        adv=3.0,
+        bfloat16=True,
+    )
 
 
 def quick_shadow_removal(faces: int) -> FSMAAdaptation:
-    """faces: how many clean images; it makes no difference, for every view gets a shadow of its own."""
+    """Return our settings for shadow removal. The number of images has no effect, as every view has its own shadow."""
     return FSMAAdaptation(
-        steps=600, batch_size=8, lr=2e-3, betas=(0.5, 0.999), warmup=10, cosine=True, least_views=SHADOW_PAIRS,
-        rotate=15.0, bfloat16=True, cache=False,
-    )  # fmt: skip
+        steps=600,
+        batch_size=8,
+        lr=2e-3,
+        betas=(0.5, 0.999),
+        warmup=10,
+        cosine=True,
+        least_views=SHADOW_PAIRS,
+        rotate=15.0,
+        bfloat16=True,
+        cache=False,
+    )
 
 
 @dataclass(frozen=True)
 class PaperRow:
-    """One row of FSMA's Table 7 (supplement section 4)."""
+    """One row of Table 7 (supplement section 4).
+
+    Attributes:
+        task: Name of the task.
+        customised: Whether labels follow the user's own format instead of a published one.
+        faces: Number of labelled images in the paper.
+        epochs: Number of epochs.
+        settings: Settings for ``faces`` images.
+    """
 
     task: str
-    customised: bool  # the user's own label format, not the field's
-    faces: int  # labelled images the authors had
+    customised: bool
+    faces: int
     epochs: int
-    settings: FSMAAdaptation  # its steps are those of `faces` images
+    settings: FSMAAdaptation
 
     def __call__(self, faces: int) -> FSMAAdaptation:
-        """The row's settings for another number of labelled images: as many epochs."""
+        """Return the row's settings for another number of labelled images, with as many epochs."""
         images = SHADOW_PAIRS if self.task == "shadow_removal" else faces
         steps = self.epochs * -(-images // self.settings.batch_size)
-        # The paper augments anew at every step, and frozen features are then of no more use.
+        # The paper augments anew at every step, so frozen features cannot be reused.
         fresh: dict[str, Any] = {"views": self.epochs, "least_views": images, "cache": False}
         return replace(self.settings, steps=steps, **(fresh if self.settings.mirror else {}))
 
 
-# Ranges of the "random affine" are ours, the paper gives none; it names no change of colours.
+# The paper gives no ranges for its "random affine", these are ours. It names no change of colours.
 _AUGMENTED: dict[str, Any] = {"rotate": 30.0, "jitter": 0.0}
 _PLAIN: dict[str, Any] = {
-    "rotate": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "jitter": 0.0, "mirror": False, "views": 1, "least_views": 1,
-}  # fmt: skip
-# Ours; Table 7 names no warm-up. Adam's first step moves every weight by the learning rate, .01. A transfer layer is an
-# identity with 9 C weights a channel (C is the map's width), so the maps behind three of them grow twenty-fold. The
-# squared error, which counts 300 times, then jumps from 4 to about 1,000 and pushes the decoder's last maps below 0,
-# where its ReLUs pass no gradient: 95 % of the units are 0, against 67 % before, and the heatmaps stay 0
-# (tests/test_paper_recipes.py; measured with the embedded weights). Cross-entropy recovers from its jump by itself.
+    "rotate": 0.0,
+    "scale": (1.0, 1.0),
+    "shift": 0.0,
+    "jitter": 0.0,
+    "mirror": False,
+    "views": 1,
+    "least_views": 1,
+}
+# Ours: Table 7 has no warm-up. Adam's first step moves every weight by the learning rate, 0.01. A transfer layer is an
+# identity with 9 C weights per channel (C channels), so the maps behind three of them grow twenty-fold. The squared
+# error, which has weight 300, jumps from 4 to about 1,000 and pushes the decoder's last maps below 0, where its ReLUs
+# have no gradient: 95 % of the units are 0 instead of 67 %, and the heatmaps stay 0 (test_paper_recipes.py, with the
+# embedded weights). With cross-entropy the training recovers from this jump.
 _WARMUP = 60
 _GAN: dict[str, Any] = {"lr": 1e-4, "betas": (0.5, 0.999)}
 
 
 def _row(task: str, customised: bool, faces: int, epochs: int, batch_size: int, **settings: Any) -> PaperRow:
+    """Return a row whose steps are those of its epochs."""
     row = PaperRow(task, customised, faces, epochs, FSMAAdaptation(steps=1, batch_size=batch_size, **settings))
     return replace(row, settings=row(faces))
 
 
-# FSMA Table 7. 300-W's training part has 3,148 images, Helen's 2,000; the output size of 128 is half the input's.
+# Table 7. The training part of 300-W has 3,148 images, that of Helen 2,000. The output size of 128 is half the input's.
 TABLE_7: dict[str, PaperRow] = {
     **{
         f"300w-{name}%": _row("landmarks", False, faces, epochs, 20, heatmaps="l2", warmup=_WARMUP, **_AUGMENTED)
@@ -154,7 +218,15 @@ TABLE_7: dict[str, PaperRow] = {
     },
     **{
         f"customised-landmarks-{faces}": _row(
-            "landmarks", True, faces, 1000, faces, heatmaps="l2", warmup=_WARMUP, amsgrad=True, instance_norm=True,
+            "landmarks",
+            True,
+            faces,
+            1000,
+            faces,
+            heatmaps="l2",
+            warmup=_WARMUP,
+            amsgrad=True,
+            instance_norm=True,
             **_PLAIN,
         )
         for faces in (20, 10, 5, 1)
@@ -162,7 +234,10 @@ TABLE_7: dict[str, PaperRow] = {
     **{
         f"helen-{name}%": _row("segmentation", False, faces, epochs, batch, **_AUGMENTED)
         for name, faces, epochs, batch in (
-            ("100", 2000, 100, 50), ("25", 500, 500, 50), ("2.5", 50, 2000, 50), ("0.5", 10, 5000, 10)
+            ("100", 2000, 100, 50),
+            ("25", 500, 500, 50),
+            ("2.5", 50, 2000, 50),
+            ("0.5", 10, 5000, 10),
         )
     },
     **{
@@ -177,11 +252,11 @@ TABLE_7: dict[str, PaperRow] = {
         f"shadow-removal-{faces}": _row("shadow_removal", True, faces, 300, 25, **_GAN, **_AUGMENTED)
         for faces in (2500, 500, 100, 50)
     },
-}  # fmt: skip
+}
 
 
 def paper_row(task: str, customised: bool, faces: int) -> PaperRow:
-    """The row of Table 7 for this task and kind of labels whose number of images is closest, as a factor."""
+    """Return the row of Table 7 for a task and kind of labels with the closest number of images (as a factor)."""
     rows = [r for r in TABLE_7.values() if r.task == task]
     rows = [r for r in rows if r.customised == customised] or rows
     return min(rows, key=lambda r: abs(math.log(r.faces / faces)))
@@ -196,9 +271,16 @@ QUICK: dict[str, Callable[[int], FSMAAdaptation]] = {
 
 
 def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FSMAAdaptation:
-    """The settings of a recipe by name: "quick", "paper" (the closest row of Table 7) or a row of Table 7.
+    """Return the settings of a recipe.
 
-    Raises ValueError that lists the names.
+    Args:
+        recipe: "quick", "paper" (the closest row of Table 7), or the name of a row of Table 7.
+        task: Name of the task.
+        customised: Whether labels follow the user's own format.
+        faces: Number of labelled faces.
+
+    Raises:
+        ValueError: If there is no such recipe. The message lists them.
     """
     if recipe == "quick":
         return QUICK[task](faces)

@@ -1,8 +1,8 @@
-"""From 128 to 256 px with the same weights (FSMA supplement section 3: 50 epochs at 128 px, then 50 more at 256 px).
+"""Grow an auto-encoder from 128 to 256 px (FSMA supplement section 3: 50 epochs at 128 px, then 50 at 256 px).
 
-What both sizes have is copied. The encoder's new stage passes its input on, the decoder's doubles its input bilinearly,
-and both leave the scale of the maps around them as it is: the grown network starts with about the reconstructions of
-the small one. Left to random initialisation, the new layers would undo what was learned.
+Layers of both sizes are copied. The encoder's new stage starts as an identity, the decoder's as bilinear
+upsampling, and both keep the scale of their maps. So the grown network starts with about the reconstructions of the small one. Randomly
+initialised layers would destroy what was learned.
 """
 
 from __future__ import annotations
@@ -16,19 +16,27 @@ from torch import Tensor, nn
 
 from .autoencoder import AutoEncoder, AutoEncoderSize
 
-# Enough for the means and variances of the maps around the new layers.
+# Images from which means and variances of the maps around the new layers are computed, and the batch size for that.
 IMAGES = 200
 BATCH = 20
 
 
 @torch.no_grad()
 def grow(small: AutoEncoder, size: AutoEncoderSize, images: Tensor, seed: int = 0) -> AutoEncoder:
-    """A 256 px auto-encoder in eval mode that goes on from `small`, whose weights stay as they are.
+    """Build an auto-encoder of 256 px from one of 128 px, which is not changed.
 
-    small: 128 px. size: that of the result. images: (N,3,256,256) RGB in [0, 1], a hundred or more of those that
-    training goes on with; the new BatchNorms are set to their statistics. seed: of the layers that start at random,
-    behind a weight of zero.
-    Raises ValueError for sizes that do not fit together.
+    Args:
+        small: The auto-encoder of 128 px.
+        size: Size of the result.
+        images: RGB images (N, 3, 256, 256) in [0, 1], a hundred or more of the training's. The new BatchNorms get their
+            statistics.
+        seed: Seed of layers that start at random, behind a weight of zero.
+
+    Returns:
+        The auto-encoder in evaluation mode.
+
+    Raises:
+        ValueError: If the sizes do not fit together.
     """
     old = small.size
     if old.input_size != 128 or size.input_size != 256:
@@ -61,22 +69,23 @@ def grow(small: AutoEncoder, size: AutoEncoderSize, images: Tensor, seed: int = 
 
 
 def _bilinear(channels: int) -> Tensor:
-    """(C,C,4,4) for a transposed convolution of stride 2: doubles each channel by itself."""
+    """Return weights (C, C, 4, 4) of a transposed convolution of stride 2 that upsamples each channel bilinearly."""
     taps = torch.tensor([0.25, 0.75, 0.75, 0.25])
     return torch.eye(channels)[:, :, None, None] * (taps[:, None] * taps)
 
 
 def _norms(net: AutoEncoder, inside: str) -> list[nn.BatchNorm2d]:
+    """Return all BatchNorms of a part of the network."""
     return [m for m in net.get_submodule(inside).modules() if isinstance(m, nn.BatchNorm2d)]
 
 
 @contextlib.contextmanager
 def _measured(norms: list[nn.BatchNorm2d]) -> Iterator[None]:
-    """Inside the block `norms` collect their running statistics over all batches alike."""
+    """Let BatchNorms collect running statistics as plain averages over all batches within the block."""
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # torch's way to say: a plain average
+        norm.momentum = None  # plain average
         norm.train()
     yield
     for norm, momentum in zip(norms, momenta, strict=True):
@@ -85,7 +94,8 @@ def _measured(norms: list[nn.BatchNorm2d]) -> Iterator[None]:
 
 
 def _make_neutral(norm: nn.BatchNorm2d) -> None:
-    """Let `norm` give back what it gets, in training mode as well, as long as the statistics are those measured."""
-    assert norm.running_mean is not None and norm.running_var is not None
+    """Set a BatchNorm so that it does not change inputs of the measured statistics, in training mode, too."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     norm.weight.copy_((norm.running_var + norm.eps).sqrt())
     norm.bias.copy_(norm.running_mean)

@@ -1,4 +1,4 @@
-"""Supervised few-shot adaptation, FSMA section 3.2: frozen auto-encoder, interleaved transfer and skip layers."""
+"""The adapted network of FSMA: a frozen auto-encoder with interleaved transfer and skip layers (section 3.2)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class SkipLayer(nn.Module):
     """Two 3x3 convolutions with normalisation and ReLU on one encoder map (section 3.2.2, Figure 3)."""
 
     def __init__(self, channels_in: int, channels: int, instance_norm: bool = False):
+        """Build the layer with batch or instance normalisation."""
         super().__init__()
 
         def norm() -> nn.Module:
@@ -36,9 +37,15 @@ class SkipLayer(nn.Module):
 
 
 def check_skip(skip: str, stride: int) -> str:
-    """The skip code for maps at 1/stride of the input. Raises ValueError for a code of another length or alphabet.
+    """Check a skip code and return it.
 
-    One digit a feature scale, coarsest first: 32, 16, 8, 4 (and, for full-size maps, 2) times downsampled.
+    Args:
+        skip: One digit, 0 or 1, per feature scale, coarsest first: 32, 16, 8, 4 (and 2 for full-size output) times
+            downsampled.
+        stride: Input pixels per output pixel.
+
+    Raises:
+        ValueError: If the code has another length or other characters.
     """
     digits = 4 if stride == 2 else 5
     if len(skip) != digits or set(skip) - {"0", "1"}:
@@ -51,16 +58,11 @@ def check_skip(skip: str, stride: int) -> str:
 
 
 class FSMANetwork(AdaptedNetwork):
-    """Frozen encoder and decoder, with trained transfer, skip and output layers between them.
+    """Frozen encoder and decoder with trained transfer, skip and output layers between them.
 
-    Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride). Only `new_parameters()` train; the auto-encoder stays in
-    eval mode whatever mode this module is in, so its BatchNorm statistics never move.
-
-    paints: the first three maps are an image; they come out as the decoder's do, in about [0, 1], and their output
-    layer starts as the decoder's. frozen=False: the UNet that the paper compares with (Table 5): all parts train.
+    The auto-encoder stays in evaluation mode, so the statistics of its BatchNorms do not change.
     """
 
-    # Embedded models that trained layers start from, by task.
     starts: ClassVar[dict[str, str]] = {"landmarks": "start-landmarks", "segmentation": "start-segmentation"}
 
     def __init__(
@@ -73,6 +75,20 @@ class FSMANetwork(AdaptedNetwork):
         paints: bool = False,
         frozen: bool = True,
     ):
+        """Build the trained layers.
+
+        Args:
+            autoencoder: The pretrained auto-encoder.
+            channels: Number of output channels.
+            stride: Input pixels per output pixel, 1 or 2.
+            skip: Skip code, see `check_skip`.
+            instance_norm: Whether skip layers use instance instead of batch normalisation.
+            paints: Whether the first three maps are an image. Their output layer starts as the decoder's.
+            frozen: Whether the auto-encoder is frozen. False is the UNet of Table 5, of which all parts are trained.
+
+        Raises:
+            ValueError: If the stride or the skip code is wrong.
+        """
         super().__init__()
         if stride not in (1, 2):
             raise ValueError(f"stride {stride}: FSMA gives maps of the input's size (1) or of half of it (2)")
@@ -80,15 +96,15 @@ class FSMANetwork(AdaptedNetwork):
         self.instance_norm, self.paints, self.frozen = instance_norm, paints, frozen
         self.autoencoder = autoencoder.requires_grad_(not frozen).eval()
         size, widths = autoencoder.size.input_size, autoencoder.P.channels
-        # Side of the largest map that a transfer layer sees: half of the output.
+        # Sides of the maps that transfer layers read, up to half of the output.
         self.sides = [side for side in (4, 8, 16, 32, 64, 128) if side <= size // stride // 2]
         self.skip_sides = [size // rate for rate, on in zip((32, 16, 8, 4, 2), skip, strict=False) if on == "1"]
         encoder_widths = self._encoder_widths()
         self.transfer = nn.ModuleDict()
         self.skip = nn.ModuleDict()
         for side, width in zip(self.sides, widths, strict=False):
-            # 3FabRec starts its transfer layers at the 8x8 map; a skip to the 4x4 map (128 px models) is added there
-            # as it is.
+            # As in 3FabRec, transfer layers start at the 8x8 map. A skip to the 4x4 map (128 px models) is added
+            # without one.
             if side >= 8:
                 self.transfer[str(side)] = nn.Conv2d(width, width, 3, padding=1, bias=False)
             if side in self.skip_sides:
@@ -103,12 +119,12 @@ class FSMANetwork(AdaptedNetwork):
 
     def _initialise(self) -> None:
         for layer in self.transfer.values():
-            # Identity: adaptation starts from what the frozen decoder computes.
+            # An identity: adaptation starts from the frozen decoder.
             assert isinstance(layer, nn.Conv2d)
             nn.init.dirac_(layer.weight)
         for skip in self.skip.values():
-            # A skip layer starts quiet (not silent: the ReLU behind a zero would never wake up), so that the latent
-            # code's prediction is the start and details are added to it.
+            # Initialise the skip branch near zero, so that the prediction of the latent code is the start. An exact
+            # zero before the ReLU would receive no gradient.
             assert isinstance(skip, SkipLayer)
             nn.init.constant_(skip.body.get_parameter("4.weight"), 0.1)
         nn.init.normal_(self.output.weight, 0, 0.01)
@@ -118,11 +134,11 @@ class FSMANetwork(AdaptedNetwork):
 
     @property
     def input_size(self) -> int:
-        """Side of the square input, px."""
+        """Side of the square input in pixels."""
         return self.autoencoder.size.input_size
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """What adaptation trains: transfer, skip and output layers; all layers where nothing is frozen."""
+        """Return transfer, skip and output layers, or all layers if nothing is frozen."""
         parts = (self.transfer, self.skip, self.output) if self.frozen else (self,)
         unused = set() if self.frozen else set(self.autoencoder.P.lin.parameters())
         return [p for part in parts for p in part.parameters() if p not in unused]
@@ -148,7 +164,7 @@ class FSMANetwork(AdaptedNetwork):
         }
 
     def matches(self, other: AdaptedNetwork) -> bool:
-        """Whether the trained layers of `other` fit here: the same frozen weights, skip code and map size."""
+        """Return whether another network has the same frozen weights, skip code and map size."""
         assert isinstance(other, FSMANetwork)
         mine, theirs = self.autoencoder, other.autoencoder
         return (
@@ -162,8 +178,7 @@ class FSMANetwork(AdaptedNetwork):
 
     @torch.no_grad()
     def start_from(self, other: AdaptedNetwork, mixing: Tensor) -> None:
-        """Take over the trained layers of a network that `matches`; output channel c starts as the mixture mixing[c]
-        of the other's. mixing: (C,C_other)."""
+        """Copy the trained layers of a network that ``matches``, and mix its output channels."""
         assert isinstance(other, FSMANetwork)
         self.transfer.load_state_dict(other.transfer.state_dict())
         self.skip.load_state_dict(other.skip.state_dict())
@@ -179,10 +194,9 @@ class FSMANetwork(AdaptedNetwork):
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
-        """The part that never trains. x: (N,3,S,S) RGB in [0, 1].
+        """Return the decoder's last map before the first trained layer, then the encoder's map of each skip layer.
 
-        Returns the decoder's last map before the first trained layer, then one encoder map a skip layer, coarsest
-        first; only x where nothing is frozen.
+        Maps of skip layers are ordered from the coarsest. If nothing is frozen, ``[x]`` is returned.
         """
         return self._encoded(x) if self.frozen else [x]
 
@@ -195,7 +209,7 @@ class FSMANetwork(AdaptedNetwork):
         return [y, *(by_side[int(side)] for side in self.skip)]
 
     def from_features(self, features: list[Tensor]) -> Tensor:
-        """The trained part: `frozen_features` to (N,C,S/stride,S/stride)."""
+        """Compute transfer, skip and output layers."""
         if not self.frozen:
             features = self._encoded(features[0])
         y, skips = features[0], dict(zip(self.skip, features[1:], strict=True))

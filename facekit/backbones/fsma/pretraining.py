@@ -1,5 +1,4 @@
-"""The unsupervised stage of FSMA (section 3.1, supplement section 3): an adversarial auto-encoder on unlabelled
-faces."""
+"""Unsupervised stage of FSMA: an adversarial auto-encoder on unlabelled faces (section 3.1, supplement section 3)."""
 
 from __future__ import annotations
 
@@ -18,16 +17,16 @@ from ...training.losses import gan_loss, ssim_loss
 from .autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
 from .config import FSMAPretraining
 
-# Images that set the first codes' scale: several times the code's length.
+# Images from which the scale of the first codes is computed: several times the length of the code.
 WHITENING = 1000
 
 
 class Pretraining:
-    """One step of L_unsup = L_rec + L_adv + L_enc + 60 L_ssim; a `facekit.training.loop.Program`.
+    """Minimise L_unsup = L_rec + L_adv + L_enc + 60 L_ssim: a `facekit.training.loop.Program`.
 
-    The discriminators take turns as in the public 3FabRec code: the image's every 2nd step at half the learning
-    rate, the code's every 4th; the encoder hears the latter every 2nd. Of several processes each takes its part of
-    the recipe's batch, and all together make the steps that one would make with the whole.
+    As in the public code of 3FabRec, the image discriminator learns at every 2nd step with half the learning rate, the
+    latent discriminator at every 4th; L_enc is part of every 2nd step. Several processes share each batch and make the
+    same steps as one process with the whole batch.
     """
 
     def __init__(
@@ -41,9 +40,20 @@ class Pretraining:
         autoencoder: AutoEncoder | None = None,
         processes: Processes = ALONE,
     ):
-        """autoencoder: where to start, of the same `size`; None: from noise, with whitened codes.
+        """Build the networks.
 
-        Raises ValueError for a batch that does not divide by the processes.
+        Args:
+            pool: Unlabelled face crops.
+            size: Size of the auto-encoder.
+            recipe: Settings.
+            steps: Number of steps of the whole training.
+            device: Where to train.
+            seed: Seed of all random numbers.
+            autoencoder: Network to go on from. None starts from random weights with whitened codes.
+            processes: The processes that train together.
+
+        Raises:
+            ValueError: If the batch size does not divide by the number of processes.
         """
         torch.manual_seed(seed)
         self.processes, self.part = processes, processes.part(recipe.batch_size)
@@ -64,17 +74,18 @@ class Pretraining:
         self.autocast = autocast(device, recipe.bfloat16)
 
     def batch(self, index: int, part: slice = slice(None)) -> Tensor:
-        """The augmented images of step `index`, or a part of them: (N,3,S,S) RGB in [0, 1]."""
+        """Return the augmented images of step ``index``, or a part of them: RGB (N, 3, S, S) in [0, 1]."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(self.seed, index, 3))
         return views(self.pool, chosen[part], matrices[part], self.net.size.input_size, self.device)
 
     def learning_rate(self, index: int) -> float:
-        """Constant, then linear to a tenth over the last part of the run (`decay`)."""
+        """Return the learning rate: constant, then linear to a tenth over the last part (``decay``) of the run."""
         start = self.steps * (1 - self.recipe.decay)
         return self.recipe.lr * (1 - 0.9 * max(0.0, index - start) / max(1.0, self.steps - start))
 
     def step(self, index: int) -> dict[str, float]:
+        """Make optimisation step ``index`` and return the losses by name."""
         for optimiser, factor in (
             (self.optimiser, 1.0),
             (self.optimiser_discriminator, 0.5),
@@ -82,7 +93,7 @@ class Pretraining:
         ):
             for group in optimiser.param_groups:
                 group["lr"] = self.learning_rate(index) * factor
-        # Draws are for the whole batch, so that they are the same however many processes share it.
+        # Random numbers are drawn for the whole batch, so that they do not depend on the number of processes.
         draws = generator_for(self.seed, index, 4)
         self.net.train()
         x = self.net.normalise(self.batch(index, self.part)).contiguous(memory_format=torch.channels_last)
@@ -112,6 +123,7 @@ class Pretraining:
         return self.processes.average({"rec": rec, "ssim": ssim, "adv": adv, **losses})
 
     def _update_discriminator(self, x: Tensor, y: Tensor) -> Tensor:
+        """Train the image discriminator on images and reconstructions."""
         with self.autocast:
             loss = gan_loss(self.discriminator(x).to(x.dtype), real=True) + gan_loss(
                 self.discriminator(y).to(y.dtype), real=False
@@ -119,6 +131,7 @@ class Pretraining:
         return self._descend(self.optimiser_discriminator, self.discriminator, loss)
 
     def _update_discriminator_z(self, z: Tensor, draws: torch.Generator) -> Tensor:
+        """Train the latent discriminator on codes and draws from the prior."""
         prior = torch.randn(self.recipe.batch_size, z.shape[1], generator=draws)[self.part].to(self.device)
         real = gan_loss(self.discriminator_z(prior, self._dropout(draws)), real=True)
         fake = gan_loss(self.discriminator_z(z, self._dropout(draws)), real=False)
@@ -135,13 +148,16 @@ class Pretraining:
         return loss
 
     def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next step depends on."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
 
     def _parts(self) -> dict[str, Any]:
+        """Return what a checkpoint holds, by the names of earlier checkpoints."""
         return {
             "net": self.net,
             "critic": self.discriminator,
@@ -154,14 +170,17 @@ class Pretraining:
 
 @torch.no_grad()
 def whiten_codes(net: AutoEncoder, images: Iterable[Tensor]) -> None:
-    """Set the encoder's last layer so that the codes of `images` are white: zero mean, unit variance, uncorrelated.
+    """Set the encoder's last layer so that codes have zero mean, unit variance and no correlation.
 
-    Random convolutions tell faces apart a little, but their pooled outputs are nearly constant, and a decoder that sees
-    nearly constant codes spends its first thousands of steps on the mean face. Ours; the paper starts from plain noise.
-    images: batches (N,3,S,S) RGB in [0, 1], together well above the code's length. A code longer than what the layer
-    reads keeps its last elements as they are.
+    The pooled outputs of random convolutions are nearly constant. With nearly constant codes, the decoder would learn
+    the mean face for thousands of steps. This is ours; the paper starts from random weights.
+
+    Args:
+        net: The auto-encoder.
+        images: Batches of RGB images (N, 3, S, S) in [0, 1], many more than the length of the code. If the code is
+            longer than the layer's input, its last elements stay as they are.
     """
-    net.train()  # BatchNorm by the batch: its running statistics are empty yet
+    net.train()  # BatchNorm has no running statistics yet
     parts = (part for batch in images for part in batch.split(50))
     pooled = torch.cat([net.Q(net.normalise(x))[1][-1].mean(dim=(2, 3)) for x in parts]).double()
     centre = pooled.mean(0)

@@ -1,4 +1,4 @@
-"""FSMA's unsupervised stage."""
+"""Prepare the unsupervised stage of FSMA for `facekit.pretrain`."""
 
 from __future__ import annotations
 
@@ -24,29 +24,34 @@ if TYPE_CHECKING:
 RECIPES = {"mini": recipes.PRETRAIN_MINI, "128": recipes.PRETRAIN_128, "256": recipes.PRETRAIN_256}
 
 
-def prepare(asked: Request, backbone: FSMA) -> Run:
-    """Prepare the unsupervised stage for the arguments of `facekit.pretrain`."""
-    preset = chosen_preset(asked.preset, RECIPES)
-    recipe = overridden(RECIPES[preset], asked.overrides, "pretrain()")
-    asked.processes.part(recipe.batch_size)
+def prepare(request: Request, backbone: FSMA) -> Run:
+    """Build the program of the unsupervised stage.
+
+    Args:
+        request: Arguments of `facekit.pretrain`.
+        backbone: The backbone, which loads weights to go on from.
+    """
+    preset = chosen_preset(request.preset, RECIPES)
+    recipe = overridden(RECIPES[preset], request.overrides, "pretrain()")
+    request.processes.part(recipe.batch_size)
     size, known = PRESETS[preset], None
-    if asked.weights is not None:
-        known = backbone.load(asked.weights)
+    if request.weights is not None:
+        known = backbone.load(request.weights)
         size = dataclasses.replace(size, width=known.size.width, z_dim=known.size.z_dim)
         if known.size.input_size > size.input_size:
             raise ValueError(f"weights of {known.size.input_size} px do not shrink: pass preset='256'")
-    total = asked.steps if asked.steps is not None else recipe.steps
-    faces = pool_of(asked, size.input_size)
+    total = request.steps if request.steps is not None else recipe.steps
+    faces = pool_of(request, size.input_size)
     if known is not None and known.size != size:
         known = grow(known, size, plain_views(faces, IMAGES, size.input_size))
-    program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, known, asked.processes)
+    program = Pretraining(faces, size, recipe, total, request.device, request.seed, known, request.processes)
     about = {"preset": preset, "faces": json.dumps(faces.sources)}
-    if asked.weights is not None:
-        program.discriminator.load_state_dict(backbone.discriminator(asked.weights, asked.seed)[1].state_dict())
-        about["started_from"] = Path(asked.weights).name
+    if request.weights is not None:
+        program.discriminator.load_state_dict(backbone.discriminator(request.weights, request.seed)[1].state_dict())
+        about["started_from"] = Path(request.weights).name
 
     def tensors() -> dict[str, Tensor]:
-        # 3FabRec's names: Q and P of the auto-encoder, D of the discriminator, with which adversarial tasks go on.
+        # Names of 3FabRec: Q and P of the auto-encoder, D of the discriminator. Adversarial tasks go on with D.
         return {**program.net.state_dict(), **{f"D.{k}": v for k, v in program.discriminator.state_dict().items()}}
 
     return Run(program, total, tensors, about, {"pictures": recipe.batch_size})

@@ -1,4 +1,4 @@
-"""The hyper-parameters of "In the Wild Face Parsing in Synthetic-Data Trained Models" (section 3.1.3), and ours."""
+"""Settings of synthparse: those of section 3.1.3, and the quick recipe."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ from ...training.config import Adaptation
 
 @dataclass(frozen=True)
 class SynthparseAdaptation(Adaptation):
-    """Training of a segmentation model, section 3.1.3."""
+    """Training of a segmentation model (section 3.1.3).
 
-    # The segmentation model and its encoder by segmentation_models_pytorch's names.
+    Attributes:
+        decoder: Segmentation model: "unet", "deeplabv3plus", "fpn" or "fcn".
+        encoder: Name of the encoder in segmentation_models_pytorch.
+        decoder_channels: Channels of UNet's five stages, coarsest first. None is the library's default.
+        input_size: Side of the input in pixels. None is the paper's 128.
+        tower_lr: Learning rate of the encoder. None freezes it.
+    """
+
     decoder: str = "unet"
     encoder: str = "mobilenet_v2"
-    decoder_channels: tuple[int, ...] | None = None  # of UNet's five stages, coarsest first (None: the library's own)
-    input_size: int | None = None  # px; None: the paper's 128
-    tower_lr: float | None = None  # the encoder trains at this rate; None: it is frozen
+    decoder_channels: tuple[int, ...] | None = None
+    input_size: int | None = None
+    tower_lr: float | None = None
 
     WARM_STARTS: ClassVar[bool] = True
 
@@ -31,12 +38,21 @@ class SynthparseAdaptation(Adaptation):
 
 
 EPOCHS = 30
-# Views are made anew at every step, so there is nothing to keep.
+# Section 3.1.3. Views are augmented anew at every step, so nothing can be cached.
 PAPER = SynthparseAdaptation(
-    steps=1, batch_size=24, lr=1e-3, optimiser="nadam", activation="sigmoid", wild=True, keep_best=True, tower_lr=1e-3,
-    cache=False, views=EPOCHS, least_views=1,
-)  # fmt: skip
-# Section 3.1.1's four models.
+    steps=1,
+    batch_size=24,
+    lr=1e-3,
+    optimiser="nadam",
+    activation="sigmoid",
+    wild=True,
+    keep_best=True,
+    tower_lr=1e-3,
+    cache=False,
+    views=EPOCHS,
+    least_views=1,
+)
+# The four models of section 3.1.1.
 MODELS: dict[str, dict[str, str]] = {
     "deeplabv3plus": {"decoder": "deeplabv3plus", "encoder": "resnet101"},
     "fpn": {"decoder": "fpn", "encoder": "resnet101"},
@@ -50,12 +66,26 @@ READY_CHANNELS = (96, 64, 48, 32, 16)
 
 
 def quick(faces: int) -> SynthparseAdaptation:
-    """From the ready parser. faces: how many are labelled."""
+    """Return our settings, which start from the ready parser.
+
+    Args:
+        faces: Number of labelled faces.
+    """
     return SynthparseAdaptation(
-        decoder_channels=READY_CHANNELS, start="embedded",
-        steps=min(400, 150 + 2 * faces), batch_size=12, lr=2e-3, tower_lr=3e-4, weight_decay=1e-4, warmup=10,
-        cosine=True, jitter=0.35, bfloat16=True, cache=False, views=100,
-    )  # fmt: skip
+        decoder_channels=READY_CHANNELS,
+        start="embedded",
+        steps=min(400, 150 + 2 * faces),
+        batch_size=12,
+        lr=2e-3,
+        tower_lr=3e-4,
+        weight_decay=1e-4,
+        warmup=10,
+        cosine=True,
+        jitter=0.35,
+        bfloat16=True,
+        cache=False,
+        views=100,
+    )
 
 
 QUICK: dict[str, Callable[[int], SynthparseAdaptation]] = {
@@ -68,9 +98,18 @@ NAMES = ("quick", "paper", *(f"paper-{name}" for name in MODELS))
 
 
 def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> SynthparseAdaptation:
-    """The settings of a recipe by name: "quick" (ours), "paper" (30 epochs of the paper's best model), or one of its
-    four models: "paper-unet", "paper-fpn", "paper-deeplabv3plus", "paper-mobilenet_v2". Raises ValueError that lists
-    the names, or for a task that the paper does not have."""
+    """Return the settings of a recipe.
+
+    Args:
+        recipe: "quick" (ours), "paper" (30 epochs of the paper's best model), or one of its four models: "paper-unet",
+            "paper-fpn", "paper-deeplabv3plus", "paper-mobilenet_v2".
+        task: Name of the task.
+        customised: Whether labels follow the user's own format. It has no effect here.
+        faces: Number of labelled faces.
+
+    Raises:
+        ValueError: If there is no such recipe for the task.
+    """
     if recipe not in NAMES:
         raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or an Adaptation")
     if recipe == "quick":

