@@ -23,7 +23,16 @@ PHOTO = (420, 560)
 ROLLS = [0.0, 17.0, -40.0]
 
 
-class Oracle(nn.Module):
+class Network(nn.Module):
+    """What prediction needs of an adapted network."""
+
+    averages = True
+
+    def folded(self) -> Network:
+        return self
+
+
+class Oracle(Network):
     """Says of a crop what is there: its share of each class in each pixel, from the photo's own mask (H,W).
 
     It is told the frames in the order in which it will see them, as it sees no image.
@@ -44,7 +53,7 @@ class Oracle(nn.Module):
         return self.maps
 
 
-class Colours(nn.Module):
+class Colours(Network):
     """Black, red, green and blue are its four classes: logits (N,4,S,S) straight from the crop's colours."""
 
     input_size = 128
