@@ -1,4 +1,4 @@
-"""What the few-shot benchmarks share: their options, and mean and spread of a score over draws of labelled faces."""
+"""Options of the few-shot benchmarks, and mean and standard deviation of a score over draws of labelled faces."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ import statistics
 import sys
 from typing import Any
 
-from splits import Data, Split
-
 import facekit
+
+from .splits import Data, Split
 
 
 def options(description: str | None, faces: list[int], data: str) -> argparse.Namespace:
-    """The command line. faces: default numbers of labelled faces. data: the folder that FACEKIT_DATA must hold."""
+    """Read the command line of a few-shot benchmark.
+
+    Args:
+        description: Text of the help.
+        faces: Default numbers of labelled faces.
+        data: Folder that `FACEKIT_DATA` must contain.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, nargs="+", default=faces)
     parser.add_argument("--draws", type=int, default=3)
@@ -29,10 +35,10 @@ def options(description: str | None, faces: list[int], data: str) -> argparse.Na
 
 
 def adapted(chosen: argparse.Namespace, data: Data, split: Split, seed: int) -> Any:
-    """A model from `facekit.adapt`, or with --unet from its rival."""
+    """Adapt a model by `facekit.adapt`, or with ``--unet`` the usual alternative."""
     overrides = {k: v for k, v in {"steps": chosen.steps, "start": chosen.start}.items() if v is not None}
     if chosen.unet:
-        from unet import adapt_unet
+        from .imagenet_unet import adapt_unet
 
         return adapt_unet(split.images, split.labels, data.task, data.names, chosen.unet, seed, **overrides)
     return facekit.adapt(
@@ -42,7 +48,14 @@ def adapted(chosen: argparse.Namespace, data: Data, split: Split, seed: int) -> 
 
 
 def measure(chosen: argparse.Namespace, data: Data, column: str, name: str) -> None:
-    """Print mean and standard deviation over draws of one of the columns, in percent; `name`: what to call it."""
+    """Print mean and standard deviation over the draws of one score.
+
+    Args:
+        chosen: The options.
+        data: Data set to adapt and score on.
+        column: Name of the score, in percent.
+        name: Name of the score in the output.
+    """
     print(f"draws {list(range(chosen.draws))}, {os.cpu_count()} cores", flush=True)
     for n in chosen.faces:
         scores, seconds = [], []

@@ -1,4 +1,4 @@
-"""A file of finished benchmark runs, so that a command that was stopped goes on where it was."""
+"""Store finished benchmark runs, one JSON object per line, so that a stopped command can be continued."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class RunBook:
-    """Finished runs, one JSON line each."""
+    """Finished runs of a benchmark in a file, one JSON object per line."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -19,9 +19,11 @@ class RunBook:
         self.runs = {json.dumps(run["key"], sort_keys=True): run for run in map(json.loads, lines)}
 
     def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a finished run by its key, or None."""
         return self.runs.get(json.dumps(key, sort_keys=True))
 
     def add(self, key: dict[str, Any], scores: dict[str, float], seconds: float) -> dict[str, Any]:
+        """Append a finished run to the file."""
         run = {"key": key, "scores": scores, "seconds": seconds}
         self.runs[json.dumps(key, sort_keys=True)] = run
         with self.path.open("a") as f:
@@ -29,7 +31,7 @@ class RunBook:
         return run
 
     def once(self, key: dict[str, Any], measure: Callable[[], dict[str, float]]) -> dict[str, float]:
-        """The scores of this run, measured unless the file has them."""
+        """Return the scores of a run; measure them if the file does not contain them."""
         known = self.get(key)
         if known is None:
             started = time.monotonic()

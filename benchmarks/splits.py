@@ -1,4 +1,4 @@
-"""The real faces (FACEKIT_DATA) that few-shot models are measured on here: what they learn from and are scored on."""
+"""Labelled faces to adapt on and faces to score on, from the real data sets under ``FACEKIT_DATA``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """One data set. split: (labelled faces, seed) -> Split. score: a model on a split -> columns of the table."""
+    """One data set.
+
+    Attributes:
+        task: Name of the task.
+        names: Label set.
+        split: Function of the number of labelled faces and the seed that returns a `Split`.
+        score: Function of a model and a split that returns the table's columns.
+        unit: Unit of the scores.
+    """
 
     task: str
     names: Any
@@ -47,7 +55,7 @@ class Data:
 
 
 def split_300w(n: int, seed: int) -> Split:
-    """n faces of the other subsets; all 224 of `lfpw_test`."""
+    """Draw `n` faces of the other subsets of 300-W; score all 224 of `lfpw_test`."""
     paths, subsets, points = _faces_300w()
     train = [i for i, s in enumerate(subsets) if s != TEST_300W]
     test = [i for i, s in enumerate(subsets) if s == TEST_300W]
@@ -67,7 +75,7 @@ def _unseen_300w() -> list[np.ndarray]:
 
 
 def score_landmarks(model: Any, split: Split) -> dict[str, float]:
-    """NME (inter-ocular) of the points inside the face, of its outline, and of all, as Tables 1 and 3."""
+    """Return the NME (inter-ocular) of the inner points, of the outline and of all, as Tables 1 and 3."""
     found = [r.points for r in facekit.predict(model, split.unseen)]
     parts = {"inside": [i for i in range(68) if i not in OUTLINE], "outline": list(OUTLINE), "all": list(range(68))}
     columns = {}
@@ -81,7 +89,7 @@ def score_landmarks(model: Any, split: Split) -> dict[str, float]:
 
 
 def split_fasseg(n: int, seed: int) -> Split:
-    """n of the 20 frontal faces; the other ones."""
+    """Draw `n` of the 20 frontal faces of FASSEG; score the others."""
     images, masks = _faces_fasseg()
     few = random.Random(seed).sample(range(len(images)), n)
     rest = [i for i in range(len(images)) if i not in few]
@@ -99,14 +107,17 @@ def _faces_fasseg() -> tuple[list[np.ndarray], list[str]]:
 
 
 def score_parts(model: Any, split: Split) -> dict[str, float]:
-    """F1 a part and their mean, as Tables 2 and 5 (FASSEG joins hair and brows)."""
+    """Return F1 per part and the mean, as Tables 2 and 5. FASSEG joins hair and brows."""
     scores = facekit.evaluate(model, split.unseen, split.truth)
     columns = {part: scores[f"f1_{part}"] for part in FASSEG_6.classes[1:]}
     return columns | {"overall": statistics.mean(columns.values())}
 
 
 def split_sketches(n: int, seed: int) -> Split:
-    """n photo-sketch pairs; 60 others, each of another person. The middle square, at the network's size."""
+    """Draw `n` photo-sketch pairs; score 60 others, each of another person.
+
+    Images are the middle square at the network's size.
+    """
     photos, sketches = _pairs()
     order = random.Random(seed).sample(range(len(photos)), len(photos))
     few, rest = order[:n], order[n : n + 60]
@@ -133,9 +144,10 @@ def _pairs() -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def split_yaleb(n: int, seed: int) -> Split:
-    """n clean CelebA-HQ faces; every 8th lit image of Extended Yale B's 20 people against the frontally lit one.
+    """Draw `n` clean CelebA-HQ faces; score every 8th lit image of Extended Yale B's 20 people.
 
-    Yale B's images are grey and reach from brows to chin, so the clean faces are made grey and cropped alike.
+    The ground truth is the frontally lit image. Yale B's images are grey and reach from brows to chin, so the clean
+    faces are made grey and cropped in the same way.
     """
     folder = data_folder("yaleb")
     with (folder / "index.csv").open() as f:
@@ -155,7 +167,7 @@ def split_yaleb(n: int, seed: int) -> Split:
 
 
 def score_images(model: Any, split: Split) -> dict[str, float]:
-    """SSIM, PSNR (dB) and LPIPS to the true images, and of the unchanged ones."""
+    """Return SSIM, PSNR (dB) and LPIPS to the true images, and those of the unchanged images."""
     return facekit.evaluate(model, split.unseen, split.truth)
 
 

@@ -1,4 +1,4 @@
-"""Open the page in a browser: `python demos/app.py`, the same as `facekit demo`."""
+"""Open the page in a browser: `python demos/app.py`. It is the same page as that of `facekit demo`."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 import httpx
 
-from facekit.page.app import opened
+from facekit.page.app import start_page
 from facekit.page.sessions import process_folder
 
 
@@ -27,7 +27,7 @@ def free_port() -> int:
 def running_page() -> Iterator[tuple[gr.Blocks, Path]]:
     """The page, and the folder of its files."""
     with process_folder() as folder:
-        page = opened(free_port())
+        page = start_page(free_port())
         try:
             yield page, folder
         finally:

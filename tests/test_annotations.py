@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from facekit.annotations.checks import check_attributes, check_landmarks, check_masks, check_targets
+from facekit.annotations.checks import check_attributes, check_landmarks, check_targets
+from facekit.annotations.mask_checks import check_masks
 
 SIZES = [(20, 30), (40, 30)]
 POINTS = np.array([[[1.5, 2], [29, 19], [np.nan, np.nan]], [[-5, 45], [3, 4], [10, 10]]])

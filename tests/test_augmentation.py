@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from facekit.api.shards import make_shards
 from facekit.augmentation.affine import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points
 from facekit.core import device as device_module
 from facekit.core.random_streams import generator_for
-from facekit.data.image_text.shard_writer import make_shards
 from facekit.data.named_pools import open_pool
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 

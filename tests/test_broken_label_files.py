@@ -56,73 +56,96 @@ def stamp(size: tuple[int, int]) -> str:
 TIP = shape("tip", [[2, 2]])
 SQUARE = [[0, 0], [5, 0], [5, 5], [0, 5]]
 BROKEN_LANDMARKS: list[tuple[str, str, Any, str]] = [
-    ("truncated JSON", "a.json", json.dumps(labelme([TIP]))[:70], "broken JSON .* cut off"),
-    ("empty", "a.json", "", "an empty file came, expected a whole file"),
-    ("a list", "a.json", [1], "JSON of type list came, expected an object"),
-    ("another JSON", "a.json", {"kind": "landmarks"}, r"JSON with kind came, expected LabelMe \(.shapes.\) or COCO"),
-    ("huge number", "a.json", labelme([shape("tip", [[10**400, 2]])]), "1000.* came, expected a finite number"),
-    ("no image", "a.json", labelme([TIP], "gone.png"), r"image 'gone.png' is missing, expected in .*: put it"),
-    ("no imagePath", "a.json", labelme([TIP], None), "nothing came as imagePath, expected text: fill it in"),
-    ("other size", "a.json", labelme([TIP], imageWidth=31), "20 x 31 came, expected its image's 20 x 30: label"),
-    ("size as text", "a.json", labelme([TIP], imageWidth="30"), "'30' came, expected a finite number as height or"),
-    ("point twice", "a.json", labelme([TIP, TIP]), "point 'tip' came 2 times, expected once a face: delete one"),
-    ("NaN", "a.json", labelme([shape("tip", [[NAN, 2]])]), "nan came, expected a finite number as x or y of point"),
-    ("text", "a.json", labelme([shape("tip", [["2", 2]])]), "'2' came, expected a finite number"),
-    ("three numbers", "a.json", labelme([shape("tip", [[1, 2, 3]])]), r"list came in point 'tip' .*expected \[x, y\]"),
-    ("two places", "a.json", labelme([shape("tip", [[1, 2], [3, 4]])]), "2 places came for point 'tip', expected one"),
-    ("no label", "a.json", labelme([shape("", [[1, 2]])]), "'' came as label of shape 0, expected text"),
-    ("no shapes", "a.json", labelme([]), '0 shapes but no "point" shapes came, expected some: label the image'),
-    ("polygons only", "a.json", labelme([shape("x", SQUARE, "polygon")]), '1 shapes but no "point" shapes came'),
-    ("shape no object", "a.json", labelme([3]), "3 came as shape 0, expected an object"),
-    ("strange type", "a.json", labelme([shape("x", SQUARE, "blob")]), '1 shapes but no "point" shapes came, expected'),
-    ("far outside", "a.json", labelme([shape("tip", [[200, 2]])]), r"x=199.5.*expected x in \[-30, 60\]"),
-    ("pts letters", "a.pts", "version: 1\nn_points: 1\n{\n1 b\n}", "'1 b' came for point 0, expected two numbers x y"),
-    ("pts negative", "a.pts", "version: 1\nn_points: -3\n{\n}", "n_points: '-3' came, expected .* 1 or more: correct"),
-    ("pts no number", "a.pts", "version: 1\nn_points: many\n{\n1 2\n}", "n_points: 'many' came"),
-    ("pts no n_points", "a.pts", "version: 1\n{\n1 2\n}", "no n_points came, expected `n_points:`"),
-    ("pts too few", "a.pts", "version: 1\nn_points: 3\n{\n1 2\n3 4\n}", "2 points came, expected 3 as n_points says"),
-    ("pts cut off", "a.pts", "version: 1\nn_points: 3\n{\n1 2\n3 4\n", 'no "}" came, .*the file is cut off'),
-    ("pts half NaN", "a.pts", "version: 1\nn_points: 1\n{\n1 nan\n}", "'1 nan' came for point 0"),
-    ("pts inf", "a.pts", "version: 1\nn_points: 1\n{\ninf 3\n}", "inf came, expected a finite number as x of point 0"),
-    ("pts two faces", "a.pts", "n_points: 1\n{\n1 3\n}\n{\n1 3\n}", 'came after "}", expected nothing: keep one face'),
+    ("truncated JSON", "a.json", json.dumps(labelme([TIP]))[:70], "damaged JSON .* cut off"),
+    ("empty", "a.json", "", "expected whole JSON text, got an empty file"),
+    ("a list", "a.json", [1], "expected an object .* got JSON of type list"),
+    ("another JSON", "a.json", {"kind": "landmarks"}, r"expected LabelMe \(.shapes.\) or COCO.* got JSON with kind"),
+    ("huge number", "a.json", labelme([shape("tip", [[10**400, 2]])]), "expected a finite number .* got 1000"),
+    ("no image", "a.json", labelme([TIP], "gone.png"), r"image 'gone.png' is missing, expected in .*; put it"),
+    ("no imagePath", "a.json", labelme([TIP], None), "expected text as imagePath, got nothing; fill it in"),
+    ("other size", "a.json", labelme([TIP], imageWidth=31),
+     "expected the image's height x width 20 x 30, got 20 x 31; label"),
+    ("size as text", "a.json", labelme([TIP], imageWidth="30"),
+     "expected a finite number as height or width of the image, got '30'"),
+    ("point twice", "a.json", labelme([TIP, TIP]), "expected point 'tip' once per face, got it 2 times; delete one"),
+    ("NaN", "a.json", labelme([shape("tip", [[NAN, 2]])]), "expected a finite number as x or y of point .*, got nan"),
+    ("text", "a.json", labelme([shape("tip", [["2", 2]])]), "expected a finite number .*, got '2'"),
+    ("three numbers", "a.json", labelme([shape("tip", [[1, 2, 3]])]), r"expected \[x, y\] in point 'tip' .*got list"),
+    ("two places", "a.json", labelme([shape("tip", [[1, 2], [3, 4]])]), "expected one position of point 'tip', got 2"),
+    ("no label", "a.json", labelme([shape("", [[1, 2]])]), "expected text as label of shape 0, got ''"),
+    ("no shapes", "a.json", labelme([]), 'expected "point" shapes, got 0 shapes but none of these; label the image'),
+    ("polygons only", "a.json", labelme([shape("x", SQUARE, "polygon")]),
+     'expected "point" shapes, got 1 shapes but none'),
+    ("shape no object", "a.json", labelme([3]), "expected an object .* as shape 0, got 3"),
+    ("strange type", "a.json", labelme([shape("x", SQUARE, "blob")]), 'expected "point" shapes, got 1 shapes but none'),
+    ("far outside", "a.json", labelme([shape("tip", [[200, 2]])]), r"expected x in \[-30, 60\].*x=199.5"),
+    ("pts letters", "a.pts", "version: 1\nn_points: 1\n{\n1 b\n}", "expected two numbers x y for point 0, got '1 b'"),
+    ("pts negative", "a.pts", "version: 1\nn_points: -3\n{\n}", "expected .* 1 or more, got n_points: '-3'; correct"),
+    ("pts no number", "a.pts", "version: 1\nn_points: many\n{\n1 2\n}", "got n_points: 'many'"),
+    ("pts no n_points", "a.pts", "version: 1\n{\n1 2\n}", "expected `n_points:` .*got no n_points"),
+    ("pts too few", "a.pts", "version: 1\nn_points: 3\n{\n1 2\n3 4\n}", "expected 3 points by its n_points, got 2"),
+    ("pts cut off", "a.pts", "version: 1\nn_points: 3\n{\n1 2\n3 4\n", 'got no "}"; the file is cut off'),
+    ("pts half NaN", "a.pts", "version: 1\nn_points: 1\n{\n1 nan\n}", "for point 0, got '1 nan'"),
+    ("pts inf", "a.pts", "version: 1\nn_points: 1\n{\ninf 3\n}", "expected a finite number as x of point 0, got inf"),
+    ("pts two faces", "a.pts", "n_points: 1\n{\n1 3\n}\n{\n1 3\n}",
+     'expected nothing after "}", got .*; keep one face'),
     ("pts no image", "z.pts", "version: 1\nn_points: 1\n{\n1 3\n}", r"its image z\.\* is missing, expected in"),
-    ("pts binary", "a.pts", "PK\x03\x04", 'no "{" came'),
-    ("coco few numbers", "c.json", keypoints([1, 2, 2]), "3 numbers of keypoints came, expected 6 for the 2 of its"),
-    ("coco visibility", "c.json", keypoints([1, 2, 3, 4, 5, 2]), "visibility 3 came, expected 0, 1 or 2"),
-    ("coco NaN", "c.json", keypoints([NAN, 2, 2, 4, 5, 2]), "nan came, expected a finite number as a keypoint's"),
-    ("coco category", "c.json", keypoints([1, 2, 2, 4, 5, 2], category_id=5), "category_id 5 came, expected one of 1"),
-    ("coco image", "c.json", keypoints([1, 2, 2, 4, 5, 2], image_id=5), "image_id 5 came, expected one of the 1 image"),
-    ("coco no keypoints", "c.json", area([[1, 2, 3, 4, 5, 9]]), "no keypoints in any category came, expected their"),
-    ("coco names twice", "c.json", coco([], [{"id": 1, "keypoints": ["l", "l"]}]), "'l' came twice, expected each"),
-    ("coco ids twice", "c.json", coco([], KEYPOINTS * 2), "categories: id 1 came twice, expected different ids"),
-    ("coco unlabelled", "c.json", coco([], KEYPOINTS), ", a.png: 0 annotations but none with keypoints came"),
+    ("pts binary", "a.pts", "PK\x03\x04", 'got no "{"'),
+    ("coco few numbers", "c.json", keypoints([1, 2, 2]),
+     "expected 6 numbers for the 2 keypoints of the category, got 3"),
+    ("coco visibility", "c.json", keypoints([1, 2, 3, 4, 5, 2]), "expected 0, 1 or 2 as visibility, got 3"),
+    ("coco NaN", "c.json", keypoints([NAN, 2, 2, 4, 5, 2]), "expected a finite number as a keypoint's .*got nan"),
+    ("coco category", "c.json", keypoints([1, 2, 2, 4, 5, 2], category_id=5),
+     "expected category_id to be one of 1, got 5"),
+    ("coco image", "c.json", keypoints([1, 2, 2, 4, 5, 2], image_id=5),
+     "expected image_id of one of the 1 images, got 5"),
+    ("coco no keypoints", "c.json", area([[1, 2, 3, 4, 5, 9]]), "expected names of keypoints in a category, got none"),
+    ("coco names twice", "c.json", coco([], [{"id": 1, "keypoints": ["l", "l"]}]),
+     "expected each name once, got 'l' twice"),
+    ("coco ids twice", "c.json", coco([], KEYPOINTS * 2), "categories: expected different ids, got id 1 twice"),
+    ("coco unlabelled", "c.json", coco([], KEYPOINTS),
+     ", a.png: expected .*, got 0 annotations but none with keypoints"),
 ]  # fmt: skip
 BROKEN_AREAS: list[tuple[str, str, Any, str]] = [
-    ("two corners", "a.json", labelme([area_shape(SQUARE[:2])]), r"shape 0 \('x'\): a polygon of 2 points came"),
-    ("open line", "a.json", labelme([area_shape(SQUARE, "linestrip")]), "an open line of 4 points came, expected an"),
-    ("points only", "a.json", labelme([TIP]), "no polygons or other areas came, expected some"),
-    ("outside", "a.json", labelme([area_shape([[40, 1], [50, 1], [50, 9]])]), "expected it within the image"),
-    ("rectangle", "a.json", labelme([area_shape(SQUARE[:3], "rectangle")]), "a rectangle of 3 points came, expected 2"),
-    ("circle", "a.json", labelme([area_shape(SQUARE[:1], "circle")]), "a circle of 1 points came, expected its centre"),
+    ("two corners", "a.json", labelme([area_shape(SQUARE[:2])]),
+     r"shape 0 \('x'\): expected .*, got a polygon of 2 points"),
+    ("open line", "a.json", labelme([area_shape(SQUARE, "linestrip")]),
+     "expected an area, got an open line of 4 points"),
+    ("points only", "a.json", labelme([TIP]), "expected polygons or other areas, got 1 shapes"),
+    ("outside", "a.json", labelme([area_shape([[40, 1], [50, 1], [50, 9]])]), "expected a shape within the image"),
+    ("rectangle", "a.json", labelme([area_shape(SQUARE[:3], "rectangle")]),
+     "expected a rectangle of 2 .*got a rectangle of 3 points"),
+    ("circle", "a.json", labelme([area_shape(SQUARE[:1], "circle")]),
+     "expected a circle of its centre .*got a circle of 1 points"),
     ("mask base64", "a.json", labelme([area_shape([[0, 0], [4, 4]], "mask", mask="%%")]), "its PNG cannot be used"),
     ("mask no PNG", "a.json", labelme([area_shape([[0, 0], [4, 4]], "mask", mask="AAAA")]), "its PNG cannot be used"),
-    ("mask missing", "a.json", labelme([area_shape([[0, 0], [4, 4]], "mask")]), "nothing came as a mask's PNG"),
-    ("mask place", "a.json", labelme([area_shape([[30, 0], [34, 4]], "mask", mask=stamp((5, 5)))]), "a mask from x=30"),
-    ("mask corner", "a.json", labelme([area_shape([], "mask", mask=stamp((5, 5)))]), "no corner of a mask came"),
-    ("strange area", "a.json", labelme([area_shape(SQUARE[:3], "blob")]), "type 'blob' with 3 points came, exp"),
-    ("polygon NaN", "a.json", labelme([area_shape([*SQUARE, [NAN, 2]])]), "nan came, expected a finite"),
-    ("rle short", "c.json", area({"size": [20, 30], "counts": [5, 5]}), "10 pixels came, expected 20 x 30 = 600"),
-    ("rle long", "c.json", area({"size": [20, 30], "counts": [5, 600]}), "605 pixels came, expected 20 x 30 = 600"),
-    ("rle negative", "c.json", area({"size": [20, 30], "counts": [-5, 605]}), "a run length of -5 came, expected 0 or"),
-    ("rle size", "c.json", area({"size": [30, 20], "counts": [600]}), r"run-length mask of \[30, 20\] came"),
-    ("rle text", "c.json", area({"size": [20, 30], "counts": "a!"}), "'!' came in compressed run lengths"),
-    ("rle cut off", "c.json", area({"size": [20, 30], "counts": "0P"}), "run lengths that end within a number came"),
-    ("rle text short", "c.json", area({"size": [20, 30], "counts": "5"}), "run lengths of 5 pixels came"),
-    ("rle no counts", "c.json", area({"size": [20, 30]}), "nothing came as run lengths, expected a list"),
-    ("odd polygon", "c.json", area([[1, 2, 3, 4, 5, 6, 7]]), "a polygon of 7 numbers came, expected x, y of 3 points"),
-    ("no category", "c.json", area([[1, 2, 3, 4, 5, 6]], category_id=3), "category_id 3 came, expected one of 1: add"),
-    ("not an object", "c.json", coco([4], EYE), "4 came as annotation 0, expected an object"),
-    ("no categories", "c.json", coco([], []), "no categories came, expected their names: export the file with"),
+    ("mask missing", "a.json", labelme([area_shape([[0, 0], [4, 4]], "mask")]),
+     "expected text as a mask's PNG, got nothing"),
+    ("mask place", "a.json", labelme([area_shape([[30, 0], [34, 4]], "mask", mask=stamp((5, 5)))]),
+     "expected a mask within the image.* got one from x=30"),
+    ("mask corner", "a.json", labelme([area_shape([], "mask", mask=stamp((5, 5)))]),
+     "expected a corner .* of the mask, got none"),
+    ("strange area", "a.json", labelme([area_shape(SQUARE[:3], "blob")]),
+     "expected type polygon, .*got type 'blob' with 3 points"),
+    ("polygon NaN", "a.json", labelme([area_shape([*SQUARE, [NAN, 2]])]), "expected a finite number .*got nan"),
+    ("rle short", "c.json", area({"size": [20, 30], "counts": [5, 5]}),
+     "expected run lengths of 600 pixels in all, got 10"),
+    ("rle long", "c.json", area({"size": [20, 30], "counts": [5, 600]}),
+     "expected run lengths of 600 pixels in all, got 605"),
+    ("rle negative", "c.json", area({"size": [20, 30], "counts": [-5, 605]}),
+     "expected run lengths of 0 or more, got -5"),
+    ("rle size", "c.json", area({"size": [30, 20], "counts": [600]}), r"expected a run-length mask .*, got \[30, 20\]"),
+    ("rle text", "c.json", area({"size": [20, 30], "counts": "a!"}), "expected compressed run lengths .*, got '!'"),
+    ("rle cut off", "c.json", area({"size": [20, 30], "counts": "0P"}),
+     "run lengths, got some that end within a number"),
+    ("rle text short", "c.json", area({"size": [20, 30], "counts": "5"}),
+     "expected run lengths of 600 pixels in all, got 5"),
+    ("rle no counts", "c.json", area({"size": [20, 30]}), "expected a list as run lengths, got nothing"),
+    ("odd polygon", "c.json", area([[1, 2, 3, 4, 5, 6, 7]]), "expected x, y of 3 points .*got a polygon of 7 numbers"),
+    ("no category", "c.json", area([[1, 2, 3, 4, 5, 6]], category_id=3),
+     "expected category_id to be one of 1, got 3; add"),
+    ("not an object", "c.json", coco([4], EYE), "expected an object .* as annotation 0, got 4"),
+    ("no categories", "c.json", coco([], []), "expected names of categories, got none; export the file with"),
     ("two entries", "c.json", coco([], EYE, images=[{"id": i, "file_name": "a.png"} for i in (1, 2)]), "second entry"),
 ]  # fmt: skip
 
@@ -150,9 +173,9 @@ def test_broken_files_say_why(tmp_path: Path, task: Any, name: str, content: Any
     ("kind", "value", "size", "message"),
     [
         (np.uint8, [1, 2, 3], (3, 30, 20), 'm.png: mode "RGB" came, expected one id a pixel, not a colour'),
-        (np.uint8, 1, (30, 21), "height x width 21 x 30 came, expected its image's 20 x 30: resize it"),
-        (np.uint16, 300, (30, 20), "ids 300 to 300 came, expected 0 to 255"),
-        (np.uint8, 4, (30, 20), "id 4 came, expected 0 to 3 of set 'own4'"),
+        (np.uint8, 1, (30, 21), "expected its image's height x width 20 x 30, got 21 x 30; resize it"),
+        (np.uint16, 300, (30, 20), "expected ids 0 to 255, got 300 to 300"),
+        (np.uint8, 4, (30, 20), "expected ids 0 to 3 of set 'own4', got 4"),
     ],
 )
 def test_broken_masks(tmp_path: Path, kind: Any, value: Any, size: Any, message: str) -> None:
@@ -170,19 +193,20 @@ def test_masks_without_images_or_of_two(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"m_mask.png: its image m\.\* is missing"):
         read_labels(tmp_path, "segmentation")
     photo(tmp_path / "m.jpg"), photo(tmp_path / "m.webp")
-    with pytest.raises(ValueError, match="images m.jpg and m.webp came, expected one named m"):
+    with pytest.raises(ValueError, match="expected one image named m, got m.jpg and m.webp"):
         read_labels(tmp_path, "segmentation")
 
 
 def test_names_that_the_set_does_not_have(tmp_path: Path) -> None:
     photo(tmp_path / "a.png")
     save(tmp_path / "a.json", labelme([shape("Left eye", SQUARE, "polygon"), shape("nosetip", [[1, 1]])]))
-    with pytest.raises(ValueError, match="a.json: class 'Left eye' came, expected one of .*: did you mean 'left_eye'"):
+    message = "a.json: expected a class of set .*, got class 'Left eye'; did you mean 'left_eye'"
+    with pytest.raises(ValueError, match=message):
         read_labels(tmp_path, "segmentation", CLASSES)
-    with pytest.raises(ValueError, match="a.json: point 'nosetip' came, .*: did you mean 'nose_tip'"):
+    with pytest.raises(ValueError, match="a.json: expected .*, got point 'nosetip'; did you mean 'nose_tip'"):
         read_labels(tmp_path, "landmarks", "5")
     save(tmp_path / "a.json", labelme([shape("7", [[1, 1]]), shape("0", [[1, 1]])]))
-    with pytest.raises(ValueError, match="point '7' came, expected one of set '5'"):
+    with pytest.raises(ValueError, match="expected a point of set '5' .*, got point '7'"):
         read_labels(tmp_path, "landmarks", "5")
 
 
@@ -190,10 +214,10 @@ def test_pts_of_different_counts(tmp_path: Path) -> None:
     for name, k in (("a", 2), ("b", 3), ("c", 2)):
         photo(tmp_path / f"{name}.png")
         save(tmp_path / f"{name}.pts", f"version: 1\nn_points: {k}\n{{\n" + "4 5\n" * k + "}")
-    with pytest.warns(UserWarning, match="1 label file skipped: b.pts: 3 points came, expected the 2 of set 'own2'"):
+    with pytest.warns(UserWarning, match="1 label file skipped: b.pts: expected the 2 points of set 'own2', got 3"):
         found = read_labels(tmp_path, "landmarks")
     assert found.labels.shape == (2, 2, 2)
-    with pytest.raises(ValueError, match="none of the 3 label files .*2 points came, expected the 5 of set '5'"):
+    with pytest.raises(ValueError, match="none of the 3 label files .*expected the 5 points of set '5', got 2"):
         read_labels(tmp_path, "landmarks", "5")
 
 
@@ -208,29 +232,34 @@ def mask_to(path: Path, folder: Path | None = None, width: int = 30, n: int = 1,
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: read_labels(p, "faces"), "task='faces' came, expected 'landmarks' or 'segmentation'"),
+        (lambda p: read_labels(p, "faces"), "expected task 'landmarks' or 'segmentation', got task='faces'"),
         (lambda p: read_labels(p / "gone", "landmarks"), "gone: no such file or folder, expected label files"),
-        (lambda p: read_labels(p, "landmarks"), "1 files but none with labels for landmarks came, expected LabelMe or"),
-        (lambda p: read_labels(p / "a.png", "landmarks"), "1 files but none with labels for landmarks came"),
-        (lambda p: read_labels(p, "landmarks", images=p / "x"), "images=.*came, expected the folder of the images"),
+        (lambda p: read_labels(p, "landmarks"),
+         "expected LabelMe or .*, got 1 files but none with labels for landmarks"),
+        (lambda p: read_labels(p / "a.png", "landmarks"), "got 1 files but none with labels for landmarks"),
+        (lambda p: read_labels(p, "landmarks", images=p / "x"), "expected the folder of the images, got images="),
         (lambda p: read_labels(p, "landmarks", "unknown"), "unknown landmark set"),
-        (lambda p: read_labels(p, "landmarks", HELEN_11), "names='helen11' came, a SegmentationSet, expected a set"),
-        (lambda p: points_to(p, format="png"), "format='png' came for landmarks, expected 'labelme', 'coco', 'pts'"),
-        (lambda p: write_labels(p, [p / "a.png"], [[[1, 2]]], "x"), "task='x' came"),
+        (lambda p: read_labels(p, "landmarks", HELEN_11),
+         "expected a label set for landmarks, got names='helen11', a SegmentationSet"),
+        (lambda p: points_to(p, format="png"),
+         "expected format 'labelme', 'coco', 'pts' for landmarks, got format='png'"),
+        (lambda p: write_labels(p, [p / "a.png"], [[[1, 2]]], "x"), "got task='x'"),
         (lambda p: points_to(p, format="coco"), "got no suffix, expected .json"),
         (lambda p: points_to(p / "a.png", p), "got a file, expected a folder"),
         (lambda p: points_to(p / "a.png" / "y", p), "a.png is not a folder, expected one"),
-        (lambda p: points_to(p, names="5"), "1 points came, expected 5"),
+        (lambda p: points_to(p, names="5"), "expected 5 points .*, got 1"),
         (lambda p: write_labels(p, [p / "a.png"] * 2, [[[1, 2]]], "landmarks"), "2 images but 1 arrays of landmarks"),
-        (lambda p: write_labels(p, [np.zeros((2, 3))], [[[1, 2]]], "landmarks"), "image 0: ndarray came, expected a"),
+        (lambda p: write_labels(p, [np.zeros((2, 3))], [[[1, 2]]], "landmarks"),
+         "image 0: expected a path, got ndarray"),
         (lambda p: write_labels(p, [p / "a.png"] * 2, [[[1, 2]]] * 2, "landmarks", format="pts"), "share a.pts"),
-        (lambda p: points_to(p, visible=[[0]]), "visible=0 came for point 0 of face 0"),
-        (lambda p: points_to(p, visible=[[3]]), r"values \[3\] came, expected \(1, 1\) of 0, 1 and 2"),
-        (lambda p: points_to(p, format="pts", visible=[[1]]), ".pts has none: leave it out, or write 'coco'"),
-        (lambda p: mask_to(p, format="png"), "a.png would replace the image itself, expected another folder"),
-        (lambda p: mask_to(p, width=31), "20 x 31 came, expected its image's 20 x 30"),
-        (lambda p: mask_to(p, names=["background", "ignore"]), "a class named 'ignore' came"),
-        (lambda p: mask_to(p / "c.json", p, n=2, format="coco"), "came twice, expected one mask per image"),
+        (lambda p: points_to(p, visible=[[0]]), "got visible=0 for point 0 of face 0"),
+        (lambda p: points_to(p, visible=[[3]]), r"expected \(1, 1\) of 0, 1 and 2, got .*values \[3\]"),
+        (lambda p: points_to(p, format="pts", visible=[[1]]), ".pts has none; leave it out, or write 'coco'"),
+        (lambda p: mask_to(p, format="png"), "expected another folder, got a.png, which is the image itself"),
+        (lambda p: mask_to(p, width=31), "expected its image's height x width 20 x 30, got 20 x 31"),
+        (lambda p: mask_to(p, names=["background", "ignore"]),
+         "expected no class with a reserved name .*, got 'ignore'"),
+        (lambda p: mask_to(p / "c.json", p, n=2, format="coco"), "expected one mask per image, got .* twice"),
     ],
 )  # fmt: skip
 def test_wrong_calls_write_nothing(tmp_path: Path, call: Callable[[Path], Any], message: str) -> None:

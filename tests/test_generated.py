@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from facekit.data.synthetic_faces.face_attributes import attributes
 from facekit.data.synthetic_faces.generator import ATTRIBUTES, DOMAINS, WANTS, GeneratedFaces
-from facekit.data.synthetic_faces.words import attributes
 from facekit.labels import FACEKIT_27, LANDMARKS_44, LANDMARKS_68, LANDMARKS_98
 
 ID = {name: k for k, name in enumerate(FACEKIT_27.classes)}

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 import facekit
-from facekit.data.synthetic_cats.generator import GeneratedAnimals
+from facekit.data.synthetic_cats import GeneratedAnimals
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
 

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from test_farl import tiny_pair
 
 import facekit
+from facekit.api.shards import make_shards
 from facekit.augmentation.affine import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points
 from facekit.backbones.farl.image_text_model import to_clip
 from facekit.backbones.farl.tokenizer import VisualTokenizer
@@ -27,7 +28,6 @@ from facekit.backbones.fsma.config import FSMAAdaptation
 from facekit.core.device import autocast, pick_device
 from facekit.core.random_streams import generator_for
 from facekit.data.image_text import PairPool
-from facekit.data.image_text.shard_writer import make_shards
 from facekit.data.synthetic_cats import GeneratedAnimals
 from facekit.data.synthetic_faces.generator import WANTS, GeneratedFaces
 from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map

@@ -208,7 +208,7 @@ def test_bomb_is_refused_before_decoding(
         raise AssertionError("the pixels were decoded")
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decode)
-    with pytest.raises(ImageError, match=rf"^bomb\.png: .*{said} megapixels\) came, expected at most 100 megapixels"):
+    with pytest.raises(ImageError, match=rf"^bomb\.png: expected at most 100 megapixels, got .*{said} megapixels\)"):
         load_image(path)
 
 
@@ -229,7 +229,7 @@ def test_every_truncation_is_an_image_error(tmp_path: Path) -> None:
         whole = buffer.getvalue()
         for part in (1, 9, 20, 60, len(whole) // 2):
             path.write_bytes(whole[:part])
-            with pytest.raises(ImageError, match="^cut: .*, expected"):
+            with pytest.raises(ImageError, match="^cut: .*expected"):
                 load_image(path)
 
 

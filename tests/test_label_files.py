@@ -27,8 +27,8 @@ from label_file_makers import (
 from PIL import Image
 
 from facekit.annotations import LabelFiles, read_labels, write_labels
-from facekit.annotations.coco_rle import mask_of_rle, rle_of_mask
 from facekit.annotations.polygons import fill_circle, fill_polygon
+from facekit.annotations.run_lengths import coco_rle_to_mask, mask_to_coco_rle
 from facekit.images.reader import read_images
 from facekit.labels import HELEN_11, LANDMARKS_5, LANDMARKS_68, landmark_set, segmentation_set
 from facekit.tasks.landmarks import LandmarkTask
@@ -194,7 +194,7 @@ def test_points_named_by_numbers(tmp_path: Path) -> None:
     save(tmp_path / "a.json", labelme([shape(i + 1, [place[i]]) for i in range(12)]))
     np.testing.assert_array_equal(read_labels(tmp_path, "landmarks", twelve).labels, found.labels)
     save(tmp_path / "a.json", labelme([shape("3", [place[3]]), shape("4", [place[3]])]))
-    with pytest.raises(ValueError, match="points named 3 to 4 came for a set of 12.*where counting starts"):
+    with pytest.raises(ValueError, match="a set of 12.*where counting starts, got 3 to 4"):
         read_labels(tmp_path, "landmarks", twelve)
 
 
@@ -246,7 +246,7 @@ def test_coco_polygons_and_both_kinds_of_run_lengths(tmp_path: Path) -> None:
     counts = np.diff([0, *runs, 600]).tolist()
     categories = [{"id": 7, "name": "lip"}, {"id": 2, "name": "eye"}]
     drawn = [[3, 2, 9, 2, 9, 5, 3, 5]]
-    for segmentation in (drawn, {"size": [20, 30], "counts": counts}, rle_of_mask(inside)):
+    for segmentation in (drawn, {"size": [20, 30], "counts": counts}, mask_to_coco_rle(inside)):
         lip = {"id": 1, "image_id": 1, "category_id": 7, "segmentation": segmentation}
         two = [[3, 2, 5, 2, 5, 5, 3, 5], [0, 0, 1, 0, 1, 1, 0, 1]]
         eye = {"id": 2, "image_id": 1, "category_id": 2, "segmentation": two}
@@ -266,12 +266,12 @@ def test_run_lengths_are_pycocotools() -> None:
     mask[35, :] = True
     # What pycocotools.mask.encode 2.0.11 returns for it.
     counts = "01R1050000000PO" + "j0NVO2" * 15 + "6K;3_O2" * 10 + "j0NVO2" * 19 + "j0NVOR10000000000000000000lN0"
-    assert rle_of_mask(mask) == {"size": [40, 60], "counts": counts}
+    assert mask_to_coco_rle(mask) == {"size": [40, 60], "counts": counts}
     rng = np.random.default_rng(0)
     for size in ((1, 1), (7, 5), (300, 200)):
         for share in (0, 0.01, 0.5, 1):
             mask = rng.random(size) < share
-            np.testing.assert_array_equal(mask_of_rle(rle_of_mask(mask), size), mask)
+            np.testing.assert_array_equal(coco_rle_to_mask(mask_to_coco_rle(mask), size), mask)
 
 
 def test_coco_visibility(tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_turned_images_are_labelled_upright(tmp_path: Path) -> None:
     save(tmp_path / "a.json", labelme([shape("tip", [[29, 2]])], "a.jpg"))
     assert read_labels(tmp_path, "landmarks").labels.tolist() == [[[28.5, 1.5]]]
     save(tmp_path / "a.json", labelme([shape("tip", [[2, 2]])], "a.jpg", imageHeight=30, imageWidth=20))
-    with pytest.raises(ValueError, match="30 x 20 came, expected its image's 20 x 30: .*EXIF"):
+    with pytest.raises(ValueError, match="expected the image's height x width 20 x 30, got 30 x 20; .*EXIF"):
         read_labels(tmp_path, "landmarks")
 
 
@@ -363,11 +363,11 @@ def test_one_bad_file_does_not_end_a_batch(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_bytes(b"\xff\xfe\x00{")
     save(tmp_path / "e.json", '{"shapes":' + "[" * 100_000)
     save(tmp_path / "f.json", labelme([shape("tip", [[2, 2]])], "a.png"))
-    with pytest.warns(UserWarning, match="4 label files skipped: b.json: broken JSON"):
+    with pytest.warns(UserWarning, match="4 label files skipped: b.json: expected .*, got damaged JSON"):
         found = read_labels(tmp_path, "landmarks")
     assert [p.name for p in found.images] == ["a.png", "c.png"] and found.labels.shape == (2, 1, 2)
     assert set(found.skipped) == {"b.json", "d.json", "e.json", "f.json"}
-    assert "expected only a.json to label it" in found.skipped["f.json"] and "UTF-8" in found.skipped["d.json"]
+    assert "expected only a.json to label a.png" in found.skipped["f.json"] and "UTF-8" in found.skipped["d.json"]
 
 
 def test_one_bad_image_of_a_coco_file(tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def test_labelme_files_that_hold_their_image(tmp_path: Path, caplog: pytest.LogC
     assert found.labels.tolist() == [[[1.5, 1.5]]] and "1 labelled" in repr(found)
     parts = read_labels(tmp_path / "labels", "segmentation")
     assert parts.labels[0].sum() == 25 and parts.images[0].shape == (20, 30, 3)
-    with pytest.raises(ValueError, match="image 0: ndarray came, expected a path: .*save it first"):
+    with pytest.raises(ValueError, match="image 0: expected a path, got ndarray; .*save it first"):
         write_labels(tmp_path / "out", found.images, found.labels, "landmarks", found.names)
     assert read_labels(tmp_path / "labels", "landmarks", images=tmp_path / "photos").images == [original]
     for broken, why in (("%%", "its imageData is no base64 either"), ("AAAA", "imageData of a.json: not a readable")):
@@ -230,9 +230,10 @@ def test_labelme_files_that_hold_their_image(tmp_path: Path, caplog: pytest.LogC
 
 
 def test_numbers_in_messages_are_pythons(tmp_path: Path) -> None:
-    from facekit.annotations.records import shown
+    from facekit.annotations.values import short_repr
 
-    assert shown(np.float64(10.4)) == "10.4" and shown(np.int64(3)) == "3" and shown(np.bool_(True)) == "True"
+    assert short_repr(np.float64(10.4)) == "10.4" and short_repr(np.int64(3)) == "3"
+    assert short_repr(np.bool_(True)) == "True"
 
 
 @pytest.mark.parametrize("format", ["png", "labelme", "coco"])
@@ -315,19 +316,20 @@ def test_large_polygons_take_little_memory() -> None:
 
 def test_many_names_take_linear_time(tmp_path: Path) -> None:
     """H5."""
-    from facekit.annotations.label_names import point_places
-    from facekit.annotations.records import faces_of_points, repeated
+    from facekit.annotations.label_names import point_indices
+    from facekit.annotations.records import faces_of_points
+    from facekit.annotations.values import duplicates
     from facekit.labels.landmarks import LandmarkSet
 
     names = tuple(f"p{i}" for i in range(20_000))
     started = time.process_time()
-    assert repeated([*names, "p7"]) == ["p7"]
+    assert duplicates([*names, "p7"]) == ["p7"]
     points = [(name, name, np.zeros(2), 2) for name in names]
-    assert len(faces_of_points(points, "x", tmp_path, (9, 9), ours=True)) == 20_000
+    assert len(faces_of_points(points, "x", tmp_path, (9, 9), grouped=True)) == 20_000
     labels = LandmarkSet.__new__(LandmarkSet)  # its own check of names is another file's
     object.__setattr__(labels, "points", names)
     object.__setattr__(labels, "name", "own")
-    assert point_places(names[::-1], labels)[0] == 19_999
+    assert point_indices(names[::-1], labels)[0] == 19_999
     assert time.process_time() - started < 3
 
 
@@ -336,14 +338,14 @@ def test_deep_json_is_one_sentence(tmp_path: Path) -> None:
     photo(tmp_path / "a.png")
     deep = "[" * 10_000 + "]" * 10_000
     save(tmp_path / "a.json", '{"shapes": ' + deep + "}")
-    with pytest.raises(ValueError, match="a.json: JSON nested too deep came, expected"):
+    with pytest.raises(ValueError, match="a.json: expected JSON of a few levels, got JSON nested too deeply"):
         read_labels(tmp_path, "landmarks")
-    with pytest.raises(ValueError, match="JSON nested too deep came, expected"):
+    with pytest.raises(ValueError, match="^b.json: expected JSON of a few levels, got JSON nested too deeply"):
         labels_from_path(tmp_path / "a.png", save(tmp_path / "b.json", deep), "landmarks")
 
 
 def test_coco_in_other_words(tmp_path: Path) -> None:
     photo(tmp_path / "a.png")
     save(tmp_path / "c.json", coco([], [{"id": 1, "name": "face", "keypoints": ["tip"], "supercategory": "face"}]))
-    with pytest.raises(ValueError, match="0 annotations but none with keypoints came"):
+    with pytest.raises(ValueError, match="expected .*, got 0 annotations but none with keypoints"):
         read_labels(tmp_path, "landmarks")

@@ -81,7 +81,7 @@ def test_maps_go_by_name_and_by_mean() -> None:
     nineteen = lb.convert_landmarks(as68, "68", "19")
     assert np.allclose(nineteen[:, 16], (as68[:, 62] + as68[:, 66]) / 2, atol=1e-5)
     assert np.isnan(lb.convert_landmarks(five, "5", "44")).all()
-    with pytest.raises(ValueError, match=r"needs \(..., 68, 2\)"):
+    with pytest.raises(ValueError, match=r"expected points of shape \(..., 68, 2\)"):
         lb.convert_landmarks(points, "68", "5")
 
 
@@ -201,7 +201,7 @@ def test_names_find_sets() -> None:
         (lambda: lb.landmark_set("68", 98), "68 points, but the labels have 98"),
         (lambda: lb.landmark_set(None), "k >= 1"),
         (lambda: lb.landmark_set([]), "at least one"),
-        (lambda: lb.landmark_set(["a", "a"]), "a came more than once"),
+        (lambda: lb.landmark_set(["a", "a"]), "got a more than once"),
         (lambda: lb.landmark_set(None, 3, pairs=[(0, 3)]), "outside 0..2"),
         (lambda: lb.landmark_set(None, 3, pairs=[(0, 1), (1, 2)]), "one pair only"),
         (lambda: lb.landmark_set(["a"], pairs=[("a", "b")]), "'b' is not among"),
@@ -213,7 +213,7 @@ def test_names_find_sets() -> None:
         (lambda: lb.segmentation_set(["background"]), "at least one class"),
         (lambda: lb.segmentation_set(None, 300), "1 to 255 classes"),
         (lambda: lb.LAPA_11.index("ear"), "no class 'ear'"),
-        (lambda: lb.flip_landmarks(np.zeros((5, 2)), 10, "68"), r"needs \(..., 68, 2\)"),
+        (lambda: lb.flip_landmarks(np.zeros((5, 2)), 10, "68"), r"expected points of shape \(..., 68, 2\)"),
     ],
 )
 def test_errors_say_what_to_do(call: object, message: str) -> None:

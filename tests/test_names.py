@@ -13,8 +13,8 @@ from label_file_makers import coco, labelme, photo, save, shape
 from PIL import Image
 
 from facekit.annotations import read_attributes, read_labels, read_table, write_labels
-from facekit.annotations.checks import check_masks
-from facekit.core.name_index import NameIndex, plain_name, warn_of_alike
+from facekit.annotations.mask_checks import check_masks
+from facekit.core.name_index import NameIndex, plain_name, warn_of_similar_names
 from facekit.labels import LANDMARKS_5
 from facekit.metrics.groups import group_members
 
@@ -33,9 +33,9 @@ def test_the_index() -> None:
     assert index.find("nose") == ["nose "] and index.find(NFC) == [NFD] and index.find("x") == []
     assert plain_name("\ufeff a .jpg\u00a0") == "a.jpg" and plain_name("a b") == "a b"
     with pytest.warns(UserWarning, match="classes 'Hair' and 'hair ' differ only in blanks, .* and are kept apart"):
-        warn_of_alike(["Hair", "skin", "hair "], "classes", "kept apart")
+        warn_of_similar_names(["Hair", "skin", "hair "], "classes", "kept apart")
     with pytest.warns(UserWarning, match=r"'J\\xfcrgen' and 'Ju\\u0308rgen' differ only"):
-        warn_of_alike([NFC, NFD], "classes", "kept apart")
+        warn_of_similar_names([NFC, NFD], "classes", "kept apart")
 
 
 # What is written in the label file, and how the image is called on the disk.
@@ -98,7 +98,7 @@ def test_folders_are_paired_by_names(tmp_path: Path) -> None:
         Image.fromarray(np.full((2, 3), i, np.uint8)).save(tmp_path / file)
     masks = check_masks(tmp_path, [(2, 3)] * 6, None, names=names)
     assert [int(mask[0, 0]) for mask in masks] == list(range(6))
-    with pytest.raises(ValueError, match="c.jpg: no label of its name, but .*, expected c"):
+    with pytest.raises(ValueError, match="c.jpg: expected a label named c.*, got "):
         check_masks(tmp_path, [(2, 3)] * 6, None, names=[*names[:5], "c.jpg"])
 
 
@@ -120,7 +120,7 @@ def test_exact_names_win_and_ambiguous_ones_are_told(tmp_path: Path) -> None:
     assert read_labels(tmp_path, "landmarks").images == [tmp_path / "a.png"]
     (tmp_path / "a.png").rename(tmp_path / "a.PNG")
     save(tmp_path / "x.json", labelme(TIP, "A.Png"))
-    with pytest.raises(ValueError, match="'A.png' and 'a.PNG' came for 'A.Png', expected one"):
+    with pytest.raises(ValueError, match="expected one file for 'A.Png', got 'A.png' and 'a.PNG'"):
         read_labels(tmp_path, "landmarks")
 
 
@@ -138,7 +138,8 @@ def test_classes_and_points_of_a_given_set(tmp_path: Path, name: str) -> None:
     save(tmp_path / "a.json", labelme([shape(name, [[2, 2]])]))
     assert not np.isnan(read_labels(tmp_path, "landmarks", ["skin", "hair"]).labels[0, 1]).any()
     parts(tmp_path / "a.json", "HAIr", "Background", "__Ignore__")
-    with pytest.raises(ValueError, match="class 'HAIr' came, but set 'own3' has 'hair' and 'Hair', expected one"):
+    message = "expected one class of set 'own3', got class 'HAIr', which fits 'hair' and 'Hair'"
+    with pytest.raises(ValueError, match=message):
         read_labels(tmp_path, "segmentation", ["background", "hair", "Hair"])
     assert sorted(np.unique(read_labels(tmp_path, "segmentation", ["background", "hair"]).labels[0])) == [0, 1, 255]
 
@@ -204,5 +205,5 @@ def test_tables_columns_rows_and_groups(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("file,Smile,smile\nB.JPG,1,0\n")
     with pytest.warns(UserWarning, match="t.csv: columns 'Smile' and 'smile' differ only"):
         assert read_attributes(tmp_path / "t.csv").labels.tolist() == [[1, 0]]
-    with pytest.raises(ValueError, match="column 'SMILE' came, expected one of 'Smile' and 'smile'"):
+    with pytest.raises(ValueError, match="expected 'Smile' and 'smile', got column 'SMILE'"):
         read_table(tmp_path / "t.csv").place("SMILE")

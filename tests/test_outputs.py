@@ -144,12 +144,13 @@ def test_a_pretraining_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("shape", ["quickstart", "pretrain", "shard"])
 def test_long_work_begins_after_the_check(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import facekit.cli.quickstart as quick
-    import facekit.data.image_text.shard_writer as making
+    import facekit.data.image_text.shard_writer as shard_writer
+    from facekit.api.shards import make_shards
 
     (tmp_path / "file").write_bytes(b"")
     below = tmp_path / "file" / "out"
     monkeypatch.setattr(quick, "GeneratedFaces", refuse)
-    monkeypatch.setattr(making, "_make", refuse)
+    monkeypatch.setattr(shard_writer, "_write", refuse)
     monkeypatch.setattr(facekit.api.pretraining, "join", refuse)
     with pytest.raises(OutputError, match="is not a folder, expected"):
         if shape == "quickstart":
@@ -157,7 +158,7 @@ def test_long_work_begins_after_the_check(shape: str, tmp_path: Path, monkeypatc
         elif shape == "pretrain":
             facekit.pretrain("fsma", "generated:2", out=below.with_suffix(".safetensors"))
         else:
-            making.make_shards(["generated:2"], below)
+            make_shards(["generated:2"], below)
 
 
 def test_a_full_disk_names_the_target_and_keeps_the_old_file(tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ def test_whose_temporary_files_stay(tmp_path: Path) -> None:
     with whole_file(tmp_path / "one") as one, whole_file(tmp_path / "two") as two:
         one.write_bytes(b"1")
         two.write_bytes(b"2")
-        temporaries._next_look.clear()
+        temporaries._next_search.clear()
         temporaries.remove_leftovers(tmp_path)
         assert one.exists() and two.exists(), "being written"
     left = {what for what, name in names.items() if (tmp_path / name).exists()}

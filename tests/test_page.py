@@ -17,10 +17,22 @@ from facekit.annotations import read_labels
 from facekit.page import image_tab as images
 from facekit.page.app import build
 from facekit.page.components import example_photo
-from facekit.page.image_tab import CROP, PHOTO, SHADOWS, STYLE, adapts, example_images, loads, looks, make, material
-from facekit.page.label_sheet import SIDE, Sheet, parts_in
-from facekit.page.own_model_tab import PARTS, POINTS, pack, saved_time
-from facekit.page.text_tab import SHOWN, fit, heat
+from facekit.page.image_tab import (
+    CROP,
+    PHOTO,
+    SHADOWS,
+    STYLE,
+    adapt_handler,
+    example_handler,
+    example_images,
+    make_image,
+    show_handler,
+    training_images,
+)
+from facekit.page.label_canvas import SIDE
+from facekit.page.label_editor import PARTS, POINTS, saved_time, write_zip
+from facekit.page.label_sheet import Sheet, parts_in
+from facekit.page.text_tab import SHOWN, explain_sentence, match_sentences
 
 NAMES = "left eye, right eye, nose"
 
@@ -62,21 +74,22 @@ def test_the_page_has_all_its_endpoints() -> None:
 
 
 def test_words(files: list[str]) -> None:
-    chances, choice = fit(files[0], "a man\n\na woman with glasses\na man\n", CROP)
+    chances, choice = match_sentences(files[0], "a man\n\na woman with glasses\na man\n", CROP)
     assert set(chances) == {"a man", "a woman with glasses"} and sum(chances.values()) == pytest.approx(1)
     best = max(chances, key=lambda sentence: chances[sentence])
-    assert choice.value == best and heat(files[0], best, CROP).shape == (30, 40, 3)
-    assert heat(None, best, CROP) is None
+    assert choice.value == best and explain_sentence(files[0], best, CROP).shape == (30, 40, 3)
+    assert explain_sentence(None, best, CROP) is None
     photo = example_photo()
-    assert photo is not None and max(heat(photo, "a smile", PHOTO).shape) == SHOWN, "the face alone, enlarged"
-    for path, text, match in ((None, "a\nb", "no image"), (files[0], "a man", "1 sentence came")):
+    assert photo is not None
+    assert max(explain_sentence(photo, "a smile", PHOTO).shape) == SHOWN, "the face alone, enlarged"
+    for path, text, match in ((None, "a\nb", "an image, got none"), (files[0], "a man", "got 1")):
         with pytest.raises(gr.Error, match=match):
-            fit(path, text, CROP)
+            match_sentences(path, text, CROP)
 
 
 @pytest.mark.parametrize("style", ["Pencil", "Comic"])
 def test_example_of_a_style(style: str) -> None:
-    photos, styled, example, sheet, text, unseen, *kinds = loads(STYLE)(style)
+    photos, styled, example, sheet, text, unseen, *kinds = example_handler(STYLE)(style)
     assert photos is None and styled is None and kinds == [CROP, CROP] and "2 pairs" in text
     assert [p.shape for p in example[0]] == [t.shape for t in example[1]] == [(96, 96, 3)] * 2
     assert all(np.abs(p.astype(int) - t).mean() > 10 for p, t in zip(*example, strict=True))
@@ -92,43 +105,43 @@ def test_example_of_shadows_is_clean_and_its_trial_is_not() -> None:
 
 def test_uploads_come_before_the_example(files: list[str]) -> None:
     example = ([np.zeros((4, 4, 3), np.uint8)], [np.ones((4, 4, 3), np.uint8)])
-    assert material(STYLE, files[:2], files[1:3], example) == (files[:2], files[1:3])
-    assert material(STYLE, None, None, example) is example
-    assert material(SHADOWS, files, None, None) == (files, None)
-    shown, text = looks(STYLE)(files[:3], files[:2], example)
-    assert "3 photos and 2 in the new style" in text and shown.visible
-    shown, text = looks(SHADOWS)(None, None, None)
-    assert text == images.EMPTY and not shown.visible
+    assert training_images(STYLE, files[:2], files[1:3], example) == (files[:2], files[1:3])
+    assert training_images(STYLE, None, None, example) is example
+    assert training_images(SHADOWS, files, None, None) == (files, None)
+    shown, text = show_handler(STYLE)(files[:3], files[:2], example)
+    assert "3 images and 2 in the new style" in text and shown.visible
+    shown, text = show_handler(SHADOWS)(None, None, None)
+    assert text == images.NO_IMAGES and not shown.visible
 
 
 def test_pairs_that_do_not_match_are_told(files: list[str]) -> None:
     with pytest.raises(gr.Error, match="3 images but 2 target images"):
-        adapts(STYLE)(files[:3], files[:2], None, CROP, 1)
+        adapt_handler(STYLE)(files[:3], files[:2], None, CROP, 1)
     with pytest.raises(gr.Error, match=r"narrow\.png.*crop or resize both alike"):
-        adapts(STYLE)(files[:2], [files[0], files[3]], None, CROP, 1)
+        adapt_handler(STYLE)(files[:2], [files[0], files[3]], None, CROP, 1)
     with pytest.raises(gr.Error, match="choose them in step 1"):
-        adapts(SHADOWS)(None, None, None, CROP, 1)
+        adapt_handler(SHADOWS)(None, None, None, CROP, 1)
     with pytest.raises(gr.Error, match="press Adapt in step 2"):
-        make(None, files[0], CROP)
+        make_image(None, files[0], CROP)
 
 
 @pytest.mark.parametrize("task", [STYLE, SHADOWS])
 def test_the_whole_path(task: str, tmp_path: Path) -> None:
     example, unseen = example_images(task, "Pencil")
-    model, text, file = adapts(task)(None, None, example, CROP, 2)
-    assert "learned from 2 images" in text and model.task.name == task
+    model, text, file = adapt_handler(task)(None, None, example, CROP, 2)
+    assert "trained on 2 images" in text and model.task.name == task
     assert facekit.load(_path(file)).task.name == task
 
     large = Image.fromarray(unseen).resize((1300, 1100))
     large.save(tmp_path / "large.png")
-    (before, after), download = make(model, str(tmp_path / "large.png"), CROP)
+    (before, after), download = make_image(model, str(tmp_path / "large.png"), CROP)
     assert before.shape == after.shape and max(after.shape) == images.LARGEST
     assert not np.array_equal(before, after)
     assert Image.open(_path(download)).size == large.size, "the download keeps every pixel"
 
     Image.new("RGB", (90, 70), "grey").save(tmp_path / "nobody.png")
     with pytest.warns(UserWarning, match="no face found"):
-        (before, after), _ = make(model, str(tmp_path / "nobody.png"), PHOTO)
+        (before, after), _ = make_image(model, str(tmp_path / "nobody.png"), PHOTO)
     assert np.array_equal(before, after)
 
 
@@ -146,17 +159,17 @@ def test_saved_time_counts_what_is_labelled(sheet: Sheet) -> None:
 @pytest.mark.parametrize("kind", [POINTS, PARTS])
 def test_labels_come_back_from_the_zip(kind: str, sheet: Sheet, tmp_path: Path) -> None:
     sheet.parts = parts_in("skin, nose")
-    with zipfile.ZipFile(pack(sheet, None, kind, NAMES, "skin, nose")) as archive:
+    with zipfile.ZipFile(write_zip(sheet, None, kind, NAMES, "skin, nose")) as archive:
         archive.extractall(tmp_path)
     read: Any = read_labels(tmp_path, "landmarks" if kind == POINTS else "segmentation")
     if kind == PARTS:
         assert len(read.labels) == 1 and np.array_equal(read.labels[0], sheet.masks[0])
         return
-    assert [Path(p).name for p in read.images] == ["picture_001.png", "picture_002.png"]
+    assert [Path(p).name for p in read.images] == ["image_001.png", "image_002.png"]
     np.testing.assert_allclose(read.labels[0], np.array(sheet.points[0]), atol=1e-3)
     assert np.isnan(read.labels[1][1:]).all() and max(Image.open(read.images[0]).size) == SIDE
 
 
 def test_nothing_to_download_is_told() -> None:
     with pytest.raises(gr.Error, match="no image is labelled yet"):
-        pack(Sheet(), None, POINTS, NAMES, "skin")
+        write_zip(Sheet(), None, POINTS, NAMES, "skin")

@@ -19,16 +19,16 @@ from facekit.page.components import example_photo
 from facekit.page.image_tab import CROP, PHOTO
 from facekit.page.parsing_tab import (
     ANNOTATORS,
-    NOBODY,
+    NO_FACE,
     ONE_VIEW,
     PARSER,
-    find,
+    change_opacity,
+    change_view,
+    find_parts,
+    join_faces,
     legend,
-    look,
-    one_mask,
     overlay,
-    seen,
-    shade,
+    select_view,
     shares,
 )
 from facekit.results.faces import Faces
@@ -84,51 +84,51 @@ def test_the_tab_has_its_endpoint() -> None:
 def test_both_views_of_several_faces(monkeypatch: pytest.MonkeyPatch, photo: str) -> None:
     faces = [parsed(2, True), parsed(25, True), parsed(58, True)]
     asked = answers(monkeypatch, Faces(faces))
-    results, view, drawn, text, named, file = find(photo, PHOTO, 0.5)
+    results, view, drawn, text, named, file = find_parts(photo, PHOTO, 0.5)
     assert asked == [{"align": None}] and "3 faces" in text and ONE_VIEW not in text
     assert view.visible and view.value == ANNOTATORS
     assert drawn.shape == (*SIZE, 3) and "%" in named
     both = file_of(file)
     assert both.shape == SIZE and not both[41:].any() and both[20, 20] == 1 and both[28, 15] == NOSE
 
-    naked, named_naked, file = look(results, PARSER, 0.5)
+    naked, named_naked, file = change_view(results, PARSER, 0.5)
     ids = file_of(file)
     assert ids[45, 10] == SKIN and ids[28, 72] == NOSE and "skin ears neck" in named_naked
     assert "skin ears neck" not in named and not np.array_equal(naked, drawn)
-    again, *_ = look(results, ANNOTATORS, 0.5)
+    again, *_ = change_view(results, ANNOTATORS, 0.5)
     assert np.array_equal(again, drawn)
 
 
 def test_a_parser_without_adapter_says_so(monkeypatch: pytest.MonkeyPatch, photo: str) -> None:
     answers(monkeypatch, parsed(30, False))
-    results, view, _, text, _, file = find(photo, CROP, 0.5)
+    results, view, _, text, _, file = find_parts(photo, CROP, 0.5)
     assert not view.visible and view.value == PARSER and "1 face**" in text and ONE_VIEW in text
     assert np.array_equal(file_of(file), results[0].mask)
 
 
 def test_a_crop_is_not_searched(monkeypatch: pytest.MonkeyPatch, photo: str) -> None:
     asked = answers(monkeypatch, parsed(30, False))
-    find(photo, CROP, 0.5)
+    find_parts(photo, CROP, 0.5)
     assert asked == [{"align": "none"}]
 
 
 def test_nobody_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, photo: str) -> None:
     answers(monkeypatch, Faces([], image=np.full((*SIZE, 3), 120, np.uint8)))
-    results, view, drawn, text, named, file = find(photo, PHOTO, 0.5)
-    assert results is None and not view.visible and text == NOBODY and named == "" and not file.interactive
+    results, view, drawn, text, named, file = find_parts(photo, PHOTO, 0.5)
+    assert results is None and not view.visible and text == NO_FACE and named == "" and not file.interactive
     assert (drawn == 120).all()
-    with pytest.raises(gr.Error, match="no image came"):
-        find(None, PHOTO, 0.5)
+    with pytest.raises(gr.Error, match="an image, got none"):
+        find_parts(None, PHOTO, 0.5)
     nothing = (gr.skip(), gr.skip(), gr.skip())
-    assert look(None, PARSER, 0.5) == nothing and shade(None, PARSER, 0.5) == gr.skip()
+    assert change_view(None, PARSER, 0.5) == nothing and change_opacity(None, PARSER, 0.5) == gr.skip()
 
 
 def test_where_faces_meet_the_first_is_kept() -> None:
     first, second = parsed(20, False), parsed(30, False)
     second = dataclasses.replace(second, mask=np.where(second.mask > 0, HAIR, 255).astype(np.uint8))
-    whole = one_mask([first, second]).mask
+    whole = join_faces([first, second]).mask
     assert whole[15, 40] == SKIN and whole[15, 55] == HAIR and whole[0, 0] == 0
-    assert np.array_equal(seen([first, second], ANNOTATORS).mask, whole), "naked or not, it is all there is"
+    assert np.array_equal(select_view([first, second], ANNOTATORS).mask, whole), "naked or not, it is all there is"
 
 
 def test_shares_are_of_the_pixels_with_a_class() -> None:
@@ -147,7 +147,7 @@ def test_opacity_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
     result = parsed(30, False)
     colour = np.array(SYNTHPARSE_11.palette[SKIN])
     assert (overlay(result, 0.0)[20, 50] == 120).all() and (overlay(result, 1.0)[20, 50] == colour).all()
-    assert np.array_equal(shade([result], PARSER, 1.0), overlay(result, 1.0))
+    assert np.array_equal(change_opacity([result], PARSER, 1.0), overlay(result, 1.0))
     monkeypatch.setattr(parsing, "LARGEST", 45)
     assert overlay(result, 0.5).shape == (30, 45, 3)
 
@@ -155,6 +155,6 @@ def test_opacity_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_ready_parser_on_a_real_photo() -> None:
     path = example_photo()
     assert path is not None
-    results, _, drawn, text, named, file = find(path, PHOTO, 0.5)
+    results, _, drawn, text, named, file = find_parts(path, PHOTO, 0.5)
     assert len(results) == 1 and "1 face**" in text and drawn.shape == results[0].image.shape
     assert file_of(file).shape == drawn.shape[:2] and "hair" in named and "nose" in named

@@ -14,12 +14,23 @@ from PIL import Image
 
 import facekit
 from facekit.backbones.pftgan.config import QUICK
-from facekit.page import parts_tab as parts
+from facekit.page import parts_model, parts_tab
 from facekit.page.app import build
 from facekit.page.image_tab import CROP, PHOTO
-from facekit.page.label_sheet import SIDE, Sheet, layer_of, on_canvas, parts_in
-from facekit.page.own_model_tab import START
-from facekit.page.parts_tab import AS_IT_IS, TUNED, adapt, change, choose, cost, heat, invent, load_example, seen, use
+from facekit.page.label_canvas import SIDE, layer_of, on_canvas
+from facekit.page.label_editor import NO_IMAGES
+from facekit.page.label_sheet import Sheet, parts_in
+from facekit.page.parts_model import (
+    AS_IT_IS,
+    TUNED,
+    adapt,
+    draw_uncertainty,
+    encoder_view,
+    estimate_cost,
+    predict_parts,
+    sample_faces,
+)
+from facekit.page.parts_tab import button_handler, choose, load_example
 
 NAMES = "face, hair"
 SHORT: dict[str, Any] = {
@@ -31,8 +42,8 @@ SHORT: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few and small images, short trainings."""
-    monkeypatch.setattr(parts, "EXAMPLE_SIDE", 48)
-    monkeypatch.setattr(parts, "UNLABELLED", 2)
+    monkeypatch.setattr(parts_tab, "EXAMPLE_SIDE", 48)
+    monkeypatch.setattr(parts_tab, "UNLABELLED", 2)
     monkeypatch.setattr(facekit, "adapt", partial(facekit.adapt, **SHORT))
 
 
@@ -77,11 +88,11 @@ def test_paint_is_kept_and_cleared(file: str) -> None:
         "background": on_canvas(sheet.images[0]),
         "layers": [on_canvas(layer_of(mask, parts_in(NAMES)), 0)],
     }
-    sheet, *_ = change("next")(sheet, painted, NAMES)
+    sheet, *_ = button_handler("next")(sheet, painted, NAMES)
     assert np.array_equal(sheet.masks[0], mask)
-    sheet, *_ = change("clear")(sheet, painted, NAMES)
+    sheet, *_ = button_handler("clear")(sheet, painted, NAMES)
     assert not sheet.masks[0].any()
-    assert START in choose([], NAMES)
+    assert NO_IMAGES in choose([], NAMES)
 
 
 def copies(sheet: Sheet, count: int) -> Sheet:
@@ -95,27 +106,30 @@ def memory(text: str) -> float:
 
 
 def test_time_and_memory_are_said_before(sheet: Sheet) -> None:
+    def said(of: Sheet, recipe: str = TUNED, steps: int = 300) -> str:
+        return estimate_cost(of, NAMES, recipe, steps)
+
     one, two = Sheet(), copies(sheet, 2)
-    assert cost(one, NAMES, TUNED, 300) == cost(sheet, NAMES, TUNED, 300), "one image before anything is painted"
-    assert "one painted image" in cost(one, NAMES, TUNED, 300) and " min" in cost(one, NAMES, TUNED, 300)
-    assert "2 painted images" in cost(two, NAMES, TUNED, 300)
+    assert said(one) == said(sheet), "one image before anything is painted"
+    assert "one painted image" in said(one) and " min" in said(one)
+    assert "2 painted images" in said(two)
 
     for recipe in (TUNED, AS_IT_IS):
-        assert 0 < memory(cost(sheet, NAMES, recipe, 300)) < memory(cost(two, NAMES, recipe, 300))
-    assert memory(cost(sheet, NAMES, AS_IT_IS, 300)) == memory(cost(sheet, NAMES, TUNED, 300)), "the same pixels"
-    minutes = [float(cost(sheet, NAMES, TUNED, steps).split("**")[1].split()[0]) for steps in (300, 3000)]
+        assert 0 < memory(said(sheet, recipe)) < memory(said(two, recipe))
+    assert memory(said(sheet, AS_IT_IS)) == memory(said(sheet)), "the same pixels"
+    minutes = [float(said(sheet, TUNED, steps).split("**")[1].split()[0]) for steps in (300, 3000)]
     assert minutes[0] < minutes[1]
 
 
 def test_memory_grows_up_to_the_recipes_pixels(sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = QUICK["segmentation"]
-    of_one = ours.views * parts.generator().input_size ** 2
+    of_one = ours.views * parts_model.generator().input_size ** 2
 
     def said(pixels: int | None) -> list[float]:
         """For one, two and three images, where classifiers learn from so many pixels at most."""
         recipe = replace(ours, pixels=pixels)
-        monkeypatch.setattr(parts, "adaptation", lambda *asked: recipe)
-        return [memory(cost(copies(sheet, count), NAMES, TUNED, 300)) for count in (1, 2, 3)]
+        monkeypatch.setattr(parts_model, "adaptation", lambda *asked: recipe)
+        return [memory(estimate_cost(copies(sheet, count), NAMES, TUNED, 300)) for count in (1, 2, 3)]
 
     free, between, below = said(None), said(of_one * 3 // 2), said(of_one // 2)
     assert free[0] < free[1] < free[2], "without a limit every image takes more"
@@ -131,47 +145,48 @@ def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
     assert model.about["recipe"]["stages"] == (QUICK["segmentation"].stages if recipe == TUNED else "")
     assert facekit.load(download.value["path"]).backbone == "pftgan"
 
-    drawn, unsure, looked, text = use(model, file, CROP)
+    drawn, unsure, looked, text = predict_parts(model, file, CROP)
     assert drawn.shape[0] == 40 and unsure.shape == (40, 50, 3)
-    assert looked.shape == (parts.TILE, 2 * parts.TILE, 3) and "nats" in text
+    assert looked.shape == (parts_model.TILE, 2 * parts_model.TILE, 3) and "nats" in text
     with pytest.warns(UserWarning, match="no face found"):
-        drawn, unsure, looked, text = use(model, file, PHOTO)
+        drawn, unsure, looked, text = predict_parts(model, file, PHOTO)
     assert drawn.shape == (40, 50, 3) and unsure is None and looked is None and "No face was found" in text
 
 
 def test_uncertainty_in_colours() -> None:
     image = np.full((2, 3, 3), 100, np.uint8)
-    nats = np.array([[0, parts.UNSURE / 2, parts.UNSURE], [9, np.nan, 0]], np.float32)
-    shown = heat(image, nats).astype(int)
+    nats = np.array([[0, parts_model.UNSURE / 2, parts_model.UNSURE], [9, np.nan, 0]], np.float32)
+    shown = draw_uncertainty(image, nats).astype(int)
     assert (shown[1, 1] == 100).all(), "no face crop: the image alone"
     assert (np.diff(shown.sum(2)[0]) > 0).all() and np.array_equal(shown[0, 2], shown[1, 0])
     assert np.array_equal(shown[0, 0], shown[1, 2])
 
 
 def test_what_the_encoder_sees_of_nobody() -> None:
-    assert seen(np.full((80, 80, 3), 90, np.uint8), parts.ALIGN[PHOTO]) is None
+    assert encoder_view(np.full((80, 80, 3), 90, np.uint8), parts_model.ALIGN[PHOTO]) is None
 
 
 def test_faces_that_do_not_exist() -> None:
-    first, again, other = (invent(seed, 0.7).value["path"] for seed in (1, 1, 2))
+    first, again, other = (sample_faces(seed, 0.7).value["path"] for seed in (1, 1, 2))
     images = [np.array(Image.open(path)) for path in (first, again, other)]
-    assert images[0].shape == (parts.ROWS * parts.FACE, parts.COLUMNS * parts.FACE, 3)
+    assert images[0].shape == (parts_model.ROWS * parts_model.FACE, parts_model.COLUMNS * parts_model.FACE, 3)
     assert np.array_equal(images[0], images[1]) and not np.array_equal(images[0], images[2])
-    mean = np.array(Image.open(invent(None, 0.0).value["path"]))
-    assert np.array_equal(mean[:, : parts.FACE], mean[:, -parts.FACE :]), "without variety all are the mean face"
+    mean = np.array(Image.open(sample_faces(None, 0.0).value["path"]))
+    first, last = mean[:, : parts_model.FACE], mean[:, -parts_model.FACE :]
+    assert np.array_equal(first, last), "without variety all are the mean face"
 
 
 def test_mistakes_are_told(sheet: Sheet, file: str) -> None:
     with pytest.raises(gr.Error, match="paint at least one in step 1"):
         adapt(Sheet(), None, NAMES, CROP, TUNED, 1)
-    with pytest.raises(gr.Error, match="6 images are painted"):
+    with pytest.raises(gr.Error, match="expected 1 to 5 painted images, got 6"):
         adapt(copies(sheet, 6), None, NAMES, CROP, TUNED, 1)
     sheet.images[0][:] = 90
     with pytest.raises(gr.Error, match="no face found"):
         adapt(sheet, None, NAMES, PHOTO, TUNED, 1)
-    with pytest.raises(gr.Error, match="paint up to 6"):
+    with pytest.raises(gr.Error, match="at most 6 parts, got 7"):
         adapt(sheet, None, "a, b, c, d, e, f, g", CROP, TUNED, 1)
     with pytest.raises(gr.Error, match="press Adapt in step 2"):
-        use(None, file, CROP)
-    with pytest.raises(gr.Error, match="no image came"):
-        use(object(), None, CROP)
+        predict_parts(None, file, CROP)
+    with pytest.raises(gr.Error, match="an image, got none"):
+        predict_parts(object(), None, CROP)

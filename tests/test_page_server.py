@@ -21,7 +21,7 @@ from page_server import Visitor, free_port, running_page
 
 import facekit
 from facekit.page import own_model_tab as own_model
-from facekit.page.app import opened
+from facekit.page.app import start_page
 from facekit.page.label_sheet import POINT_NAMES, Sheet
 from facekit.page.own_model_tab import POINTS
 from facekit.results.faces import Faces
@@ -234,11 +234,11 @@ def test_a_busy_machine_is_no_reason_for_a_public_link(monkeypatch: pytest.Monke
         assert httpx.get(page.local_url).status_code == 200 and not page.share
         taken = page.server_port
         with pytest.raises(ValueError, match=f"expected a free port, got {taken}, .* choose another with --port"):
-            opened(taken)
+            start_page(taken)
 
 
 def test_hosts_that_the_user_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = opened(free_port(), ["My-PC.local"])
+    page = start_page(free_port(), ["My-PC.local"])
     try:
         address = f"http://127.0.0.1:{page.server_port}/"
         for host, status in (("my-pc.LOCAL:80", 200), ("localhost", 200), ("other.local", 403), ("0.0.0.0", 403)):

@@ -22,8 +22,8 @@ from PIL import Image
 import facekit
 from facekit.images.reader import ImageError, load_image
 from facekit.page import app
-from facekit.page.label_sheet import SIDE
-from facekit.page.uploads import MOST_LAYERS, ImageFile, PaintEditor, checked
+from facekit.page.label_canvas import SIDE
+from facekit.page.uploads import MOST_LAYERS, ImageFile, PaintEditor, check_upload
 from facekit.results.faces import Faces
 
 RNG = np.random.default_rng(0)
@@ -187,7 +187,7 @@ def test_a_bad_upload_gives_one_sentence(name: str, page: gr.Blocks, seen: list[
 def test_files_of_the_labelling_tabs_are_read_by_load_image(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
     monkeypatch.setattr(
-        "facekit.page.own_model_tab.load_image", lambda path: given.append(str(path)) or load_image(path)
+        "facekit.page.label_editor.load_image", lambda path: given.append(str(path)) or load_image(path)
     )
     files = [upload(name, GOOD[name]()) for name in ("deep.png", "float.tif", "no_suffix", "new.jp2")]
     call(page, "choose", [files, "Points", "nose", "skin"])
@@ -219,7 +219,7 @@ def test_a_data_url_is_a_file_too(page: gr.Blocks, seen: list[np.ndarray]) -> No
 @pytest.mark.parametrize("name", ["deep.png", "float.tif", "photo.HEIC", "new.jp2", "turned.tif", "cmyk.jpg"])
 def test_the_preview_has_the_same_pixels(name: str) -> None:
     path = upload(name, GOOD[name]())["path"]
-    shown = checked(path)
+    shown = check_upload(path)
     if name in ("deep.png", "cmyk.jpg"):
         assert shown == gr.skip(), "browsers show these"
         return
@@ -230,7 +230,7 @@ def test_the_preview_has_the_same_pixels(name: str) -> None:
 def test_a_bad_upload_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(gr, "Warning", lambda message, **settings: told.append(message))
-    assert checked(upload("page.jpg", BAD["page.jpg"])["path"]) is None and checked(None) == gr.skip()
+    assert check_upload(upload("page.jpg", BAD["page.jpg"])["path"]) is None and check_upload(None) == gr.skip()
     assert len(told) == 1 and "page.jpg" in told[0] and "a web page" in told[0]
 
 

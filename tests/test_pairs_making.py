@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from facekit.__main__ import main
+from facekit.api.shards import find_points, make_shards
 from facekit.data.image_text import Pair, PairBatches, PairPool, View, write_shards
-from facekit.data.image_text.faces import with_faces
+from facekit.data.image_text.face_search import with_faces
+from facekit.data.image_text.named_sources import ConcatSource, open_sources
 from facekit.data.image_text.pair_sources import Failure
-from facekit.data.image_text.shard_writer import Joined, make_shards, open_sources
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
 
@@ -60,13 +61,14 @@ def outcome(folder: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_found_faces_are_where_the_face_is(face: tuple[np.ndarray, np.ndarray]) -> None:
-    found = with_faces(Pair("p", face[0], "t"))
+    found = with_faces(Pair("p", face[0], "t"), find_points)
     assert found.points is not None and found.points.shape == (1, 5, 2) and found.boxes is not None
     eyes = np.linalg.norm(face[1][1] - face[1][0])
     assert np.linalg.norm(found.points[0] - face[1], axis=1).max() < 0.3 * eyes
     x0, y0, x1, y1 = found.boxes[0]
     assert (found.points[0] > (x0, y0)).all() and (found.points[0] < (x1, y1)).all()
-    assert with_faces(Pair("p", face[0], "t"), score=0.99999).points.shape == (0, 5, 2)  # type: ignore[union-attr]
+    none = with_faces(Pair("p", face[0], "t"), find_points, score=0.99999)
+    assert none.points is not None and none.points.shape == (0, 5, 2)
 
 
 def test_folder_with_a_table_of_captions(
@@ -105,20 +107,20 @@ def test_an_interrupted_run_makes_only_what_is_missing(
     whole = tmp_path / "whole"
     assert outcome(whole, *arguments, capsys=capsys)["pairs"] == 7
     broken = tmp_path / "broken"
-    read = Joined.read
+    read = ConcatSource.read
     started: list[int] = []
 
-    def dies(self: Joined, start: int, stop: int) -> Iterator[Pair | Failure]:
+    def dies(self: ConcatSource, start: int, stop: int) -> Iterator[Pair | Failure]:
         started.append(start)
         for i, pair in enumerate(read(self, start, stop)):
             if start == 3 and i == 1:
                 raise KeyboardInterrupt
             yield pair
 
-    monkeypatch.setattr(Joined, "read", dies)
+    monkeypatch.setattr(ConcatSource, "read", dies)
     assert main(["shard", *arguments, "--out", str(broken), "--json"]) == 130
     assert sorted(p.name for p in broken.glob("shard-*.tar")) == ["shard-000000.tar"]
-    monkeypatch.setattr(Joined, "read", lambda self, a, b: started.append(a) or read(self, a, b))
+    monkeypatch.setattr(ConcatSource, "read", lambda self, a, b: started.append(a) or read(self, a, b))
     # A shard without its report was not finished: it may be of another run.
     (broken / "shard-000001.tar").write_bytes(b"left behind")
     capsys.readouterr()
@@ -186,7 +188,7 @@ def test_listings_of_files(tmp_path: Path, images: Path, capsys: pytest.CaptureF
 
 
 def test_what_an_unfinished_shard_left_is_gone(tmp_path: Path, images: Path) -> None:
-    listing, out = table(tmp_path / "l.csv", ("url", "text"), ("images/3 plain.png", "a wall")), tmp_path / "out"
+    listing, out = table(tmp_path / "l.csv", ("url", "text"), ("pictures/3 plain.png", "a wall")), tmp_path / "out"
     assert make_shards([str(listing)], out, progress=False)["without_face"] == 1
     write_shards([Pair("a", np.zeros((9, 9, 3), np.uint8), "x")], tmp_path / "other")
     for path in (tmp_path / "other").iterdir():

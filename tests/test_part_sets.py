@@ -14,7 +14,7 @@ from PIL import Image
 
 import facekit.labels as lb
 from facekit.annotations import read_labels
-from facekit.annotations.label_names import describe, described
+from facekit.annotations.set_description import describe_set, parse_set
 from facekit.data.datasets import labelled_parts
 from facekit.images.reader import ImageError
 from facekit.tasks.segmentation import SegmentationTask
@@ -89,7 +89,7 @@ def test_names_find_the_sets() -> None:
 
 @pytest.mark.parametrize("s", SETS, ids=lambda s: s.name)
 def test_sets_travel_in_files_and_models(s: lb.SegmentationSet) -> None:
-    assert described(describe(s), "segmentation") == s
+    assert parse_set(describe_set(s), "segmentation") == s
     assert SegmentationTask.from_dict(SegmentationTask(s).to_dict()).labels == s
 
 
@@ -162,7 +162,7 @@ def test_masks_take_their_images_size(tmp_path: Path) -> None:
 def test_own_sets(tmp_path: Path) -> None:
     own = lb.segmentation_set(["background", "wing", "tail"])
     assert np.array_equal(one(tmp_path, ids_mask(top=3), own), ids_mask(top=3))
-    with pytest.raises(ValueError, match="expected 0 to 2 of 'own3'"):
+    with pytest.raises(ValueError, match="expected ids 0 to 2 of 'own3'"):
         one(tmp_path, np.full((H, W), 3), own)
 
 
@@ -181,31 +181,31 @@ def zipped() -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a readable .npy file .*: copy or download it again"),
-        (b"not numpy at all", "not a readable .npy file"),
-        (saved(ids_mask())[:-1], "not a readable .npy file"),
-        (saved(ids_mask()).replace(b"(12, 16)", b"(9**9,9)"), "not a readable .npy file"),
-        (saved(ids_mask()).replace(b"(12, 16)", b"(99999,)"), "not a readable .npy file"),
-        (pickle.dumps([[0]]), "not a readable .npy file"),
-        (saved(np.array([[{}]])), "not a readable .npy file"),
-        (zipped(), "an .npz archive came, .*: save its mask alone"),
-        (zipped()[:60], "not a readable .npy file"),
-        (saved(np.zeros(H)), r"float64 of shape \(12,\) came, expected a mask of class ids \(H,W\) as numpy.save"),
-        (saved(np.arange(3 * H * W).reshape(H, W, 3)), r"int64 of shape \(12, 16, 3\) came"),
-        (saved(np.zeros((2, H, W, 1))), r"float64 of shape \(2, 12, 16, 1\) came"),
-        (saved(np.array([["a"]])), "<U1 of shape .* came"),
-        (saved(np.zeros((H, W), complex)), "complex128 of shape"),
-        (saved(np.full((H, W), 0.5)), "numbers between ids, NaN or inf came"),
-        (saved(np.full((H, W), np.nan)), "numbers between ids, NaN or inf came"),
-        (saved(np.full((H, W), np.inf)), "numbers between ids, NaN or inf came"),
-        (saved(np.full((H, W), 1e300)), "numbers between ids, NaN or inf came"),
-        (saved(np.full((H, W), 20)), "ids 20 came, expected 0 to 19 of 'car20', or 255 for ignored: .* labels="),
-        (saved(np.full((H, W), -1)), "ids -1 came"),
-        (saved(np.full((H, W), 256)), "ids 256 came"),  # 0 as uint8
-        (saved(np.full((H, W), 2**64 - 1, np.uint64)), "ids -1 came"),
-        (saved(30 + np.arange(H * W).reshape(H, W) % 7), "ids 30, 31, 32, 33, 34 and 2 more came"),
-        (saved(ids_mask(size=(H, H))), "height x width 12 x 12 came for 0.png of 12 x 16, expected the same shape"),
-        (saved(ids_mask(size=(W, H))), "height x width 16 x 12 came for 0.png of 12 x 16"),
+        (b"", "expected a mask .* got a file that is not readable .*; copy or download it again"),
+        (b"not numpy at all", "expected a mask .* got a file that is not readable"),
+        (saved(ids_mask())[:-1], "expected a mask .* got a file that is not readable"),
+        (saved(ids_mask()).replace(b"(12, 16)", b"(9**9,9)"), "expected a mask .* got a file that is not readable"),
+        (saved(ids_mask()).replace(b"(12, 16)", b"(99999,)"), "expected a mask .* got a file that is not readable"),
+        (pickle.dumps([[0]]), "expected a mask .* got a file that is not readable"),
+        (saved(np.array([[{}]])), "expected a mask .* got a file that is not readable"),
+        (zipped(), "expected a mask .* got an .npz archive; save its mask alone"),
+        (zipped()[:60], "expected a mask .* got a file that is not readable"),
+        (saved(np.zeros(H)), r"expected a mask of class ids \(H,W\) as numpy.save.* got float64 of shape \(12,\)"),
+        (saved(np.arange(3 * H * W).reshape(H, W, 3)), r"expected .* got int64 of shape \(12, 16, 3\)"),
+        (saved(np.zeros((2, H, W, 1))), r"expected .* got float64 of shape \(2, 12, 16, 1\)"),
+        (saved(np.array([["a"]])), "expected .* got <U1 of shape"),
+        (saved(np.zeros((H, W), complex)), "expected .* got complex128 of shape"),
+        (saved(np.full((H, W), 0.5)), "expected .* got numbers between ids, NaN or inf"),
+        (saved(np.full((H, W), np.nan)), "expected .* got numbers between ids, NaN or inf"),
+        (saved(np.full((H, W), np.inf)), "expected .* got numbers between ids, NaN or inf"),
+        (saved(np.full((H, W), 1e300)), "expected .* got numbers between ids, NaN or inf"),
+        (saved(np.full((H, W), 20)), "expected ids 0 to 19 of 'car20', or 255 for ignored, got ids 20; .* labels="),
+        (saved(np.full((H, W), -1)), "expected ids .* got ids -1;"),
+        (saved(np.full((H, W), 256)), "expected ids .* got ids 256;"),  # 0 as uint8
+        (saved(np.full((H, W), 2**64 - 1, np.uint64)), "expected ids .* got ids -1;"),
+        (saved(30 + np.arange(H * W).reshape(H, W) % 7), "expected ids .* got ids 30, 31, 32, 33, 34 and 2 more"),
+        (saved(ids_mask(size=(H, H))), "expected the aspect ratio of 0.png, height x width 12 x 16, got 12 x 12"),
+        (saved(ids_mask(size=(W, H))), "expected the aspect ratio of 0.png, height x width 12 x 16, got 16 x 12"),
     ],
 )
 def test_masks_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
@@ -219,14 +219,15 @@ def test_files_without_a_partner(tmp_path: Path) -> None:
     for i in range(2):
         pair(tmp_path, f"image_{i}.jpg", f"image_mask{i}.npy", ids_mask())
     (tmp_path / "image_mask1.npy").rename(tmp_path / "image_mask2.npy")
-    with pytest.raises(FileNotFoundError, match=r"no mask came for image_1.jpg \(image_1.npy or image_mask1.npy or "):
+    names = r"image_1.jpg \(image_1.npy or image_mask1.npy or "
+    with pytest.raises(FileNotFoundError, match=f"expected .* got no mask for {names}"):
         labelled_parts(tmp_path, "car20")
     (tmp_path / "image_1.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match="no image came for image_mask2.npy, expected N.png or N.jpg beside"):
+    with pytest.raises(FileNotFoundError, match="expected N.png or N.jpg beside .* got no image for image_mask2.npy"):
         labelled_parts(tmp_path, "car20")
     for i in range(10, 17):
         photo(tmp_path / f"{i}.png")
-    with pytest.raises(FileNotFoundError, match="no mask came for 10.png .* and 2 more, expected"):
+    with pytest.raises(FileNotFoundError, match="expected .* got no mask for 10.png .* and 2 more"):
         labelled_parts(tmp_path, "car20")
 
 
@@ -234,7 +235,7 @@ def test_files_without_a_partner(tmp_path: Path) -> None:
 def test_two_images_for_one_mask(tmp_path: Path, other: str) -> None:
     pair(tmp_path, "0.png", "mask_0.npy", ids_mask())
     photo(tmp_path / other)
-    with pytest.raises(ValueError, match="mask_0.npy: .*0.* and .*0.* came for this mask, expected one image"):
+    with pytest.raises(ValueError, match="mask_0.npy: expected one image for this mask, got .*0.* and .*0"):
         labelled_parts(tmp_path, "car20")
 
 

@@ -155,7 +155,7 @@ def coloured(first: tuple[int, int, int], second: tuple[int, int, int], folder: 
 def test_masks_of_different_palettes(faces: Any, tmp_path: Path) -> None:
     red = coloured((0, 0, 0), (255, 0, 0), tmp_path, "a.png")
     green = coloured((0, 0, 0), (0, 255, 0), tmp_path, "b.png")
-    with pytest.raises(ValueError, match=r"b.png.*class 1 has the colour \(0, 255, 0\), but \(255, 0, 0\) in .*a.png"):
+    with pytest.raises(ValueError, match=r"b.png.*got the colour \(0, 255, 0\) for class 1, but \(255, 0, 0\) in .*a.png"):
         adapted(faces, [red, green])
     assert adapted(faces, [red, coloured((0, 0, 0), (255, 0, 0), tmp_path, "c.png")]).task.channels == 2
 

@@ -13,8 +13,9 @@ from pftgan_stack import peak, stack
 from torch import Tensor
 
 from facekit.backbones.pftgan import fused_classifier as fused
-from facekit.backbones.pftgan.classifier_training import estimate_memory, sample_features
+from facekit.backbones.pftgan.classifier_memory import estimate_memory
 from facekit.backbones.pftgan.pixel_classifier import Ensemble, PixelClassifier
+from facekit.backbones.pftgan.pixel_sampling import sample_features
 
 CHANNELS = (5, 3, 4, 6, 2)
 SIDES = ((3, 4), (7, 7), (7, 7), (13, 11), (20, 20))

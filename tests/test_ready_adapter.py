@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import retrain
 import torch
 from safetensors.torch import load as load_tensors
 
 import facekit
+from benchmarks.ready_models import retrain
 from facekit.alignment import Frame
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import to_tensor

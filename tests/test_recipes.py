@@ -12,7 +12,7 @@ import pytest
 
 from facekit.backbones.farl.config import FaRLAdaptation
 from facekit.backbones.fsma.config import TABLE_7, named_recipe, paper_row
-from facekit.cli.command import setting
+from facekit.cli.command import parse_setting
 from facekit.training.config import Adaptation
 from facekit.training.config_overrides import overridden
 
@@ -113,7 +113,8 @@ def test_fields_of_the_right_type_are_taken() -> None:
 
 
 def test_words_of_the_command_line() -> None:
-    said = dict(setting(text) for text in ("align=False", "mim=0", "tower_lr=None", "noise=2.5", "tokenizer=a.pkl"))
+    texts = ("align=False", "mim=0", "tower_lr=None", "noise=2.5", "tokenizer=a.pkl")
+    said = dict(parse_setting(text) for text in texts)
     assert said == {"align": False, "mim": 0, "tower_lr": None, "noise": 2.5, "tokenizer": "a.pkl"}
     with pytest.raises(ValueError, match="expected NAME=VALUE"):
-        setting("align")
+        parse_setting("align")

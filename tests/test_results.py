@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facekit.annotations.run_lengths import mask_of_runs, runs_of_mask
+from facekit.annotations.run_lengths import mask_to_runs, runs_to_mask
 from facekit.labels import (
     CELEBA_40,
     CELEBAMASK_19,
@@ -195,11 +195,11 @@ def test_landmarks_to_another_set(landmarks: Landmarks) -> None:
 def test_runs_round_trip() -> None:
     rng = np.random.default_rng(0)
     mask = np.repeat(rng.integers(0, 27, (30, 8), dtype=np.uint8), 5, axis=1)
-    assert np.array_equal(mask_of_runs(runs_of_mask(mask), mask.shape), mask)
-    assert runs_of_mask(np.zeros((10, 10), np.uint8)) == [[0, 100]]
-    assert runs_of_mask(np.zeros((0, 0), np.uint8)) == []
+    assert np.array_equal(runs_to_mask(mask_to_runs(mask), mask.shape), mask)
+    assert mask_to_runs(np.zeros((10, 10), np.uint8)) == [[0, 100]]
+    assert mask_to_runs(np.zeros((0, 0), np.uint8)) == []
     with pytest.raises(ValueError, match="100 pixels"):
-        mask_of_runs([[0, 100]], (10, 11))
+        runs_to_mask([[0, 100]], (10, 11))
 
 
 def test_faces_is_a_list_that_may_be_empty(image: np.ndarray, landmarks: Landmarks) -> None:

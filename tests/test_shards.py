@@ -17,7 +17,7 @@ from PIL import Image
 
 from facekit.data.image_text import Pair, PairBatches, PairPool, View, write_shards
 from facekit.data.image_text.index import open_index
-from facekit.data.image_text.shards import write_shard
+from facekit.data.image_text.shard_files import write_shard
 
 
 def image(seed: int, h: int = 24, w: int = 40) -> np.ndarray:
@@ -185,7 +185,7 @@ def test_a_shard_changed_behind_its_index_is_noticed(tmp_path: Path) -> None:
     size = shard.stat().st_size
     foreign(shard, {"1.txt": b"three", "1.jpg": jpeg(1)})
     assert shard.stat().st_size == size
-    with pytest.raises(ValueError, match=r"x\.tar 1: not where the index says.*\.index"):
+    with pytest.raises(ValueError, match=r"x\.tar 1: expected the member at the place that the index records.*\.index"):
         pool[0]
     # One that is written by us leaves no such trap.
     path = tmp_path / "own.tar"
@@ -208,7 +208,7 @@ def test_damaged_members_are_named_with_shard_and_key(tmp_path: Path) -> None:
         PairPool(shard("c.tar", {"bad.jpg": jpeg(1), "bad.txt": b"\xff\xfe"}))[1]
     for i, (note, says) in enumerate(
         (
-            (b"{", "JSON is damaged"),
+            (b"{", "damaged JSON"),
             (b"[]", "expected an object"),
             (b'{"boxes": [[1, 2, 3, 4]], "points": [[[1, 2]]]}', r"expected \(F,4\) and \(F,5,2\)"),
             (b'{"boxes": [["a"]], "points": []}', "no tables of numbers"),

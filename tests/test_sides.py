@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 import pytest
+from facekit.data.synthetic_cats.labels import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
 
 import facekit.labels as lb
-from facekit.annotations.label_names import described
-from facekit.data.synthetic_cats.labels import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
+from facekit.annotations.set_description import parse_set
 from facekit.labels.sides import sides_of
 from facekit.tasks import AttributesTask, LandmarkTask
 
@@ -145,9 +145,9 @@ def test_many_names_are_checked_once() -> None:
 def test_label_files_of_earlier_versions_get_the_pairs_of_their_names() -> None:
     written = {"name": "own3", "points": ["eye_left", "eye_right", "nose"], "flip": [0, 1, 2], "edges": [],
                "eye_corners": None, "eyes": None, "mirrors": True}  # fmt: skip
-    found = described({"task": "landmarks", "labels": written}, "landmarks")
+    found = parse_set({"task": "landmarks", "labels": written}, "landmarks")
     assert isinstance(found, lb.LandmarkSet) and found.flip == (1, 0, 2) and found.mirrors
-    own = described({"task": "landmarks", "labels": {**written, "flip": [2, 1, 0]}}, "landmarks")
+    own = parse_set({"task": "landmarks", "labels": {**written, "flip": [2, 1, 0]}}, "landmarks")
     assert isinstance(own, lb.LandmarkSet) and own.flip == (2, 1, 0)
 
 

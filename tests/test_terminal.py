@@ -119,12 +119,41 @@ def test_adapt_validates_keeps_and_resumes(folder: Path, capsys: pytest.CaptureF
     assert checkpoint.with_suffix(".jsonl").read_text() == lines
 
 
+def test_adapt_prints_the_score_and_the_next_command(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    arguments = [
+        "adapt", "--task", "landmarks", "--images", "images", "--labels", "points.npy", "--names", "68", "--steps", "1",
+        "--validation", "images", "points.npy", "--device", "cpu", "--set", "least_views=3", "batch_size=2",
+        "--out", "my faces.facekit",
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    model, score, command = capsys.readouterr().out.splitlines()
+    assert model == "my faces.facekit: a model for landmarks from 3 labelled faces"
+    about = facekit.load(folder / "my faces.facekit").about
+    value = about["validation"]["nme_inter_ocular"]
+    assert score == f"score: nme_inter_ocular {value:.2f} % on 3 validation faces (lower is better)"
+    assert command == "next: facekit predict 'my faces.facekit' images --out 'my faces-results'"
+    assert main(shlex.split(command)[2:]) == 0 and len(list((folder / "my faces-results").glob("*.png"))) == 3
+
+
+def test_adapt_without_validation_prints_no_score(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facekit.api.adaptation, "adapt", lambda *_, **__: ready_model("landmarks"))
+    base = ["--task", "landmarks", "--images", str(folder / "images"), "--labels", str(folder / "points.npy")]
+    assert main(["adapt", *base, "--out", str(folder / "m.facekit")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].startswith(f"next: facekit predict {folder}/m.facekit {folder}/images --out ")
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
         (["--set", "lr"], "--set lr: expected NAME=VALUE"),
         (["--set", "seed=1"], "--set seed=1: seed is set by another option"),
-        (["--set", "lr=1", "lr=2"], "lr came twice"),
+        (["--set", "lr=1", "lr=2"], "got lr twice"),
         (["--set", "nonsense=1"], "nonsense"),
         (["--support", "images"], "support_images"),
         (["--validation", "nowhere", "nothing.npy"], "nothing.npy: no such labels"),

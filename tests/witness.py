@@ -222,7 +222,7 @@ def pretrained(kind: str, source: str = "generated:8", **settings: Any) -> Calla
         made = {"steps": 2, "batch_size": 4, "progress": False, "device": "cpu", "pool": folder, **settings}
         images = source
         if source == "shards":
-            from facekit.data.image_text.shard_writer import make_shards
+            from facekit.api.shards import make_shards
 
             images = str(folder / "shards")
             make_shards(["generated:8"], images, size=128, progress=False, score=0.0)

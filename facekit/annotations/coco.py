@@ -1,142 +1,96 @@
-"""COCO's JSON, one file for all images: keypoints for landmarks, polygons and run lengths for segmentation.
+"""Read COCO's JSON, one file for all images: keypoints for landmarks, polygons and run lengths for segmentation.
 
-Coordinates have (0,0) at the top-left CORNER of the top-left pixel, as annotation tools export them: its centre is
-ORIGIN = 0.5. (Keypoints of the COCO data set itself are whole numbers that name pixels: read those with origin=0.)
-Keypoints with visibility 0 are not labelled, 1 hidden, 2 seen. Each annotation with keypoints is a face of its own.
-In segmentation all annotations of an image make one mask, later over earlier; polygons are filled by pixel centres,
-which differs by single pixels along slanted edges from pycocotools' own filling. Classes are ordered by category id;
-what nothing covers is background. Written masks are compressed run lengths, category ids being the class ids.
+Format: https://cocodataset.org/#format-data
+
+- Coordinates: annotation tools export (0, 0) as the top-left corner of the top-left pixel, so its centre is
+  ORIGIN = 0.5. Keypoints of the COCO data set itself are whole numbers that name pixels: read those with ``origin=0``.
+- Landmarks: each annotation with keypoints is one face. Visibility 0 is not labelled, 1 hidden, 2 visible.
+- Segmentation: all annotations of an image form one mask, where later ones cover earlier ones. Polygons are filled by
+  pixel centres. Along slanted edges this differs by single pixels from pycocotools. Classes are ordered by category id.
+  Pixels without an annotation are background.
+
+`coco_writer` writes the format.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..labels import LandmarkSet, SegmentationSet
-from .coco_rle import mask_of_rle, rle_of_mask
-from .image_index import ImageFinder, size_of
-from .label_names import IGNORE, IGNORED, check_listing, describe, described
+from .image_finder import image_size
+from .label_names import check_unique
 from .polygons import fill_polygon
-from .records import (
-    Face,
-    Found,
-    Parts,
-    Size,
-    Task,
-    check_declared,
-    entries,
-    entry,
-    number,
-    parts_of_areas,
-    shown,
-    text,
-)
+from .records import IGNORE, FacePoints, ImageMask, ReadContext, Task, mask_of_areas
+from .run_lengths import coco_rle_to_mask
+from .set_description import parse_set
+from .values import Size, check_image_size, finite_number, json_list, json_object, non_empty_text, short_repr
 
 ORIGIN = 0.5
 
+# Id of a category -> the category, and likewise for images. Ids are normalised by `_normal_id`.
+ById = dict[Any, dict[str, Any]]
 
-def read_coco(
-    data: dict[str, Any], source: str, task: Task, finder: ImageFinder, origin: float, found: Found, label: Path
-) -> None:
-    """Adds a file's labels to `found`, and single images that cannot be used to its skipped ones.
 
-    Raises ValueError where the lists of images, annotations or categories themselves are wrong.
+def read_coco(data: dict[str, Any], context: ReadContext) -> None:
+    """Add the labels of a file to the batch.
+
+    Args:
+        data: The JSON data of the file.
+        context: File, task, image finder, origin and batch.
+
+    Raises:
+        ValueError: If the lists of images, annotations or categories themselves are wrong.
     """
+    task, batch = context.task, context.batch
     images = _by_id(data.get("images"), "images")
     categories = _by_id(data.get("categories"), "categories")
-    annotations = [entry(a, f"annotation {i}") for i, a in enumerate(entries(data.get("annotations"), "annotations"))]
+    annotations = json_list(data.get("annotations"), "annotations")
+    annotations = [json_object(a, f"annotation {i}") for i, a in enumerate(annotations)]
     info = data.get("info")
-    declared = described(info.get("facekit"), task) if isinstance(info, dict) else None
-    used = {_key(a.get("category_id")) for a in annotations}
+    own_set = parse_set(info.get("facekit"), task) if isinstance(info, dict) else None
+    used = {_normal_id(a.get("category_id")) for a in annotations}
     kept = categories if task == "landmarks" else _without_groups(categories, used)
-    listed = [names for names in _listed(kept, task) if names]
-    if not listed and declared is None:
-        what = "keypoints in any category" if task == "landmarks" else "categories"
-        raise ValueError(f"no {what} came, expected their names: export the file with categories")
-    for names in [declared] if declared is not None else listed:
-        found.listing(names)
+    listed = [names for names in _category_names(kept, task) if names]
+    if not listed and own_set is None:
+        what = "keypoints in a category" if task == "landmarks" else "categories"
+        raise ValueError(f"expected names of {what}, got none; export the file with categories")
+    for names in [own_set] if own_set is not None else listed:
+        batch.declare(names)
     of_image: dict[Any, list[dict[str, Any]]] = {key: [] for key in images}
     for i, annotation in enumerate(annotations):
-        with found.attempt(f"{source}, annotation {i}"):
-            key = _key(annotation.get("image_id"))
+        with batch.skip_errors(f"{context.source}, annotation {i}"):
+            key = _normal_id(annotation.get("image_id"))
             if key is None or key not in of_image:
-                came = shown(annotation.get("image_id"))
-                raise ValueError(f"image_id {came} came, expected one of the {len(images)} images: add the image")
+                got = short_repr(annotation.get("image_id"))
+                raise ValueError(f"expected image_id of one of the {len(images)} images, got {got}; add the image")
             of_image[key].append(annotation)
-    photos: set[Any] = set()
+    files: set[Path] = set()
     for key, image in images.items():
         name = image.get("file_name")
-        where = f"{source}, {name if isinstance(name, str) else f'image {key}'}"
-        with found.attempt(where):
-            photo = finder.by_path(text(name, "file_name"), label)
-            if photo in photos:
-                fix = "merge their annotations"
-                raise ValueError(f"a second entry of {photo.name} came, expected one per image: {fix}")
-            photos.add(photo)
-            size = size_of(photo)
-            # Some tools write 0 for a size that they do not know.
-            check_declared(image.get("height") or None, image.get("width") or None, size)
-            own = of_image[key]
+        source = f"{context.source}, {name if isinstance(name, str) else f'image {key}'}"
+        with batch.skip_errors(source):
+            file = context.finder.by_path(non_empty_text(name, "file_name"), context.file)
+            if file in files:
+                raise ValueError(f"expected one entry per image, got a second entry of {file.name}; merge them")
+            files.add(file)
+            size = image_size(file)
+            # Some tools write 0 for an unknown size.
+            check_image_size(image.get("height") or None, image.get("width") or None, size)
             if task == "landmarks":
-                faces = [_face(a, categories, origin) for a in own if a.get("keypoints")]
-                faces = [face for face in faces if declared is not None or face[1].any()]
-                _check_some(len(faces), len(own), "keypoints")
-                found.faces += [Face(where, photo, size, points, seen, names) for points, seen, names in faces]
+                batch.faces += _faces(of_image[key], categories, source, file, size, context.origin, own_set is None)
             else:
-                areas = [a for a in own if a.get("segmentation")]
-                _check_some(len(areas) or declared is not None, len(own), "a segmentation")
-                found.parts.append(_parts(areas, categories, where, size, origin, photo))
+                areas = [a for a in of_image[key] if a.get("segmentation")]
+                _check_some(bool(areas) or own_set is not None, len(of_image[key]), "a segmentation")
+                batch.masks.append(_mask(areas, categories, source, file, size, context.origin))
 
 
-def coco_of_faces(
-    photos: Sequence[str], sizes: Sequence[Size], points: NDArray[np.float32], visible: NDArray[np.uint8],
-    labels: LandmarkSet, origin: float = ORIGIN,
-) -> dict[str, Any]:  # fmt: skip
-    """Landmarks (N,K,2), visibility (N,K) as one COCO document; an image that comes again has several faces."""
-    images, ids = _images(photos, sizes)
-    annotations = []
-    for i, (name, face, seen) in enumerate(zip(photos, points.astype(np.float64) + origin, visible, strict=True)):
-        known = face[seen > 0]
-        low, span = (known.min(0), np.ptp(known, axis=0)) if len(known) else (np.zeros(2), np.zeros(2))
-        flat: list[float] = []
-        for (x, y), s in zip(face.tolist(), seen.tolist(), strict=True):
-            flat += [x, y, s] if s else [0, 0, 0]
-        annotations.append({
-            "id": i + 1, "image_id": ids[name], "category_id": 1, "iscrowd": 0, "keypoints": flat,
-            "num_keypoints": len(known), "bbox": [*low.tolist(), *span.tolist()], "area": float(span.prod()),
-        })  # fmt: skip
-    skeleton = [[a + 1, b + 1] for a, b in labels.edges]
-    category = {"id": 1, "name": "face", "supercategory": "", "keypoints": list(labels.points), "skeleton": skeleton}
-    return _document(images, annotations, [category], labels)
-
-
-def coco_of_masks(photos: Sequence[str], masks: Sequence[NDArray[np.uint8]], labels: SegmentationSet) -> dict[str, Any]:
-    """Masks (H,W), one per image, as one COCO document."""
-    images, ids = _images(photos, [(mask.shape[0], mask.shape[1]) for mask in masks])
-    annotations: list[dict[str, Any]] = []
-    for name, mask in zip(photos, masks, strict=True):
-        for i in np.unique(mask[mask > 0]).tolist():
-            inside = mask == i
-            rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-            corner = [int(columns[0]), int(rows[0])]
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": ids[name], "category_id": i, "iscrowd": 0,
-                "segmentation": rle_of_mask(inside), "area": int(inside.sum()),
-                "bbox": [*corner, int(columns[-1]) + 1 - corner[0], int(rows[-1]) + 1 - corner[1]],
-            })  # fmt: skip
-    named = [*enumerate(labels.classes[1:], 1), (IGNORE, IGNORED)]
-    categories = [{"id": i, "name": name, "supercategory": ""} for i, name in named]
-    return _document(images, annotations, categories, labels)
-
-
-def _key(value: Any) -> int | str | None:
-    """An id as one kind: "1", 1.0 and 1 are the same. None for what is no id."""
+def _normal_id(value: Any) -> int | str | None:
+    """Return an id in one form: "1", 1.0 and 1 are the same. None for what is no id."""
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else value
     if isinstance(value, float) and value.is_integer():
@@ -144,118 +98,135 @@ def _key(value: Any) -> int | str | None:
     return value if isinstance(value, int) else None
 
 
-def _by_id(value: Any, what: str) -> dict[Any, dict[str, Any]]:
-    found: dict[Any, dict[str, Any]] = {}
-    for i, item in enumerate(entries(value, what)):
-        given = entry(item, f"{what} {i}").get("id")
-        key = _key(given)
+def _by_id(value: Any, what: str) -> ById:
+    """Return a list of images or categories by their ids. Raise ValueError for a missing or repeated id."""
+    items: ById = {}
+    for i, item in enumerate(json_list(value, what)):
+        written = json_object(item, f"{what} {i}").get("id")
+        key = _normal_id(written)
         if key is None:
-            raise ValueError(f"{shown(given)} came as id of {what} {i}, expected a number: export the file again")
-        if key in found:
-            raise ValueError(f"{what}: id {shown(key)} came twice, expected different ids: export the file again")
-        found[key] = item
-    return found
+            got = short_repr(written)
+            raise ValueError(f"expected a number as id of {what} {i}, got {got}; export the file again")
+        if key in items:
+            raise ValueError(f"{what}: expected different ids, got id {short_repr(key)} twice; export the file again")
+        items[key] = item
+    return items
 
 
-def _without_groups(categories: dict[Any, dict[str, Any]], used: set[Any]) -> dict[Any, dict[str, Any]]:
-    """The categories without those that only group others, as Roboflow's first one does: another's supercategory that
-    no annotation uses."""
+def _without_groups(categories: ById, used: set[Any]) -> ById:
+    """Return the categories without those that only group others, as Roboflow's first one does.
+
+    Such a category is the supercategory of another one, and no annotation uses it.
+    """
     above = Counter(
         category["supercategory"] for category in categories.values() if isinstance(category.get("supercategory"), str)
     )
 
-    def groups(category: dict[str, Any]) -> bool:
+    def is_group(category: dict[str, Any]) -> bool:
         name = category.get("name")
         return isinstance(name, str) and above[name] > (category.get("supercategory") == name)
 
-    return {key: category for key, category in categories.items() if key in used or not groups(category)}
+    return {key: category for key, category in categories.items() if key in used or not is_group(category)}
 
 
-def _listed(categories: dict[Any, dict[str, Any]], task: Task) -> list[tuple[str, ...]]:
+def _category_names(categories: ById, task: Task) -> list[tuple[str, ...]]:
+    """Return the names of keypoints of each category, or the names of all categories by id."""
     if task == "landmarks":
         return [_keypoint_names(category) for category in categories.values() if category.get("keypoints")]
     ordered = sorted(categories, key=lambda key: (isinstance(key, str), key))
-    names = [text(categories[key].get("name"), f"name of category {key}") for key in ordered]
+    names = [non_empty_text(categories[key].get("name"), f"name of category {key}") for key in ordered]
     if len(names) >= IGNORE:
-        raise ValueError(f"{len(names)} categories came, expected at most {IGNORE - 1}: leave out what is not used")
-    return [check_listing(names, "categories")]
+        raise ValueError(f"expected at most {IGNORE - 1} categories, got {len(names)}; leave out what is not used")
+    return [check_unique(names, "categories")]
 
 
 def _keypoint_names(category: dict[str, Any]) -> tuple[str, ...]:
-    names = [text(name, "name of a keypoint") for name in entries(category.get("keypoints"), "keypoints of a category")]
-    return check_listing(names, "keypoints of a category")
+    keypoints = json_list(category.get("keypoints"), "keypoints of a category")
+    names = [non_empty_text(name, "name of a keypoint") for name in keypoints]
+    return check_unique(names, "keypoints of a category")
 
 
-def _category(annotation: dict[str, Any], categories: dict[Any, dict[str, Any]]) -> dict[str, Any]:
-    key = _key(annotation.get("category_id"))
+def _category_of(annotation: dict[str, Any], categories: ById) -> dict[str, Any]:
+    """Return the category of an annotation. Raise ValueError if the file does not have it."""
+    key = _normal_id(annotation.get("category_id"))
     if key is None or key not in categories:
         known = ", ".join(str(k) for k in list(categories)[:8])
-        came = shown(annotation.get("category_id"))
-        raise ValueError(f"category_id {came} came, expected one of {known}: add the category")
+        got = short_repr(annotation.get("category_id"))
+        raise ValueError(f"expected category_id to be one of {known}, got {got}; add the category")
     return categories[key]
 
 
+def _faces(
+    annotations: list[dict[str, Any]],
+    categories: ById,
+    source: str,
+    image: Path,
+    size: Size,
+    origin: float,
+    drop_empty: bool,
+) -> list[FacePoints]:
+    """Return the faces of an image. Faces without a labelled point are kept only in files of facekit."""
+    faces = [_face(a, categories, origin) for a in annotations if a.get("keypoints")]
+    faces = [face for face in faces if not drop_empty or face[1].any()]
+    _check_some(bool(faces), len(annotations), "keypoints")
+    return [FacePoints(source, image, size, points, visible, names) for points, visible, names in faces]
+
+
 def _face(
-    annotation: dict[str, Any], categories: dict[Any, dict[str, Any]], origin: float
+    annotation: dict[str, Any], categories: ById, origin: float
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]:
-    category = _category(annotation, categories)
+    """Return points (K, 2), visibility (K,) and names of an annotation."""
+    category = _category_of(annotation, categories)
     names = _keypoint_names(category) if category.get("keypoints") else ()
-    flat = [number(v, "a keypoint's x, y or visibility") for v in entries(annotation["keypoints"], "keypoints")]
+    flat = [
+        finite_number(v, "a keypoint's x, y or visibility") for v in json_list(annotation["keypoints"], "keypoints")
+    ]
     if len(flat) != 3 * len(names):
-        came = f"{len(flat)} numbers of keypoints came"
         fix = "give x, y and visibility of every point, 0, 0, 0 for those not labelled"
-        raise ValueError(f"{came}, expected {3 * len(names)} for the {len(names)} of its category: {fix}")
+        expected = f"expected {3 * len(names)} numbers for the {len(names)} keypoints of the category"
+        raise ValueError(f"{expected}, got {len(flat)}; {fix}")
     table = np.array(flat, np.float64).reshape(-1, 3)
     wrong = table[~np.isin(table[:, 2], (0, 1, 2)), 2]
     if len(wrong):
-        fix = "0 is not labelled, 1 hidden, 2 seen"
-        raise ValueError(f"visibility {wrong[0]:g} came, expected 0, 1 or 2: {fix}")
-    seen = table[:, 2].astype(np.uint8)
-    return np.where(seen[:, None] > 0, table[:, :2] - origin, np.nan), seen, names
+        fix = "0 is not labelled, 1 hidden, 2 visible"
+        raise ValueError(f"expected 0, 1 or 2 as visibility, got {wrong[0]:g}; {fix}")
+    visible = table[:, 2].astype(np.uint8)
+    return np.where(visible[:, None] > 0, table[:, :2] - origin, np.nan), visible, names
 
 
-def _parts(
-    annotations: list[dict[str, Any]], categories: dict[Any, dict[str, Any]], source: str, size: Size, origin: float,
-    image: Path,
-) -> Parts:  # fmt: skip
+def _mask(
+    annotations: list[dict[str, Any]], categories: ById, source: str, image: Path, size: Size, origin: float
+) -> ImageMask:
+    """Return the mask of an image."""
+
     def areas() -> Iterator[tuple[str, NDArray[np.bool_]]]:
         for annotation in annotations:
-            name = text(_category(annotation, categories).get("name"), "name of a category")
+            name = non_empty_text(_category_of(annotation, categories).get("name"), "name of a category")
             try:
-                yield name, _area(annotation["segmentation"], size, origin)
+                yield name, _fill(annotation["segmentation"], size, origin)
             except ValueError as error:
-                raise ValueError(f"annotation {shown(annotation.get('id'))} ({shown(name)}): {error}") from error
+                where = f"annotation {short_repr(annotation.get('id'))} ({short_repr(name)})"
+                raise ValueError(f"{where}: {error}") from error
 
-    return parts_of_areas(areas(), source, image, size)
+    return mask_of_areas(areas(), source, image, size)
 
 
-def _area(segmentation: Any, size: Size, origin: float) -> NDArray[np.bool_]:
+def _fill(segmentation: Any, size: Size, origin: float) -> NDArray[np.bool_]:
+    """Return the pixels (H, W) of run lengths, or of a list of polygons [x, y, x, y, ...]."""
     if isinstance(segmentation, dict):
-        return mask_of_rle(segmentation, size)
+        return coco_rle_to_mask(segmentation, size)
     inside = np.zeros(size, dtype=bool)
-    for flat in entries(segmentation, "segmentation"):
-        values = [number(v, "x or y of a polygon") for v in entries(flat, "polygon")]
+    for flat in json_list(segmentation, "segmentation"):
+        values = [finite_number(v, "x or y of a polygon") for v in json_list(flat, "polygon")]
         if len(values) < 6 or len(values) % 2:
-            fix = "export the labels again"
-            raise ValueError(f"a polygon of {len(values)} numbers came, expected x, y of 3 points or more: {fix}")
+            got = f"a polygon of {len(values)} numbers"
+            raise ValueError(f"expected x, y of 3 points or more, got {got}; export the labels again")
         inside |= fill_polygon(np.array(values).reshape(-1, 2) - origin, size)
     return inside
 
 
-def _check_some(labelled: int | bool, annotations: int, what: str) -> None:
+def _check_some(labelled: bool, annotations: int, what: str) -> None:
+    """Raise ValueError if an image has no label of the task."""
     if not labelled:
-        came = f"{annotations} annotations but none with {what} came"
-        raise ValueError(f"{came}, expected some: label the image, or drop it from the file")
-
-
-def _images(images: Sequence[str], sizes: Sequence[Size]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    ids = {name: i + 1 for i, name in enumerate(dict.fromkeys(images))}
-    of_name = dict(zip(images, sizes, strict=True))
-    return [{"id": i, "file_name": n, "height": of_name[n][0], "width": of_name[n][1]} for n, i in ids.items()], ids
-
-
-def _document(
-    images: list[Any], annotations: list[Any], categories: list[Any], labels: LandmarkSet | SegmentationSet
-) -> dict[str, Any]:
-    info = {"description": "written by facekit", "facekit": describe(labels)}
-    return {"info": info, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
+        got = f"{annotations} annotations but none with {what}"
+        raise ValueError(f"expected an annotation with {what}, got {got}; label the image, or drop it from the file")

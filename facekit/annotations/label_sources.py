@@ -9,33 +9,35 @@ from typing import Any
 
 import numpy as np
 
+from ..core.json_text import parse_json
 from ..images.reader import list_images
+from .attribute_tables import read_attributes
+from .label_files import LabelFiles
 from .mask_files import declared_set
-from .reader import LabelFiles, read_labels
-from .tables import read_attributes
-from .text_files import parse_json, read_text
+from .reader import read_labels
+from .text_files import read_text
 
-_LISTED = 5
+_MAX_LISTED = 5
 
 
 def labels_from_path(
     images: str | os.PathLike[str] | None, path: str | os.PathLike[str] | None, task: str, names: Any = None
 ) -> tuple[Any, Any, Any]:
-    """Read the labels that a path names.
+    """Read the labels at a path.
 
     Args:
-        images: A folder of images, one image, or None where label files name their own images.
+        images: A folder of images, one image, or None if the label files hold the names of their images.
         path: A folder or file of an annotation tool, masks, a table of attributes, a .json of lists or a .npy of
             landmarks, or target images. None: there are no labels.
         task: A task of `facekit.adapt`.
-        names: A label set, its name, or own names with commas between. None: the files' own.
+        names: A label set, its name, or new names separated by commas. None: the names in the files.
 
     Returns:
         Images, labels and label set as `facekit.adapt` takes them.
 
     Raises:
         FileNotFoundError: If a path does not exist.
-        ValueError: If no images come, or the labels cannot be used.
+        ValueError: If there are no images, or the labels cannot be used.
     """
     source = None if path is None else Path(path).expanduser()
     if source is not None and not source.exists():
@@ -44,43 +46,43 @@ def labels_from_path(
             "landmarks, or a table of attributes"
         )
     if source is None and task not in ("shadow_removal", ""):
-        raise ValueError(f"no labels came, expected some for {task!r}: pass --labels with a folder or file of labels")
+        raise ValueError(f"expected labels for {task!r}, got none; pass --labels with a folder or file of labels")
     if images is not None and not Path(images).expanduser().exists():
-        raise FileNotFoundError(f"{images}: no such images; expected a folder of images, or one: check the path")
+        raise FileNotFoundError(f"{images}: no such images; expected a folder of images, or one image; check the path")
     if isinstance(names, str) and "," in names:
         names = [name.strip() for name in names.split(",") if name.strip()]
     labels: Any = None if path is None else os.fspath(path)
     if source is not None and task in ("landmarks", "segmentation", "attributes"):
         if source.suffix.lower() == ".npy":
             labels = np.load(source, allow_pickle=False)
-        elif source.suffix.lower() == ".json" and (rows := _rows(source)) is not None:
+        elif source.suffix.lower() == ".json" and (rows := _read_lists(source)) is not None:
             labels = rows
-        elif task == "segmentation" and _one_mask(images, source):
+        elif task == "segmentation" and _is_one_pair(images, source):
             names = declared_set(source) if names is None else names
         else:
-            return _of_files(images, source, task, names)
+            return _read_files(images, source, task, names)
     if images is None:
-        raise ValueError("no images came, expected some: pass --images with a folder of images")
+        raise ValueError("expected images, got none; pass --images with a folder of images")
     return images, labels, names
 
 
-def _rows(file: Path) -> np.ndarray | None:
-    """Landmarks written as lists in a .json file; None where it is an annotation tool's."""
+def _read_lists(file: Path) -> np.ndarray | None:
+    """Return landmarks that a .json file stores as nested lists. None if it is the file of an annotation tool."""
     text = read_text(file)
     if not text.lstrip().startswith("["):
         return None
-    content = parse_json(text)
+    content = parse_json(text, file.name)
     if not content or isinstance(content[0], dict):
         return None
     try:
         return np.array(content, float)
     except (ValueError, TypeError) as error:
         expected = "expected [[[x, y], ...], ...], as many points for each image"
-        raise ValueError(f"{file.name}: lists that are no landmarks came ({error}), {expected}: correct it") from error
+        raise ValueError(f"{file.name}: {expected}, got other lists ({error}); correct them") from error
 
 
-def _one_mask(images: Any, source: Path) -> bool:
-    """Whether one image and one mask came, which belong together whatever they are called."""
+def _is_one_pair(images: Any, source: Path) -> bool:
+    """Return whether there is one image and one mask. They belong together whatever their names are."""
     return (
         source.is_file()
         and source.suffix.lower() not in (".json", ".xml")
@@ -89,34 +91,37 @@ def _one_mask(images: Any, source: Path) -> bool:
     )
 
 
-def _of_files(images: Any, source: Path, task: str, names: Any) -> tuple[Any, Any, Any]:
-    given = None if images is None else Path(images).expanduser()
-    folder = given if given is None or given.is_dir() else given.parent
+def _read_files(images: Any, source: Path, task: str, names: Any) -> tuple[Any, Any, Any]:
+    """Return images, labels and label set of label files or of a table."""
+    path = None if images is None else Path(images).expanduser()
+    folder = path if path is None or path.is_dir() else path.parent
     if task == "attributes":
-        found = read_attributes(source, names, images=folder)
+        result = read_attributes(source, names, images=folder)
     else:
-        found = read_labels(source, task, names, images=folder)  # type: ignore[arg-type]
-    if given is not None and given.is_file():
-        return _of_image(found, given, source)
-    if given is not None:
-        _warn_of_unlabelled(given, source, found)
-    return found.images, found.labels, found.names
+        result = read_labels(source, task, names, images=folder)  # type: ignore[arg-type]
+    if path is not None and path.is_file():
+        return _select_image(result, path, source)
+    if path is not None:
+        _warn_of_unlabelled(path, source, result)
+    return result.images, result.labels, result.names
 
 
-def _of_image(found: LabelFiles, image: Path, source: Path) -> tuple[Any, Any, Any]:
-    """The labels of one image only."""
-    rows = [i for i, path in enumerate(found.images) if isinstance(path, Path) and path.resolve() == image.resolve()]
+def _select_image(result: LabelFiles, image: Path, source: Path) -> tuple[Any, Any, Any]:
+    """Return image, labels and label set of one image only. Raise ValueError if it has no labels."""
+    rows = [i for i, path in enumerate(result.images) if isinstance(path, Path) and path.resolve() == image.resolve()]
     if not rows:
-        raise ValueError(f"{source.name}: no labels of {image.name} came, expected some: check which image they are of")
-    return [found.images[i] for i in rows], [found.labels[i] for i in rows], found.names
+        fix = "check which image they belong to"
+        raise ValueError(f"{source.name}: expected labels of {image.name}, got those of other images; {fix}")
+    return [result.images[i] for i in rows], [result.labels[i] for i in rows], result.names
 
 
-def _warn_of_unlabelled(folder: Path, source: Path, found: LabelFiles) -> None:
-    inside = source.resolve().parent if source.is_file() else source.resolve()
-    if folder.resolve() == inside:
-        return  # masks may lie among the images
-    labelled = {path.resolve() for path in found.images if isinstance(path, Path)}
-    left = [file.name for file in list_images(folder) if file.resolve() not in labelled]
-    if left:
-        listing = ", ".join(left[:_LISTED]) + (" ..." if len(left) > _LISTED else "")
-        warnings.warn(f"{len(left)} images without labels are left out: {listing}", stacklevel=4)
+def _warn_of_unlabelled(folder: Path, source: Path, result: LabelFiles) -> None:
+    """Warn about images of a folder without labels, unless the masks are in the same folder."""
+    labels_folder = source.resolve().parent if source.is_file() else source.resolve()
+    if folder.resolve() == labels_folder:
+        return
+    labelled = {path.resolve() for path in result.images if isinstance(path, Path)}
+    unlabelled = [file.name for file in list_images(folder) if file.resolve() not in labelled]
+    if unlabelled:
+        listing = ", ".join(unlabelled[:_MAX_LISTED]) + (" ..." if len(unlabelled) > _MAX_LISTED else "")
+        warnings.warn(f"{len(unlabelled)} images without labels are left out: {listing}", stacklevel=4)

@@ -1,14 +1,16 @@
-"""LabelMe's JSON, one file an image: points for landmarks, areas for segmentation.
+"""Read LabelMe's JSON, one file per image: points for landmarks, areas for segmentation.
 
-LabelMe has (0,0) at the top-left CORNER of the top-left pixel, hence ORIGIN = 0.5 for its centre. Landmarks are its
-"point" shapes; other shapes may stand beside them and are left alone. Areas are "polygon", "rectangle",
-"oriented_rectangle", "circle", a "linestrip" that ends where it starts, and "mask"; an unknown type with four corners
-("rotation" of other tools) is a polygon. Later shapes lie over earlier ones, and points are left alone. An open line
-has no area and is an error, because its width is anybody's guess. A "mask" is a PNG laid at its first corner, rounded
-to whole pixels, and clipped to the image; as in LabelMe, its second corner says nothing. A point that is labelled but
-hidden has the flag "occluded". Where the image's file is missing, the image is read from "imageData".
+- Coordinates: (0, 0) is the top-left corner of the top-left pixel, so its centre is ORIGIN = 0.5.
+- Landmarks: shapes of type "point". A point that is labelled but hidden has the flag "occluded". Other shapes are
+  ignored.
+- Segmentation: "polygon", "rectangle", "oriented_rectangle", "circle", "mask", and a "linestrip" that ends where it
+  starts. An unknown type with four corners ("rotation" of other tools) is a polygon. Later shapes cover earlier ones.
+  Points are ignored. An open line is an error, because its width is unknown.
+- A "mask" is a PNG. Its first corner, rounded to whole pixels, is its position; the second one is ignored, as in
+  LabelMe. It is clipped to the image.
+- If the file of the image is missing, the image is read from "imageData".
 
-Written are "point" and "mask" shapes (LabelMe 5.2 and later), since a mask holds holes, islands and thin lines exactly.
+`labelme_writer` writes the format.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from __future__ import annotations
 import base64
 import io
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,180 +26,131 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..images.reader import load_image
-from ..labels import LandmarkSet, SegmentationSet
-from .image_index import ImageFinder, size_of
-from .label_names import IGNORE, IGNORED, describe, described
+from .image_finder import ImageFinder, image_size
 from .mask_ids import ids_of_image
 from .polygons import fill_circle, fill_polygon, fill_rectangle
-from .records import (
-    Face,
-    Found,
-    Size,
-    Task,
-    check_declared,
-    entries,
-    entry,
-    faces_of_points,
-    pairs,
-    parts_of_areas,
-    shown,
-    text,
-)
+from .records import NamedPoint, ReadContext, faces_of_points, mask_of_areas
+from .set_description import parse_set
+from .values import Size, check_image_size, json_list, json_object, non_empty_text, point_array, short_repr
 
 ORIGIN = 0.5
-_VERSION = "5.5.0"
+HIDDEN_FLAG = "occluded"
 _AREAS = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask", "line", "linestrip")
 _POINTS = ("point", "points")
-_HIDDEN = "occluded"
 
 
-def read_labelme(
-    data: dict[str, Any], source: str, task: Task, finder: ImageFinder, origin: float, found: Found, label: Path
-) -> None:
-    """Adds one file's labels to `found`. Raises ValueError for whatever is wrong with the file or its image."""
-    image, pixels = _image(data, finder, label)
-    size: Size = size_of(image) if pixels is None else (pixels.shape[0], pixels.shape[1])
-    check_declared(data.get("imageHeight"), data.get("imageWidth"), size)
-    shapes = [entry(shape, f"shape {i}") for i, shape in enumerate(entries(data.get("shapes"), "shapes"))]
-    declared = described(data.get("facekit"), task)
+def read_labelme(data: dict[str, Any], context: ReadContext) -> None:
+    """Add the labels of a file to the batch.
+
+    Args:
+        data: The JSON data of the file.
+        context: File, task, image finder, origin and batch.
+
+    Raises:
+        ValueError: If anything is wrong with the file or its image.
+    """
+    task, batch, origin = context.task, context.batch, context.origin
+    image, pixels = _find_image(data, context.finder, context.file)
+    size: Size = image_size(image) if pixels is None else (pixels.shape[0], pixels.shape[1])
+    check_image_size(data.get("imageHeight"), data.get("imageWidth"), size)
+    shapes = [json_object(shape, f"shape {i}") for i, shape in enumerate(json_list(data.get("shapes"), "shapes"))]
+    own_set = parse_set(data.get("facekit"), task)
     kinds = [shape.get("shape_type") or "polygon" for shape in shapes]
     if task == "landmarks":
         chosen = [(i, shape) for i, shape in enumerate(shapes) if kinds[i] == "point"]
     else:
         chosen = [(i, shape) for i, shape in enumerate(shapes) if kinds[i] not in _POINTS]
-    if not chosen and declared is None:
+    if not chosen and own_set is None:
         what = '"point" shapes' if task == "landmarks" else "polygons or other areas"
-        raise ValueError(f"{len(shapes)} shapes but no {what} came, expected some: label the image, or drop the file")
+        fix = "label the image, or drop the file"
+        raise ValueError(f"expected {what}, got {len(shapes)} shapes but none of these; {fix}")
     if task == "landmarks":
-        found.faces += _faces(chosen, source, image, pixels, size, origin, declared is not None)
+        points = [_named_point(i, shape, origin) for i, shape in chosen]
+        # In a file of facekit, every group is a face.
+        batch.faces += faces_of_points(points, context.source, image, size, own_set is not None, pixels)
     else:
-        named = [(text(shape.get("label"), f"label of shape {i}"), i, shape) for i, shape in chosen]
+        named = [(non_empty_text(shape.get("label"), f"label of shape {i}"), i, shape) for i, shape in chosen]
         areas = ((label, _area(label, i, shape, size, origin)) for label, i, shape in named)
-        found.parts.append(parts_of_areas(areas, source, image, size, pixels))
-    found.listing(declared)
+        batch.masks.append(mask_of_areas(areas, context.source, image, size, pixels))
+    batch.declare(own_set)
 
 
-def labelme_of_faces(
-    image: str, size: Size, faces: Sequence[NDArray[np.float32]], visible: Sequence[NDArray[np.uint8]],
-    labels: LandmarkSet, origin: float = ORIGIN,
-) -> dict[str, Any]:  # fmt: skip
-    """One image's landmarks, (K,2) and (K,) a face, as LabelMe's JSON; points that are NaN are left out."""
-    shapes: list[dict[str, Any]] = []
-    for group, (points, seen) in enumerate(zip(faces, visible, strict=True)):
-        for name, point, flag in zip(labels.points, points.astype(np.float64) + origin, seen, strict=True):
-            if not np.isnan(point).any():
-                flags = {_HIDDEN: True} if flag == 1 else {}
-                corner = [[float(point[0]), float(point[1])]]
-                shapes.append(_shape(name, "point", corner, group if len(faces) > 1 else None, flags))
-    return _document(image, size, shapes, labels)
-
-
-def labelme_of_mask(image: str, size: Size, mask: NDArray[np.uint8], labels: SegmentationSet) -> dict[str, Any]:
-    """One image's mask (H,W) as LabelMe's JSON: a "mask" shape for each class but the background."""
-    shapes: list[dict[str, Any]] = []
-    for i in np.unique(mask[mask > 0]).tolist():
-        inside = mask == i
-        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-        box = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        buffer = io.BytesIO()
-        Image.fromarray(box.astype(np.uint8)).save(buffer, format="PNG")
-        corners = [[float(columns[0]), float(rows[0])], [float(columns[-1]), float(rows[-1])]]
-        shape = _shape(IGNORED if i == IGNORE else labels.classes[i], "mask", corners, None, {})
-        shapes.append({**shape, "mask": base64.b64encode(buffer.getvalue()).decode()})
-    return _document(image, size, shapes, labels)
-
-
-def _image(data: dict[str, Any], finder: ImageFinder, label: Path) -> tuple[Path, NDArray[np.uint8] | None]:
-    """The image's file, and its pixels where only the label file holds them."""
+def _find_image(data: dict[str, Any], finder: ImageFinder, label: Path) -> tuple[Path, NDArray[np.uint8] | None]:
+    """Return the file of the image, and its pixels if only the label file holds them."""
     content = data.get("imageData")
     if not content:
-        return finder.by_path(text(data.get("imagePath"), "imagePath"), label), None
-    written = text(data.get("imagePath") or f"{label.stem}.png", "imagePath")
+        return finder.by_path(non_empty_text(data.get("imagePath"), "imagePath"), label), None
+    written = non_empty_text(data.get("imagePath") or f"{label.stem}.png", "imagePath")
     try:
         return finder.by_path(written, label), None
-    except ValueError as error:
+    except ValueError as missing:
         name = f"imageData of {label.name}"
         try:
-            raw = base64.b64decode(text(content, "imageData"), validate=True)
-        except ValueError as broken:
-            came = f"{error}; its imageData is no base64 either ({broken})"
-            raise ValueError(f"{came}, expected one of the two: export the file again") from broken
+            raw = base64.b64decode(non_empty_text(content, "imageData"), validate=True)
+        except ValueError as error:
+            got = f"{missing}; its imageData is no base64 either ({error})"
+            raise ValueError(f"{got}; expected one of the two, so export the file again") from error
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "image"
             file.write_bytes(raw)
             pixels = load_image(file, name)
-        return finder.expected(written, label), pixels
+        return finder.default_path(written, label), pixels
 
 
-def _faces(
-    shapes: list[tuple[int, dict[str, Any]]], source: str, image: Path, pixels: NDArray[np.uint8] | None, size: Size,
-    origin: float, ours: bool,
-) -> list[Face]:  # fmt: skip
-    points: list[tuple[str, str | None, NDArray[np.float64], int]] = []
-    for i, shape in shapes:
-        name = text(shape.get("label"), f"label of shape {i}")
-        xy = pairs(shape.get("points"), f"point {shown(name)} (shape {i})")
-        if len(xy) != 1:
-            raise ValueError(f"{len(xy)} places came for point {shown(name)}, expected one: draw it again")
-        hidden = isinstance(flags := shape.get("flags"), dict) and flags.get(_HIDDEN) is True
-        points.append((name, repr(shape.get("group_id")), xy[0] - origin, 1 if hidden else 2))
-    return faces_of_points(points, source, image, size, ours, pixels)
+def _named_point(i: int, shape: dict[str, Any], origin: float) -> NamedPoint:
+    """Return a "point" shape."""
+    name = non_empty_text(shape.get("label"), f"label of shape {i}")
+    xy = point_array(shape.get("points"), f"point {short_repr(name)} (shape {i})")
+    if len(xy) != 1:
+        raise ValueError(f"expected one position of point {short_repr(name)}, got {len(xy)}; draw it again")
+    hidden = isinstance(flags := shape.get("flags"), dict) and flags.get(HIDDEN_FLAG) is True
+    return name, repr(shape.get("group_id")), xy[0] - origin, 1 if hidden else 2
 
 
 def _area(label: str, i: int, shape: dict[str, Any], size: Size, origin: float) -> NDArray[np.bool_]:
+    """Return the pixels (H, W) of a shape. Errors name the shape."""
     try:
-        return _filled(shape.get("shape_type") or "polygon", shape, size, origin)
+        return _fill(shape.get("shape_type") or "polygon", shape, size, origin)
     except ValueError as error:
-        raise ValueError(f"shape {i} ({shown(label)}): {error}") from error
+        raise ValueError(f"shape {i} ({short_repr(label)}): {error}") from error
 
 
-def _filled(kind: Any, shape: dict[str, Any], size: Size, origin: float) -> NDArray[np.bool_]:
-    points = pairs(shape.get("points"), "its points")
+def _fill(kind: Any, shape: dict[str, Any], size: Size, origin: float) -> NDArray[np.bool_]:
+    """Return the pixels (H, W) of a shape of a kind."""
+    points = point_array(shape.get("points"), "its points")
     if kind == "mask":
-        return _pasted(shape.get("mask"), points, size)
+        return _paste(shape.get("mask"), points, size)
     points = points - origin
     if kind not in _AREAS and len(points) != 4:
-        expected = f"expected one of {', '.join(_AREAS)}, or four corners"
-        raise ValueError(f"type {shown(kind)} with {len(points)} points came, {expected}: draw it again")
+        expected = f"expected type {', '.join(_AREAS)}, or four corners"
+        raise ValueError(f"{expected}, got type {short_repr(kind)} with {len(points)} points; draw it again")
     if kind == "rectangle" and len(points) != 4:
         return fill_rectangle(points, size)
     if kind == "circle":
         return fill_circle(points, size)
-    if kind in ("line", "linestrip"):
-        if len(points) < 4 or (points[0] != points[-1]).any():
-            fix = "draw a polygon instead, or delete it"
-            raise ValueError(f"an open line of {len(points)} points came, expected an area: {fix}")
+    if kind in ("line", "linestrip") and (len(points) < 4 or (points[0] != points[-1]).any()):
+        fix = "draw a polygon instead, or delete it"
+        raise ValueError(f"expected an area, got an open line of {len(points)} points; {fix}")
     return fill_polygon(points, size)
 
 
-def _pasted(content: Any, corners: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
-    """A "mask" shape: its PNG at the rounded first corner, clipped to the image, whatever the origin is."""
+def _paste(content: Any, corners: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
+    """Return the pixels (H, W) of a "mask" shape. Its position does not depend on the origin."""
     if not len(corners):
-        raise ValueError("no corner of a mask came, expected where it lies: draw it again")
+        raise ValueError("expected a corner that gives the position of the mask, got none; draw it again")
     x, y = (int(value) for value in np.rint(corners[0]))
     try:
-        raw = base64.b64decode(text(content, "a mask's PNG"), validate=True)
+        raw = base64.b64decode(non_empty_text(content, "a mask's PNG"), validate=True)
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
             stamp = ids_of_image(image, "its PNG") != 0
     except Exception as error:  # Pillow's readers raise any type on damaged data
-        raise ValueError(f"its PNG cannot be used ({error}), expected one in base64: draw it again") from error
+        raise ValueError(f"its PNG cannot be used ({error}), expected one in base64; draw it again") from error
     height, width = stamp.shape
     top, left, bottom, right = max(y, 0), max(x, 0), min(y + height, size[0]), min(x + width, size[1])
     if top >= bottom or left >= right:
-        came = f"a mask from x={x}, y={y} to x={x + width - 1}, y={y + height - 1} came"
-        expected = f"expected it within the image, {size[1]} wide and {size[0]} high"
-        raise ValueError(f"{came}, {expected}: draw it again, or delete it")
+        got = f"one from x={x}, y={y} to x={x + width - 1}, y={y + height - 1}"
+        expected = f"expected a mask within the image, {size[1]} wide and {size[0]} high"
+        raise ValueError(f"{expected}, got {got}; draw it again, or delete it")
     mask = np.zeros(size, dtype=bool)
     mask[top:bottom, left:right] = stamp[top - y : bottom - y, left - x : right - x]
     return mask
-
-
-def _shape(label: str, kind: str, points: list[list[float]], group: int | None, flags: dict[str, bool]) -> Any:
-    shape = {"label": label, "points": points, "group_id": group, "description": "", "shape_type": kind}
-    return {**shape, "flags": flags, "mask": None}
-
-
-def _document(image: str, size: Size, shapes: list[Any], labels: LandmarkSet | SegmentationSet) -> dict[str, Any]:
-    # LabelMe keeps keys that it does not know, so the set survives editing there.
-    head: dict[str, Any] = {"version": _VERSION, "flags": {}, "shapes": shapes, "imagePath": image, "imageData": None}
-    return {**head, "imageHeight": size[0], "imageWidth": size[1], "facekit": describe(labels)}

@@ -1,41 +1,47 @@
-"""What the readers of single formats hand over, and the checks on numbers that come from strangers' files.
+"""Records that the readers of single formats fill: landmarks of a face, the mask of an image, a batch of both.
 
-Errors raised in this folder's readers do not name the file: `Found.attempt` does, and keeps the reason.
+The readers of this package raise errors that do not name the file. `LabelBatch.skip_errors` adds the name.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-from xml.etree import ElementTree
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..labels import LandmarkSet, SegmentationSet
 from ..labels.palettes import Colour
+from .image_finder import ImageFinder
+from .values import Size, duplicates
 
 Task = Literal["landmarks", "segmentation"]
-Size = tuple[int, int]
-Listed = LandmarkSet | SegmentationSet | tuple[str, ...]
+# What a file declares: a whole label set, or the names of classes or points in order.
+Declaration = LandmarkSet | SegmentationSet | tuple[str, ...]
+# Name, group, x and y of shape (2,), visibility (1 hidden, 2 visible) of one labelled point.
+NamedPoint = tuple[str, str | None, NDArray[np.float64], int]
 
-# Far beyond any image; keeps arithmetic on strangers' numbers free of overflow.
-_LARGEST = 1e9
-_CLASSES = 255
+# The class id of ignored pixels. Ids of classes lie below it.
+IGNORE = 255
 
 
 @dataclass(frozen=True, eq=False)
-class Face:
-    """One face's landmarks as its file has them.
+class FacePoints:
+    """The landmarks of one face as its label file stores them.
 
-    source: what errors call it. size: (H, W) of the image. points: (K,2) float64, pixels, (0,0) the centre of the
-    top-left pixel, NaN = not labelled. visible: (K,) uint8 as in COCO, 0 not labelled, 1 labelled but hidden, 2 seen.
-    names: of the points; None where the format has none, so that the place in the file is the place in the set.
-    pixels: RGB (H,W,3) uint8 where the label file holds the image itself and `image` is only its name.
+    Attributes:
+        source: Name of the label file for messages.
+        image: File of the image.
+        size: (H, W) of the upright image.
+        points: Array of shape (K, 2), float64, x and y in pixels. (0, 0) is the centre of the top-left pixel. NaN: not
+            labelled.
+        visible: Array of shape (K,), uint8, as in COCO: 0 not labelled, 1 labelled but hidden, 2 visible.
+        names: Names of the K points. None where the format has none: the order is then that of the label set.
+        pixels: Image of shape (H, W, 3), uint8 RGB, where only the label file holds it. ``image`` is then just a name.
     """
 
     source: str
@@ -48,11 +54,16 @@ class Face:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """One image's classes as its file has them.
+class ImageMask:
+    """The segmentation mask of one image as its label file stores it.
 
-    mask: (H,W) uint8. With names, 0 is a pixel that nothing covers and i one of class names[i - 1]; without, the ids
-    are those of the label set. 255 is ignored. pixels: as in `Face`.
+    Attributes:
+        source: Name of the label file for messages.
+        image: File of the image.
+        mask: Array of shape (H, W), uint8; 255 is ignored. With ``names``, 0 is an unlabelled pixel and i is class
+            ``names[i - 1]``. Without, the numbers are class ids of the label set.
+        names: Names of the classes of this mask, or None.
+        pixels: As in `FacePoints`.
     """
 
     source: str
@@ -63,177 +74,141 @@ class Parts:
 
 
 @dataclass(eq=False)
-class Found:
-    """All that the files of one batch brought. listed: label sets or ordered names that files declare. colours: name ->
-    RGB of each class in the order of ids, where a file beside the masks declares them."""
+class LabelBatch:
+    """All labels of the files that are read in one call.
 
-    faces: list[Face] = field(default_factory=list)
-    parts: list[Parts] = field(default_factory=list)
-    listed: list[Listed] = field(default_factory=list)
+    Attributes:
+        faces: Landmarks, one record per face.
+        masks: Segmentation masks, one record per image.
+        declared: Label sets, or ordered names, that files declare. Each occurs once.
+        skipped: Name of a label file -> why it was left out.
+        colours: Class name -> RGB in the order of ids, where a file in the folder of masks declares them.
+    """
+
+    faces: list[FacePoints] = field(default_factory=list)
+    masks: list[ImageMask] = field(default_factory=list)
+    declared: list[Declaration] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     colours: dict[str, Colour] | None = None
 
     @contextmanager
-    def attempt(self, source: str) -> Iterator[None]:
-        """Keeps the reason where reading `source` fails, so that one bad file does not end a batch."""
+    def skip_errors(self, source: str) -> Iterator[None]:
+        """Add a file to ``skipped`` if the body raises, so that one bad file does not end a batch.
+
+        Args:
+            source: Name of the label file.
+
+        Yields:
+            Nothing. ``ValueError``, ``OSError`` and ``RecursionError`` of the body are caught.
+        """
         try:
             yield
         except RecursionError:
-            self.skipped[source] = "data nested without end came, expected an annotation file: copy it again"
+            self.skipped[source] = "expected an annotation file, got data nested too deeply; copy the file again"
         except OSError as error:
             fix = "check the file and its permissions"
-            self.skipped[source] = f"{error.strerror or error}, expected a readable file: {fix}"
+            self.skipped[source] = f"expected a readable file, got {error.strerror or error}; {fix}"
         except ValueError as error:
             self.skipped[source] = str(error)
 
-    def listing(self, listed: Listed | None) -> None:
-        """Notes a declared set or order of names, once."""
-        if listed is not None and listed not in self.listed:
-            self.listed.append(listed)
+    def declare(self, declaration: Declaration | None) -> None:
+        """Add a declared label set, or declared names, unless it is None or already there."""
+        if declaration is not None and declaration not in self.declared:
+            self.declared.append(declaration)
 
 
-def parts_of_areas(
+@dataclass(frozen=True, eq=False)
+class ReadContext:
+    """What the reader of one format needs besides the content of the file.
+
+    Attributes:
+        file: The label file.
+        task: "landmarks" or "segmentation".
+        finder: Finder of the images.
+        origin: x and y of the centre of the top-left pixel in the file.
+        batch: Batch that the reader adds labels to. Single images that cannot be used go to its ``skipped``.
+    """
+
+    file: Path
+    task: Task
+    finder: ImageFinder
+    origin: float
+    batch: LabelBatch
+
+    @property
+    def source(self) -> str:
+        """Return the name of the file for messages."""
+        return self.file.name
+
+
+def mask_of_areas(
     areas: Iterable[tuple[str, NDArray[np.bool_]]],
     source: str,
     image: Path,
     size: Size,
     pixels: NDArray[np.uint8] | None = None,
-) -> Parts:
-    """Lay named areas (H,W) over each other, later over earlier ones. Raises ValueError for 254 names or more."""
-    names: dict[str, int] = {}
+) -> ImageMask:
+    """Combine named areas into one mask. A later area covers earlier ones.
+
+    Args:
+        areas: Class name and bool array of shape (H, W) of each area.
+        source: Name of the label file for messages.
+        image: File of the image.
+        size: (H, W) of the image.
+        pixels: As in `FacePoints`.
+
+    Returns:
+        The mask with its class names.
+
+    Raises:
+        ValueError: If there are more than 254 class names.
+    """
+    ids: dict[str, int] = {}
     mask = np.zeros(size, np.uint8)
     for name, inside in areas:
-        if names.setdefault(name, len(names) + 1) >= _CLASSES:
-            raise ValueError(f"more than {_CLASSES - 1} class names came, expected at most that many: merge some")
-        mask[inside] = names[name]
-    return Parts(source, image, mask, tuple(names), pixels)
+        if ids.setdefault(name, len(ids) + 1) >= IGNORE:
+            raise ValueError(f"expected at most {IGNORE - 1} class names, got more; merge some of them")
+        mask[inside] = ids[name]
+    return ImageMask(source, image, mask, tuple(ids), pixels)
 
 
 def faces_of_points(
-    points: Sequence[tuple[str, str | None, NDArray[np.float64], int]],
+    points: Sequence[NamedPoint],
     source: str,
     image: Path,
     size: Size,
-    ours: bool = False,
+    grouped: bool = False,
     pixels: NDArray[np.uint8] | None = None,
-) -> list[Face]:
+) -> list[FacePoints]:
     """Gather named points into faces.
 
     Args:
-        points: For each point its name, its group, x and y of shape (2,), and 1 where it is hidden, else 2.
-        source: What errors call the file.
-        image: The image's file.
+        points: Name, group, position and visibility of each point.
+        source: Name of the label file for messages.
+        image: File of the image.
         size: (H, W) of the image.
-        ours: Every group is a face. Otherwise only where names come again, since people also group parts of one face.
-        pixels: As in `Face`.
+        grouped: Whether every group is a face. If False, groups are faces only where a name occurs twice in the image,
+            because people also group the parts of one face.
+        pixels: As in `FacePoints`.
 
     Returns:
-        The faces in the order of their first points.
+        The faces in the order of their first points. Without points, one face without points.
 
     Raises:
-        ValueError: If a name comes twice in one face.
+        ValueError: If a name occurs twice in one face.
     """
     groups: dict[str | None, list[int]] = {}
-    apart = ours or bool(repeated([name for name, _, _, _ in points]))
+    several = grouped or bool(duplicates([name for name, _, _, _ in points]))
     for row, (_, group, _, _) in enumerate(points):
-        groups.setdefault(group if apart else None, []).append(row)
-    faces: list[Face] = []
+        groups.setdefault(group if several else None, []).append(row)
+    faces: list[FacePoints] = []
     for rows in groups.values() if points else [[]]:
         names = tuple(points[row][0] for row in rows)
-        if twice := repeated(names):
+        if repeated := duplicates(names):
             fix = "delete one of them, or give each face of the image its own group_id"
-            raise ValueError(f"point {twice[0]!r} came {names.count(twice[0])} times, expected once a face: {fix}")
-        places = np.array([points[row][2] for row in rows], np.float64).reshape(-1, 2)
+            times = names.count(repeated[0])
+            raise ValueError(f"expected point {repeated[0]!r} once per face, got it {times} times; {fix}")
+        positions = np.array([points[row][2] for row in rows], np.float64).reshape(-1, 2)
         visible = np.array([points[row][3] for row in rows], np.uint8)
-        faces.append(Face(source, image, size, places, visible, names, pixels))
+        faces.append(FacePoints(source, image, size, positions, visible, names, pixels))
     return faces
-
-
-def number(value: Any, what: str) -> float:
-    """A finite number, else ValueError. what: how the error calls it."""
-    expected = f"expected a finite number as {what}: correct it, or leave what is not labelled out"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{shown(value)} came, {expected}")
-    if not -_LARGEST <= value <= _LARGEST:
-        raise ValueError(f"{shown(value)} came, {expected}")
-    return float(value)
-
-
-def xml_number(value: str | None, what: str) -> float:
-    """A finite number written as text, else ValueError."""
-    try:
-        found = float(value) if value is not None else None
-    except ValueError:
-        raise ValueError(f"{shown(value)} came, expected a finite number as {what}: correct it") from None
-    return number(found, what)
-
-
-def pairs(value: Any, what: str) -> NDArray[np.float64]:
-    """[[x, y], ...] as (n,2) float64, else ValueError."""
-    for pair in entries(value, what):
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise ValueError(f"{shown(pair)} came in {what}, expected [x, y]: give both numbers of each point")
-    return np.array([[number(v, f"x or y of {what}") for v in pair] for pair in value], np.float64).reshape(-1, 2)
-
-
-def entries(value: Any, what: str) -> list[Any]:
-    """A list, else ValueError."""
-    if not isinstance(value, list):
-        raise ValueError(f"{shown(value)} came as {what}, expected a list: export the file again")
-    return value
-
-
-def entry(value: Any, what: str) -> dict[str, Any]:
-    """A JSON object, else ValueError."""
-    if not isinstance(value, dict):
-        raise ValueError(f"{shown(value)} came as {what}, expected an object {{...}}: export the file again")
-    return value
-
-
-def text(value: Any, what: str) -> str:
-    """A string that is not empty, else ValueError; whole numbers become their digits."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{shown(value)} came as {what}, expected text: fill it in")
-    return value
-
-
-def whole(value: Any, what: str) -> int:
-    """A whole number, else ValueError."""
-    found = number(value, what)
-    if found != int(found):
-        raise ValueError(f"{shown(value)} came, expected a whole number as {what}: correct it")
-    return int(found)
-
-
-def check_declared(height: Any, width: Any, size: Size) -> None:
-    """ValueError where the file says another image size (None: it says nothing) than the upright image has."""
-    said = tuple(None if v is None else whole(v, "height or width of the image") for v in (height, width))
-    if any(v is not None and v != actual for v, actual in zip(said, size, strict=True)):
-        fix = "label the image in its present size, or put the labelled one back"
-        if said == size[::-1]:
-            fix = "the tool took no notice of the image's EXIF orientation: save the image upright, label it again"
-        came = " x ".join("?" if v is None else str(v) for v in said)
-        raise ValueError(f"height x width {came} came, expected its image's {size[0]} x {size[1]}: {fix}")
-
-
-def check_xml_size(image: ElementTree.Element, size: Size) -> None:
-    """`check_declared` for an XML element with height and width, which may be missing."""
-    height, width = (None if (v := image.get(key)) is None else xml_number(v, key) for key in ("height", "width"))
-    check_declared(height, width, size)
-
-
-def repeated(names: Sequence[str]) -> list[str]:
-    """The names that come more than once, in order."""
-    return [name for name, times in Counter(names).items() if times > 1]
-
-
-def shown(value: Any) -> str:
-    """A stranger's value in an error: short, numpy's numbers as Python's."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, np.generic):
-        value = value.item()
-    content = repr(value) if isinstance(value, (bool, int, float, str)) else type(value).__name__
-    return content if len(content) <= 60 else content[:57] + "..."

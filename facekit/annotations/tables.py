@@ -1,8 +1,8 @@
-"""Tables of one row an image: CSV with a head, and CelebA's `list_attr_celeba.txt`.
+"""Read tables of one row per image: CSV with a header row, and CelebA's `list_attr_celeba.txt`.
 
-The first column names the images. In CSV columns are separated by commas, semicolons or tabs; CelebA's list has the
-number of images in its first line, the names of all columns but the images' in its second, and spaces between.
-Attributes are 0 and 1 with empty cells for what is not labelled, or CelebA's -1 and 1.
+The first column holds the names of the images. The columns of a CSV file are separated by commas, semicolons or tabs.
+CelebA's list has the number of images in its first line, the names of the other columns in its second, and spaces
+between columns.
 """
 
 from __future__ import annotations
@@ -11,31 +11,29 @@ import csv
 import io
 import math
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any
 from urllib.parse import unquote
 
-import numpy as np
+from ..core.name_index import NameIndex, joined_names, plain_name
+from .values import duplicates, short_repr
 
-from ..core.name_index import NameIndex, folded_name, joined_names, plain_name, warn_of_alike
-from ..images.reader import SUFFIXES
-from ..labels import CELEBA_40, AttributeSet, attribute_set
-from .image_index import ImageFinder
-from .reader import LabelFiles
-from .records import repeated, shown
-
-_LISTED = 5
-_SIGN = "expected a head and one row an image"
+_EXPECTED = "expected a header and one row per image"
+# Cells that are numbers though `float` cannot parse them.
 _WORDS = {"": math.nan, "nan": math.nan, "true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table as it is written. source: the file's name. columns: their names, without the images'. rows: image ->
-    its cells. lines: image -> its row in the file, counted from 1."""
+    """A table as it is written.
+
+    Attributes:
+        source: Name of the file.
+        columns: Names of the columns, without that of the images.
+        rows: Image -> its cells.
+        lines: Image -> its row in the file, counted from 1.
+    """
 
     source: str
     columns: tuple[str, ...]
@@ -43,136 +41,147 @@ class Table:
     lines: dict[str, int]
 
     def place(self, column: str) -> int:
-        """The place of a column. Raises ValueError for one that the table does not have."""
-        found = NameIndex(self.columns).find(column)
-        if len(found) != 1:
+        """Return the index of a column.
+
+        Args:
+            column: Its name.
+
+        Returns:
+            Index in ``columns``.
+
+        Raises:
+            ValueError: If the table has no such column, or several that fit.
+        """
+        matches = NameIndex(self.columns).find(column)
+        if len(matches) != 1:
             few = ", ".join(self.columns[:8]) + (" ..." if len(self.columns) > 8 else "")
-            expected = f"expected one of {joined_names(found)}" if found else f"expected one that it has ({few})"
-            raise ValueError(f"{self.source}: column {column!r} came, {expected}: check the name")
-        return self.columns.index(found[0])
+            expected = f"expected {joined_names(matches)}" if matches else f"expected a column that it has ({few})"
+            raise ValueError(f"{self.source}: {expected}, got column {column!r}; check the name")
+        return self.columns.index(matches[0])
 
     def column_of(self, column: str, images: Sequence[str]) -> list[str | None]:
-        """The cell of each image, by its file name (also where the table leaves out the suffix); None where it is
-        empty or the table does not have the image. Raises ValueError for a column that the table does not have."""
+        """Return the cell of each image in a column.
+
+        Args:
+            column: Name of the column.
+            images: File names of images. The table may leave out the suffixes.
+
+        Returns:
+            The cells. None for an empty cell and for an image that is not in the table.
+
+        Raises:
+            ValueError: If the table has no such column, or several rows fit one image.
+        """
         place = self.place(column)
-        cells = {_bare(image): row[place] for image, row in self.rows.items()}
+        cells = {file_name(image): row[place] for image, row in self.rows.items()}
         index = NameIndex(cells)
         return [self._cell(name, cells, index) or None for name in images]
 
     def _cell(self, image: str, cells: Mapping[str, str], index: NameIndex) -> str | None:
-        found = index.find(image) or index.find(Path(image).stem)
-        if len(found) > 1:
-            raise ValueError(f"{self.source}: rows {joined_names(found)} came for {image}, expected one: rename one")
-        return cells[found[0]] if found else None
+        matches = index.find(image) or index.find(Path(image).stem)
+        if len(matches) > 1:
+            expected = f"expected one row for {image}"
+            raise ValueError(f"{self.source}: {expected}, got {joined_names(matches)}; rename one of them")
+        return cells[matches[0]] if matches else None
 
 
 def read_table(path: str | os.PathLike[str]) -> Table:
-    """Read a CSV file or CelebA's list; cells are stripped text.
+    """Read a CSV file or CelebA's list. The cells are text without blanks at the ends.
 
-    Raises ValueError that names file, row and column: for a file that is missing, empty or no text, for a head that is
-    missing or names a column twice, for a row with too many or too few cells, an image that comes twice.
+    Args:
+        path: The file.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: If the file is missing, empty or no text; the header is missing or repeats a name; a row has too
+            many or too few cells; or an image occurs twice. The message names file, row and column.
     """
     file = Path(path).expanduser()
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
     except OSError as error:
-        raise ValueError(f"{file}: {error.strerror}, expected a table: check the path") from error
+        raise ValueError(f"{file}: expected a table, got {error.strerror}; check the path") from error
     except UnicodeDecodeError as error:
-        fix = "save it as CSV in UTF-8"
-        raise ValueError(f"{file.name}: bytes that are no text came ({error.reason}), {_SIGN}: {fix}") from error
+        got = f"bytes that are no text ({error.reason})"
+        raise ValueError(f"{file.name}: {_EXPECTED}, got {got}; save it as CSV in UTF-8") from error
     if not any(line.strip() for line in lines):
-        raise ValueError(f"{file.name}: an empty file came, {_SIGN}: copy or export it again")
-    celeba = lines[0].strip().isdecimal()
-    records = _words(lines) if celeba else _csv(lines, file.name)
-    line, head = next(records, (1, []))
-    columns = tuple(plain_name(name) for name in (head if celeba else head[1:]))
-    _check_head(columns, line, file.name)
+        raise ValueError(f"{file.name}: {_EXPECTED}, got an empty file; copy or export it again")
+    is_celeba = lines[0].strip().isdecimal()
+    records = _celeba_rows(lines) if is_celeba else _csv_rows(lines, file.name)
+    header_line, header = next(records, (1, []))
+    columns = tuple(plain_name(name) for name in (header if is_celeba else header[1:]))
+    _check_header(columns, header_line, file.name)
+    rows, line_of = _read_rows(records, len(columns), file.name)
+    count = int(lines[0]) if is_celeba else len(rows)
+    if not rows or len(rows) != count:
+        got = f"{len(rows)} rows"
+        raise ValueError(
+            f"{file.name}: expected {count or 'at least 1'} rows of images, got {got}; copy or export it again"
+        )
+    return Table(file.name, columns, rows, line_of)
+
+
+def file_name(image: str) -> str:
+    """Return the name of an image without its folder. Web addresses and paths of Windows are understood."""
+    return PureWindowsPath(unquote(image)).name
+
+
+def cell_number(cell: str) -> float | None:
+    """Return the number in a cell. An empty cell is NaN, and "true" and "false" are 1 and 0.
+
+    Args:
+        cell: Text of the cell.
+
+    Returns:
+        The number. None if the cell holds other text.
+    """
+    word = cell.lower()
+    if word in _WORDS:
+        return _WORDS[word]
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
+def _read_rows(
+    records: Iterator[tuple[int, list[str]]], columns: int, source: str
+) -> tuple[dict[str, tuple[str, ...]], dict[str, int]]:
+    """Return image -> cells and image -> line number. Raise ValueError for a broken row."""
     rows: dict[str, tuple[str, ...]] = {}
-    at: dict[str, int] = {}
-    # Each word is kept once: CelebA's list has eight million cells.
+    line_of: dict[str, int] = {}
+    # CelebA's list has eight million cells, but few different words. Each word is kept once.
     words: dict[str, str] = {}
     for line, cells in records:
         image = cells[0]
-        where = f"{file.name}: row {line}" + (f" ({image})" if image else "")
-        if len(cells) != 1 + len(columns):
+        where = f"{source}: row {line}" + (f" ({image})" if image else "")
+        if len(cells) != 1 + columns:
             fix = "fill the row up, with empty cells for what is not labelled"
-            raise ValueError(f"{where}: {len(cells)} cells came, expected {1 + len(columns)} by the head: {fix}")
+            raise ValueError(f"{where}: expected {1 + columns} cells as in the header, got {len(cells)}; {fix}")
         if not image:
-            raise ValueError(f"{where}, column 1: nothing came, expected an image's file name: fill it in")
+            raise ValueError(f"{where}, column 1: expected an image's file name, got nothing; fill it in")
         if image in rows:
-            raise ValueError(f"{where}: it came in row {at[image]} before, expected each image once: keep one row")
+            raise ValueError(f"{where}: expected each image once, got it in row {line_of[image]}, too; keep one row")
         for cell in cells[1:]:
             if cell not in words:
                 words[cell] = plain_name(cell)
-        rows[image], at[image] = tuple(words[cell] for cell in cells[1:]), line
-    count = int(lines[0]) if celeba else len(rows)
-    if not rows or len(rows) != count:
-        fix = "copy or export it again"
-        raise ValueError(f"{file.name}: {len(rows)} rows of images came, expected {count or 'at least 1'}: {fix}")
-    return Table(file.name, columns, rows, at)
+        rows[image], line_of[image] = tuple(words[cell] for cell in cells[1:]), line
+    return rows, line_of
 
 
-def read_attributes(
-    path: str | os.PathLike[str],
-    names: AttributeSet | str | Sequence[str] | None = None,
-    *,
-    images: str | os.PathLike[str] | None = None,
-) -> LabelFiles:
-    """Attributes of images from a table, as `facekit.adapt(found.images, found.labels, "attributes",
-    names=found.names)` takes them: labels (N,A) float32 of 0 and 1, NaN = not labelled.
-
-    path: see the top of this file. names: a column or a list of columns, which the table must have; or a set (also by
-    its name, "celeba40"), whose attributes are not labelled where the table lacks them; None: all columns. images: the
-    folder of the images; without it they are looked for as `read_labels` does. Images may be written without their
-    suffix.
-
-    Rows without an image are left out, named in `skipped` and warned about. Raises ValueError that names file, row and
-    column for a broken table, cells that are no attributes, and where there is no image at all.
-    """
-    table = read_table(path)
-    labels, places = _columns_meant(table, names)
-    finder = ImageFinder(Path(path).expanduser().parent, images)
-    photos: dict[str, Path] = {}
-    skipped: dict[str, str] = {}
-    of_file: dict[Path, str] = {}
-    for name in table.rows:
-        try:
-            image = _image(name, finder, Path(path))
-            first = of_file.setdefault(image.resolve(), name)
-            if first != name:
-                raise ValueError(f"{joined_names((first, name))} are both {image.name}, expected one row: delete one")
-            photos[name] = image
-        except ValueError as error:
-            skipped[name] = str(error)
-    if not photos:
-        first = next(iter(skipped.values()))
-        raise ValueError(f"{table.source}: none of its {len(skipped)} images was found: {first}")
-    if skipped:
-        listing = ", ".join(list(skipped)[:_LISTED]) + (" ..." if len(skipped) > _LISTED else "")
-        warnings.warn(
-            f"{table.source}: {len(skipped)} of {len(table.rows)} rows without an image are left out: {listing}",
-            stacklevel=2,
-        )
-    values = np.full((len(photos), len(labels)), np.nan, np.float32)
-    for i, name in enumerate(photos):
-        row = table.rows[name]
-        values[i, list(places)] = [_value(row[place], table, name, place) for place in places.values()]
-    _check_signs(values, table, list(photos), places)
-    values[values == -1] = 0
-    return LabelFiles(list(photos.values()), values, labels, skipped)
-
-
-def _words(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """(row, words) of CelebA's list, its first line left out."""
+def _celeba_rows(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Return line number and words of each row of CelebA's list, without its first line."""
     return ((i, line.split()) for i, line in enumerate(lines[1:], 2) if line.strip())
 
 
-def _csv(lines: Sequence[str], source: str) -> Iterator[tuple[int, list[str]]]:
-    """(row, cells) of a CSV file, empty rows left out."""
+def _csv_rows(lines: Sequence[str], source: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of each row of a CSV file, without empty rows."""
     first = next(line for line in lines if line.strip())
-    if first.strip() in ("sep=,", "sep=;", "sep=\t"):  # Excel's note for itself
+    if first.strip() in ("sep=,", "sep=;", "sep=\t"):  # written and read by Excel
         rest = [line for line in lines if line is not first]
-        yield from ((row + 1, cells) for row, cells in _csv(rest, source))
+        yield from ((row + 1, cells) for row, cells in _csv_rows(rest, source))
         return
     reader = csv.reader(io.StringIO("".join(lines)), delimiter=max(",;\t", key=first.count), strict=True)
     try:
@@ -181,83 +190,21 @@ def _csv(lines: Sequence[str], source: str) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, [cell.strip() for cell in cells]
     except csv.Error as error:
         fix = "close its quotation marks, or export the file again"
-        raise ValueError(f"{source}: row {reader.line_num}: broken CSV ({error}) came, {_SIGN}: {fix}") from error
+        raise ValueError(f"{source}: row {reader.line_num}: {_EXPECTED}, got broken CSV ({error}); {fix}") from error
 
 
-def _check_head(columns: Sequence[str], line: int, source: str) -> None:
+def _check_header(columns: Sequence[str], line: int, source: str) -> None:
+    """Raise ValueError if the header has too few, unnamed or repeated columns, or holds numbers."""
     where = f"{source}: row {line}"
     if not columns:
         fix = "separate the columns with commas"
-        raise ValueError(f"{where}: one column came, expected the images' names and more: {fix}")
-    if all(_number(name) is not None for name in columns if name) and any(columns):
-        raise ValueError(f"{where}: {shown(columns[0])} came as a column's name, {_SIGN}: name the columns in row 1")
+        raise ValueError(f"{where}: expected the images' names and more columns, got one column; {fix}")
+    if all(cell_number(name) is not None for name in columns if name) and any(columns):
+        got = f"{short_repr(columns[0])} as name of a column"
+        raise ValueError(f"{where}: {_EXPECTED}, got {got}; name the columns in row 1")
     if "" in columns:
         fix = "name it, or delete the column"
-        raise ValueError(f"{where}, column {columns.index('') + 2}: no name came, expected one: {fix}")
-    twice = repeated(tuple(columns))
-    if twice:
-        raise ValueError(f"{where}: column {twice[0]!r} came twice, expected each name once: rename one of them")
-
-
-def _columns_meant(
-    table: Table, names: AttributeSet | str | Sequence[str] | None
-) -> tuple[AttributeSet, dict[int, int]]:
-    """The attribute set, and for each attribute that the table has its place in the set -> its column."""
-    if names is None:
-        warn_of_alike(table.columns, f"{table.source}: columns", "kept apart", stacklevel=3)
-        whole = {*map(folded_name, table.columns)} == {*map(folded_name, CELEBA_40.names)}
-        names = CELEBA_40 if whole else attribute_set(table.columns)
-    index = NameIndex(table.columns)
-    if isinstance(names, str) and index.find(names):
-        names = [names]
-    partial = isinstance(names, (str, AttributeSet))
-    labels = attribute_set(names)
-    wanted = [name for name in labels.names if index.find(name) or not partial]
-    if not wanted:
-        fix = "rename the columns, or say with names which are attributes"
-        raise ValueError(f"{table.source}: no attribute of set {labels.name!r} came, expected some of it: {fix}")
-    return labels, {labels.index(name): table.place(name) for name in wanted}
-
-
-def _image(name: str, finder: ImageFinder, table: Path) -> Path:
-    if Path(_bare(name)).suffix.lower() in SUFFIXES:
-        return finder.by_path(name, table)
-    return finder.by_stem(name, table) or finder.by_path(name, table)
-
-
-def _bare(image: str) -> str:
-    """An image's name without its folder, also where it is written as in a web address."""
-    return PureWindowsPath(unquote(image)).name
-
-
-def _value(cell: str, table: Table, image: str, place: int) -> float:
-    """-1, 0, 1 or NaN, else ValueError."""
-    value = _number(cell)
-    if value is None or not (math.isnan(value) or value in (-1, 0, 1)):
-        fix = "correct it, or say with names which columns are attributes"
-        raise ValueError(f"{_where(table, image, place)}: {shown(cell)} came, expected 0, 1 or an empty cell: {fix}")
-    return value
-
-
-def _check_signs(values: np.ndarray, table: Table, images: Sequence[str], places: dict[int, int]) -> None:
-    """Raises ValueError where -1 may mean either "no" or "unknown"."""
-    minus = np.argwhere(values == -1)
-    if len(minus) and (values == 0).any():
-        i, attribute = minus[0].tolist()
-        fix = "write 0 for no, and leave cells that are not labelled empty"
-        where = _where(table, images[i], places[attribute])
-        raise ValueError(f"{where}: -1 came beside cells with 0, expected one of the two for no: {fix}")
-
-
-def _where(table: Table, image: str, place: int) -> str:
-    return f"{table.source}: row {table.lines[image]} ({image}), column {table.columns[place]!r}"
-
-
-def _number(cell: Any) -> float | None:
-    word = cell.lower()
-    if word in _WORDS:
-        return _WORDS[word]
-    try:
-        return float(word)
-    except ValueError:
-        return None
+        raise ValueError(f"{where}, column {columns.index('') + 2}: expected a name, got none; {fix}")
+    repeated = duplicates(tuple(columns))
+    if repeated:
+        raise ValueError(f"{where}: expected each column once, got {repeated[0]!r} twice; rename one of them")

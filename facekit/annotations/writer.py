@@ -1,11 +1,11 @@
-"""From images and labels to the files of annotation tools, each whole or not at all."""
+"""Write images and labels as the files of annotation tools. Each file is written whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,19 +17,41 @@ from ..core.output_paths import check_output
 from ..images.reader import list_images
 from ..labels import LandmarkSet, SegmentationSet, segmentation_set
 from . import coco, labelme, pts
-from .checks import check_landmarks, check_masks
-from .coco import coco_of_faces, coco_of_masks
-from .image_index import size_of
-from .label_names import IGNORE, check_writable, given_set, unnamed_points
-from .labelme import labelme_of_faces, labelme_of_mask
-from .mask_files import png_of_mask
-from .pts import pts_of_points
-from .records import Size, Task, repeated
+from .checks import check_landmarks
+from .coco_writer import faces_to_coco, masks_to_coco
+from .image_finder import image_size
+from .label_names import check_writable
+from .labelme_writer import faces_to_labelme, mask_to_labelme
+from .mask_checks import check_masks
+from .mask_files import mask_to_png
+from .pts import points_to_pts
+from .records import IGNORE, Task
+from .set_inference import given_set, unnamed_landmark_set
+from .values import Size, duplicates
 
 Format = Literal["labelme", "coco", "pts", "png"]
 _SUFFIX = {"labelme": ".json", "pts": ".pts", "png": ".png"}
 _FORMATS = {"landmarks": ("labelme", "coco", "pts"), "segmentation": ("labelme", "coco", "png")}
 _ORIGINS = {"labelme": labelme.ORIGIN, "coco": coco.ORIGIN, "pts": pts.ORIGIN, "png": 0.0}
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where and how the labels are written.
+
+    Attributes:
+        path: The .json file of COCO, or the folder of the other formats.
+        format: The format.
+        images: File of each image.
+        names: Name of each image in the label file, relative to it.
+        sizes: (H, W) of each image.
+    """
+
+    path: Path
+    format: Format
+    images: Sequence[Path]
+    names: Sequence[str]
+    sizes: Sequence[Size]
 
 
 def write_labels(
@@ -43,145 +65,161 @@ def write_labels(
     visible: Any = None,
     origin: float | None = None,
 ) -> list[Path]:
-    """Write labels as annotation tools read them; `read_labels` gives back the same. Returns the files written.
+    """Write labels in the format of an annotation tool. `read_labels` gives back the same labels.
 
-    path: for "labelme", "pts" and "png" a folder (made where it is missing), with one file an image; for "coco"
-    one .json file. Existing label files are replaced, images never. images: the image files, or their folder.
-    labels, names: as for `facekit.adapt`. visible: (N,K) of 0, 1, 2 as in COCO, which LabelMe holds as well. origin: as
-    in `read_labels`. JSON names the images relative to itself; .pts and masks are found by the images' names only,
-    so pass read_labels(images=) where they lie apart.
+    Everything is checked before the first file is written. Existing label files are replaced, images never.
 
-    All is checked before the first file is written, then each appears whole or not at all.
-    Raises ValueError for labels that do not go with the images, a format that the task does not have, names of
-    images that would meet in one file, a path that cannot be written.
+    Args:
+        path: For "labelme", "pts" and "png" a folder with one file per image; it is created if missing. For "coco" one
+            .json file.
+        images: The image files, or their folder. JSON files hold their paths relative to the label file. .pts files
+            and masks hold none: if they are in another folder, pass ``images=`` to `read_labels`.
+        labels: As for `facekit.adapt`.
+        task: "landmarks" or "segmentation".
+        names: A label set as for `facekit.adapt`.
+        format: "labelme", "coco", "pts" (landmarks only) or "png" (segmentation only).
+        visible: Shape (N, K): 0 not labelled, 1 hidden, 2 visible, as in COCO. LabelMe stores it, too.
+        origin: As in `read_labels`.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        ValueError: If the labels do not fit the images; the task does not have the format; two images would share one
+            label file; or the path cannot be written.
     """
     if task not in _FORMATS:
-        raise ValueError(f"task={task!r} came, expected 'landmarks' or 'segmentation': label files hold these two")
+        raise ValueError(f"expected task 'landmarks' or 'segmentation', got task={task!r}; label files hold these two")
     if format not in _FORMATS[task]:
         known = ", ".join(map(repr, _FORMATS[task]))
-        raise ValueError(f"format={format!r} came for {task}, expected {known}: choose one of them")
+        raise ValueError(f"expected format {known} for {task}, got format={format!r}; choose one of them")
     given = given_set(names, task)
-    photos = _images(images)
-    of_image = {image: size_of(image) for image in dict.fromkeys(photos)}
-    sizes = [of_image[image] for image in photos]
-    target = _check_target(path, format)
+    files = _image_files(images)
+    size_of = {file: image_size(file) for file in dict.fromkeys(files)}
+    # COCO has one file for all images, the other formats one per image.
+    output = check_output(path, (".json",)) if format == "coco" else check_output(path, folder=True)
     shift = _ORIGINS[format] if origin is None else float(origin)
-    folder = target.parent if format == "coco" else target
-    called = [_relative(image, folder) for image in photos]
+    folder = output.parent if format == "coco" else output
+    written_names = [_relative(file, folder) for file in files]
+    target = _Target(output, format, files, written_names, [size_of[file] for file in files])
     if task == "landmarks":
-        contents = _landmarks(target, photos, called, sizes, labels, given, format, visible, shift)
+        contents = _landmark_contents(target, labels, given, visible, shift)
     else:
-        contents = _masks(target, photos, called, sizes, labels, given, format)
-    _check_apart(contents, photos)
+        contents = _mask_contents(target, labels, given)
+    _check_distinct(contents, files)
     for file, content in contents:
         with whole_file(file) as temporary:
             temporary.write_bytes(content)
     return [file for file, _ in contents]
 
 
-def _landmarks(
-    target: Path, images: Sequence[Path], called: Sequence[str], sizes: Sequence[Size], labels: Any,
-    given: LandmarkSet | None, format: str, visible: Any, origin: float,
-) -> list[tuple[Path, bytes]]:  # fmt: skip
+def _landmark_contents(
+    target: _Target, labels: Any, given: LandmarkSet | None, visible: Any, origin: float
+) -> list[tuple[Path, bytes]]:
+    """Return path and content of each file of landmarks."""
+    images, names, sizes = target.images, target.names, target.sizes
     points = check_landmarks(labels, sizes, [p.name for p in images], None if given is None else len(given))
-    chosen = unnamed_points(points.shape[1]) if given is None else given
-    seen = _visibility(visible, points)
-    if format == "coco":
-        return [(target, _json(coco_of_faces(called, sizes, points, seen, chosen, origin)))]
-    if format == "pts":
-        if (seen == 1).any():
-            raise ValueError("hidden points came in visible=, but .pts has none: leave it out, or write 'coco'")
-        texts = [pts_of_points(face, origin).encode() for face in points]
-        return [(target / f"{p.stem}.pts", content) for p, content in zip(images, texts, strict=True)]
+    label_set = unnamed_landmark_set(points.shape[1]) if given is None else given
+    flags = _check_visibility(visible, points)
+    if target.format == "coco":
+        return [(target.path, _to_bytes(faces_to_coco(names, sizes, points, flags, label_set, origin)))]
+    if target.format == "pts":
+        if (flags == 1).any():
+            raise ValueError(
+                "expected no hidden points in visible=, because .pts has none; leave it out, or write 'coco'"
+            )
+        texts = [points_to_pts(face, origin).encode() for face in points]
+        return [(target.path / f"{p.stem}.pts", content) for p, content in zip(images, texts, strict=True)]
     contents = []
     rows_of: dict[Path, list[int]] = {}
     for i, image in enumerate(images):
         rows_of.setdefault(image, []).append(i)
     for image, rows in rows_of.items():
-        faces, flags = [points[i] for i in rows], [seen[i] for i in rows]
-        if len(rows) > 1 and any(not flag.any() for flag in flags):
-            fix = "leave that face out"
-            raise ValueError(f"{image.name}: one of several faces without any point came, expected points: {fix}")
-        data = labelme_of_faces(called[rows[0]], sizes[rows[0]], faces, flags, chosen, origin)
-        contents.append((target / f"{image.stem}.json", _json(data)))
+        if len(rows) > 1 and any(not flags[i].any() for i in rows):
+            got = "one of several faces without any"
+            raise ValueError(f"{image.name}: expected points of every face, got {got}; leave that face out")
+        first = rows[0]
+        faces, visibility = [points[i] for i in rows], [flags[i] for i in rows]
+        data = faces_to_labelme(names[first], sizes[first], faces, visibility, label_set, origin)
+        contents.append((target.path / f"{image.stem}.json", _to_bytes(data)))
     return contents
 
 
-def _masks(
-    target: Path, images: Sequence[Path], called: Sequence[str], sizes: Sequence[Size], labels: Any,
-    given: SegmentationSet | None, format: str,
-) -> list[tuple[Path, bytes]]:  # fmt: skip
-    items = [p.name for p in images]
+def _mask_contents(target: _Target, labels: Any, given: SegmentationSet | None) -> list[tuple[Path, bytes]]:
+    """Return path and content of each file of masks."""
+    items = [p.name for p in target.images]
     if given is None:
-        masks = check_masks(labels, sizes, None, IGNORE, items)
-        chosen = segmentation_set(None, max(2, 1 + max(int(m[m < IGNORE].max(initial=0)) for m in masks)))
+        masks = check_masks(labels, target.sizes, None, IGNORE, items)
+        highest = max(int(m[m < IGNORE].max(initial=0)) for m in masks)
+        label_set = segmentation_set(None, max(2, 1 + highest))
     else:
-        masks = check_masks(labels, sizes, len(given), given.ignore, items)
-        chosen = replace(given, ignore=IGNORE)
-    check_writable(chosen)
-    if format == "coco":
-        if twice := repeated(called):
-            raise ValueError(f"{twice[0]} came twice, expected one mask per image: put its classes into one mask")
-        return [(target, _json(coco_of_masks(called, masks, chosen)))]
+        masks = check_masks(labels, target.sizes, len(given), given.ignore, items)
+        label_set = replace(given, ignore=IGNORE)
+    check_writable(label_set)
+    if target.format == "coco":
+        if repeated := duplicates(target.names):
+            fix = "put its classes into one mask"
+            raise ValueError(f"expected one mask per image, got {repeated[0]} twice; {fix}")
+        return [(target.path, _to_bytes(masks_to_coco(target.names, masks, label_set)))]
     contents = []
-    for image, name, size, mask in zip(images, called, sizes, masks, strict=True):
-        written = png_of_mask(mask, chosen) if format == "png" else _json(labelme_of_mask(name, size, mask, chosen))
-        contents.append((target / f"{image.stem}{_SUFFIX[format]}", written))
+    for image, name, size, mask in zip(target.images, target.names, target.sizes, masks, strict=True):
+        if target.format == "png":
+            content = mask_to_png(mask, label_set)
+        else:
+            content = _to_bytes(mask_to_labelme(name, size, mask, label_set))
+        contents.append((target.path / f"{image.stem}{_SUFFIX[target.format]}", content))
     return contents
 
 
-def _images(images: Any) -> list[Path]:
+def _image_files(images: Any) -> list[Path]:
+    """Return the image files of a folder, of one path or of a sequence of paths."""
     if isinstance(images, (str, os.PathLike)):
         return list_images(images) if Path(images).is_dir() else [Path(images)]
-    photos = list(images)
-    for i, image in enumerate(photos):
+    items = list(images)
+    for i, image in enumerate(items):
         if not isinstance(image, (str, os.PathLike)):
-            fix = "label files name the image's file, so save it first"
-            raise ValueError(f"image {i}: {type(image).__name__} came, expected a path: {fix}")
-    return [Path(image).expanduser() for image in photos]
+            fix = "label files hold the name of the image's file, so save it first"
+            raise ValueError(f"image {i}: expected a path, got {type(image).__name__}; {fix}")
+    return [Path(image).expanduser() for image in items]
 
 
-def _visibility(visible: Any, points: NDArray[np.float32]) -> NDArray[np.uint8]:
-    known = ~np.isnan(points[..., 0])
+def _check_visibility(visible: Any, points: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the visibility (N, K) of points (N, K, 2). Raise ValueError if it contradicts the NaN of the points."""
+    labelled = ~np.isnan(points[..., 0])
     if visible is None:
-        return np.where(known, 2, 0).astype(np.uint8)
-    seen = np.asarray(visible)
-    if seen.shape != known.shape or not np.isin(seen, (0, 1, 2)).all():
-        came = f"visible of shape {seen.shape} with values {np.unique(seen)[:5].tolist()} came"
-        raise ValueError(f"{came}, expected {known.shape} of 0, 1 and 2: one for each point")
-    wrong = np.argwhere((seen > 0) != known)
+        return np.where(labelled, 2, 0).astype(np.uint8)
+    flags = np.asarray(visible)
+    if flags.shape != labelled.shape or not np.isin(flags, (0, 1, 2)).all():
+        got = f"shape {flags.shape} with values {np.unique(flags)[:5].tolist()}"
+        raise ValueError(f"visible: expected {labelled.shape} of 0, 1 and 2, got {got}; give one for each point")
+    wrong = np.argwhere((flags > 0) != labelled)
     if len(wrong):
         i, k = wrong[0].tolist()
-        came = f"visible={seen[i, k]} came for point {k} of face {i}"
-        fix = "0 is for points that are NaN, and only for those"
-        raise ValueError(f"{came}, expected it to go with the labels: {fix}")
-    return seen.astype(np.uint8)
+        expected = "expected 0 for points that are NaN, and only for those"
+        raise ValueError(f"{expected}, got visible={flags[i, k]} for point {k} of face {i}; correct it")
+    return flags.astype(np.uint8)
 
 
-def _check_target(path: str | os.PathLike[str], format: str) -> Path:
-    if format != "coco":
-        return check_output(path, folder=True)  # one file an image
-    return check_output(path, (".json",))  # all images in one
-
-
-def _check_apart(contents: Sequence[tuple[Path, bytes]], images: Sequence[Path]) -> None:
-    """Raises ValueError where two files would have one name (on any file system), or an image would be lost."""
+def _check_distinct(contents: Sequence[tuple[Path, bytes]], images: Sequence[Path]) -> None:
+    """Raise ValueError if two files would have one name, in any letter case, or an image would be replaced."""
     taken: set[str] = set()
     originals = {image.resolve() for image in images}
     for file, _ in contents:
         if file.name.casefold() in taken:
-            raise ValueError(f"two images would share {file.name}, expected different names: rename one of them")
+            got = f"two images that would share {file.name}"
+            raise ValueError(f"expected images of different names, got {got}; rename one of them")
         if file.resolve() in originals:
-            raise ValueError(f"{file.name} would replace the image itself, expected another folder: choose one")
+            raise ValueError(f"expected another folder, got {file.name}, which is the image itself; choose another one")
         taken.add(file.name.casefold())
 
 
 def _relative(image: Path, folder: Path) -> str:
+    """Return the path of an image relative to a folder, with slashes."""
     try:
         return Path(os.path.relpath(image.resolve(), folder.resolve())).as_posix()
     except ValueError:  # on another drive of Windows
         return image.resolve().as_posix()
 
 
-def _json(data: dict[str, Any]) -> bytes:
+def _to_bytes(data: dict[str, Any]) -> bytes:
     return json.dumps(data, indent=1, allow_nan=False).encode()

@@ -16,7 +16,7 @@ from ..backbones.base import Backbone
 from ..backbones.configuration import choose_config
 from ..core.arguments import check_checkpoint, check_name, check_path, check_progress, check_seed, check_validation
 from ..core.device import pick_device
-from ..core.global_state import own_random, own_settings
+from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_output
 from ..images import ImageBatch, read_images
 from ..images.stream import stream_images
@@ -36,7 +36,7 @@ from ..zoo import embedded_file
 log = logging.getLogger("facekit")
 
 
-@own_settings()
+@default_settings()
 def adapt(
     images: Any,
     labels: Any = None,
@@ -99,7 +99,7 @@ def adapt(
     learned = kind.create(parsed.label_set, config)
     check_plausible(learned, parsed.clean, batch, stacklevel=4)
     unseen = None if validation is None else _labelled(learned, *validation)
-    with own_random(seed):
+    with seeded_random(seed):
         network = system.build(weights, seed, learned, config)
     model = Model(backbone, network, learned, align)
     side, limit = model.input_size, config.cache_bytes

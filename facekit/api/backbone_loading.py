@@ -7,11 +7,11 @@ import os
 from typing import Any
 
 from ..core.arguments import check_name, check_path
-from ..core.global_state import kept_random, own_settings
+from ..core.global_state import default_settings, preserved_random_state
 from ..model import find_backbone
 
 
-@own_settings()
+@default_settings()
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options: Any) -> Any:
     """Load a pretrained backbone by itself, in evaluation mode.
 
@@ -41,5 +41,5 @@ def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options
         raise TypeError(
             f"backbone {name!r} has no option {unknown!r}: expected one of {', '.join(known)}; correct or leave it out"
         )
-    with kept_random():
+    with preserved_random_state():
         return load(weights, **options)

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from ..core.global_state import own_settings
+from ..core.global_state import default_settings
 from ..images import read_images
 from ..metrics.groups import group_members, scores_by_group
 from ..model import Model, resolve_model
 from ..model.evaluation import predict_labelled
 
 
-@own_settings()
+@default_settings()
 def evaluate(
     model: Model | str | os.PathLike[str],
     images: Any,
@@ -47,7 +47,7 @@ def evaluate(
     return runner.task.score(*predict_labelled(runner, read_images(images), labels, align, stacklevel=5))
 
 
-@own_settings()
+@default_settings()
 def evaluate_by(
     model: Model | str | os.PathLike[str],
     images: Any,

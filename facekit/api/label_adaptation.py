@@ -16,7 +16,7 @@ from ..backbones.synthparse.label_adapter import LabelAdaptation, LabelAdapter
 from ..backbones.synthparse.network import ParserSize
 from ..core.arguments import check_checkpoint, check_progress, check_seed
 from ..core.device import pick_device
-from ..core.global_state import own_random, own_settings
+from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_output
 from ..images.stream import stream_images
 from ..model import CROPPER, Model, resolve_model
@@ -29,7 +29,7 @@ from ..training.loop import Progress, check_finite, train
 WEIGHTS = ("auto", "imagenet", "none")
 
 
-@own_settings()
+@default_settings()
 def adapt_labels(
     model: Model | str | os.PathLike[str],
     images: Any,
@@ -105,7 +105,7 @@ def adapt_labels(
         everywhere = model.task.labels.classes[int(predicted[0, 0, 0])]
         came = f"the model predicts {everywhere!r} at every pixel of all {len(predicted)} faces"
         warnings.warn(f"{came}, expected several classes: check its align, and that it is trained", stacklevel=3)
-    with own_random(seed):
+    with seeded_random(seed):
         network = LabelAdapter(size, model.task.channels, target.channels, reads)
     if weights != "none":
         _start(network.model.encoder, imagenet_state(encoder, download=weights == "imagenet"))

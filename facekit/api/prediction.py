@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import torch
 
-from ..core.global_state import own_settings
+from ..core.global_state import default_settings
 from ..model import Model, resolve_model
 from ..model.prediction import predict_all
 
 
-@own_settings()
+@default_settings()
 def predict(
     model: Model | str | os.PathLike[str] | Sequence[Model | str | os.PathLike[str]],
     images: Any,

@@ -17,7 +17,7 @@ from typing_extensions import override
 from ..core.arguments import check_checkpoint, check_count, check_name, check_path, check_progress, check_seed
 from ..core.atomic_file import whole_file
 from ..core.device import pick_device
-from ..core.global_state import own_random, own_settings
+from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_output
 from ..core.rescue import save_or_rescue
 from ..model import find_backbone
@@ -29,7 +29,7 @@ from ..training.pretraining_run import Request, Run
 KINDS = {"fsma": "fsma", "farl": "farl", "tokenizer": "farl", "stylegan2": "pftgan", "inversion": "pftgan"}
 
 
-@own_settings()
+@default_settings()
 def pretrain(
     backbone: str,
     images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
@@ -104,7 +104,7 @@ def pretrain(
             [os.fspath(i) for i in listed], preset, steps, weights, pool, chosen, seed,
             progress is True and processes.first, processes, recipe_overrides,
         )  # fmt: skip
-        with own_random(seed):
+        with seeded_random(seed):
             run = find_backbone(KINDS[backbone]).pretraining(backbone, asked)
         timed = StepTimer()
         losses = train(

@@ -17,7 +17,7 @@ from ..alignment import Frame
 from ..backbones.farl.grad_cam import grad_cam
 from ..backbones.farl.image_text_model import ImageTextModel
 from ..core.device import pick_device
-from ..core.global_state import kept_random, own_settings
+from ..core.global_state import default_settings, preserved_random_state
 from ..geometry.crop import Crop
 from ..images.reader import read_images, to_tensor
 from ..model import find_backbone, find_frames
@@ -55,7 +55,7 @@ class Explanation(Drawable):
         return {**frame_dict(self), "text": self.text, "heat": [[round(float(v), 3) for v in row] for row in self.heat]}
 
 
-@own_settings()
+@default_settings()
 def match(
     images: Any,
     texts: str | list[str],
@@ -92,7 +92,7 @@ def match(
     return probabilities[0] if photos.single else probabilities
 
 
-@own_settings()
+@default_settings()
 def explain(
     image: Any,
     text: str,
@@ -136,7 +136,7 @@ def _placed(heat: np.ndarray, crop: Crop, image: np.ndarray) -> np.ndarray:
 @functools.lru_cache(maxsize=2)
 def _pair(weights: str) -> ImageTextModel:
     """Load the two towers once."""
-    with kept_random():
+    with preserved_random_state():
         return find_backbone("farl").load(weights)  # type: ignore[return-value]
 
 

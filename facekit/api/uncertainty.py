@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from ..backbones.pftgan.baselines import BaselineNetwork
 from ..backbones.pftgan.network import PFTGANNetwork
-from ..core.global_state import own_settings
+from ..core.global_state import default_settings
 from ..images.reader import read_images, to_tensor
 from ..model import Model, find_frames, resolve_model
 
 
-@own_settings()
+@default_settings()
 def uncertainty(
     model: Model | str | os.PathLike[str], images: Any, *, faces: Any = None, align: str | None = None
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core.global_state import own_import
+from ..core.global_state import isolated_import
 from ..geometry.affine import Matrix, crop_matrix
 
 IGNORE = 255
@@ -214,7 +214,7 @@ def _ids(mask: NDArray[np.uint8], matrix: Matrix, size: tuple[int, int]) -> NDAr
 def _transforms(rotate: float, perspective: float, thread: int) -> tuple[tuple[Any, Any], Any]:
     """Return (rotation, perspective) and a Compose of the colour changes, for one thread."""
     # The import takes seconds, so it waits until it is needed.
-    with own_import():
+    with isolated_import():
         # Otherwise albumentations looks for its newest version over the network when it is imported.
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
         import albumentations as A

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ..core.arguments import check_count, shown
+from ..core.arguments import check_count, short_repr
 from ..tasks import Task
 from ..training.config import TASK_FIELDS, Adaptation
 from ..training.config_overrides import overridden
@@ -45,7 +45,7 @@ def choose_config(
     elif isinstance(recipe, str):
         chosen, given = backbone.recipe(recipe, task.family, customised, faces), []
     else:
-        raise TypeError(f"recipe={shown(recipe)} came: expected a recipe's name or an Adaptation; pass 'quick'")
+        raise TypeError(f"recipe={short_repr(recipe)} came: expected a recipe's name or an Adaptation; pass 'quick'")
     settings = overridden(chosen, overrides, f"backbone {backbone.name!r}", _other_configs)
     unread = settings.unread(task.family)
     wrong = next((name for name in [*overrides, *given] if name in unread), None)

@@ -46,8 +46,8 @@ def backbone_class(name: str) -> type[Backbone]:
     if name not in _CLASSES:
         raise ValueError(f"backbone={name!r}: expected one of {', '.join(map(repr, backbone_names()))}")
     module, _, attribute = _CLASSES[name].partition(":")
-    from ..core.global_state import own_import  # imports torch, for which `facekit --help` does not wait
+    from ..core.global_state import isolated_import  # imports torch, for which `facekit --help` does not wait
 
-    with own_import():
+    with isolated_import():
         found: type[Backbone] = getattr(importlib.import_module(module), attribute)
     return found

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core.global_state import own_import
-from ..core.weight_files import check_names, read_weights, some
+from ..core.global_state import isolated_import
+from ..core.weight_files import check_names, first_names, read_weights
 
 
 def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **settings: int | None) -> Any:
@@ -28,7 +28,7 @@ def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **set
         ValueError: If timm has no such model, if it is no vision transformer, or if the file or the settings do not
             fit it.
     """
-    with own_import():
+    with isolated_import():
         import timm  # takes seconds
 
     # timm would download names such as "hf-hub:..." from the web.
@@ -70,5 +70,5 @@ def _vit_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     found = {k: v for k, v in held.items() if not k.startswith(dropped)}
     # Without tensors, timm would download some.
     if not found:
-        raise ValueError(f"{path}: tensors {some(held)} came, expected those of a vision transformer")
+        raise ValueError(f"{path}: tensors {first_names(held)} came, expected those of a vision transformer")
     return found

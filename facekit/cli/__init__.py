@@ -1,1 +1,1 @@
-"""The command line: one file per group of commands; `main` has the parser."""
+"""The command line. `main` builds the parser; every other module adds one group of commands."""

@@ -1,4 +1,4 @@
-"""`facekit doctor`: what is installed, what would clash, and how to mend it."""
+"""Check the installation: `facekit doctor`."""
 
 from __future__ import annotations
 
@@ -9,23 +9,43 @@ from typing import Any
 
 from ..zoo.embedded import EMBEDDED, FOLDER
 
+# Packages whose versions are reported.
 PACKAGES = (
-    "facekit", "torch", "torchvision", "numpy", "opencv-python", "opencv-python-headless", "pillow", "timm", "lpips",
-    "albumentations", "gradio", "ipywidgets", "matplotlib", "safetensors", "onnx", "onnxruntime",
-)  # fmt: skip
+    "facekit",
+    "torch",
+    "torchvision",
+    "numpy",
+    "opencv-python",
+    "opencv-python-headless",
+    "pillow",
+    "timm",
+    "lpips",
+    "albumentations",
+    "gradio",
+    "ipywidgets",
+    "matplotlib",
+    "safetensors",
+    "onnx",
+    "onnxruntime",
+)
 CV2_WHEELS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 
 
 def doctor() -> dict[str, Any]:
-    """Versions, devices, embedded weights, cache folder and a list of problems, each with its fix."""
+    """Report on the installation.
+
+    Returns:
+        "python", "platform", "device", "threads", "versions" (package to version), "cache" (the folder of downloads)
+        and "problems", a list of sentences, each with its fix.
+    """
     import torch
 
     from ..core.cache_folder import cache_folder
     from ..core.device import pick_device
 
-    versions = {name: v for name in PACKAGES if (v := _version(name)) is not None}
+    versions = {name: version for name in PACKAGES if (version := _version(name)) is not None}
     missing = [name for name, file in EMBEDDED.items() if not (FOLDER / file).is_file()]
-    problems = cv2_problems({name: v for name in CV2_WHEELS if (v := _version(name)) is not None})
+    problems = cv2_problems({name: version for name in CV2_WHEELS if (version := _version(name)) is not None})
     if missing:
         problems.append(f"embedded weights missing: {', '.join(missing)}. Fix: reinstall facekit")
     return {
@@ -40,27 +60,36 @@ def doctor() -> dict[str, Any]:
 
 
 def cv2_problems(wheels: dict[str, str]) -> list[str]:
-    """What is wrong with the installed OpenCV wheels (name -> version), which all write the same cv2 folder."""
+    """List problems of the installed OpenCV wheels, which all write the same cv2 folder.
+
+    Args:
+        wheels: Name of each installed wheel and its version.
+
+    Returns:
+        One sentence per problem, with its fix.
+    """
     problems = []
     if not wheels:
         problems.append('OpenCV is missing. Fix: pip install "opencv-python>=4.10,<5"')
     names = " ".join(wheels)
-    wanted = " ".join(f'"{name}>=4.10,<5"' for name in wheels)
-    if any(v.startswith("5") for v in wheels.values()):
-        problems.append(f"OpenCV 5 has no Haar cascades. Fix: pip uninstall -y {names} && pip install {wanted}")
+    requirements = " ".join(f'"{name}>=4.10,<5"' for name in wheels)
+    if any(version.startswith("5") for version in wheels.values()):
+        problems.append(f"OpenCV 5 has no Haar cascades. Fix: pip uninstall -y {names} && pip install {requirements}")
     elif len(set(wheels.values())) > 1:
-        versions = ", ".join(f"{n} {v}" for n, v in wheels.items())
-        problems.append(f"{versions} overwrite each other. Fix: pip uninstall -y {names} && pip install {wanted}")
+        versions = ", ".join(f"{name} {version}" for name, version in wheels.items())
+        problems.append(f"{versions} overwrite each other. Fix: pip uninstall -y {names} && pip install {requirements}")
     try:
         import cv2
 
         cv2.CascadeClassifier  # noqa: B018
     except (ImportError, AttributeError) as error:
-        problems.append(f"cv2 is broken ({error}). Fix: pip install --force-reinstall {wanted or 'opencv-python'}")
+        fix = f"pip install --force-reinstall {requirements or 'opencv-python'}"
+        problems.append(f"cv2 is broken ({error}). Fix: {fix}")
     return problems
 
 
 def _version(name: str) -> str | None:
+    """Return the version of an installed package, or None."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Commands that score a model."""
+"""The command that scores a model: evaluate."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 from .command import AddCommand
 
 
-def commands(command: AddCommand) -> None:
-    """Add the commands of this file to the parser."""
-    p = command(
+def add_commands(add_command: AddCommand) -> None:
+    """Add the command of this module to the parser."""
+    p = add_command(
         "evaluate", _evaluate, "score a model on labelled images", "facekit evaluate mine.facekit test/faces test/masks"
     )
     p.add_argument("model", help="a .facekit file, or a ready model: 'landmarks', 'segmentation', 'attributes', ...")
     p.add_argument("images", help="an image or a folder")
-    p.add_argument("labels", help="their labels, as for `facekit adapt --labels`")
-    p.add_argument("--by", metavar="COLUMN", help="score each group of people: the groups stand in this column")
-    p.add_argument("--groups", metavar="TABLE", help="a CSV table with that column, if the labels are no such table")
+    p.add_argument("labels", help="labels of the images, in a format of `facekit adapt --labels`")
+    p.add_argument("--by", metavar="COLUMN", help="score each group of people; the column holds the name of the group")
+    p.add_argument("--groups", metavar="TABLE", help="a CSV table with that column; the default is the table of labels")
 
 
-def _evaluate(a: argparse.Namespace) -> Any:
+def _evaluate(args: argparse.Namespace) -> Any:
+    """Run `facekit evaluate`."""
     from ..annotations import read_table
     from ..annotations.label_sources import labels_from_path
     from ..api.evaluation import evaluate, evaluate_by
@@ -29,20 +30,20 @@ def _evaluate(a: argparse.Namespace) -> Any:
     from ..metrics.groups import group_members, score_table
     from ..model import resolve_model
 
-    table = Path(a.groups or a.labels)
-    if a.groups is not None and a.by is None:
-        raise ValueError("--groups came without --by: say with --by in which of its columns the groups stand")
-    if a.by is not None and not table.is_file():
-        raise ValueError(f"--by {a.by}: {table} is no table: pass --groups with a CSV file that has this column")
-    model = resolve_model(a.model)
-    images, labels, _ = labels_from_path(a.images, a.labels, model.task.name, getattr(model.task, "labels", None))
-    if a.by is None:
+    table = Path(args.groups or args.labels)
+    if args.groups is not None and args.by is None:
+        raise ValueError("got --groups without --by, expected both; add --by with the column that holds the groups")
+    if args.by is not None and not table.is_file():
+        raise ValueError(f"--by {args.by}: {table} is no table, expected a CSV file; pass it with --groups")
+    model = resolve_model(args.model)
+    images, labels, _ = labels_from_path(args.images, args.labels, model.task.name, getattr(model.task, "labels", None))
+    if args.by is None:
         return evaluate(model, images, labels)
-    photos = list_images(images) if isinstance(images, str) and Path(images).is_dir() else images
-    names = [Path(image).name for image in ([photos] if isinstance(photos, str) else photos)]
-    groups = read_table(table).column_of(a.by, names)
-    scores = evaluate_by(model, photos, labels, groups)
-    if a.json:
+    images = list_images(images) if isinstance(images, str) and Path(images).is_dir() else images
+    names = [Path(image).name for image in ([images] if isinstance(images, str) else images)]
+    groups = read_table(table).column_of(args.by, names)
+    scores = evaluate_by(model, images, labels, groups)
+    if args.json:
         return scores
     print(score_table(scores, group_members(groups, len(names)), len(names)))
-    return {}
+    return None

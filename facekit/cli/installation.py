@@ -1,4 +1,4 @@
-"""Commands of a fresh installation: quickstart, demo, doctor."""
+"""Commands to start with after the installation: quickstart, demo, doctor."""
 
 from __future__ import annotations
 
@@ -8,43 +8,47 @@ from typing import Any
 from .command import AddCommand
 
 
-def commands(command: AddCommand) -> None:
-    """Add the commands of this file to the parser."""
-    p = command(
+def add_commands(add_command: AddCommand) -> None:
+    """Add the commands of this module to the parser."""
+    p = add_command(
         "quickstart",
         _quickstart,
-        "adapt on a few faces, predict on unseen ones, print scores, write one image",
+        "adapt on a few faces, predict on unseen faces, print scores, write one image",
         "facekit quickstart --out quickstart.png",
     )
     p.add_argument("--out", default="facekit_quickstart.png", help="the .png or .jpg file to write")
 
-    p = command("demo", _demo, "open the page in a browser", "facekit demo --port 7861")
-    p.add_argument("--port", type=int, help="where to listen; without it the first free port from 7860")
+    p = add_command("demo", _demo, "open the page in a browser", "facekit demo --port 7861")
+    p.add_argument("--port", type=int, help="the port of the page; the default is the first free port from 7860")
     p.add_argument(
         "--host",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="names or addresses of this machine under which others may open the page; without it only this machine",
+        help="names or addresses of this machine, to open the page from other machines; by default only this machine "
+        "can open it",
     )
 
-    command("doctor", _doctor, "versions, devices, clashes between packages and how to mend them", "facekit doctor")
+    add_command("doctor", _doctor, "print versions, devices and problems of the installation", "facekit doctor")
 
 
-def _quickstart(a: argparse.Namespace) -> Any:
+def _quickstart(args: argparse.Namespace) -> Any:
+    """Run `facekit quickstart`."""
     from .quickstart import quickstart
 
-    return quickstart(a.out, progress=not a.json)
+    return quickstart(args.out, progress=not args.json)
 
 
-def _demo(a: argparse.Namespace) -> Any:
+def _demo(args: argparse.Namespace) -> Any:
+    """Run `facekit demo`."""
     from ..page.app import main as open_page
 
-    open_page(a.port, a.host)
+    open_page(args.port, args.host)
     return {}
 
 
-def _doctor(a: argparse.Namespace) -> Any:
+def _doctor(args: argparse.Namespace) -> Any:
+    """Run `facekit doctor`."""
     from .doctor import doctor
 
     return doctor()

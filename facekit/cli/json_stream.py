@@ -1,4 +1,4 @@
-"""One JSON object on standard output, written piece by piece."""
+"""Write one JSON object to standard output, piece by piece."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ from typing import Any
 
 
 class JsonStream:
-    """Print {"results": {name: ..., ...}, ...} while the results come, so that none is kept in memory."""
+    """Print ``{"results": {name: value, ...}, ...}`` while the results are computed, so none is kept in memory."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def add(self, name: str, value: str) -> None:
-        """Print one result. value: its JSON text."""
+        """Print one result.
+
+        Args:
+            name: Key of the result.
+            value: The result as JSON text.
+        """
         start = '{"results": {' if self._count == 0 else ", "
         self._count += 1
         print(f"{start}{json.dumps(name)}: {value}", end="", flush=True)
 
-    def close(self, **rest: Any) -> None:
-        """Print the end of the object, with further members."""
+    def close(self, **members: Any) -> None:
+        """Print the end of the object.
+
+        Args:
+            **members: Further members of the object, after "results".
+        """
         start = '{"results": {' if self._count == 0 else ""
-        print(f"{start}}}, {json.dumps(rest)[1:]}", flush=True)
+        print(f"{start}}}, {json.dumps(members)[1:]}", flush=True)

@@ -1,4 +1,4 @@
-"""Results as label files of annotation tools, for `facekit predict --format`."""
+"""Convert results to label files of annotation tools, for `facekit predict --format`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotations.coco import coco_of_faces, coco_of_masks
+from ..annotations.coco_writer import faces_to_coco, masks_to_coco
 from ..annotations.label_names import check_writable
-from ..annotations.labelme import labelme_of_faces, labelme_of_mask
-from ..annotations.mask_files import png_of_mask
-from ..annotations.run_lengths import mask_of_runs
+from ..annotations.labelme_writer import faces_to_labelme, mask_to_labelme
+from ..annotations.mask_files import mask_to_png
+from ..annotations.run_lengths import runs_to_mask
 from ..core.atomic_file import whole_file
 from ..labels import LandmarkSet, SegmentationSet
 from ..model import Model
@@ -23,12 +23,20 @@ from ..results.drawable import Drawable
 from ..results.faces import Faces
 from ..results.types import Landmarks, Segmentation
 
-# The tasks whose results can be written in a format.
+# Tasks whose results a format can hold. All tasks can be written as "json" and "drawing".
 _TASKS = {"mask": ("segmentation",), "labelme": ("segmentation", "landmarks"), "coco": ("segmentation", "landmarks")}
 
 
 def check_formats(formats: Collection[str], model: Model) -> None:
-    """Raise ValueError if the model's results cannot be written in one of the formats."""
+    """Check that a model's results can be written in these formats.
+
+    Args:
+        formats: Some of "json", "drawing", "mask", "labelme", "coco".
+        model: The model.
+
+    Raises:
+        ValueError: If a format cannot hold the results of the model's task.
+    """
     for name in formats:
         if model.task.name not in _TASKS.get(name, (model.task.name,)):
             expected = f"expected a model for {' or '.join(_TASKS[name])}"
@@ -37,30 +45,50 @@ def check_formats(formats: Collection[str], model: Model) -> None:
             check_writable(model.task.labels)  # type: ignore[attr-defined]
 
 
-def mask_file(outcome: Drawable, labels: SegmentationSet) -> bytes:
-    """Return the class ids of an image as a palette PNG, which also holds the class names."""
-    return png_of_mask(_mask_of(outcome), labels)
+def mask_file(result: Drawable, labels: SegmentationSet) -> bytes:
+    """Encode the class ids of an image as a palette PNG, which also holds the class names.
+
+    Args:
+        result: Segmentation of one face, or the faces of a photo.
+        labels: The label set of the model.
+
+    Returns:
+        The content of the file.
+    """
+    return mask_to_png(_mask_of(result), labels)
 
 
-def labelme_file(outcome: Drawable, image: Path, folder: Path, labels: LandmarkSet | SegmentationSet) -> bytes:
-    """Return the results of an image as LabelMe's JSON. folder: where the file will lie."""
-    name, size = _relative(image, folder), (outcome.image.shape[0], outcome.image.shape[1])
+def labelme_file(result: Drawable, image: Path, folder: Path, labels: LandmarkSet | SegmentationSet) -> bytes:
+    """Encode the results of an image as LabelMe's JSON.
+
+    Args:
+        result: Landmarks or segmentation of one face, or the faces of a photo.
+        image: The image file.
+        folder: The folder of the label file. The label file names its image relative to this folder.
+        labels: The label set of the model.
+
+    Returns:
+        The content of the file.
+    """
+    name, size = _relative(image, folder), (result.image.shape[0], result.image.shape[1])
     if isinstance(labels, SegmentationSet):
-        data = labelme_of_mask(name, size, _mask_of(outcome), labels)
+        data = mask_to_labelme(name, size, _mask_of(result), labels)
     else:
-        points = [face.points for face in faces_of(outcome) if isinstance(face, Landmarks)]
-        data = labelme_of_faces(name, size, points, [_visible(face) for face in points], labels)
+        points = [face.points for face in faces_of(result) if isinstance(face, Landmarks)]
+        data = faces_to_labelme(name, size, points, [_visible(face) for face in points], labels)
     return json.dumps(data, indent=1, allow_nan=False).encode()
 
 
 def write_coco(
     target: Path, results: Iterable[tuple[Path, dict[str, Any]]], labels: LandmarkSet | SegmentationSet
 ) -> None:
-    """Write one COCO file of all images, an annotation at a time, so that memory does not grow with the results.
+    """Write one COCO file of all images.
+
+    Annotations are written one after the other, so memory does not grow with the number of results.
 
     Args:
         target: The .json file.
-        results: (image file, what `to_dict` of its outcome returned) per image.
+        results: Per image its file and its result as a dictionary (from `to_dict`).
         labels: The label set of the model.
     """
     head = _annotations("", (1, 1), [], labels)
@@ -80,29 +108,37 @@ def write_coco(
         file.write(f"],\n{json.dumps(rest, allow_nan=False)[1:]}\n")
 
 
-def faces_of(outcome: Drawable) -> Sequence[Drawable]:
-    """Return the single results of an outcome."""
-    return outcome if isinstance(outcome, Faces) else [outcome]
+def faces_of(result: Drawable) -> Sequence[Drawable]:
+    """Return the result of each face."""
+    return result if isinstance(result, Faces) else [result]
 
 
 def _annotations(
     name: str, size: tuple[int, int], faces: list[dict[str, Any]], labels: LandmarkSet | SegmentationSet
 ) -> dict[str, Any]:
-    """A COCO document of one image."""
+    """Return a COCO document of one image.
+
+    Args:
+        name: Path of the image, as the document names it.
+        size: Height and width of the image, px.
+        faces: The result of each face as a dictionary.
+        labels: The label set of the model.
+    """
     if isinstance(labels, SegmentationSet):
-        return coco_of_masks([name], [_joined([mask_of_runs(f["runs"], size) for f in faces], size)], labels)
-    known = [[(np.nan, np.nan) if point is None else point for point in face["points"]] for face in faces]
-    points = np.array(known, np.float32).reshape(len(faces), len(labels), 2)
-    return coco_of_faces([name] * len(faces), [size] * len(faces), points, _visible(points), labels)
+        return masks_to_coco([name], [_join_masks([runs_to_mask(f["runs"], size) for f in faces], size)], labels)
+    rows = [[(np.nan, np.nan) if point is None else point for point in face["points"]] for face in faces]
+    points = np.array(rows, np.float32).reshape(len(faces), len(labels), 2)
+    return faces_to_coco([name] * len(faces), [size] * len(faces), points, _visible(points), labels)
 
 
-def _mask_of(outcome: Drawable) -> NDArray[np.uint8]:
-    masks = [face.mask for face in faces_of(outcome) if isinstance(face, Segmentation)]
-    return _joined(masks, (outcome.image.shape[0], outcome.image.shape[1]))
+def _mask_of(result: Drawable) -> NDArray[np.uint8]:
+    """Return one mask (H, W) of all faces of a result."""
+    masks = [face.mask for face in faces_of(result) if isinstance(face, Segmentation)]
+    return _join_masks(masks, (result.image.shape[0], result.image.shape[1]))
 
 
-def _joined(masks: list[NDArray[np.uint8]], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The faces' masks (H,W) as one; where faces overlap, the first one counts."""
+def _join_masks(masks: list[NDArray[np.uint8]], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Join the masks (H, W) of several faces. Where faces overlap, the first one is kept."""
     joined = np.zeros(size, np.uint8)
     for mask in masks:
         joined = np.where(joined == 0, mask, joined)
@@ -110,9 +146,10 @@ def _joined(masks: list[NDArray[np.uint8]], size: tuple[int, int]) -> NDArray[np
 
 
 def _visible(points: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """COCO's visibility of points (...,2): 2 = labelled and seen, 0 = not labelled."""
+    """Return COCO's visibility of points (..., 2): 2 is labelled and visible, 0 is not labelled."""
     return np.where(np.isnan(points).any(-1), 0, 2).astype(np.uint8)
 
 
 def _relative(image: Path, folder: Path) -> str:
+    """Return the path of an image relative to a folder, with forward slashes."""
     return Path(os.path.relpath(image.resolve(), folder.resolve())).as_posix()

@@ -1,4 +1,12 @@
-"""The command line: `facekit COMMAND ...`. Exit code 0, or 2 for wrong input, with the reason on standard error."""
+"""The command line: `facekit COMMAND ...`.
+
+Exit codes:
+    0: Success.
+    1: `facekit doctor` found a problem.
+    2: Wrong input. The reason is printed on standard error, in one line.
+    130: Stopped with Ctrl-C.
+    141: The program that read the output has ended, such as `head` in `facekit ... | head`.
+"""
 
 from __future__ import annotations
 
@@ -17,43 +25,51 @@ GROUPS = (installation, adapt, predict, evaluate, texts, uncertainty, pretrain)
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    made = argparse.ArgumentParser("facekit", description="Label a few faces, get your own face model, see it work.")
-    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    root = argparse.ArgumentParser("facekit", description="Label a few faces, get your own face model, see it work.")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(
+    def add_command(
         name: str, run: Callable[[argparse.Namespace], Any], text: str, example: str
     ) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text, epilog=f"Example: {example}")
-        sub.add_argument("--json", action="store_true", help="print the outcome as one JSON object, nothing else")
-        sub.set_defaults(run=run)
-        return sub
+        command = commands.add_parser(name, help=text, description=text, epilog=f"Example: {example}")
+        command.add_argument("--json", action="store_true", help="print one JSON object with all results, nothing else")
+        command.set_defaults(run=run)
+        return command
 
     for group in GROUPS:
-        group.commands(command)
-    return made
+        group.add_commands(add_command)
+    return root
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. arguments: as on the command line; None takes them from there. Returns the exit code."""
-    a = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING if a.json else logging.INFO, format="%(message)s", stream=sys.stderr)
+    """Run one command.
+
+    Args:
+        arguments: The command and its options. None takes them from the command line.
+
+    Returns:
+        The exit code, see the docstring of this module.
+    """
+    args = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING if args.json else logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        outcome = a.run(a)
-    except BrokenPipeError:  # whoever read the output has ended, such as `| head`
+        outcome = args.run(args)
+    except BrokenPipeError:
+        # Python flushes standard output once more at its exit, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
-        print(f"facekit {a.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"facekit {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"facekit {a.command}: stopped", file=sys.stderr)
+        print(f"facekit {args.command}: stopped", file=sys.stderr)
         return 130
     if outcome is None:
-        return 0  # one of several processes, and not the one that speaks
-    if a.json:
+        return 0  # the output is printed already, or by another process of a distributed run
+    if args.json:
         print(json.dumps(outcome, default=str))
-    elif outcome:
+    else:
         for key, value in outcome.items():
             print(f"{key}: {json.dumps(value, indent=1, default=str) if isinstance(value, (dict, list)) else value}")
-    return 1 if a.command == "doctor" and outcome["problems"] else 0
+    return 1 if args.command == "doctor" and outcome["problems"] else 0

@@ -1,4 +1,4 @@
-"""Commands that run a model on images."""
+"""The command that runs a model on images: predict."""
 
 from __future__ import annotations
 
@@ -6,105 +6,125 @@ import argparse
 import errno
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from .command import ALIGN, AddCommand
 
 _FORMATS = ("json", "drawing", "mask", "labelme", "coco")
-# Names of skipped images in one warning.
+# Number of skipped images that a warning names.
 _LISTED = 5
 
 
-def commands(command: AddCommand) -> None:
-    """Add the commands of this file to the parser."""
-    p = command(
+def add_commands(add_command: AddCommand) -> None:
+    """Add the command of this module to the parser."""
+    p = add_command(
         "predict",
         _predict,
-        "run a model on images, one after the other; the same command again goes on where it was stopped",
+        "run a model on images, one after the other; run the same command again to continue after a stop",
         "facekit predict segmentation photos --out results --format mask drawing",
     )
     p.add_argument("model", help="a .facekit file, or a ready model: 'landmarks', 'segmentation', 'attributes', ...")
     p.add_argument("images", help="an image or a folder")
     p.add_argument(
         "--out",
-        help="folder for the results. Images with finished results of the same model and options are not run again",
+        help="folder for the results. Images that have results of the same model and options are not run again",
     )
     p.add_argument(
         "--format",
         nargs="+",
         action="extend",
         choices=_FORMATS,
-        help="what to write to --out. json: numbers (a.jpg.json); drawing: the image with the result (a.jpg.png); "
+        help="files to write to --out. json: numbers (a.jpg.json); drawing: the image with the result (a.jpg.png); "
         "mask: class ids as PNG (masks/a.jpg.png); labelme: one label file per image (labelme/a.jpg.json); coco: one "
         "label file of all images (coco.json). The default is json and drawing",
     )
-    p.add_argument("--align", choices=ALIGN, help="how faces are framed, instead of the model's own way")
+    p.add_argument("--align", choices=ALIGN, help="how faces are cropped; the default is the model's own way")
     p.add_argument("--device", help="where to run: cpu, cuda, cuda:1, mps")
 
 
-def _predict(a: argparse.Namespace) -> Any:
+def _predict(args: argparse.Namespace) -> Any:
+    """Run `facekit predict`."""
+    from ..api.batch_prediction import predict_stream
     from ..core.output_paths import OutputError
-    from ..images.reader import list_images
     from ..model import resolve_model
-    from ..model.prediction import predict_stream
     from .json_stream import JsonStream
     from .label_formats import faces_of
     from .result_files import ResultFiles
 
-    if a.format and a.out is None:
-        raise ValueError(
-            f"--format {' '.join(a.format)}: got no --out, expected a folder to write to; add --out FOLDER"
-        )
-    formats = set(a.format or ("json", "drawing")) | ({"json"} if a.json else set())
-    source = Path(a.images)
-    images = list_images(source) if source.is_dir() else [source]
-    folder = source if source.is_dir() else source.parent
-    if a.out is not None and "drawing" in formats and Path(a.out).resolve() == folder.resolve():
-        fix = "the drawings would be read as images the next time"
-        raise ValueError(f"--out {a.out}: got the folder of the images, expected another one; {fix}")
-    model = resolve_model(a.model, a.device)
+    formats, images, folder = _check_options(args)
+    model = resolve_model(args.model, args.device)
     files = None
-    if a.out is not None:
-        files = ResultFiles(a.out, formats, model, a.model, folder, a.align or model.align)
+    if args.out is not None:
+        files = ResultFiles(args.out, formats, model, args.model, folder, args.align or model.align)
     finished = [image for image in images if files is not None and files.finished(image)]
-    stream = JsonStream() if a.json else None
+    stream = JsonStream() if args.json else None
     if files is not None and stream is not None:
         for image in finished:
             stream.add(image.name, files.stored(image))
     elif finished:
         print(f"{len(finished)} of {len(images)} images have results already", flush=True)
-    known = set(finished)
-    waiting = {image.name: image for image in images if image not in known}
+    finished_set = set(finished)
+    waiting = {image.name: image for image in images if image not in finished_set}
     skipped: dict[str, str] = {}
-    made = 0
-    for name, outcome in predict_stream(model, _readable(waiting.values(), skipped), a.align):
+    count = 0
+    for name, result in predict_stream(model, _readable(waiting.values(), skipped), args.align):
         if files is not None:
             try:
-                files.write(waiting[name], outcome)
+                files.write(waiting[name], result)
             except OutputError as error:
                 if error.errno != errno.ENAMETOOLONG:
                     raise
                 skipped[name] = str(error)
                 continue
-        made += 1
+        count += 1
         if stream is not None:
-            stream.add(name, json.dumps(outcome.to_dict()))
+            stream.add(name, json.dumps(result.to_dict()))
         else:
-            count = len(faces_of(outcome))
-            print(f"{name}: {count} face{'' if count == 1 else 's'}", flush=True)
-    _tell_skipped(skipped, len(images))
+            faces = len(faces_of(result))
+            print(f"{name}: {faces} face{'' if faces == 1 else 's'}", flush=True)
+    _report_skipped(skipped, len(images))
     if files is not None:
         files.close(image for image in images if image.name not in skipped)
     if stream is not None:
         stream.close(skipped=skipped)
         return None
-    return {"images": len(finished) + made, "skipped": skipped}
+    return {"images": len(finished) + count, "skipped": skipped}
 
 
-def _readable(images: Any, skipped: dict[str, str]) -> Iterator[tuple[str, Any]]:
-    """(name, RGB array) of every image that can be read; the reasons of the others go to `skipped`."""
+def _check_options(args: argparse.Namespace) -> tuple[set[str], list[Path], Path]:
+    """Return the formats to write, the images and their folder.
+
+    Raises:
+        ValueError: If ``--format`` comes without ``--out``, or drawings would be written among the images.
+    """
+    from ..images.reader import list_images
+
+    if args.format and args.out is None:
+        raise ValueError(
+            f"--format {' '.join(args.format)}: got no --out, expected a folder to write to; add --out FOLDER"
+        )
+    formats = set(args.format or ("json", "drawing")) | ({"json"} if args.json else set())
+    source = Path(args.images)
+    images = list_images(source) if source.is_dir() else [source]
+    folder = source if source.is_dir() else source.parent
+    if args.out is not None and "drawing" in formats and Path(args.out).resolve() == folder.resolve():
+        reason = "the next run would read the drawings as images"
+        raise ValueError(f"--out {args.out}: got the folder of the images, expected another one; {reason}")
+    return formats, images, folder
+
+
+def _readable(images: Iterable[Path], skipped: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """Read images one after the other.
+
+    Args:
+        images: Image files.
+        skipped: The reason for every image that cannot be read is added here.
+
+    Yields:
+        The name and the RGB array of every other image.
+    """
     from ..images.reader import ImageError, load_image
 
     for image in images:
@@ -116,8 +136,16 @@ def _readable(images: Any, skipped: dict[str, str]) -> Iterator[tuple[str, Any]]
         yield image.name, array
 
 
-def _tell_skipped(skipped: dict[str, str], count: int) -> None:
-    """Warn of the skipped images. Raises ImageError where none of all images could be used."""
+def _report_skipped(skipped: dict[str, str], count: int) -> None:
+    """Warn about skipped images.
+
+    Args:
+        skipped: The reason for every skipped image.
+        count: Number of all images.
+
+    Raises:
+        ImageError: If all images were skipped.
+    """
     from ..images.reader import ImageError
 
     if not skipped:
@@ -128,4 +156,4 @@ def _tell_skipped(skipped: dict[str, str], count: int) -> None:
         raise ImageError(listing)
     if len(skipped) == count:
         raise ImageError(f"none of the {count} images can be read: {listing}")
-    warnings.warn(f"{len(skipped)} of {count} images skipped: {listing}", stacklevel=2)
+    warnings.warn(f"{len(skipped)} of {count} images skipped: {listing}", stacklevel=3)

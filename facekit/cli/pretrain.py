@@ -1,19 +1,25 @@
-"""Commands that train a backbone from its beginning, and make shards for it."""
+"""Commands of pre-training: shard prepares the data, pretrain trains a backbone."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from .command import AddCommand, settings
+from .command import AddCommand, parse_settings
 
 
-def commands(command: AddCommand) -> None:
-    """Add the commands of this file to the parser."""
-    p = command(
+def add_commands(add_command: AddCommand) -> None:
+    """Add the commands of this module to the parser."""
+    _add_shard(add_command)
+    _add_pretrain(add_command)
+
+
+def _add_shard(add_command: AddCommand) -> None:
+    """Add the command `shard`."""
+    p = add_command(
         "shard",
         _shard,
-        "make images with texts into shards for FaRL's pre-training, their faces found",
+        "write images of faces and their texts to shards for FaRL's pre-training",
         "facekit shard photos --texts captions.csv --out shards",
     )
     p.add_argument(
@@ -23,20 +29,25 @@ def commands(command: AddCommand) -> None:
         help="a folder of images, a .parquet or .csv listing with columns URL and TEXT, .tar shards or a folder of "
         "them, celebahq128, celebahq128:COUNT, generated:COUNT",
     )
-    p.add_argument("--texts", help="a .csv of file name and caption; else a .txt beside each image of a folder")
-    p.add_argument("--download", action="store_true", help="fetch what a listing has on the web")
+    p.add_argument("--texts", help="a .csv of file name and caption; the default is a .txt file beside each image")
+    p.add_argument("--download", action="store_true", help="download the images of a listing")
     p.add_argument("--size", type=int, default=256, help="side of generated faces, px")
-    p.add_argument("--longest", type=int, default=640, help="larger images are shrunk to this side, px")
-    p.add_argument("--score", type=float, default=0.9, help="images without a face above it are left out")
-    p.add_argument("--per-shard", type=int, default=1000, help="images a shard stands for")
-    p.add_argument("--workers", type=int, default=1, help="processes")
+    p.add_argument("--longest", type=int, default=640, help="larger images are scaled down to this longest side, px")
+    p.add_argument(
+        "--score", type=float, default=0.9, help="images without a face of this detection score are left out"
+    )
+    p.add_argument("--per-shard", type=int, default=1000, help="images per shard")
+    p.add_argument("--workers", type=int, default=1, help="number of processes")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--out", required=True, help="folder to write; the same command again makes what is missing")
+    p.add_argument("--out", required=True, help="folder to write; run the same command again to add missing shards")
 
-    p = command(
+
+def _add_pretrain(add_command: AddCommand) -> None:
+    """Add the command `pretrain`."""
+    p = add_command(
         "pretrain",
         _pretrain,
-        "train a backbone, or a part of one, from its beginning; the same command again goes on where it was stopped",
+        "pre-train a backbone, or a part of one; run the same command again to resume",
         "facekit pretrain fsma --faces faces generated:20000 --preset mini --out fsma.safetensors",
     )
     p.add_argument("backbone", choices=["fsma", "farl", "tokenizer", "stylegan2", "inversion"])
@@ -47,14 +58,14 @@ def commands(command: AddCommand) -> None:
         help="folders of faces, celebahq128[:COUNT], generated:COUNT; farl: shards (`facekit shard`)",
     )
     p.add_argument("--preset", help="mini; fsma also 128, 256; farl also base; stylegan2 also 256, 1024")
-    p.add_argument("--steps", type=int)
+    p.add_argument("--steps", type=int, help="number of training steps, instead of the preset's")
     p.add_argument(
         "--weights",
-        help="what to go on from: embedded, or a file (.safetensors, .mdl, .pth); for inversion the generator "
+        help="weights to start from: embedded, or a file (.safetensors, .mdl, .pth); for inversion the generator "
         "(.safetensors, .pkl, .pt)",
     )
-    p.add_argument("--batch", type=int, help="images a step, of all processes together")
-    p.add_argument("--until", type=int, help="stop after so many of the steps; the same command goes on later")
+    p.add_argument("--batch", type=int, help="batch size, summed over all processes")
+    p.add_argument("--until", type=int, help="stop after this step; run the same command again to continue")
     p.add_argument(
         "--set",
         nargs="+",
@@ -67,33 +78,40 @@ def commands(command: AddCommand) -> None:
     p.add_argument("--out", required=True, help="the .safetensors file to write")
 
 
-def _shard(a: argparse.Namespace) -> Any:
-    from ..data.image_text.shard_writer import make_shards
+def _shard(args: argparse.Namespace) -> Any:
+    """Run `facekit shard`."""
+    from ..api.shards import make_shards
 
     return make_shards(
-        a.sources,
-        a.out,
-        texts=a.texts,
-        download=a.download,
-        size=a.size,
-        seed=a.seed,
-        workers=a.workers,
-        progress=not a.json,
-        per_shard=a.per_shard,
-        score=a.score,
-        longest=a.longest,
+        args.sources,
+        args.out,
+        texts=args.texts,
+        download=args.download,
+        size=args.size,
+        seed=args.seed,
+        workers=args.workers,
+        progress=not args.json,
+        per_shard=args.per_shard,
+        score=args.score,
+        longest=args.longest,
     )
 
 
-def _pretrain(a: argparse.Namespace) -> Any:
+def _pretrain(args: argparse.Namespace) -> Any:
+    """Run `facekit pretrain`. Return the losses in the first process of a distributed run, None in all others."""
     from ..api.pretraining import pretrain
     from ..training.distributed import is_first
 
     options: dict[str, Any] = {
-        "preset": a.preset, "out": a.out, "steps": a.steps, "until": a.until, "weights": a.weights, "seed": a.seed,
-        "progress": not a.json,
-    }  # fmt: skip
-    if a.batch is not None:
-        options["batch_size"] = a.batch
-    losses = pretrain(a.backbone, a.faces, **options, **settings(a.set, options))
+        "preset": args.preset,
+        "out": args.out,
+        "steps": args.steps,
+        "until": args.until,
+        "weights": args.weights,
+        "seed": args.seed,
+        "progress": not args.json,
+    }
+    if args.batch is not None:
+        options["batch_size"] = args.batch
+    losses = pretrain(args.backbone, args.faces, **options, **parse_settings(args.set, options))
     return losses if is_first() else None

@@ -1,7 +1,7 @@
-"""The files that `facekit predict --out FOLDER` writes, and which of them an earlier run has finished.
+"""The files that `facekit predict --out FOLDER` writes.
 
-Names are those of the images, whole, with one suffix more: `a.jpg` gives `a.jpg.json` and `a.jpg.png`. So `a.jpg` and
-`a.png` do not share a file.
+The name of a result is the whole name of its image and one suffix: `a.jpg` gives `a.jpg.json` and `a.jpg.png`. So the
+images `a.jpg` and `a.png` do not share a file.
 """
 
 from __future__ import annotations
@@ -23,25 +23,28 @@ from .label_formats import check_formats, labelme_file, mask_file, write_coco
 
 log = logging.getLogger("facekit")
 
-# The subfolder and the suffix of an image's file. COCO's single file is made of the JSON files.
+# Subfolder and suffix of an image's file per format. The single COCO file is computed from the JSON files.
 _PLACES = {"json": ("", ".json"), "drawing": ("", ".png"), "mask": ("masks", ".png"), "labelme": ("labelme", ".json")}
-# Says what the results of a folder were made with. No image's file can have this name.
+# Records how the results of a folder were made. No result can have this name, because every result has a suffix.
 _MADE_WITH = ".facekit-predict"
 
 
 class ResultFiles:
-    """A folder of results, one file per image and format.
+    """A folder of results with one file per image and format.
 
-    Results of an earlier run count if they were made with the same model, the same options and images of the same
-    folder, and after the image was last changed. All others are made anew.
+    Results of an earlier run are kept if the model, the options and the folder of images are the same. They must also
+    be newer than their image. All others are computed again.
 
     Args:
-        out: The folder. It is made where it is missing.
+        out: The folder. It is created if it is missing.
         formats: Some of "json", "drawing", "mask", "labelme", "coco".
-        model: The model that makes the results.
+        model: The model that computes the results.
         name: The model's file, or the name of a ready model.
         images: The folder of the images.
-        align: How faces are framed.
+        align: How faces are cropped.
+
+    Attributes:
+        folder: The folder as a path.
 
     Raises:
         ValueError: If the model's task has no such format.
@@ -56,60 +59,83 @@ class ResultFiles:
         self.folder = check_output(out, folder=True)
         digest = _digest(embedded_file(name) if name in READY else Path(name))
         made_with = {"facekit": __version__, "model": digest, "align": align, "images": str(images.resolve())}
-        self._since = self._begin(json.dumps(made_with, indent=1))
+        self._valid_since = self._record(json.dumps(made_with, indent=1))
 
-    def _begin(self, made_with: str) -> int:
-        """The time, in nanoseconds, since when results are made like this; older ones were made otherwise."""
-        note = self.folder / _MADE_WITH
-        before = note.read_text(encoding="utf-8", errors="replace") if note.is_file() else None
+    def _record(self, made_with: str) -> int:
+        """Write down how the results are made, if that has changed.
+
+        Args:
+            made_with: The model, the options and the folder of images, as JSON text.
+
+        Returns:
+            The time of the last change, in nanoseconds. Older results were made in another way.
+        """
+        record = self.folder / _MADE_WITH
+        before = record.read_text(encoding="utf-8", errors="replace") if record.is_file() else None
         if before != made_with:
             if before is not None:
-                log.info("%s: results of another model, options or images are made anew", self.folder)
-            with whole_file(note) as temporary:
+                log.info("%s: results of another model, options or images are computed again", self.folder)
+            with whole_file(record) as temporary:
                 temporary.write_text(made_with, encoding="utf-8")
-        return note.stat().st_mtime_ns
+        return record.stat().st_mtime_ns
 
     def path(self, image: Path, kind: str) -> Path:
-        """Return the file of an image in the format `kind`."""
+        """Return the file of an image in a format.
+
+        Args:
+            image: The image file.
+            kind: "json", "drawing", "mask" or "labelme".
+        """
         folder, suffix = _PLACES[kind]
         return self.folder / folder / f"{image.name}{suffix}"
 
     def finished(self, image: Path) -> bool:
         """Return whether an earlier run has written every file of the image."""
         try:
-            newest = max(self._since, image.stat().st_mtime_ns)
+            newest = max(self._valid_since, image.stat().st_mtime_ns)
             return all(self.path(image, kind).stat().st_mtime_ns >= newest for kind in self._formats)
         except OSError:
             return False
 
-    def write(self, image: Path, outcome: Drawable) -> None:
-        """Write the image's outcome in every format. Each file appears whole or not at all."""
+    def write(self, image: Path, result: Drawable) -> None:
+        """Write a result in every format. No file is left half written.
+
+        Args:
+            image: The image file.
+            result: The result on this image.
+        """
         for kind in self._formats:
             target = self.path(image, kind)
             if kind in ("json", "drawing"):
-                outcome.save(target)
+                result.save(target)
             elif kind == "mask":
-                _write(target, mask_file(outcome, self._labels))
+                _write(target, mask_file(result, self._labels))
             else:
-                _write(target, labelme_file(outcome, image, target.parent, self._labels))
+                _write(target, labelme_file(result, image, target.parent, self._labels))
 
     def stored(self, image: Path) -> str:
         """Return the JSON text of a finished image."""
         return self.path(image, "json").read_text(encoding="utf-8")
 
     def close(self, images: Iterable[Path]) -> None:
-        """Write what is made of all images together: coco.json, if it is wanted. images: those with a result."""
+        """Write the file that covers all images, coco.json, if that format was chosen.
+
+        Args:
+            images: The image files that have a result.
+        """
         if self._coco:
             results = ((image, json.loads(self.stored(image))) for image in images)
             write_coco(self.folder / "coco.json", results, self._labels)
 
 
 def _write(target: Path, content: bytes) -> None:
+    """Write a file in one step, so that a stopped run leaves no half of it."""
     with whole_file(target) as temporary:
         temporary.write_bytes(content)
 
 
 def _digest(path: Path) -> str:
+    """Return the SHA-256 digest of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

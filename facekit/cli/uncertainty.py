@@ -1,4 +1,4 @@
-"""The command uncertainty: where the classifiers of a model disagree."""
+"""The command that measures how much the classifiers of a model disagree: uncertainty."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from typing import Any
 
 from .command import ALIGN, AddCommand
 
-# Nats that are drawn in the strongest colour; two halves of the classifiers against each other have ln 2 = 0.69.
+# Disagreement in nats that gets the strongest colour. If one half of the classifiers contradicts the other half, the
+# disagreement is ln 2 = 0.69.
 _STRONGEST = 0.35
 
 
-def commands(command: AddCommand) -> None:
-    """Add the command of this file to the parser."""
-    p = command(
+def add_commands(add_command: AddCommand) -> None:
+    """Add the command of this module to the parser."""
+    p = add_command(
         "uncertainty",
         _uncertainty,
-        "show where the classifiers of a pftgan model disagree, so that you know which image to label next",
+        "show where the classifiers of a pftgan model disagree; label the image with the largest value next",
         "facekit uncertainty mine.facekit photos --out doubts",
     )
     p.add_argument("model", help="a .facekit file of pftgan, for segmentation, with several classifiers (members)")
     p.add_argument("images", help="an image or a folder")
     p.add_argument("--out", help="folder for a drawing (a.jpg.png) and the numbers in nats (a.jpg.npy) per image")
-    p.add_argument("--align", choices=ALIGN, help="how faces are framed, instead of the model's own way")
+    p.add_argument("--align", choices=ALIGN, help="how faces are cropped; the default is the model's own way")
     p.add_argument("--device", help="where to run: cpu, cuda, cuda:1, mps")
 
 
-def _uncertainty(a: argparse.Namespace) -> Any:
+def _uncertainty(args: argparse.Namespace) -> Any:
+    """Run `facekit uncertainty`."""
     import numpy as np
 
     from ..api.text_matching import Explanation
@@ -37,16 +39,17 @@ def _uncertainty(a: argparse.Namespace) -> Any:
     from ..images.reader import list_images, load_image
     from ..model import resolve_model
 
-    out = None if a.out is None else check_output(a.out, folder=True)
-    model = resolve_model(a.model, a.device)
-    found: dict[str, Any] = {}
-    for path in list_images(a.images) if Path(a.images).is_dir() else [Path(a.images)]:
+    out = None if args.out is None else check_output(args.out, folder=True)
+    model = resolve_model(args.model, args.device)
+    results: dict[str, Any] = {}
+    for path in list_images(args.images) if Path(args.images).is_dir() else [Path(args.images)]:
         image = load_image(path)
-        nats = np.asarray(uncertainty(model, image, align=a.align))
-        seen = not np.isnan(nats).all()
-        numbers = {"mean": float(np.nanmean(nats)), "max": float(np.nanmax(nats))} if seen else None
-        found[path.name] = numbers
-        if not a.json:
+        nats = np.asarray(uncertainty(model, image, align=args.align))
+        # Pixels outside of all face crops are NaN.
+        has_face = not np.isnan(nats).all()
+        numbers = {"mean": float(np.nanmean(nats)), "max": float(np.nanmax(nats))} if has_face else None
+        results[path.name] = numbers
+        if not args.json:
             text = f"mean {numbers['mean']:.3f} nats, at most {numbers['max']:.3f}" if numbers else "no face"
             print(f"{path.name}: {text}", flush=True)
         if out is not None:
@@ -54,4 +57,4 @@ def _uncertainty(a: argparse.Namespace) -> Any:
             Explanation(heat, "uncertainty", image).save(out / f"{path.name}.png")
             with whole_file(out / f"{path.name}.npy") as temporary, temporary.open("wb") as file:
                 np.save(file, nats)
-    return {"results": found} if a.json else {}
+    return {"results": results} if args.json else None

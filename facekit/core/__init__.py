@@ -1,1 +1,1 @@
-"""Files, arguments, random numbers, devices and process state: what every other module needs."""
+"""Infrastructure that all other modules use: files, arguments, random numbers, devices and global state."""

@@ -1,4 +1,4 @@
-"""Checks of arguments that several public functions have; each error names the argument."""
+"""Check arguments that several public functions share. Each error names the argument."""
 
 from __future__ import annotations
 
@@ -7,68 +7,139 @@ import os
 from pathlib import Path
 from typing import Any
 
-MOST_SEED = 2**63 - 1
+_LARGEST_SEED = 2**63 - 1
 
 
-def shown(value: Any) -> str:
-    """Return what errors show of a value: one line of at most 80 characters."""
+def short_repr(value: Any) -> str:
+    """Return a value for a message: its repr on one line, cut after 80 characters."""
     return f"{' '.join(repr(value).split()):.80}"
 
 
 def check_name(value: Any, argument: str) -> None:
-    """Raise TypeError for a name that is no string."""
+    """Check that an argument is a name.
+
+    Args:
+        value: The value of the argument.
+        argument: Its name, for the message.
+
+    Raises:
+        TypeError: If the value is not a str.
+    """
     if not isinstance(value, str):
-        raise TypeError(f"{argument}={shown(value)} came: expected a name (str); pass one")
+        raise TypeError(
+            f"{argument}={short_repr(value)}: expected a name (str), got {type(value).__name__}; pass a str"
+        )
 
 
 def check_seed(seed: Any) -> int:
-    """Return the seed as int. Raises TypeError for no whole number, ValueError for one outside 0 to 2**63 - 1."""
+    """Check a seed.
+
+    Args:
+        seed: The value of the argument `seed`.
+
+    Returns:
+        The seed as int.
+
+    Raises:
+        TypeError: If it is not a whole number.
+        ValueError: If it is outside 0 to 2**63 - 1.
+    """
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
-        raise TypeError(f"seed={shown(seed)} came: expected a whole number (int); pass one, such as 0")
-    if not 0 <= int(seed) <= MOST_SEED:
-        raise ValueError(f"seed={seed}: expected a whole number from 0 to 2**63 - 1; pass a smaller one, such as 0")
+        raise TypeError(
+            f"seed={short_repr(seed)}: expected a whole number (int), got {type(seed).__name__}; pass one, such as 0"
+        )
+    if not 0 <= int(seed) <= _LARGEST_SEED:
+        raise ValueError(f"seed={seed}: expected a whole number from 0 to 2**63 - 1; pass another one, such as 0")
     return int(seed)
 
 
 def check_count(value: Any, argument: str) -> int | None:
-    """Return a number of 1 or more as int, or None. Raises TypeError for no whole number, ValueError below 1."""
+    """Check an optional count, such as a number of steps.
+
+    Args:
+        value: The value of the argument.
+        argument: Its name, for the message.
+
+    Returns:
+        The count as int, or None for None.
+
+    Raises:
+        TypeError: If it is neither a whole number nor None.
+        ValueError: If it is below 1.
+    """
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{argument}={shown(value)} came: expected a whole number (int) or None; pass one")
+        raise TypeError(
+            f"{argument}={short_repr(value)}: expected a whole number (int) or None, got {type(value).__name__}; "
+            "pass one"
+        )
     if int(value) < 1:
         raise ValueError(f"{argument}={value}: expected at least 1; pass a larger number, or leave {argument} out")
     return int(value)
 
 
 def check_progress(progress: Any) -> None:
-    """Raise TypeError for progress that is neither bool nor a function."""
+    """Check the argument `progress`.
+
+    Args:
+        progress: True, False, or a function of (steps done, steps, losses).
+
+    Raises:
+        TypeError: If it is none of these.
+    """
     if not isinstance(progress, bool) and not callable(progress):
         raise TypeError(
-            f"progress={shown(progress)} came: expected True, False or a function (done, steps, losses); pass one"
+            f"progress={short_repr(progress)}: expected True, False or a function (done, steps, losses), "
+            f"got {type(progress).__name__}; pass one of these"
         )
 
 
 def check_path(value: Any, argument: str) -> None:
-    """Raise TypeError for what is no path and no name."""
+    """Check that an argument is a name or a path.
+
+    Args:
+        value: The value of the argument.
+        argument: Its name, for the message.
+
+    Raises:
+        TypeError: If the value is neither str nor PathLike.
+    """
     if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{argument}={shown(value)} came: expected a name or a path (str or PathLike); pass one")
+        raise TypeError(
+            f"{argument}={short_repr(value)}: expected a name or a path (str or PathLike), got {type(value).__name__}; "
+            "pass one"
+        )
 
 
 def check_checkpoint(checkpoint: Any) -> None:
-    """Raise TypeError for no path, ValueError for a folder. None is allowed."""
+    """Check the argument `checkpoint` without touching the disk. `output_paths.check_output` tries to write it.
+
+    Args:
+        checkpoint: Path of a checkpoint file, which need not exist, or None.
+
+    Raises:
+        TypeError: If it is neither a path nor None.
+        ValueError: If it is a folder.
+    """
     if checkpoint is None:
         return
     check_path(checkpoint, "checkpoint")
     if os.fspath(checkpoint) == "" or Path(checkpoint).is_dir():
-        raise ValueError(
-            f"checkpoint={os.fspath(checkpoint)!r}: expected a file, but this is a folder; add a file name to it"
-        )
+        raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: expected a file, got a folder; add a file name to it")
 
 
 def check_validation(validation: Any) -> None:
-    """Raise TypeError for validation data that are not a pair."""
+    """Check the argument `validation`.
+
+    Args:
+        validation: A pair (images, labels), or None.
+
+    Raises:
+        TypeError: If it is neither a tuple or list of two, nor None.
+    """
     if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
         raise TypeError(
-            f"validation={shown(validation)} came: expected a pair (images, labels); pass both in one tuple"
+            f"validation={short_repr(validation)}: expected a pair (images, labels), got {type(validation).__name__}; "
+            "pass both in one tuple"
         )

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Write files atomically: a file appears complete, or not at all."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .output_paths import output_file, refused
+from .output_paths import output_file, write_error
 from .temporary_files import new_temporary, remove_leftovers, remove_temporary
 
-# Of these only the writing side is the cause; other errors in the block may come from what is read.
-_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+# Errors that only the write can cause. Others may come from a file that the caller reads in the block.
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @contextmanager
 def whole_file(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a path to write to, which takes the place of `target` when the block ends.
+    """Write a file atomically.
 
-    The path is gone when the block fails. A kill at any moment leaves the old file or the new one, never half a file;
-    what the kill leaves beside it is removed by the next write to that folder. Missing parent folders are made.
+    If the block fails, the target stays as it was. If the process is killed, the folder holds the old file or the new
+    one, never a part of it. The next write to that folder removes the temporary file of a killed process. Missing
+    parent folders are made.
 
     Args:
-        target: The file to write. A link stands for what it points to.
+        target: The file to write. For a symbolic link, the file that it points to is written.
+
+    Yields:
+        A temporary path to write to. It replaces the target at the end of the block.
 
     Raises:
         OutputError: If the target cannot be written. The message names the target.
+
+    Example:
+        >>> with whole_file("model.bin") as temporary:
+        ...     temporary.write_bytes(content)
     """
     final = output_file(target)
     remove_leftovers(final.parent)
@@ -35,13 +43,13 @@ def whole_file(target: str | os.PathLike[str]) -> Iterator[Path]:
         try:
             yield temporary
         except OSError as error:
-            of_writing = error.errno in _OF_WRITING or str(error.filename) == str(temporary)
-            if not of_writing:
+            failed_to_write = error.errno in _WRITE_ERRORS or str(error.filename) == str(temporary)
+            if not failed_to_write:
                 raise
-            raise refused(target, error) from error
+            raise write_error(target, error) from error
         try:
             os.replace(temporary, final)
         except OSError as error:
-            raise refused(target, error) from error
+            raise write_error(target, error) from error
     finally:
         remove_temporary(temporary)

@@ -1,12 +1,11 @@
-"""The caller's global state: settings and random numbers that public functions must not change.
+"""Protect the global state of the caller: random numbers and settings that public functions must not change.
 
-Random numbers. torch's layers draw their first weights, and dropout its masks, from one generator that all threads of
-a process share. `own_random` lends it to one thread at a time: a lock is held, the generator is seeded, and the
-caller's state comes back at the end. All other random numbers come from generators of facekit's own
-(`facekit.training.loop.generator_for`).
+Random numbers: torch draws initial weights and dropout masks from one generator that all threads of a process share.
+`seeded_random` reserves this generator for one thread, seeds it, and restores the caller's state at the end. All other
+random numbers come from facekit's own generators (`facekit.core.random_streams.generator_for`).
 
-Settings. `own_settings` runs a public function under the settings that facekit computes with, whatever the caller has
-set: float32, new tensors on the CPU, gradients where a step needs them, no autocast.
+Settings: `default_settings` runs a public function under the settings that facekit needs, whatever the caller has set:
+float32, new tensors on the CPU, gradients enabled, no autocast.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from typing import Any
 
 import torch
 
-_generator = threading.RLock()
-_settings = threading.Lock()
-_interpreter = threading.RLock()  # warning filters and environment variables are one for all threads
+_generator_lock = threading.RLock()
+_dtype_lock = threading.Lock()
+_interpreter_lock = threading.RLock()  # warning filters and environment variables are shared by all threads
 
 
 class _Depth(threading.local):
-    """How many blocks of `own_random` this thread is in."""
+    """Number of nested `seeded_random` blocks of this thread."""
 
     blocks = 0
 
@@ -35,7 +34,7 @@ _depth = _Depth()
 
 
 def _generators() -> list[torch.Generator]:
-    """torch's own generators: of the CPU and of the devices that are in use."""
+    """Return the global generators of torch: that of the CPU, and those of the devices in use."""
     generators = [torch.default_generator]
     if torch.cuda.is_initialized():
         generators += torch.cuda.default_generators
@@ -45,9 +44,9 @@ def _generators() -> list[torch.Generator]:
 
 
 @contextlib.contextmanager
-def kept_random() -> Iterator[None]:
-    """Put the state of torch's global generators back after a block. Threads wait for each other here."""
-    with _generator:
+def preserved_random_state() -> Iterator[None]:
+    """Restore the state of torch's global generators after a block. Only one thread runs such a block at a time."""
+    with _generator_lock:
         generators = _generators()
         states = [generator.get_state() for generator in generators]
         try:
@@ -58,19 +57,19 @@ def kept_random() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def own_random(seed: int) -> Iterator[None]:
-    """Seed torch's global generators in a block, and put the caller's state back after it.
+def seeded_random(seed: int) -> Iterator[None]:
+    """Seed torch's global generators in a block, and restore the caller's state after it.
 
-    Threads wait for each other here, so that the numbers drawn in a block depend on `seed` alone. A block inside
-    another one only seeds: what the outer block draws after it goes on from there.
+    Only one thread runs such a block at a time, so the random numbers in it depend on `seed` alone. A nested block
+    only seeds: afterwards, the outer block continues from the state that the inner one left.
 
     Args:
-        seed: 0 or more.
+        seed: Seed, 0 or more.
     """
-    with contextlib.nullcontext() if _depth.blocks else kept_random():
+    with contextlib.nullcontext() if _depth.blocks else preserved_random_state():
         _depth.blocks += 1
         try:
-            # torch.manual_seed would also seed CUDA devices that the caller starts later.
+            # torch.manual_seed would also seed CUDA devices that the caller initialises later.
             for generator in _generators():
                 generator.manual_seed(seed)
             yield
@@ -79,21 +78,24 @@ def own_random(seed: int) -> Iterator[None]:
 
 
 class _DefaultDtype:
-    """float32 as the default type, which is one for all threads: the first thread sets it, the last one resets it."""
+    """Context manager that makes float32 the default type.
+
+    The default type is shared by all threads. The first thread that enters sets it, and the last one restores it.
+    """
 
     def __init__(self) -> None:
         self.users = 0
         self.before = torch.float32
 
     def __enter__(self) -> None:
-        with _settings:
+        with _dtype_lock:
             if not self.users:
                 self.before = torch.get_default_dtype()
                 torch.set_default_dtype(torch.float32)
             self.users += 1
 
     def __exit__(self, *_: Any) -> None:
-        with _settings:
+        with _dtype_lock:
             self.users -= 1
             if not self.users:
                 torch.set_default_dtype(self.before)
@@ -103,12 +105,12 @@ _float32 = _DefaultDtype()
 
 
 @contextlib.contextmanager
-def own_settings() -> Iterator[None]:
-    """Compute as facekit does, whatever the caller has set; also a decorator of public functions.
+def default_settings() -> Iterator[None]:
+    """Run a block under facekit's settings of torch. It also serves as a decorator of public functions.
 
-    Inside, the default type is float32, new tensors are on the CPU, gradients are recorded, and autocast and inference
-    mode are off. The default type is one for all threads of a process: other threads that expect another one see
-    float32 until the block ends.
+    In the block, the default type is float32, new tensors are on the CPU, gradients are recorded, and autocast and
+    inference mode are off. The default type is shared by all threads of a process: a thread that has set another one
+    gets float32 until the block ends.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_float32)
@@ -118,18 +120,15 @@ def own_settings() -> Iterator[None]:
         stack.enter_context(torch.enable_grad())
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
-                # Without the cache: the caller's block would keep weights of earlier steps in it.
+                # The cache of the caller's autocast block would hold weights of earlier steps.
                 stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         yield
 
 
 @contextlib.contextmanager
-def own_import() -> Iterator[None]:
-    """Import a package that changes warning filters or environment variables as it is imported.
-
-    What the package changed is put back at the end of the block.
-    """
-    with _interpreter:
+def isolated_import() -> Iterator[None]:
+    """Import a package that changes warning filters or environment variables, and undo these changes."""
+    with _interpreter_lock:
         filters, environment = list(warnings.filters), dict(os.environ)
         try:
             yield
@@ -144,8 +143,12 @@ def own_import() -> Iterator[None]:
 def no_warnings(category: type[Warning] = Warning) -> Iterator[None]:
     """Ignore warnings of a category in a block.
 
-    `warnings.catch_warnings` alone would leave its filter behind where two threads overlap; here they wait.
+    Only one thread runs such a block at a time. With `warnings.catch_warnings` alone, two overlapping threads would
+    leave the filter behind.
+
+    Args:
+        category: Class of the warnings.
     """
-    with _interpreter, warnings.catch_warnings():
+    with _interpreter_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", category)
         yield

@@ -1,4 +1,4 @@
-"""Parse JSON that others wrote."""
+"""Parse JSON text that may be broken or hostile."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import json
 from typing import Any
 
 
-def parse_json(text: str | bytes, what: str) -> Any:
+def parse_json(text: str | bytes, what: str = "") -> Any:
     """Parse JSON text.
 
     Args:
         text: The text, or its bytes in UTF-8, UTF-16 or UTF-32.
-        what: Where it is from, for messages, e.g. the path of a file.
+        what: Where the text is from, for messages, e.g. the path of a file. "": the caller adds it.
 
     Returns:
-        Plain data.
+        Dictionaries, lists, numbers and strings.
 
     Raises:
-        ValueError: If it is no JSON, or nested deeper than Python can follow. The message begins with ``what``.
+        ValueError: If the text is no JSON, empty, or nested deeper than Python can follow. The message begins with
+            ``what``.
     """
+    where = f"{what}: " if what else ""
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError(f"{what}: its JSON is nested too deeply, expected a few levels") from None
+        fix = "copy or export the file again"
+        raise ValueError(f"{where}expected JSON of a few levels, got JSON nested too deeply; {fix}") from None
     except ValueError as error:
-        raise ValueError(f"{what}: its JSON is damaged ({error}), expected whole JSON text") from error
+        got = f"damaged JSON ({error})" if text.strip() else "an empty file"
+        fix = "it may be cut off, so copy or export the file again"
+        raise ValueError(f"{where}expected whole JSON text, got {got}; {fix}") from error

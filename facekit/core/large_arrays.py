@@ -1,4 +1,4 @@
-"""Arrays that may be larger than memory: beyond a limit they lie in a temporary file that is mapped into memory."""
+"""Allocate arrays that may be larger than memory. Above a limit, they are memory-mapped temporary files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ LIMIT = 1_000_000_000
 
 
 def large_array(shape: tuple[int, ...], dtype: DTypeLike, limit: int = LIMIT) -> np.ndarray[Any, Any]:
-    """Return an array without values, in memory or in a temporary file.
+    """Allocate an uninitialised array in memory or in a temporary file.
+
+    The temporary file is in the folder that `tempfile.gettempdir` returns. It is deleted with the array.
 
     Args:
-        shape: Of the array.
-        dtype: Of the array.
-        limit: Bytes; a larger array goes to a file in the folder that `tempfile.gettempdir` names. The file is gone
-            with the array.
+        shape: Shape of the array.
+        dtype: Type of the array.
+        limit: Bytes. A larger array goes to a file.
+
+    Returns:
+        The array, or a `numpy.memmap`.
 
     Raises:
-        OSError: If the disk has too little room.
+        OSError: If the disk has too little space.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= limit:
@@ -35,7 +39,7 @@ def large_array(shape: tuple[int, ...], dtype: DTypeLike, limit: int = LIMIT) ->
 
 
 def _reserve(file: int, size: int) -> None:
-    """Make a file of `size` bytes now: on a full disk, writing to a mapped file would end the process."""
+    """Allocate `size` bytes on the disk now. On a full disk, a later write to the map would end the process."""
     os.truncate(file, size)
     if not hasattr(os, "posix_fallocate"):
         return
@@ -43,7 +47,7 @@ def _reserve(file: int, size: int) -> None:
         os.posix_fallocate(file, 0, size)
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            return  # a file system that cannot reserve
+            return  # a file system that cannot reserve space
         raise OSError(
             errno.ENOSPC,
             f"{tempfile.gettempdir()}: expected {size / 1e9:.1f} GB free for a temporary file; free some, or set "

@@ -1,4 +1,4 @@
-"""Output paths: one check before work begins, and one error.
+"""Check output paths before work begins, and report paths that cannot be written by one error.
 
 `check_output` is for long work: it also writes a probe. `output_file` and `output_folder` are for immediate writes.
 """
@@ -13,9 +13,10 @@ from pathlib import Path
 
 from .temporary_files import new_temporary, remove_leftovers, remove_temporary
 
-# Bytes of the probe: a disk that cannot take them is full.
+# Bytes of the probe. A disk without this much space counts as full.
 PROBE = 1 << 20
-_FIXES = {
+# Advice by error number.
+_ADVICE = {
     errno.ENOSPC: "free some space there",
     errno.EDQUOT: "free some space there",
     errno.ENAMETOOLONG: "shorten the name",
@@ -23,101 +24,131 @@ _FIXES = {
 
 
 class OutputError(OSError, ValueError):
-    """An output path that cannot be written: names the path, and says what was expected and what to do."""
+    """Error about an output path that cannot be written. It names the path, what was expected, and what to do."""
 
 
 def check_output(path: str | os.PathLike[str], suffixes: Collection[str] = (), *, folder: bool = False) -> Path:
-    """Check that an output can be written, before the work that makes it begins.
+    """Check that an output can be written, before the work that produces it begins.
 
-    Missing parent folders are made, `~` is the home folder, and a link stands for what it points to. A probe of 1 MiB
-    is written beside the file and removed again.
+    Missing parent folders are made. `~` is the home folder. A symbolic link is followed. A probe of 1 MiB is written to
+    the folder and removed again.
 
     Args:
         path: The file to write, or with `folder` the folder to write into.
-        suffixes: Allowed suffixes in lower case, with the dot. Any suffix is allowed where this is empty.
-        folder: Whether the output is a folder. It is made where it is missing.
+        suffixes: Allowed suffixes in lower case, with the dot. Empty allows any suffix.
+        folder: Whether the output is a folder. A missing folder is made.
 
     Returns:
         The path to write to.
 
     Raises:
-        OutputError: If nothing can be written there.
+        OutputError: If the output cannot be written.
     """
     target = output_folder(path) if folder else output_file(path, suffixes)
-    where = target if folder else target.parent
-    remove_leftovers(where)
-    probe = new_temporary(where)
+    probe_folder = target if folder else target.parent
+    remove_leftovers(probe_folder)
+    probe = new_temporary(probe_folder)
     try:
         probe.write_bytes(bytes(PROBE))
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
     finally:
         remove_temporary(probe)
     return target
 
 
 def output_file(path: str | os.PathLike[str], suffixes: Collection[str] = ()) -> Path:
-    """Return the path of a file to write, its parent folder made. See `check_output`; no probe is written."""
-    text = _text(path, "a file name")
+    """Check the path of a file to write, as `check_output` does, but without a probe.
+
+    Args:
+        path: The file to write. Missing parent folders are made.
+        suffixes: Allowed suffixes in lower case, with the dot. Empty allows any suffix.
+
+    Returns:
+        The path to write to.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    text = _as_text(path, "a file name")
     if text.endswith(("/", os.sep)) or Path(text).name in ("", ".."):
-        raise OutputError(f"{shown(text)}: got a folder, expected a file; add a file name")
+        raise OutputError(f"{printable_path(text)}: got a folder, expected a file; add a file name")
     suffix = Path(text).suffix.lower()
     if suffixes and suffix not in suffixes:
-        came = f"suffix {shown(suffix)}" if suffix else "no suffix"
-        raise OutputError(f"{shown(text)}: got {came}, expected {' or '.join(suffixes)}; rename the output")
+        got = f"suffix {printable_path(suffix)}" if suffix else "no suffix"
+        raise OutputError(f"{printable_path(text)}: got {got}, expected {' or '.join(suffixes)}; rename the output")
     try:
-        target = _target(text)
-        kind = _kind(target)
-        if kind is None and os.path.islink(text) and not target.parent.is_dir():
-            fix = "remove the link, or name another file"
-            raise OutputError(f"{shown(text)}: got a broken link, expected a file to write; {fix}")
-        if kind is not None and stat.S_ISDIR(kind):
-            raise OutputError(f"{shown(text)}: got a folder, expected a file to write; add a file name")
-        if kind is not None and not stat.S_ISREG(kind):
-            raise OutputError(f"{shown(text)}: got a device or pipe, expected a file to write; name another file")
-        if kind is not None and not os.access(target, os.W_OK):
-            fix = "change its permissions, or name another file"
-            raise OutputError(f"{shown(text)}: got a write-protected file, expected a writable one; {fix}")
+        target = _resolve(text)
+        mode = _mode(target)
+        if mode is None and os.path.islink(text) and not target.parent.is_dir():
+            advice = "remove the link, or name another file"
+            raise OutputError(f"{printable_path(text)}: got a broken link, expected a file to write; {advice}")
+        if mode is not None and stat.S_ISDIR(mode):
+            raise OutputError(f"{printable_path(text)}: got a folder, expected a file to write; add a file name")
+        if mode is not None and not stat.S_ISREG(mode):
+            advice = "name another file"
+            raise OutputError(f"{printable_path(text)}: got a device or pipe, expected a file to write; {advice}")
+        if mode is not None and not os.access(target, os.W_OK):
+            advice = "change its permissions, or name another file"
+            raise OutputError(f"{printable_path(text)}: got a write-protected file, expected a writable one; {advice}")
         _make_folder(target.parent, text)
     except OutputError:
         raise
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
     return target
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a folder to write into, made where it is missing. See `check_output`; no probe is written."""
-    text = _text(path, "a folder name")
+    """Check the path of a folder to write into, as `check_output` does, but without a probe.
+
+    Args:
+        path: The folder. A missing folder is made.
+
+    Returns:
+        The path of the folder.
+
+    Raises:
+        OutputError: If files cannot be written into the folder.
+    """
+    text = _as_text(path, "a folder name")
     try:
-        target = _target(text)
-        kind = _kind(target)
-        if kind is not None and not stat.S_ISDIR(kind):
-            raise OutputError(f"{shown(text)}: got a file, expected a folder; name another folder")
+        target = _resolve(text)
+        mode = _mode(target)
+        if mode is not None and not stat.S_ISDIR(mode):
+            raise OutputError(f"{printable_path(text)}: got a file, expected a folder; name another folder")
         _make_folder(target, text)
     except OutputError:
         raise
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
     return target
 
 
-def refused(path: str | os.PathLike[str], error: OSError) -> OutputError:
-    """Return the error that names `path` and the reason in `error`. It keeps the error number."""
-    reason, fix = error.strerror or str(error), _FIXES.get(error.errno or 0, "check the disk and its permissions")
+def write_error(path: str | os.PathLike[str], error: OSError) -> OutputError:
+    """Make an `OutputError` from an error of the system.
+
+    Args:
+        path: The output, which the message names.
+        error: The error of the system. Its reason is in the message.
+
+    Returns:
+        The error, with the error number of `error`.
+    """
+    reason, advice = error.strerror or str(error), _ADVICE.get(error.errno or 0, "check the disk and its permissions")
     expected = "expected a place that can be written"
-    answer = OutputError(f"{shown(os.fsdecode(path))}: {reason}, {expected}; {fix}, or name another output")
-    answer.errno = error.errno
-    return answer
+    result = OutputError(f"{printable_path(os.fsdecode(path))}: {reason}, {expected}; {advice}, or name another output")
+    result.errno = error.errno
+    return result
 
 
-def shown(text: str) -> str:
-    """Return a path for a message: on one line, the middle of a long one left out."""
+def printable_path(text: str) -> str:
+    """Return a path for a message: on one line, without the middle of a long one."""
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= 120 else f"{text[:70]}...{text[-40:]}"
 
 
-def _text(path: str | os.PathLike[str], expected: str) -> str:
+def _as_text(path: str | os.PathLike[str], expected: str) -> str:
     if not isinstance(path, (str, os.PathLike)):
         raise OutputError(f"output: got {type(path).__name__}, expected a path; pass a str or a pathlib.Path")
     text = os.fsdecode(path)
@@ -126,17 +157,19 @@ def _text(path: str | os.PathLike[str], expected: str) -> str:
     return text
 
 
-def _target(text: str) -> Path:
-    """The path itself, from the home folder for `~`, or what a link points to."""
+def _resolve(text: str) -> Path:
+    """Replace `~` by the home folder, and a symbolic link by what it points to."""
     if text.startswith("~") and not os.path.lexists(text):
-        home, text = text, os.path.expanduser(text)
-        if text == home and len(Path(text).parts) > 1:
-            raise OutputError(f"{shown(text)}: got an unknown user's folder, expected a path; name another output")
+        original, text = text, os.path.expanduser(text)
+        if text == original and len(Path(text).parts) > 1:
+            raise OutputError(
+                f"{printable_path(text)}: got an unknown user's folder, expected a path; name another output"
+            )
     return Path(os.path.realpath(text)) if os.path.islink(text) else Path(text)
 
 
-def _kind(target: Path) -> int | None:
-    """The mode of what is there, None where nothing is."""
+def _mode(target: Path) -> int | None:
+    """Return the file mode of what exists at a path, or None if nothing does."""
     try:
         return os.stat(target).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -144,12 +177,17 @@ def _kind(target: Path) -> int | None:
 
 
 def _make_folder(folder: Path, text: str) -> None:
+    """Make a folder and check that it is writable. `text` is the output in messages."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        file = next(part for part in (folder, *folder.parents) if os.path.lexists(part))
-        through, fix = shown(str(file)), "name another output"
-        raise OutputError(f"{shown(text)}: {through} is not a folder, expected one on the way there; {fix}") from error
+        obstacle = printable_path(str(next(p for p in (folder, *folder.parents) if os.path.lexists(p))))
+        raise OutputError(
+            f"{printable_path(text)}: {obstacle} is not a folder, expected one on the way there; name another output"
+        ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        fix = "change its permissions, or name another output"
-        raise OutputError(f"{shown(text)}: folder {shown(str(folder))} is read-only, expected a writable one; {fix}")
+        advice = "change its permissions, or name another output"
+        raise OutputError(
+            f"{printable_path(text)}: folder {printable_path(str(folder))} is read-only, expected a writable one; "
+            f"{advice}"
+        )

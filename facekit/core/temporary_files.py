@@ -1,7 +1,7 @@
-"""Temporary files beside their targets: their names, and the removal of those whose process has ended.
+"""Name temporary files in the folder of their target, and remove those of ended processes.
 
-A name holds the machine and the process that writes: `.facekit-MACHINE-PROCESS-RANDOM.tmp`. A process that is killed
-leaves its file behind; the next write to the same folder removes it.
+A name contains the machine and the process that writes: `.facekit-MACHINE-PROCESS-RANDOM.tmp`. A killed process leaves
+its file behind. The next write to the same folder removes it.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from pathlib import Path
 
 # Earlier versions wrote .facekit-RANDOM.tmp.
 _NAME = re.compile(r"\.facekit-(?:([0-9a-f]{8})-(\d+)-)?[0-9a-f]+\.tmp")
-# Without a known process (another machine, an earlier version) a file counts as left behind after a day untouched.
-_UNTOUCHED = 24 * 3600.0
-# Looking for leftovers takes at most this share of the time, however many files a folder holds.
-_SHARE = 0.01
+# If the process is unknown (another machine, an earlier version), a file counts as left behind after this age.
+_MAX_AGE_SECONDS = 24 * 3600.0
+# The search for leftovers takes at most this share of the time, however many files a folder holds.
+_MAX_TIME_SHARE = 0.01
 
 _in_use: set[str] = set()
-_next_look: dict[Path, float] = {}
+_next_search: dict[Path, float] = {}
 
 
 def new_temporary(folder: Path) -> Path:
-    """Return a new name for a temporary file in `folder`. Nothing is written."""
-    # A plain name instead of tempfile, whose files would stay private (0600) after the rename.
+    """Return a new name for a temporary file in `folder`. No file is made."""
+    # The files of the module tempfile would stay private (mode 0600) after they are renamed.
     name = f".facekit-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:12]}.tmp"
     _in_use.add(name)
     return folder / name
 
 
 def remove_temporary(temporary: Path) -> None:
-    """Remove the temporary file, if it is there still."""
+    """Remove a temporary file, if it exists."""
     with contextlib.suppress(OSError):
         temporary.unlink(missing_ok=True)
     _in_use.discard(temporary.name)
@@ -44,30 +44,30 @@ def remove_temporary(temporary: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of ended processes from `folder`. Files that cannot be removed stay."""
     started = time.monotonic()
-    if started < _next_look.get(folder, 0.0):
+    if started < _next_search.get(folder, 0.0):
         return
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".facekit-") and _left_behind(entry):
+            if entry.name.startswith(".facekit-") and _is_leftover(entry):
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)
     ended = time.monotonic()
-    _next_look[folder] = ended + (ended - started) / _SHARE
+    _next_search[folder] = ended + (ended - started) / _MAX_TIME_SHARE
 
 
-def _left_behind(entry: os.DirEntry[str]) -> bool:
+def _is_leftover(entry: os.DirEntry[str]) -> bool:
     match = _NAME.fullmatch(entry.name)
     if match is None or entry.name in _in_use:
         return False
     machine, process = match.groups()
-    # os.kill(…, 0) asks on POSIX; on Windows it would end the process.
-    if machine == _machine() and os.name == "posix" and not _runs(int(process)):
+    # os.kill with signal 0 is harmless on POSIX only. On Windows it would end the process.
+    if machine == _machine() and os.name == "posix" and not _is_other_running(int(process)):
         return True
-    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _UNTOUCHED
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _MAX_AGE_SECONDS
 
 
-def _runs(process: int) -> bool:
-    """Whether another process of this number runs. This process knows its own files."""
+def _is_other_running(process: int) -> bool:
+    """Return whether another process with this number runs. The files of this process are in `_in_use`."""
     if process == os.getpid():
         return False
     try:
@@ -80,4 +80,5 @@ def _runs(process: int) -> bool:
 
 
 def _machine() -> str:
+    """Return a hash of the host name, 8 hexadecimal digits."""
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"

@@ -1,1 +1,1 @@
-"""Where training data comes from: generated faces, readers of data sets, annotation formats."""
+"""Training data: readers of published data sets, face crops, images with texts, and generated faces and cats."""

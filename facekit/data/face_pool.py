@@ -1,4 +1,4 @@
-"""Pools of unlabelled face crops on disk: memory does not grow with the number of images."""
+"""Pools of unlabelled face crops in memory-mapped files: memory does not grow with the number of images."""
 
 from __future__ import annotations
 
@@ -22,16 +22,22 @@ from ..core.json_text import parse_json
 
 log = logging.getLogger("facekit")
 
-# A crop holds this much more than the network sees, so that shifts and rotations find real pixels.
+# Side of a stored crop relative to the network's input, so that shifts and rotations find real pixels.
 MARGIN = 1.25
-# FSMA supplement section 2.1: faces lower than 100 px are left out of what a network of 256 px sees.
+# Least height of a face relative to the network's input. FSMA (supplement, section 2.1) leaves out faces below 100 px
+# for a network of 256 px.
 LEAST_FACE = 100 / 256
 
+# Name, image (H,W,3) uint8 RGB, and square box (x0,y0,x1,y1) of the network's framing in the image's pixels.
 Face = tuple[str, np.ndarray, tuple[float, float, float, float]]
 
 
 class Pool(Protocol):
-    """What the images come from: (n,) indices -> (n,3,side,side) uint8."""
+    """A source of crops: `pool[indices]` with indices (n,) int64 is a uint8 tensor (n,3,side,side).
+
+    Attributes:
+        side: Side of the crops, px.
+    """
 
     side: int
 
@@ -41,12 +47,24 @@ class Pool(Protocol):
 
 
 class FacePool:
-    """N square RGB crops in one memory-mapped file.
+    """N square RGB crops in one memory-mapped file. It is a `Pool`.
 
-    pool[indices] -> (n,3,side,side) uint8 tensor, side = `MARGIN` times the network's input size.
+    Attributes:
+        path: File of the pixels. A .json beside it describes them.
+        side: Side of the crops, px: `MARGIN` times the network's input.
+        sources: Number of crops per source.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
+        """Open a pool that `build_pool` wrote.
+
+        Args:
+            path: File of the pixels.
+
+        Raises:
+            FileNotFoundError: If one of the two files is missing.
+            ValueError: If the description is damaged.
+        """
         self.path = Path(path)
         meta = parse_json(self.path.with_suffix(".json").read_text(), str(self.path.with_suffix(".json")))
         self.side: int = meta["side"]
@@ -61,17 +79,28 @@ class FacePool:
 
 
 def pool_side(input_size: int) -> int:
-    """Side of the stored crops for a network of `input_size` px."""
+    """Return the side of the stored crops for a network with inputs of `input_size` px."""
     return round(input_size * MARGIN)
 
 
 def build_pool(
     sources: dict[str, Iterable[Face]], input_size: int, folder: str | os.PathLike[str], progress: bool = True
 ) -> FacePool:
-    """Crop every face of `sources` into one file under `folder`, or open it if it is there already.
+    """Crop every face of the sources into one file. Open the file if it exists already.
 
-    sources: name -> iterable of (image name, (H,W,3) uint8 RGB, square box (x0,y0,x1,y1) of the network's framing).
-    The names identify the pool: a source that changed needs a new name. Raises ValueError when no face is left.
+    The names of the sources identify the file, so a source that has changed needs a new name.
+
+    Args:
+        sources: Faces by name of the source.
+        input_size: Side of the network's input, px.
+        folder: Folder of the file. It is made if it is missing.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The pool.
+
+    Raises:
+        ValueError: If no face is left.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,24 +122,33 @@ def build_pool(
         total = sum(counts.values())
         if total == 0:
             raise ValueError(
-                f"no face is left in {', '.join(sources) or 'an empty list'} ({small} were lower than "
-                f"{least:.0f} px): pass larger images of faces"
+                f"expected faces of at least {least:.0f} px, got none in {', '.join(sources) or 'an empty list'} "
+                f"({small} smaller ones); pass larger images of faces"
             )
         meta = {"count": total, "side": side, "sources": counts}
-        with whole_file(path.with_suffix(".json")) as beside:
-            beside.write_text(json.dumps(meta))
+        with whole_file(path.with_suffix(".json")) as temporary_json:
+            temporary_json.write_text(json.dumps(meta))
     if small:
         log.warning("%d faces lower than %.0f px were left out", small, least)
     return FacePool(path)
 
 
 def crop_with_margin(image: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray:
-    """The square of `MARGIN` times the box around its centre, resampled to (side,side,3); outside pixels reflect."""
+    """Crop the square of `MARGIN` times a box around the box's centre.
+
+    Args:
+        image: (H,W,3) uint8 RGB.
+        box: (x0,y0,x1,y1) in the image's pixels.
+        side: Side of the crop, px.
+
+    Returns:
+        (side,side,3) uint8. Pixels outside the image are reflected.
+    """
     x0, y0, x1, y1 = box
     cx, cy, length = (x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) * MARGIN
     scale = side / length
     if scale < 0.75:
-        # warpAffine does not filter when it shrinks.
+        # warpAffine does not filter before it shrinks.
         image = cv2.GaussianBlur(image, (0, 0), 0.5 * (1 / scale - 1) + 0.2)
     shift = (side - 1) / 2
     matrix = np.array([[scale, 0, shift - scale * cx], [0, scale, shift - scale * cy]])
@@ -118,7 +156,14 @@ def crop_with_margin(image: np.ndarray, box: tuple[float, float, float, float], 
 
 
 def whole_image_boxes(images: Iterable[tuple[str, np.ndarray]]) -> Iterator[Face]:
-    """Take images that are face crops already: the centred square of each."""
+    """Use images that are face crops already: the box is the centred square.
+
+    Args:
+        images: Name and image (H,W,3) uint8 RGB.
+
+    Yields:
+        Name, image and box.
+    """
     for name, image in images:
         h, w = image.shape[:2]
         s, cx, cy = min(h, w), (w - 1) / 2, (h - 1) / 2
@@ -126,17 +171,34 @@ def whole_image_boxes(images: Iterable[tuple[str, np.ndarray]]) -> Iterator[Face
 
 
 def views(pool: Pool, chosen: Tensor, matrices: Tensor, side: int, device: torch.device) -> Tensor:
-    """Crops of a pool as a network of `side` px sees them, transformed by `random_matrices`.
+    """Make augmented inputs of a network from crops of a pool.
 
-    chosen: (N,) indices; matrices: (N,2,3). Returns (N,3,side,side) RGB in [0, 1].
+    Args:
+        pool: The pool.
+        chosen: (N,) int64 indices of crops.
+        matrices: (N,2,3) transforms of `augmentation.affine.random_matrices`.
+        side: Side of the network's input, px.
+        device: Device that computes.
+
+    Returns:
+        (N,3,side,side) RGB in [0, 1], of torch's default dtype.
     """
     images = pool[chosen].to(device, torch.get_default_dtype()).div_(255)
-    # The crops in the pool are wider than what the network sees.
+    # The crops in the pool are wider than the network's input.
     return warp(images, matrices * (side / pool.side), side)
 
 
 def plain_views(pool: Pool, n: int, side: int) -> Tensor:
-    """n crops spread over the pool (all of a smaller one), without augmentation: (n,3,side,side) RGB in [0, 1]."""
+    """Make inputs of a network from crops spread evenly over a pool, without augmentation.
+
+    Args:
+        pool: The pool.
+        n: Number of crops. A smaller pool gives all of its crops.
+        side: Side of the network's input, px.
+
+    Returns:
+        (n,3,side,side) RGB in [0, 1], on the CPU.
+    """
     chosen = torch.linspace(0, len(pool) - 1, min(n, len(pool))).round().long()
     matrices, _ = random_matrices(len(chosen), Affine(), torch.Generator())
     return views(pool, chosen, matrices, side, torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""One reader a data set: from its files, as they are published or in `FACEKIT_DATA`, to images and labels."""
+"""Sources of faces: named sources for face pools, and readers of the data sets in FACEKIT_DATA."""
 
 from __future__ import annotations
 
@@ -18,29 +18,49 @@ from ..labels import LANDMARKS_68
 from .face_pool import MARGIN, Face, pool_side
 from .synthetic_faces.generator import GeneratedFaces
 
-TEST_300W = "lfpw_test"  # the subset of 300-W that models are scored on
-# Mean square of 1.6 times the 68 points' box in 128 px CelebA-HQ images (9,964 of them), moved as in 300-W crops.
+# The subset of 300-W on which models are scored.
+TEST_300W = "lfpw_test"
+# Box (x0,y0,x1,y1) of a face in CelebA-HQ, relative to the image's side. It is the mean square of 1.6 times the 68
+# points' box in 9,964 images of 128 px, shifted as in the 300-W crops.
 CELEBAHQ_BOX = (0.053, 0.153, 0.950, 1.050)
-# How many times such a square these images show, and how far above its middle their own is, in parts of its side.
+# Side of a CelebA-HQ image relative to that square, and how far the image's middle lies above the square's, relative to
+# the square's side.
 PORTRAIT_MARGIN = 1 / (CELEBAHQ_BOX[2] - CELEBAHQ_BOX[0])
 PORTRAIT_LIFT = ((CELEBAHQ_BOX[1] + CELEBAHQ_BOX[3]) / 2 - 0.5) * PORTRAIT_MARGIN
 
 
 def data_folder(name: str) -> Path:
-    """The folder `name` under FACEKIT_DATA. Raises FileNotFoundError that says what to set."""
+    """Return a folder of FACEKIT_DATA.
+
+    Args:
+        name: Name of the folder.
+
+    Returns:
+        Its path.
+
+    Raises:
+        FileNotFoundError: If FACEKIT_DATA is not set or lacks the folder. The text says what to set.
+    """
     root = os.environ.get("FACEKIT_DATA")
     if not root:
-        raise FileNotFoundError(f"{name} is not part of facekit: set FACEKIT_DATA to the folder that holds {name}/")
+        raise FileNotFoundError(f"{name} is not part of facekit; set FACEKIT_DATA to the folder that holds {name}/")
     path = Path(root) / name
     if not path.is_dir():
-        raise FileNotFoundError(f"{path} does not exist: set FACEKIT_DATA to the folder that holds {name}/")
+        raise FileNotFoundError(f"{path} does not exist; set FACEKIT_DATA to the folder that holds {name}/")
     return path
 
 
 def named_source(text: str) -> tuple[str, int | None] | None:
-    """Name and count of "celebahq128", "celebahq128:COUNT" or "generated:COUNT"; None for anything else: a path.
+    """Parse the name of a source.
 
-    Raises ValueError for a count that is none.
+    Args:
+        text: "celebahq128", "celebahq128:COUNT" or "generated:COUNT".
+
+    Returns:
+        Name and count. The count is None for "celebahq128". The result is None for any other text, which is a path.
+
+    Raises:
+        ValueError: If COUNT is not a positive integer.
     """
     name, colon, count = text.partition(":")
     if text == "celebahq128":
@@ -53,7 +73,17 @@ def named_source(text: str) -> tuple[str, int | None] | None:
 
 
 def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
-    """Aligned CelebA-HQ faces from tar shards of JPEG, with the framing box that is the same for all. Unlabelled."""
+    """Read the aligned CelebA-HQ faces from tar shards of JPEG files. They have no labels.
+
+    Args:
+        folder: Folder of the shards. None is celebahq128 in FACEKIT_DATA.
+
+    Yields:
+        Name, image (128,128,3) uint8 RGB and box of each face. The box is the same for all.
+
+    Raises:
+        FileNotFoundError: If FACEKIT_DATA is not set or lacks the folder.
+    """
     root = Path(folder) if folder is not None else data_folder("celebahq128")
     for shard in sorted(root.glob("*.tar")):
         with tarfile.open(shard) as tar:
@@ -70,14 +100,14 @@ def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
 def generated(
     count: int, input_size: int, seed: int = 0, portraits: bool = False, device: str | torch.device | None = None
 ) -> Iterator[Face]:
-    """Generate wild faces for pre-training, with the pool's margin, so that augmentation finds real pixels.
+    """Generate "wild" faces for pre-training, with the pool's margin, so that augmentation finds real pixels.
 
     Args:
         count: Number of faces.
         input_size: Side of the network's input, px.
-        seed: Seed of the faces. What is drawn does not depend on the device.
-        portraits: Show as much around the face as FFHQ's and CelebA-HQ's images do. Heads are not turned upright,
-            because pools cut upright squares.
+        seed: Seed of the faces. The random numbers do not depend on the device.
+        portraits: Show as much around the face as the images of FFHQ and CelebA-HQ. Tilted heads are not turned
+            upright, because pools cut upright squares.
         device: Device that renders. None is the CPU.
 
     Yields:
@@ -97,7 +127,17 @@ def generated(
 
 
 def landmarks_300w(folder: str | os.PathLike[str] | None = None) -> tuple[list[Path], list[str], np.ndarray]:
-    """300-W crops. Returns (image paths, subset of each, points (N,68,2) float32 in pixels)."""
+    """Read the crops of 300-W with their landmarks.
+
+    Args:
+        folder: The folder. None is 300w in FACEKIT_DATA.
+
+    Returns:
+        Paths of the N images, the subset of each, and points (N,68,2) float32 in pixels.
+
+    Raises:
+        FileNotFoundError: If FACEKIT_DATA is not set or files are missing.
+    """
     root = Path(folder) if folder is not None else data_folder("300w")
     with (root / "index.csv").open() as f:
         rows = list(csv.reader(f))[1:]
@@ -106,29 +146,54 @@ def landmarks_300w(folder: str | os.PathLike[str] | None = None) -> tuple[list[P
 
 
 def pseudo_landmarks() -> dict[str, np.ndarray]:
-    """CelebA-HQ's 68 points (68,2) by image name, as another program found them: for training, never for a score."""
+    """Read the 68 points of CelebA-HQ that another program predicted. Use them to train, never to score.
+
+    Returns:
+        Points (68,2) float32 in pixels by image name. The tenth of images with the lowest detection scores is left
+        out.
+
+    Raises:
+        FileNotFoundError: If FACEKIT_DATA is not set or files are missing.
+    """
     with (data_folder("celebahq128") / "landmarks68_pseudo.csv").open() as f:
         rows = list(csv.reader(f))[1:]
-    # The detector's score says how sure it was of a face; its lowest tenth holds the wrong points.
+    # The detector's score is its confidence in a face. The lowest tenth contains the wrong points.
     least = np.quantile([float(row[1]) for row in rows], 0.1)
-    sure = [row for row in rows if float(row[1]) > least]
-    return {row[0]: np.array(row[2:], np.float32).reshape(68, 2) for row in sure}
+    reliable = [row for row in rows if float(row[1]) > least]
+    return {row[0]: np.array(row[2:], np.float32).reshape(68, 2) for row in reliable}
 
 
 def celebahq_attributes() -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    """CelebA-HQ's 40 attributes: (their names, image name -> (40,) float32 of 0 and 1)."""
+    """Read the 40 attributes of CelebA-HQ.
+
+    Returns:
+        Names of the attributes, and by image name (40,) float32 of 0 and 1.
+
+    Raises:
+        FileNotFoundError: If FACEKIT_DATA is not set or files are missing.
+    """
     with (data_folder("celebahq128") / "attributes.csv").open() as f:
         head, *rows = csv.reader(f)
     return tuple(head[1:]), {row[0]: np.array(row[1:], np.float32) for row in rows}
 
 
-# The words of UTKFace's numbers.
+# UTKFace stores class numbers; these are their names in order.
 UTKFACE_GENDERS = ("male", "female")
 UTKFACE_RACES = ("white", "black", "asian", "indian", "other")
 
 
 def utkface(folder: str | os.PathLike[str] | None = None) -> tuple[list[Path], np.ndarray, np.ndarray, np.ndarray]:
-    """UTKFace. Returns (image paths, age (N,) in years, gender (N,) and race (N,) in words)."""
+    """Read UTKFace.
+
+    Args:
+        folder: The folder. None is utkface in FACEKIT_DATA.
+
+    Returns:
+        Paths of the N images, age (N,) in years, gender (N,) and race (N,) as names.
+
+    Raises:
+        FileNotFoundError: If FACEKIT_DATA is not set or files are missing.
+    """
     root = Path(folder) if folder is not None else data_folder("utkface")
     with (root / "index.csv").open() as f:
         rows = list(csv.DictReader(f))

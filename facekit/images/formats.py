@@ -1,10 +1,17 @@
-"""Images in memory: PIL of any mode, numpy or torch of any accepted type -> RGB (H,W,3) uint8.
+"""Convert images in memory to RGB uint8 arrays of shape (H, W, 3).
 
-Numbers become 8 bit so: uint8 as it is; uint16 is divided by 257 and rounded; float must lie in [0,1], is multiplied by
-255 and rounded (1e-3 beyond the ends counts as rounding noise and is clipped). Bool arrays are refused, because such an
-array is nearly always a mask in the image's place; other integers are refused, because their white is unknown.
-PIL: mode "1" is 0 and 255; "I" is 8 bit up to 255 and 16 bit beyond; "F" is [0,1], or 0..255 if it passes 1.
-Four channels are colour and alpha, and are laid on white.
+Inputs are PIL images of any mode, numpy arrays and torch tensors. Numbers become 8 bit by these rules:
+
+- uint8 stays as it is.
+- uint16 is divided by 257 and rounded.
+- float must lie in [0, 1]. It is multiplied by 255 and rounded. Values up to 1e-3 outside count as rounding noise and
+  are clipped.
+- bool is refused, because such an array is nearly always a mask in the place of an image.
+- Other integers are refused, because their value of white is unknown.
+- PIL mode "1" becomes 0 and 255. Mode "I" is 8 bit up to 255 and 16 bit above. Mode "F" is [0, 1], or 0 to 255 if its
+  largest value exceeds 1.
+
+A fourth channel is alpha: the colours are blended with white.
 """
 
 from __future__ import annotations
@@ -18,7 +25,9 @@ from PIL import Image
 MAX_PIXELS = 100_000_000
 _ROUNDING = 1e-3
 _CHANNELS = (1, 3, 4)
-_TURNS = {
+_EXIF_ORIENTATION = 0x0112
+# EXIF orientation -> how to make the image upright. Orientation 1 is upright.
+_TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -30,95 +39,150 @@ _TURNS = {
 
 
 class ImageError(ValueError):
-    """An image that cannot be used: says which one, what came, what was expected and what to do."""
+    """Error about an image that cannot be used. It names the image, what was expected, and what to do."""
 
 
-def check_size(width: int, height: int, where: str) -> None:
-    """Raises ImageError for an image without pixels or with more than MAX_PIXELS."""
+def check_size(width: int, height: int, name: str) -> None:
+    """Check the number of pixels of an image.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        name: Name of the image in messages.
+
+    Raises:
+        ImageError: If the image has no pixels, or more than `MAX_PIXELS`.
+    """
     if width < 1 or height < 1:
         raise ImageError(
-            f"{where}: zero-sized image of {width} x {height} pixels came, expected at least 1 x 1: check the crop"
+            f"{name}: expected at least 1 x 1 pixels, got a zero-sized image of {width} x {height} pixels; "
+            "check the crop"
         )
     if width * height > MAX_PIXELS:
-        raise ImageError(too_large(where, width * height, f"{width} x {height} pixels"))
+        raise ImageError(size_message(name, width * height, f"{width} x {height} pixels"))
 
 
-def too_large(where: str, pixels: int, came: str) -> str:
-    """The message about an image above MAX_PIXELS."""
+def size_message(name: str, pixels: int, got: str) -> str:
+    """Return the message about an image above `MAX_PIXELS`."""
     limit = MAX_PIXELS // 10**6
-    return f"{where}: {came} ({pixels / 1e6:.1f} megapixels) came, expected at most {limit} megapixels: shrink it first"
+    return f"{name}: expected at most {limit} megapixels, got {got} ({pixels / 1e6:.1f} megapixels); shrink it first"
 
 
 def one_line(error: BaseException) -> str:
-    """The error's text on one line, for use inside a message."""
+    """Return the text of an error on one line, for use inside a message."""
     return " ".join(str(error).split())
 
 
-def decoded(image: Image.Image, where: str) -> Image.Image:
-    """The PIL image with its pixels read and turned upright as its EXIF data says, for images and masks alike.
+def decode_upright(image: Image.Image, name: str) -> Image.Image:
+    """Read the pixels of a PIL image and apply its EXIF orientation. The mode stays, so this is fit for masks, too.
 
-    Raises ImageError for a zero size, for more than MAX_PIXELS (before the pixels are read) and for damaged data.
+    Args:
+        image: PIL image of any mode. Its pixels may still be in the file.
+        name: Name of the image in messages.
+
+    Returns:
+        The upright image. It has no EXIF data if it was turned.
+
+    Raises:
+        ImageError: If the image has no pixels, more than `MAX_PIXELS` (checked before decoding), or damaged data.
     """
-    check_size(*image.size, where)
+    check_size(*image.size, name)
     try:
-        # Read first: Pillow turns a TIFF while reading and only then drops its orientation.
+        # Load first: Pillow turns a TIFF while loading, and drops its orientation only then.
         image.load()
         return _upright(image)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise any type on a damaged file
         raise ImageError(
-            f"{where}: the image cannot be decoded, it is truncated or damaged ({one_line(error)}), expected a whole "
-            "image: copy or download it again"
+            f"{name}: expected a whole image, got truncated or damaged data that cannot be decoded "
+            f"({one_line(error)}); copy or download it again"
         ) from error
 
 
-def from_pil(image: Image.Image, where: str) -> np.ndarray:
-    """PIL image of any mode -> RGB (H,W,3) uint8. Errors as `decoded`, and for numbers outside their range."""
-    image = decoded(image, where)
+def from_pil(image: Image.Image, name: str) -> np.ndarray:
+    """Convert a PIL image to RGB.
+
+    Args:
+        image: PIL image of any mode.
+        name: Name of the image in messages.
+
+    Returns:
+        RGB array of shape (H, W, 3), uint8.
+
+    Raises:
+        ImageError: As `decode_upright` does, and if numbers are outside their range.
+    """
+    image = decode_upright(image, name)
     mode = image.mode
     if mode.startswith("I;16"):
-        return _to_rgb(np.asarray(image).astype(np.uint16)[..., None], where)
+        return _to_rgb(np.asarray(image).astype(np.uint16)[..., None], name)
     if mode in ("I", "F"):
-        return _to_rgb(_wide_pixels(np.asarray(image), where)[..., None], where)
+        return _to_rgb(_narrow(np.asarray(image), name)[..., None], name)
     if mode in ("La", "RGBa"):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[mode])
-    clear = image.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA") and image.has_transparency_data
+    has_alpha = image.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA") and image.has_transparency_data
     try:
-        return _to_rgb(np.asarray(image.convert("RGBA" if clear else "RGB")), where)
+        return _to_rgb(np.asarray(image.convert("RGBA" if has_alpha else "RGB")), name)
     except (ValueError, OSError) as error:
-        raise ImageError(f'{where}: PIL mode "{mode}" came ({one_line(error)}), expected "RGB": convert it') from error
+        raise ImageError(f'{name}: expected PIL mode "RGB", got "{mode}" ({one_line(error)}); convert it') from error
 
 
-def from_numpy(array: np.ndarray, where: str) -> np.ndarray:
-    """(H,W) or (H,W,1|3|4), uint8, uint16 or float in [0,1] -> RGB (H,W,3) uint8, else ImageError."""
+def from_numpy(array: np.ndarray, name: str) -> np.ndarray:
+    """Convert a numpy array to RGB.
+
+    Args:
+        array: Shape (H, W) or (H, W, C) with 1, 3 or 4 channels; uint8, uint16, or float in [0, 1].
+        name: Name of the image in messages.
+
+    Returns:
+        RGB array of shape (H, W, 3), uint8. It is a new array.
+
+    Raises:
+        ImageError: If the shape, type or range is another one.
+    """
     shape = array.shape
     if array.ndim == 2:
         array = array[..., None]
-    fix = _layout_fix(array.ndim, array.shape[-1:], array.shape[:1], "put the channels last: array.transpose(1, 2, 0)")
-    if fix:
+    advice = _layout_advice(
+        array.ndim, array.shape[-1:], array.shape[:1], "put the channels last: array.transpose(1, 2, 0)"
+    )
+    if advice:
         expected = "expected (H,W,3), (H,W,4), (H,W,1) or (H,W)"
-        raise ImageError(f"{where}: numpy array of rank {len(shape)}, shape {shape} came, {expected}: {fix}")
-    return _to_rgb(array, where)
+        raise ImageError(f"{name}: {expected}, got a numpy array of rank {len(shape)}, shape {shape}; {advice}")
+    return _to_rgb(array, name)
 
 
-def from_torch(tensor: torch.Tensor, where: str) -> np.ndarray:
-    """(H,W) or (1|3|4,H,W), uint8, uint16 or float in [0,1], on any device -> RGB (H,W,3) uint8, else ImageError."""
+def from_torch(tensor: torch.Tensor, name: str) -> np.ndarray:
+    """Convert a torch tensor to RGB.
+
+    Args:
+        tensor: Shape (H, W) or (C, H, W) with 1, 3 or 4 channels; uint8, uint16, or float in [0, 1]; on any device.
+        name: Name of the image in messages.
+
+    Returns:
+        RGB array of shape (H, W, 3), uint8. It is a new array.
+
+    Raises:
+        ImageError: If the shape, type or range is another one.
+    """
     shape = tuple(tensor.shape)
     if tensor.ndim == 2:
         tensor = tensor[None]
-    fix = _layout_fix(tensor.ndim, shape[:-2] or (1,), shape[-1:], "put the channels first: tensor.permute(2, 0, 1)")
-    if fix:
+    advice = _layout_advice(
+        tensor.ndim, shape[:-2] or (1,), shape[-1:], "put the channels first: tensor.permute(2, 0, 1)"
+    )
+    if advice:
         expected = "expected (3,H,W), (4,H,W), (1,H,W) or (H,W)"
-        raise ImageError(f"{where}: torch tensor of rank {len(shape)}, shape {shape} came, {expected}: {fix}")
+        raise ImageError(f"{name}: {expected}, got a torch tensor of rank {len(shape)}, shape {shape}; {advice}")
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point() and tensor.dtype != torch.float64:
         tensor = tensor.float()  # numpy has no bfloat16
-    return _to_rgb(np.moveaxis(tensor.numpy(), 0, -1), where)
+    return _to_rgb(np.moveaxis(tensor.numpy(), 0, -1), name)
 
 
-def _layout_fix(rank: int, channels: tuple[int, ...], other_end: tuple[int, ...], swap: str) -> str:
-    """What to do about a wrong shape, "" for a right one."""
+def _layout_advice(rank: int, channels: tuple[int, ...], other_end: tuple[int, ...], swap: str) -> str:
+    """Return what to do about a wrong shape, or "" for a right one."""
     if rank == 4:
         return "this is a batch, so pass it alone, or one of its images"
     if rank != 3:
@@ -129,37 +193,38 @@ def _layout_fix(rank: int, channels: tuple[int, ...], other_end: tuple[int, ...]
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation of a loaded image."""
     try:
-        orientation = image.getexif().get(0x0112)
-    except Exception as error:  # as in `decoded`: the EXIF reader, too, raises any type
+        orientation = image.getexif().get(_EXIF_ORIENTATION)
+    except Exception as error:  # the EXIF reader raises any type on damaged data
         warnings.warn(f"EXIF data cannot be read ({one_line(error)}): the image is taken as upright", stacklevel=2)
         return image
-    # Not ImageOps.exif_transpose: it writes the EXIF data back, which fails on files that are merely sloppy.
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    if turn is None:
+    # ImageOps.exif_transpose is no alternative: it writes the EXIF data back, which fails if they are malformed.
+    transposition = _TRANSPOSITIONS.get(orientation) if isinstance(orientation, int) else None
+    if transposition is None:
         return image
-    turned = image.transpose(turn)
-    # Without its EXIF data, or whoever sees it next would turn it again.
+    turned = image.transpose(transposition)
+    # The EXIF data would make the next reader turn the image a second time.
     turned.info = {key: value for key, value in image.info.items() if key == "transparency"}
     return turned
 
 
-def _wide_pixels(wide: np.ndarray, where: str) -> np.ndarray:
-    """PIL's 32-bit pixels -> a type whose range is known."""
-    low, high = wide.min(), wide.max()
-    if wide.dtype.kind == "f":
-        return wide / np.float32(255) if 1 + _ROUNDING < high <= 255 else wide
+def _narrow(pixels: np.ndarray, name: str) -> np.ndarray:
+    """Convert the 32-bit pixels of PIL modes "I" and "F" to a type whose range is known."""
+    low, high = pixels.min(), pixels.max()
+    if pixels.dtype.kind == "f":
+        return pixels / np.float32(255) if 1 + _ROUNDING < high <= 255 else pixels
     if low < 0 or high > 65535:
         raise ImageError(
-            f'{where}: PIL mode "I" with values {low} to {high} came, expected 0 to 65535: scale it, convert it to "L"'
+            f'{name}: expected 0 to 65535 in PIL mode "I", got values {low} to {high}; scale it, or convert it to "L"'
         )
-    return wide.astype(np.uint16 if high > 255 else np.uint8)
+    return pixels.astype(np.uint16 if high > 255 else np.uint8)
 
 
-def _to_rgb(array: np.ndarray, where: str) -> np.ndarray:
-    """(H,W,1|3|4) of any accepted type -> RGB (H,W,3) uint8, a new array."""
-    check_size(array.shape[1], array.shape[0], where)
-    array = _to_uint8(array, where)
+def _to_rgb(array: np.ndarray, name: str) -> np.ndarray:
+    """Convert an array (H, W, C) of any accepted type to a new RGB array (H, W, 3), uint8."""
+    check_size(array.shape[1], array.shape[0], name)
+    array = _to_uint8(array, name)
     if array.shape[2] == 1:
         return np.repeat(array, 3, axis=2)
     if array.shape[2] == 4:
@@ -168,43 +233,44 @@ def _to_rgb(array: np.ndarray, where: str) -> np.ndarray:
     return np.array(array, order="C", copy=True)
 
 
-def _warn_of_dark(highest: int, where: str) -> None:
-    """Warn of 16-bit numbers that look like 8 or 12 bits: they become a nearly black image."""
+def _warn_if_dark(highest: int, name: str) -> None:
+    """Warn of 16-bit numbers that look like 8-bit or 12-bit ones, because the image becomes nearly black."""
     if 1 < highest < 4096:
         bits, factor = (8, 257) if highest < 256 else (12, 16)
         warnings.warn(
-            f"{where}: 16-bit numbers of at most {highest} came, expected up to 65535; the image is nearly black. If "
-            f"they are {bits}-bit numbers, multiply them by {factor}",
+            f"{name}: expected 16-bit numbers up to 65535, got at most {highest}; the image is nearly black. If they "
+            f"are {bits}-bit numbers, multiply them by {factor}",
             stacklevel=2,
         )
 
 
-def _to_uint8(array: np.ndarray, where: str) -> np.ndarray:
+def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
+    """Convert numbers to uint8 by the rules of the module docstring."""
     if array.dtype == np.uint8:
         return array
     kind = array.dtype.kind
     if kind == "u" and array.dtype.itemsize == 2:
-        _warn_of_dark(int(array[..., :3].max()), where)
+        _warn_if_dark(int(array[..., :3].max()), name)
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     expected = "expected uint8, uint16 or float in [0,1]"
     if kind == "b":
-        fix = "if it is a black and white image, pass mask * numpy.uint8(255)"
-        raise ImageError(f"{where}: a bool array (a mask?) came, {expected}: {fix}")
+        advice = "if it is a black and white image, pass mask * numpy.uint8(255)"
+        raise ImageError(f"{name}: {expected}, got a bool array (a mask?); {advice}")
     if kind != "f":
-        fix = "if the values are 0 to 255, convert it to uint8"
-        raise ImageError(f"{where}: numbers of type {array.dtype} came, {expected}: {fix}")
+        advice = "if the values are 0 to 255, convert it to uint8"
+        raise ImageError(f"{name}: {expected}, got numbers of type {array.dtype}; {advice}")
     if not np.isfinite(array).all():
         bad = np.argwhere(~np.isfinite(array))
-        place = f"the first at row {bad[0, 0]}, column {bad[0, 1]}"
-        raise ImageError(f"{where}: {len(bad)} values are NaN or inf ({place}), {expected}: replace them")
+        first = f"the first at row {bad[0, 0]}, column {bad[0, 1]}"
+        raise ImageError(f"{name}: {expected}, got {len(bad)} values that are NaN or inf ({first}); replace them")
     low, high = float(array.min()), float(array.max())
     if low < -_ROUNDING or high > 1 + _ROUNDING:
         if low >= 0 and high <= 255:
-            fix = "divide it by 255, or convert it to uint8"
+            advice = "divide it by 255, or convert it to uint8"
         elif low >= -1 - _ROUNDING and high <= 1 + _ROUNDING:
-            fix = "if it is [-1,1], pass (x + 1) / 2"
+            advice = "if it is in [-1,1], pass (x + 1) / 2"
         else:
-            fix = "scale it to [0,1]"
-        raise ImageError(f"{where}: floats from {low:g} to {high:g} came, {expected}: {fix}")
+            advice = "scale it to [0,1]"
+        raise ImageError(f"{name}: {expected}, got floats from {low:g} to {high:g}; {advice}")
     wide = array.astype(np.promote_types(array.dtype, np.float32), copy=False)
     return np.clip(np.rint(wide * 255), 0, 255).astype(np.uint8)

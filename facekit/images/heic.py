@@ -5,19 +5,20 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any, BinaryIO
 
+# Brands of HEVC-coded images, and brands that HEVC and AV1 share.
 HEIC_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"))
 HEIF_BRANDS = frozenset((b"mif1", b"msf1"))
 ADVICE = "this is HEIC, so save it as JPEG, or install the extra heic: pip install -e '.[heic]'"
 
 
 def is_heic(head: bytes) -> bool:
-    """Tell whether a file is HEIC by its first bytes.
+    """Return whether a file is HEIC, by its first bytes.
 
     Args:
         head: The first 64 bytes of the file, or more.
 
     Returns:
-        True for HEVC-coded images. False for everything else, AVIF included, which Pillow reads.
+        True for HEVC-coded images. False for all others, AVIF included, which Pillow reads.
     """
     if head[4:8] != b"ftyp":
         return False
@@ -30,7 +31,7 @@ def is_heic(head: bytes) -> bool:
 
 
 def has_reader() -> bool:
-    """Tell whether pillow-heif is installed."""
+    """Return whether pillow-heif is installed."""
     return find_spec("pillow_heif") is not None
 
 
@@ -38,7 +39,7 @@ def open_heic(source: str | BinaryIO) -> Any:
     """Open a HEIC file without registering pillow-heif's reader in Pillow.
 
     Args:
-        source: The file's path, or the file opened for reading bytes.
+        source: Path of the file, or the file opened for reading bytes.
 
     Returns:
         A PIL image in upright orientation. Its pixels are decoded at the first ``load()``.

@@ -1,7 +1,7 @@
-"""The images of an adaptation: read one after the other, and again where they are needed again.
+"""Load the images of an adaptation without holding all of them in memory.
 
-Thousands of photos do not fit into memory. The first ones stay in memory; the others are read twice: once to check
-them and to learn their sizes, once to cut the faces out.
+Thousands of photos do not fit into memory. The first ones stay in memory. The others are read twice: once to check
+them and to measure their sizes, and once to crop the faces.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from .reader import ImageBatch, _items, _walk, load_image
+from .reader import ImageBatch, image_source, load_each, load_image
 
 # Bytes of decoded images that stay in memory.
 KEPT = 500_000_000
 
 
 class ImageSequence(Sequence[np.ndarray]):
-    """Images as RGB (H,W,3) uint8, decoded when they are asked for unless they are among the kept ones.
+    """Sequence of RGB arrays (H, W, 3), uint8. An image that is not kept in memory is decoded at each access.
 
     Args:
-        items: What each image is read from, of any kind that `load_image` takes.
-        names: Of the images, for errors.
+        items: Single images of any kind that `load_image` accepts.
+        names: Name of each image in messages.
         kept: Decoded images by index.
     """
 
@@ -42,12 +42,17 @@ class ImageSequence(Sequence[np.ndarray]):
 
 @dataclass(frozen=True)
 class StreamedImages(ImageBatch):
-    """`Images` whose arrays are an `ImageSequence`. measured: (height, width) of each in pixels."""
+    """An `ImageBatch` whose arrays are an `ImageSequence`.
+
+    Attributes:
+        measured: (height, width) of each image in pixels.
+    """
 
     measured: tuple[tuple[int, int], ...] = ()
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
+        """(height, width) of each image in pixels. No image is decoded for it."""
         return list(self.measured)
 
 
@@ -55,21 +60,27 @@ def stream_images(images: Any, kept_bytes: int = KEPT) -> StreamedImages:
     """Check every image, and keep as many in memory as fit.
 
     Args:
-        images: As in `facekit.images.read_images`. An iterator's items are kept, because they come once.
-        kept_bytes: Of the decoded images that stay in memory.
+        images: As in `facekit.images.read_images`. The items of an iterator are kept, because they come only once.
+        kept_bytes: Bytes of decoded images that may stay in memory.
+
+    Returns:
+        The images with their sizes.
 
     Raises:
         ImageError: As `read_images` does.
     """
-    found, single, folder = _items(images)
-    items, names, sizes = list(found), [], []
+    source = image_source(images)
+    items: list[Any] = list(source.items)
+    names: list[str] = []
+    sizes: list[tuple[int, int]] = []
     kept: dict[int, np.ndarray] = {}
-    room = kept_bytes
-    for index, name, array in _walk(items, single or folder, "raise", {}):
+    bytes_left = kept_bytes
+    for index, name, array in load_each(source._replace(items=items), "raise", {}):
         names.append(name)
         sizes.append((array.shape[0], array.shape[1]))
-        if array.nbytes <= room:
-            kept[index], room = array, room - array.nbytes
+        if array.nbytes <= bytes_left:
+            kept[index] = array
+            bytes_left -= array.nbytes
     return StreamedImages(
-        ImageSequence(items, names, kept), names, list(range(len(items))), single, measured=tuple(sizes)
+        ImageSequence(items, names, kept), names, list(range(len(items))), source.single, measured=tuple(sizes)
     )

@@ -1,8 +1,9 @@
-"""Named label sets: landmarks, segmentation classes, attributes; palettes, left-right pairs, maps between data sets."""
+"""Named label sets of landmarks, segmentation classes and attributes; conversion between sets; mirrored labels."""
 
 from __future__ import annotations
 
 from .attributes import ATTRIBUTE_SETS, CELEBA_40, AttributeSet, attribute_set
+from .class_colours import colours_for
 from .landmarks import (
     LANDMARK_SETS,
     LANDMARKS_5,
@@ -24,27 +25,27 @@ from .segmentation import (
     FASSEG_6,
     FFHQ_34,
     HELEN_11,
+    IGNORE_ID,
     LAPA_11,
     PART_SETS,
     SEGMENTATION_SETS,
     SYNTHPARSE_11,
     SegmentationSet,
-    colours_for,
     segmentation_set,
 )
 
 __all__ = [
     "ATTRIBUTE_SETS",
-    "AttributeSet",
     "CAR_20",
-    "CELEBA_40",
     "CELEBAMASK_19",
+    "CELEBA_40",
     "CUSTOM_FSMA",
     "FACEKIT_27",
     "FACESYNTHETICS_19",
     "FASSEG_6",
     "FFHQ_34",
     "HELEN_11",
+    "IGNORE_ID",
     "LANDMARKS_5",
     "LANDMARKS_19",
     "LANDMARKS_44",
@@ -53,10 +54,11 @@ __all__ = [
     "LANDMARKS_112",
     "LANDMARK_SETS",
     "LAPA_11",
-    "LandmarkSet",
     "PART_SETS",
     "SEGMENTATION_SETS",
     "SYNTHPARSE_11",
+    "AttributeSet",
+    "LandmarkSet",
     "SegmentationSet",
     "attribute_set",
     "colours_for",

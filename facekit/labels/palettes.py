@@ -1,4 +1,4 @@
-"""The colours of class ids: one palette for all masks of a set, and masks that store colours in place of ids."""
+"""Read masks that store colours in place of class ids, and check that all masks have one palette."""
 
 from __future__ import annotations
 
@@ -10,18 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .segmentation import IGNORE_ID
+
 Colour = tuple[int, int, int]
 
-IGNORE = 255
 _WHITE = (255, 255, 255)
-_VOID = (224, 224, 192)
+# Colour of the borders between objects in Pascal VOC.
+_VOC_BORDER = (224, 224, 192)
+# Colours that a message lists.
 _LISTED = 8
 
 
 def voc_colours(count: int) -> list[Colour]:
-    """Return the colours of Pascal VOC's masks, which LabelMe, CVAT and many others use, in the order of ids.
+    """Compute the colours of Pascal VOC's masks, which LabelMe, CVAT and many other tools use.
 
     The bits of an id, three at a time, are the highest bits of red, green and blue.
+
+    Args:
+        count: Number of classes.
+
+    Returns:
+        RGB of each class in the order of ids, 0 to 255.
     """
     return [
         (
@@ -36,71 +45,83 @@ def voc_colours(count: int) -> list[Colour]:
 def ids_of_colours(
     values: NDArray[np.uint8], where: str, mode: str = "RGB", colours: Sequence[Colour] | None = None
 ) -> NDArray[Any]:
-    """Return the ids (H, W) of a mask that stores colours.
+    """Convert a mask that stores colours to class ids.
 
-    Equal channels are ids. Other colours are found in the table, exactly: in the set's own, else in Pascal VOC's, if it
-    has all colours of the mask. White is "not labelled" where it is no class's colour, and so is VOC's border.
+    If all pixels have equal channels, these are the ids. Other colours must match a table exactly: the palette of the
+    set, or else Pascal VOC's, if it has all colours of the mask. White is unlabelled unless it is the colour of a
+    class. VOC's border colour is unlabelled, too.
 
     Args:
         values: Colours of shape (H, W, 1) or (H, W, 3), uint8.
-        where: What errors call the mask.
-        mode: Pillow's name of its mode, for errors.
-        colours: RGB of each class in the order of ids. None: there is no table, so only equal channels are ids.
+        where: Name of the mask in messages.
+        mode: Pillow's name of its mode, for messages.
+        colours: RGB of each class in the order of ids. None: only pixels with equal channels are ids.
+
+    Returns:
+        Ids of shape (H, W).
 
     Raises:
-        ValueError: If a colour is in no table; lists the colours.
+        ValueError: If a colour is in no table. The message lists the colours.
     """
     grey = values[..., 0]
     equal = bool((values == values[..., :1]).all())
-    if equal and (colours is None or int(grey[grey < IGNORE].max(initial=0)) < len(colours)):
+    if equal and (colours is None or int(grey[grey < IGNORE_ID].max(initial=0)) < len(colours)):
         return grey
     packed = values.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]) if values.shape[2] == 3 else grey * 0x010101
-    found, inverse = np.unique(packed, return_inverse=True)
-    came: list[Colour] = [(int(c) >> 16, int(c) >> 8 & 255, int(c) & 255) for c in found]
-    for known, others in (
+    unique, inverse = np.unique(packed, return_inverse=True)
+    present: list[Colour] = [(int(c) >> 16, int(c) >> 8 & 255, int(c) & 255) for c in unique]
+    for palette, unlabelled in (
         (colours, (_WHITE,)),
-        (voc_colours(len(colours)) if colours else None, (_WHITE, _VOID)),
+        (voc_colours(len(colours)) if colours else None, (_WHITE, _VOC_BORDER)),
     ):
-        first = [] if known is None else [(colour, i) for i, colour in reversed([*enumerate(known)])]
-        table = {colour: IGNORE for colour in others} | dict(first) if first else {}
-        if table and all(colour in table for colour in came):
-            return np.array([table[colour] for colour in came], np.uint8)[inverse].reshape(grey.shape)
+        # Reversed, because the first of equal colours counts.
+        classes = [] if palette is None else [(colour, i) for i, colour in reversed([*enumerate(palette)])]
+        table = dict.fromkeys(unlabelled, IGNORE_ID) | dict(classes) if classes else {}
+        if table and all(colour in table for colour in present):
+            return np.array([table[colour] for colour in present], np.uint8)[inverse].reshape(grey.shape)
     if equal:
         return grey
-    unknown = [c for c in came if colours is None or c not in colours]
+    unknown = [c for c in present if colours is None or c not in colours]
     listing = ", ".join(map(str, unknown[:_LISTED]))
     listing += f" and {len(unknown) - _LISTED} more" if len(unknown) > _LISTED else ""
-    fix = 'save it as a palette ("P") or grey ("L") PNG in which each pixel is its class id'
+    advice = 'save it as a palette ("P") or grey ("L") PNG in which each pixel is its class id'
     if colours is None:
-        fix += ", or pass names= of a set with these colours"
-    raise ValueError(f'{where}: mode "{mode}" came, expected one id a pixel, not a colour ({listing}): {fix}')
+        advice += ", or pass names= of a set with these colours"
+    raise ValueError(f'{where}: expected one class id per pixel, got colours of mode "{mode}" ({listing}); {advice}')
 
 
 def check_palettes(items: Sequence[Any], masks: Sequence[NDArray[np.uint8]], places: Sequence[str]) -> None:
-    """Raises ValueError where two palette images, PIL or paths, paint an id that both hold in different colours.
+    """Check that palette images give the same colour to every id that they share.
 
-    items: as they came, others than palette images are passed over. masks: their ids, (H,W) each. places: what errors
-    call them.
+    Args:
+        items: Masks as the user passed them. Only palette images, as PIL images or paths, are checked.
+        masks: Their ids of shape (H, W).
+        places: Name of each mask in messages.
+
+    Raises:
+        ValueError: If two palette images give an id different colours.
     """
-    seen: dict[int, tuple[Colour, str]] = {}
+    first_seen: dict[int, tuple[Colour, str]] = {}
     for item, mask, place in zip(items, masks, places, strict=True):
         palette = _palette(item)
         if palette is None:
             continue
-        for i in np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[:255]):
+        for i in np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[:IGNORE_ID]):
             start = 3 * int(i)
             if start + 3 > len(palette):
                 continue
             colour = (palette[start], palette[start + 1], palette[start + 2])
-            known, first = seen.setdefault(int(i), (colour, place))
-            if known != colour:
+            earlier, first_place = first_seen.setdefault(int(i), (colour, place))
+            if earlier != colour:
                 raise ValueError(
-                    f"{place}: class {i} has the colour {colour}, but {known} in {first}, expected one palette for all "
-                    "masks: the same id would mean two parts; save all with one palette, or pass arrays of ids"
+                    f"{place}: expected one palette for all masks, got the colour {colour} for class {i}, but "
+                    f"{earlier} in {first_place}, so the same id would mean two parts; save all with one palette, or "
+                    "pass arrays of ids"
                 )
 
 
 def _palette(item: Any) -> bytes | None:
+    """Return the RGB palette of a palette image, else None."""
     if isinstance(item, (str, os.PathLike)):
         with Image.open(item) as image:
             return _palette(image)

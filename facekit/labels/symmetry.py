@@ -1,304 +1,193 @@
-"""Mirror pairs from labels: which points or classes trade places when a labelled face is mirrored.
+"""Estimate mirror pairs from labels: which points or classes are swapped when a labelled face is mirrored.
 
-Every member of a label set is a blob with a centre and a spread (zero for points; the covariance of a class's pixels).
-The mean of the labelled faces is mirrored about its vertical axis, and each blob goes to the one that it meets there.
-The result counts only where it fits clearly, in the mean and in the single faces.
+Every member of a label set is a blob (`blobs`). The mean of the labelled faces is mirrored about its vertical axis, and
+each blob is assigned to the one at its mirrored position. The result is used only if it fits clearly, both in the mean
+face and in the single faces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-Array = NDArray[np.float64]
+from .blobs import (
+    Array,
+    Blobs,
+    ComplexArray,
+    axis_offset,
+    axis_point,
+    blobs_of_masks,
+    blobs_of_points,
+    extent,
+    image_offset,
+    mean_face,
+    mirrored,
+    precision,
+    squared_distances,
+)
 
-# Chosen on real and generated faces, see `tests/test_symmetry.py`. A misfit of 1 is this part of the labels' extent
-# (its RMS), and more for wide regions such as hair.
-UNIT, WIDE = 0.15, 0.5
-MEAN_MISFIT, LARGEST = 1.0, 2.5  # of the mean face, mirrored: RMS of its members, and the largest
-ALONE = 1.0  # misfit of a region that meets no other one
-FACE_MISFIT = 2.7  # of the median face: turned faces are less symmetric
-NEAREST = 0.55  # part of the members that meet the nearest one there is
-TILTS = np.radians(np.arange(-16, 17, 4))  # of the axis of the mean face
-OFF_CENTRE = 1.2  # the labels' distance from the middle of the image in their own widths: they show one side only
-OFF_AXIS = 0.15  # small parts of one side pull the axis away from the middle of the whole
-AGAINST, AGAINST_AT_LEAST = 2.0, 0.5  # misfit of the names' pairs: times that of the points' pairs, and in all
-FACES = 200  # at most so many are looked at
-
-
-@dataclass(frozen=True)
-class Blobs:
-    """The members of a label set in several images.
-
-    Attributes:
-        centres: (N,K) complex, x + iy in pixels; NaN where a member is not labelled.
-        spreads: (N,K,2,2) covariances in square pixels.
-        areas: (N,K) pixels of each member, 1 for a point.
-        middles: (N,) the column in the middle of each image.
-    """
-
-    centres: NDArray[np.complex128]
-    spreads: Array
-    areas: Array
-    middles: Array
+# Thresholds chosen on real and generated faces, see `tests/test_symmetry.py`. The unit of misfits is `blobs.UNIT`.
+# Misfit of the mirrored mean face: RMS of its members, and the largest one.
+MEAN_MISFIT, LARGEST = 1.0, 2.5
+# Misfit of a region that is its own counterpart.
+ALONE = 1.0
+# Misfit of the median face. Turned faces are less symmetric than the mean face.
+FACE_MISFIT = 2.7
+# Share of the members whose counterpart is the nearest member.
+NEAREST = 0.55
+# Angles of the mean face's axis from the vertical, in radians.
+TILTS = np.radians(np.arange(-16, 17, 4))
+# Offset of the labels from the middle of the image, in their own widths. Beyond it, they show one side only.
+OFF_CENTRE = 1.2
+# Offset of the axis from the middle of the labels, relative to their width. Small parts of one side cause it.
+OFF_AXIS = 0.15
+# The names' pairs are wrong if their misfit exceeds this multiple of the points' pairs' misfit, and this value.
+AGAINST, AGAINST_AT_LEAST = 2.0, 0.5
+# Number of faces that are used at most.
+FACES = 200
 
 
 def flip_of_points(
     points: Sequence[NDArray[np.floating]], sizes: Sequence[tuple[int, int]], known: Sequence[int]
 ) -> tuple[int, ...] | None:
-    """Find the mirror permutation of points from labelled faces.
+    """Estimate the mirror permutation of points from labelled faces.
 
     Args:
-        points: (K,2) x, y in pixels of each face; NaN = not labelled.
+        points: Coordinates x, y in pixels of each face, shape (K, 2). NaN if not labelled.
         sizes: (height, width) of each image.
-        known: Permutation of the K points whose pairs are kept; the points that it leaves alone are looked at.
+        known: Permutation of the K points with the known pairs. The pairs of points that it maps to themselves are
+            estimated.
 
     Returns:
-        The permutation: point i of the mirrored face is point flip[i] of the original. None where the points do not
-        tell it clearly.
+        The permutation: point i of the mirrored face is point flip[i] of the original. None if the labels do not show
+        it clearly.
     """
-    some = _spread_over(len(points), FACES)
-    xy = np.stack([points[i] for i in some]).astype(np.float64)
-    middles = np.array([(sizes[i][1] - 1) / 2 for i in some])
-    n, k = xy.shape[:2]
-    return _flip(Blobs(xy[..., 0] + 1j * xy[..., 1], np.zeros((n, k, 2, 2)), np.ones((n, k)), middles), known)
+    chosen = _evenly_chosen(len(points), FACES)
+    return _estimate(blobs_of_points([points[i] for i in chosen], [sizes[i] for i in chosen]), known)
 
 
 def flip_against_names(
-    points: Sequence[NDArray[np.floating]], sizes: Sequence[tuple[int, int]], told: Sequence[int]
+    points: Sequence[NDArray[np.floating]], sizes: Sequence[tuple[int, int]], by_names: Sequence[int]
 ) -> tuple[int, ...] | None:
-    """Find a mirror permutation that fits the labelled points much better than the one that their names tell.
+    """Estimate a mirror permutation that fits labelled points much better than the one from their names.
 
-    Each eye's corners may be numbered from left to right, so that "left 1" is an outer and "right 1" an inner corner.
+    For example, the corners of both eyes may be numbered from left to right. Then "left 1" is an outer corner, and
+    "right 1" is an inner one.
 
     Args:
-        points: (K,2) x, y in pixels of each face; NaN = not labelled.
+        points: Coordinates x, y in pixels of each face, shape (K, 2). NaN if not labelled.
         sizes: (height, width) of each image.
-        told: The permutation by the names.
+        by_names: The permutation from the names.
 
     Returns:
-        The permutation by the points, or None where the names are right or the points do not tell it clearly.
+        The permutation from the points. None if the names are right, or if the labels do not show it clearly.
     """
-    found = flip_of_points(points, sizes, range(len(told)))
-    if found is None or found == tuple(told):
+    by_points = flip_of_points(points, sizes, range(len(by_names)))
+    if by_points is None or by_points == tuple(by_names):
         return None
     misfits = []
-    for face in (np.asarray(points[i], np.float64) for i in _spread_over(len(points), FACES)):
-        z, none = face[:, 0] + 1j * face[:, 1], np.zeros((len(face), 2, 2))
-        own, named = _face_misfit(z, none, found), _face_misfit(z, none, told)
-        if own is not None and named is not None:
-            misfits.append((own, named))
+    for face in (np.asarray(points[i], np.float64) for i in _evenly_chosen(len(points), FACES)):
+        centres, spreads = face[:, 0] + 1j * face[:, 1], np.zeros((len(face), 2, 2))
+        of_points, of_names = _face_misfit(centres, spreads, by_points), _face_misfit(centres, spreads, by_names)
+        if of_points is not None and of_names is not None:
+            misfits.append((of_points, of_names))
     if not misfits:
         return None
-    own, named = np.median(misfits, axis=0)
-    return found if named > AGAINST * own and named > AGAINST_AT_LEAST else None
+    of_points, of_names = np.median(misfits, axis=0)
+    return by_points if of_names > AGAINST * of_points and of_names > AGAINST_AT_LEAST else None
 
 
-def flip_of_masks(
-    masks: Sequence[NDArray[np.integer]], classes: int, known: Sequence[int], ignore: int = 255
-) -> tuple[int, ...] | None:
-    """Find the mirror permutation of classes from masks; the background, id 0, is its own mirror image.
+def flip_of_masks(masks: Sequence[NDArray[np.integer]], classes: int, known: Sequence[int]) -> tuple[int, ...] | None:
+    """Estimate the mirror permutation of classes from masks. The background, id 0, is its own mirror image.
 
     Args:
-        masks: (H,W) ids of each face.
-        classes: Classes of the set.
+        masks: Ids of each face, shape (H, W). Ids outside the set, such as 255, are left out.
+        classes: Number of classes of the set.
         known: As in `flip_of_points`, of the classes.
-        ignore: Id of pixels without a label.
 
     Returns:
         As `flip_of_points`.
     """
-    some = [masks[i] for i in _spread_over(len(masks), FACES)]
-    blobs = [_blobs(mask, classes) for mask in some]
-    centres, spreads, areas = (np.stack(part) for part in zip(*blobs, strict=True))
-    middles = np.array([(mask.shape[1] - 1) / 2 for mask in some])
-    parts = _flip(Blobs(centres, spreads, areas, middles), [k - 1 for k in known[1:]])
+    chosen = [masks[i] for i in _evenly_chosen(len(masks), FACES)]
+    parts = _estimate(blobs_of_masks(chosen, classes), [k - 1 for k in known[1:]])
     return None if parts is None else (0, *(k + 1 for k in parts))
 
 
-def _spread_over(count: int, most: int) -> list[int]:
+def _evenly_chosen(count: int, most: int) -> list[int]:
+    """Choose at most `most` of `count` indices, at equal distances."""
     return sorted(set(np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()))
 
 
-def _blobs(mask: NDArray[np.integer], classes: int) -> tuple[NDArray[np.complex128], Array, Array]:
-    """Centres (C-1,), spreads (C-1,2,2) and areas (C-1,) of the classes 1 to C-1 in a mask."""
-    step = max(1, max(mask.shape) // 256)
-    ys, xs = np.nonzero((mask[::step, ::step] > 0) & (mask[::step, ::step] < classes))
-    ids = mask[ys * step, xs * step].astype(np.int64) - 1
-    x, y = (xs * step).astype(np.float64), (ys * step).astype(np.float64)
-
-    def mean(values: Array) -> Array:
-        with np.errstate(invalid="ignore"):
-            return np.bincount(ids, values, classes - 1) / np.bincount(ids, minlength=classes - 1).astype(float)
-
-    mx, my = mean(x), mean(y)
-    dx, dy = x - mx[ids], y - my[ids]
-    xx, xy, yy = mean(dx * dx), mean(dx * dy), mean(dy * dy)
-    return (
-        mx + 1j * my,
-        np.stack([xx, xy, xy, yy], -1).reshape(-1, 2, 2),
-        np.bincount(ids, minlength=classes - 1).astype(float),
-    )
-
-
-def _flip(blobs: Blobs, known: Sequence[int]) -> tuple[int, ...] | None:
-    seen = ~np.isnan(blobs.centres)
-    faces = seen.any(1)
-    if not faces.any() or _one_sided(blobs):
+def _estimate(blobs: Blobs, known: Sequence[int]) -> tuple[int, ...] | None:
+    """Estimate the mirror permutation of blobs, or return None if it does not fit clearly."""
+    labelled = ~np.isnan(blobs.centres)
+    faces = labelled.any(1)
+    if not faces.any() or abs(image_offset(blobs)) > OFF_CENTRE:
         return None
     centres, spreads = blobs.centres[faces], blobs.spreads[faces]
-    mean, spread = _mean_face(centres, spreads)
-    there = ~np.isnan(mean)
-    members = np.flatnonzero(there)
-    extent = _extent(mean[there], spread[there])
-    areas = (blobs.areas[faces] / blobs.areas[faces].sum(1, keepdims=True)).mean(0)[there]
-    if not extent or _off_axis(mean[there], spread[there], areas) > OFF_AXIS:
+    mean, spread = mean_face(centres, spreads)
+    present = ~np.isnan(mean)
+    members = np.flatnonzero(present)
+    areas = (blobs.areas[faces] / blobs.areas[faces].sum(1, keepdims=True)).mean(0)[present]
+    if not extent(mean[present], spread[present]) or axis_offset(mean[present], spread[present], areas) > OFF_AXIS:
         return None
     place = {int(k): i for i, k in enumerate(members)}
     fixed = {place[k]: place[known[k]] for k in place if known[k] != k and known[k] in place}
-    misfits, nearest, flip = _best_assignment(mean[there], spread[there], fixed)
+    misfits, nearest, flip = _best_assignment(mean[present], spread[present], fixed)
     if np.sqrt(np.mean(misfits**2)) > MEAN_MISFIT or misfits.max() > LARGEST or nearest < NEAREST:
         return None
-    found = list(known)
+    result = list(known)
     for i, j in enumerate(flip):
-        found[members[i]] = int(members[j])
-    tried = [_face_misfit(z, s, found) for z, s in zip(centres, spreads, strict=True)]
-    errors = [error for error in tried if error is not None]
-    return tuple(found) if errors and np.median(errors) <= FACE_MISFIT else None
+        result[members[i]] = int(members[j])
+    face_misfits = [_face_misfit(z, s, result) for z, s in zip(centres, spreads, strict=True)]
+    errors = [misfit for misfit in face_misfits if misfit is not None]
+    return tuple(result) if errors and np.median(errors) <= FACE_MISFIT else None
 
 
-def _extent(centres: NDArray[np.complex128], spreads: Array) -> float:
-    """Root mean square distance from the middle of all blobs."""
-    return float(np.sqrt((np.abs(centres - centres.mean()) ** 2 + np.trace(spreads, axis1=-2, axis2=-1)).mean()))
+def _best_assignment(z: ComplexArray, s: Array, fixed: dict[int, int]) -> tuple[Array, float, list[int]]:
+    """Find the involution with the smallest misfit over all tilts of the axis.
 
+    Args:
+        z: Centres of the mean face, shape (K,).
+        s: Covariances, shape (K, 2, 2).
+        fixed: Pairs that it must have.
 
-def _one_sided(blobs: Blobs) -> bool:
-    """Whether the labels lie on one side of the images, as if only one eye was labelled."""
-    offsets = []
-    for z, s, middle in zip(blobs.centres, blobs.spreads, blobs.middles, strict=True):
-        seen = ~np.isnan(z)
-        if seen.any():
-            wide = z[seen].real.var() + s[seen, 0, 0].mean()
-            tall = z[seen].imag.var() + s[seen, 1, 1].mean()
-            offsets.append((z[seen].real.mean() - middle) / np.sqrt(wide + 0.1 * tall + 1e-9))
-    return bool(abs(np.median(offsets)) > OFF_CENTRE)
-
-
-def _off_axis(z: NDArray[np.complex128], s: Array, areas: Array) -> float:
-    """Distance of the axis, which small parts decide, from the middle of the whole area, in its width."""
-    areas = areas / areas.sum()
-    middle = (areas * z.real).sum()
-    width = np.sqrt((areas * ((z.real - middle) ** 2 + s[:, 0, 0])).sum())
-    return float(abs(_middle(z, s).real - middle) / max(width, 1e-9))
-
-
-def _middle(z: NDArray[np.complex128], s: Array) -> complex:
-    """A point of the axis: the mean of the members, small ones first."""
-    return complex(np.average(z, weights=_weights(s, _extent(z, s), 0.5)))
-
-
-def _mean_face(centres: NDArray[np.complex128], spreads: Array) -> tuple[NDArray[np.complex128], Array]:
-    """Mean of the faces after moving, turning and scaling each onto it; it leans as the faces do on average."""
-    mean = centres[np.isfinite(centres).sum(1).argmax()]
-    for _ in range(3):
-        factors, aligned = [], []
-        for z in centres:
-            both = np.isfinite(z) & np.isfinite(mean)
-            if not both.any():
-                factors.append(1 + 0j)
-                aligned.append(np.full_like(z, np.nan))
-                continue
-            a, b = z[both] - z[both].mean(), mean[both] - mean[both].mean()
-            square = (np.abs(a) ** 2).sum()
-            factor = (a.conj() * b).sum() / square if square > 1e-12 else 1 + 0j
-            factors.append(factor)
-            aligned.append((z - z[both].mean()) * factor + mean[both].mean())
-        units = np.array(factors) / np.maximum(np.abs(factors), 1e-12)
-        lean = units.conj().sum()
-        lean = lean / abs(lean) if abs(lean) > 1e-12 else 1.0
-        with np.errstate(invalid="ignore"):
-            moved = np.array(aligned) * lean
-            mean = _nanmean(moved)
-        turned = np.stack([_turn(s, f * lean) for s, f in zip(spreads, factors, strict=True)])
-    within = _nanmean(turned)
-    if not within[np.isfinite(within)].any():
-        return mean, within  # points
-    off = moved - mean
-    between = np.stack([off.real**2, off.real * off.imag, off.imag * off.real, off.imag**2], -1)
-    return mean, within + _nanmean(between.reshape(*off.shape, 2, 2))
-
-
-def _nanmean(values: NDArray) -> NDArray:
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0).sum(0) / known.sum(0)
-
-
-def _turn(spreads: Array, factor: complex) -> Array:
-    """Covariances after their plane was multiplied by a complex factor."""
-    turn = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
-    return turn @ spreads @ turn.T
-
-
-def _mirrored(centres: NDArray[np.complex128], spreads: Array, tilt: float) -> tuple[NDArray[np.complex128], Array]:
-    """Blobs around 0 reflected in the axis through 0 that leans by `tilt`, in radians, from the vertical."""
-    turn = np.exp(2j * tilt)
-    flipped = spreads * np.array([[1, -1], [-1, 1]])
-    return -centres.conj() * turn, _turn(flipped, turn)
-
-
-def _distances(z: NDArray[np.complex128], s: Array, others: NDArray[np.complex128], t: Array) -> Array:
-    """Squared Wasserstein distances between Gaussians, elementwise."""
-    trace = np.trace(s, axis1=-2, axis2=-1) + np.trace(t, axis1=-2, axis2=-1)
-    product = np.einsum("...ij,...ji->...", s, t)
-    root = np.sqrt(np.maximum(np.linalg.det(s) * np.linalg.det(t), 0))
-    return np.abs(z - others) ** 2 + trace - 2 * np.sqrt(np.maximum(product + 2 * root, 0))
-
-
-def _weights(s: Array, extent: float, unit: float = UNIT) -> Array:
-    """How much the place of each blob counts: 1 / the square of what is a misfit of 1."""
-    return 1 / ((unit * extent) ** 2 + WIDE * np.trace(s, axis1=-2, axis2=-1))
-
-
-def _best_assignment(z: NDArray[np.complex128], s: Array, fixed: dict[int, int]) -> tuple[Array, float, list[int]]:
-    """The cheapest involution over all tilts. fixed: pairs that it must have.
-
-    Returns (misfit of each blob, the part of the blobs whose partner is the nearest one, the involution).
+    Returns:
+        Misfit of each blob, share of the blobs whose counterpart is the nearest one, and the involution.
     """
-    weights = _weights(s, _extent(z, s))
-    z = z - _middle(z, s)
-    pairs = 2 / (1 / weights[:, None] + 1 / weights)
-    tried = []
+    weights = precision(s, extent(z, s))
+    z = z - axis_point(z, s)
+    pair_weights = 2 / (1 / weights[:, None] + 1 / weights)
+    results = []
     for tilt in TILTS:
-        mirrored, spreads = _mirrored(z, s, tilt)
-        cost = pairs * _distances(mirrored[:, None], spreads[:, None], z[None], s[None])
+        centres, spreads = mirrored(z, s, tilt)
+        cost = pair_weights * squared_distances(centres[:, None], spreads[:, None], z[None], s[None])
         choice = cost.copy()
         if fixed:
             rows = list(fixed)
             choice[rows] = choice[:, rows] = 1e9 * (1 + cost.max())
             choice[rows, list(fixed.values())] = 0
         flip = _involution(linear_sum_assignment(choice)[1], cost)
-        own = cost.diagonal()
-        # Members on the axis stay by themselves, unless trading places is clearly better.
-        off = np.abs(mirrored - z) / 2 >= np.sqrt(s[:, 0, 0])
-        flip = [
-            j if i in fixed or (off[i] and off[j] and cost[i, j] < 0.25 * (own[i] + own[j])) else i
-            for i, j in enumerate(flip)
-        ]
-        met = cost[range(len(z)), flip]
-        nearest = float((met <= cost.min(1) + 1e-9 * cost.max()).mean())
-        alone = [i for i, j in enumerate(flip) if i == j and s[i, 0, 0] > 0 and met[i] > ALONE**2]
-        met[alone] = max(met.max(), LARGEST**2 + 1)
-        tried.append((np.sqrt(np.maximum(met, 0)), nearest, flip))
-    return min(tried, key=lambda one: float((one[0] ** 2).sum()))
+        unpaired_cost = cost.diagonal()
+        # Members on the axis stay unpaired, unless a swap is clearly better.
+        off_axis = np.abs(centres - z) / 2 >= np.sqrt(s[:, 0, 0])
+        for i, j in enumerate(flip):
+            swap_is_better = cost[i, j] < 0.25 * (unpaired_cost[i] + unpaired_cost[j])
+            if i not in fixed and not (off_axis[i] and off_axis[j] and swap_is_better):
+                flip[i] = i
+        chosen_cost = cost[range(len(z)), flip]
+        nearest = float((chosen_cost <= cost.min(1) + 1e-9 * cost.max()).mean())
+        alone = [i for i, j in enumerate(flip) if i == j and s[i, 0, 0] > 0 and chosen_cost[i] > ALONE**2]
+        chosen_cost[alone] = max(chosen_cost.max(), LARGEST**2 + 1)
+        results.append((np.sqrt(np.maximum(chosen_cost, 0)), nearest, flip))
+    return min(results, key=lambda result: float((result[0] ** 2).sum()))
 
 
 def _involution(assignment: NDArray[np.integer], cost: Array) -> list[int]:
-    """Break longer cycles of an assignment into pairs, cheapest first; of odd ones a member stays by itself."""
+    """Break longer cycles of an assignment into pairs, the cheapest way. An odd cycle leaves one member unpaired."""
     flip = assignment.tolist()
     for start in range(len(flip)):
         cycle = [start]
@@ -311,30 +200,36 @@ def _involution(assignment: NDArray[np.integer], cost: Array) -> list[int]:
                 sum(2 * cost[a, b] for a, b in way) + (cost[turn[0], turn[0]] if len(turn) % 2 else 0)
                 for turn, way in zip(turns, ways, strict=True)
             ]
-            chosen = int(np.argmin(costs))
+            cheapest = int(np.argmin(costs))
             if len(cycle) % 2:
-                flip[turns[chosen][0]] = turns[chosen][0]
-            for a, b in ways[chosen]:
+                flip[turns[cheapest][0]] = turns[cheapest][0]
+            for a, b in ways[cheapest]:
                 flip[a], flip[b] = b, a
     return flip
 
 
-def _face_misfit(z: NDArray[np.complex128], s: Array, flip: Sequence[int]) -> float | None:
-    """Misfit of one mirrored face, RMS; None where too little is labelled."""
-    pairs = [k for k, other in enumerate(flip) if np.isfinite(z[k]) and np.isfinite(z[other])]
-    if not pairs:
+def _face_misfit(z: ComplexArray, s: Array, flip: Sequence[int]) -> float | None:
+    """Return the RMS misfit of one face and its mirror image, or None if too few members are labelled.
+
+    Args:
+        z: Centres, shape (K,). NaN if not labelled.
+        s: Covariances, shape (K, 2, 2).
+        flip: The mirror permutation.
+    """
+    members = [k for k, other in enumerate(flip) if np.isfinite(z[k]) and np.isfinite(z[other])]
+    if not members:
         return None
-    place = {k: i for i, k in enumerate(pairs)}
-    others = [place[flip[k]] for k in pairs]
-    z, s = z[pairs], s[pairs]
-    extent = _extent(z, s)
-    if not extent:
+    place = {k: i for i, k in enumerate(members)}
+    others = [place[flip[k]] for k in members]
+    z, s = z[members], s[members]
+    size = extent(z, s)
+    if not size:
         return None
-    weights = _weights(s, extent)
+    weights = precision(s, size)
     weights = 2 / (1 / weights + 1 / weights[others])
     z = z - np.average(z, weights=weights)
-    # The tilt that fits best, of at most 45 degrees.
+    # The tilt of the axis with the smallest misfit, at most 45 degrees.
     turn = (weights * -z * z[others]).sum()
-    mirrored, spreads = _mirrored(z, s, float(np.clip(np.angle(turn), -np.pi / 2, np.pi / 2)) / 2)
-    misfits = weights * _distances(mirrored, spreads, z[others], s[others])
+    centres, spreads = mirrored(z, s, float(np.clip(np.angle(turn), -np.pi / 2, np.pi / 2)) / 2)
+    misfits = weights * squared_distances(centres, spreads, z[others], s[others])
     return float(np.sqrt(np.clip(misfits, 0, LARGEST**2).mean()))

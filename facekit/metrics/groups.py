@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..annotations.label_names import natural
-from ..core.name_index import plain_name, warn_of_alike
+from ..annotations.label_names import natural_key
+from ..core.name_index import plain_name, warn_of_similar_names
 
 # Entries of the result besides the groups.
 ALL, DISCREPANCY = "all", "discrepancy"
@@ -48,11 +48,11 @@ def group_members(groups: Any, images: int) -> dict[str, list[int]]:
             raise ValueError(
                 f"groups: got a group called {taken!r}, expected another name, as the result has this entry; rename it"
             )
-    warn_of_alike(members, "groups", "kept apart", stacklevel=3)
+    warn_of_similar_names(members, "groups", "kept apart", stacklevel=3)
     without = named.count("")
     if without:
         warnings.warn(f"{without} of {images} images belong to no group: they count in {ALL!r} only", stacklevel=3)
-    return {name: members[name] for name in sorted(members, key=natural)}
+    return {name: members[name] for name in sorted(members, key=natural_key)}
 
 
 def scores_by_group(

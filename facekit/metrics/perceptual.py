@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..core.global_state import kept_random, no_warnings
+from ..core.global_state import no_warnings, preserved_random_state
 from ..core.weight_files import read_weights
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def alexnet_lpips() -> lpips.LPIPS:
     """
     import lpips
 
-    with no_warnings(), kept_random():  # torchvision warns of an argument that lpips passes
+    with no_warnings(), preserved_random_state():  # torchvision warns of an argument that lpips passes
         net = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     trunk = read_weights(ALEXNET_FILE, "AlexNet's trunk").tensors
     missing, unexpected = net.load_state_dict(trunk, strict=False)

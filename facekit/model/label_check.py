@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..alignment import Frame, frame_points, point_frame
-from ..core.global_state import kept_random
+from ..core.global_state import preserved_random_state
 from ..images.reader import ImageBatch
 from ..labels import (
     LANDMARK_SETS,
@@ -79,7 +79,7 @@ def check_plausible(task: Task, labels: Sequence[np.ndarray], images: ImageBatch
     """
     some = sorted(set(np.linspace(0, len(labels) - 1, min(len(labels), IMAGES)).round().astype(int).tolist()))
     # Loading a model draws random numbers, which are the caller's.
-    with kept_random(), torch.inference_mode():
+    with preserved_random_state(), torch.inference_mode():
         if isinstance(task, LandmarkTask) and LANDMARK_SETS.get(task.labels.name) == task.labels:
             found = _mistaken_points(task.labels, labels, images, some)
         elif isinstance(task, SegmentationTask) and SEGMENTATION_SETS.get(task.labels.name) == task.labels:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from ..core.global_state import own_settings
+from ..core.global_state import default_settings
 from ..images import read_images
 from ..zoo import EMBEDDED, embedded_file
 from .evaluation import predict_labelled
@@ -24,7 +24,7 @@ READY = tuple(name for name, file in EMBEDDED.items() if file.endswith(".facekit
 class Model(TrainedModel):
     """A face model: what `facekit.adapt` and `facekit.load` return."""
 
-    @own_settings()
+    @default_settings()
     def predict(
         self,
         images: Any,
@@ -36,13 +36,13 @@ class Model(TrainedModel):
         """Run this model on one image or many. Arguments and results are those of `facekit.predict`."""
         return predict_all([self], images, faces, align, on_error, stacklevel=5)[0]
 
-    @own_settings()
+    @default_settings()
     def evaluate(self, images: Any, labels: Any, *, align: str | None = None) -> dict[str, float]:
         """Score this model on labelled images. Arguments and results are those of `facekit.evaluate`."""
         return self.task.score(*predict_labelled(self, read_images(images), labels, align, stacklevel=5))
 
 
-@own_settings()
+@default_settings()
 def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
     """Read a .facekit file. Nothing in it is executed.
 

@@ -12,7 +12,7 @@ from ..backbones.base import Backbone, WeightFiles
 from ..backbones.image_tower import ImageTower
 from ..backbones.registry import backbone_class
 from ..backbones.synthparse.label_adapter import LabelAdapter
-from ..core.global_state import kept_random
+from ..core.global_state import preserved_random_state
 from ..tasks import Task, task_from_dict
 from ..training.adapted_network import AdaptedNetwork
 from ..zoo import cached_file, embedded_file, official_file
@@ -72,7 +72,7 @@ def _image_tower(weights: str | os.PathLike[str]) -> ImageTower:
     return tower
 
 
-@kept_random()
+@preserved_random_state()
 def read_parts(path: str | os.PathLike[str]) -> ModelParts:
     """Read a .facekit file.
 

@@ -19,7 +19,7 @@ from ..alignment import Frame, check_align
 from ..backbones.synthparse.label_adapter import LabelAdapter
 from ..core.atomic_file import whole_file
 from ..core.device import pick_device
-from ..core.global_state import own_settings
+from ..core.global_state import default_settings
 from ..core.output_paths import check_output
 from ..geometry.affine_crop import AffineCrop
 from ..geometry.crop import Crop
@@ -255,7 +255,7 @@ class TrainedModel:
             file.writestr("model.json", json.dumps(about, indent=1))
             file.writestr("weights.safetensors", packed)
 
-    @own_settings()
+    @default_settings()
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write the network as ONNX. Missing folders are created.
 

@@ -1,1 +1,1 @@
-"""The Gradio page: one file for each tab and its components."""
+"""The Gradio page. `app` builds it; every tab has a module of its own."""

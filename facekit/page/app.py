@@ -1,6 +1,7 @@
-"""The page: see facekit find faces, label a few images and get a model of your own, teach one a style.
+"""The page in the browser. `facekit demo` starts it.
 
-Run it with `python -m demos.app`, then open the address that it prints. It calls only facekit's public names.
+The tabs show what facekit can do: find faces, train a model on a few labelled images, change the style of images,
+segment faces into parts, and match sentences.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ import facekit
 
 from ..images.reader import load_image
 from . import sessions
-from .components import NO_PHOTO, drawn, example_photo, explained
-from .hosts import KnownHosts, known_names
+from .components import EXAMPLE_LABEL, NO_IMAGE, draw_result, example_photo, show_errors
+from .hosts import AllowedHosts, allowed_names
 from .image_tab import images_tab
 from .own_model_tab import own_model_tab
 from .parsing_tab import parsing_tab
 from .parts_tab import parts_tab
-from .text_tab import words_tab
+from .text_tab import text_tab
 from .uploads import image_field
 
 READY = {"Landmarks": "landmarks", "Parts": "segmentation"}
@@ -45,38 +46,46 @@ CSS = """
 """
 
 
-@explained
-def find(path: str | None, what: str) -> tuple[np.ndarray, str]:
-    """One photo through a ready model -> the drawing and a sentence about it."""
+@show_errors
+def find(path: str | None, kind: str) -> tuple[np.ndarray, str]:
+    """Run a ready model on one image.
+
+    Args:
+        path: The image file, or None.
+        kind: A key of `READY`.
+
+    Returns:
+        The drawn result and a sentence about it.
+    """
     if path is None:
-        raise ValueError(NO_PHOTO)
-    result = facekit.predict(READY[what], load_image(path))
+        raise ValueError(NO_IMAGE)
+    result = facekit.predict(READY[kind], load_image(path))
     if not result:
         gr.Warning("No face was found in this image.")
         return result.draw(), "**No face was found.** Try an image where the face is larger, upright and well lit."
-    return drawn(result), f"**{len(result)} {'face' if len(result) == 1 else 'faces'}** found."
+    return draw_result(result), f"**{len(result)} {'face' if len(result) == 1 else 'faces'}** found."
 
 
 def build() -> gr.Blocks:
-    """The page. Theme and CSS belong to launch(), see main()."""
+    """Build the page. Theme and CSS are set at its start, see `start_page`."""
     with gr.Blocks(title="facekit", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         gr.Markdown("# facekit\nLabel a few faces, get your own face model, see it work.", elem_id="title")
         with gr.Tab("Try it"):
             try_tab()
         with gr.Tab("Your own model"):
             own_model_tab()
-        with gr.Tab("New images"):
+        with gr.Tab("Style and shadows"):
             images_tab()
         with gr.Tab("Parts in the wild"):
             parsing_tab()
         with gr.Tab("Parts from one face"):
             parts_tab()
-        with gr.Tab("Words"):
-            words_tab()
+        with gr.Tab("Sentences"):
+            text_tab()
 
         def leave(request: gr.Request) -> None:
-            """Stop what the visitor who left has started, and delete the session's files, models and labels."""
-            sessions.close(request.session_hash)
+            """Stop the trainings of a visitor who has left; delete the session's files, models and labels."""
+            sessions.close_session(request.session_hash)
             page.state_holder.session_data.pop(request.session_hash, None)
             page.state_holder.time_last_used.pop(request.session_hash, None)
 
@@ -85,76 +94,86 @@ def build() -> gr.Blocks:
 
 
 def try_tab() -> None:
-    """One photo through the ready models."""
+    """Lay out the tab "Try it": one image and the ready models."""
     with gr.Row():
         with gr.Column():
-            photo = image_field("Your photo", 400)
-            what = gr.Radio(list(READY), value="Landmarks", label="What to find")
-            go = gr.Button("Find faces", variant="primary")
+            photo = image_field("Your image", 400)
+            kind = gr.Radio(list(READY), value="Landmarks", label="What to find")
+            run = gr.Button("Find faces", variant="primary")
             if example := example_photo():
-                gr.Examples([[example]], [photo], label="Or take this one", api_name="example_photo")
+                gr.Examples([[example]], [photo], label=EXAMPLE_LABEL, api_name="example_photo")
         with gr.Column():
-            shown = gr.Image(format="png", label="Result", interactive=False, height=520,
-                             buttons=["download", "fullscreen"])  # fmt: skip
+            buttons: Any = ["download", "fullscreen"]
+            shown = gr.Image(format="png", label="Result", interactive=False, height=520, buttons=buttons)
             text = gr.Markdown()
-    gr.on([go.click, what.input], find, [photo, what], [shown, text], api_name="find")
+    gr.on([run.click, kind.input], find, [photo, kind], [shown, text], api_name="find")
 
 
-def opened(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
+def start_page(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
     """Build the page and start its server in a thread.
 
     Args:
-        port: Where to listen. None takes GRADIO_SERVER_PORT, or else the first free one from 7860.
-        hosts: Further host names under which browsers may open the page, for instance this machine's name in its
-            network. With any, the page listens on all network interfaces, unless GRADIO_SERVER_NAME says which.
+        port: Port of the server. None takes the variable GRADIO_SERVER_PORT, or else the first free port from 7860.
+        hosts: Further host names under which browsers may open the page, for instance the name of this machine in its
+            network. If there are any, the server listens on all network interfaces, unless GRADIO_SERVER_NAME is set.
 
     Returns:
-        The running page; ``close()`` ends it.
+        The running page. Its method ``close()`` stops it.
 
     Raises:
         ValueError: If the port is not free.
     """
-    listens = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if hosts else "127.0.0.1")
-    names = known_names(listens, *hosts)
+    address = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if hosts else "127.0.0.1")
+    names = allowed_names(address, *hosts)
 
     @asynccontextmanager
-    async def guarded(app: Any) -> AsyncIterator[None]:
-        app.middleware_stack = KnownHosts(app.middleware_stack, names)
+    async def check_hosts(app: Any) -> AsyncIterator[None]:
+        app.middleware_stack = AllowedHosts(app.middleware_stack, names)
         yield
 
     theme = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
     page = build()
     try:
-        # _frontend=False leaves out a check that gives a busy machine three seconds, then advises share=True.
-        page.launch(theme=theme, css=CSS, max_file_size="25mb", footer_links=["api"], server_name=listens,
-                    server_port=port, app_kwargs={"lifespan": guarded}, prevent_thread_lock=True, quiet=True,
-                    _frontend=False)  # fmt: skip
+        page.launch(
+            theme=theme,
+            css=CSS,
+            max_file_size="25mb",
+            footer_links=["api"],
+            server_name=address,
+            server_port=port,
+            app_kwargs={"lifespan": check_hosts},
+            prevent_thread_lock=True,
+            quiet=True,
+            # Gradio would wait three seconds for its own page. On a busy machine it would then advise share=True.
+            _frontend=False,
+        )
     except OSError as error:
-        wanted = port or os.environ.get("GRADIO_SERVER_PORT") or "7860 to 7959"
-        message = f"expected a free port, got {wanted}, where nothing can be opened; choose another with --port"
+        tried = port or os.environ.get("GRADIO_SERVER_PORT") or "7860 to 7959"
+        message = f"expected a free port, got {tried}, where nothing can be opened; choose another with --port"
         raise ValueError(message) from error
     if page.share_url:
-        names.update(known_names(str(urlsplit(page.share_url).hostname)))
+        names.update(allowed_names(str(urlsplit(page.share_url).hostname)))
     return page
 
 
 def main(port: int | None = None, hosts: Sequence[str] = ()) -> None:
-    """Open the page on this machine and keep it open until the process is told to end.
+    """Start the page and keep it open until the process is stopped.
 
     Args:
-        port: As of `opened`.
-        hosts: As of `opened`.
+        port: Port of the server, see `start_page`.
+        hosts: Further host names, see `start_page`.
 
     Raises:
         ValueError: If the port is not free.
     """
-    # gradio asks its own server whether it is up, which must not go through a proxy.
+    # Gradio sends a request to its own server at the start. That request must not go through a proxy.
     for variable in ("NO_PROXY", "no_proxy"):
         os.environ[variable] = ",".join(filter(None, [os.environ.get(variable), "localhost,127.0.0.1"]))
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, with its files deleted
+        # SIGTERM then ends the page as Ctrl-C does, and its files are deleted.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     with sessions.process_folder():
-        page = opened(port, hosts)
+        page = start_page(port, hosts)
         print(f"* Running on local URL:  http://{page.server_name}:{page.server_port}", flush=True)
         page.block_thread()
 

@@ -1,4 +1,4 @@
-"""What all tabs share: errors that become messages, results as drawings, and limits."""
+"""Helpers that all tabs share: limits, error messages, drawings, the example photo."""
 
 from __future__ import annotations
 
@@ -13,21 +13,31 @@ import numpy as np
 
 from ..results.faces import Faces
 from ..results.types import Segmentation
-from .sessions import Stopped
+from .sessions import StoppedError
 
+CROP, PHOTO = "Face crop", "Photo"
 MOST_IMAGES = 100
 MOST_TEXT = 10_000  # characters of a text field
-NO_PHOTO = "no image came: upload one first"
+NO_IMAGE = "expected an image, got none; upload one first"
+EXAMPLE_LABEL = "Or take this image"
 
 
-def explained(function: Callable[..., Any]) -> Callable[..., Any]:
-    """facekit's errors about input become the page's messages."""
+def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Show errors about the input as messages on the page.
+
+    Args:
+        function: A handler of the page.
+
+    Returns:
+        The handler. It raises `gradio.Error` for a stopped training and for errors that facekit raises about its
+        input. Other errors pass unchanged.
+    """
 
     @functools.wraps(function)
-    def wrapper(*arguments: Any, **named: Any) -> Any:
+    def wrapper(*arguments: Any, **options: Any) -> Any:
         try:
-            return function(*arguments, **named)
-        except Stopped as stopped:
+            return function(*arguments, **options)
+        except StoppedError as stopped:
             raise gr.Error(str(stopped), title="Stopped", print_exception=False) from stopped
         except (ValueError, OSError, FloatingPointError) as error:
             raise gr.Error(str(error), title="That did not work", print_exception=False) from error
@@ -35,29 +45,36 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def drawn(result: Any) -> np.ndarray:
-    """A result on its image, with the colours named where it has parts."""
+def draw_result(result: Any) -> np.ndarray:
+    """Draw a result on its image, with a legend of the parts if it has parts.
+
+    Args:
+        result: A result of `facekit.predict`.
+
+    Returns:
+        RGB (H, W, 3) uint8.
+    """
     return result.draw(legend=True) if isinstance(result, (Segmentation, Faces)) else result.draw()
 
 
 def example_photo() -> str | None:
-    """The photo that scikit-image ships, where that is installed."""
+    """Return the path of the photo that scikit-image ships, or None if scikit-image is not installed."""
     spec = find_spec("skimage")
     photo = Path(spec.origin).parent / "data" / "astronaut.png" if spec and spec.origin else None
     return str(photo) if photo and photo.is_file() else None
 
 
 def check_length(text: str) -> str:
-    """Refuse a text that is too long to be worked on.
+    """Check that a text is not too long to be processed.
 
     Args:
-        text: What a visitor wrote.
+        text: Content of a text field.
 
     Returns:
         The text.
 
     Raises:
-        ValueError: If it has more than MOST_TEXT characters.
+        ValueError: If the text has more than MOST_TEXT characters.
     """
     if len(text) > MOST_TEXT:
         raise ValueError(f"expected at most {MOST_TEXT:,} characters, got {len(text):,}; shorten the text")

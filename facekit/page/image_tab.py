@@ -1,4 +1,4 @@
-"""The tab in which a model learns to make new images: faces in another style, faces without cast shadows."""
+"""The tab "Style and shadows": train a model that draws faces in another style, or removes cast shadows."""
 
 from __future__ import annotations
 
@@ -16,67 +16,102 @@ from ..augmentation.shadows import cast_shadows
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..images.reader import load_image
 from ..results.faces import Faces
-from .components import MOST_IMAGES, NO_PHOTO, example_photo, explained
-from .sessions import new_file, stop_button, teller
+from .components import CROP, EXAMPLE_LABEL, MOST_IMAGES, NO_IMAGE, PHOTO, example_photo, show_errors
+from .sessions import connect_stop_button, new_file, progress_reporter
 from .uploads import image_field
 
 STYLE, SHADOWS = "stylization", "shadow_removal"
 STYLES = {"Pencil": "pencil", "Comic": "comic"}
-CROP, PHOTO = "Face crop", "Photo"
 ALIGN = {CROP: "none", PHOTO: "box"}
 STEPS = 400
-EXAMPLES = {STYLE: 12, SHADOWS: 24}
-SIDE = 256  # of the example's images
-UNSEEN = 1_005  # the example's trial face
-FALL = 1  # the seed of the shadow that falls on it
-LARGEST = 1024  # longest side of what the before/after slider shows; the download keeps every pixel
-ACROSS, ROWS, TILE, GAP = 12, 2, 160, 12  # step 1 shows so many images in a row, rows, and px
-EMPTY = "Choose your images, or load the example."
+EXAMPLES = {STYLE: 12, SHADOWS: 24}  # generated faces
+SIDE = 256  # side of generated images, px
+UNSEEN = 1_005  # index of the generated face that the model is tested on
+SHADOW_SEED = 1  # seed of the shadow on that face
+LARGEST = 1024  # longest side of the before/after images, px; the download has the full size
+# The images of step 1 are shown as thumbnails: number per row, number of rows, side and gap in px.
+ACROSS, ROWS, TILE, GAP = 12, 2, 160, 12
+NO_IMAGES = "Choose your images, or load the example."
 
-# Images and their targets (none for shadow removal): files that were uploaded, or arrays of the example.
-Material = tuple[list[Any], list[Any] | None]
+# Training images and their targets (None for shadow removal): uploaded files, or arrays of the example.
+TrainingImages = tuple[list[Any], list[Any] | None]
 
 
-def material(task: str, photos: list[str] | None, styled: list[str] | None, example: Material | None) -> Material:
-    """What there is to learn from: the uploaded files, else the example; two empty lists where there is neither."""
-    if photos or styled or example is None:
-        return photos or [], (styled or []) if task == STYLE else None
+def training_images(
+    task: str, images: list[str] | None, targets: list[str] | None, example: TrainingImages | None
+) -> TrainingImages:
+    """Return the images to train on: the uploaded files if there are any, else the example.
+
+    Args:
+        task: STYLE or SHADOWS.
+        images: Uploaded images.
+        targets: Uploaded images in the new style. Not used for SHADOWS.
+        example: The example, if it was loaded.
+
+    Returns:
+        Images and targets. Both are empty if there is nothing to train on.
+    """
+    if images or targets or example is None:
+        return images or [], (targets or []) if task == STYLE else None
     return example
 
 
-def looks(task: str) -> Callable[..., tuple[Any, ...]]:
-    """The handler that shows what a model will learn from: its images, pairs side by side, and their number."""
+def show_handler(task: str) -> Callable[..., tuple[Any, ...]]:
+    """Create the handler that shows the training images, with pairs side by side, and their number.
 
-    @explained
-    def handler(photos: Any, styled: Any, example: Material | None) -> tuple[Any, ...]:
-        images, targets = material(task, photos, styled, example)
+    Args:
+        task: STYLE or SHADOWS.
+
+    Returns:
+        A handler that returns the image of thumbnails and a sentence.
+    """
+
+    @show_errors
+    def handler(images: Any, targets: Any, example: TrainingImages | None) -> tuple[Any, ...]:
+        images, targets = training_images(task, images, targets, example)
         if targets is None:
-            shown, text = list(images), f"**{len(images)} clean images**"
+            shown, text = list(images), f"**{len(images)} images without shadows**"
         else:
             shown = [image for pair in zip(images, targets, strict=False) for image in pair]
-            text = f"**{len(images)} pairs**: look whether every image stands beside its own counterpart"
+            text = f"**{len(images)} pairs**: check that each pair shows the same face"
             if len(images) != len(targets):
-                text = f"**{len(images)} photos and {len(targets)} in the new style**: every photo needs one"
-        sheet = contact_sheet(shown[: ACROSS * ROWS], 1 if targets is None else 2) if shown else None
-        return gr.Image(sheet, visible=bool(shown)), text if images or targets else EMPTY
+                text = f"**{len(images)} images and {len(targets)} in the new style**: every image needs one"
+        sheet = thumbnails(shown[: ACROSS * ROWS], 1 if targets is None else 2) if shown else None
+        return gr.Image(sheet, visible=bool(shown)), text if images or targets else NO_IMAGES
 
     return handler
 
 
-def contact_sheet(images: list[Any], together: int) -> Image.Image:
-    """Images of any size in rows on one transparent sheet, always as wide, with gaps between so many together."""
+def thumbnails(images: list[Any], group: int) -> Image.Image:
+    """Draw images of any size as thumbnails in rows.
+
+    Args:
+        images: Files or arrays.
+        group: Number of images without a gap between them.
+
+    Returns:
+        A transparent image. Its width does not depend on the number of images.
+    """
     rows = -(-len(images) // ACROSS)
-    sheet = Image.new("RGBA", (ACROSS * TILE + (ACROSS // together - 1) * GAP, rows * (TILE + GAP) - GAP))
-    for i, photo in enumerate(images):
-        image = Image.fromarray(load_image(photo))
+    sheet = Image.new("RGBA", (ACROSS * TILE + (ACROSS // group - 1) * GAP, rows * (TILE + GAP) - GAP))
+    for i, source in enumerate(images):
+        image = Image.fromarray(load_image(source))
         image.thumbnail((TILE, TILE))
-        x, y = i % ACROSS * TILE + i % ACROSS // together * GAP, i // ACROSS * (TILE + GAP)
+        x, y = i % ACROSS * TILE + i % ACROSS // group * GAP, i // ACROSS * (TILE + GAP)
         sheet.paste(image, (x + (TILE - image.width) // 2, y + (TILE - image.height) // 2))
     return sheet
 
 
-def example_images(task: str, style: str) -> tuple[Material, np.ndarray]:
-    """Generated faces to learn from, and an unseen one to try the model on, (SIDE,SIDE,3) each."""
+def example_images(task: str, style: str) -> tuple[TrainingImages, np.ndarray]:
+    """Generate faces to train on, and an unseen face to test the model on.
+
+    Args:
+        task: STYLE or SHADOWS.
+        style: A key of `STYLES`. Not used for SHADOWS.
+
+    Returns:
+        The training images, and the unseen face, RGB (SIDE, SIDE, 3) uint8; for SHADOWS with a cast shadow.
+    """
     faces = GeneratedFaces(seed=17, size=SIDE, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10))
     want = ("shadow_free", "mask", *([STYLES[style]] if task == STYLE else []))
     batch = faces.batch([*range(EXAMPLES[task]), UNSEEN], want=want)
@@ -84,61 +119,91 @@ def example_images(task: str, style: str) -> tuple[Material, np.ndarray]:
     if task == STYLE:
         return (images[:-1], _arrays(batch[STYLES[style]])[:-1]), images[-1]
     clean, person = batch["shadow_free"][-1:] / 255, (batch["mask"][-1:] > 0)[:, None].float()
-    shadowed = cast_shadows(clean, torch.Generator().manual_seed(FALL), person)
+    shadowed = cast_shadows(clean, torch.Generator().manual_seed(SHADOW_SEED), person)
     return (images[:-1], None), _arrays((255 * shadowed).round().to(torch.uint8))[0]
 
 
 def _arrays(batch: torch.Tensor) -> list[np.ndarray]:
+    """Convert images (N, 3, H, W) to N arrays (H, W, 3)."""
     return list(batch.permute(0, 2, 3, 1).contiguous().numpy())
 
 
-def loads(task: str) -> Callable[..., tuple[Any, ...]]:
-    """The handler that loads the example in place of uploads: the images, what they look like, a trial image."""
+def example_handler(task: str) -> Callable[..., tuple[Any, ...]]:
+    """Create the handler that loads the example in place of uploaded images.
 
-    @explained
+    Args:
+        task: STYLE or SHADOWS.
+
+    Returns:
+        A handler that returns two empty uploads, the example, its thumbnails, a sentence, the unseen face, and the
+        kind of image twice.
+    """
+
+    @show_errors
     def handler(style: str) -> tuple[Any, ...]:
         example, unseen = example_images(task, style)
-        shown = looks(task)(None, None, example)
+        shown = show_handler(task)(None, None, example)
         return None, None, example, *shown, Image.fromarray(unseen), CROP, CROP
 
     return handler
 
 
-def adapts(task: str) -> Callable[..., tuple[Any, ...]]:
-    """The handler that turns the images into a model and its file."""
+def adapt_handler(task: str) -> Callable[..., tuple[Any, ...]]:
+    """Create the handler that trains a model on the images.
 
-    @explained
-    def handler(photos: Any, styled: Any, example: Material | None, kind: str, steps: int,
-                bar: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008 - how gradio finds it  # fmt: skip
-        images, targets = material(task, photos, styled, example)
+    Args:
+        task: STYLE or SHADOWS.
+
+    Returns:
+        A handler that returns the model, a sentence, and the file of the model.
+    """
+
+    @show_errors
+    def handler(
+        images: Any,
+        targets: Any,
+        example: TrainingImages | None,
+        kind: str,
+        steps: int,
+        bar: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds the progress bar by this default
+    ) -> tuple[Any, ...]:
+        images, targets = training_images(task, images, targets, example)
         if not images and not targets:
-            raise ValueError("no images came: choose them in step 1, or load the example")
+            raise ValueError("expected images, got none; choose them in step 1, or load the example")
         if len(images) > MOST_IMAGES:
-            raise ValueError(f"{len(images)} images came: this page learns from up to {MOST_IMAGES}")
+            raise ValueError(f"expected at most {MOST_IMAGES} images, got {len(images)}; choose fewer")
         bar(0.0, desc="Preparing the images")
-        how: dict[str, Any] = {"align": ALIGN[kind], "steps": int(steps), "progress": teller(bar, f"{task}_adapt")}
-        model = facekit.adapt(images, targets, task, **how)
+        progress = progress_reporter(bar, f"{task}_adapt")
+        model = facekit.adapt(images, targets, task, align=ALIGN[kind], steps=int(steps), progress=progress)
         model.save(target := new_file(f"{task}.facekit"))
-        text = f"**Done:** your model learned from {len(images)} images. Try it in step 3."
+        text = f"**Done:** your model was trained on {len(images)} images. Try it in step 3."
         return model, text, gr.DownloadButton(value=str(target), interactive=True)
 
     return handler
 
 
-@explained
-def make(model: Any, path: str | None, kind: str) -> tuple[Any, ...]:
-    """A new image through the visitor's model -> before and after of equal shape (H,W,3), and the file of the
-    second."""
+@show_errors
+def make_image(model: Any, path: str | None, kind: str) -> tuple[Any, ...]:
+    """Run the visitor's model on a new image.
+
+    Args:
+        model: The model, or None.
+        path: The image file, or None.
+        kind: CROP or PHOTO.
+
+    Returns:
+        The images before and after, RGB (H, W, 3) uint8 of equal shape, and the file of the second one in full size.
+    """
     if model is None:
         raise ValueError("there is no model yet: press Adapt in step 2 first")
     if path is None:
-        raise ValueError(NO_PHOTO)
+        raise ValueError(NO_IMAGE)
     result = facekit.predict(model, load_image(path), align=ALIGN[kind])
     if isinstance(result, Faces) and not result:
-        gr.Warning(f"No face was found in this image. If a face fills it, choose {CROP!r}.")
-    photo = Image.fromarray(result.draw())
-    photo.save(target := new_file("new-picture.png"))
-    before, after = Image.fromarray(result.image), photo.copy()
+        gr.Warning(f"No face was found in this image. If one face fills the image, choose {CROP!r}.")
+    drawn = Image.fromarray(result.draw())
+    drawn.save(target := new_file("new-image.png"))
+    before, after = Image.fromarray(result.image), drawn.copy()
     for image in (before, after):
         image.thumbnail((LARGEST, LARGEST))
     pair = (np.array(before), np.array(after))
@@ -146,65 +211,98 @@ def make(model: Any, path: str | None, kind: str) -> tuple[Any, ...]:
 
 
 def images_tab() -> None:
-    """The two tasks, each with its own images, model and result."""
+    """Lay out the tab. The two tasks have separate images, models and results."""
     with gr.Tab("Another style"):
-        gr.Markdown("Show a few photos beside the same faces in a style, and the model draws other faces in it.")
+        gr.Markdown(
+            "Choose a few images, and the same faces in another style. The model then draws other faces in this style."
+        )
         _task_part(STYLE)
-    with gr.Tab("Shadows away"):
-        gr.Markdown("Show a few faces in clean light. The model practises on shadows cast on them, and then takes the "
-                    "shadow of a hand, a hat or a tree off other faces.")  # fmt: skip
+    with gr.Tab("Remove shadows"):
+        gr.Markdown(
+            "Choose a few images of faces without cast shadows. Training adds shadows to them, and the model learns to "
+            "remove them. It then removes the shadow of a hand, a hat or a tree from other faces."
+        )
         _task_part(SHADOWS)
 
 
 def _task_part(task: str) -> None:
+    """Lay out one task: images, training, test."""
     example, model = gr.State(), gr.State()
-    gr.Markdown("### 1 · Images to learn from, one face each", elem_classes="step")
+    gr.Markdown("### 1 · Choose a few images, one face each", elem_classes="step")
     pairs = task == STYLE
     upload: dict[str, Any] = {"file_count": "multiple", "height": 190}
     with gr.Row():
-        photos = gr.File(label="Photos" if pairs else "Clean images", allow_reordering=pairs, scale=3, **upload)
-        styled = gr.File(label="The same in the new style, in order", allow_reordering=True, visible=pairs, scale=3,
-                         **upload)  # fmt: skip
+        label = "Images" if pairs else "Images without shadows"
+        images = gr.File(label=label, allow_reordering=pairs, scale=3, **upload)
+        label = "The same faces in the new style, in the same order"
+        targets = gr.File(label=label, allow_reordering=True, visible=pairs, scale=3, **upload)
         with gr.Column(scale=2):
             style = gr.Radio(list(STYLES), value="Pencil", label="Style of the example", visible=pairs)
-            ready = gr.Button(f"Load {EXAMPLES[task]} generated faces")
-            also = "and one more to try the model on" if pairs else "in clean light, and one more in shadow for step 3"
-            gr.Markdown(also, elem_classes="aside")
-    text = gr.Markdown(EMPTY)
+            load = gr.Button(f"Load the example: {EXAMPLES[task]} generated faces")
+            note = "The example has one more face" + (
+                ", to test the model on." if pairs else " with a shadow, for step 3."
+            )
+            gr.Markdown(note, elem_classes="aside")
+    text = gr.Markdown(NO_IMAGES)
     shown = gr.Image(format="png", interactive=False, visible=False, container=False, buttons=[])
     gr.Markdown("### 2 · Adapt", elem_classes="step")
     with gr.Row():
-        kind = gr.Radio(list(ALIGN), value=CROP, label="Each image is a",
-                        info="In a photo the face is found first, and only the face changes.")  # fmt: skip
-        steps = gr.Slider(50, 1000, value=STEPS, step=50, label="Training steps", scale=2,
-                          info="More take longer; the preset takes one to two minutes on two cores.")  # fmt: skip
+        info = "In a photo the face is found first. Only the face is changed."
+        kind = gr.Radio(list(ALIGN), value=CROP, label="Each image is a", info=info)
+        info = f"More steps take longer. {STEPS} steps take one to two minutes on two cores."
+        steps = gr.Slider(50, 1000, value=STEPS, step=50, label="Training steps", scale=2, info=info)
     with gr.Row():
         start = gr.Button("Adapt", variant="primary", scale=4)
         stop = gr.Button("Stop", scale=1)
-    told = gr.Markdown("Nothing is trained yet.", elem_classes="progress")
-    gr.Markdown("### 3 · Try it on another image", elem_classes="step")
+    status = gr.Markdown("Nothing is trained yet.", elem_classes="progress")
+    gr.Markdown("### 3 · Use your model", elem_classes="step")
     with gr.Row():
         with gr.Column():
             photo = image_field("A new image", 420)
-            framing = gr.Radio(list(ALIGN), value=CROP, label="This image is a")
+            photo_kind = gr.Radio(list(ALIGN), value=CROP, label="This image is a")
             run = gr.Button("Make the new image", variant="primary")
             if pairs and (path := example_photo()):
-                gr.Examples([[path, PHOTO]], [photo, framing], label="Or take this one",
-                            example_labels=["A photo: astronaut Eileen Collins"],
-                            api_name="stylization_example_photo")  # fmt: skip
+                gr.Examples(
+                    [[path, PHOTO]],
+                    [photo, photo_kind],
+                    label=EXAMPLE_LABEL,
+                    example_labels=["A photo: astronaut Eileen Collins"],
+                    api_name="stylization_example_photo",
+                )
         with gr.Column():
-            pair = gr.ImageSlider(label="Before | after", interactive=False, height=420, max_height=420, format="png",
-                                  buttons=["fullscreen"])  # fmt: skip
+            pair = gr.ImageSlider(
+                label="Before | after",
+                interactive=False,
+                height=420,
+                max_height=420,
+                format="png",
+                buttons=["fullscreen"],
+            )
             with gr.Row():
                 image_file = gr.DownloadButton("Download the image", interactive=False)
-                model_file = gr.DownloadButton("Download the model", interactive=False)
+                model_file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
 
-    given = [photos, styled, example]
-    gr.on([photos.change, styled.change], looks(task), given, [shown, text], api_name=f"{task}_show",
-          show_progress_on=shown)  # fmt: skip
-    ready.click(loads(task), style, [*given, shown, text, photo, kind, framing], api_name=f"{task}_example")
-    kind.input(None, kind, framing, js="kind => kind")
-    started = start.click(adapts(task), [*given, kind, steps], [model, told, model_file], api_name=f"{task}_adapt",
-                          show_progress_on=told)  # fmt: skip
-    stop_button(f"{task}_adapt", started, told, stop)
-    run.click(make, [model, photo, framing], [pair, image_file], api_name=f"{task}_make", show_progress_on=pair)
+    chosen = [images, targets, example]
+    gr.on(
+        [images.change, targets.change],
+        show_handler(task),
+        chosen,
+        [shown, text],
+        api_name=f"{task}_show",
+        show_progress_on=shown,
+    )
+    outputs = [*chosen, shown, text, photo, kind, photo_kind]
+    load.click(example_handler(task), style, outputs, api_name=f"{task}_example")
+    # An image is usually of the same kind as the training images.
+    kind.input(None, kind, photo_kind, js="kind => kind")
+    started = start.click(
+        adapt_handler(task),
+        [*chosen, kind, steps],
+        [model, status, model_file],
+        api_name=f"{task}_adapt",
+        show_progress_on=status,
+    )
+    connect_stop_button(f"{task}_adapt", started, status, stop)
+    run.click(
+        make_image, [model, photo, photo_kind], [pair, image_file], api_name=f"{task}_make", show_progress_on=pair
+    )

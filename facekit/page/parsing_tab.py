@@ -1,4 +1,4 @@
-"""The tab "Parts in the wild": the parts of every face in a whole photo, with the label adapter's view of them."""
+"""The tab "Parts in the wild": segment every face of a photo into parts, with and without the label adapter."""
 
 from __future__ import annotations
 
@@ -16,34 +16,52 @@ from ..images.reader import load_image
 from ..results.drawing import draw_mask, readable
 from ..results.faces import Faces
 from ..results.types import Segmentation
-from .components import NO_PHOTO, example_photo, explained
-from .image_tab import CROP, PHOTO
+from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, example_photo, show_errors
 from .sessions import new_file
 from .uploads import image_field
 
 READY = "segmentation"
-PARSER, ANNOTATORS = "As the parser says", "As annotators draw (label adapter)"
+PARSER, ANNOTATORS = "Output of the model", "As annotators draw (label adapter)"
 OPACITY = 0.55
-LARGEST = 1400  # longest side of what the page shows; the download keeps every pixel
-NOBODY = (
-    "**No face was found.** Try a photo where the face is larger, upright and well lit, turn it by a quarter if it "
-    f"lies on its side, or choose *{CROP}* if one face fills the image."
+LARGEST = 1400  # longest side of the shown drawing, px; the download has the full size
+NO_FACE = (
+    "**No face was found.** Try an image where the face is larger, upright and well lit. If the face lies on its side, "
+    f"rotate the image by 90 degrees. If one face fills the image, choose *{CROP}*."
 )
-ONE_VIEW = "This parser has no label adapter, so there is one way to see it."
+ONE_VIEW = "This model has no label adapter, so its output is shown as it is."
+NOTE = (
+    "Each face is found, cropped and segmented. The result is pasted back into the image at full size. The model draws "
+    "parts as in the masks that it was trained on. A label adapter converts its output to the conventions of another "
+    "data set. The adapter uses only this output, not the image."
+)
 
 
-def one_mask(results: Sequence[Segmentation]) -> Segmentation:
-    """All faces of a photo in one mask. Where two meet, the one that was found first, which is the surest, is kept."""
+def join_faces(results: Sequence[Segmentation]) -> Segmentation:
+    """Join the masks of all faces of a photo.
+
+    Args:
+        results: At least one result, the most confident face first. It is kept where faces overlap.
+
+    Returns:
+        One result with the mask of all faces.
+    """
     first = results[0]
     mask = np.zeros_like(first.mask)
     for result in reversed(results):
-        shown = (result.mask > 0) & (result.mask != result.labels.ignore)
-        mask[shown] = result.mask[shown]
+        labelled = (result.mask > 0) & (result.mask != result.labels.ignore)
+        mask[labelled] = result.mask[labelled]
     return Segmentation(mask, first.labels, first.image)
 
 
 def shares(result: Segmentation) -> list[tuple[str, tuple[int, int, int], float]]:
-    """(name, colour, share) of the classes that were found, largest first; shares of all pixels that have a class."""
+    """Compute the area of each class.
+
+    Args:
+        result: A segmentation.
+
+    Returns:
+        Name, colour and share of each class that occurs, the largest first. The shares have the sum 1.
+    """
     labels = result.labels
     counts = np.bincount(result.mask.ravel(), minlength=256)[1 : len(labels)]
     order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
@@ -51,12 +69,15 @@ def shares(result: Segmentation) -> list[tuple[str, tuple[int, int, int], float]
 
 
 def percent(share: float) -> str:
-    """A share in words; what was found is never written as nothing."""
+    """Format a share in [0, 1] as a percentage in HTML. A small share is not rounded to zero."""
     return f"{100 * share:.1f} %" if share >= 0.001 else "&lt; 0.1 %"
 
 
 def legend(result: Segmentation) -> str:
-    """The classes as HTML. A bar is as long as its share of the largest class, so that an eye's can be seen at all."""
+    """Return the classes that occur as HTML: colour, name, bar and share.
+
+    The length of a bar is relative to the largest class. Relative to all pixels, the bar of an eye would be invisible.
+    """
     rows = shares(result)
     cells = [
         '<div style="display: flex; align-items: center; gap: .5rem; min-width: 0">'
@@ -73,15 +94,28 @@ def legend(result: Segmentation) -> str:
     return f'<div style="{grid}; font-size: .92rem">{"".join(cells)}</div>'
 
 
-def seen(results: Sequence[Segmentation], view: str) -> Segmentation:
-    """The photo's one mask: the label adapter's, or with `PARSER` what the parser itself said where that was kept."""
+def select_view(results: Sequence[Segmentation], view: str) -> Segmentation:
+    """Return the mask of all faces in one view.
+
+    Args:
+        results: The result of each face.
+        view: ANNOTATORS for the label adapter's output. PARSER for the output before the adapter, if there is one.
+    """
     if view == ANNOTATORS:
-        return one_mask(results)
-    return one_mask([getattr(result, "naked", None) or result for result in results])
+        return join_faces(results)
+    return join_faces([getattr(result, "naked", None) or result for result in results])
 
 
 def overlay(result: Segmentation, opacity: float) -> np.ndarray:
-    """The photo under its classes; with opacity 0 their outlines are left. At most LARGEST px a side."""
+    """Draw the classes over the photo.
+
+    Args:
+        result: A segmentation.
+        opacity: Opacity of the colours in [0, 1]. Outlines are always drawn.
+
+    Returns:
+        RGB (H, W, 3) uint8, scaled down so that no side is longer than LARGEST.
+    """
     height, width = result.image.shape[:2]
     if max(height, width) <= LARGEST:
         return draw_mask(result.image, result.mask, result.labels, opacity)
@@ -92,73 +126,93 @@ def overlay(result: Segmentation, opacity: float) -> np.ndarray:
 
 
 def mask_file(result: Segmentation) -> str:
-    """A PNG of the photo's size whose pixels are class ids, in the classes' colours."""
+    """Write the class ids to a palette PNG in the size of the photo, and return its path."""
     target = new_file("parts.png")
     result.save_mask(target)
     return str(target)
 
 
-@explained
-def find(path: str | None, kind: str, opacity: float) -> tuple[Any, ...]:
-    """A photo -> the faces' results, the choice of views, the drawing, a sentence, the legend and the mask's file."""
+@show_errors
+def find_parts(path: str | None, kind: str, opacity: float) -> tuple[Any, ...]:
+    """Segment the faces of a photo.
+
+    Args:
+        path: The image file, or None.
+        kind: CROP or PHOTO.
+        opacity: Opacity of the colours in [0, 1].
+
+    Returns:
+        The result of each face, the choice of views, the drawing, a sentence, the legend, and the file of the mask.
+    """
     if path is None:
-        raise ValueError(NO_PHOTO)
+        raise ValueError(NO_IMAGE)
     image = load_image(path)
-    found = facekit.predict(READY, image, align="none" if kind == CROP else None)
-    results = list(found) if isinstance(found, Faces) else [found]
+    outcome = facekit.predict(READY, image, align="none" if kind == CROP else None)
+    results = list(outcome) if isinstance(outcome, Faces) else [outcome]
     if not results:
         gr.Warning("No face was found in this image.")
         empty = gr.DownloadButton(value=None, interactive=False)
-        return None, gr.Radio(visible=False), found.draw(), NOBODY, "", empty
+        return None, gr.Radio(visible=False), outcome.draw(), NO_FACE, "", empty
     adapted = getattr(results[0], "naked", None) is not None
     view = ANNOTATORS if adapted else PARSER
-    shown = seen(results, view)
+    result = select_view(results, view)
     faces = f"{len(results)} {'face' if len(results) == 1 else 'faces'}"
-    text = f"**{faces}** found. Shares are of all pixels that got a class." + ("" if adapted else f" {ONE_VIEW}")
-    file = gr.DownloadButton(value=mask_file(shown), interactive=True)
-    return results, gr.Radio(value=view, visible=adapted), overlay(shown, opacity), text, legend(shown), file
+    text = f"**{faces}** found. The percentages are shares of all pixels that belong to a part."
+    text += "" if adapted else f" {ONE_VIEW}"
+    file = gr.DownloadButton(value=mask_file(result), interactive=True)
+    return results, gr.Radio(value=view, visible=adapted), overlay(result, opacity), text, legend(result), file
 
 
-@explained
-def look(results: list[Segmentation] | None, view: str, opacity: float) -> tuple[Any, ...]:
-    """The other view of the same faces: drawing, legend, file. Nothing changes where there are none yet."""
+@show_errors
+def change_view(results: list[Segmentation] | None, view: str, opacity: float) -> tuple[Any, ...]:
+    """Show the same faces in the other view.
+
+    Args:
+        results: The result of each face, or None before the first prediction.
+        view: PARSER or ANNOTATORS.
+        opacity: Opacity of the colours in [0, 1].
+
+    Returns:
+        The drawing, the legend, and the file of the mask. Nothing changes if there are no results.
+    """
     if not results:
         return gr.skip(), gr.skip(), gr.skip()
-    shown = seen(results, view)
-    return overlay(shown, opacity), legend(shown), gr.DownloadButton(value=mask_file(shown), interactive=True)
+    result = select_view(results, view)
+    return overlay(result, opacity), legend(result), gr.DownloadButton(value=mask_file(result), interactive=True)
 
 
-def shade(results: list[Segmentation] | None, view: str, opacity: float) -> Any:
-    """The drawing alone, in another opacity."""
-    return overlay(seen(results, view), opacity) if results else gr.skip()
+def change_opacity(results: list[Segmentation] | None, view: str, opacity: float) -> Any:
+    """Return the drawing in another opacity. Arguments as of `change_view`."""
+    return overlay(select_view(results, view), opacity) if results else gr.skip()
 
 
 def parsing_tab() -> None:
-    """One photo through the ready parser: every face found, parsed and pasted back where it was."""
+    """Lay out the tab: one image, the ready segmentation model, two views of its result."""
     faces = gr.State()
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            photo = image_field("Your photo", 340)
-            kind = gr.Radio([PHOTO, CROP], value=PHOTO, label="What it shows",
-                            info="In a photo one or several faces are found first; one face fills a crop.")  # fmt: skip
-            go = gr.Button("Find the parts", variant="primary")
+            photo = image_field("Your image", 340)
+            info = "In a photo the faces are found first. A face crop is filled by one face."
+            kind = gr.Radio([PHOTO, CROP], value=PHOTO, label="This image is a", info=info)
+            run = gr.Button("Find the parts", variant="primary")
             if example := example_photo():
-                gr.Examples([[example]], [photo], label="Or take this one", api_name="example_parts")
-            gr.Markdown(
-                "Each face is found, cut out, parsed and pasted back into the photo's own pixels. A parser says what "
-                "its training masks taught it; a label adapter turns that into what another data set's annotators "
-                "would have drawn, and never sees the photo.",
-                elem_classes="aside",
-            )
+                gr.Examples([[example]], [photo], label=EXAMPLE_LABEL, api_name="example_parts")
+            gr.Markdown(NOTE, elem_classes="aside")
         with gr.Column(scale=3, min_width=300):
-            shown = gr.Image(format="png", label="Parts", interactive=False, height=480,
-                             buttons=["download", "fullscreen"])  # fmt: skip
-            view = gr.Radio([PARSER, ANNOTATORS], value=PARSER, label="Whose view", visible=False)
+            buttons: Any = ["download", "fullscreen"]
+            shown = gr.Image(format="png", label="Parts", interactive=False, height=480, buttons=buttons)
+            view = gr.Radio([PARSER, ANNOTATORS], value=PARSER, label="View", visible=False)
             opacity = gr.Slider(0, 1, value=OPACITY, step=0.05, label="Opacity of the colours")
             text = gr.Markdown()
-            named = gr.HTML()
+            classes = gr.HTML()
             file = gr.DownloadButton("Download the mask (PNG of class ids)", interactive=False)
-    go.click(find, [photo, kind, opacity], [faces, view, shown, text, named, file], api_name="parts",
-             show_progress_on=shown)  # fmt: skip
-    view.input(look, [faces, view, opacity], [shown, named, file], show_progress_on=shown, api_visibility="private")
-    opacity.release(shade, [faces, view, opacity], shown, show_progress="hidden", api_visibility="private")
+    run.click(
+        find_parts,
+        [photo, kind, opacity],
+        [faces, view, shown, text, classes, file],
+        api_name="parts",
+        show_progress_on=shown,
+    )
+    state = [faces, view, opacity]
+    view.input(change_view, state, [shown, classes, file], show_progress_on=shown, api_visibility="private")
+    opacity.release(change_opacity, state, shown, show_progress="hidden", api_visibility="private")

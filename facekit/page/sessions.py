@@ -1,4 +1,4 @@
-"""Sessions of the page: their files and their trainings, which end when the visitor leaves."""
+"""Sessions of the page. When a visitor leaves, the session's files are deleted and its trainings are stopped."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from gradio.utils import get_upload_folder
 
 PREFIX = "facekit-page-"
 _lock = threading.Lock()
-_folders: dict[str | None, Path] = {}
-_stops: dict[tuple[str | None, str], threading.Event] = {}
+_folders: dict[str | None, Path] = {}  # by session
+_stops: dict[tuple[str | None, str], threading.Event] = {}  # by session and training
 
 
-class Stopped(Exception):
-    """Ends a training between two steps: its visitor pressed Stop, or is gone."""
+class StoppedError(Exception):
+    """Ends a training between two steps, because Stop was pressed or the visitor has left."""
 
 
 @contextmanager
 def process_folder() -> Iterator[Path]:
-    """Keep all files of the page in one folder: uploads, drawings and models. It is deleted when the page ends.
+    """Collect all files of the page in one folder: uploads, drawings and models.
 
-    Folders of earlier pages whose process is gone are deleted first.
+    The folder is deleted when the page ends. Folders of earlier pages whose process has ended are deleted first.
 
     Yields:
-        The folder, whose name holds this process's id.
+        The folder. Its name contains the id of this process.
     """
     parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
@@ -56,11 +56,18 @@ def process_folder() -> Iterator[Path]:
 
 
 def _is_running(process: str) -> bool:
-    """Whether another process has this id. On Windows it cannot be asked without harm, so the answer is yes."""
+    """Return whether another process has this id.
+
+    Args:
+        process: The id, as part of a folder's name.
+
+    Returns:
+        True also on Windows, where `os.kill` would end the process, and for a text that is no id.
+    """
     if not process.isdecimal() or os.name == "nt":
         return True
     if int(process) == os.getpid():
-        return False  # an earlier process, for instance of a container, had the same id
+        return False  # an earlier process had the same id, for instance in a container
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
@@ -70,90 +77,92 @@ def _is_running(process: str) -> bool:
     return True
 
 
-def session() -> str | None:
-    """The session on whose behalf the running function was called, None outside of the page."""
+def current_session() -> str | None:
+    """Return the session that called the running handler, or None outside of the page."""
     request = LocalContext.request.get(None)
     return request.session_hash if request is not None else None
 
 
 @functools.cache
-def _workshop(uploads: str) -> tempfile.TemporaryDirectory[str]:
-    """All sessions' folders. They lie in gradio's folder, for files from elsewhere are copied there, and stay."""
+def _sessions_folder(uploads: str) -> tempfile.TemporaryDirectory[str]:
+    """Return the folder of all sessions, inside gradio's folder.
+
+    Gradio would copy files from other places into its own folder, where they are not deleted with the session.
+    """
     Path(uploads).mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix="sessions-", dir=uploads)
 
 
 def new_file(name: str) -> Path:
-    """Give a path for a file to download, alone in a new folder. It is deleted with the session.
+    """Return the path of a new file to download, in a new folder of its own.
+
+    The file is deleted with the session.
 
     Args:
-        name: The file's name, which the visitor sees.
+        name: Name of the file, as the visitor sees it.
     """
     with _lock:
-        mine = session()
-        if mine not in _folders or not _folders[mine].is_dir():
-            _folders[mine] = Path(tempfile.mkdtemp(dir=_workshop(get_upload_folder()).name))
-        return Path(tempfile.mkdtemp(dir=_folders[mine])) / name
+        session = current_session()
+        if session not in _folders or not _folders[session].is_dir():
+            _folders[session] = Path(tempfile.mkdtemp(dir=_sessions_folder(get_upload_folder()).name))
+        return Path(tempfile.mkdtemp(dir=_folders[session])) / name
 
 
-def close(left: str | None) -> None:
-    """Stop a session's trainings and delete its files.
-
-    Args:
-        left: The session.
-    """
+def close_session(session: str | None) -> None:
+    """Stop the trainings of a session and delete its files."""
     with _lock:
-        for key in [key for key in _stops if key[0] == left]:
+        for key in [key for key in _stops if key[0] == session]:
             _stops.pop(key).set()
-        folder = _folders.pop(left, None)
+        folder = _folders.pop(session, None)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def teller(bar: gr.Progress, training: str) -> Callable[[int, int, dict[str, float]], None]:
-    """Make the function that `facekit.adapt` calls after every step.
+def progress_reporter(bar: gr.Progress, training: str) -> Callable[[int, int, dict[str, float]], None]:
+    """Create the function that `facekit.adapt` calls after every step.
 
     Args:
-        bar: The page's progress bar.
-        training: The training's name, which its Stop button uses.
+        bar: Progress bar of the page.
+        training: Name of the training. Its Stop button uses the same name.
 
     Returns:
-        A function of steps done, steps and losses. It raises Stopped when Stop was pressed or the visitor is gone.
+        A function of the number of steps done, the number of all steps, and the losses. It raises `StoppedError` if
+        Stop was pressed or the visitor has left.
     """
-    stop, queued = threading.Event(), _queued()
+    stop, event = threading.Event(), _queued_event()
     with _lock:
-        _stops[session(), training] = stop
+        _stops[current_session(), training] = stop
 
-    def tell(done: int, total: int, losses: dict[str, float]) -> None:
-        # gradio notices a closed connection and marks what it waited for.
-        if stop.is_set() or (queued is not None and not queued.alive):
-            raise Stopped(f"The training was stopped after {done} of {total} steps. There is no new model.")
+    def report(done: int, total: int, losses: dict[str, float]) -> None:
+        # Gradio notices a closed connection and clears `alive` of the events that waited for it.
+        if stop.is_set() or (event is not None and not event.alive):
+            raise StoppedError(f"The training was stopped after {done} of {total} steps. There is no new model.")
         bar((done, total), desc=", ".join(f"{name} {value:.3f}" for name, value in losses.items()), unit="steps")
 
-    return tell
+    return report
 
 
-def _queued() -> Any:
-    """The entry of gradio's queue for the running function, None outside of the page."""
+def _queued_event() -> Any:
+    """Return the entry of the running handler in gradio's queue, or None outside of the page."""
     page, event = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
     return None if page is None or event is None else page._queue.event_ids_to_events.get(event)
 
 
-def stop_button(training: str, started: gr.events.Dependency, told: gr.Markdown, button: gr.Button) -> None:
-    """Let a button stop a training of its session, also one that waits in the queue.
+def connect_stop_button(training: str, started: gr.events.Dependency, status: gr.Markdown, button: gr.Button) -> None:
+    """Let a button stop a training of its session, also a training that waits in the queue.
 
     Args:
-        training: The training's name, as given to `teller`.
-        started: The event that starts it.
-        told: Where the training says how it ended.
+        training: Name of the training, as given to `progress_reporter`.
+        started: The event that starts the training.
+        status: The text in which the training reports its end.
         button: The button.
     """
 
     def stop() -> str:
-        running = _stops.get((session(), training))
+        running = _stops.get((current_session(), training))
         if running is not None:
             running.set()
         return "Stopped. There is no new model."
 
-    button.click(stop, None, told, api_name=f"{training}_stop", show_progress="hidden")
+    button.click(stop, None, status, api_name=f"{training}_stop", show_progress="hidden")
     button.click(None, None, None, cancels=[started])

@@ -1,7 +1,7 @@
-"""Components that hand a visitor's files to facekit as they came. gradio's own decode images before they pass them on.
+"""Components that pass uploaded files to facekit unchanged.
 
-gradio's decoding turns 16-bit images white and floats black, shows hidden pixels of transparent images, and has its
-own bare messages about files that it cannot read.
+Gradio's own image components decode a file before the handler receives it. They turn 16-bit images white and float
+images black, show the hidden pixels of transparent images, and have less helpful messages about unreadable files.
 """
 
 from __future__ import annotations
@@ -17,35 +17,36 @@ from gradio.data_classes import ImageData
 from gradio.processing_utils import save_base64_to_cache
 
 from ..images.reader import ImageError, load_image, open_image, save_image
-from .components import explained
+from .components import show_errors
 from .sessions import new_file
 
 MOST_LAYERS = 8
-# Formats that every current browser shows; others are shown as PNG.
+# Formats that every current browser can show. Files of other formats are converted to PNG.
 SHOWN = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 
 
 class _WithoutStub(ComponentMeta):
-    """gradio's metaclass writes a .pyi file beside the source of every component class. This one does not."""
+    """Metaclass without a side effect of gradio's own: writing a .pyi file beside the source of each component."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
+        """Create the class."""
         return type.__new__(cls, name, bases, attributes)
 
 
 class ImageFile(gr.Image, metaclass=_WithoutStub):
-    """An image field whose functions get the path of the file that was uploaded, byte for byte."""
+    """An image field whose handlers receive the path of the uploaded file, byte for byte as it was."""
 
     is_template = True  # the browser shows it as gr.Image
 
-    @explained
+    @show_errors
     def preprocess(self, payload: ImageData | None) -> str | None:
-        """Give the file's path without opening the file.
+        """Return the path of the uploaded file. The file is not opened.
 
         Args:
-            payload: What the browser sent: an uploaded file, or its bytes as a data URL.
+            payload: Data from the browser: an uploaded file, or its bytes as a data URL.
 
         Returns:
-            The file's path, or None where nothing was uploaded.
+            The path, or None if nothing was uploaded.
         """
         if payload is not None and payload.path is None and (payload.url or "").startswith("data:"):
             return save_base64_to_cache(str(payload.url), self.GRADIO_CACHE, payload.orig_name or "image")
@@ -53,12 +54,12 @@ class ImageFile(gr.Image, metaclass=_WithoutStub):
 
 
 class PaintEditor(gr.ImageEditor, metaclass=_WithoutStub):
-    """An editor whose files are read by facekit, after their number was checked."""
+    """An image editor whose files are read by facekit. The number of layers is checked before."""
 
     is_template = True  # the browser shows it as gr.ImageEditor
-    accept_blobs = None  # keeps files in memory for live events, which this page does not have
+    accept_blobs = None  # would keep files in memory for live events, which this page does not use
 
-    @explained
+    @show_errors
     def preprocess(self, payload: EditorData | None) -> dict[str, Any] | None:
         """Read the background and the painted layers.
 
@@ -66,7 +67,7 @@ class PaintEditor(gr.ImageEditor, metaclass=_WithoutStub):
             payload: The editor's files, as the browser sent them.
 
         Returns:
-            None without a background. Else "background", RGB (H, W, 3) uint8, and "layers", RGBA (H, W, 4) uint8 each.
+            "background", RGB (H, W, 3) uint8, and "layers", a list of RGBA (H, W, 4) uint8; None without a background.
 
         Raises:
             gr.Error: If there are more than MOST_LAYERS layers, or if a file is no image.
@@ -80,37 +81,37 @@ class PaintEditor(gr.ImageEditor, metaclass=_WithoutStub):
 
 
 def image_field(label: str, height: int) -> ImageFile:
-    """Make the field for one image. It checks an upload at once and shows images of all formats.
+    """Create a field for one image. It checks an upload at once and shows images of all formats.
 
     Args:
-        label: The field's title.
-        height: Its height in CSS pixels.
+        label: Title of the field.
+        height: Height in CSS pixels.
 
     Returns:
-        The field. As an input it gives a file's path, or None.
+        The field. Handlers receive the path of the file, or None.
     """
     sources: Any = ["upload", "webcam", "clipboard"]
     field = ImageFile(type="filepath", format="png", label=label, sources=sources, height=height)
-    field.upload(checked, field, field, show_progress="hidden", api_visibility="private")
+    field.upload(check_upload, field, field, show_progress="hidden", api_visibility="private")
     return field
 
 
-def checked(path: str | None) -> Any:
-    """Check an uploaded image, and convert it where a browser cannot show its format.
+def check_upload(path: str | None) -> Any:
+    """Check an uploaded image, and convert it if browsers cannot show its format.
 
     Args:
         path: The uploaded file.
 
     Returns:
-        An update of the field: nothing, the same pixels as a PNG file, or an empty field after a warning.
+        The update of the field: no change, a PNG file of the same pixels, or an empty field after a warning.
     """
     if path is None:
         return gr.skip()
     try:
         if open_image(path).format in SHOWN:
             return gr.skip()
-        save_image(load_image(path), shown := new_file(f"{Path(path).stem}.png"))
+        save_image(load_image(path), converted := new_file(f"{Path(path).stem}.png"))
     except (ImageError, OSError) as error:
         gr.Warning(str(error), title="That did not work")
         return None
-    return str(shown)
+    return str(converted)

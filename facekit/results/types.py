@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotations.run_lengths import runs_of_mask
+from ..annotations.run_lengths import mask_to_runs
 from ..labels import (
     AttributeSet,
     LandmarkSet,
@@ -189,7 +189,7 @@ class Segmentation(Drawable):
             "labels": self.labels.name,
             "classes": list(self.labels.classes),
             "palette": [list(colour) for colour in self.labels.palette],
-            "runs": runs_of_mask(self.mask),
+            "runs": mask_to_runs(self.mask),
             **({} if self.naked is None else {"naked": self.naked.to_dict()}),
             **frame_dict(self),
         }

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
-from ..annotations.checks import check_masks
+from ..annotations.mask_checks import check_masks
 from ..augmentation.affine import Moves, warp_masks
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core.global_state import own_random
+from ..core.global_state import seeded_random
 
 
 def copies_needed(network: Any, example: Tensor) -> int:
@@ -26,7 +26,7 @@ def copies_needed(network: Any, example: Tensor) -> int:
     """
     probe = copy.deepcopy(network).train()
     try:
-        with torch.no_grad(), own_random(0):
+        with torch.no_grad(), seeded_random(0):
             probe(example)
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):

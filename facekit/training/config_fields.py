@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from ..core.arguments import shown
+from ..core.arguments import short_repr
 
 # The expected values in words, and the test. A name has the same range in every configuration.
 Range = tuple[str, Callable[[Any], bool]]
@@ -109,9 +109,9 @@ def check_range(name: str, value: Any, wanted: Range | None) -> None:
     numbers_in = value if isinstance(value, tuple) else (value,)
     if any(isinstance(v, float) and not math.isfinite(v) for v in numbers_in):
         said = wanted[0] if wanted else "a finite number"
-        raise ValueError(f"{name}={shown(value)}: expected {said}; pass a finite one")
+        raise ValueError(f"{name}={short_repr(value)}: expected {said}; pass a finite one")
     if wanted is not None and not wanted[1](value):
-        raise ValueError(f"{name}={shown(value)}: expected {wanted[0]}; pass such a value, or leave {name} out")
+        raise ValueError(f"{name}={short_repr(value)}: expected {wanted[0]}; pass such a value, or leave {name} out")
 
 
 def _plain(value: Any, hint: Any, name: str) -> Any:
@@ -129,7 +129,7 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
         value = os.fspath(value)
     if not _fits(value, hint):
         said = getattr(hint, "__name__", None) if isinstance(hint, type) else None
-        raise TypeError(f"{name}={shown(value)} came: expected {said or hint}; pass a value of that type")
+        raise TypeError(f"{name}={short_repr(value)} came: expected {said or hint}; pass a value of that type")
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if isinstance(value, (tuple, list)):
         inner = next(get_args(option)[0] for option in options if get_origin(option) is tuple)

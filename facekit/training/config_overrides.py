@@ -13,7 +13,11 @@ from .config_fields import field_types
 T = TypeVar("T")
 
 # Fields that were renamed: old name -> new name. The old ones work for one release.
-RENAMED = {"ema_pictures": "ema_images", "ada_pictures": "ada_images"}
+RENAMED = {
+    "ema_pictures": "ema_images",
+    "ada_pictures": "ada_images",
+    "keep_critic": "keep_discriminator",
+}
 
 
 def overridden(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..alignment import POINT_FRAMED, Frame, frame_points, point_frame
-from ..core.arguments import shown
+from ..core.arguments import short_repr
 from ..core.large_arrays import LIMIT, large_array
 from ..detection import check_boxes
 from ..images import ImageBatch
@@ -158,7 +158,7 @@ def check_faces(faces: Any, count: int, align: str) -> None:
     if faces is None:
         return
     if isinstance(faces, (str, bytes)) or not hasattr(faces, "__len__"):
-        raise TypeError(f"faces={shown(faces)} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
+        raise TypeError(f"faces={short_repr(faces)} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
     if len(faces) != count:
         raise ValueError(f"{count} images but {len(faces)} face boxes: pass one box per image, {count} are expected")
     if align == "none":

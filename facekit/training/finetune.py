@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.device import autocast
-from ..core.global_state import own_random
+from ..core.global_state import seeded_random
 from ..core.random_streams import generator_for
 from ..tasks import ImageToImageTask, Task
 from .adapted_network import AdaptedNetwork
@@ -79,7 +79,7 @@ class FineTuning:
         views = views[: self.config.batch_size].repeat(self.copies)
         features = self.features(views)
         # Dropout draws from torch's global generator.
-        with own_random(generator_for(self.seed, index, 10).initial_seed()), self.autocast:
+        with seeded_random(generator_for(self.seed, index, 10).initial_seed()), self.autocast:
             maps = self.network.from_features(features)
         maps, targets = maps.float(), self.views.targets(views)
         loss = self.loss(maps, targets)

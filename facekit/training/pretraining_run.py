@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.cache_folder import cache_folder
+from ..data.face_pool import FacePool
+from ..data.named_pools import open_pool
 from .distributed import Processes
 from .loop import Program
+
+log = logging.getLogger("facekit")
 
 
 @dataclass(frozen=True)
@@ -76,3 +82,25 @@ def chosen_preset(preset: str | None, presets: dict[str, Any]) -> str:
     if preset not in presets:
         raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, presets))}")
     return preset
+
+
+def pool_of(request: Request, input_size: int, portraits: bool = False) -> FacePool:
+    """Open the face crops of a request. Of several processes the first one makes the file.
+
+    Args:
+        request: The arguments of `facekit.pretrain`.
+        input_size: Side of the network's input, px.
+        portraits: Crop as much around the face as the images of FFHQ and CelebA-HQ contain.
+
+    Returns:
+        The pool, in the request's folder or else in the cache.
+
+    Raises:
+        FileNotFoundError: If a source does not exist.
+        ValueError: If a source's COUNT is not a positive integer, or no face is left.
+    """
+    with request.processes.first_before_others():
+        folder = request.pool or cache_folder() / "pools"
+        faces = open_pool(request.images, input_size, folder, request.show, portraits, request.device)
+    log.info("%d faces: %s", len(faces), faces.sources)
+    return faces

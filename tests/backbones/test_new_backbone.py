@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tests.backbones.pixels.backbone  # noqa: F401  registers itself
 import torch
 
 import facekit
+import tests.backbones.pixels.backbone  # noqa: F401  registers itself
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 NAMES = ["background", "face"]

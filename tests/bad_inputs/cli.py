@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import facekit
-from facekit.cli.command import settings
+from facekit.api.shards import make_shards
+from facekit.cli.command import parse_settings
 from facekit.cli.label_formats import check_formats
 from facekit.cli.main import parser
 from facekit.cli.quickstart import quickstart
 from facekit.core.output_paths import OutputError, check_output
-from facekit.data.image_text.shard_writer import make_shards
 from facekit.images.reader import save_image
 from facekit.model import ready_model, resolve_model
 from facekit.results.faces import Faces
@@ -106,10 +106,12 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("terminal: adapt to an image's name", ValueError,
      lambda f: raised("adapt", "--task", "landmarks", "--out", str(f / "face.png")),
      r"got suffix .png, expected .facekit"),
-    ("terminal: --set without a value", ValueError, lambda f: settings(["lr"], {}), r"--set lr: expected NAME=VALUE"),
-    ("terminal: --set of another option", ValueError, lambda f: settings(["seed=3"], {"seed": 0}),
+    ("terminal: --set without a value", ValueError, lambda f: parse_settings(["lr"], {}),
+     r"--set lr: expected NAME=VALUE"),
+    ("terminal: --set of another option", ValueError, lambda f: parse_settings(["seed=3"], {"seed": 0}),
      r"--set seed=3: seed is set by another option, expected"),
-    ("terminal: --set twice", ValueError, lambda f: settings(["lr=1", "lr=2"], {}), r"lr came twice, expected each"),
+    ("terminal: --set twice", ValueError, lambda f: parse_settings(["lr=1", "lr=2"], {}),
+     r"got lr twice, expected each"),
     ("terminal: --format without --out", ValueError,
      lambda f: raised("predict", "landmarks", "a.png", "--format", "coco"), r"--format coco: got no --out, expected"),
     ("terminal: masks of landmarks", ValueError, lambda f: check_formats(["mask"], ready_model("landmarks")),

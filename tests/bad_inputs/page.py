@@ -11,8 +11,9 @@ from PIL import Image
 
 from facekit.images.reader import ImageError, load_image
 from facekit.page.components import check_length
-from facekit.page.label_sheet import Sheet, mask_of, names_in, parts_in
-from facekit.page.text_tab import lines_of
+from facekit.page.label_canvas import mask_of
+from facekit.page.label_sheet import Sheet, names_in, parts_in
+from facekit.page.text_tab import sentences_in
 
 
 def _load(folder: Path, name: str, content: bytes) -> Any:
@@ -51,14 +52,14 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("a playlist as an image", ImageError, lambda f: _load(f, "a.png", b"#EXTM3U\n/etc/passwd\n"),
      r"^a.png: not a readable image file, expected JPEG"),
     ("negative 32-bit numbers in a TIFF", ImageError, _negative,
-     r'^negative.tif: PIL mode "I" with values -1 to -1 came, expected 0 to 65535'),
+     r'^negative.tif: expected 0 to 65535 in PIL mode "I", got values -1 to -1'),
     ("100,000 names in the page's text field", ValueError, lambda f: names_in(",".join(map(str, range(100_000)))),
      r"^expected at most 10,000 characters, got 588,889; shorten the text"),
     ("201 names in the page's text field", ValueError, lambda f: names_in(",".join(map(str, range(201)))),
      r"^expected at most 200 names, got 201; leave some out"),
     ("100,000 parts in the page's text field", ValueError, lambda f: parts_in(",".join(map(str, range(100_000)))),
      r"^expected at most 10,000 characters, got 588,889"),
-    ("a million sentences in the page's text field", ValueError, lambda f: lines_of("a\n" * 1_000_000),
+    ("a million sentences in the page's text field", ValueError, lambda f: sentences_in("a\n" * 1_000_000),
      r"^expected at most 10,000 characters, got 2,000,000"),
     ("one letter too many", ValueError, lambda f: check_length("a" * 10_001),
      r"^expected at most 10,000 characters, got 10,001; shorten the text"),

@@ -81,12 +81,12 @@ def _downloaded(folder: Path) -> Any:
 
 _NAN = {"Q.fc.weight": torch.full((99, 256), float("nan"))}
 ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
-    ("weights: a web page", ValueError, _read(lambda: b"<!doctype html><html>404"), "pth: a web page .HTML."),
+    ("weights: a web page", ValueError, _read(lambda: b"<!doctype html><html>404"), "pth: expected .*got a web page .HTML."),
     ("weights: a Git LFS pointer", ValueError, _read(lambda: b"version https://git-lfs.github.com/spec/v1\noid sha"),
      "a Git LFS pointer.*git lfs pull"),
-    ("weights: empty", ValueError, _read(lambda: b""), "an empty file came"),
+    ("weights: empty", ValueError, _read(lambda: b""), "got an empty file"),
     ("weights: zeros", ValueError, _read(lambda: bytes(4096)), "a file of zeros"),
-    ("weights: a folder", ValueError, lambda folder: read_weights(folder, "tensors"), "a folder came"),
+    ("weights: a folder", ValueError, lambda folder: read_weights(folder, "tensors"), "got a folder"),
     ("weights: missing", FileNotFoundError, lambda folder: read_weights(folder / "no.pth", "tensors"), "no such file"),
     ("weights: half a zip", ValueError, _read(lambda: _torch({"a": torch.zeros(9)})[:-40]), "half a file of torch"),
     ("weights: half a legacy file", ValueError, _read(lambda: _torch({"a": torch.zeros(9)}, True)[:-4]), "cut off"),
@@ -114,10 +114,10 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
      "gives no maps of its blocks|cannot be built"),
     ("tower: an address", ValueError, lambda _: stand_in("hf-hub:a/b", "none", None, 0),
      "timm has no such model"),
-    ("fetch: a file", OSError, lambda folder: fetch(f"file://{folder}/a"), "'file' came, expected http or https"),
-    ("fetch: ftp", OSError, lambda _: fetch("ftp://localhost/a"), "'ftp' came, expected http or https"),
-    ("listing: a pipe", ValueError, _fifo, "a folder, a device or a pipe came"),
-    ("listing: a device", ValueError, lambda _: Listing(Path("/dev/zero")), "a folder, a device or a pipe came"),
+    ("fetch: a file", OSError, lambda folder: fetch(f"file://{folder}/a"), "expected http or https, got .*'file'"),
+    ("fetch: ftp", OSError, lambda _: fetch("ftp://localhost/a"), "expected http or https, got .*'ftp'"),
+    ("listing: a pipe", ValueError, _fifo, "got a folder, a device or a pipe"),
+    ("listing: a device", ValueError, lambda _: Listing(Path("/dev/zero")), "got a folder, a device or a pipe"),
     ("listing: downloaded, with local files", ValueError, _downloaded, "a file of this machine"),
     ("pair: JSON nested without end", ValueError, lambda _: read_note(b"[" * 10_000, "s.tar 1"), "^s.tar 1: .*nested"),
 ]  # fmt: skip

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.tasks.head_pose import HeadPose
 
 import facekit
 from facekit.data.synthetic_faces.generator import GeneratedFaces
+from tests.tasks.head_pose import HeadPose
 
 
 def test_a_task_in_one_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 from typing_extensions import override
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...tasks import Task
 from ...training.adapted_network import AdaptedNetwork
 from ...training.config import Adaptation
@@ -66,7 +66,7 @@ class FaRL(Backbone):
         """Build a head for the task on the image tower, or on the timm model ``config.tower``."""
         assert isinstance(config, FaRLAdaptation)
         tower: ImageTower | StandInTower
-        with own_random(seed):
+        with seeded_random(seed):
             if config.tower is not None:
                 tower = stand_in(config.tower, weights, config.input_size, seed)
             else:

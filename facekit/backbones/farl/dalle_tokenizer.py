@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...core.weight_files import check_names, read_weights, seems, some
+from ...core.weight_files import check_names, first_names, likely_network, read_weights
 
 # Images are mapped to [EPSILON, 1 - EPSILON].
 EPSILON = 0.1
@@ -109,7 +109,9 @@ def dalle_tokens(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) ->
     state = {_renamed(k): v for k, v in tensors.items()}
     first, last = state.get("blocks.input.bias"), state.get("blocks.output.conv.bias")
     if first is None or last is None or first.ndim != 1 or last.ndim != 1:
-        raise ValueError(f"{path}: tensors {some(tensors)} came, expected DALL-E's encoder.pkl{seems(tensors)}")
+        raise ValueError(
+            f"{path}: tensors {first_names(tensors)} came, expected DALL-E's encoder.pkl{likely_network(tensors)}"
+        )
     blocks = sum(".group_1." in k and "conv_1.bias" in k for k in state)
     with torch.device("meta"):
         expected = DalleTokens(len(first), blocks, len(last)).state_dict()

@@ -11,8 +11,8 @@ import os
 import torch
 from torch import Tensor, nn
 
-from ...core.global_state import own_random
-from ...core.weight_files import read_weights, seems, some
+from ...core.global_state import seeded_random
+from ...core.weight_files import first_names, likely_network, read_weights
 from ..image_tower import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
 from .contrastive_loss import TEMPERATURE
 from .text_tower import TextSize, TextTower, cosine_logits, text_tower_from_clip
@@ -87,7 +87,7 @@ def new_pair(preset: str, seed: int) -> ImageTextModel:
     if preset not in PRESETS:
         raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, PRESETS))}")
     image, text = PRESETS[preset]
-    with own_random(seed):
+    with seeded_random(seed):
         return ImageTextModel(ImageTower(image), TextTower(text)).eval()
 
 
@@ -144,8 +144,8 @@ def read_pair(path: str | os.PathLike[str]) -> ImageTextModel:
     file = read_weights(path, "a CLIP model such as FaRL's", instead, ["visual.conv1.weight", "visual.proj"])
     if not any(k.startswith("visual.") for k in file.tensors):
         raise ValueError(
-            f"{path}: tensors {some(file.tensors)} came, expected an image tower in CLIP's naming "
-            f"(visual.conv1.weight, ...){seems(file.tensors)}"
+            f"{path}: tensors {first_names(file.tensors)} came, expected an image tower in CLIP's naming "
+            f"(visual.conv1.weight, ...){likely_network(file.tensors)}"
         )
     # The number of attention heads does not follow from shapes. Our files store it.
     noted = {k.removeprefix("heads_"): v for k, v in file.about.items() if k.startswith("heads_")}

@@ -10,7 +10,7 @@ import torch
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ..image_tower import Level
 from ..normalisation import Normalise
 from ..timm_vit import new_vit
@@ -111,7 +111,7 @@ def stand_in(name: str, weights: str | os.PathLike[str], input_size: int | None,
     """
     if weights in ("auto", "embedded"):
         raise ValueError(f"tower={name!r} has no embedded weights: pass weights='none', 'official' or a file for it")
-    with own_random(seed):
+    with seeded_random(seed):
         if weights in ("none", "official"):
             return StandInTower(name, input_size, "pretrained" if weights == "official" else None).eval()
         return StandInTower(name, input_size, weights).eval()

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...core.weight_files import check_names, read_weights, seems, some
+from ...core.weight_files import check_names, first_names, likely_network, read_weights
 from .dalle_tokenizer import DalleTokens, dalle_tokens, is_dalle
 
 
@@ -111,7 +111,7 @@ def load_tokens(path: str | os.PathLike[str]) -> VisualTokenizer | DalleTokens:
         return dalle_tokens(path, state)
     codes = state.get("codes")
     if codes is None or codes.ndim != 2:
-        raise ValueError(f"{path}: tensors {some(state)} came, expected {expected}{seems(state)}")
+        raise ValueError(f"{path}: tensors {first_names(state)} came, expected {expected}{likely_network(state)}")
     widths = tuple(len(v) for k, v in state.items() if re.fullmatch(r"encoder\.\d+\.0\.bias", k))
     if any(width % 8 for width in widths) or not widths:
         raise ValueError(f"{path}: an encoder of {widths} channels came, expected multiples of 8")

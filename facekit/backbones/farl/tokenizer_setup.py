@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from ...data.named_pools import pool_of
 from ...training.config_overrides import overridden
-from ...training.pretraining_run import Request, Run, chosen_preset
+from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from .config import TOKENIZER
 from .tokenizer_training import SIDE, TokenizerProgram
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...core.weight_files import check_names, read_weights
 from ...tasks import Task
 from ...training.adapted_network import AdaptedNetwork
@@ -47,7 +47,7 @@ class FSMA(Backbone):
         if weights == "official":
             raise ValueError("FSMA's authors published no weights: use weights='embedded' or a 3FabRec snapshot file")
         if weights == "none":
-            with own_random(seed):
+            with seeded_random(seed):
                 return AutoEncoder(PRESETS["mini"]).eval()
         tensors = self._read(weights)
         state = {k: v for k, v in tensors.items() if k.startswith(("Q.", "P."))} or tensors
@@ -67,7 +67,7 @@ class FSMA(Backbone):
         It maps RGB images (N, 3, S, S) in [0, 1] to logits (N,). It is new for weights="none", and for files that hold
         none (keys ``D.``).
         """
-        with own_random(seed):
+        with seeded_random(seed):
             net = ImageDiscriminator()
         state = {} if weights == "none" else self._read(weights)
         state = {k.removeprefix("D."): v for k, v in state.items() if k.startswith("D.")}
@@ -92,7 +92,7 @@ class FSMA(Backbone):
         assert isinstance(config, FSMAAdaptation)
         skip = check_skip(config.skip, task.stride) if config.skip is not None else "1111" + "1" * (task.stride == 1)
         frozen = config.baseline is None
-        with own_random(seed):
+        with seeded_random(seed):
             autoencoder = self.load(weights, seed)
             if config.baseline:
                 autoencoder = AutoEncoder(autoencoder.size)

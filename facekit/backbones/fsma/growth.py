@@ -1,7 +1,7 @@
 """Grow an auto-encoder from 128 to 256 px (FSMA supplement section 3: 50 epochs at 128 px, then 50 at 256 px).
 
-Layers of both sizes are copied. The encoder's new stage starts as an identity, the decoder's as bilinear
-upsampling, and both keep the scale of their maps. So the grown network starts with about the reconstructions of the small one. Randomly
+Layers of both sizes are copied. The encoder's new stage starts as an identity, the decoder's as bilinear upsampling.
+Both keep the scale of their maps, so the grown network starts with about the reconstructions of the small one. Randomly
 initialised layers would destroy what was learned.
 """
 

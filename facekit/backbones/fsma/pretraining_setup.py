@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ...data.face_pool import plain_views
-from ...data.named_pools import pool_of
 from ...training.config_overrides import overridden
-from ...training.pretraining_run import Request, Run, chosen_preset
+from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from . import config as recipes
 from .autoencoder import PRESETS
 from .growth import IMAGES, grow

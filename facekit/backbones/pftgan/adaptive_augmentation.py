@@ -1,8 +1,7 @@
-"""Adaptive discriminator augmentation (Karras et al., "Training GANs with Limited Data", NeurIPS 2020).
+"""Adaptive discriminator augmentation of StyleGAN2-ADA (https://arxiv.org/abs/2006.06676).
 
-Real and generated images alike are changed before the discriminator sees them, each change with a chance that grows
-while the discriminator is too sure of the real ones. Geometry is resampled bilinearly at the image's own side, not by
-the paper's wavelet filters.
+Real and generated images are augmented before the discriminator. The probability of each augmentation grows while the
+discriminator is too certain of real images. Images are resampled bilinearly, not by the paper's wavelet filters.
 """
 
 from __future__ import annotations
@@ -15,14 +14,27 @@ from torch import Tensor
 
 
 def adapted_chance(chance: float, sign: float, seen: int, target: float, speed: int) -> float:
-    """The next chance of a change: up while the mean sign of the logits of real images is above target, else down;
-    from 0 to 1 in `speed` images, of which `seen` came since the last time."""
+    """Adjust the probability of augmentation.
+
+    Args:
+        chance: The present probability.
+        sign: Mean sign of the logits of real images since the last adjustment.
+        seen: Images since the last adjustment.
+        target: The probability rises while ``sign`` is larger, else it falls.
+        speed: Images over which the probability may rise from 0 to 1.
+    """
     step = seen / speed
     return min(1.0, max(0.0, chance + (step if sign > target else -step)))
 
 
 def augmented(x: Tensor, chance: float, draws: torch.Generator) -> Tensor:
-    """x: (N,3,S,S) about [-1, 1]. Each change of section 2.4's geometry and colours comes with the given chance."""
+    """Augment geometry and colours as in section 2.4.
+
+    Args:
+        x: Images (N, 3, S, S) in about [-1, 1].
+        chance: Probability of each augmentation.
+        draws: Source of random numbers.
+    """
     if chance <= 0:
         return x
     theta = _geometry(len(x), chance, draws, x.shape[-1]).to(x)
@@ -33,20 +45,22 @@ def augmented(x: Tensor, chance: float, draws: torch.Generator) -> Tensor:
 
 
 def _taken(n: int, chance: float, draws: torch.Generator) -> Tensor:
+    """Draw which images are augmented."""
     return torch.rand(n, generator=draws) < chance
 
 
 def _normal(n: int, scale: float, chance: float, draws: torch.Generator) -> Tensor:
-    """Normal numbers of that deviation; 0 for those that are not changed."""
+    """Draw normal numbers of a standard deviation, 0 for images that are not augmented."""
     return torch.randn(n, generator=draws) * scale * _taken(n, chance, draws)
 
 
 def _eye(n: int, side: int) -> Tensor:
+    """Return n identity matrices."""
     return torch.eye(side).repeat(n, 1, 1)
 
 
 def _geometry(n: int, chance: float, draws: torch.Generator, side: int) -> Tensor:
-    """Matrices (n,3,3) from the places of the changed image to those of the given one, both in [-1, 1]."""
+    """Return matrices (n, 3, 3) from coordinates of the augmented image to those of the original, in [-1, 1]."""
 
     def scaled(x: Tensor, y: Tensor) -> Tensor:
         found = _eye(n, 3)
@@ -65,7 +79,7 @@ def _geometry(n: int, chance: float, draws: torch.Generator, side: int) -> Tenso
         return found
 
     ones = torch.ones(n)
-    # Before and after an uneven scaling, so that together one has the given chance.
+    # There is a rotation before and one after the anisotropic scaling. Together they have the given probability.
     turning = 1 - math.sqrt(1 - chance)
     mirror = 1 - 2 * (torch.rand(n, generator=draws) < 0.5).float() * _taken(n, chance, draws)
     quarter = torch.randint(4, (n,), generator=draws) * _taken(n, chance, draws) * (math.pi / 2)
@@ -77,9 +91,15 @@ def _geometry(n: int, chance: float, draws: torch.Generator, side: int) -> Tenso
     part = torch.randn(n, 2, generator=draws) * 0.125 * _taken(n, chance, draws)[:, None]
     pixels = (whole * side).round() / side * 2
     steps = (
-        scaled(mirror, ones), turned(quarter), moved(pixels), scaled(even, even), turned(first),
-        scaled(uneven, 1 / uneven), turned(second), moved(2 * part),
-    )  # fmt: skip
+        scaled(mirror, ones),
+        turned(quarter),
+        moved(pixels),
+        scaled(even, even),
+        turned(first),
+        scaled(uneven, 1 / uneven),
+        turned(second),
+        moved(2 * part),
+    )
     found = _eye(n, 3)
     for step in steps:
         found = found @ step
@@ -87,13 +107,13 @@ def _geometry(n: int, chance: float, draws: torch.Generator, side: int) -> Tenso
 
 
 def _colours(n: int, chance: float, draws: torch.Generator) -> Tensor:
-    """Matrices (n,4,4) for RGB and 1: brightness, contrast, mirrored luma, hue, saturation."""
+    """Return matrices (n, 4, 4) for homogeneous RGB: brightness, contrast, luma flip, hue, saturation."""
     bright = _eye(n, 4)
     bright[:, :3, 3] = _normal(n, 0.2, chance, draws)[:, None]
     contrast = torch.exp2(_normal(n, 0.5, chance, draws))
     contrasted = torch.diag_embed(torch.stack([contrast, contrast, contrast, torch.ones(n)], 1))
     axis = torch.tensor([1.0, 1.0, 1.0, 0.0]) / math.sqrt(3)
-    along = torch.outer(axis, axis)  # what all three channels share: luma
+    along = torch.outer(axis, axis)  # luma
     flip = ((torch.rand(n, generator=draws) < 0.5) & _taken(n, chance, draws)).float()
     flipped = torch.eye(4) - 2 * along * flip[:, None, None]
     hue = (torch.rand(n, generator=draws) * 2 - 1) * math.pi * _taken(n, chance, draws)

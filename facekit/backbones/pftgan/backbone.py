@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...tasks import Task
 from ...training.adapted_network import AdaptedNetwork
 from ...training.config import Adaptation
@@ -69,11 +69,11 @@ class PFTGAN(Backbone):
         """Build the network that ``program`` trains. Its segmentation stream is the generator as it is."""
         assert isinstance(config, PFTGANAdaptation)
         if config.features != "generator":
-            with own_random(seed):
+            with seeded_random(seed):
                 features = frozen_features(config, weights, self.files)
                 return BaselineNetwork(features, task.channels, config.members, task.stride)
         generator, encoder = self.load_pair(weights, config.inversion, seed)
-        with own_random(seed):
+        with seeded_random(seed):
             return PFTGANNetwork(
                 encoder,
                 copy.deepcopy(generator.synthesis),

@@ -1,4 +1,4 @@
-"""What PFTGAN is compared with (section 4.1): the same pixel classifiers on other frozen features, nothing tuned."""
+"""Baselines of PFTGAN: the same pixel classifiers on other frozen features (section 4.1)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .classifier_setup import head_steps, pixel_fitting
 from .config import PFTGANAdaptation
 from .diffusion_features import BLOCKS, DiffusionFeatures
 from .frozen_features import FaRLFeatures, FrozenFeatures, ViTFeatures
-from .network import spoken
+from .network import ensemble_logits
 from .pixel_classifier import Ensemble, Votes
 
 log = logging.getLogger("facekit")
@@ -29,7 +29,7 @@ KINDS: dict[str, type[FrozenFeatures]] = {c.kind: c for c in (ViTFeatures, FaRLF
 
 
 def features_from_dict(settings: dict[str, Any]) -> FrozenFeatures:
-    """Undo any `FrozenFeatures.to_dict`; the weights are random."""
+    """Build the features that ``to_dict`` described, with random weights."""
     return KINDS[settings["kind"]].from_dict(settings)
 
 
@@ -62,16 +62,23 @@ def frozen_features(config: PFTGANAdaptation, weights: Weights, files: WeightFil
 
 
 class BaselineNetwork(AdaptedNetwork):
-    """Maps (N,3,S,S) RGB in [0, 1], S = `input_size`, to logits (N,classes,S/stride,S/stride); an `Adapted` network.
+    """Frozen features and pixel classifiers."""
 
-    features: of any kind. Of several members the logits are the logarithm of their mean probabilities. Raises
-    ValueError for numbers of classes and members as `Ensemble` does.
-    """
-
-    # As PFTGAN's, so that all are asked the same.
+    # Not averaged, as PFTGAN's predictions.
     averages: ClassVar[bool] = False
 
     def __init__(self, features: FrozenFeatures, classes: int, members: int = 1, stride: int = 1):
+        """Build the classifiers.
+
+        Args:
+            features: Features of any kind.
+            classes: Number of classes.
+            members: Number of pixel classifiers that vote.
+            stride: Input pixels per output pixel.
+
+        Raises:
+            ValueError: If a number is out of range.
+        """
         super().__init__()
         self.features, self.channels, self.stride = features, classes, stride
         self.heads = Ensemble(features.channels, classes, members)
@@ -86,27 +93,29 @@ class BaselineNetwork(AdaptedNetwork):
         return list(self.heads.parameters())
 
     def frozen_features(self, x: Tensor) -> list[Tensor]:
-        """Maps [(N,C_i,H_i,W_i)] of images (N,3,S,S) in [0, 1]."""
+        """Return the maps [(N, C_i, H_i, W_i)]."""
         return self.features(x)
 
     def from_features(self, features: list[Tensor]) -> Tensor:
-        """Raises ValueError in training mode: the classifiers learn from single pixels, see `baseline_adaptation`."""
-        return spoken(self.heads, features, self.input_size // self.stride)
+        """Compute logits. In training mode a ValueError is raised: classifiers are trained on single pixels."""
+        return ensemble_logits(self.heads, features, self.input_size // self.stride)
 
     def votes(self, x: Tensor) -> Votes:
-        """What the classifiers say of images (N,3,S,S) in [0, 1], at S px."""
+        """Return the votes of the classifiers for RGB images (N, 3, S, S) in [0, 1], at S px."""
         return self.heads.vote(self.frozen_features(x), self.input_size)
 
     @override
     def to_dict(self) -> dict[str, Any]:
         return {
-            "features": self.features.to_dict(), "channels": self.channels, "members": len(self.heads.members),
+            "features": self.features.to_dict(),
+            "channels": self.channels,
+            "members": len(self.heads.members),
             "stride": self.stride,
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> BaselineNetwork:
-        """Undo `to_dict`; the weights are random."""
+        """Build the network that ``to_dict`` described, with random weights."""
         features = features_from_dict(settings["features"])
         return cls(features, settings["channels"], settings["members"], settings["stride"])
 

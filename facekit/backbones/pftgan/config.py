@@ -1,4 +1,4 @@
-"""PFTGAN's hyper-parameters: those of the generator, of its inversion encoder and of the few-shot adaptation."""
+"""Settings of PFTGAN: the generator, its inversion encoder, and the few-shot adaptation."""
 
 from __future__ import annotations
 
@@ -11,106 +11,177 @@ from ...training.config_fields import Checked, check_range, one_of
 
 @dataclass(frozen=True)
 class StyleGAN2Pretraining(Checked):
-    """Training a generator; the values are stylegan2-ada-pytorch's for FFHQ at 256 px (configuration "paper256")."""
+    """Training of a StyleGAN2 generator.
 
-    batch_size: int = 64  # of all processes together
+    The defaults are those of stylegan2-ada-pytorch for FFHQ at 256 px (configuration "paper256").
+
+    Attributes:
+        batch_size: Images per step of all processes together.
+        lr: Learning rate.
+        betas: Adam's decay rates.
+        style_mixing: Probability that the layers of an image from a random one on have another code.
+        r1: Weight gamma of the R1 regularisation.
+        r1_every: Steps between two R1 regularisations.
+        path_length: Weight of the path length regularisation.
+        path_length_every: Steps between two path length regularisations.
+        path_length_shrink: Divisor of the batch size for it.
+        ema_images: Half-life of the running mean of the weights, in images.
+        ema_rampup: Upper limit of that half-life as a part of the images seen so far. 0 is no limit.
+        ada_target: Mean sign of the logits of real images that adaptive augmentation aims at. 0 is no augmentation.
+        ada_images: Images over which the probability of augmentation may rise from 0 to 1.
+        ada_every: Steps between two adjustments of that probability.
+        reconstructed: Real images per step that an encoder encodes and the generator reconstructs. The file then holds
+            the encoder, too. 0, as in the paper, trains no encoder.
+        again: Weight of the losses of these reconstructions, where the discriminator's loss has weight 1.
+        judged_again: Whether the discriminator judges reconstructions, too, which makes them sharper.
+        projected: Whether the discriminator works on frozen features (Projected GANs). It needs r1=0.
+        keep_discriminator: Whether the file holds StyleGAN2's discriminator.
+        bfloat16: Whether to compute in bfloat16 where the machine supports it.
+        steps: Number of steps. The default is 25 million images.
+    """
+
+    batch_size: int = 64
     lr: float = 2.5e-3
     betas: tuple[float, float] = (0.0, 0.99)
-    style_mixing: float = 0.9  # chance that an image's layers from a random one on have another code
-    r1: float = 1.0  # gamma
+    style_mixing: float = 0.9
+    r1: float = 1.0
     r1_every: int = 16
     path_length: float = 2.0
     path_length_every: int = 4
-    path_length_shrink: int = 2  # the batch divided by this
-    ema_images: int = 20_000  # half-life of the mean weights
-    ema_rampup: float = 0.0  # of the images seen so far, as an upper limit of that half-life; 0: none
-    ada_target: float = 0.6  # mean sign of real images' logits; 0: no augmentation
-    ada_images: int = 500_000  # in which the chance of a change may go from 0 to 1
+    path_length_shrink: int = 2
+    ema_images: int = 20_000
+    ema_rampup: float = 0.0
+    ada_target: float = 0.6
+    ada_images: int = 500_000
     ada_every: int = 4
-    # Real images a step that an encoder finds and the generator shows again ("l2" and "lpips" of INVERSION_BESIDE);
-    # 0: none, as in the paper. The file then holds the encoder, too.
     reconstructed: int = 0
-    again: float = 1.0  # weight of all that is asked of these, against the discriminator's loss
-    judged_again: bool = False  # the discriminator judges those, too: sharper than the mean of what they could be
-    projected: bool = False  # a discriminator on frozen features (Projected GANs), not StyleGAN2's; r1=0 goes with it
-    keep_discriminator: bool = True  # the discriminator in the file, too, if it is StyleGAN2's
-    bfloat16: bool = False  # where the machine computes in it
-    steps: int = 390_625  # 25 million images
+    again: float = 1.0
+    judged_again: bool = False
+    projected: bool = False
+    keep_discriminator: bool = True
+    bfloat16: bool = False
+    steps: int = 390_625
 
 
 PRETRAIN_256 = StyleGAN2Pretraining()
 PRETRAIN_1024 = StyleGAN2Pretraining(batch_size=32, lr=2e-3, r1=10.0, ema_images=10_000, steps=781_250)
-# Ours: hours on two cores. gamma by stylegan2-ada's rule .0002 side^2 / batch; path lengths half as often.
+# Ours: hours on two cores. gamma follows stylegan2-ada's rule 0.0002 side^2 / batch; path lengths are regularised half
+# as often.
 PRETRAIN_MINI = StyleGAN2Pretraining(
-    batch_size=32, r1=0.0256, path_length_every=8, ema_images=10_000, ema_rampup=0.05, reconstructed=16,
-    bfloat16=True, steps=5_000,
-)  # fmt: skip
+    batch_size=32,
+    r1=0.0256,
+    path_length_every=8,
+    ema_images=10_000,
+    ema_rampup=0.05,
+    reconstructed=16,
+    bfloat16=True,
+    steps=5_000,
+)
 
 
 @dataclass(frozen=True)
 class InversionPretraining(Checked):
-    """Training an inversion encoder; pSp's and e4e's losses, with ours on the generator's own images."""
+    """Training of an inversion encoder.
 
-    batch_size: int = 16  # real ones, of all processes together; as many generated ones come with them
+    The losses are those of pSp and e4e, and ours on generated images.
+
+    Attributes:
+        batch_size: Real images per step of all processes together. As many generated ones are added.
+        lr: Learning rate.
+        betas: Adam's decay rates.
+        decay: Part of the run over which the learning rate falls to a tenth.
+        l2: Weight of the squared error.
+        lpips: Weight of LPIPS.
+        deltas: Weight of e4e's penalty on differences between codes of layers.
+        codes: Weight of the squared error of codes of generated images.
+        truncation: Truncation of the generated images.
+        prior: Weight of the latent discriminator's losses, for an encoder that is trained with its generator.
+        prior_r1: Weight gamma of the latent discriminator's R1 regularisation.
+        rotate: Largest rotation in degrees.
+        scale: Smallest and largest zoom.
+        shift: Largest shift as a part of the side.
+        bfloat16: Whether to compute in bfloat16 where the machine supports it.
+        steps: Number of steps.
+    """
+
+    batch_size: int = 16
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
-    decay: float = 0.4  # part of the run over which the learning rate falls to a tenth
+    decay: float = 0.4
     l2: float = 1.0
     lpips: float = 0.8
     deltas: float = 1e-3
-    codes: float = 0.1  # squared error of the codes of generated images
-    truncation: float = 1.0  # of these
-    # Beside a generator that is still learning: weight of the latent discriminator's losses, and its gamma.
+    codes: float = 0.1
+    truncation: float = 1.0
     prior: float = 0.0
     prior_r1: float = 1.0
     rotate: float = 6.0
     scale: tuple[float, float] = (0.94, 1.06)
     shift: float = 0.02
-    bfloat16: bool = True  # where the machine computes in it
+    bfloat16: bool = True
     steps: int = 8_000
 
     @property
     def weights(self) -> dict[str, float]:
+        """Weights of the losses by name."""
         return {"l2": self.l2, "lpips": self.lpips, "codes": self.codes, "deltas": self.deltas}
 
 
 INVERSION_MINI = InversionPretraining()
-# Beside a generator that is still learning: against its discriminator's loss, which is about 1.
+# For an encoder that is trained with its generator, whose discriminator's loss is about 1.
 INVERSION_BESIDE = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
 
 
 @dataclass(frozen=True)
 class PFTGANAdaptation(Adaptation):
-    """PFTGAN section 3: fine-tuning of the two streams, then pixel classifiers on the segmentation stream's maps.
+    """Fine-tuning of the two streams, then pixel classifiers on the segmentation stream's maps (section 3).
 
-    `steps` is T, of each stage (for landmarks, which have no stages, of their head); lr and betas are Adam's in the
-    stages. None of them is published: the recipes take JoJoGAN's, whose loss the paper takes.
+    ``steps`` is T, the number of steps of each stage; for landmarks, which have no stages, that of the head. ``lr`` and
+    ``betas`` are Adam's in the stages. The paper gives none of them; the recipes use those of JoJoGAN, whose loss the
+    paper uses.
+
+    Attributes:
+        stages: Steps of Algorithm 1 in a row. "1": toRGB layers towards X_M, "2": all layers towards X_M, "3": toRGB
+            layers towards M, "v": all layers towards M ("vanilla ft." of Table 6). "" leaves the generator as it is
+            (DatasetGAN).
+        interpolation: lambda of equation 5.
+        image_stream: Whether there is an image stream. False is the single stream of Table 4.
+        shared: Largest side in pixels whose layers both streams share. None is 4/9 of the blocks, 0 is none (Table 5).
+        support_batch: Images per step of the image stream.
+        perceptual: Name of the perceptual distance, see `perceptual_distance.perceptual`.
+        reads_colours: Whether classifiers read the images of the toRGB layers, too: "the outputs can facilitate the
+            training of the subsequent Pixel-level Classifier" (section 3.2, on step 3, which has no effect otherwise).
+        members: Number of pixel classifiers that vote.
+        classifier_epochs: Epochs of each classifier, at most.
+        classifier_optimiser: "sgd" or "adam".
+        classifier_lr: Learning rate of the classifiers.
+        pixels: Number of labelled pixels to learn from. None is all of them, as far as they fit into ``memory_limit``.
+        memory_limit: Bytes for the features of these pixels.
+        refine: Steps in which the codes of labelled images are optimised to reconstruct them better.
+        inversion: File of the encoder, if ``weights`` is the file of a generator without one.
+        features: Maps that the classifiers read: "generator", or a baseline of the paper: "vit" (``tower``, a timm
+            ViT), "farl" (the embedded tower), "diffusion" (``weights`` is the folder of a diffusers UNet).
+        tower: Name of the ViT.
+        layers: Blocks that are read, counted from 1.
+        input_size: Side of the baseline's input in pixels.
     """
 
-    # Algorithm 1's steps in a row: "1" toRGB layers towards X_M, "2" all layers towards X_M, "3" toRGB towards M;
-    # "v" all layers towards M ("vanilla ft." of Table 6); "" leaves the generator as it is (DatasetGAN).
     stages: str = "123"
-    interpolation: float = 0.1  # lambda of equation 5
-    image_stream: bool = True  # False: Table 4's single stream
-    shared: int | None = None  # px; up to which side both streams share layers. None: 4/9 of them; 0: none (Table 5)
-    support_batch: int = 4  # images that the image stream sees a step
-    perceptual: str = "auto"  # see `backbones.pftgan.perceptual`
-    # The classifiers read what the stream has painted by each side, too: "the outputs can facilitate the training of
-    # the subsequent Pixel-level Classifier" (section 3.2, of step 3, which without them would be for nothing).
+    interpolation: float = 0.1
+    image_stream: bool = True
+    shared: int | None = None
+    support_batch: int = 4
+    perceptual: str = "auto"
     reads_colours: bool = True
-    members: int = 1  # pixel classifiers that vote
-    classifier_epochs: int = 100  # of each, at most
+    members: int = 1
+    classifier_epochs: int = 100
     classifier_optimiser: str = "sgd"
     classifier_lr: float = 0.5
-    pixels: int | None = None  # labelled ones that they learn from; None: all, as far as they fit
-    memory_limit: int = 2_000_000_000  # bytes that their features may take
-    refine: int = 0  # steps in which the encoder's codes of labelled images are made to fit them better
-    inversion: str | None = None  # the encoder's file, where adapt()'s weights= is a generator's
-    # Whose maps the classifiers read. "generator"; or what the paper compares with: "vit" (`tower`, a timm ViT),
-    # "farl" (its embedded tower), "diffusion" (a diffusers UNet's folder as weights=). Those have no stages; `layers`
-    # are the blocks that are read.
+    pixels: int | None = None
+    memory_limit: int = 2_000_000_000
+    refine: int = 0
+    inversion: str | None = None
     features: str = "generator"
-    # Of the compared features: the ViT's name, the blocks that are read (counted from 1), the input's side in px.
     tower: str | None = None
     layers: tuple[int, ...] | None = None
     input_size: int | None = None
@@ -137,26 +208,35 @@ class PFTGANAdaptation(Adaptation):
             )
 
     def unread(self, task: str) -> dict[str, str]:
-        """Return the fields that have no effect for a task: Adam and the classifiers have settings of their own."""
+        """Return the fields that have no effect for a task. Stages and classifiers have optimisers of their own."""
         head = ("optimiser", "amsgrad", "weight_decay", "warmup", "cosine")
         own = {} if task == "landmarks" else dict.fromkeys(head, "for landmarks on pftgan")
         return super().unread(task) | own | {"activation": "for segmentation on other backbones"}
 
 
-# Views beside the image itself stay near it: what the encoder finds of others is worse.
+# Ranges of the views. The encoder's codes of views further from the image are worse.
 NEAR: dict[str, Any] = {"rotate": 8.0, "scale": (0.93, 1.07), "shift": 0.03, "jitter": 0.1}
 PAPER = PFTGANAdaptation(steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), views=1, least_views=1, members=10)
 DATASETGAN = replace(PAPER, stages="", reads_colours=False, classifier_optimiser="adam", classifier_lr=1e-3)
 QUICK: dict[str, PFTGANAdaptation] = {
-    # Step 3 moves colours only, and classifiers that read those were no better (benchmarks/parts.py ablations).
+    # Without step 3, which trains toRGB layers only: classifiers that read colours were no better (benchmarks/pftgan/tables.py,
+    # ablations).
     "segmentation": replace(PAPER, steps=100, stages="12", reads_colours=False),
     "landmarks": PFTGANAdaptation(
-        steps=300, batch_size=8, lr=1e-2, warmup=10, cosine=True, stages="", reads_colours=False, views=20,
-        least_views=100, **NEAR,
+        steps=300,
+        batch_size=8,
+        lr=1e-2,
+        warmup=10,
+        cosine=True,
+        stages="",
+        reads_colours=False,
+        views=20,
+        least_views=100,
+        **NEAR,
     ),
     "stylization": replace(PAPER, stages="v", views=4, refine=100, **NEAR),
-}  # fmt: skip
-# What the paper compares with: ten classifiers as DatasetGAN's on other frozen features.
+}
+# Baselines of the paper: ten classifiers as in DatasetGAN on other frozen features.
 COMPARED = {
     "datasetgan": DATASETGAN,
     "mae": replace(DATASETGAN, features="vit", tower="vit_large_patch16_224.mae"),
@@ -167,10 +247,19 @@ NAMES = ("quick", "paper", *COMPARED)
 
 
 def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:
-    """The settings of a recipe by name: "paper" (section 4.1 as far as it says; ten classifiers vote), "quick" (a third
-    of its steps, and two of its stages) or what the paper compares with: "datasetgan" (the generator as it is), "mae"
-    (a ViT), "ddpm" (a diffusion UNet) or "farl" (our embedded tower). Raises ValueError that lists the names, or for a
-    task that the papers do not have."""
+    """Return the settings of a recipe.
+
+    Args:
+        recipe: "paper" (section 4.1; ten classifiers vote), "quick" (a third of its steps and two of its stages), or a
+            baseline: "datasetgan" (the generator as it is), "mae" (a ViT), "ddpm" (a diffusion UNet) or "farl" (the
+            embedded tower).
+        task: Name of the task.
+        customised: Whether labels follow the user's own format. It has no effect here.
+        faces: Number of labelled faces. It has no effect here.
+
+    Raises:
+        ValueError: If there is no such recipe for the task.
+    """
     if recipe not in NAMES:
         raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or a PFTGANAdaptation")
     if recipe == "quick":

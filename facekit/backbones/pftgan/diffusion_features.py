@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from ...core.global_state import own_import
+from ...core.global_state import isolated_import
 from ...core.random_streams import generator_for
 from .frozen_features import FrozenFeatures
 
@@ -151,7 +151,7 @@ class DiffusionFeatures(FrozenFeatures):
 def _diffusers() -> tuple[Any, Any]:
     """UNet2DModel and DDPMScheduler."""
     try:
-        with own_import():
+        with isolated_import():
             from diffusers import DDPMScheduler, UNet2DModel
     except ImportError as error:
         raise ImportError('diffusion features need the package diffusers: pip install -e ".[diffusion]"') from error

@@ -1,4 +1,4 @@
-"""StyleGAN2's discriminator: residual blocks, the spread within a batch as one more channel; NVIDIA's names."""
+"""Discriminator of StyleGAN2: residual blocks and the minibatch standard deviation, with NVIDIA's parameter names."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing_extensions import override
 from .filters import binomial_filter, blur
 from .stylegan2 import GeneratorSize, Linear, activated
 
-# Images whose spread is taken together.
+# Images per group of the minibatch standard deviation.
 GROUP = 4
 
 
 class Conv(nn.Module):
-    """An equalised convolution, then leaky ReLU; `down` halves the side. Without bias it is linear."""
+    """A convolution with equalised learning rate, then a leaky ReLU. Without bias it is linear."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, down: bool = False, bias: bool = True):
+        """Build the layer; ``down`` halves the side."""
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
@@ -40,9 +41,10 @@ class Conv(nn.Module):
 
 
 class Down(nn.Module):
-    """Two convolutions beside a shortcut; the first block begins with the colours."""
+    """A residual block of two convolutions. It halves the side."""
 
     def __init__(self, inputs: int, outputs: int, colours: bool):
+        """Build the block. The first one starts with a convolution of colours."""
         super().__init__()
         if colours:
             self.fromrgb = Conv(3, inputs, 1)
@@ -59,9 +61,10 @@ class Down(nn.Module):
 
 
 class Top(nn.Module):
-    """From maps of 4 px to one logit per image."""
+    """The last layers, from maps of 4 px to one logit per image."""
 
     def __init__(self, channels: int):
+        """Build the layers."""
         super().__init__()
         self.conv = Conv(channels + 1, channels, 3)
         self.fc = Linear(channels * 16, channels, lrelu=True)
@@ -75,9 +78,9 @@ class Top(nn.Module):
 
 
 def spread(x: Tensor) -> Tensor:
-    """The mean deviation within groups of images, as one map each: (N,C,H,W) to (N,1,H,W).
+    """Compute the minibatch standard deviation of maps (N, C, H, W) as one map (N, 1, H, W).
 
-    N is divided into groups of up to 4; a batch that 4 does not divide is one group.
+    Groups have 4 images. A batch size that is no multiple of 4 is one group.
     """
     n = len(x)
     group = GROUP if n % GROUP == 0 else n
@@ -87,9 +90,10 @@ def spread(x: Tensor) -> Tensor:
 
 
 class Discriminator(nn.Module):
-    """Images (N,3,S,S) RGB, about [-1, 1], to logits (N,): how real they look."""
+    """Discriminator from RGB images (N, 3, S, S) in about [-1, 1] to logits (N,) of being real."""
 
     def __init__(self, size: GeneratorSize):
+        """Build the discriminator with random weights."""
         super().__init__()
         self.size = size
         for side in reversed(size.sides[1:]):

@@ -1,7 +1,7 @@
-"""The pixel classifier's layers on feature maps, without the stack of upsampled maps that they are defined on.
+"""Evaluate pixel classifiers on feature maps without the stack of upsampled maps.
 
-A linear layer commutes with bilinear upsampling: the first layer is applied to each map at the map's own resolution and
-its outputs are upsampled and summed, a band of rows at a time. The same numbers, a fraction of the memory and time.
+A linear layer commutes with bilinear upsampling. So the first layer is applied to each map at its own resolution, and its
+outputs are upsampled and summed in bands of rows. The result is the same, with a fraction of memory and time.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Height and width of a map or an output in pixels; one number is both.
+# Height and width in pixels, or one number for both.
 Side = int | tuple[int, int]
-# What the first layer makes of a band: so many numbers. On CPUs they should stay in a core's own cache, and be little
-# beside the result: so many a pixel of the output.
+# Outputs of the first layer per band. On CPUs they should fit into a core's cache and be few in comparison with the
+# result: at most the second number per output pixel. The third number is for other devices.
 _BAND, _BAND_PART = 131_072, 12.8
 _BAND_ELSEWHERE = 16_777_216
 
 
 def height_width(side: Side) -> tuple[int, int]:
-    """Raises ValueError for anything but positive whole numbers."""
+    """Return height and width. Raise ValueError if they are not positive."""
     h, w = (side, side) if isinstance(side, int) else side
     if h < 1 or w < 1:
         raise ValueError(f"side={side!r}: expected at least 1 px, a number or (height, width)")
@@ -30,31 +30,42 @@ def height_width(side: Side) -> tuple[int, int]:
 
 
 def hidden_sizes(classes: int) -> tuple[int, int]:
-    """DatasetGAN's widths of the two hidden layers."""
+    """Return the widths of DatasetGAN's two hidden layers."""
     return (128, 32) if classes < 32 else (256, 128)
 
 
 def neighbours(size: int, source: int, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Bilinear resampling from `source` to `size` pixels along one axis, as `F.interpolate(align_corners=False)` does
-    it: for each output pixel the two input pixels (size,) int64 and the second one's weight (size,) in [0, 1]."""
+    """Compute bilinear resampling along one axis, as ``F.interpolate(align_corners=False)`` does.
+
+    Args:
+        size: Number of output pixels.
+        source: Number of input pixels.
+        device: Device of the result.
+
+    Returns:
+        For each output pixel the two input pixels, int64 (size,) each, and the weight (size,) of the second one.
+    """
     place = ((torch.arange(size, device=device) + 0.5) * (source / size) - 0.5).clamp_(min=0)
     first = place.long().clamp_(max=source - 1)
     return first, (first + 1).clamp_(max=source - 1), place - first
 
 
 def _slots(rows: int, height: int, source: int) -> int:
-    """Rows of a smaller map that a band of so many rows of `height` needs, at most."""
+    """Return the most rows of a smaller map that a band of rows needs."""
     return min(source, -(-(rows - 1) * source // height) + 2)
 
 
 class _Level:
-    """The maps of one resolution, whose shares of the first layer are summed before they are resampled.
-
-    parts: pairs of a map (C_i,h,w) and its columns of the first layer, transposed (C_i,K). size: of the output. rows:
-    of a band.
-    """
+    """Maps of one resolution, whose parts of the first layer are summed before they are resampled."""
 
     def __init__(self, parts: list[tuple[Tensor, Tensor]], size: tuple[int, int], rows: int):
+        """Prepare the resampling.
+
+        Args:
+            parts: Pairs of a map (C_i, h, w) and its columns of the first layer, transposed (C_i, K).
+            size: Height and width of the output.
+            rows: Rows of a band.
+        """
         self.parts, self.size = parts, size
         self.height, self.width = parts[0][0].shape[1:]
         self.same = (self.height, self.width) == size
@@ -63,7 +74,7 @@ class _Level:
             return
         first, second, weight = neighbours(size[0], self.height, parts[0][0].device)
         self.starts, self.lasts = first.tolist(), second.tolist()
-        # Row i is in slot i modulo their number; what is left there of older rows has no weight.
+        # Row i is in slot i modulo the number of slots. Older rows in other slots have no weight.
         self.slots = _slots(rows, size[0], self.height) if self.smaller else self.height
         self.mixing = weight.new_zeros(size[0], self.slots)
         for row, share in ((first, 1 - weight), (second, weight)):
@@ -71,8 +82,10 @@ class _Level:
         self.known = 0
 
     def add_to(self, sums: Tensor, low: int, high: int) -> None:
-        """Add the share of output rows low to high to `sums` (rows*W,K), of maps as large as the output or larger. The
-        cheaper order: larger ones are brought to its size before the layer."""
+        """Add this level's part of output rows to sums (rows*W, K), for maps of at least the output's size.
+
+        Larger maps are resampled before the layer, which is cheaper.
+        """
         if self.same:
             self._project(low, high, sums)
             return
@@ -83,8 +96,10 @@ class _Level:
             sums.addmm_(self._widened(rows.view(-1, *window.shape[1:])).flatten(0, 1), weight)
 
     def keep(self, kept: Tensor, low: int, high: int) -> None:
-        """Put the projected rows of smaller maps that output rows low to high need, as wide as the output, into their
-        slots of `kept` (slots,W,K); most are there from the band before."""
+        """Write projected rows of smaller maps, resampled to the output's width, into their slots (slots, W, K).
+
+        Most rows that a band needs are there from the band before.
+        """
         start, stop = max(self.starts[low], self.known), self.lasts[high - 1] + 1
         if start >= stop:
             return
@@ -95,7 +110,7 @@ class _Level:
         self.known = stop
 
     def _project(self, low: int, high: int, sums: Tensor | None = None) -> Tensor:
-        """The layer's share of map rows low to high (rows,w,K), added to `sums` (rows*w,K) if that is given."""
+        """Return the first layer's outputs (rows, w, K) of map rows, added to sums (rows*w, K) if they are given."""
         for x, weight in self.parts:
             pixels = x[:, low:high].flatten(1).float().t()
             sums = pixels @ weight if sums is None else sums.addmm_(pixels, weight)
@@ -103,8 +118,8 @@ class _Level:
         return sums.view(-1, self.width, sums.shape[1])
 
     def _widened(self, rows: Tensor) -> Tensor:
-        """Rows (r,w,C) of the map's width to (r,W,C) of the output's."""
-        # Between maps with channels last this is several times faster than between contiguous ones.
+        """Resample rows (r, w, C) to the output's width: (r, W, C)."""
+        # With channels last, this is several times faster than with contiguous maps.
         wide = F.interpolate(rows[None].permute(0, 3, 1, 2), (len(rows), self.size[1]), mode="bilinear")
         return wide.permute(0, 2, 3, 1)[0]
 
@@ -112,8 +127,17 @@ class _Level:
 def bands(
     layers: nn.Sequential, maps: Sequence[Tensor], size: tuple[int, int], rows: int
 ) -> Iterator[tuple[int, int, Tensor]]:
-    """What a `PixelClassifier`'s layers say of one image's maps (C_i,H_i,W_i), for each band of so many rows of
-    `size`: its first row, the one past its last, and its logits (rows*W,classes)."""
+    """Compute the logits of one image in bands of rows.
+
+    Args:
+        layers: Layers of a `PixelClassifier`.
+        maps: Maps (C_i, H_i, W_i) of the image.
+        size: Height and width of the output.
+        rows: Rows of a band.
+
+    Yields:
+        First row of the band, the row after its last, and its logits (rows*W, classes).
+    """
     one, two, three = (cast(nn.Linear, layers[i]) for i in (0, 3, 6))
     rest = [_folded(cast(nn.BatchNorm1d, layers[i]), layer) for i, layer in ((2, two), (5, three))]
     pairs = list(zip(maps, one.weight.t().split([len(x) for x in maps]), strict=True))
@@ -139,8 +163,9 @@ def bands(
 
 
 def _folded(norm: nn.BatchNorm1d, layer: nn.Linear) -> tuple[Tensor, Tensor]:
-    """A BatchNorm in eval mode and the linear layer after it as one: the transposed weight and the bias."""
-    assert norm.running_mean is not None and norm.running_var is not None
+    """Fold a BatchNorm into the linear layer after it. Return the transposed weight and the bias."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
     shift = norm.bias - norm.running_mean * scale
     return (layer.weight * scale).t(), layer.bias + layer.weight @ shift
@@ -149,15 +174,23 @@ def _folded(norm: nn.BatchNorm1d, layer: nn.Linear) -> tuple[Tensor, Tensor]:
 def evaluation_bytes(
     maps: Sequence[tuple[int, int, int]], classes: int, side: Side, rows: int, images: int = 1, votes: bool = False
 ) -> int:
-    """What `PixelClassifier.logits`, or with `votes` `Ensemble.vote`, takes at the most beside the maps (C_i,H_i,W_i),
-    with bands of so many rows and its result."""
+    """Return the most bytes that an evaluation needs besides the maps, with its result.
+
+    Args:
+        maps: Shapes (C_i, H_i, W_i) of the maps.
+        classes: Number of classes.
+        side: Side of the output.
+        rows: Rows of a band.
+        images: Number of images.
+        votes: Whether an ensemble votes. Otherwise one classifier computes logits.
+    """
     (h, w), (first, second) = height_width(side), hidden_sizes(classes)
     band, kept, most = rows * w, 0, 0
     for height, width in {shape[1:] for shape in maps}:
         channels = max(c for c, *shape in maps if tuple(shape) == (height, width))
         held = _slots(rows, h, height)
         if (height, width) == (h, w):
-            most = max(most, band * channels)  # where a map is not float32
+            most = max(most, band * channels)  # if a map is not float32
         elif height * width > h * w:
             kept += 2 * h * height
             most = max(most, (2 * held * width + rows * width + band) * channels)
@@ -165,21 +198,36 @@ def evaluation_bytes(
             kept += 2 * h * held + held * w * first
             most = max(most, held * max(width * (first + channels), (width + w) * first))
     most = max(most, band * (second + 5 * classes))
-    kept += band * (first + classes)  # the last band's logits live on into the next one
-    tally, result = (classes + 5, 4 * classes + 5) if votes else (0, 4 * classes)  # bytes a pixel
+    kept += band * (first + classes)  # the last band's logits exist until the next one is computed
+    tally, result = (classes + 5, 4 * classes + 5) if votes else (0, 4 * classes)  # bytes per pixel
     return 4 * (kept + most + 2 * second * (first + classes)) + h * w * (tally + images * result)
 
 
 def band_rows(
-    maps: Sequence[tuple[int, int, int]], classes: int, side: Side, memory_limit: int | None = None, images: int = 1,
-    votes: bool = False, device: str = "cpu",
-) -> int:  # fmt: skip
-    """How many rows a band has: as many as the device works best with, fewer where `memory_limit` bytes ask for it.
+    maps: Sequence[tuple[int, int, int]],
+    classes: int,
+    side: Side,
+    memory_limit: int | None = None,
+    images: int = 1,
+    votes: bool = False,
+    device: str = "cpu",
+) -> int:
+    """Return the number of rows of a band: the fastest for the device, or fewer to keep a memory limit.
 
-    Arguments as of `evaluation_bytes`. Raises ValueError where not even bands of one row keep the limit.
+    Args:
+        maps: As for `evaluation_bytes`.
+        classes: As for `evaluation_bytes`.
+        side: As for `evaluation_bytes`.
+        memory_limit: Bytes besides the maps, or None.
+        images: As for `evaluation_bytes`.
+        votes: As for `evaluation_bytes`.
+        device: Kind of device.
+
+    Raises:
+        ValueError: If bands of one row exceed the limit.
     """
     h, w = height_width(side)
-    few = _BAND if votes else min(_BAND, _BAND_PART * h * w)  # what votes are counted in is larger anyway
+    few = _BAND if votes else min(_BAND, _BAND_PART * h * w)  # memory of the votes is larger anyway
     band = few if device == "cpu" else _BAND_ELSEWHERE
     rows = max(1, min(h, int(band / (hidden_sizes(classes)[0] * w))))
     for fewer in range(rows, 0, -1):

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from ...core.global_state import kept_random, own_random
+from ...core.global_state import preserved_random_state, seeded_random
 from ...core.json_text import parse_json
 from ...core.weight_files import WeightFile, check_names, read_weights
-from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder, load_encoder
+from .encoder_files import load_encoder
+from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
 from .released_generators import ENCODER, Released, read_released
 from .stylegan2 import Generator, GeneratorSize
 
@@ -23,7 +24,7 @@ Pair = tuple[Generator, Encoder]
 MINI = GeneratorSize(64, 128, 128, 2048, 128, 4)
 
 
-@kept_random()
+@preserved_random_state()
 def load_generator(weights: str | os.PathLike[str]) -> Generator:
     """A StyleGAN2 generator in eval mode: our .safetensors, NVIDIA's .pkl or the PyTorch port's .pt.
 
@@ -53,7 +54,7 @@ def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
     return generator.eval()
 
 
-@kept_random()
+@preserved_random_state()
 def load_inversion(weights: str | os.PathLike[str]) -> Encoder:
     """An inversion encoder in eval mode: what `facekit pretrain inversion` wrote, or a released e4e or pSp file.
 
@@ -95,12 +96,12 @@ def _inversion_of(file: WeightFile, size_name: str, prefix: str) -> InversionEnc
 def random_pair(seed: int) -> Pair:
     """Return a generator and an encoder of the embedded sizes with random weights, in evaluation mode."""
     size = InversionSize(MINI.resolution, MINI.codes, MINI.w_dim)
-    with own_random(seed):
+    with seeded_random(seed):
         generator = Generator(MINI).eval()
         return generator, InversionEncoder(size, generator.mapping.w_avg).eval()
 
 
-@kept_random()
+@preserved_random_state()
 def read_pair(weights: str | os.PathLike[str], inversion: str | os.PathLike[str] | None) -> Pair:
     """Read a generator and the encoder that finds its codes, both in evaluation mode.
 

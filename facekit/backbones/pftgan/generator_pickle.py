@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from ...core.weight_files.contents import check_size
-from ...core.weight_files.pickles import Named, Object, PickleRefused, shown
-from ...core.weight_files.torch_files import NumpyArray, TorchReader
+from ...core.weight_files.pickles import GlobalName, Object, UnsafePickleError, quoted
+from ...core.weight_files.torch_files import TorchReader
+from ...core.weight_files.torch_objects import NumpyArray
 
 REMEDY = "fetch it again from its author's own address"
 _ARGUMENTS = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
@@ -35,29 +36,29 @@ _ALLOWED = frozenset(
 class _NvidiaReader(TorchReader):
     """Only the names above may come, in calls and elsewhere."""
 
-    def named(self, name: str) -> Any:
+    def resolve_name(self, name: str) -> Any:
         if name in _ALLOWED:
-            return Named(name)
+            return GlobalName(name)
         if name.startswith("dnnlib.tflib"):
-            raise PickleRefused(
-                f"a TensorFlow StyleGAN pickle came (it wants {shown(name)}), expected one of stylegan2-ada-pytorch: "
+            raise UnsafePickleError(
+                f"a TensorFlow StyleGAN pickle came (it wants {quoted(name)}), expected one of stylegan2-ada-pytorch: "
                 "convert it with that repository's legacy.py, nothing of it was executed"
             )
-        raise PickleRefused(
-            f"the pickle wants {shown(name)}, which no StyleGAN2 file of NVIDIA needs; nothing of it was executed. "
+        raise UnsafePickleError(
+            f"the pickle wants {quoted(name)}, which no StyleGAN2 file of NVIDIA needs; nothing of it was executed. "
             f"Expected a .pkl of stylegan2-ada-pytorch: do not open this one elsewhere, {REMEDY}"
         )
 
-    def called(self, name: str, args: tuple[Any, ...]) -> Any:
+    def call(self, name: str, args: tuple[Any, ...]) -> Any:
         if name == _MODULE:
             return _module(*args)
-        return {} if name in _DICTIONARIES and not args else super().called(name, args)
+        return {} if name in _DICTIONARIES and not args else super().call(name, args)
 
-    def made(self, name: str, args: tuple[Any, ...]) -> Any:
-        return {} if name in _DICTIONARIES else super().made(name, args)
+    def make_instance(self, name: str, args: tuple[Any, ...]) -> Any:
+        return {} if name in _DICTIONARIES else super().make_instance(name, args)
 
-    def outside(self, reference: Any) -> NoReturn:
-        raise PickleRefused(
+    def load_external(self, reference: Any) -> NoReturn:
+        raise UnsafePickleError(
             "a pickle with tensors kept outside it came, expected one of stylegan2-ada-pytorch, which holds them: "
             "write it with pickle.dump"
         )
@@ -66,12 +67,13 @@ class _NvidiaReader(TorchReader):
 def _module(meta: Any, *rest: Any) -> Object:
     # meta["module_src"] is the source code: never touched.
     if not isinstance(meta, dict):
-        raise PickleRefused(f"the pickle has a {shown(meta)} where a dict belongs")
+        raise UnsafePickleError(f"the pickle has a {quoted(meta)} where a dict belongs")
     if meta.get("type") != "class" or rest:
-        raise PickleRefused(f"the pickle has a persistent {shown(meta.get('type'))} of NVIDIA's, expected a 'class'")
+        kind = quoted(meta.get("type"))
+        raise UnsafePickleError(f"the pickle has a persistent {kind} of NVIDIA's, expected a 'class'")
     name, state = meta.get("class_name"), meta.get("state")
     if not isinstance(name, str) or not isinstance(state, dict):
-        raise PickleRefused(f"the pickle has a {shown(state)} where a module's attributes belong")
+        raise UnsafePickleError(f"the pickle has a {quoted(state)} where a module's attributes belong")
     return Object(name, state=state)
 
 
@@ -96,7 +98,7 @@ def read_pickle(path: str | os.PathLike[str]) -> Any:
             held = _NvidiaReader().read(mapped)  # type: ignore[arg-type]
         check_size(held, size)
         return held
-    except PickleRefused as error:
+    except UnsafePickleError as error:
         raise ValueError(f"{path}: {error}") from None
     except ValueError as error:
         raise ValueError(
@@ -117,13 +119,13 @@ def tensors(module: Object) -> dict[str, Tensor]:
         prefix, part = left.pop()
         # A module within itself would have no end.
         if not isinstance(part, Object) or id(part) in seen:
-            raise ValueError(f"no module of its own came at {shown(prefix)}, expected one of NVIDIA's: {REMEDY}")
+            raise ValueError(f"no module of its own came at {quoted(prefix)}, expected one of NVIDIA's: {REMEDY}")
         seen.add(id(part))
         for name, held in [*_entries(part, "_parameters"), *_entries(part, "_buffers")]:
             if held is None:
                 continue
             if not isinstance(held, Tensor):
-                raise ValueError(f"no tensor came at {shown(prefix + name)}, expected one: {REMEDY}")
+                raise ValueError(f"no tensor came at {quoted(prefix + name)}, expected one: {REMEDY}")
             found[prefix + name] = held.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         left += [(f"{prefix}{name}.", child) for name, child in _entries(part, "_modules") if child is not None]
     return found
@@ -132,7 +134,7 @@ def tensors(module: Object) -> dict[str, Tensor]:
 def _entries(module: Object, name: str) -> list[tuple[str, Any]]:
     held = module.state.get(name, {})
     if not isinstance(held, dict) or not all(isinstance(key, str) for key in held):
-        raise ValueError(f"{shown(module.name)} has no table of {name}, expected a torch module: {REMEDY}")
+        raise ValueError(f"{quoted(module.name)} has no table of {name}, expected a torch module: {REMEDY}")
     return list(held.items())
 
 

@@ -9,9 +9,8 @@ import os
 import torch
 from torch import Tensor
 
-from ...data.named_pools import pool_of
 from ...training.config_overrides import overridden
-from ...training.pretraining_run import Request, Run, chosen_preset
+from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from ..base import WeightFiles
 from . import config as recipes
 from .generator_files import generator_of, own_inversion, read_generator

@@ -7,9 +7,8 @@ import json
 
 from torch import Tensor
 
-from ...data.named_pools import pool_of
 from ...training.config_overrides import overridden
-from ...training.pretraining_run import Request, Run, chosen_preset
+from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from . import config as recipes
 from . import generator_files as pftgan
 from .inversion_encoder import InversionEncoder, InversionSize

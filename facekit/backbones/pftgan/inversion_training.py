@@ -1,4 +1,4 @@
-"""Training an inversion encoder for a frozen generator, and making single codes fit better."""
+"""Train an inversion encoder for a frozen generator, and refine single codes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from .config import InversionPretraining
 from .inversion_encoder import InversionEncoder
 from .stylegan2 import Generator, Synthesis
 
-AT_ONCE = 32  # images whose gradients are found at a time
+AT_ONCE = 32  # Images whose gradients are computed at once.
 
 
 class Inverting:
-    """One step on real images, which the codes are to show again, and on as many of the generator's own, whose codes
-    are known; a `facekit.training.loop.Program`.
+    """Training of an inversion encoder: a `facekit.training.loop.Program`.
 
-    The loss of an image is that of pSp and e4e, squared error and LPIPS, with e4e's penalty on deltas, which keeps the
-    codes where the generator knows what to do. The known codes are ours: without them a small generator's codes drift
-    far from what its mapping makes. distance: from `perceptual`.
+    A step uses real images, which are to be reconstructed, and as many generated ones, whose codes are known. The loss
+    is that of pSp and e4e: squared error, LPIPS, and e4e's penalty on deltas. The known codes are ours; without them,
+    codes of a small generator drift far from those of its mapping network.
     """
 
     def __init__(
@@ -41,6 +40,22 @@ class Inverting:
         seed: int = 0,
         processes: Processes = ALONE,
     ):
+        """Prepare the training.
+
+        Args:
+            pool: Unlabelled face crops.
+            generator: The frozen generator.
+            encoder: The encoder.
+            distance: A perceptual distance.
+            recipe: Settings.
+            steps: Number of steps of the whole training.
+            device: Where to train.
+            seed: Seed of all random numbers.
+            processes: The processes that train together.
+
+        Raises:
+            ValueError: If the batch size does not divide by the number of processes.
+        """
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.recipe, self.steps, self.device, self.seed = pool, recipe, steps, device, seed
         self.generator = generator.to(device).eval().requires_grad_(False)
@@ -53,19 +68,20 @@ class Inverting:
         self.autocast = autocast(device, recipe.bfloat16)
 
     def real(self, index: int) -> Tensor:
-        """(n,3,S,S) RGB in [0, 1]."""
+        """Return this process's real images (n, 3, S, S) in [0, 1] of step ``index``."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(self.seed, index, 3))
         return views(self.pool, chosen[self.part], matrices[self.part], self.encoder.size.input_size, self.device)
 
     @torch.no_grad()
     def own(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Images that the generator makes, in [0, 1], and their codes (n,L,w_dim)."""
+        """Return generated images in [0, 1] and their codes (n, L, w_dim)."""
         z = torch.randn(count, self.generator.size.z_dim, generator=draws).to(self.device)
         codes = self.generator.codes(z, self.recipe.truncation)
         return images_of(self.generator.synthesis, codes).clamp(0, 1), codes
 
     def step(self, index: int) -> dict[str, float]:
+        """Make optimisation step ``index`` and return the losses by name."""
         r = self.recipe
         for group in self.optimiser.param_groups:
             group["lr"] = r.lr * (1 - 0.9 * max(0.0, index / self.steps - (1 - r.decay)) / max(r.decay, 1e-9))
@@ -92,24 +108,25 @@ class Inverting:
         return self.processes.average({name: loss.detach() for name, loss in losses.items()})
 
     def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next step depends on."""
         return {"encoder": self.encoder.state_dict(), "optimiser": self.optimiser.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
         self.encoder.load_state_dict(state["encoder"])
         self.optimiser.load_state_dict(state["optimiser"])
 
 
 def images_of(synthesis: Synthesis, codes: Tensor) -> Tensor:
-    """What the codes show: (N,3,S,S) RGB about [0, 1]."""
+    """Return the RGB images (N, 3, S, S) in about [0, 1] of codes."""
     shown: Tensor = (synthesis(codes) + 1) / 2
     return shown
 
 
 class Refining:
-    """Codes that are moved until they show their images better: Adam on squared error and the perceptual distance,
-    each image by itself; a `facekit.training.loop.Program`. The generator stays as it is.
+    """Optimise codes so that they reconstruct their images better: a `facekit.training.loop.Program`.
 
-    codes: (N,L,w_dim), changed in place by every step. images: (N,3,S,S) in [0, 1]. distance: from `perceptual`.
+    Squared error and perceptual distance are minimised by Adam, for each image by itself. The generator is not changed.
     """
 
     def __init__(
@@ -120,15 +137,25 @@ class Refining:
         distance: Callable[[Tensor, Tensor], Tensor],
         lr: float = 0.02,
     ):
+        """Prepare the optimisation.
+
+        Args:
+            synthesis: The generator's synthesis network.
+            codes: Codes (N, L, w_dim), which every step changes in place.
+            images: RGB images (N, 3, S, S) in [0, 1].
+            distance: A perceptual distance.
+            lr: Learning rate.
+        """
         self.synthesis, self.codes, self.wanted, self.distance = synthesis, codes, 2 * images - 1, distance
         self.moved = codes.detach().clone().requires_grad_(True)
         self.optimiser = torch.optim.Adam([self.moved], lr)
 
     def step(self, index: int) -> dict[str, float]:
+        """Make optimisation step ``index`` and return the losses by name."""
         gradients, total = [], 0.0
         for codes, wanted in zip(self.moved.split(AT_ONCE), self.wanted.split(AT_ONCE), strict=True):
             shown = self.synthesis(codes)
-            # Sums: no image's step depends on how many there are.
+            # Sums instead of means, so that the step of an image does not depend on the number of images.
             loss = (shown - wanted).square().mean((1, 2, 3)).sum() + 0.8 * self.distance(shown, wanted).sum()
             gradients.append(torch.autograd.grad(loss, codes)[0])
             total += loss.item()
@@ -138,9 +165,11 @@ class Refining:
         return {"loss": total / len(self.codes)}
 
     def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next step depends on."""
         return {"codes": self.codes, "optimiser": self.optimiser.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
         with torch.no_grad():
             self.moved.copy_(state["codes"])
         self.codes.copy_(state["codes"])

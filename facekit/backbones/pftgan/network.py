@@ -1,7 +1,8 @@
-"""The adapted network: inversion encoder, segmentation stream, pixel classifiers (PFTGAN section 3)."""
+"""The adapted network of PFTGAN: inversion encoder, segmentation stream, pixel classifiers (section 3)."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -17,26 +18,24 @@ from .stylegan2 import GeneratorSize, Synthesis
 
 
 def layer_channels(size: GeneratorSize, colours: bool = False) -> tuple[int, ...]:
-    """Channels of `Synthesis.features`."""
+    """Return the channels of the maps that `Synthesis.features` returns."""
     blocks = [[size.channels(side)] * (1 if side == 4 else 2) + [3] * colours for side in size.sides]
-    return tuple(sum(blocks, []))
+    return tuple(itertools.chain.from_iterable(blocks))
 
 
 def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tensor:
-    """Images (N,3,S,S) at the encoder's side."""
+    """Resize images (N, 3, S, S) to the encoder's input size."""
     side = encoder.size.input_size if isinstance(encoder, InversionEncoder) else 256
     return x if x.shape[-1] == side else F.interpolate(x, side, mode="bilinear", antialias=True)
 
 
 class PFTGANNetwork(AdaptedNetwork):
-    """Maps (N,3,S,S) RGB in [0, 1] to (N,C,S/stride,S/stride), or to an image with `paints`; an `Adapted` network.
+    """Frozen encoder, fine-tuned stream of a generator, and trained pixel classifiers.
 
-    The encoder is frozen; its codes are the features. The stream is the generator's, fine-tuned before the classifiers
-    learn, and frozen then. paints: the stream's own colours are the answer, there are no classifiers. reads_colours:
-    the classifiers read these, too.
+    The frozen features are latent codes. The stream is fine-tuned before the classifiers are trained, and frozen then.
     """
 
-    # A mirrored image has other codes: looking at both costs twice the time.
+    # A mirrored image has other codes, so averaging takes twice the time.
     averages: ClassVar[bool] = False
 
     def __init__(
@@ -49,6 +48,17 @@ class PFTGANNetwork(AdaptedNetwork):
         members: int = 1,
         reads_colours: bool = False,
     ):
+        """Combine the parts.
+
+        Args:
+            encoder: Maps images to latent codes.
+            synthesis: The generator's synthesis network, which becomes the segmentation stream.
+            channels: Number of output channels.
+            stride: Input pixels per output pixel.
+            paints: Whether the stream's image is the output. There are no classifiers then.
+            members: Number of pixel classifiers that vote.
+            reads_colours: Whether the classifiers read the images of the toRGB layers, too.
+        """
         super().__init__()
         self.encoder, self.stream = encoder, synthesis
         self.channels, self.stride, self.paints, self.reads_colours = channels, stride, paints, reads_colours
@@ -75,27 +85,27 @@ class PFTGANNetwork(AdaptedNetwork):
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
-        """Codes (N,L,w_dim) of images (N,3,S,S) in [0, 1]."""
+        """Return the latent codes (N, L, w_dim)."""
         return [self.encoder(at_encoder(x, self.encoder)).float()]
 
     @torch.no_grad()
     def maps(self, codes: Tensor) -> list[Tensor]:
-        """What the classifiers read: [(N,C_i,H_i,W_i)] of codes (N,L,w_dim)."""
+        """Return the maps [(N, C_i, H_i, W_i)] of codes (N, L, w_dim) that the classifiers read."""
         return self.stream.features(codes, colours=self.reads_colours)
 
     def from_features(self, features: list[Tensor]) -> Tensor:
-        """Codes to (N,C,S/stride,S/stride): logits, of several members the logarithm of their mean probabilities."""
+        """Compute logits; for several classifiers the logarithm of their mean probabilities."""
         (codes,) = features
         if self.heads is None:
             return (self.stream(codes) + 1) / 2
         maps, side = self.maps(codes), self.input_size // self.stride
         if self.training:
-            # One head learns whole maps by gradients; several learn from single pixels, see `pixels`.
+            # One classifier is trained on whole maps. Several are trained on single pixels by `classifier_training`.
             return dense_logits(self.heads.each()[0], maps, side)
-        return spoken(self.heads, maps, side)
+        return ensemble_logits(self.heads, maps, side)
 
     def votes(self, x: Tensor) -> Votes:
-        """What the classifiers say of images (N,3,S,S) in [0, 1], at S px."""
+        """Return the votes of the classifiers for RGB images (N, 3, S, S) in [0, 1], at S px."""
         assert self.heads is not None
         (codes,) = self.frozen_features(x)
         return self.heads.vote(self.maps(codes), self.input_size)
@@ -107,38 +117,57 @@ class PFTGANNetwork(AdaptedNetwork):
             about: dict[str, Any] = {"size": vars(encoder.size)}
         else:
             about = {
-                "kind": encoder.kind, "layers": encoder.layers, "channels_in": encoder.channels_in,
+                "kind": encoder.kind,
+                "layers": encoder.layers,
+                "channels_in": encoder.channels_in,
                 "w_dim": encoder.w_dim,
-            }  # fmt: skip
+            }
         return {
-            "generator": dict(vars(size)), "encoder": dict(about), "channels": self.channels, "stride": self.stride,
-            "paints": self.paints, "members": 0 if self.heads is None else len(self.heads.members),
+            "generator": dict(vars(size)),
+            "encoder": dict(about),
+            "channels": self.channels,
+            "stride": self.stride,
+            "paints": self.paints,
+            "members": 0 if self.heads is None else len(self.heads.members),
             "reads_colours": self.reads_colours,
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> PFTGANNetwork:
-        """Undo `to_dict`; the weights are random."""
+        """Build the network that ``to_dict`` described, with random weights."""
         about = settings["encoder"]
         encoder: InversionEncoder | ReferenceEncoder
         encoder = InversionEncoder(InversionSize(**about["size"])) if "size" in about else ReferenceEncoder(**about)
         synthesis = Synthesis(GeneratorSize(**settings["generator"]))
         return cls(
-            encoder, synthesis, settings["channels"], settings["stride"], settings["paints"],
-            max(1, settings["members"]), settings["reads_colours"],
-        )  # fmt: skip
+            encoder,
+            synthesis,
+            settings["channels"],
+            settings["stride"],
+            settings["paints"],
+            max(1, settings["members"]),
+            settings["reads_colours"],
+        )
 
 
-def spoken(heads: Ensemble, maps: Sequence[Tensor], side: int) -> Tensor:
-    """Maps [(N,C_i,H_i,W_i)] to (N,C,side,side): logits, of several members the logarithm of their mean
-    probabilities."""
+def ensemble_logits(heads: Ensemble, maps: Sequence[Tensor], side: int) -> Tensor:
+    """Compute logits of an ensemble; for several classifiers the logarithm of their mean probabilities.
+
+    Args:
+        heads: The classifiers.
+        maps: Maps [(N, C_i, H_i, W_i)].
+        side: Side of the output in pixels.
+
+    Returns:
+        Shape (N, C, side, side).
+    """
     if len(heads.members) == 1:
         return heads.each()[0].logits(maps, side)
     return heads.vote(maps, side).probabilities.clamp_min(1e-8).log()
 
 
 def dense_logits(head: PixelClassifier, maps: list[Tensor], side: int) -> Tensor:
-    """What `PixelClassifier.logits` gives, with gradients and in training mode: (N,C,side,side)."""
+    """Compute what `PixelClassifier.logits` returns, (N, C, side, side), with gradients and in training mode."""
     one = head.layers[0]
     assert isinstance(one, nn.Linear)
     total: Tensor | None = None

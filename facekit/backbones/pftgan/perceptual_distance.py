@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from ...core.global_state import kept_random, no_warnings
+from ...core.global_state import no_warnings, preserved_random_state
 from ...core.weight_files import check_names, read_weights
 from ...metrics.perceptual import LPIPS, alexnet_lpips
 from ...training.adapted_network import AdaptedNetwork
@@ -100,7 +100,7 @@ def cached_vgg() -> Path | None:
 
 
 def _vgg_lpips(file: str | os.PathLike[str]) -> Any:
-    with no_warnings(), kept_random():  # the warning is torchvision's, about an argument that lpips passes
+    with no_warnings(), preserved_random_state():  # the warning is torchvision's, about an argument that lpips passes
         net = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
     state = read_weights(file, "torchvision's VGG16").tensors
     own = net.net.state_dict()

@@ -1,5 +1,7 @@
-"""DatasetGAN's pixel classifier (PFTGAN section 3.3) and ensembles of it. They know nothing about where maps come from:
-a generator, a ViT and a diffusion UNet are compared with the same classes."""
+"""DatasetGAN's pixel classifier and ensembles of it, for maps of any network (PFTGAN section 3.3).
+
+DatasetGAN: https://arxiv.org/abs/2104.06490
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,23 @@ from .fused_classifier import Side, band_rows, bands, height_width, hidden_sizes
 
 
 class PixelClassifier(nn.Module):
-    """An MLP from the feature vector of a pixel, sum(channels) long, to `classes` logits. DatasetGAN's names of parts.
+    """A perceptron from the stacked features of a pixel to logits.
 
-    channels: of the maps, in their order in the stack. The widths are 128 and 32 for fewer than 32 classes, else 256
-    and 128; weights start as N(0, 0.02), drawn from `generator`, or from torch's own source.
+    Hidden layers have 128 and 32 channels for fewer than 32 classes, else 256 and 128. Parameters have DatasetGAN's
+    names and are initialised from N(0, 0.02).
     """
 
     def __init__(self, channels: Sequence[int], classes: int, generator: torch.Generator | None = None):
+        """Build the classifier.
+
+        Args:
+            channels: Channels of the maps, in their order in the stack.
+            classes: Number of classes, 2 to 255.
+            generator: Source of random numbers. None is torch's global one.
+
+        Raises:
+            ValueError: If a number is out of range.
+        """
         super().__init__()
         self.channels, self.classes = tuple(channels), classes
         if not self.channels or min(self.channels) < 1 or not 2 <= classes <= 255:
@@ -30,29 +42,41 @@ class PixelClassifier(nn.Module):
             )
         first, second = hidden_sizes(classes)
         self.layers = nn.Sequential(
-            nn.Linear(sum(self.channels), first), nn.ReLU(), nn.BatchNorm1d(first),
-            nn.Linear(first, second), nn.ReLU(), nn.BatchNorm1d(second),
+            nn.Linear(sum(self.channels), first),
+            nn.ReLU(),
+            nn.BatchNorm1d(first),
+            nn.Linear(first, second),
+            nn.ReLU(),
+            nn.BatchNorm1d(second),
             nn.Linear(second, classes),
-        )  # fmt: skip
+        )
         for layer in self.layers:
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, 0.0, 0.02, generator=generator)
                 nn.init.zeros_(layer.bias)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Stacked pixels (P,sum(channels)) to logits (P,classes)."""
+        """Compute logits (P, classes) of stacked pixels (P, sum(channels))."""
         if pixels.ndim != 2 or pixels.shape[1] != sum(self.channels):
             raise ValueError(f"pixels of {tuple(pixels.shape)}: expected (P,{sum(self.channels)}); maps go to .logits")
         return self.layers(pixels)
 
     @torch.no_grad()
     def logits(self, maps: Sequence[Tensor], side: Side, memory_limit: int | None = None) -> Tensor:
-        """Maps [(N,C_i,H_i,W_i)] to logits (N,classes,S,S) float32, channels last in memory: what `forward` gives for
-        the pixels of the maps, bilinearly resampled to `side` px (align_corners=False) and concatenated.
+        """Compute logits of all pixels without building the stack of features.
 
-        side: px, or (height, width). memory_limit: bytes that this may take beside the maps, the result included; the
-        bands of rows are made as low as it asks for. The network must be in eval mode. Raises ValueError for maps that
-        do not fit the network, and for a limit that not even bands of one row keep.
+        The result is that of ``forward`` on maps that are bilinearly resampled (align_corners=False) and concatenated.
+
+        Args:
+            maps: Maps [(N, C_i, H_i, W_i)].
+            side: Side of the result in pixels, or (height, width).
+            memory_limit: Bytes besides the maps, with the result. Rows are processed in bands that fit.
+
+        Returns:
+            Float32 of shape (N, classes, S, S), channels last in memory.
+
+        Raises:
+            ValueError: If maps do not fit the network, the limit is too low for one row, or in training mode.
         """
         h, w = height_width(side)
         rows = _checked_rows(self, maps, (h, w), memory_limit)
@@ -66,9 +90,13 @@ class PixelClassifier(nn.Module):
 
 @dataclass(frozen=True)
 class Votes:
-    """What an ensemble says. labels: (N,H,W) uint8, the majority's; of tied classes the first. probabilities:
-    (N,C,H,W), the members' mean. divergence: (N,H,W), Jensen-Shannon's of the members' probabilities, in nats: 0 where
-    all agree. For stacked pixels (P,), (P,C) and (P,)."""
+    """Predictions of an ensemble. For stacked pixels, shapes are (P,), (P, C) and (P,).
+
+    Attributes:
+        labels: Uint8 (N, H, W), the class with most votes; of tied classes the first.
+        probabilities: Mean probabilities (N, C, H, W).
+        divergence: Jensen-Shannon divergence (N, H, W) of the probabilities in nats. 0 where all agree.
+    """
 
     labels: Tensor
     probabilities: Tensor
@@ -76,22 +104,34 @@ class Votes:
 
     @property
     def uncertainty(self) -> Tensor:
-        """(N,), or a scalar for stacked pixels: the mean divergence of the most divergent tenth of the pixels, by which
-        DatasetGAN drops the images that it is least sure of."""
+        """Mean divergence (N,) of the most divergent tenth of the pixels, a scalar for stacked pixels.
+
+        DatasetGAN removes the images with the largest values.
+        """
         flat = self.divergence.flatten(-2) if self.divergence.ndim == 3 else self.divergence
         return flat.topk(max(1, flat.shape[-1] // 10), -1).values.mean(-1)
 
 
 class Ensemble(nn.Module):
-    """Several pixel classifiers that vote (DatasetGAN's ten). They look at the same maps one after the other, so memory
-    does not grow with their number.
+    """Several pixel classifiers that vote, ten in DatasetGAN.
 
-    channels, classes, generator: of each, see `PixelClassifier`.
+    They run one after the other, so memory does not grow with their number.
     """
 
     def __init__(
         self, channels: Sequence[int], classes: int, members: int = 10, generator: torch.Generator | None = None
     ):
+        """Build the classifiers.
+
+        Args:
+            channels: As for `PixelClassifier`.
+            classes: As for `PixelClassifier`.
+            members: Number of classifiers, 1 to 255.
+            generator: As for `PixelClassifier`.
+
+        Raises:
+            ValueError: If a number is out of range.
+        """
         super().__init__()
         if not 1 <= members <= 255:
             raise ValueError(f"members={members}: expected 1 to 255")
@@ -99,12 +139,12 @@ class Ensemble(nn.Module):
         self.channels, self.classes = tuple(channels), classes
 
     def each(self) -> list[PixelClassifier]:
-        """The members, typed."""
+        """Return the members with their type."""
         return [cast(PixelClassifier, member) for member in self.members]
 
     @torch.no_grad()
     def forward(self, pixels: Tensor) -> Votes:
-        """The votes on stacked pixels (P,sum(channels)). Raises ValueError in training mode."""
+        """Return the votes on stacked pixels (P, sum(channels)), in evaluation mode."""
         _check_mode(self)
         tally = _Tally(pixels.new_empty((len(pixels), self.classes), dtype=torch.float32))
         for member in self.each():
@@ -113,7 +153,7 @@ class Ensemble(nn.Module):
 
     @torch.no_grad()
     def vote(self, maps: Sequence[Tensor], side: Side, memory_limit: int | None = None) -> Votes:
-        """The votes on maps [(N,C_i,H_i,W_i)] at `side` px; arguments and errors as of `PixelClassifier.logits`."""
+        """Return the votes on maps. Arguments and errors are those of `PixelClassifier.logits`."""
         h, w = height_width(side)
         rows = _checked_rows(self.each()[0], maps, (h, w), memory_limit, votes=True)
         images = maps[0].new_empty((len(maps[0]), h * w, self.classes), dtype=torch.float32)
@@ -131,17 +171,16 @@ class Ensemble(nn.Module):
 
 
 class _Tally:
-    """Sums over members, pixel by pixel: counts of votes, probabilities, entropies.
-
-    probabilities: (P,classes), uninitialised: where the mean ones shall lie.
-    """
+    """Sums of votes, probabilities and entropies over members, for each pixel."""
 
     def __init__(self, probabilities: Tensor):
+        """Use memory of shape (P, classes) for the mean probabilities."""
         self.probabilities = probabilities.zero_()
         self.votes = torch.zeros_like(probabilities, dtype=torch.uint8)
         self.entropy = probabilities.new_zeros(len(probabilities))
 
     def add(self, place: slice, logits: Tensor) -> None:
+        """Add the logits of one member for some pixels."""
         chosen = logits.argmax(-1, keepdim=True)
         self.votes[place].scatter_add_(-1, chosen, torch.ones_like(chosen, dtype=torch.uint8))
         p = logits.softmax(-1)
@@ -149,8 +188,9 @@ class _Tally:
         self.entropy[place] += torch.special.entr(p).sum(-1)
 
     def result(self, members: int, chunk: int) -> Votes:
+        """Return the votes, computed in chunks of pixels."""
         labels = torch.empty_like(self.entropy, dtype=torch.uint8)
-        # The entropy of the mean less the mean entropy.
+        # The entropy of the mean minus the mean entropy.
         divergence = self.entropy.div_(-members)
         self.probabilities.div_(members)
         for low in range(0, len(labels), chunk):
@@ -161,9 +201,13 @@ class _Tally:
 
 
 def _checked_rows(
-    network: PixelClassifier, maps: Sequence[Tensor], size: tuple[int, int], memory_limit: int | None,
+    network: PixelClassifier,
+    maps: Sequence[Tensor],
+    size: tuple[int, int],
+    memory_limit: int | None,
     votes: bool = False,
-) -> int:  # fmt: skip
+) -> int:
+    """Check maps and mode, and return the rows of a band."""
     check_maps(maps, network.channels)
     _check_mode(network)
     shapes = [(x.shape[1], x.shape[2], x.shape[3]) for x in maps]
@@ -171,12 +215,21 @@ def _checked_rows(
 
 
 def _check_mode(network: nn.Module) -> None:
+    """Raise ValueError in training mode."""
     if network.training:
         raise ValueError("the classifier is in training mode, where BatchNorm looks at one batch only: call .eval()")
 
 
 def check_maps(maps: Sequence[Tensor], channels: Sequence[int] | None = None) -> None:
-    """Raises ValueError unless maps are [(N,C_i,H_i,W_i)] of the same N and, if given, of these channels."""
+    """Check feature maps.
+
+    Args:
+        maps: Maps [(N, C_i, H_i, W_i)].
+        channels: Expected channels, or None for any.
+
+    Raises:
+        ValueError: If shapes are wrong.
+    """
     shapes = [tuple(x.shape) for x in maps]
     wanted = "maps" if channels is None else f"maps of {', '.join(map(str, channels))} channels"
     if not shapes or {len(shape) for shape in shapes} != {4} or len({shape[0] for shape in shapes}) != 1:

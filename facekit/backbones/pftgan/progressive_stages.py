@@ -1,4 +1,4 @@
-"""The progressive fine-tuning of the two streams (PFTGAN section 3.2, Algorithm 1)."""
+"""Progressive fine-tuning of the two streams (section 3.2, Algorithm 1)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .config import PFTGANAdaptation
 from .stylegan2 import Synthesis
 from .two_stream import TwoStream, interpolated
 
+# Stage -> trained layers, and whether the targets are interpolated images.
 STAGES = {
     "1": ("toRGB", True),  # toRGB layers, towards interpolated images
     "2": ("all", True),
@@ -23,8 +24,14 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Labelled:
-    """Views of the labelled images: codes (V,L,w_dim), images and targets (V,3,S,S) in [-1, 1], and known
-    (V,1,S,S): 1 where the target is labelled, 0 where it says nothing."""
+    """Views of the labelled images.
+
+    Attributes:
+        codes: Latent codes (V, L, w_dim).
+        images: Images (V, 3, S, S) in [-1, 1].
+        targets: Label images (V, 3, S, S) in [-1, 1].
+        known: Shape (V, 1, S, S), 1 where the target is labelled, else 0.
+    """
 
     codes: Tensor
     images: Tensor
@@ -34,7 +41,12 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Support:
-    """Unlabelled images (N,3,S,S) in [-1, 1] and their codes (N,L,w_dim)."""
+    """Unlabelled images.
+
+    Attributes:
+        codes: Latent codes (N, L, w_dim).
+        images: Images (N, 3, S, S) in [-1, 1].
+    """
 
     codes: Tensor
     images: Tensor

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...core.weight_files.pickles import shown
+from ...core.weight_files.pickles import quoted
 from .filters import binomial_filter
 
 _STYLED = {
@@ -65,8 +65,8 @@ def _renamed(named: Mapping[str, Any], name_of: Callable[[str], str | None]) -> 
             kernel = tensor.to(torch.float32) / tensor.sum()  # the port scales those before upsampling
         elif target is None or target in state:
             raise ValueError(
-                f"an entry {shown(name)} came, which the StyleGAN2 port does not have (or has once): pass a checkpoint "
-                "of rosinality's stylegan2-pytorch"
+                f"an entry {quoted(name)} came, which the StyleGAN2 port does not have (or has once): pass a "
+                "checkpoint of rosinality's stylegan2-pytorch"
             )
         else:
             state[target] = _shaped(target.rpartition(".")[2], tensor.to(torch.float32, copy=True)).contiguous()

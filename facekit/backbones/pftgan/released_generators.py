@@ -23,8 +23,8 @@ from torch import Tensor
 from ...core.atomic_file import whole_file
 from ...core.json_text import parse_json
 from ...core.weight_files import check_weights, read_contents, read_weights
-from ...core.weight_files.kinds import foreign, is_safetensors
-from ...core.weight_files.pickles import Object, shown
+from ...core.weight_files.kinds import is_safetensors, other_kind
+from ...core.weight_files.pickles import Object, quoted
 from ...core.weight_files.torch_files import LEGACY_START
 from .filters import binomial_filter
 from .generator_pickle import REMEDY, arguments, read_pickle, tensors
@@ -95,7 +95,7 @@ def read_released(path: str | os.PathLike[str]) -> Released:
     Raises ValueError that says what came, what was expected and what to do.
     """
     source = Path(path)
-    other = foreign(source)
+    other = other_kind(source)
     # A damaged or hand-written .pkl may look like text.
     if other is not None and (source.suffix not in (".pkl", ".pickle") or "that begins with" not in other[0]):
         raise ValueError(f"{path}: {other[0]} came, expected {_EXPECTED}; {other[1]}")
@@ -184,8 +184,8 @@ def _read_safetensors(path: Path) -> Released:
 
 def _held(held: Any) -> str:
     if not isinstance(held, dict):
-        return f"{shown(type(held).__name__)} instead of a dict"
-    return f"a file of {', '.join(shown(key) for key in list(held)[:8]) or 'nothing'}"
+        return f"{quoted(type(held).__name__)} instead of a dict"
+    return f"a file of {', '.join(quoted(key) for key in list(held)[:8]) or 'nothing'}"
 
 
 def _released(
@@ -309,4 +309,4 @@ def _rule(channels: Mapping[int, int], said: Any) -> tuple[int | None, int | Non
 def _some(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
-    return (", ".join(shown(name) for name in listed[:3]) or "nothing") + more
+    return (", ".join(quoted(name) for name in listed[:3]) or "nothing") + more

@@ -1,7 +1,6 @@
-"""StyleGAN2's generator in plain PyTorch, with the names of NVIDIA's stylegan2-ada-pytorch.
+"""Generator of StyleGAN2 in plain PyTorch, with the parameter names of NVIDIA's stylegan2-ada-pytorch.
 
-Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020): mapping, modulated convolutions with
-demodulation, noise, skip connections of colours. Images are (N,3,S,S) RGB, about [-1, 1], as its files have them.
+Images are RGB (N, 3, S, S) in about [-1, 1]. StyleGAN2: https://arxiv.org/abs/1912.04958
 """
 
 from __future__ import annotations
@@ -23,9 +22,18 @@ Noise = Literal["random", "const", "none"]
 
 @dataclass(frozen=True)
 class GeneratorSize:
-    """A generator's measures; the defaults are those of NVIDIA's FFHQ file but for the side of its images, 1024 px.
+    """Size of a generator. The defaults are those of NVIDIA's FFHQ file, whose images have 1024 px.
 
-    channel_base, channel_max: a block of side s has channel_base / s channels, at most channel_max.
+    Attributes:
+        resolution: Side of the images in pixels, a power of two.
+        z_dim: Length of the input codes z.
+        w_dim: Length of the style codes w.
+        channel_base: A block of side s has ``channel_base / s`` channels.
+        channel_max: Largest number of channels.
+        mapping_layers: Layers of the mapping network.
+
+    Raises:
+        ValueError: If a number is out of range.
     """
 
     resolution: int = 256
@@ -46,23 +54,32 @@ class GeneratorSize:
 
     @property
     def sides(self) -> tuple[int, ...]:
-        """Sides of the blocks' maps, px: 4, 8, ... resolution."""
+        """Sides of the blocks' maps in pixels: 4, 8, ... resolution."""
         return tuple(4 << i for i in range(self.resolution.bit_length() - 2))
 
     @property
     def codes(self) -> int:
-        """L, how many style codes an image has: two a block, the last one's toRGB layer included."""
+        """Number L of style codes of an image: two per block, with the last toRGB layer."""
         return 2 * len(self.sides)
 
     def channels(self, side: int) -> int:
+        """Return the channels of the block of a side."""
         return min(self.channel_base // side, self.channel_max)
 
 
 class Linear(nn.Module):
-    """A linear layer whose weights are kept at unit variance and scaled as they are used ("equalised learning rate");
-    with lr_multiplier they also learn that much more slowly."""
+    """A linear layer with equalised learning rate: weights have unit variance and are scaled when they are used."""
 
     def __init__(self, inputs: int, outputs: int, bias: float = 0.0, lr_multiplier: float = 1.0, lrelu: bool = False):
+        """Build the layer.
+
+        Args:
+            inputs: Number of inputs.
+            outputs: Number of outputs.
+            bias: Initial bias.
+            lr_multiplier: Factor of the learning rate.
+            lrelu: Whether a leaky ReLU follows.
+        """
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
         self.bias = nn.Parameter(torch.full([outputs], bias))
@@ -75,14 +92,15 @@ class Linear(nn.Module):
 
 
 def activated(x: Tensor, gain: float = 1.0) -> Tensor:
-    """Leaky ReLU (0.2) times sqrt(2), which keeps the variance, and gain."""
+    """Apply a leaky ReLU (0.2), times sqrt(2), which keeps the variance, and a gain."""
     return F.leaky_relu(x, 0.2) * (math.sqrt(2) * gain)
 
 
 class Mapping(nn.Module):
-    """Codes z (N,z_dim) of normal numbers to w (N,w_dim); `w_avg` is their running mean."""
+    """Mapping network from codes z (N, z_dim) to w (N, w_dim). ``w_avg`` is the running mean of w."""
 
     def __init__(self, size: GeneratorSize):
+        """Build the network with random weights."""
         super().__init__()
         for i in range(size.mapping_layers):
             layer = Linear(size.z_dim if i == 0 else size.w_dim, size.w_dim, lr_multiplier=0.01, lrelu=True)
@@ -100,13 +118,13 @@ class Mapping(nn.Module):
 
 
 class ModulatedConv(nn.Module):
-    """A convolution whose input channels are scaled by a style, and its output channels back to unit variance.
+    """A convolution whose input channels are scaled by a style, and whose output channels are scaled to unit variance.
 
-    The style scales what flows through, not the weights: the numbers are the same, and one convolution serves the whole
-    batch instead of one per image.
+    Activations are scaled instead of weights. The result is the same with one convolution for the whole batch.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, w_dim: int):
+        """Build the weights for a square kernel."""
         super().__init__()
         self.affine = Linear(w_dim, inputs, bias=1.0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
@@ -114,9 +132,10 @@ class ModulatedConv(nn.Module):
 
 
 class SynthesisLayer(ModulatedConv):
-    """A 3 x 3 convolution, noise, bias and leaky ReLU; with `up` to twice the side."""
+    """A 3x3 convolution with noise, bias and leaky ReLU."""
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, side: int, up: bool):
+        """Build the layer for maps of a side; ``up`` doubles the side of its input."""
         super().__init__(inputs, outputs, 3, w_dim)
         self.up, self.side = up, side
         self.noise_strength = nn.Parameter(torch.zeros([]))
@@ -126,9 +145,15 @@ class SynthesisLayer(ModulatedConv):
         self.resample_filter: Tensor
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """x: (N,I,s,s), w: (N,w_dim), noise: (N,1,side,side) or (side,side), or None. Returns (N,O,side,side)."""
+        """Compute maps (N, O, side, side).
+
+        Args:
+            x: Maps (N, I, s, s).
+            w: Style codes (N, w_dim).
+            noise: Shape (N, 1, side, side) or (side, side), or None.
+        """
         style = self.affine(w)
-        # 1 over the norm of each output channel's modulated weights.
+        # The inverse norm of the modulated weights of each output channel.
         scale = (style.square() @ self.weight.square().sum((2, 3)).T + 1e-8).rsqrt()
         x = x * style.to(x.dtype)[:, :, None, None]
         if self.up:
@@ -143,9 +168,10 @@ class SynthesisLayer(ModulatedConv):
 
 
 class ToRGB(ModulatedConv):
-    """The colours of one block's maps; not demodulated."""
+    """A 1x1 convolution from a block's maps to colours, without demodulation."""
 
     def __init__(self, inputs: int, w_dim: int):
+        """Build the layer."""
         super().__init__(inputs, 3, 1, w_dim)
 
     @override
@@ -156,9 +182,13 @@ class ToRGB(ModulatedConv):
 
 
 class Block(nn.Module):
-    """One side's layers: two, of which the first doubles the side (one on a learned constant at 4 px), and colours."""
+    """The layers of one side: two convolutions, of which the first doubles the side, and toRGB.
+
+    The block of 4 px has a learned constant and one convolution.
+    """
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, side: int):
+        """Build the block; 0 inputs make the first one."""
         super().__init__()
         if inputs == 0:
             self.const = nn.Parameter(torch.randn(outputs, side, side))
@@ -171,21 +201,28 @@ class Block(nn.Module):
 
     @property
     def layers(self) -> list[SynthesisLayer]:
+        """The convolutions in order."""
         return [self.conv1] if hasattr(self, "const") else [self.conv0, self.conv1]
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a synthesis has come to: maps (N,C,s,s), or None at the beginning, and the image so far (N,3,s,s)."""
+    """Intermediate result of a synthesis.
+
+    Attributes:
+        maps: Maps (N, C, s, s), or None at the beginning.
+        image: Sum of the toRGB images so far (N, 3, s, s), or None.
+    """
 
     maps: Tensor | None = None
     image: Tensor | None = None
 
 
 class Synthesis(nn.Module):
-    """Codes (N,L,w_dim) to an image, block by block."""
+    """Synthesis network from codes (N, L, w_dim) to images, block by block."""
 
     def __init__(self, size: GeneratorSize):
+        """Build the network with random weights."""
         super().__init__()
         self.size = size
         inputs = 0
@@ -195,6 +232,7 @@ class Synthesis(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def block(self, side: int) -> Block:
+        """Return the block of a side."""
         found: Block = getattr(self, f"b{side}")
         return found
 
@@ -208,10 +246,16 @@ class Synthesis(nn.Module):
         kept: list[Tensor] | None = None,
         colours: bool = False,
     ) -> State:
-        """The blocks of the given sides, in order, after what came before them.
+        """Run the blocks of given sides in order.
 
-        ws: (N,L,w_dim). noise: "random" (from `draws`), "const" (each layer's own) or "none". kept: a list to which the
-        maps of every layer are added, (N,C,s,s), and with `colours` each block's image so far, (N,3,s,s).
+        Args:
+            ws: Style codes (N, L, w_dim).
+            sides: The sides.
+            start: Result of the blocks before, or None.
+            noise: "random", "const" (constant noise of each layer) or "none".
+            draws: Source of random noise.
+            kept: List to which the maps (N, C, s, s) of every layer are added.
+            colours: Whether the sum of toRGB images (N, 3, s, s) of each block is added to it, too.
         """
         state = start or State()
         x, image = state.maps, state.image
@@ -219,7 +263,7 @@ class Synthesis(nn.Module):
             block = self.block(side)
             if x is None:
                 x = block.const.expand(len(ws), -1, -1, -1).to(memory_format=torch.channels_last)
-            # Two codes a block; a block's colours use the code of the next one's first layer, as in the paper's code.
+            # Two codes per block. toRGB uses the code of the next block's first layer, as in the paper's code.
             place = 2 * self.size.sides.index(side) - (side > 4)
             for layer in block.layers:
                 x = layer(x, ws[:, place], self._noise(layer, noise, len(ws), draws))
@@ -233,6 +277,7 @@ class Synthesis(nn.Module):
         return State(x, image)
 
     def _noise(self, layer: SynthesisLayer, kind: Noise, count: int, draws: torch.Generator | None) -> Tensor | None:
+        """Return the noise of a layer."""
         if kind == "none":
             return None
         if kind == "const":
@@ -247,26 +292,38 @@ class Synthesis(nn.Module):
         return image
 
     def features(self, ws: Tensor, noise: Noise = "const", colours: bool = False) -> list[Tensor]:
-        """The maps of every layer, from the coarsest: L - 1 of (N,C,s,s). colours: after each block's maps also the
-        image so far, which its toRGB layer is the last to change, (N,3,s,s)."""
+        """Return the maps of every layer, coarsest first.
+
+        Args:
+            ws: Style codes (N, L, w_dim).
+            noise: As for ``run``.
+            colours: Whether the sum of toRGB images (N, 3, s, s) follows the maps of each block.
+
+        Returns:
+            L - 1 maps (N, C, s, s), without colours.
+        """
         kept: list[Tensor] = []
         self.run(ws, self.size.sides, noise=noise, kept=kept, colours=colours)
         return kept
 
 
 class Generator(nn.Module):
-    """Mapping and synthesis."""
+    """Mapping network and synthesis network."""
 
     def __init__(self, size: GeneratorSize):
+        """Build both with random weights."""
         super().__init__()
         self.size = size
         self.mapping = Mapping(size)
         self.synthesis = Synthesis(size)
 
     def codes(self, z: Tensor, truncation: float = 1.0, cutoff: int | None = None) -> Tensor:
-        """z (N,z_dim) to the same w for all layers (N,L,w_dim); truncated, to w_avg + truncation (w - w_avg).
+        """Return style codes (N, L, w_dim), the same for all layers: w_avg + truncation (w - w_avg).
 
-        cutoff: truncate the codes of the first so many layers only.
+        Args:
+            z: Normal random numbers (N, z_dim).
+            truncation: 1 does not truncate.
+            cutoff: Number of layers whose codes are truncated. None is all.
         """
         ws = self.mapping(z)[:, None].repeat(1, self.size.codes, 1)
         if truncation == 1:
@@ -275,6 +332,6 @@ class Generator(nn.Module):
         return near if cutoff is None else torch.cat([near[:, :cutoff], ws[:, cutoff:]], 1)
 
     def forward(self, z: Tensor, truncation: float = 1.0, noise: Noise = "const") -> Tensor:
-        """z: (N,z_dim) of normal numbers. Returns (N,3,S,S), about [-1, 1]."""
+        """Generate images (N, 3, S, S) in about [-1, 1] from normal random numbers (N, z_dim)."""
         image: Tensor = self.synthesis(self.codes(z, truncation), noise)
         return image

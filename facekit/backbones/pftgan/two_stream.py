@@ -1,4 +1,4 @@
-"""The two-stream decoder (PFTGAN section 3.1): a segmentation stream and an image stream, both a generator's."""
+"""The two-stream decoder: a segmentation stream and an image stream, both copies of a generator (section 3.1)."""
 
 from __future__ import annotations
 
@@ -11,24 +11,34 @@ from torch import Tensor, nn
 
 from .stylegan2 import Synthesis
 
-# The paper's example shares 4 to 32 px of a generator of 1024: four of its nine blocks.
+# The paper's example shares the blocks from 4 to 32 px of a generator of 1024 px: four of nine.
 SHARED_OF_BLOCKS = 4 / 9
 
 
 def shared_by_default(sides: tuple[int, ...]) -> int:
-    """The largest side, px, whose layers both streams share: the paper's part of all blocks."""
+    """Return the largest side in pixels whose layers are shared, for the paper's part of all blocks."""
     return sides[max(1, round(len(sides) * SHARED_OF_BLOCKS)) - 1]
 
 
 class TwoStream(nn.Module):
-    """Both streams begin as `synthesis`; of the blocks up to `shared` px they have one set of convolutions.
+    """Two copies of a synthesis network that share convolutions up to a side.
 
-    Each stream has toRGB layers of its own at every side, for on the shared blocks' maps one paints labels, the other
-    images. shared: px; 0: nothing is (Table 5). image: False leaves the image stream out (Table 4's single stream).
-    Raises ValueError for a `shared` that is no block's side.
+    Each stream has its own toRGB layers at every side: on maps of shared blocks, one generates label images, the other
+    images.
     """
 
     def __init__(self, synthesis: Synthesis, shared: int | None = None, image: bool = True):
+        """Copy the synthesis network.
+
+        Args:
+            synthesis: The network that both streams start from.
+            shared: Largest side in pixels whose convolutions are shared. None is the paper's part, 0 shares nothing
+                (Table 5).
+            image: Whether there is an image stream. False is the single stream of Table 4.
+
+        Raises:
+            ValueError: If no block has this side.
+        """
         super().__init__()
         sides = synthesis.size.sides
         self.shared = shared_by_default(sides) if shared is None else shared
@@ -43,6 +53,7 @@ class TwoStream(nn.Module):
                     self._share(self.image, side)
 
     def _share(self, stream: Synthesis, side: int) -> None:
+        """Use the segmentation stream's convolutions of one block in another stream."""
         mine, theirs = self.segmentation.block(side), stream.block(side)
         if side == 4:
             theirs.const = mine.const
@@ -52,19 +63,28 @@ class TwoStream(nn.Module):
 
     @staticmethod
     def to_rgb(stream: Synthesis) -> list[nn.Parameter]:
-        """theta_toRGB of a stream, their styles included."""
+        """Return theta_toRGB of a stream, with the styles of these layers."""
         return [p for side in stream.size.sides for p in stream.block(side).torgb.parameters()]
 
 
 def spread_palette(classes: int) -> NDArray[np.uint8]:
-    """(classes,3) colours, class 0 black, whose closest two are as far apart as on any regular grid of the colour cube
-    from which each next colour is taken where it is farthest from all before."""
+    """Choose colours that are far apart.
+
+    Colours are chosen from a regular grid of the colour cube, each the farthest from all before. The grid with the
+    largest smallest distance is used.
+
+    Args:
+        classes: Number of colours.
+
+    Returns:
+        Uint8 of shape (classes, 3). The first colour is black.
+    """
     found = [_spread(classes, steps) for steps in range(2, 10) if steps**3 >= classes]
     return max(found, key=lambda pair: pair[0])[1]
 
 
 def _spread(classes: int, steps: int) -> tuple[float, NDArray[np.uint8]]:
-    """The least distance of two colours, and the colours."""
+    """Return the smallest distance of two colours, and the colours, for a grid of ``steps`` levels."""
     levels = np.linspace(0, 255, steps)
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
     chosen, least = [grid[0]], np.inf
@@ -78,20 +98,27 @@ def _spread(classes: int, steps: int) -> tuple[float, NDArray[np.uint8]]:
 
 
 def label_image(masks: Tensor, palette: Tensor) -> tuple[Tensor, Tensor]:
-    """M, the masks as images. masks: (N,H,W) ids, 255 = not labelled. palette: (C,3) in [-1, 1]. Returns
-    (N,3,H,W) in [-1, 1] and (N,1,H,W), 1 where labelled."""
+    """Colour masks: M of section 3.2.
+
+    Args:
+        masks: Class ids (N, H, W), 255 = unlabelled.
+        palette: Colours (C, 3) in [-1, 1].
+
+    Returns:
+        Images (N, 3, H, W) in [-1, 1], and (N, 1, H, W) with 1 where there is a label.
+    """
     ids = masks.long()
     known = (ids < len(palette))[:, None].to(palette)
     return palette[ids.clamp(max=len(palette) - 1)].permute(0, 3, 1, 2) * known, known
 
 
 def interpolated(images: Tensor, maps: Tensor, share: float) -> Tensor:
-    """X_M = share X + (1 - share) M (equation 5; the paper's share, lambda, is 0.1)."""
+    """Compute X_M = lambda X + (1 - lambda) M (equation 5). The paper's lambda is 0.1."""
     return share * images + (1 - share) * maps
 
 
 def resized_masks(masks: Tensor, side: int) -> Tensor:
-    """Ids at the generator's side, the nearest ones: (N,H,W) to (N,side,side)."""
+    """Resize class ids (N, H, W) to (N, side, side) by the nearest pixel."""
     if masks.shape[-1] == side:
         return masks
     places = ((torch.arange(side, device=masks.device) + 0.5) * masks.shape[-1] / side).long()

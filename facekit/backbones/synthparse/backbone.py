@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...core.weight_files import check_names, read_weights, without_prefix
 from ...tasks import Task
 from ...training.adapted_network import AdaptedNetwork
@@ -49,7 +49,7 @@ class SynthParse(Backbone):
             ValueError: If the weights do not fit ``size``.
         """
         size = size or self.embedded_parser().size
-        with own_random(seed):
+        with seeded_random(seed):
             network = ParserNetwork(size, _UNTRAINED).eval()
         if weights == "none":
             return network
@@ -84,7 +84,7 @@ class SynthParse(Backbone):
             config.decoder, config.encoder, config.input_size or ParserSize.input_size, config.decoder_channels
         )
         start = self.load(weights, seed, size)
-        with own_random(seed):
+        with seeded_random(seed):
             network = ParserNetwork(size, task.channels, task.stride, task.paints, frozen=config.tower_lr is None)
         network.encoder.load_state_dict(start.encoder.state_dict())
         network.model.decoder.load_state_dict(start.model.decoder.state_dict())

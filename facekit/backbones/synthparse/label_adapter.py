@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from ...augmentation.in_the_wild import LABEL_MAPS
 from ...core.device import autocast
-from ...core.global_state import own_random
+from ...core.global_state import seeded_random
 from ...core.random_streams import generator_for, shuffled_batch
 from ...training.batch_norm import copies_needed
 from .network import ParserSize, new_model
@@ -157,7 +157,7 @@ class LabelAdaptation:
         self.network.train()
         ids, masks = (part.to(self.device) for part in self.views(index))
         # Dropout draws from torch's global generator.
-        draws = own_random(generator_for(self.seed, index, 10).initial_seed())
+        draws = seeded_random(generator_for(self.seed, index, 10).initial_seed())
         with draws, self.autocast:
             maps = self.network(ids.long())
         loss = self.loss(maps, masks)

@@ -1,4 +1,4 @@
-"""Say what a file is by its content, so that an error can say what to do about it."""
+"""Recognise files that are not weights by their content, so that an error can say what to do about them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .torch_files import LEGACY_START
 
 _AGAIN = "fetch the file again, from its author's own address"
 _STATE_DICT = "convert it to a PyTorch state_dict first"
-# (first bytes, what it is, what to do)
-_STARTS: tuple[tuple[bytes, str, str], ...] = (
+# (first bytes, kind of the file, what to do)
+_SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer instead of the file", "run `git lfs pull`"),
     (b"/annex/objects/", "a git-annex pointer instead of the file", "run `git annex get`"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras, TensorFlow)", _STATE_DICT),
@@ -30,19 +30,19 @@ _STARTS: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
-def foreign(path: Path) -> tuple[str, str] | None:
-    """Say what a file is that is no file of weights.
+def other_kind(path: Path) -> tuple[str, str] | None:
+    """Recognise a file that is not a file of weights.
 
     Args:
-        path: Anything that exists.
+        path: A file, folder or device that exists.
 
     Returns:
-        What came and what to do, or None for a file that may hold PyTorch's tensors.
+        The kind of the file and what to do, both for a message. None for a file that may hold PyTorch's tensors.
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
-        inside = [path / name for name in ("model.safetensors", "pytorch_model.bin") if (path / name).is_file()]
-        return "a folder", f"pass {inside[0]}" if inside else "pass the file in it"
+        files = [path / name for name in ("model.safetensors", "pytorch_model.bin") if (path / name).is_file()]
+        return "a folder", f"pass {files[0]}" if files else "pass the file in it"
     if not stat.S_ISREG(mode):
         return "a device or a pipe", "pass a regular file"
     with path.open("rb") as file:
@@ -50,19 +50,19 @@ def foreign(path: Path) -> tuple[str, str] | None:
         size = file.seek(0, os.SEEK_END)
     if not head.strip(b"\0"):
         return ("an empty file" if size == 0 else "a file of zeros (a broken download)"), _AGAIN
-    # Before all others: these files begin with a number, which may look like anything.
+    # First of all kinds: these files begin with a number, which may look like the signature of another kind.
     if is_safetensors(head, size):
         return None
     if head[4:9] == b"\0\0\0\0{":
         return f"half a .safetensors file ({size} bytes)", _AGAIN
-    for start, what, remedy in _STARTS:
+    for start, kind, advice in _SIGNATURES:
         if head.startswith(start):
-            return what, remedy
+            return kind, advice
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text[:1] == b"<":
-        return "a web page (HTML)", f"a page came in the place of the file: {_AGAIN}"
+        return "a web page (HTML)", f"the download gave a page instead of the file: {_AGAIN}"
     if text[:1] in (b"{", b"["):
-        return "a JSON file", "pass the file of weights beside it"
+        return "a JSON file", "pass the file of weights in the same folder"
     if head[257:262] == b"ustar":
         return "a .tar archive", "unpack it and pass the file of weights in it"
     if head[4:8] == b"TFL3":
@@ -72,7 +72,7 @@ def foreign(path: Path) -> tuple[str, str] | None:
         return ("a TensorFlow graph" if tensorflow else "an ONNX model"), "pass the PyTorch weights it was made of"
     if head.startswith(b"PK\x03\x04"):
         return _other_zip(path, size)
-    if head.startswith(LEGACY_START) or is_pickle(head):
+    if head.startswith(LEGACY_START) or _is_pickle(head):
         return None
     printable = all(byte >= 32 or byte in b"\t\r\n" for byte in head)
     kind = "a text file" if printable else "a file of an unknown kind"
@@ -80,16 +80,25 @@ def foreign(path: Path) -> tuple[str, str] | None:
 
 
 def is_safetensors(head: bytes, size: int) -> bool:
-    """Say whether a file of `size` bytes that begins with `head` may be a .safetensors file."""
+    """Return whether a file may be a .safetensors file.
+
+    Args:
+        head: The first 9 bytes of the file, or more.
+        size: Size of the file in bytes.
+
+    Returns:
+        Whether it begins with the length of a JSON header that fits into the file.
+    """
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8
 
 
-def is_pickle(head: bytes) -> bool:
-    """Say whether these first bytes are a pickle's (protocol 2 and later)."""
+def _is_pickle(head: bytes) -> bool:
+    """Return whether a file is a pickle of protocol 2 to 5, by its first bytes."""
     return head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5")
 
 
 def _other_zip(path: Path, size: int) -> tuple[str, str] | None:
+    """Recognise a zip archive that is not a file of torch. Returns as `other_kind` does."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

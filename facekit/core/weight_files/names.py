@@ -1,4 +1,4 @@
-"""Compare the tensors of a file with those that a network has, and say which network a file seems to be of."""
+"""Compare the names of a file's tensors with those of a network, and recognise the network of a file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
-# (how a telling name ends, what the file seems to be)
-_TELLING: tuple[tuple[str, str], ...] = (
+# (last part of a typical name, the network that has it)
+_TYPICAL_NAMES: tuple[tuple[str, str], ...] = (
     ("Q.fc.weight", "fsma's auto-encoder"),
     ("visual.conv1.weight", "a CLIP model (farl)"),
     ("vision_model.embeddings.patch_embedding.weight", "CLIP in Hugging Face's naming (convert it to OpenAI's)"),
@@ -27,36 +27,43 @@ _TELLING: tuple[tuple[str, str], ...] = (
 )
 
 
-def some(names: Iterable[str]) -> str:
-    """Return at most three names for a message, and how many more there are."""
+def first_names(names: Iterable[str]) -> str:
+    """List at most three names for a message, and how many more there are."""
     listed = [name if len(name) <= 60 else f"{name[:57]}..." for name in names]
     more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
     return (", ".join(name.encode("unicode_escape").decode() for name in listed[:3]) or "nothing") + more
 
 
-def seems(names: Iterable[str]) -> str:
-    """Return "; it seems to be of ..." for the names of tensors, or "" where they tell nothing."""
+def likely_network(names: Iterable[str]) -> str:
+    """Recognise a network by the names of its tensors.
+
+    Args:
+        names: Names of the tensors of a file.
+
+    Returns:
+        "; it seems to be of ..." to append to a message, or "" for an unknown network.
+    """
     listed = list(names)
-    for ending, what in _TELLING:
+    for ending, network in _TYPICAL_NAMES:
         if any(name == ending or name.endswith(f".{ending}") for name in listed):
-            return f"; it seems to be of {what}"
+            return f"; it seems to be of {network}"
     return ""
 
 
 def without_prefix(tensors: Mapping[str, Tensor], anchors: Sequence[str]) -> dict[str, Tensor]:
-    """Return the tensors of one network in a file that puts a prefix such as `model.` before its names.
+    """Select the tensors of one network from a file that puts a prefix such as `model.` before its names.
 
     Args:
-        tensors: By the names of the file.
-        anchors: Names that the network has; the first that the file has, behind any prefix, tells the prefix.
+        tensors: Tensors by their names in the file.
+        anchors: Names that the network has. The first one that the file has, behind any prefix, defines the prefix.
 
     Returns:
-        The tensors below the shortest such prefix, by the network's names. All tensors where no anchor is found.
+        The tensors below the shortest such prefix, by the network's names. All tensors if no anchor is found.
     """
     for anchor in anchors:
-        found = [name.removesuffix(anchor) for name in tensors if name == anchor or name.endswith(f".{anchor}")]
-        if found:
-            prefix = min(found, key=len)
+        prefixes = [name.removesuffix(anchor) for name in tensors if name == anchor or name.endswith(f".{anchor}")]
+        if prefixes:
+            prefix = min(prefixes, key=len)
             return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     return dict(tensors)
 
@@ -64,15 +71,15 @@ def without_prefix(tensors: Mapping[str, Tensor], anchors: Sequence[str]) -> dic
 def check_names(
     path: str | os.PathLike[str], tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str
 ) -> None:
-    """Check that a file has the tensors of a network, all of them and no others.
+    """Check that a file has exactly the tensors of a network.
+
+    Batch counters (`num_batches_tracked`) may be missing, because older files lack them.
 
     Args:
         path: The file, for messages.
-        tensors: The file's tensors by the network's names.
-        expected: The network's own, by name; they may be on the meta device.
-        what: What was expected, for messages.
-
-    Counters of batches (`num_batches_tracked`), which older files lack, may be missing.
+        tensors: Tensors of the file, by the network's names.
+        expected: Tensors of the network by name. They may be on the meta device.
+        what: The network, for messages.
 
     Raises:
         ValueError: If names are missing or left over, or if shapes differ. It lists at most three of each.
@@ -87,6 +94,6 @@ def check_names(
         ],
     }
     if any(problems.values()):
-        found = "; ".join(f"{kind}: {some(names)}" for kind, names in problems.items() if names)
-        hint = seems(tensors) if 2 * len(problems["missing"]) > len(expected) else ""
-        raise ValueError(f"{os.fspath(path)}: the tensors do not fit, expected those of {what} ({found}){hint}")
+        listing = "; ".join(f"{kind}: {first_names(names)}" for kind, names in problems.items() if names)
+        hint = likely_network(tensors) if 2 * len(problems["missing"]) > len(expected) else ""
+        raise ValueError(f"{os.fspath(path)}: the tensors do not fit, expected those of {what} ({listing}){hint}")

@@ -1,26 +1,30 @@
-"""Labelled faces for face parsing, of any source, in one label set: SYNTHPARSE_11 or a finer one, 255 = ignored.
+"""Labelled faces for face parsing: one reader per published data set, all in one label set.
 
-From "In the Wild Face Parsing in Synthetic-Data Trained Models", section 3.1.2. face.py is what a labelled face is;
-helen.py, lapa.py, ibugmask.py, facesynthetics.py, generated.py, shared.py and outlined.py read the sources, a face when
-it is asked for; mix.py mixes and splits them; crop.py makes what a network learns from. parts.py stands apart: it
-reads images of faces or cars with masks of parts, FFHQ_34 or CAR_20, as PFTGAN learns from them.
+The label set is SYNTHPARSE_11 or a finer one; id 255 is ignored. From "In the Wild Face Parsing in Synthetic-Data
+Trained Models", section 3.1.2.
 
-    sources = {"lapa": lapa_faces("LaPa"), "studio": GeneratedParsing(5000)}
-    train, val, test = split(mix({"lapa": 0.5, "studio": 0.5}, 2330, sources))
-    images, masks = crops(train, 128)
+`face` defines a labelled face. `helen`, `lapa`, `ibugmask`, `facesynthetics`, `generated_parsing`, `shared_folder` and
+`outlines` read the data sets; a face is read on access. `mixtures` mixes and splits them, and `crop` makes the crops
+for a network. `part_masks` is separate: it reads images of faces or cars with masks of parts (FFHQ_34 or CAR_20), which
+are the data of PFTGAN.
+
+Example:
+    >>> sources = {"lapa": lapa_faces("LaPa"), "studio": GeneratedParsing(5000)}
+    >>> train, val, test = split(mix({"lapa": 0.5, "studio": 0.5}, 2330, sources))
+    >>> images, masks = crops(train, 128)
 """
 
 from .crop import crops
 from .face import ParsedFace, cropped
 from .facesynthetics import facesynthetics_faces
-from .generated import GeneratedParsing
+from .generated_parsing import GeneratedParsing
 from .helen import helen_faces
 from .ibugmask import ibugmask_faces
 from .lapa import lapa_faces
-from .lazy import LazyFaces
-from .mix import ParsingSet, mix, split
-from .outlined import outlined_faces
-from .parts import labelled_parts
+from .lazy_faces import LazyFaces
+from .mixtures import ParsingSet, mix, split
+from .outlines import outlined_faces
+from .part_masks import labelled_parts
 from .shared_folder import celebamask_faces, fasseg_faces, hair_faces
 
 __all__ = [

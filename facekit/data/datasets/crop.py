@@ -1,4 +1,4 @@
-"""From faces in large images to the small squares that a network learns from."""
+"""Crops of faces for training a network: small squares from large images."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from ...labels import SegmentationSet
 from .face import ParsedFace, cropped
-from .generated import GeneratedParsing
-from .mix import ParsingSet
+from .generated_parsing import GeneratedParsing
+from .mixtures import ParsingSet
 
+# Most large images in memory at once.
 _AT_ONCE = 32
+# Most failures that a message lists.
 _LISTED = 5
 
 Crop = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -24,21 +26,32 @@ Crop = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 def crops(
     faces: Sequence[ParsedFace], side: int, margin: float = 1.0, lift: float = 0.0, workers: int | None = None
 ) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
-    """Images (side,side,3) and masks (side,side), uint8, of all faces that can be read, in their order.
+    """Crop all faces that can be read, in their order. A warning names the others.
 
-    margin: how many times the face's square a crop shows; 1 is what a network is shown, `data.pool.MARGIN` leaves room
-    for augmentation. lift: how far above that square, in parts of it. workers: threads that read; None: as many as
-    there are processors, 8 at most. At most 32 large images are in memory at once. A face that cannot be read is
-    named in a warning and left out. Raises ValueError if none is left or none came, for faces that are labelled in
-    different sets, and for what `cropped` refuses.
+    At most 32 large images are in memory at once.
+
+    Args:
+        faces: The faces.
+        side: Side of the crops, px.
+        margin: Side of the cropped square relative to the face's square. 1 is the network's input;
+            `face_pool.MARGIN` leaves room for augmentation.
+        lift: Shift of the cropped square upwards, relative to the side of the face's square.
+        workers: Threads that read. None is the number of processors, at most 8.
+
+    Returns:
+        Images (side,side,3) and masks (side,side), uint8.
+
+    Raises:
+        ValueError: If there are no faces or none can be read, they are labelled in different sets, or `side` or
+            `margin` is out of range.
     """
     if not faces:
-        raise ValueError("no faces came: pass at least one")
-    found: list[Crop] = []
-    failed: list[str] = []
+        raise ValueError("expected at least one face, got no faces; pass at least one")
+    results: list[Crop] = []
+    failures: list[str] = []
     sets: set[SegmentationSet] = set()
 
-    def one(index: int, rendered: ParsedFace | None) -> Crop | str:
+    def crop_one(index: int, rendered: ParsedFace | None) -> Crop | str:
         try:
             face = faces[index] if rendered is None else rendered
         except (ValueError, OSError) as error:
@@ -49,34 +62,41 @@ def crops(
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(faces), _AT_ONCE):
             indices = range(start, min(start + _AT_ONCE, len(faces)))
-            rendered = _rendered(faces, indices)
-            for done in pool.map(one, indices, map(rendered.get, indices)):
-                failed.append(done) if isinstance(done, str) else found.append(done)
+            rendered = _render(faces, indices)
+            for result in pool.map(crop_one, indices, map(rendered.get, indices)):
+                if isinstance(result, str):
+                    failures.append(result)
+                else:
+                    results.append(result)
             if len(sets) > 1:
-                came = f"faces labelled in {' and '.join(sorted(s.name for s in sets))} came"
-                raise ValueError(f"{came}, expected one label set: read all sources with the same labels=")
-    listing = "; ".join(failed[:_LISTED]) + (f"; and {len(failed) - _LISTED} more" if len(failed) > _LISTED else "")
-    if not found:
+                names = " and ".join(sorted(s.name for s in sets))
+                raise ValueError(
+                    f"expected faces labelled in one set, got {names}; read all sources with the same labels="
+                )
+    more = f"; and {len(failures) - _LISTED} more" if len(failures) > _LISTED else ""
+    listing = "; ".join(failures[:_LISTED]) + more
+    if not results:
         raise ValueError(f"none of the {len(faces)} faces can be read: {listing}")
-    if failed:
-        warnings.warn(f"{len(failed)} of {len(faces)} faces left out: {listing}", stacklevel=2)
-    return [image for image, _ in found], [mask for _, mask in found]
+    if failures:
+        warnings.warn(f"{len(failures)} of {len(faces)} faces left out: {listing}", stacklevel=2)
+    return [image for image, _ in results], [mask for _, mask in results]
 
 
-def _rendered(faces: Sequence[ParsedFace], indices: Sequence[int]) -> dict[int, ParsedFace]:
-    """Those of the faces that are made rather than read, by index: made together they cost less."""
+def _render(faces: Sequence[ParsedFace], indices: Sequence[int]) -> dict[int, ParsedFace]:
+    """Render the generated ones of the faces together, which is faster. Return them by index."""
     if isinstance(faces, GeneratedParsing):
         return dict(zip(indices, faces.batch(indices), strict=True))
-    out: dict[int, ParsedFace] = {}
+    rendered: dict[int, ParsedFace] = {}
     if isinstance(faces, ParsingSet):
         for name, source in faces.sources.items():
-            own = {faces.pairs[i][1]: i for i in indices if faces.pairs[i][0] == name}
-            if own:
-                out.update((own[place], face) for place, face in _rendered(source, list(own)).items())
-    return out
+            places = {faces.pairs[i][1]: i for i in indices if faces.pairs[i][0] == name}
+            if places:
+                rendered.update((places[place], face) for place, face in _render(source, list(places)).items())
+    return rendered
 
 
 def _name(faces: Sequence[ParsedFace], index: int) -> str:
+    """Return a face's name in messages: its source, if there are several, and its index."""
     if isinstance(faces, ParsingSet):
         name, index = faces.pairs[index]
         return f"{name} {index}"

@@ -1,4 +1,4 @@
-"""One labelled face, and the square of it that a network sees."""
+"""One face with a mask of its parts, and the crop of it for a network."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class ParsedFace:
-    """An image, one face in it and the class of every pixel.
+    """An image, one face in it, and the class id of every pixel.
 
-    name: where it is from. image: (H,W,3) uint8 RGB. mask: (H,W) uint8, ids of `labels`, 255 = ignored. box: square
-    (x0,y0,x1,y1) around the face in the image's pixels, as `geometry.box_of_points` frames it; it may reach beyond
-    the image. Raises ValueError for anything else.
+    Attributes:
+        name: Where the face is from.
+        image: (H,W,3) uint8 RGB.
+        mask: (H,W) uint8, class ids of `labels`; 255 is ignored.
+        box: Square (x0,y0,x1,y1) around the face in the image's pixels, as `geometry.box_of_points` frames it. It may
+            reach beyond the image.
+        labels: Label set of the mask.
+
+    Raises:
+        ValueError: If an array or the box is another one.
     """
 
     name: str
@@ -33,36 +40,54 @@ class ParsedFace:
     def __post_init__(self) -> None:
         image, mask = self.image, self.mask
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            came = f"an image of {image.dtype} {image.shape} came"
-            raise ValueError(f"{self.name}: {came}, expected uint8 (H,W,3): pass it through facekit.images.load_image")
+            got = f"{image.dtype} {image.shape}"
+            raise ValueError(
+                f"{self.name}: expected an image of uint8 (H,W,3), got {got}; pass it through facekit.images.load_image"
+            )
         if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
-            came = f"a mask of {mask.dtype} {mask.shape} came"
-            fix = "pass the mask that was drawn on this image"
-            raise ValueError(f"{self.name}: {came}, expected uint8 {image.shape[:2]} like the image: {fix}")
+            raise ValueError(
+                f"{self.name}: expected a mask of uint8 {image.shape[:2]} like the image, got {mask.dtype} "
+                f"{mask.shape}; pass the mask that was drawn on this image"
+            )
         top = len(self.labels)
         wrong = (mask >= top) & (mask != self.labels.ignore)
         if wrong.any():
             ids = ", ".join(str(i) for i in np.unique(mask[wrong]))
-            expected = f"expected 0 to {top - 1} of {self.labels.name}, or {self.labels.ignore} for ignored"
-            raise ValueError(f"{self.name}: ids {ids} came, {expected}: map them with facekit.labels.segmentation_map")
+            raise ValueError(
+                f"{self.name}: expected ids 0 to {top - 1} of {self.labels.name}, or {self.labels.ignore} for ignored, "
+                f"got ids {ids}; map them with facekit.labels.segmentation_map"
+            )
         x0, y0, x1, y1 = self.box
         width, height = x1 - x0, y1 - y0
         if not (all(map(math.isfinite, self.box)) and width > 0 and abs(width - height) <= 1e-3 * width):
-            fix = "see facekit.geometry.box_of_points"
-            raise ValueError(f"{self.name}: box {self.box} came, expected a square (x0,y0,x1,y1) with an area: {fix}")
+            raise ValueError(
+                f"{self.name}: expected a square box (x0,y0,x1,y1) with an area, got {self.box}; use "
+                "facekit.geometry.box_of_points"
+            )
 
 
 def cropped(
     face: ParsedFace, side: int, margin: float = 1.0, lift: float = 0.0
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The face's square, `margin` times as large, as image (side,side,3) and mask (side,side), both uint8.
+    """Crop a face's square from image and mask.
 
-    lift: how far above the face's square, in parts of it. The image is bilinear, averaged first where it shrinks, and
-    reflected beyond its rim; the mask takes the nearest pixel, 255 beyond its rim. Raises ValueError for a side below 1
-    or a margin that is not above 0.
+    The image is sampled bilinearly, averaged first if it shrinks, and reflected beyond its border. The mask takes the
+    nearest pixel, and 255 beyond its border.
+
+    Args:
+        face: The face.
+        side: Side of the crop, px, at least 1.
+        margin: Side of the cropped square relative to the face's square, above 0.
+        lift: Shift of the cropped square upwards, relative to the side of the face's square.
+
+    Returns:
+        Image (side,side,3) and mask (side,side), both uint8.
+
+    Raises:
+        ValueError: If `side` or `margin` is out of range.
     """
     if side < 1 or not (margin > 0 and math.isfinite(margin)):
-        raise ValueError(f"side {side} and margin {margin} came: pass a side of at least 1 px and a margin above 0")
+        raise ValueError(f"expected a side of at least 1 px and a margin above 0, got side={side} and margin={margin}")
     x0, y0, x1, y1 = face.box
     x, y, half = (x0 + x1) / 2, (y0 + y1) / 2 - lift * (y1 - y0), margin * (x1 - x0) / 2
     crop = AffineCrop(crop_matrix((x - half, y - half, x + half, y + half), side), side)

@@ -1,4 +1,7 @@
-"""Microsoft's Face Synthetics (Wood et al., "Fake It Till You Make It", ICCV 2021): the paper's synthetic domain."""
+"""Face Synthetics of Microsoft, the synthetic domain of the paper.
+
+Wood et al., "Fake It Till You Make It", ICCV 2021, https://arxiv.org/abs/2109.15102.
+"""
 
 from __future__ import annotations
 
@@ -15,34 +18,44 @@ from ...labels import FACESYNTHETICS_19, SYNTHPARSE_11, SegmentationSet
 from ..face_sources import data_folder
 from .boxes import as_box
 from .face import ParsedFace
-from .files import mapped_from, missing_files, read_ids, read_points
-from .lazy import LazyFaces
+from .files import map_classes, missing_files, read_ids, read_points
+from .lazy_faces import LazyFaces
 
 _LAYOUT = (
     "000000.png, 000000_seg.png and 000000_ldmks.txt in one folder, or images/NAME.jpg, masks/NAME.png and "
     "landmarks70.csv"
 )
+_HOME = "https://github.com/microsoft/FaceSynthetics"
 _SEG = "_seg.png"
-# 68 of 300-W's kind, then the pupils.
+# The 68 points of 300-W, then the pupils.
 _POINTS = 70
 
 
 def facesynthetics_faces(
     folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
 ) -> LazyFaces[str]:
-    """Face Synthetics, framed by 68 of their points. folder: as released, or None for FACEKIT_DATA's sample.
+    """Open Face Synthetics. Faces are framed by 68 of their points.
 
-    labels: what the masks are brought to. In SYNTHPARSE_11, as in the paper's code, ears and neck become skin; beards,
-    clothes, glasses, hats and facewear are ignored, which were its 12th label. Raises FileNotFoundError that says which
-    files are expected; a face raises ValueError or OSError when it is read and its files do not fit together.
+    In SYNTHPARSE_11, as in the paper's code, ears and neck become skin. Beards, clothes, glasses, hats and facewear are
+    ignored; they were the paper's 12th class.
+
+    Args:
+        folder: The folder as released. None is the sample in FACEKIT_DATA.
+        labels: Label set of the masks.
+
+    Returns:
+        The faces. A face raises ValueError or OSError on access if its files do not fit together.
+
+    Raises:
+        FileNotFoundError: If files are missing. The text lists the expected files.
+        ValueError: If a row of landmarks70.csv has a wrong number of columns.
     """
     root = Path(folder).expanduser() if folder is not None else data_folder("facesynthetics")
     if (root / "landmarks70.csv").exists():
-        return _shared(root, labels)
+        return _sample_faces(root, labels)
     released = sorted(entry.name.removesuffix(_SEG) for entry in root.glob("*" + _SEG))
     if not released:
-        home = "https://github.com/microsoft/FaceSynthetics"
-        raise missing_files(str(root / ("*" + _SEG)), "Face Synthetics", _LAYOUT, home)
+        raise missing_files(str(root / ("*" + _SEG)), "Face Synthetics", _LAYOUT, _HOME)
 
     def read(name: str) -> ParsedFace:
         points = read_points(root / f"{name}_ldmks.txt", _POINTS)
@@ -51,22 +64,26 @@ def facesynthetics_faces(
     return LazyFaces("Face Synthetics", released, read)
 
 
-def _shared(root: Path, target: SegmentationSet) -> LazyFaces[str]:
+def _sample_faces(root: Path, labels: SegmentationSet) -> LazyFaces[str]:
+    """Open the layout of FACEKIT_DATA, with the points of all faces in one table."""
     with (root / "landmarks70.csv").open() as f:
         rows = list(csv.reader(f))[1:]
     for row in rows:
         if len(row) != 1 + 2 * _POINTS:
-            came = f"{len(row)} columns came for {row[:1]}"
-            raise ValueError(f"landmarks70.csv: {came}, expected a file name and {2 * _POINTS} numbers: check the file")
+            raise ValueError(
+                f"landmarks70.csv: expected a file name and {2 * _POINTS} numbers per row, got {len(row)} columns for "
+                f"{row[:1]}; check the file"
+            )
     points = {row[0]: np.array(row[1:], np.float64).reshape(_POINTS, 2) for row in rows}
 
     def read(name: str) -> ParsedFace:
-        return _face(root / "images" / name, root / "masks" / Path(name).with_suffix(".png"), points[name], target)
+        return _face(root / "images" / name, root / "masks" / Path(name).with_suffix(".png"), points[name], labels)
 
     return LazyFaces("Face Synthetics", list(points), read)
 
 
-def _face(path: Path, seg: Path, points: NDArray[np.float64], target: SegmentationSet) -> ParsedFace:
+def _face(path: Path, mask_file: Path, points: NDArray[np.float64], labels: SegmentationSet) -> ParsedFace:
+    """Read a face from its image, mask and points (70,2)."""
     image = load_image(path)
-    mask = mapped_from(read_ids(seg, image.shape[:2]), FACESYNTHETICS_19, seg.name, target)
-    return ParsedFace(path.name, image, mask, as_box(box_of_points(points[:68])), target)
+    mask = map_classes(read_ids(mask_file, image.shape[:2]), FACESYNTHETICS_19, mask_file.name, labels)
+    return ParsedFace(path.name, image, mask, as_box(box_of_points(points[:68])), labels)

@@ -1,4 +1,4 @@
-"""What the readers share: folders that somebody has to fetch, masks of ids, points."""
+"""Files of published data sets: folders that the user downloads, masks of class ids, and points."""
 
 from __future__ import annotations
 
@@ -8,16 +8,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...annotations.mask_files import ids_of_png
+from ...annotations.mask_files import read_mask_file
 from ...images.reader import ImageError
 from ...labels import SYNTHPARSE_11, SegmentationSet, segmentation_map
 
 
 def dataset_folder(folder: str | os.PathLike[str], inside: tuple[str, ...], title: str, layout: str, home: str) -> Path:
-    """The folder, if it has everything named in `inside`.
+    """Check that a folder of a data set is complete.
 
-    title, layout, home: the data set's name, what lies where in it, the page to get it from. Raises FileNotFoundError
-    that says all of it.
+    Args:
+        folder: The folder.
+        inside: Files and folders that it must contain.
+        title: Name of the data set.
+        layout: Which files lie where in it.
+        home: Page to get it from.
+
+    Returns:
+        The folder's path.
+
+    Raises:
+        FileNotFoundError: If something is missing. The text gives title, layout and home.
     """
     root = Path(folder).expanduser()
     missing = [str(root / part) for part in inside if not (root / part).exists()]
@@ -27,72 +37,128 @@ def dataset_folder(folder: str | os.PathLike[str], inside: tuple[str, ...], titl
 
 
 def missing_files(missing: str, title: str, layout: str, home: str) -> FileNotFoundError:
-    """The error about files of a data set that are not there."""
-    why = "its licence does not let facekit bring it along"
-    return FileNotFoundError(f"{missing} does not exist, expected {title} ({layout}): {why}, so get it from {home}")
+    """Return the error about missing files of a data set. The arguments are those of `dataset_folder`."""
+    why = "its licence does not let facekit distribute it"
+    return FileNotFoundError(f"{missing} does not exist, expected {title} ({layout}); {why}, so get it from {home}")
 
 
-def choice(split: str, known: tuple[str, ...], title: str) -> str:
-    """The split, if the data set has it. Raises ValueError that lists those it has."""
-    if split not in known:
-        raise ValueError(f"split {split!r} came, but {title} has {', '.join(known)}: choose one of them")
+def check_split(split: str, choices: tuple[str, ...], title: str) -> str:
+    """Check the name of a split.
+
+    Args:
+        split: The name.
+        choices: Names of the data set's splits.
+        title: Name of the data set.
+
+    Returns:
+        The name.
+
+    Raises:
+        ValueError: If the data set has no such split.
+    """
+    if split not in choices:
+        raise ValueError(f"split of {title}: expected one of {', '.join(choices)}, got {split!r}")
     return split
 
 
 def read_ids(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A mask file's ids as they stand, (H,W) uint8. size: (H,W) of its image.
+    """Read the class ids of a mask file without mapping them.
 
-    Raises ValueError (also ImageError) that names the file if it is no PNG with one channel of 8 bits and this size.
+    Args:
+        path: The file.
+        size: (H,W) of its image.
+
+    Returns:
+        (H,W) uint8 ids.
+
+    Raises:
+        ValueError: If it is no PNG with one channel of 8 bits and this size. It may be an ImageError.
     """
     try:
-        return ids_of_png(path, size)[0]
+        return read_mask_file(path, size)[0]
     except ImageError:
-        raise  # it names the file already
+        raise  # its text names the file already
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
 
 
-def mapped(ids: NDArray[np.uint8], table: NDArray[np.uint8], known: int, where: str) -> NDArray[np.uint8]:
-    """`table[ids]`, (H,W) uint8. known: ids 0 to known - 1 and 255 may come.
+def map_ids(ids: NDArray[np.uint8], table: NDArray[np.uint8], count: int, where: str) -> NDArray[np.uint8]:
+    """Map class ids by a table.
 
-    Raises ValueError that names `where` and the ids that are none of them.
+    Args:
+        ids: (H,W) uint8. Allowed are 0 to `count - 1` and 255.
+        table: (256,) uint8, the new id of each id.
+        count: Number of classes.
+        where: Name of the mask in errors.
+
+    Returns:
+        `table[ids]`, (H,W) uint8.
+
+    Raises:
+        ValueError: If the mask has other ids.
     """
-    found = np.flatnonzero(np.bincount(ids.ravel(), minlength=256))
-    unknown = found[(found >= known) & (found != SYNTHPARSE_11.ignore)]
+    present = np.flatnonzero(np.bincount(ids.ravel(), minlength=256))
+    unknown = present[(present >= count) & (present != SYNTHPARSE_11.ignore)]
     if len(unknown):
         listing = ", ".join(str(i) for i in unknown)
-        expected = f"expected 0 to {known - 1}, or {SYNTHPARSE_11.ignore} for ignored"
-        raise ValueError(f"{where}: ids {listing} came, {expected}: check which data set the mask is from")
+        expected = f"expected ids 0 to {count - 1}, or {SYNTHPARSE_11.ignore} for ignored"
+        raise ValueError(f"{where}: {expected}, got ids {listing}; check which data set the mask is from")
     return table[ids]
 
 
-def mapped_from(
+def map_classes(
     ids: NDArray[np.uint8], source: SegmentationSet, where: str, target: SegmentationSet = SYNTHPARSE_11
 ) -> NDArray[np.uint8]:
-    """`mapped` by the names of the source's classes."""
-    return mapped(ids, segmentation_map(source, target), len(source), where)
+    """Map class ids from one label set to another by the names of the classes.
+
+    Args:
+        ids: (H,W) uint8 ids of `source`; 255 is ignored.
+        source: Label set of the ids.
+        where: Name of the mask in errors.
+        target: Label set of the result.
+
+    Returns:
+        (H,W) uint8 ids of `target`.
+
+    Raises:
+        ValueError: If the mask has ids outside of `source`.
+    """
+    return map_ids(ids, segmentation_map(source, target), len(source), where)
 
 
 def read_points(path: Path, count: int) -> NDArray[np.float64]:
-    """Points (count,2) x,y in pixels, from .npy or from text: every line that is two numbers is a point.
+    """Read points from .npy or from text, in which every line of two numbers is a point.
 
-    So LaPa's (its first line is the count), iBugMask's ("# 68"), 300-W's .pts and FaceSynthetics' are all read.
-    Raises FileNotFoundError, or ValueError that names the file where the count is another.
+    This text format covers LaPa (whose first line is the count), iBugMask ("# 68"), 300-W (.pts) and Face Synthetics.
+
+    Args:
+        path: The file.
+        count: Expected number of points.
+
+    Returns:
+        (count,2) float64 x,y in pixels.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it has another number of points, or one that is not finite.
     """
     if path.suffix == ".npy":
         try:
             points = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise ValueError(f"{path.name}: not a readable .npy file ({error}): copy or download it again") from error
+            raise ValueError(
+                f"{path.name}: expected an .npy file, got one that is not readable ({error}); copy or download it again"
+            ) from error
     else:
         points = np.array([p for p in map(_numbers, path.read_text(errors="replace").splitlines()) if p is not None])
     if points.shape != (count, 2) or not np.isfinite(points).all():
-        came = f"points of shape {points.shape} came" if points.shape != (count, 2) else "NaN or inf came"
-        raise ValueError(f"{path.name}: {came}, expected {count} points x y in pixels: check the file")
+        got = f"points of shape {points.shape}" if points.shape != (count, 2) else "NaN or inf"
+        raise ValueError(f"{path.name}: expected {count} points x y in pixels, got {got}; check the file")
     return points.astype(np.float64)
 
 
 def _numbers(line: str) -> tuple[float, float] | None:
+    """Parse a line of two numbers. Return None for any other line."""
     words = line.split()
     try:
         return (float(words[0]), float(words[1])) if len(words) == 2 else None

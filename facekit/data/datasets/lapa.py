@@ -10,27 +10,37 @@ from ...images.reader import list_images, load_image
 from ...labels import LAPA_11
 from .boxes import as_box
 from .face import ParsedFace
-from .files import choice, dataset_folder, mapped_from, read_ids, read_points
-from .lazy import LazyFaces
+from .files import check_split, dataset_folder, map_classes, read_ids, read_points
+from .lazy_faces import LazyFaces
 
 _LAYOUT = "train, val and test, each with images/NAME.jpg, labels/NAME.png of ids 0 to 10, landmarks/NAME.txt"
+_HOME = "https://github.com/JDAI-CV/lapa-dataset"
 _POINTS = 106
 
 
 def lapa_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFaces[Path]:
-    """LaPa's faces, framed by their 106 points. folder: LaPa; split: "train", "val" or "test".
+    """Open LaPa. Faces are framed by their 106 points. Neck and clothes are background.
 
-    LaPa's neck and clothes are background. Raises FileNotFoundError that says which files are expected; ValueError for
-    another split; a face raises ValueError or OSError when it is read and its files do not fit together.
+    Args:
+        folder: The folder LaPa.
+        split: "train", "val" or "test".
+
+    Returns:
+        The faces. A face raises ValueError or OSError on access if its files do not fit together.
+
+    Raises:
+        FileNotFoundError: If files are missing. The text lists the expected files.
+        ValueError: If the split is unknown.
     """
-    split = choice(split, ("train", "val", "test"), "LaPa")
+    split = check_split(split, ("train", "val", "test"), "LaPa")
     inside = tuple(f"{split}/{part}" for part in ("images", "labels", "landmarks"))
-    root = dataset_folder(folder, inside, "LaPa", _LAYOUT, "https://github.com/JDAI-CV/lapa-dataset") / split
+    root = dataset_folder(folder, inside, "LaPa", _LAYOUT, _HOME) / split
     return LazyFaces(f"LaPa, {split}", list_images(root / "images"), lambda path: _read(root, path))
 
 
 def _read(root: Path, path: Path) -> ParsedFace:
-    image, labels = load_image(path), root / "labels" / f"{path.stem}.png"
-    mask = mapped_from(read_ids(labels, image.shape[:2]), LAPA_11, labels.name)
+    """Read a face from its image, mask and points."""
+    image, mask_file = load_image(path), root / "labels" / f"{path.stem}.png"
+    mask = map_classes(read_ids(mask_file, image.shape[:2]), LAPA_11, mask_file.name)
     points = read_points(root / "landmarks" / f"{path.stem}.txt", _POINTS)
     return ParsedFace(path.name, image, mask, as_box(box_of_points(points)))

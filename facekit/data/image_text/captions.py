@@ -1,4 +1,4 @@
-"""Sentences about real faces, worded from CelebA's 40 attributes."""
+"""Captions of real faces, worded from CelebA's 40 attributes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..synthetic_faces.words import BALD, HAS, MAN, MOODS, WEARS, WOMAN, Said, sentence
+from ..synthetic_faces.caption_sentences import BALD, HAS, MAN, MOODS, WEARS, WOMAN, CaptionParts, sentence
 
 _COLOURS = {
     "Black_Hair": ("black",),
@@ -18,21 +18,33 @@ _COLOURS = {
 }
 _TEXTURES = {"Straight_Hair": ("straight",), "Wavy_Hair": ("wavy",)}
 _BEARDS = ("5_o_Clock_Shadow", "Goatee", "Mustache")
-# Sentences stay about as long as people write them: so many things at most, each left out as often.
+# Captions are about as long as those that people write: this number of facts at most, and each fact is left out with
+# this probability.
 _MOST = 5
 _LEFT_OUT = 0.35
 
 
 def caption_from_attributes(attributes: Mapping[str, float | bool], name: str, seed: int = 0) -> str:
-    """English words that say some of what is true of a face, and nothing that is not.
+    """Word some of a face's attributes as an English caption.
 
-    attributes: CelebA's names -> above 0 is true, 0 and below is false; missing or NaN is unknown and not mentioned.
-    name: the image's; the wording depends on it, on the seed and the attributes only.
+    The caption states nothing that is false or unknown. It depends on the arguments only.
+
+    Args:
+        attributes: CelebA's names -> values. Above 0 is true, 0 and below is false. A missing value or NaN is unknown.
+        name: Name of the image. The wording varies with it.
+        seed: Seed of the wording.
+
+    Returns:
+        The caption: one or two sentences, or a list of keywords.
+
+    Example:
+        >>> caption_from_attributes({"Male": 1, "Smiling": 1, "Eyeglasses": 1, "Young": 0}, "1.jpg")
+        'A guy, with a smile'
     """
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *_numbers(name)])))
     known = {key: value > 0 for key, value in attributes.items() if not math.isnan(value)}
     true = {key for key, value in known.items() if value}
-    who, he = _who(known, true, rng)
+    who, he = _subject(known, true, rng)
     has = [_pick(rng, HAS[key]) for key in HAS if key in true]
     hair = _hair(true, rng)
     if hair:
@@ -45,23 +57,25 @@ def caption_from_attributes(attributes: Mapping[str, float | bool], name: str, s
     kept = kept or [*has, *wears, *moods][:1]
     chosen = {kept[i] for i in rng.permutation(len(kept))[:_MOST]}
     has, wears, moods = ([words for words in part if words in chosen] for part in (has, wears, moods))
-    said = Said(who, he, has, wears, moods)
+    said = CaptionParts(who, he, has, wears, moods)
     if "Blurry" in true:
         said.openings = ("a blurry photo of ", "a blurred image of ", "an unsharp portrait of ")
     return sentence(said, rng)
 
 
 def _pick(rng: np.random.Generator, options: Sequence[str]) -> str:
+    """Choose one of several options at random."""
     return options[int(rng.integers(len(options)))]
 
 
 def _numbers(name: str) -> list[int]:
+    """Hash a name to four integers of 32 bits."""
     digest = hashlib.sha256(name.encode()).digest()
     return [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
 
 
-def _who(known: Mapping[str, bool], true: set[str], rng: np.random.Generator) -> tuple[str, str]:
-    """Adjectives and noun, and the pronoun."""
+def _subject(known: Mapping[str, bool], true: set[str], rng: np.random.Generator) -> tuple[str, str]:
+    """Return adjectives and noun, and the pronoun, which is "" if the sex is unknown."""
     male = known.get("Male")
     noun = "person" if male is None else _pick(rng, MAN if male else WOMAN)
     words = []
@@ -75,9 +89,10 @@ def _who(known: Mapping[str, bool], true: set[str], rng: np.random.Generator) ->
 
 
 def _hair(true: set[str], rng: np.random.Generator) -> str:
+    """Return words about the hair, or "" if nothing is known."""
     if "Bald" in true:
         return _pick(rng, BALD)
-    # Some images have two colours: people disagree about hair.
+    # Some images have two colours, because the annotators disagreed.
     colours, textures = ([key for key in table if key in true] for table in (_COLOURS, _TEXTURES))
     words = [_pick(rng, _TEXTURES[_pick(rng, textures)])] if textures and rng.random() < 0.7 else []
     words += [_pick(rng, _COLOURS[_pick(rng, colours)])] if colours else []

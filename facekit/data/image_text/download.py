@@ -1,4 +1,4 @@
-"""Fetching one file from the web: small, patient within limits, never fatal."""
+"""Download of one file from the web, with limits on time, size and retries. Every failure is an OSError."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any
 
 AGENT = "facekit (images with texts for research)"
-# What sites write who do not want their images to train models, and what img2dataset heeds too.
+# Directives of sites that do not allow training on their images. img2dataset respects the same ones.
 REFUSALS = frozenset(("noai", "noimageai", "noindex", "noimageindex"))
 _CHUNK = 1 << 16
 
@@ -22,36 +22,48 @@ def fetch(
     limit: int = 20_000_000,
     wait: float = 1.0,
 ) -> bytes:
-    """The bytes behind an http or https address.
+    """Download the file at an http or https address.
 
-    timeout: seconds of silence; whole_time: seconds in all, of one try. retries: how often it is tried again after a
-    silence, a broken connection or a server's error, waiting `wait`, 2 `wait`, ... seconds. limit: bytes.
-    Raises OSError that says why; also for another kind of address, itself or by a redirect, and where the site's
-    X-Robots-Tag forbids it.
+    A timeout, a broken connection and an error of the server (5xx, or 429) are tried again.
+
+    Args:
+        url: The address.
+        timeout: Most seconds without data.
+        whole_time: Most seconds of one attempt in total.
+        retries: Number of further attempts.
+        limit: Most bytes.
+        wait: Seconds before the second attempt. The wait doubles with each attempt.
+
+    Returns:
+        The content.
+
+    Raises:
+        OSError: If the file cannot be downloaded, the address or a redirect is not http or https, or the site's
+            X-Robots-Tag forbids it. The text gives the reason.
     """
     for attempt in range(retries + 1):
         try:
-            return _once(url, timeout, whole_time, limit)
+            return _download(url, timeout, whole_time, limit)
         except urllib.error.HTTPError as error:
             if (error.code < 500 and error.code != 429) or attempt == retries:
                 raise OSError(f"the server answers {error.code} {error.reason}") from error
-        except _Refused:
+        except _FinalError:
             raise
         except (OSError, http.client.HTTPException) as error:
             if attempt == retries:
                 raise OSError(f"{getattr(error, 'reason', None) or error or type(error).__name__}") from error
         except ValueError as error:
-            raise OSError(f"not an address ({error})") from error
+            raise OSError(f"expected an http or https address, got no address ({error})") from error
         time.sleep(wait * 2**attempt)
     raise AssertionError
 
 
-class _Refused(OSError):
-    """Trying again would change nothing."""
+class _FinalError(OSError):
+    """A failure that another attempt would not change."""
 
 
-class _SameWeb(urllib.request.HTTPRedirectHandler):
-    """Follow redirects to http and https only: others could name files and services of this machine."""
+class _WebRedirects(urllib.request.HTTPRedirectHandler):
+    """Handler that follows redirects to http and https only. Others could name files and services of this machine."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         _check_scheme(newurl)
@@ -59,40 +71,47 @@ class _SameWeb(urllib.request.HTTPRedirectHandler):
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """An opener that can do nothing but http and https, through the user's proxies."""
+    """Return an opener of http and https addresses only. It uses the user's proxies."""
     opener = urllib.request.OpenerDirector()
     for handler in (
-        urllib.request.ProxyHandler(), urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(), _SameWeb(),
-        urllib.request.HTTPDefaultErrorHandler(), urllib.request.HTTPErrorProcessor(), urllib.request.UnknownHandler(),
-    ):  # fmt: skip
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        _WebRedirects(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.UnknownHandler(),
+    ):
         opener.add_handler(handler)
     return opener
 
 
 def _check_scheme(url: str) -> None:
+    """Raise _FinalError unless the address is http or https."""
     scheme = url.partition(":")[0].lower()
     if scheme not in ("http", "https"):
-        raise _Refused(f"an address that begins with {scheme[:20]!r} came, expected http or https")
+        raise _FinalError(f"expected http or https, got an address that begins with {scheme[:20]!r}")
 
 
-def _once(url: str, timeout: float, whole_time: float, limit: int) -> bytes:
+def _download(url: str, timeout: float, whole_time: float, limit: int) -> bytes:
+    """Download a file in one attempt."""
     _check_scheme(url)
     request = urllib.request.Request(url, headers={"User-Agent": AGENT})
     deadline = time.monotonic() + whole_time
-    with _opener().open(request, timeout=timeout) as answer:
-        tags = ",".join(answer.headers.get_all("X-Robots-Tag") or [])
-        refused = REFUSALS.intersection(tag.split(":")[-1].strip().lower() for tag in tags.split(","))
-        if refused:
-            raise _Refused(f"the site does not want it ({', '.join(sorted(refused))})")
+    with _opener().open(request, timeout=timeout) as response:
+        tags = ",".join(response.headers.get_all("X-Robots-Tag") or [])
+        refusals = REFUSALS.intersection(tag.split(":")[-1].strip().lower() for tag in tags.split(","))
+        if refusals:
+            raise _FinalError(f"the site's X-Robots-Tag forbids it ({', '.join(sorted(refusals))})")
         parts, size = [], 0
-        while chunk := answer.read(_CHUNK):
+        while chunk := response.read(_CHUNK):
             parts.append(chunk)
             size += len(chunk)
             if size > limit:
-                raise _Refused(f"larger than {limit} bytes")
+                raise _FinalError(f"larger than {limit} bytes")
             if time.monotonic() > deadline:
-                raise _Refused(f"not there after {whole_time:g} seconds")
-        wanted = answer.headers.get("Content-Length")
-    if wanted is not None and wanted.isdigit() and size < int(wanted):
-        raise OSError(f"{size} of {wanted} bytes came")
+                raise _FinalError(f"not complete after {whole_time:g} seconds")
+        length = response.headers.get("Content-Length")
+    if length is not None and length.isdigit() and size < int(length):
+        raise OSError(f"expected {length} bytes, got {size}")
     return b"".join(parts)

@@ -1,4 +1,4 @@
-"""LAION-style listings: a table of addresses and texts, .parquet or .csv, read a part at a time."""
+"""Tables of image addresses and texts in the style of LAION: .parquet or .csv, read in parts."""
 
 from __future__ import annotations
 
@@ -18,22 +18,36 @@ from .pair_sources import Failure
 
 SUFFIXES = (".parquet", ".csv")
 COLUMNS = ("url", "text")
-# Servers are slow and many: so many are asked at once.
+# Number of parallel downloads: servers are slow and many.
 FETCHERS = 32
 
 Row = tuple[str, str]
 
 
 class Listing:
-    """The pairs of a listing with the columns URL and TEXT (in any case).
+    """The pairs of a table with the columns URL and TEXT, in upper or lower case.
 
-    An address is a path (from the listing's folder) or a file:// one or, with `download`, an http(s):// one and no
-    other: a listing whose images are on the web must not name files of this machine.
-    Raises ValueError for a table without these columns or without rows, and for addresses on the web if they are not to
-    be downloaded; ImportError that names the extra which brings pyarrow.
+    Without `download` an address is a path, relative to the table's folder, or a file:// address. With `download` only
+    http:// and https:// are read: a table of web images must not name files of this machine.
+
+    Attributes:
+        path: The table.
+        download: Whether images are downloaded.
+        count: Number of rows.
     """
 
     def __init__(self, path: Path, download: bool = False):
+        """Count the rows and check the columns.
+
+        Args:
+            path: The table, .parquet or .csv.
+            download: Whether to download images that are on the web.
+
+        Raises:
+            ValueError: If the table lacks a column or has no rows, or has web addresses and `download` is False.
+            ImportError: If a .parquet file comes and pyarrow is missing. The text names the extra to install.
+            FileNotFoundError: If the table does not exist.
+        """
         check_table(path)
         self.path, self.download = path, download
         self.count, web = 0, 0
@@ -41,29 +55,30 @@ class Listing:
             self.count += 1
             web += _scheme(url) in ("http", "https")
         if self.count == 0:
-            raise ValueError(f"{path}: a table without rows, expected one image a row")
+            raise ValueError(f"{path}: expected one image per row, got a table without rows")
         if web and not download:
             raise ValueError(
-                f"{path}: {web} of {self.count} images are on the web: pass --download to fetch them, or a listing "
-                "of files"
+                f"{path}: {web} of {self.count} images are on the web, expected files; pass --download to fetch them, "
+                "or a listing of files"
             )
         self._reader: Iterator[Row] | None = None
-        self._at = 0
+        self._position = 0
 
     @property
     def name(self) -> str:
+        """Path of the table."""
         return f"{self.path.resolve()}"
 
     def __len__(self) -> int:
         return self.count
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """Rows start..stop-1."""
-        if self._reader is None or start < self._at:
-            self._reader, self._at = self._rows(start), start
-        next(itertools.islice(self._reader, start - self._at, start - self._at), None)
+        """Read rows `start` to `stop - 1`, see `pair_sources.Source.read`."""
+        if self._reader is None or start < self._position:
+            self._reader, self._position = self._rows(start), start
+        next(itertools.islice(self._reader, start - self._position, start - self._position), None)
         rows = list(itertools.islice(self._reader, stop - start))
-        self._at = stop
+        self._position = stop
         if not self.download:
             yield from map(self._pair, rows)
             return
@@ -72,23 +87,25 @@ class Listing:
                 yield from threads.map(self._pair, rows[first : first + 2 * FETCHERS])
 
     def _pair(self, row: Row) -> Pair | Failure:
+        """Read the image of a row."""
         url, text = row
         try:
-            image, encoded = decode_for_storing(self._bytes(url), "picture")
+            image, encoded = decode_for_storing(self._bytes(url), "image")
         except (OSError, ValueError) as error:
             return Failure(url, str(error))
         return Pair(url, image, text, encoded=encoded)
 
     def _bytes(self, url: str) -> bytes:
+        """Read or download the file behind an address."""
         scheme = _scheme(url)
         if scheme in ("http", "https"):
             return fetch(url)
         if self.download:
-            raise ValueError("a file of this machine, in a listing that is downloaded: expected http or https")
+            raise ValueError("expected an http or https address, got a file of this machine in a downloaded listing")
         if scheme == "file":
             path = Path(urllib.request.url2pathname(urllib.parse.urlparse(url).path))
         elif scheme:
-            raise ValueError(f"addresses that begin with {scheme}: are not read: expected http(s), file or a path")
+            raise ValueError(f"expected an http(s) or file address or a path, got one that begins with {scheme}:")
         elif not url:
             raise ValueError("the address is empty")
         else:
@@ -96,9 +113,11 @@ class Listing:
         return bytes_of(path)
 
     def _rows(self, start: int) -> Iterator[Row]:
+        """Yield address and text of the rows from `start` on."""
         return self._parquet(start) if self.path.suffix.lower() == ".parquet" else self._csv(start)
 
     def _csv(self, start: int) -> Iterator[Row]:
+        """Yield the rows of a .csv file from `start` on."""
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             reader = csv.reader(file)
             url, text = _columns(next(reader, []), self.path)
@@ -107,14 +126,15 @@ class Listing:
                 yield tuple((row[i] if i < len(row) else "").strip() for i in (url, text))  # type: ignore[misc]
 
     def _parquet(self, start: int) -> Iterator[Row]:
+        """Yield the rows of a .parquet file from `start` on."""
         try:
             import pyarrow.parquet as parquet
         except ImportError as error:
-            raise ImportError(f'{self.path}: reading .parquet needs pyarrow: pip install -e ".[train]"') from error
+            raise ImportError(f'{self.path}: reading .parquet needs pyarrow; pip install -e ".[train]"') from error
         try:
             file = parquet.ParquetFile(self.path)
         except (ValueError, OSError) as error:
-            raise ValueError(f"{self.path}: not a readable parquet file ({error})") from error
+            raise ValueError(f"{self.path}: expected a parquet file, got unreadable bytes ({error})") from error
         with file:
             names = file.schema_arrow.names
             chosen = [names[i] for i in _columns(names, self.path)]
@@ -129,21 +149,24 @@ class Listing:
                     yield from ((_text(url), _text(text)) for url, text in zip(*cells, strict=True))
 
     def __getstate__(self) -> dict[str, Any]:
+        # An open reader cannot be pickled.
         return self.__dict__ | {"_reader": None}
 
 
 def _columns(names: list[str], path: Path) -> list[int]:
+    """Return the positions of the columns URL and TEXT."""
     plain = [str(name).strip().lower() for name in names]
     if any(column not in plain for column in COLUMNS):
-        raise ValueError(f"{path}: columns {', '.join(map(str, names)) or '(none)'}: expected URL and TEXT among them")
+        raise ValueError(f"{path}: expected columns URL and TEXT, got {', '.join(map(str, names)) or 'none'}")
     return [plain.index(column) for column in COLUMNS]
 
 
 def _text(cell: Any) -> str:
+    """Return a cell as text. An empty cell is ""."""
     return "" if cell is None else str(cell).strip()
 
 
 def _scheme(url: str) -> str:
-    """ "http" of "http://..."; "" for a path, also one of a Windows drive."""
+    """Return "http" of "http://...". It is "" for a path, also for a path with a Windows drive."""
     scheme, mark, _ = url.partition("://")
     return scheme.lower() if mark and scheme.isalnum() else ""

@@ -1,10 +1,10 @@
-"""Read local files that a user or a table names: regular files up to a size, never a device or a pipe."""
+"""Local files named by a user or a table: regular files up to a maximum size, never a device or a pipe."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# Bytes. LAION's parts have 2 to 20 GB; a table of captions is read whole.
+# Bytes. A part of LAION's listings has 2 to 20 GB; a table of captions is read into memory as a whole.
 LARGEST_TABLE = 64 * 10**9
 LARGEST_CAPTIONS = 2 * 10**9
 LARGEST_IMAGE = 500 * 10**6
@@ -12,7 +12,7 @@ LARGEST_TEXT = 10**6
 
 
 def check_table(path: Path, largest: int = LARGEST_TABLE) -> None:
-    """Check that a listing is a regular file of a size that a table can have.
+    """Check that a table is a regular file of a plausible size.
 
     Args:
         path: The table.
@@ -23,15 +23,26 @@ def check_table(path: Path, largest: int = LARGEST_TABLE) -> None:
         ValueError: If it is a folder, a device or a pipe, or larger.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; expected a table of images and texts")
+        raise FileNotFoundError(f"{path}: expected a table of images and texts, got no such file; check the path")
     if not path.is_file():
-        raise ValueError(f"{path}: a folder, a device or a pipe came, expected a regular file: save the table first")
+        raise ValueError(f"{path}: expected a regular file, got a folder, a device or a pipe; save the table first")
     if path.stat().st_size > largest:
-        raise ValueError(f"{path}: {path.stat().st_size} bytes came, expected at most {largest}: split the table")
+        raise ValueError(f"{path}: expected at most {largest} bytes, got {path.stat().st_size}; split the table")
 
 
 def bytes_of(path: Path, largest: int = LARGEST_IMAGE) -> bytes:
-    """Return a file's bytes. Raises OSError if it is no regular file or larger than `largest` bytes."""
+    """Read a file.
+
+    Args:
+        path: The file.
+        largest: Most bytes.
+
+    Returns:
+        Its content.
+
+    Raises:
+        OSError: If it is no regular file or larger than `largest` bytes. The text does not name the file.
+    """
     if not path.is_file():
         raise OSError("no such regular file")
     if path.stat().st_size > largest:

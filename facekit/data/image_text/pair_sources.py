@@ -1,4 +1,7 @@
-"""Where pairs come from: each source has a length and gives any run of its pairs, so that work on it can be resumed."""
+"""Sources of pairs: folders, generated faces, CelebA-HQ and existing shards.
+
+Each source has a length and reads any range of its pairs, so that interrupted work can be resumed.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ from .local_files import LARGEST_CAPTIONS, LARGEST_TEXT, bytes_of, check_table
 from .pair import Pair, boxes_of, decode_for_storing, five_points
 from .pool import PairPool
 
-# An aligned face takes up 4.3 eye distances and reaches far above the eyes: so wide a frame (300-W's is 1.6) holds it.
+# An aligned face takes up 4.3 eye distances and reaches far above the eyes. A frame of this width contains it; that of
+# 300-W is 1.6.
 _FRAMING = 2.3
+# Faces rendered at once.
 _RENDERED = 32
 _FILE_COLUMNS = frozenset(("file", "file name", "file_name", "filename", "image", "name", "path", "picture", "id"))
 _TEXT_COLUMNS = frozenset(("caption", "text", "description", "title"))
@@ -28,31 +33,55 @@ _TEXT_COLUMNS = frozenset(("caption", "text", "description", "title"))
 
 @dataclass(frozen=True)
 class Failure:
-    """An image that could not be read, and why."""
+    """An image that could not be read.
+
+    Attributes:
+        name: Name of the image.
+        reason: The error's text.
+    """
 
     name: str
     reason: str
 
 
 class Source(Protocol):
-    """A list of pairs that are made when asked for. `name` tells it from other sources."""
+    """A sequence of pairs that are read on demand."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Text that identifies the source and its settings."""
+        ...
 
     def __len__(self) -> int: ...
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """One pair or failure for each number from start to stop - 1; the same whenever it is asked."""
+        """Read items `start` to `stop - 1`. The same range always gives the same items.
+
+        Args:
+            start: First item.
+            stop: End of the range, exclusive.
+
+        Yields:
+            A pair or a failure per item.
+        """
+        ...
 
 
 class Folder:
-    """A folder's images, with their captions from a .csv (file name, caption) or a .txt beside each image.
-
-    With a .csv the pairs are its rows, else the folder's images. Raises ValueError where no image has a text.
-    """
+    """The images of a folder, with captions from a .csv table or from a .txt file beside each image."""
 
     def __init__(self, folder: Path, texts: Path | None = None):
+        """List the images.
+
+        Args:
+            folder: The folder.
+            texts: A .csv of file name and caption, whose rows are then the pairs. None: the pairs are the folder's
+                images, each with a .txt file of its name.
+
+        Raises:
+            ValueError: If no image has a .txt file, or the table has no such columns or no rows.
+            FileNotFoundError: If the table does not exist.
+        """
         self.folder = folder
         self.name = f"{folder.resolve()} {texts.resolve() if texts else ''}".strip()
         self._rows: list[tuple[str, str | None]]
@@ -60,56 +89,65 @@ class Folder:
             self._rows = [(name, text) for name, text in _caption_table(texts)]
         else:
             self._rows = [(path.name, None) for path in list_images(folder)]
-            if not any(self._beside(name).is_file() for name, _ in self._rows):
+            if not any(self._text_file(name).is_file() for name, _ in self._rows):
                 raise ValueError(
-                    f"{folder}: no image has a .txt of its name beside it: write one each, or pass --texts with a "
-                    ".csv of file name and caption"
+                    f"{folder}: expected a .txt file beside each image, of the same name, got none; write them, or "
+                    "pass --texts with a .csv of file name and caption"
                 )
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
+        """Read items `start` to `stop - 1`, see `Source.read`."""
         for name, text in self._rows[start:stop]:
             try:
                 if text is None:
-                    text = bytes_of(self._beside(name), LARGEST_TEXT).decode().strip()
-                image, encoded = decode_for_storing(bytes_of(self.folder / name), "picture")
+                    text = bytes_of(self._text_file(name), LARGEST_TEXT).decode().strip()
+                image, encoded = decode_for_storing(bytes_of(self.folder / name), "image")
             except (OSError, ValueError) as error:
                 yield Failure(name, str(error))
             else:
                 yield Pair(name, image, text, encoded=encoded)
 
-    def _beside(self, name: str) -> Path:
+    def _text_file(self, name: str) -> Path:
+        """Return the path of an image's .txt file."""
         return (self.folder / name).with_suffix(".txt")
 
 
 def _caption_table(path: Path) -> list[tuple[str, str]]:
+    """Read file name and caption of each row. A first row that names both columns is a header."""
     check_table(path, LARGEST_CAPTIONS)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if row]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text ({error}): save it as UTF-8") from error
+        raise ValueError(f"{path}: expected UTF-8 text, got other bytes ({error}); save it as UTF-8") from error
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     name = next((i for i, cell in enumerate(head) if cell in _FILE_COLUMNS), 0)
     text = next((i for i, cell in enumerate(head) if cell in _TEXT_COLUMNS), 1)
     if name == text or any(len(row) <= max(name, text) for row in rows):
-        raise ValueError(f"{path}: rows with {min(map(len, rows))} cells, expected a file name and a caption in each")
-    titled = bool(rows) and head[name] in _FILE_COLUMNS and head[text] in _TEXT_COLUMNS
-    table = [(row[name].strip(), row[text].strip()) for row in rows[titled:]]
+        fewest = min(map(len, rows))
+        raise ValueError(f"{path}: expected a file name and a caption in each row, got rows of {fewest} cells")
+    has_header = bool(rows) and head[name] in _FILE_COLUMNS and head[text] in _TEXT_COLUMNS
+    table = [(row[name].strip(), row[text].strip()) for row in rows[has_header:]]
     if not table:
-        raise ValueError(f"{path}: no rows, expected a file name and a caption in each")
+        raise ValueError(f"{path}: expected a file name and a caption in each row, got no rows")
     return table
 
 
 class Generated:
-    """Generated faces "in the wild" with their captions; the five points are the annotation's, nothing is searched.
-
-    device: renders the faces; None is the CPU. It is no part of the source's name, as it changes rounding only.
-    """
+    """Generated "wild" faces with captions. The five points are the renderer's annotation, so no search is needed."""
 
     def __init__(self, count: int, size: int = 256, seed: int = 0, device: str | torch.device | None = None):
+        """Keep the settings of the generator.
+
+        Args:
+            count: Number of faces.
+            size: Side of the images, px.
+            seed: Seed of the faces and captions.
+            device: Device that renders. None is the CPU. It is not part of the name, because it changes rounding only.
+        """
         self.count, self.size, self.seed, self.device = count, size, seed, device
         self.name = f"generated:{count} size {size} seed {seed}"
 
@@ -117,6 +155,7 @@ class Generated:
         return self.count
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
+        """Render items `start` to `stop - 1`, see `Source.read`."""
         faces = GeneratedFaces(self.seed, self.size, "wild", self.device, self.count, framing=_FRAMING)
         for first in range(start, stop, _RENDERED):
             indices = range(first, min(first + _RENDERED, stop))
@@ -128,13 +167,21 @@ class Generated:
 
 
 class CelebaHQ:
-    """celebahq128 under FACEKIT_DATA: captions worded from the attributes, points from the pseudo-landmarks.
+    """CelebA-HQ at 128 px, from FACEKIT_DATA: captions worded from attributes, points from pseudo-landmarks.
 
-    count: the first so many images of the shards, so that the rest can be a test; None: all. Images whose points
-    are unsure have none and are left out.
+    Images whose pseudo-landmarks are unreliable have no points and are left out.
     """
 
     def __init__(self, seed: int = 0, count: int | None = None):
+        """List the images.
+
+        Args:
+            seed: Seed of the captions' wording.
+            count: Number of images from the start of the shards, so that the rest can be a test set. None is all.
+
+        Raises:
+            FileNotFoundError: If FACEKIT_DATA is not set or lacks the data.
+        """
         self.seed, root = seed, data_folder("celebahq128")
         self.name = f"celebahq128{'' if count is None else f':{count}'} seed {seed}"
         self._names, self._attributes = celebahq_attributes()
@@ -146,25 +193,35 @@ class CelebaHQ:
         return len(self._images)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
+        """Read items `start` to `stop - 1`, see `Source.read`."""
         for shard, key, (offset, size) in self._images[start:stop]:
             with shard.open("rb") as file:
                 file.seek(offset)
                 data = file.read(size)
             try:
-                image, encoded = decode_for_storing(data, "picture")
+                image, encoded = decode_for_storing(data, "image")
             except ValueError as error:
                 yield Failure(key, str(error))
                 continue
-            said = dict(zip(self._names, self._attributes[key].tolist(), strict=True))
+            attributes = dict(zip(self._names, self._attributes[key].tolist(), strict=True))
             points = self._points[key][None]
-            text = caption_from_attributes(said, key, self.seed)
+            text = caption_from_attributes(attributes, key, self.seed)
             yield Pair(f"celebahq128 {key}", image, text, boxes_of(points), five_points(points), encoded)
 
 
 class Shards:
-    """Shards that are there already, of this or another program: faces that they lack are searched."""
+    """Existing tar shards, written by this or another program. Pairs may lack faces."""
 
     def __init__(self, path: Path):
+        """Open the shards.
+
+        Args:
+            path: A .tar file or a folder of .tar files.
+
+        Raises:
+            FileNotFoundError: If there is no shard.
+            ValueError: If a shard is damaged.
+        """
         self.pool = PairPool(path)
         self.name = f"{path.resolve()}"
 
@@ -172,6 +229,7 @@ class Shards:
         return len(self.pool)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
+        """Read items `start` to `stop - 1`, see `Source.read`."""
         for i in range(start, stop):
             try:
                 yield self.pool[i]

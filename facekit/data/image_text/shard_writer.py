@@ -1,8 +1,8 @@
-"""`facekit shard`: from sources of images and texts to shards of pairs with faces, resumable at any moment.
+"""Writer of shards of pairs with faces, from sources of images and texts (`facekit shard`).
 
-Each shard stands for a fixed run of the sources' images, whatever is left out of it. So shards are made independently
-of each other: in several processes, and again after an interruption only those that are not there yet. A shard's report
-(.json beside it) is written last and says that it is done.
+Each shard stands for a fixed range of the sources' images, whether or not some of them are left out. So shards are made
+independently of each other: in several processes, and after an interruption only the missing ones. The report of a
+shard (the .json beside it) is written last and marks the shard as finished.
 """
 
 from __future__ import annotations
@@ -22,22 +22,26 @@ import torch
 from tqdm.auto import tqdm
 
 from ...core.atomic_file import whole_file
-from ...core.device import pick_device
 from ...core.json_text import parse_json
 from ...core.output_paths import check_output
-from ..face_sources import named_source
-from . import listing
-from . import pair_sources as sources
-from .faces import LONGEST, SCORE, shrink, with_faces
+from .face_search import LONGEST, SCORE, PointFinder, shrink, with_faces
+from .named_sources import ConcatSource
 from .pair import Pair
-from .shards import shard_path, write_shard
+from .pair_sources import Failure, Source
+from .shard_files import shard_path, write_shard
 
 log = logging.getLogger("facekit")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """per_shard: images a shard stands for. score: the least of a face. longest: side of stored images, px."""
+    """Settings that decide the content of the shards.
+
+    Attributes:
+        per_shard: Number of source images per shard.
+        score: Least score of a face, from 0 to below 1.
+        longest: Most px of the longest side of a stored image, at least 32.
+    """
 
     per_shard: int = 1000
     score: float = SCORE
@@ -51,174 +55,132 @@ class Settings:
             )
 
 
-def make_shards(
-    listed: Sequence[str],
+def write_sources(
+    sources: Sequence[Source],
     out: str | os.PathLike[str],
-    *,
-    texts: str | os.PathLike[str] | None = None,
-    download: bool = False,
-    size: int = 256,
-    seed: int = 0,
+    find_points: PointFinder,
+    settings: Settings,
     workers: int = 1,
     progress: bool = True,
-    per_shard: int = 1000,
-    score: float = SCORE,
-    longest: int = LONGEST,
-    device: str | torch.device | None = None,
 ) -> dict[str, Any]:
-    """Write the pairs of all sources under `out` and say how many there are and what was left out.
+    """Write the pairs of all sources as shards.
 
-    listed: folders of images, folders or files of .tar shards, .parquet or .csv listings, "generated:COUNT",
-    "celebahq128" or its first "celebahq128:COUNT". texts: .csv of file name and caption for the
-    one folder of images. download: fetch what a listing has on the web. size: side of generated faces, px. workers:
-    processes. score: images without a face above it are left out. longest: larger images are shrunk to this side.
-    seed: of wordings and generated faces. device: renders generated faces; None is the best there is.
-    Run again with the same arguments it makes only what is missing.
-    Raises ValueError for an unknown source, for settings out of range and for a folder made with others;
-    FileNotFoundError for a source that is not there.
+    A second call with the same arguments makes only the shards that are missing.
+
+    Args:
+        sources: The sources.
+        out: Folder of the shards.
+        find_points: Function that finds the 68 points of faces, see `face_search.with_faces`. It must be picklable if
+            there are several processes.
+        settings: Settings that decide the content of the shards.
+        workers: Number of processes, at least 1.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        "out", the numbers "pairs", "shards", "without_face", "without_text" and "failed", and "failures": the path of
+        the table of failed images, or None.
+
+    Raises:
+        ValueError: If the folder holds shards that were made with other settings.
+        OutputError: If `out` cannot be written.
     """
-    settings = Settings(per_shard, score, longest)
-    if workers < 1:
-        raise ValueError(f"workers={workers}: expected at least 1")
-    joined = Joined(open_sources(listed, texts, download, size, seed, pick_device(device)))
+    source = ConcatSource(sources)
     root = check_output(out, folder=True)
-    _check_same_run(root, {"sources": joined.names, **asdict(settings)})
-    numbers = range(-(-len(joined) // per_shard))
+    _check_same_run(root, {"sources": source.names, **asdict(settings)})
+    task = _Task(source, root, settings, find_points)
+    numbers = range(-(-len(source) // settings.per_shard))
     reports = {number: report for number in numbers if (report := _report(root, number)) is not None}
-    waiting = [number for number in numbers if number not in reports]
+    missing = [number for number in numbers if number not in reports]
     done = sum(report["read"] for report in reports.values())
-    with tqdm(total=len(joined), initial=done, desc="pairs", unit="", disable=not progress, leave=False) as bar:
-        if workers == 1 or len(waiting) < 2:
-            for number in waiting:
-                _make(joined, root, settings, number, bar.update)
+    with tqdm(total=len(source), initial=done, desc="pairs", unit="", disable=not progress, leave=False) as bar:
+        if workers == 1 or len(missing) < 2:
+            for number in missing:
+                _write(task, number, bar.update)
         else:
-            _make_in_processes(joined, root, settings, waiting, workers, bar.update)
-    return _outcome(root, numbers)
+            _write_in_processes(task, missing, workers, bar.update)
+    return _summary(root, numbers)
 
 
-def open_sources(
-    listed: Sequence[str],
-    texts: str | os.PathLike[str] | None,
-    download: bool,
-    size: int,
-    seed: int,
-    device: str | torch.device | None = None,
-) -> list[sources.Source]:
-    """The sources by name. device: renders generated faces; None is the CPU. Errors as make_shards's."""
-    found: list[sources.Source] = []
-    for text in listed:
-        path = Path(text).expanduser()
-        named = named_source(text)
-        if named is not None:
-            name, count = named
-            celeba = name == "celebahq128"
-            found.append(sources.CelebaHQ(seed, count) if celeba else sources.Generated(count or 0, size, seed, device))
-        elif not path.exists():
-            raise FileNotFoundError(
-                f"{text!r}: no such file or folder; expected a folder of images or .tar shards, a .parquet or .csv "
-                "listing, 'celebahq128' or 'generated:COUNT'"
-            )
-        elif path.suffix == ".tar" or (path.is_dir() and any(path.glob("*.tar"))):
-            found.append(sources.Shards(path))
-        elif path.suffix.lower() in listing.SUFFIXES:
-            found.append(listing.Listing(path, download))
-        elif path.is_dir():
-            found.append(sources.Folder(path, None if texts is None else Path(texts)))
-        else:
-            raise ValueError(f"{text!r}: a {path.suffix or 'plain'} file came, expected .tar, .parquet or .csv")
-    folders = sum(isinstance(source, sources.Folder) for source in found)
-    if texts is not None and folders != 1:
-        raise ValueError(f"--texts belongs to one folder of images, but {folders} came")
-    if not found:
-        raise ValueError("no source came: pass a folder of images, a listing, 'celebahq128' or 'generated:COUNT'")
-    return found
+@dataclass(frozen=True)
+class _Task:
+    """What a process needs to write any of the shards."""
+
+    source: ConcatSource
+    root: Path
+    settings: Settings
+    find_points: PointFinder
 
 
-class Joined:
-    """Several sources in a row."""
-
-    def __init__(self, parts: Sequence[sources.Source]):
-        self.parts = list(parts)
-        self.names = [f"{part.name} ({len(part)})" for part in parts]
-
-    def __len__(self) -> int:
-        return sum(map(len, self.parts))
-
-    def read(self, start: int, stop: int) -> Iterator[Pair | sources.Failure]:
-        for part in self.parts:
-            if start < len(part) and stop > 0:
-                yield from part.read(max(start, 0), min(stop, len(part)))
-            start, stop = start - len(part), stop - len(part)
-
-
-def _make(joined: Joined, root: Path, settings: Settings, number: int, tick: Callable[[int], Any]) -> None:
+def _write(task: _Task, number: int, advance: Callable[[int], Any]) -> None:
+    """Write one shard and then its report. `advance` gets the number of images read."""
+    source, settings = task.source, task.settings
     first = number * settings.per_shard
     report: dict[str, Any] = {"read": 0, "written": 0, "without_face": 0, "without_text": 0, "failed": []}
 
-    def good() -> Iterator[Pair]:
-        for pair in joined.read(first, min(first + settings.per_shard, len(joined))):
+    def pairs_to_store() -> Iterator[Pair]:
+        for item in source.read(first, min(first + settings.per_shard, len(source))):
             report["read"] += 1
-            tick(1)
-            if isinstance(pair, sources.Failure):
-                report["failed"].append([pair.name, pair.reason])
-            elif not pair.text:
+            advance(1)
+            if isinstance(item, Failure):
+                report["failed"].append([item.name, item.reason])
+            elif not item.text:
                 report["without_text"] += 1
             else:
-                found = _with_faces(pair, settings)
-                if isinstance(found, sources.Failure):
-                    report["failed"].append([found.name, found.reason])
-                elif found.points is None or len(found.points) == 0:
+                pair = _with_faces(item, task)
+                if isinstance(pair, Failure):
+                    report["failed"].append([pair.name, pair.reason])
+                elif pair.points is None or len(pair.points) == 0:
                     report["without_face"] += 1
                 else:
                     report["written"] += 1
-                    yield found
+                    yield pair
 
-    path = shard_path(root, number)
-    write_shard(path, good(), first)
+    path = shard_path(task.root, number)
+    write_shard(path, pairs_to_store(), first)
     with whole_file(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(report, indent=1))
 
 
-def _with_faces(pair: Pair, settings: Settings) -> Pair | sources.Failure:
+def _with_faces(pair: Pair, task: _Task) -> Pair | Failure:
+    """Find the faces of a pair, unless it has points already."""
     if pair.points is not None:
         return pair
     try:
-        return with_faces(shrink(pair, settings.longest), settings.score)
-    except ValueError as error:  # of strange shapes: 1 px high, say
-        return sources.Failure(pair.name, str(error))
+        return with_faces(shrink(pair, task.settings.longest), task.find_points, task.settings.score)
+    except ValueError as error:  # for an image of an extreme shape, for example 1 px high
+        return Failure(pair.name, str(error))
 
 
-def _make_in_processes(
-    joined: Joined, root: Path, settings: Settings, numbers: list[int], workers: int, tick: Callable[[int], Any]
-) -> None:
+def _write_in_processes(task: _Task, numbers: list[int], workers: int, advance: Callable[[int], Any]) -> None:
+    """Write several shards in parallel processes."""
     # Forked children of a process with torch's threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(numbers)), context, _begin, (joined, root, settings)) as pool:
+    with ProcessPoolExecutor(min(workers, len(numbers)), context, _start_process, (task,)) as pool:
         try:
-            for read in pool.map(_make_here, numbers):
-                tick(read)
+            for read in pool.map(_write_in_this_process, numbers):
+                advance(read)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _begin(*task: Any) -> None:
-    import torch
-
+def _start_process(task: _Task) -> None:
+    """Prepare a worker process: one thread, and the task as a global variable."""
     torch.set_num_threads(1)
     globals()["_task"] = task
 
 
-def _make_here(number: int) -> int:
-    joined, root, settings = globals()["_task"]
-    _make(joined, root, settings, number, lambda _: None)
-    report = _report(root, number)
+def _write_in_this_process(number: int) -> int:
+    """Write a shard in a worker process. Return the number of images read."""
+    task: _Task = globals()["_task"]
+    _write(task, number, lambda _: None)
+    report = _report(task.root, number)
     assert report is not None
     return report["read"]
 
 
 def _report(root: Path, number: int) -> dict[str, Any] | None:
-    """What is known of a finished shard, None of one that is to be made."""
+    """Return the report of a finished shard. It is None if the shard is to be made."""
     path = shard_path(root, number)
     try:
         report = parse_json(path.with_suffix(".json").read_text(), str(path))
@@ -227,30 +189,34 @@ def _report(root: Path, number: int) -> dict[str, Any] | None:
     return report if path.exists() or report["written"] == 0 else None
 
 
-def _check_same_run(root: Path, about: dict[str, Any]) -> None:
+def _check_same_run(root: Path, settings: dict[str, Any]) -> None:
+    """Compare the settings with those of the folder's earlier run, or store them for later runs."""
     path = root / "shards.json"
     if path.exists():
-        before = parse_json(path.read_text(), str(path))
-        if not isinstance(before, dict):
-            raise ValueError(f"{path}: a {type(before).__name__} came, expected the settings of a run: remove the file")
-        if before != about:
-            changed = [key for key in about if before.get(key) != about[key]]
+        earlier = parse_json(path.read_text(), str(path))
+        if not isinstance(earlier, dict):
+            raise ValueError(f"{path}: expected the settings of a run, got a {type(earlier).__name__}; remove the file")
+        if earlier != settings:
+            changed = [key for key in settings if earlier.get(key) != settings[key]]
             raise ValueError(
-                f"{root} holds shards made with other {', '.join(changed)} "
-                f"({'; '.join(f'{key}: {before.get(key)}, now {about[key]}' for key in changed)}): go on with those, "
-                "or pass another --out"
+                f"{root}: expected the settings of its earlier run, got other {', '.join(changed)} "
+                f"({'; '.join(f'{key}: {earlier.get(key)}, now {settings[key]}' for key in changed)}); continue with "
+                "those, or pass another --out"
             )
         return
     if any(root.glob("*.tar")):
-        raise ValueError(f"{root} holds shards of another program or of write_shards: pass another --out")
+        raise ValueError(
+            f"{root}: expected no shards of another program or of write_shards, got such shards; pass another --out"
+        )
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(about, indent=1))
+        temporary.write_text(json.dumps(settings, indent=1))
 
 
-def _outcome(root: Path, numbers: range) -> dict[str, Any]:
+def _summary(root: Path, numbers: range) -> dict[str, Any]:
+    """Add up the reports of all shards and write the table of failed images."""
     totals = {"pairs": 0, "shards": 0, "without_face": 0, "without_text": 0, "failed": 0}
-    log_file = root / "failures.csv"
-    with whole_file(log_file) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    failures = root / "failures.csv"
+    with whole_file(failures) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["name", "reason"])
         for number in numbers:
@@ -263,10 +229,10 @@ def _outcome(root: Path, numbers: range) -> dict[str, Any]:
             totals["failed"] += len(report["failed"])
             writer.writerows(report["failed"])
     if totals["failed"] == 0:
-        log_file.unlink()
+        failures.unlink()
     else:
-        log.warning("%d images could not be read: %s says why", totals["failed"], log_file)
+        log.warning("%d images could not be read; %s lists the reasons", totals["failed"], failures)
     if totals["pairs"] == 0:
         left_out = totals["without_face"], totals["without_text"]
         log.warning("no pair is left: %d images are without a face, %d without a text", *left_out)
-    return {"out": str(root), **totals, "failures": str(log_file) if totals["failed"] else None}
+    return {"out": str(root), **totals, "failures": str(failures) if totals["failed"] else None}

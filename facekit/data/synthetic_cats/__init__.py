@@ -1,7 +1,9 @@
-"""Generated animals: an endless set of rendered cat-like heads with labels of their own, for showing that nothing
-here is bound to people or to 68 points."""
+"""Rendered synthetic cats with their own label sets.
 
-from .generator import GeneratedAnimal, GeneratedAnimals
-from .labels import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
+They show that landmarks and parsing work without people and without the 68 points.
+"""
+
+from .animals import GeneratedAnimal, GeneratedAnimals
+from .label_sets import ANIMAL_PARTS, ANIMAL_POINTS, CAT_HEAD_9
 
 __all__ = ["ANIMAL_PARTS", "ANIMAL_POINTS", "CAT_HEAD_9", "GeneratedAnimal", "GeneratedAnimals"]

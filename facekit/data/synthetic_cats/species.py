@@ -1,10 +1,10 @@
-"""Which animal: proportions, ears, eyes, coat, drawn at random. Lengths are millimetres of a head about 100 wide."""
+"""Random parameters of an animal: proportions, ears, eyes and coat. Lengths are mm of a head about 100 mm wide."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..synthetic_faces.people import Params, linear
+from ..synthetic_faces.identity_parameters import Params, linear
 
 COATS = ("plain", "tabby", "patches", "bicolour", "pointed", "halves")
 PLAIN, TABBY, PATCHES, BICOLOUR, POINTED, HALVES = range(6)
@@ -20,19 +20,28 @@ _FUR = {
     "sand": (190, 158, 116),
     "silver": (178, 178, 180),
 }
-# Stripes over ground, as tabby cats wear them.
-_TABBY = (("brown", "black"), ("sand", "chocolate"), ("ginger", None), ("silver", "black"), ("grey", None),
-          ("cream", "ginger"), ("sand", "black"))  # fmt: skip
+# Colours of the ground and of the stripes of tabby cats; None is a darker ground.
+_TABBY = (
+    ("brown", "black"),
+    ("sand", "chocolate"),
+    ("ginger", None),
+    ("silver", "black"),
+    ("grey", None),
+    ("cream", "ginger"),
+    ("sand", "black"),
+)
 _TORTIE = (("black", "ginger"), ("grey", "cream"), ("chocolate", "ginger"))
 _IRIS = ((190, 175, 45), (120, 160, 60), (205, 130, 35), (95, 150, 190), (150, 180, 95), (170, 100, 30), (90, 150, 120))
 _NOSES = ((205, 125, 120), (226, 160, 150), (60, 44, 42), (125, 75, 62), (160, 95, 85))
 
 
 def _rgb(rng: np.random.Generator, name: str, spread: float = 0.025) -> np.ndarray:
+    """Draw a fur colour near a named one, as linear RGB."""
     return linear(np.clip(np.array(_FUR[name]) / 255 * np.exp(rng.normal(0, spread, 3) + rng.normal(0, 0.06)), 0, 1))
 
 
 def _coat(rng: np.random.Generator) -> Params:
+    """Draw the coat: kind, colours, stripes, patches and fluff."""
     kind = int(rng.choice(len(COATS), p=_SHARE))
     white = _rgb(rng, "white", 0.015)
     if kind == TABBY:
@@ -70,6 +79,7 @@ def _coat(rng: np.random.Generator) -> Params:
 
 
 def _eyes(rng: np.random.Generator) -> Params:
+    """Draw the eyes: position, size, tilt (radians), colours and width of the pupil."""
     iris = np.array(_IRIS[int(rng.integers(len(_IRIS)))]) / 255
     other = np.array(_IRIS[int(rng.integers(len(_IRIS)))]) / 255 if rng.random() < 0.05 else iris
     half = float(rng.uniform(10.2, 13.0))
@@ -88,7 +98,16 @@ def _eyes(rng: np.random.Generator) -> Params:
 
 
 def sample_animal(rng: np.random.Generator) -> Params:
-    """Every number of one animal: its build goes from round and short-nosed (0) to slim, long-nosed and big-eared."""
+    """Draw the parameters of an animal.
+
+    The build ranges from round and short-nosed (``slim`` = 0) to slim, long-nosed and big-eared (1).
+
+    Args:
+        rng: Random generator of the animal.
+
+    Returns:
+        Parameters by name: numbers and arrays. Lengths are in mm, angles in radians, colours in linear RGB.
+    """
     slim = float(rng.beta(2, 2))
 
     def along(low: float, high: float, spread: float) -> float:

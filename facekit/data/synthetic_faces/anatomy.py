@@ -1,10 +1,11 @@
 """The average head: a star-shaped surface through anthropometric points, in millimetres.
 
-Frame of the head: x to the viewer's right, y up, z towards the viewer of a frontal face; the origin lies at pupil
-height above the ears.
-Every direction from CENTRE meets the skin once, so the surface is a radius over directions. Directions are written as a
-point (u, v) of the unit disc (Lambert's azimuthal equal-area map seen from the front): no poles near the face, and no
-trigonometry to look up.
+Frame of the head: x points to the viewer's right, y up, z towards the viewer of a frontal face. The origin lies at
+pupil height above the ears.
+
+Every ray from CENTRE meets the skin exactly once. The surface is therefore a radius over directions. A direction is
+stored as a point (u, v) of the unit disc: Lambert's azimuthal equal-area projection, seen from the front. This map has
+no pole near the face, and a lookup needs no trigonometry.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from torch.nn import functional as F
 
 CENTRE = (0.0, -22.0, 12.0)
 EYE_X, EYE_HALF = 31.8, 12.8  # centre and half width of the opening between the lids
-MOUTH_Y, MOUTH_HALF = -67.5, 26.5
-NOSE_BASE_Y, CHIN_Y = -49.0, -113.0
+MOUTH_Y, MOUTH_HALF = -67.5, 26.5  # height of the closed mouth and its half width
 
-# One half of the head (x >= 0). Heights and widths follow the mean of manually labelled frontal faces, depths follow
-# anthropometry.
+# Points x y z of one half of the head (x >= 0). Heights and widths follow the mean of manually labelled frontal faces;
+# depths follow anthropometry.
 _HALF = """
 0 112 -8; 0 107 32; 0 93 60; 0 76 79; 0 58 90; 0 40 96; 0 26 99; 0 17 99.5; 0 9 97; 0 2 94; 0 -7 97
 0 -17 103.5; 0 -26 110
@@ -49,13 +49,31 @@ _HALF = """
 
 
 def to_disc(x: Tensor, y: Tensor, z: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
-    """Disc coordinates (u, v) of the direction (x, y, z), measured from CENTRE; `radius` is its length."""
+    """Convert directions to disc coordinates.
+
+    Args:
+        x: Any shape, mm from CENTRE.
+        y: Same shape.
+        z: Same shape.
+        radius: Length of (x, y, z), same shape.
+
+    Returns:
+        (u, v), each of the same shape.
+    """
     k = torch.rsqrt((2.0 * radius * (radius + z)).clamp_min(1e-3))
     return x * k, y * k
 
 
 def from_disc(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Unit direction of a disc point; points outside the disc fall on its rim (straight backwards)."""
+    """Convert disc coordinates to unit directions; points outside the disc give the rim (straight backwards).
+
+    Args:
+        u: Any shape.
+        v: Same shape.
+
+    Returns:
+        Unit vector (x, y, z), each of the same shape.
+    """
     rho2 = u * u + v * v
     shrink = torch.where(rho2 > 0.998, torch.sqrt(0.998 / rho2.clamp_min(1e-6)), torch.ones_like(rho2))
     u, v = u * shrink, v * shrink
@@ -65,14 +83,23 @@ def from_disc(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def disc_grid(size: int) -> tuple[Tensor, Tensor]:
-    """(u, v), each (size, size), rows along v, as `grid_sample(align_corners=True)` counts them."""
+    """Return (u, v), each (size, size), with rows along v as ``grid_sample(align_corners=True)`` orders them."""
     axis = torch.linspace(-1.0, 1.0, size)
     v, u = torch.meshgrid(axis, axis, indexing="ij")
     return u, v
 
 
-def look_up(maps: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Bilinear reading of maps (N or 1, C, M, M) at (u, v) of shape (N, ...): returns (N, C, ...)."""
+def sample_map(maps: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Sample maps at disc coordinates by bilinear interpolation.
+
+    Args:
+        maps: (N, C, M, M), or (1, C, M, M) to use one map for all.
+        u: (N, ...).
+        v: (N, ...).
+
+    Returns:
+        (N, C, ...).
+    """
     shape = u.shape
     grid = torch.stack((u, v), -1)
     if maps.shape[0] == 1 and shape[0] != 1:
@@ -85,13 +112,15 @@ def look_up(maps: Tensor, u: Tensor, v: Tensor) -> Tensor:
 
 
 def half_points() -> np.ndarray:
-    """The control points with x >= 0 as (K, 3)."""
+    """Return the control points with x >= 0 as (K, 3), mm."""
     return np.array(
         [[float(t) for t in p.split()] for line in _HALF.strip().splitlines() for p in line.split(";") if p.strip()]
     )
 
 
 def _thin_plate(points: np.ndarray, values: np.ndarray, at: np.ndarray, smooth: float = 2e-5) -> np.ndarray:
+    """Interpolate values (K,) at 2D points by a thin-plate spline and evaluate it at other 2D points."""
+
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         d2 = ((a[:, None] - b[None]) ** 2).sum(-1) + 1e-12
         return 0.5 * d2 * np.log(d2)
@@ -106,24 +135,37 @@ def _thin_plate(points: np.ndarray, values: np.ndarray, at: np.ndarray, smooth: 
 
 
 @dataclass(frozen=True)
-class Canon:
-    """The average head on a disc grid. radius (M, M) mm; xyz (3, M, M) mm in the head frame; front (1, 1, Y, X):
-    depth over (x, y)."""
+class AverageHead:
+    """The average head on a disc grid.
+
+    Attributes:
+        radius: (M, M) mm from CENTRE.
+        xyz: (3, M, M) mm, in the frame of the head.
+        front: (1, 1, Y, X) depth z in mm over (x, y), inside FRONT_BOX.
+    """
 
     radius: Tensor
     xyz: Tensor
     front: Tensor
 
-    def to(self, device: torch.device) -> Canon:
-        return Canon(self.radius.to(device), self.xyz.to(device), self.front.to(device))
+    def to(self, device: torch.device) -> AverageHead:
+        """Return a copy on another device.
+
+        Args:
+            device: The device.
+
+        Returns:
+            The copy.
+        """
+        return AverageHead(self.radius.to(device), self.xyz.to(device), self.front.to(device))
 
 
-FRONT_BOX = (-90.0, -130.0, 90.0, 120.0)  # x0, y0, x1, y1 of Canon.front, mm
+FRONT_BOX = (-90.0, -130.0, 90.0, 120.0)  # x0, y0, x1, y1 of AverageHead.front, mm
 
 
 @lru_cache(maxsize=4)
-def average_head(size: int) -> Canon:
-    """The average head sampled on a (size, size) disc grid, on the CPU."""
+def average_head(size: int) -> AverageHead:
+    """Sample the average head on a (size, size) disc grid, on the CPU."""
     half = half_points()
     both = np.r_[half, half[half[:, 0] > 0] * [-1, 1, 1]] - np.array(CENTRE)
     r = np.linalg.norm(both, axis=1)
@@ -137,11 +179,11 @@ def average_head(size: int) -> Canon:
     radius = radius * (1 - rim) + 106.0 * rim
     direction = torch.stack(from_disc(u, v))
     xyz = direction * radius + torch.tensor(CENTRE)[:, None, None]
-    return Canon(radius, xyz, _front(radius))
+    return AverageHead(radius, xyz, _front(radius))
 
 
 def _front(radius: Tensor) -> Tensor:
-    """Depth z of the front surface over a grid of (x, y), by marching back from the viewer."""
+    """Compute the depth z of the front surface over a grid of (x, y), by marching back from the viewer."""
     x0, y0, x1, y1 = FRONT_BOX
     y, x = torch.meshgrid(torch.linspace(y0, y1, 251), torch.linspace(x0, x1, 181), indexing="ij")
     x, y = x - CENTRE[0], y - CENTRE[1]
@@ -149,16 +191,25 @@ def _front(radius: Tensor) -> Tensor:
     for _ in range(60):
         length = torch.sqrt(x * x + y * y + z * z)
         u, v = to_disc(x, y, z, length)
-        gap = length - look_up(radius[None, None], u[None], v[None])[0, 0]
+        gap = length - sample_map(radius[None, None], u[None], v[None])[0, 0]
         z = torch.where(gap > 0, z - gap.clamp(0.0, 8.0) * 0.6, z).clamp_min(-40.0)
     return (z + CENTRE[2])[None, None]
 
 
-def on_front(canon: Canon, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Disc coordinates of the average surface's front at (x, y) mm."""
+def on_front(average: AverageHead, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Convert positions on the front of the average head to disc coordinates.
+
+    Args:
+        average: The average head.
+        x: mm, any shape.
+        y: mm, same shape.
+
+    Returns:
+        (u, v), each of the same shape.
+    """
     x0, y0, x1, y1 = FRONT_BOX
     gx, gy = (x - x0) / (x1 - x0) * 2 - 1, (y - y0) / (y1 - y0) * 2 - 1
     grid = torch.stack((gx, gy), -1).reshape(1, -1, 1, 2)
-    z = F.grid_sample(canon.front, grid, align_corners=True, padding_mode="border").reshape(x.shape)
+    z = F.grid_sample(average.front, grid, align_corners=True, padding_mode="border").reshape(x.shape)
     dx, dy, dz = x - CENTRE[0], y - CENTRE[1], z - CENTRE[2]
     return to_disc(dx, dy, dz, torch.sqrt(dx * dx + dy * dy + dz * dz))

@@ -1,5 +1,4 @@
-"""A small bank of tileable noise shared by skin, hair, cloth, shadows and backgrounds; faces differ by where they
-read it."""
+"""A bank of tileable noise for skin, hair, cloth, shadows and backgrounds. Each face samples it at its own position."""
 
 from __future__ import annotations
 
@@ -12,17 +11,22 @@ from torch.nn import functional as F
 
 SIZE = 256
 WHITE, FINE, CLOUD, COARSE, STRANDS, BLOTCH = range(6)
+"""Kinds of noise: white, fine grain, clouds (1/f), smooth shapes, hair-like strands along y, blotches."""
 
 
 def _filtered(rng: np.random.Generator, spectrum: np.ndarray) -> np.ndarray:
+    """Return white noise (SIZE, SIZE) filtered by a spectrum, with zero mean and unit deviation."""
     field = np.fft.ifft2(np.fft.fft2(rng.standard_normal((SIZE, SIZE))) * spectrum).real
     return (field - field.mean()) / field.std()
 
 
 @lru_cache(maxsize=1)
 def noise_bank() -> Tensor:
-    """(1, 6, 257, 257) float32 on the CPU, zero mean and unit deviation; the last row and column repeat the first, so
-    reading wraps."""
+    """Build the noise. The last row and column repeat the first, so that sampling wraps around.
+
+    Returns:
+        (1, 6, 257, 257) float32 on the CPU, zero mean and unit deviation, in the order of the constants above.
+    """
     rng = np.random.Generator(np.random.PCG64(20210419))
     fy, fx = np.meshgrid(np.fft.fftfreq(SIZE) * SIZE, np.fft.fftfreq(SIZE) * SIZE, indexing="ij")
     f = np.hypot(fx, fy)
@@ -38,8 +42,18 @@ def noise_bank() -> Tensor:
     return F.pad(torch.from_numpy(bank)[None], (0, 1, 0, 1), mode="circular")
 
 
-def read_noise(bank: Tensor, x: Tensor, y: Tensor, kinds: tuple[int, ...]) -> Tensor:
-    """Noise at (x, y) in tiles (one unit = the whole bank), any shape (N, ...): returns (len(kinds), N, ...)."""
+def sample_noise(bank: Tensor, x: Tensor, y: Tensor, kinds: tuple[int, ...]) -> Tensor:
+    """Sample the noise by bilinear interpolation.
+
+    Args:
+        bank: From ``noise_bank``.
+        x: (N, ...) in tiles: 1 is the whole width of the bank.
+        y: Same shape.
+        kinds: Which noises, for example ``(FINE, CLOUD)``.
+
+    Returns:
+        (len(kinds), N, ...).
+    """
     first, last = min(kinds), max(kinds)
     grid = torch.stack((x - torch.floor(x), y - torch.floor(y)), -1).reshape(1, -1, 1, 2) * 2 - 1
     out = F.grid_sample(bank[:, first : last + 1], grid, mode="bilinear", align_corners=True)

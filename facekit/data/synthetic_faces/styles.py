@@ -1,4 +1,4 @@
-"""Two artistic styles, painted from a clean image and its mask: a flat, outlined comic and a pencil drawing."""
+"""Two artistic styles, painted from an image and its mask: a flat, outlined comic and a pencil drawing."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .image import blur
+from .camera import blur
 
 STYLES = ("comic", "pencil")
+_NEIGHBOURS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1))
 
 
 def _grey(image: Tensor) -> Tensor:
+    """Return the luma (N, 1, H, W) of RGB images (N, 3, H, W)."""
     return (image * image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def _outlines(mask: Tensor, size: int) -> Tensor:
-    """Ink along the borders of parts (N, 1, H, W) in [0, 1]; borders inside the plain skin (ids 1-9) stay undrawn."""
+    """Return ink along the borders of parts, (N, 1, H, W) in [0, 1]; borders within the skin get none."""
     skin = (mask >= 1) & (mask <= 9)
     ids = torch.where(skin | (mask == 14), torch.full_like(mask, 1), mask).float()[:, None]
     border = (F.max_pool2d(ids, 3, 1, 1) - -F.max_pool2d(-ids, 3, 1, 1)).abs().clamp_max(1)
@@ -25,21 +27,12 @@ def _outlines(mask: Tensor, size: int) -> Tensor:
 
 
 def _smooth(image: Tensor, rounds: int, size: int) -> Tensor:
-    """Flatten texture but keep edges: each round averages a neighbourhood, weighted by likeness."""
+    """Flatten texture but keep edges: each round averages a neighbourhood, weighted by similarity of colour."""
     step = max(1, size // 128)
     for _ in range(rounds):
         total, weight = image.clone(), torch.ones_like(image[:, :1])
-        for dy, dx in (
-            (0, step),
-            (0, -step),
-            (step, 0),
-            (-step, 0),
-            (step, step),
-            (-step, -step),
-            (step, -step),
-            (-step, step),
-        ):
-            moved = torch.roll(image, (dy, dx), (2, 3))
+        for dy, dx in _NEIGHBOURS:
+            moved = torch.roll(image, (dy * step, dx * step), (2, 3))
             like = torch.exp(-((moved - image) ** 2).sum(1, keepdim=True) / 0.012)
             total, weight = total + moved * like, weight + like
         image = total / weight
@@ -47,7 +40,15 @@ def _smooth(image: Tensor, rounds: int, size: int) -> Tensor:
 
 
 def comic(image: Tensor, mask: Tensor) -> Tensor:
-    """Flat tones, strong colour, dark outlines. image (N, 3, H, W) uint8, mask (N, H, W) uint8 -> uint8."""
+    """Paint a comic: flat tones, strong colours, dark outlines.
+
+    Args:
+        image: (N, 3, H, W) uint8 RGB.
+        mask: (N, H, W) uint8, class ids of FACEKIT_27.
+
+    Returns:
+        (N, 3, H, W) uint8 RGB.
+    """
     size = image.shape[-1]
     flat = _smooth(image.float() / 255, 6, size)
     grey = _grey(flat)
@@ -67,7 +68,15 @@ def comic(image: Tensor, mask: Tensor) -> Tensor:
 
 
 def pencil(image: Tensor, mask: Tensor) -> Tensor:
-    """Graphite on warm paper: lines where tones change, two layers of hatching in the shadows."""
+    """Draw with graphite on warm paper: lines where tones change, and two layers of hatching in dark areas.
+
+    Args:
+        image: (N, 3, H, W) uint8 RGB.
+        mask: (N, H, W) uint8, class ids of FACEKIT_27.
+
+    Returns:
+        (N, 3, H, W) uint8 RGB.
+    """
     size, n = image.shape[-1], image.shape[0]
     grey = _grey(image.float() / 255)
     wide = blur(grey, torch.full((n,), 2.2 * size / 128, device=grey.device), reach=max(5, size // 16))
@@ -86,5 +95,14 @@ def pencil(image: Tensor, mask: Tensor) -> Tensor:
 
 
 def paint(style: str, image: Tensor, mask: Tensor) -> Tensor:
-    """`style` ("comic" or "pencil") of images (N, 3, H, W) uint8 with masks (N, H, W) uint8 FACEKIT_27."""
+    """Paint images in a style.
+
+    Args:
+        style: "comic" or "pencil".
+        image: (N, 3, H, W) uint8 RGB.
+        mask: (N, H, W) uint8, class ids of FACEKIT_27.
+
+    Returns:
+        (N, 3, H, W) uint8 RGB.
+    """
     return comic(image, mask) if style == "comic" else pencil(image, mask)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from facekit.backbones.base import Backbone, Weights
 from facekit.backbones.registry import register
-from facekit.core.global_state import own_random
+from facekit.core.global_state import seeded_random
 from facekit.tasks import Task
 from facekit.training.config import Adaptation
 
@@ -32,7 +32,7 @@ class Pixels(Backbone):
 
     def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> PixelNetwork:
         assert isinstance(config, PixelAdaptation)
-        with own_random(seed):
+        with seeded_random(seed):
             return PixelNetwork(task.channels, task.stride, config.width)
 
     def network_from_dict(self, settings: dict[str, Any]) -> PixelNetwork:

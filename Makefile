@@ -1,0 +1,22 @@
+# make test quality docs
+
+.PHONY: test test-all quality docs results
+
+CODE = facekit demos tests benchmarks docs
+
+test:
+	pytest
+
+test-all:
+	pytest -m ""
+
+quality:
+	ruff check $(CODE)
+	ruff format --check $(CODE)
+	mypy facekit
+
+docs:
+	mkdocs build --strict
+
+results:
+	python -m benchmarks.results_table

@@ -1,0 +1,22 @@
+"""Measure landmarks from a few real faces: NME (inter-ocular, percent) on 300-W ``lfpw_test``.
+
+    FACEKIT_DATA=... python -m benchmarks.fsma.few_shot_landmarks --faces 10 50 157 --draws 3
+
+Prints mean and standard deviation over the draws. ``--unet mobilenet_v2-b0353104.pth`` trains a UNet on ImageNet's
+MobileNetV2 on the same draws instead. ``--start none`` switches off the warm start from generated faces.
+"""
+
+from __future__ import annotations
+
+from ..draws import measure, options
+from ..splits import LANDMARKS
+
+
+def main() -> None:
+    """Run the benchmark from the command line."""
+    chosen = options(__doc__, [10, 50, 157], "300w")
+    measure(chosen, LANDMARKS, "all", "NME")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Scores of the ready models on real faces, and the commands that train them again."""

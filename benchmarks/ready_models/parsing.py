@@ -1,0 +1,148 @@
+"""Score the ready parsers on real faces: F1 per class, percent, before and after the label adapter.
+
+    FACEKIT_DATA=... python -m benchmarks.ready_models.parsing [--sets NAME ...] [--model FILE] [--images FOLDER]
+
+celebamask19: 4 faces, 19 classes.
+hair: the last hundred of CelebA-HQ's hair masks, which no training here used.
+fasseg: all 202 images (six classes, people up to 90 degrees from the front), which no parser's training used. Faces are
+detected as in ``facekit.predict``. Pixels outside the crop count as background. An image in which no face is found is
+parsed whole, and counted.
+fasseg-people, fasseg-frontal: the model "segmentation-fasseg", whose label adapter learned from four of FASSEG's
+people, on the other three and on the frontal images. Images in which no face is found are left out, and counted.
+
+``--model`` replaces the model in all of these by one file. ``--images`` draws all faces of dlib's photos, one file
+each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+import facekit
+from facekit.alignment import Frame
+from facekit.annotations.mask_ids import read_ids
+from facekit.data.datasets import ParsedFace, celebamask_faces, fasseg_faces
+from facekit.data.face_sources import data_folder
+from facekit.images.reader import save_image
+from facekit.labels import CELEBAMASK_19, FASSEG_6, SegmentationSet, segmentation_set
+from facekit.metrics.scores import confusion, f1_by_class, iou_by_class
+from facekit.model import find_frames as frames_in
+from facekit.model import ready_model
+from facekit.results.types import Segmentation
+
+from .parsed_faces import FASSEG_FRONTAL, FASSEG_SCORED, HAIR_SCORED, fasseg_people
+
+Pair = tuple[np.ndarray, np.ndarray]
+HAIR = segmentation_set(["background", "hair"])
+BROWS = [CELEBAMASK_19.index(name) for name in ("left_brow", "right_brow")]
+SETS = ("celebamask19", "hair", "fasseg", "fasseg-people", "fasseg-frontal")
+
+
+def hair() -> Iterable[Pair]:
+    """Yield images and masks of two classes: hair and everything else."""
+    folder = data_folder("hair")
+    rows = (folder / "index.csv").read_text().splitlines()[1:][HAIR_SCORED]
+    for row in rows:
+        image, mask = row.split(",")[:2]
+        yield facekit.load_image(folder / "images" / image), read_ids(folder / "masks" / mask).ids
+
+
+def pairs(faces: Iterable[ParsedFace]) -> Iterable[Pair]:
+    """Return images and masks of labelled faces."""
+    return ((face.image, face.mask) for face in faces)
+
+
+def in_classes(result: Segmentation, labels: SegmentationSet) -> np.ndarray:
+    """Return the mask in the labels' ids; classes that they do not contain become background."""
+    mask = result.to(labels).mask
+    return np.where(mask == labels.ignore, 0, mask)
+
+
+def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet, name: str, whole: bool = True) -> None:
+    """Score a model on labelled faces and print the table.
+
+    Args:
+        model: The parser.
+        faces: Images and masks.
+        labels: Label set of the masks.
+        name: Name of the data set in the output.
+        whole: Whether images in which no face is found are parsed whole. Otherwise they are left out.
+    """
+    tables = {"naked": np.zeros((len(labels),) * 2, np.int64), "adapted": np.zeros((len(labels),) * 2, np.int64)}
+    brows = np.zeros(3, np.int64)
+    images = lost = 0
+    started = time.monotonic()
+    for image, truth in faces:
+        frames = frames_in(image, model.align, None)
+        images, lost = images + 1, lost + (not frames)
+        if not (frames or whole):
+            continue
+        # One face each: where more are found, the one nearest to the image's middle.
+        middle = np.array(image.shape[1::-1]) / 2
+        frame = min(frames, key=lambda f: np.hypot(*(np.reshape(f.box, (2, 2)).mean(0) - middle)), default=Frame())
+        result = model.predict_frames(image, [frame])[0]
+        assert isinstance(result, Segmentation)
+        for state, said in (("naked", result.naked or result), ("adapted", result)):
+            tables[state] += confusion(in_classes(said, labels), truth, len(labels))
+        if labels == FASSEG_6 and result.naked is not None:
+            brow, hairy = np.isin(result.naked.mask, BROWS), FASSEG_6.index("hair_and_brows")
+            brows += brow.sum(), (truth[brow] == hairy).sum(), (in_classes(result, labels)[brow] == hairy).sum()
+    seconds = time.monotonic() - started
+    print(f"{name}: {images} images, no face found in {lost}{'' if whole else ' (left out)'}, {seconds:.0f} s")
+    for state, table in tables.items():
+        if state == "adapted" and model.adapter is None:
+            continue
+        f1, present = 100 * f1_by_class(table), table.sum(1) > 0
+        cells = "  ".join(
+            f"{name} {v:.1f}" for name, v, there in zip(labels.classes, f1, present, strict=True) if there
+        )
+        parts = [i for i in labels.facial_parts if present[i]] or [i for i in range(1, len(labels)) if present[i]]
+        print(f"  {state:8s} mean over facial parts {np.nanmean(f1[parts]):.1f}, over all classes but background "
+              f"{np.nanmean(f1[1:][present[1:]]):.1f}, mIoU {100 * np.nanmean(iou_by_class(table)[present]):.1f}, "
+              f"pixels right {100 * np.diag(table).sum() / table.sum():.1f}; {cells}", flush=True)  # fmt: skip
+    if brows[0]:
+        drawn, kept = 100 * brows[1:] / brows[0]
+        print(
+            f"  of what the parser calls brow {drawn:.0f} % are hair and brows in the masks, {kept:.0f} % when adapted"
+        )
+
+
+def main() -> None:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
+    parser.add_argument("--model", type=Path, help="another parser than the embedded ones")
+    parser.add_argument("--images", type=Path, help="folder for drawn photos")
+    a = parser.parse_args()
+    if "FACEKIT_DATA" not in os.environ:
+        sys.exit("FACEKIT_DATA is not set: this benchmark needs celebamask19/, hair/, fasseg/ and dlib_faces/ there")
+    warnings.simplefilter("ignore")
+    own = facekit.load(a.model) if a.model else None
+    model = own or ready_model("segmentation")
+    if "celebamask19" in a.sets:
+        scored(model, pairs(celebamask_faces(labels=CELEBAMASK_19)), CELEBAMASK_19, "celebamask19")
+    if "hair" in a.sets:
+        scored(model, hair(), HAIR, "hair")
+    if "fasseg" in a.sets:
+        scored(model, pairs(fasseg_faces(labels=FASSEG_6)), FASSEG_6, "fasseg")
+    for name, people in (("fasseg-people", FASSEG_SCORED), ("fasseg-frontal", FASSEG_FRONTAL)):
+        if name in a.sets:
+            adapted = own or ready_model("segmentation-fasseg")
+            scored(adapted, pairs(fasseg_people(people)), FASSEG_6, name, whole=False)
+    if a.images:
+        a.images.mkdir(parents=True, exist_ok=True)
+        for path in sorted(data_folder("dlib_faces").glob("*.jpg")):
+            found = facekit.predict(model, facekit.load_image(path))
+            save_image(found.draw(), a.images / f"{path.stem}.png")
+
+
+if __name__ == "__main__":
+    main()

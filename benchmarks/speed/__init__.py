@@ -1,0 +1,1 @@
+"""Benchmarks of speed and memory. Each compares with the straightforward way in one run, where there is one."""

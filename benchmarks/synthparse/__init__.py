@@ -1,0 +1,1 @@
+"""Benchmarks of "In the Wild Face Parsing in Synthetic-Data Trained Models" (Baker)."""

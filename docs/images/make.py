@@ -1,0 +1,154 @@
+"""Make the images of the README with facekit itself.
+
+    FACEKIT_DATA=... python docs/images/make.py [faces] [example] [gallery]
+
+``faces.jpg`` shows two people of the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0,
+https://doi.org/10.6084/m9.figshare.5047666) with the results of the ready models and of a sketch model. The sketch
+model learns from ten photos of other people of that set. Their sketches are made by `pencil`, an image filter.
+``example.jpg`` is the image that the README's example saves. The gallery has one small image per notebook; it takes
+the sketch from ``faces.jpg``.
+
+Run time: about 5 minutes on two CPU cores. Each file is overwritten.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+import facekit
+from facekit.data.face_sources import data_folder
+from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.labels import FACEKIT_27
+from facekit.results import Attributes, Segmentation
+
+FOLDER = Path(__file__).parent
+SHOWN = ("129_smiling.jpg", "029_smiling.jpg")
+LEARNED = ("001", "005", "010", "037", "042", "068", "087", "099", "112", "136")
+TILE = 300
+GAP = 6
+TITLES = ("photo", "68 landmarks", "parts", "attributes", "sketch")
+ROWS, COLUMNS = slice(105, 475), slice(71, 441)  # the part of a photo that is shown: head and hair
+# Attributes that can be seen; CelebA's others are mostly opinions of its annotators.
+ATTRIBUTES = (
+    "Smiling",
+    "Mouth_Slightly_Open",
+    "Black_Hair",
+    "Brown_Hair",
+    "Arched_Eyebrows",
+    "Bushy_Eyebrows",
+    "Wearing_Lipstick",
+    "5_o_Clock_Shadow",
+    "Eyeglasses",
+)
+
+
+def pencil(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn a photo into a pencil drawing: grey levels divided by their blurred surroundings."""
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    surroundings = cv2.GaussianBlur(grey, (0, 0), photo.shape[1] / 24)
+    drawing = np.clip(250 * (grey + 8) / (surroundings + 8), 0, 255)
+    return np.repeat(drawing[..., None], 3, 2).astype(np.uint8)
+
+
+def tile(image: NDArray[np.uint8]) -> Image.Image:
+    """Resize a square image to one tile."""
+    return Image.fromarray(image).resize((TILE, TILE), Image.Resampling.LANCZOS)
+
+
+def bars(result: Attributes) -> Image.Image:
+    """Draw the probabilities of `ATTRIBUTES` as bars in one tile."""
+    panel = Image.new("RGB", (TILE, TILE), (24, 27, 33))
+    pen = ImageDraw.Draw(panel)
+    font = ImageFont.load_default(17)
+    for i, name in enumerate(ATTRIBUTES):
+        probability = float(result.probabilities[result.labels.names.index(name)])
+        y = 15 + 31 * i
+        colour = (0, 200, 255) if probability >= 0.5 else (134, 142, 156)
+        pen.text((14, y), name.replace("_", " ").lower(), fill=(238, 240, 244), font=font)
+        pen.rounded_rectangle((190, y + 5, 286, y + 17), 6, fill=(52, 57, 66))
+        pen.rounded_rectangle((190, y + 5, 190 + max(12, 96 * probability), y + 17), 6, fill=colour)
+    return panel
+
+
+def faces_image() -> Image.Image:
+    """Lay out photo, landmarks, parts, attributes and sketch of the shown people, one row per person."""
+    folder = data_folder("london") / "images"
+    learned = [facekit.load_image(folder / f"{name}_neutral.jpg")[ROWS, COLUMNS] for name in LEARNED]
+    artist = facekit.adapt(learned, [pencil(photo) for photo in learned], "stylization", steps=600, progress=False)
+
+    page = Image.new("RGB", (len(TITLES) * (TILE + GAP) - GAP, 34 + len(SHOWN) * (TILE + GAP) - GAP), "white")
+    pen = ImageDraw.Draw(page)
+    for column, title in enumerate(TITLES):
+        centre = column * (TILE + GAP) + TILE // 2
+        pen.text((centre, 16), title, fill=(40, 40, 40), font=ImageFont.load_default(20), anchor="mm")
+    for row, name in enumerate(SHOWN):
+        photo = facekit.load_image(folder / name)
+        points, parts, attributes = facekit.predict(["landmarks", "segmentation", "attributes"], photo)
+        sketch = facekit.predict(artist, np.ascontiguousarray(photo[ROWS, COLUMNS])).output
+        shown = [tile(drawn[ROWS, COLUMNS]) for drawn in (photo, points.draw(), parts.draw())]
+        for column, image in enumerate([*shown, bars(attributes[0]), tile(sketch)]):
+            page.paste(image, (column * (TILE + GAP), 34 + row * (TILE + GAP)))
+    return page
+
+
+def example_image() -> Image.Image:
+    """Run the README's example."""
+    faces = GeneratedFaces(seed=3, size=256).batch(range(12), want=("image", "landmarks68"))
+    images, points = faces["image"], faces["landmarks68"]
+    model = facekit.adapt(images[:10], points[:10], task="landmarks", names="68", progress=False)
+    return facekit.predict(model, images[11]).show()
+
+
+def halves(left: Image.Image, right: Image.Image) -> Image.Image:
+    """Join the left half of one tile and the right half of another."""
+    joined = left.copy()
+    joined.paste(right.crop((TILE // 2, 0, TILE, TILE)), (TILE // 2, 0))
+    return joined
+
+
+def gallery_images() -> dict[str, Image.Image]:
+    """Make one tile per notebook: its name and the image."""
+    photo = facekit.load_image(data_folder("london") / "images" / SHOWN[0])
+    points, parts = facekit.predict(["landmarks", "segmentation"], photo)
+    both = points.draw_on(parts.draw())[ROWS, COLUMNS]
+    heat = facekit.explain(photo, "a smiling woman", align="mean").draw()[ROWS, COLUMNS]
+
+    row = Image.open(FOLDER / "faces.jpg").crop((0, 34 + TILE + GAP, 5 * (TILE + GAP) - GAP, 34 + 2 * TILE + GAP))
+    person, sketch = (row.crop((x, 0, x + TILE, TILE)) for x in (0, 4 * (TILE + GAP)))
+
+    faces = GeneratedFaces(seed=5, size=256, framing=2.2, yaw=(-20, 20), pitch=(-10, 10), roll=(-8, 8))
+    batch = faces.batch(range(2), want=("image", "mask"))
+    images, masks = batch["image"].permute(0, 2, 3, 1).numpy(), batch["mask"].numpy()
+    truth = Segmentation(masks[0], FACEKIT_27, images[0]).draw()
+    one_shot = facekit.adapt(
+        images[:1], masks[:1], "segmentation", "pftgan", names=FACEKIT_27, align="ffhq", progress=False
+    )
+    return {
+        "00_quickstart": tile(both),
+        "01_fsma": halves(person, sketch),
+        "02_pftgan": tile(facekit.predict(one_shot, images[1]).draw()),
+        "03_synthparse": halves(tile(images[0]), tile(truth)),
+        "04_farl": tile(heat),
+    }
+
+
+def main() -> None:
+    """Write the images that the command names, or all."""
+    chosen = sys.argv[1:] or ["faces", "example", "gallery"]
+    if "faces" in chosen:
+        faces_image().save(FOLDER / "faces.jpg", quality=85, optimize=True)
+    if "example" in chosen:
+        example_image().save(FOLDER / "example.jpg", quality=88, optimize=True)
+    if "gallery" in chosen:
+        for name, image in gallery_images().items():
+            image.resize((200, 200), Image.Resampling.LANCZOS).save(FOLDER / f"{name}.jpg", quality=85, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

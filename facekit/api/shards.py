@@ -1,0 +1,89 @@
+"""Shards of images with texts for FaRL's pre-training: the search for faces runs the ready landmark model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..core.device import pick_device
+from ..data.image_text.face_search import LONGEST, SCORE
+from ..data.image_text.named_sources import open_sources
+from ..data.image_text.shard_writer import Settings, write_sources
+from ..detection.face import Face
+from ..model import find_frames, ready_model
+
+
+def make_shards(
+    sources: Sequence[str],
+    out: str | os.PathLike[str],
+    *,
+    texts: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    size: int = 256,
+    seed: int = 0,
+    workers: int = 1,
+    progress: bool = True,
+    per_shard: int = 1000,
+    score: float = SCORE,
+    longest: int = LONGEST,
+    device: str | torch.device | None = None,
+) -> dict[str, Any]:
+    """Write images with texts and faces as tar shards.
+
+    A second call with the same arguments makes only the shards that are missing.
+
+    Args:
+        sources: Folders of images, folders or files of .tar shards, .parquet or .csv listings, "generated:COUNT",
+            "celebahq128", or its first images by "celebahq128:COUNT".
+        out: Folder of the shards.
+        texts: A .csv of file name and caption for the one folder of images. None: a .txt file beside each image.
+        download: Whether to download the images of a listing that are on the web.
+        size: Side of generated faces, px.
+        seed: Seed of the wording of captions and of generated faces.
+        workers: Number of processes.
+        progress: Whether to show a progress bar.
+        per_shard: Number of source images per shard.
+        score: Least score of a face, 0 to 1. Images without such a face are left out.
+        longest: Most px of an image's longest side. Larger images are resized.
+        device: Device that renders generated faces. None is the best one of this machine.
+
+    Returns:
+        "out", the numbers "pairs", "shards", "without_face", "without_text" and "failed", and "failures": the path of
+        the table of failed images, or None.
+
+    Raises:
+        ValueError: If a source is of an unknown kind, a setting is out of range, or the folder holds shards that were
+            made with other settings.
+        FileNotFoundError: If a source does not exist.
+        OutputError: If `out` cannot be written.
+
+    Example:
+        >>> make_shards(["generated:96"], "shards", size=96)["pairs"]
+        96
+    """
+    settings = Settings(per_shard, score, longest)
+    if workers < 1:
+        raise ValueError(f"workers={workers}: expected at least 1")
+    opened = open_sources(sources, texts, download, size, seed, pick_device(device))
+    return write_sources(opened, out, find_points, settings, workers, progress)
+
+
+def find_points(image: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.float32]:
+    """Find the 68 points of faces with the ready landmark model.
+
+    Args:
+        image: (H,W,3) uint8 RGB.
+        faces: n faces of the image.
+
+    Returns:
+        (n,68,2) float32 x,y in the image's pixels.
+    """
+    frames = find_frames(image, "landmarks", faces)
+    results = ready_model("landmarks").predict_frames(image, frames)
+    points = [result.points for result in results]  # type: ignore[attr-defined]
+    return np.array(points, np.float32).reshape(len(results), 68, 2)
