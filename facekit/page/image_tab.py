@@ -15,7 +15,7 @@ import facekit
 from ..augmentation.shadows import cast_shadows
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..images.reader import load_image
-from ..results.types import Faces
+from ..results.faces import Faces
 from .components import CROP, EXAMPLE_LABEL, MOST_IMAGES, NO_IMAGE, PHOTO, example_photo, show_errors
 from .sessions import connect_stop_button, new_file, progress_reporter
 from .uploads import image_field

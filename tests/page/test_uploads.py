@@ -24,7 +24,7 @@ from facekit.images.reader import ImageError, load_image
 from facekit.page import app
 from facekit.page.label_canvas import SIDE
 from facekit.page.uploads import MOST_LAYERS, ImageFile, PaintEditor, check_upload
-from facekit.results.types import Faces
+from facekit.results.faces import Faces
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (24, 32, 3)).astype(np.uint8)

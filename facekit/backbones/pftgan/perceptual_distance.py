@@ -20,31 +20,12 @@ from typing_extensions import override
 
 from ...core.global_state import no_warnings, preserved_random_state
 from ...core.weight_files import check_names, read_weights
-from ...metrics.scores import alexnet_lpips
+from ...metrics.perceptual import LPIPS, alexnet_lpips
 from ...training.adapted_network import AdaptedNetwork
 
 log = logging.getLogger("facekit")
 
 NAMES = ("lpips-alex", "lpips-vgg", "parser")
-# Least side of the inputs of AlexNet and VGG: the strides of their first layers are too large for smaller images.
-LEAST_SIDE = 128
-
-
-class LPIPS(nn.Module):
-    """LPIPS 0.1 (Zhang et al., CVPR 2018). Images below 128 px are enlarged first."""
-
-    def __init__(self, net: Any):
-        """Use a network of the package ``lpips``."""
-        super().__init__()
-        self.net = net.eval().requires_grad_(False)
-
-    @override
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return the distances (N,) of images (N,3,S,S) in [-1, 1]."""
-        if x.shape[-1] < LEAST_SIDE:
-            x, y = (F.interpolate(p, LEAST_SIDE, mode="bilinear", align_corners=False) for p in (x, y))
-        distance: Tensor = self.net(x, y)
-        return distance.flatten()
 
 
 class ParserFeatures(nn.Module):
