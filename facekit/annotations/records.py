@@ -26,7 +26,6 @@ Declaration = LandmarkSet | SegmentationSet | tuple[str, ...]
 NamedPoint = tuple[str, str | None, NDArray[np.float64], int]
 
 
-
 @dataclass(frozen=True, eq=False)
 class FacePoints:
     """The landmarks of one face as its label file stores them.
