@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import sys
 from collections import OrderedDict
@@ -13,13 +14,25 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from facekit.backbones.pftgan.released_generators import Released
 
 State = dict[str, Tensor]
 BUFFERS = ("w_avg", "noise_const", "resample_filter")
 CHANNELS = {4: 6, 8: 6, 16: 3}
 SIZES = dict(z_dim=5, c_dim=0, w_dim=7, img_resolution=16, img_channels=3)
 FILTER = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
+
+
+def save_ours(released: Released, path: Path) -> None:
+    """Write a generator, with its discriminator if there is one, as one .safetensors of ours."""
+    named = released.state | {
+        f"discriminator.{name}": tensor for name, tensor in (released.discriminator or {}).items()
+    }
+    packed = {name: tensor.contiguous() for name, tensor in named.items()}
+    save_file(packed, path, metadata={"init_kwargs": json.dumps(released.init_kwargs)})
 
 
 def generator() -> State:

@@ -14,7 +14,7 @@ from ...training.pretraining_run import Request, Run, chosen_preset
 from ..base import WeightFiles
 from . import config as recipes
 from .image_text_model import new_pair, read_pair, to_clip
-from .mrequest_image_model import MOST_MASKED
+from .masked_image_model import MOST_MASKED
 from .pretraining import Pretraining
 from .tokenizer import load_tokens
 
@@ -78,6 +78,6 @@ def prepare(request: Request, files: WeightFiles) -> Run:
     per_step = {
         "pairs": recipe.batch_size,
         "patch tokens": recipe.batch_size * passes * (1 + patches),
-        "mrequest patches, at most": int(MOST_MASKED * patches) * recipe.batch_size if recipe.mim else 0,
+        "masked patches, at most": int(MOST_MASKED * patches) * recipe.batch_size if recipe.mim else 0,
     }
     return Run(program, total, tensors, about, per_step)

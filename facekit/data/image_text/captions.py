@@ -57,10 +57,10 @@ def caption_from_attributes(attributes: Mapping[str, float | bool], name: str, s
     kept = kept or [*has, *wears, *moods][:1]
     chosen = {kept[i] for i in rng.permutation(len(kept))[:_MOST]}
     has, wears, moods = ([words for words in part if words in chosen] for part in (has, wears, moods))
-    said = CaptionParts(who, he, has, wears, moods)
+    parts = CaptionParts(who, he, has, wears, moods)
     if "Blurry" in true:
-        said.openings = ("a blurry photo of ", "a blurred picture of ", "an unsharp portrait of ")
-    return sentence(said, rng)
+        parts.openings = ("a blurry photo of ", "a blurred picture of ", "an unsharp portrait of ")
+    return sentence(parts, rng)
 
 
 def _pick(rng: np.random.Generator, options: Sequence[str]) -> str:

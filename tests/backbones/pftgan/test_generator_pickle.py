@@ -82,7 +82,7 @@ def test_attack(write: Writer, name: str, protocol: int) -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (b"cos\nsystem\n(S'touch TRACE'\ntR.", "'os.system'.*nothing of it was executed"),
+        (b"cos\nsystem\n(S'touch TRACE'\ntR.", "'os.system'.*nothing was executed"),
         (b"(S'touch TRACE'\nios\nsystem\n.", "'os.system'"),
         (b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x05touch\x85R.", "'os.system'"),
         (b"\x80\x04\x8c\x0bcollections\x8c\x14OrderedDict.fromkeys\x93.", "'collections.OrderedDict.fromkeys'"),
@@ -93,8 +93,11 @@ def test_attack(write: Writer, name: str, protocol: int) -> None:
         ),
         (b"\x80\x02ctorch._utils\n_rebuild_parameter\n}X\x05\x00\x00\x00valueK\x01sb.", "sets attributes"),
         (b"\x80\x02ccollections\nOrderedDict\nN}X\x06\x00\x00\x00updateK\x01s\x86b.", "sets attributes"),
-        (b"\x80\x02X\x01\x00\x00\x001Q.", "tensors kept outside"),
-        (b"\x80\x02ctorch_utils.persistence\n_reconstruct_persistent_obj\nK\x01\x85R.", "'int' where a dict"),
+        (b"\x80\x02X\x01\x00\x00\x001Q.", "tensors are stored outside"),
+        (
+            b"\x80\x02ctorch_utils.persistence\n_reconstruct_persistent_obj\nK\x01\x85R.",
+            "expected a dict in the.*got 'int'",
+        ),
     ],
 )
 def test_written_by_hand(write: Writer, tmp_path: Path, code: bytes, message: str) -> None:
@@ -126,11 +129,11 @@ def test_endless_module() -> None:
     state: dict[str, Any] = {"_parameters": {"a": torch.ones(1)}, "_modules": {}}
     state["_modules"]["again"] = Object("Network", state=state)
     state["_modules"]["again"].state["_modules"]["once more"] = state["_modules"]["again"]
-    with pytest.raises(ValueError, match="no module of its own"):
+    with pytest.raises(ValueError, match="expected a module of NVIDIA's"):
         tensors(Object("Network", state=state))
-    with pytest.raises(ValueError, match="no tensor came at 'a'"):
+    with pytest.raises(ValueError, match="expected a tensor at 'a'"):
         tensors(Object("Network", state={"_parameters": {"a": 1}}))
-    with pytest.raises(ValueError, match="no table of _buffers"):
+    with pytest.raises(ValueError, match="without a table _buffers"):
         tensors(Object("Network", state={"_buffers": 3}))
 
 

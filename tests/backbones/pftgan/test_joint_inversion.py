@@ -1,4 +1,4 @@
-"""An encoder that learns beside its generator, and the discriminator on frozen features."""
+"""Joint training of generator and encoder, and the projected discriminator."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import facekit
 from facekit.backbones.pftgan.config import InversionPretraining, StyleGAN2Pretraining
 from facekit.backbones.pftgan.generator_training import Pretraining
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
-from facekit.backbones.pftgan.joint_inversion import Reconstructing
-from facekit.backbones.pftgan.projected_discriminator import CHANNELS, Mixed, ProjectedDiscriminator
+from facekit.backbones.pftgan.joint_inversion import JointInversion
+from facekit.backbones.pftgan.projected_discriminator import CHANNELS, ProjectedDiscriminator, RandomProjection
 from facekit.backbones.pftgan.stylegan2 import GeneratorSize
+from facekit.model.model_reader import ready_network
 
 PROJECTED: dict[str, Any] = {"projected": True, "judged_again": True, "r1": 0.0}
 
@@ -36,7 +37,7 @@ class Stripes:
         return x
 
 
-def beside(**settings: Any) -> Pretraining:
+def joint_training(**settings: Any) -> Pretraining:
     size = GeneratorSize(32, 8, 8, 256, 16, 2)
     wanted = {"batch_size": 4, "reconstructed": 4, "r1_every": 2, "path_length_every": 2, "ada_target": 0.0, **settings}
     recipe = StyleGAN2Pretraining(**wanted)
@@ -50,22 +51,25 @@ def beside(**settings: Any) -> Pretraining:
             return (x - y).square().mean((1, 2, 3))
 
     device = torch.device("cpu")
-    return Pretraining(Stripes(), size, recipe, 100, device, 0, beside=Reconstructing(encoder, Squared(), own, device))
+    parser = ready_network("segmentation").folded() if recipe.projected else None
+    return Pretraining(
+        Stripes(), size, recipe, 100, device, 0, joint=JointInversion(encoder, Squared(), own, device), parser=parser
+    )
 
 
 @pytest.mark.slow
-def test_an_encoder_beside_the_generator_learns_to_show_images_again() -> None:
-    program = beside()
+def test_encoder_and_generator_learn_to_reconstruct_images() -> None:
+    program = joint_training()
     losses = [program.step(i) for i in range(100)]  # 0.4 of the first error is left then, 0.53 after 60 steps
     assert sum(x["l2"] for x in losses[-10:]) < 0.6 * sum(x["l2"] for x in losses[:10])
     assert {"discriminator", "generator", "l2", "codes", "deltas", "prior", "judged"} <= set(losses[0])
 
 
-def test_the_latent_discriminator_draws_found_codes_to_those_that_are_made() -> None:
-    own = beside().beside
+def test_the_latent_discriminator_draws_codes_of_the_encoder_to_those_of_the_mapping() -> None:
+    own = joint_training().joint
     assert own is not None
     made, found = torch.randn(64, 8) + 2, torch.randn(64, 8) - 2
-    losses = [float(own._learn(made.clone(), found)) for _ in range(100)]
+    losses = [float(own._update_discriminator(made.clone(), found)) for _ in range(100)]
     assert losses[-1] < 0.7 * losses[0]
     found.requires_grad_(True)
     torch.nn.functional.softplus(-own.discriminator(found)).mean().backward()
@@ -73,14 +77,14 @@ def test_the_latent_discriminator_draws_found_codes_to_those_that_are_made() -> 
     assert float((-found.grad).mean()) > 0, "one step down the encoder's loss leads towards the mapping's codes"
 
 
-def test_the_mapping_is_drawn_to_codes_that_are_found() -> None:
-    program = beside()
-    own, generator = program.beside, program.generator
+def test_the_mapping_is_drawn_to_codes_of_the_encoder() -> None:
+    program = joint_training()
+    own, generator = program.joint, program.generator
     assert own is not None
     known = program.mixed_codes(4, torch.Generator().manual_seed(0))
     discriminator = copy.deepcopy(own.discriminator)  # as it judges here; it learns from the same codes afterwards
     real, made = torch.zeros(4, 3, 32, 32), program.image(known, torch.Generator().manual_seed(0))
-    losses = own.losses(real, *own.show(generator, real, made, torch.Generator().manual_seed(0)), known)
+    losses = own.losses(real, *own.reconstruct(generator, real, made, torch.Generator().manual_seed(0)), known)
     losses["mapped"].backward()
     assert all(weight.grad is not None for weight in generator.mapping.parameters())
     for others in (generator.synthesis, own.encoder):
@@ -96,7 +100,7 @@ def test_the_mapping_is_drawn_to_codes_that_are_found() -> None:
     "settings", [{}, pytest.param(PROJECTED, marks=pytest.mark.slow)], ids=["stylegan2", "projected"]
 )
 def test_such_a_training_resumes(settings: dict[str, Any], tmp_path: Path) -> None:
-    straight, stopped, resumed = beside(**settings), beside(**settings), beside(**settings)
+    straight, stopped, resumed = joint_training(**settings), joint_training(**settings), joint_training(**settings)
     for i in range(4):
         straight.step(i)
     for i in range(2):
@@ -111,16 +115,20 @@ def test_such_a_training_resumes(settings: dict[str, Any], tmp_path: Path) -> No
     assert all(torch.equal(v, theirs["beside"]["mean"][k]) for k, v in mine["beside"]["mean"].items())
 
 
-def test_what_is_shown_again_is_judged_too() -> None:
+def test_the_discriminator_gets_reconstructions_too() -> None:
     seen: list[int] = []
-    for program in (beside(), beside(judged_again=True), beside(reconstructed=2, judged_again=True)):
+    for program in (
+        joint_training(),
+        joint_training(judged_again=True),
+        joint_training(reconstructed=2, judged_again=True),
+    ):
         program.discriminator.register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
         program.step(1)  # without R1
     assert seen == [4, 4, 4] + [4, 8, 8] + [4, 6, 6], "the discriminator: real, made; the generator: made"
 
 
 def test_maps_are_mixed_from_coarse_to_fine() -> None:
-    mixed = Mixed([5, 7, 3])
+    mixed = RandomProjection([5, 7, 3])
     maps = [torch.randn(1, 5, 16, 16), torch.randn(1, 7, 8, 8), torch.randn(1, 3, 4, 4)]
     before = mixed(maps)
     assert [x.shape for x in before] == [(1, CHANNELS, side, side) for side in (16, 8, 4)]
@@ -133,7 +141,7 @@ def test_maps_are_mixed_from_coarse_to_fine() -> None:
 
 @pytest.mark.slow
 def test_only_the_heads_of_a_projected_discriminator_learn() -> None:
-    program = beside(**PROJECTED, path_length=0.0)
+    program = joint_training(**PROJECTED, path_length=0.0)
     discriminator = program.discriminator
     assert isinstance(discriminator, ProjectedDiscriminator) and discriminator(torch.zeros(2, 3, 32, 32)).shape == (
         2,
@@ -146,6 +154,8 @@ def test_only_the_heads_of_a_projected_discriminator_learn() -> None:
         assert torch.equal(weight, before[name]) != name.startswith("heads"), name
 
 
-def test_nothing_to_judge_again_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="judged_again=True came with reconstructed=0: .* pass reconstructed=16"):
+def test_judged_again_needs_reconstructed_images(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match="judged_again=True: expected reconstructed images, got reconstructed=0; pass reconstructed=16"
+    ):
         facekit.pretrain("stylegan2", tmp_path, out=tmp_path / "g.safetensors", judged_again=True, reconstructed=0)
