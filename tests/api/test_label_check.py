@@ -1,4 +1,4 @@
-"""Labels of known sets that cannot be right are reported; right ones never are (kind 14)."""
+"""Wrong labels of known sets are reported, and right ones never are (kind 14)."""
 
 from __future__ import annotations
 

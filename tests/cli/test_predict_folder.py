@@ -1,4 +1,4 @@
-"""`facekit predict` on folders (cases 08, M6, L2): one image after the other, each once, under its own name."""
+"""`facekit predict` reads a folder one image at a time and writes one result per image (cases 08, M6, L2)."""
 
 from __future__ import annotations
 

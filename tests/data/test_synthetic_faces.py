@@ -1,4 +1,4 @@
-"""The generated faces: same image everywhere, labels that agree with the pixels, clear errors."""
+"""Generated faces are reproducible, their labels agree with the pixels, and errors are clear."""
 
 from __future__ import annotations
 

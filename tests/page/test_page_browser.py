@@ -1,4 +1,4 @@
-"""The page in a real browser: labels stay where they were made, files of every kind arrive, a training can be stopped.
+"""The page works in a real browser: labels keep their place, files of every kind upload, training stops.
 
 Needs Debian's chromium and PyPI's playwright. `pytest -m browser` runs only these tests.
 """

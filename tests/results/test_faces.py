@@ -1,4 +1,4 @@
-"""Kind 15: the outcome for a searched image is always `Faces`; code for one face keeps working for one release."""
+"""The result for a searched image is always `Faces`, and code for one face works for one more release (kind 15)."""
 
 from __future__ import annotations
 

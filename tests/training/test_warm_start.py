@@ -1,4 +1,4 @@
-"""Warm starts: which known output each new one starts from, and what does not fit."""
+"""New outputs start from the nearest known ones, and those that do not fit start afresh."""
 
 from __future__ import annotations
 

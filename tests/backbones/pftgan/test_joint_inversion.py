@@ -1,4 +1,4 @@
-"""An encoder that learns beside its generator, and the discriminator on frozen features."""
+"""An encoder trains together with its generator, and the projected discriminator uses frozen features."""
 
 from __future__ import annotations
 

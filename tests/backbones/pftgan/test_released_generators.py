@@ -1,4 +1,4 @@
-"""Others' StyleGAN2 files: every tensor comes out by NVIDIA's names, and what is no such file is named."""
+"""StyleGAN2 files of other programs are read tensor by tensor, and errors name what is no such file."""
 
 from __future__ import annotations
 
