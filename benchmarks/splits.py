@@ -16,7 +16,8 @@ import numpy as np
 
 import facekit
 from facekit.data.face_sources import TEST_300W, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
-from facekit.geometry.affine import box_of_points, crop_matrix, warp_image
+from facekit.geometry.affine import box_of_points, crop_matrix
+from facekit.geometry.affine_crop import AffineCrop
 from facekit.labels import FASSEG_6, LANDMARKS_68
 from facekit.metrics.scores import landmark_normaliser
 
@@ -156,8 +157,8 @@ def split_yaleb(n: int, seed: int) -> Split:
     points, clean = pseudo_landmarks(), []
     faces = [(name.removesuffix(".jpg"), image) for name, image, _ in celebahq128() if name[:-4] in points]
     for name, image in random.Random(seed).sample(faces, n):
-        matrix = crop_matrix(box_of_points(points[name], scale=1.1, lift=0.02), SIDE)
-        grey = cv2.cvtColor(warp_image(image, matrix, SIDE), cv2.COLOR_RGB2GRAY)
+        crop = AffineCrop(crop_matrix(box_of_points(points[name], scale=1.1, lift=0.02), SIDE), SIDE)
+        grey = cv2.cvtColor(crop.image(image), cv2.COLOR_RGB2GRAY)
         clean.append(np.repeat(grey[..., None], 3, 2))
     return Split(
         clean, None, [facekit.load_image(lit[key]) for key in shadowed],

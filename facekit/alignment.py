@@ -1,5 +1,9 @@
-"""From an image to the square that a network sees: whole image, found face, or a crop by landmarks, tanh-warped or
-not."""
+"""Framing of faces: from an image to the squares that a network takes as input.
+
+A frame is the whole image, the box of a face, or a square that landmarks define; `Frame.crop` makes the crop of it.
+`FaceFramer` finds the frames of an image. The tanh-warp and the mean face are FaRL's
+(https://arxiv.org/abs/2112.03109).
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .detection.face_finder import Face, check_boxes, find_faces, landmark_box
+from .detection.face import Face, check_boxes, landmark_box
+from .detection.face_finder import find_faces
 from .detection.haar import haar_faces
 from .geometry.affine import (
-    Crop,
+    Matrix,
     box_of_points,
     crop_matrix,
     fit_matrix,
@@ -22,59 +27,156 @@ from .geometry.affine import (
     similarity_from_points,
     transform_points,
 )
-from .geometry.tanh_warp import ALPHA, MEAN_FACE, MEAN_FACE_SIDE, TanhCrop
+from .geometry.affine_crop import AffineCrop
+from .geometry.crop import Crop
+from .geometry.tanh_crop import TanhCrop
+from .geometry.tanh_warp import ALPHA, MEAN_FACE, MEAN_FACE_SIDE
 from .labels import LANDMARKS_68, LandmarkSet, landmark_set
 
 ALIGN = ("none", "box", "landmarks", "mean", "tanh", "ffhq", "haar")
-# Those that bring a face by eyes, nose and mouth to a place of their own.
+# The aligns that bring eyes, nose and mouth of a face to fixed places.
 POINT_FRAMED = ("mean", "tanh", "ffhq")
-# Of five points; two would do for a similarity, but two of one eye and the nose say little about a face.
+# Of the five points. Two suffice for a similarity, but one eye and the nose alone place a face badly.
 _LEAST_POINTS = 3
-
-# Points (68,2) in the image, from the face in the given crop: image, matrix, side.
-Pointer = Callable[[NDArray[np.uint8], NDArray[np.float64]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One face of an image: its upright square in the image's pixels, turned by `roll` degrees; None is the whole
-    image. alpha: of the tanh-warp around that square, or None for the square alone."""
+    """The square of one face in an image, or the whole image.
+
+    Attributes:
+        box: (x0, y0, x1, y1) in the image's pixels, before the rotation; None is the whole image.
+        roll: Rotation of the box about its centre in degrees, positive = clockwise in the image.
+        alpha: Factor of the tanh-warp around the square; None is no warp.
+    """
 
     box: tuple[float, float, float, float] | None = None
     roll: float = 0.0
     alpha: float | None = None
 
-    def matrix(self, image_size: tuple[int, int], side: int) -> Crop:
-        """From the image's pixels to those of a crop of `side` px: (3,3), or tanh-warped."""
-        plain = self.plain(image_size, side)
-        return plain if self.box is None or self.alpha is None else TanhCrop(plain, side, self.alpha)
+    def crop(self, image_size: tuple[int, int], side: int) -> Crop:
+        """Return the frame's square crop.
 
-    def plain(self, image_size: tuple[int, int], side: int) -> NDArray[np.float64]:
-        """(3,3) from the image's pixels to those of a crop of `side` px that is not warped."""
+        Args:
+            image_size: (height, width) of the image.
+            side: Side of the crop in pixels.
+
+        Returns:
+            An `AffineCrop`, or a `TanhCrop` where the frame has a box and an alpha.
+        """
+        plain = self.plain(image_size, side)
+        return AffineCrop(plain, side) if self.box is None or self.alpha is None else TanhCrop(plain, side, self.alpha)
+
+    def plain(self, image_size: tuple[int, int], side: int) -> Matrix:
+        """Return the matrix (3,3) from the image to the crop without the warp; arguments as in `crop`."""
         return fit_matrix(image_size, side) if self.box is None else crop_matrix(self.box, side, self.roll)
 
 
+Pointer = Callable[[NDArray[np.uint8], Frame], NDArray[np.floating]]
+"""A landmark model: from an image (H,W,3) and the frame of a face to its 68 points (68,2) in the image's pixels."""
+
+
+class FaceFramer:
+    """Finds the frames of the faces in images.
+
+    Attributes:
+        pointer: The landmark model that the aligns "landmarks", "mean", "tanh" and "ffhq" need, or None.
+    """
+
+    def __init__(self, pointer: Pointer | None = None):
+        self.pointer = pointer
+
+    def frames(self, image: NDArray[np.uint8], align: str, boxes: object = None) -> list[Frame]:
+        """Return the frames of the faces in one image, best first.
+
+        Args:
+            image: (H,W,3) uint8 RGB.
+            align: How to frame a face:
+                "none": one frame, the whole image, unless boxes are given;
+                "box": the box of the face;
+                "landmarks": cropped again by the 68 points that the pointer finds in the first crop;
+                "mean": these points brought to the mean face;
+                "tanh": like "mean", and tanh-warped;
+                "ffhq": framed by these points as in FFHQ;
+                "haar": faces as "In the Wild Face Parsing ..." finds them, largest first.
+            boxes: The user's own boxes (see `check_boxes`), or None to search for faces.
+
+        Returns:
+            One frame per face; an empty list if there is none.
+
+        Raises:
+            ValueError: If ``align`` has another name, or a box is invalid.
+        """
+        return self.frames_by_align(image, [align], boxes)[align]
+
+    def frames_by_align(
+        self, image: NDArray[np.uint8], aligns: Collection[str], boxes: object = None
+    ) -> dict[str, list[Frame]]:
+        """Return the frames of one image by several aligns; the search and the landmark model run once.
+
+        Args:
+            image: As in `frames`.
+            aligns: Names as in `frames`.
+            boxes: As in `frames`.
+
+        Returns:
+            The frames of each align.
+
+        Raises:
+            ValueError: As `frames`.
+        """
+        given = None if boxes is None else check_boxes(boxes, image.shape[:2])
+
+        @functools.cache
+        def boxed(search: Callable[[NDArray[np.uint8]], list[Face]]) -> list[Frame]:
+            return [Frame(landmark_box(face), face.roll) for face in (search(image) if given is None else given)]
+
+        @functools.cache
+        def pointed() -> list[NDArray[np.floating]]:
+            assert self.pointer is not None
+            return [self.pointer(image, frame) for frame in boxed(find_faces)]
+
+        def frames(align: str) -> list[Frame]:
+            if given is None and align == "none":
+                return [Frame()]
+            if align == "landmarks":
+                return [frame_points(points, LANDMARKS_68) for points in pointed()]
+            if align in POINT_FRAMED:
+                framed = [point_frame(points, LANDMARKS_68, align) for points in pointed()]
+                return [frame for frame in framed if frame is not None]
+            return list(boxed(haar_faces if align == "haar" else find_faces))
+
+        return {align: frames(check_align(align)) for align in aligns}
+
+
 def check_align(align: str) -> str:
+    """Return ``align``. Raises ValueError if it is not one of `ALIGN`."""
     if align not in ALIGN:
         raise ValueError(f"align={align!r}: expected one of {', '.join(map(repr, ALIGN))}")
     return align
 
 
 def warping(align: str) -> float | None:
-    """The alpha that faces are tanh-warped by, where `align` says so."""
+    """Return the alpha of the tanh-warp for an align, or None where it does not warp."""
     return ALPHA if align == "tanh" else None
 
 
 def five_points(points: NDArray[np.floating], labels: LandmarkSet) -> NDArray[np.float64] | None:
-    """Left and right eye, nose tip, left and right corner of the mouth (5,2), NaN where not labelled, of points (K,2).
+    """Return the five points of a face that the mean face has.
 
-    An eye is the mean of its labelled points. None where the set does not name eyes, nose tip and mouth corners.
+    Args:
+        points: (K,2) in the image's pixels, NaN = not labelled.
+        labels: The set that names the points.
+
+    Returns:
+        Left and right eye, nose tip, left and right corner of the mouth (5,2), NaN = not labelled. An eye is the mean
+        of its labelled points. None if the set does not name eyes, nose tip and mouth corners.
     """
     places: list[list[int]] = []
     for i, side in enumerate(("left", "right")):
-        begins = (f"{side}_eye_", f"{side}_pupil")
-        own = [k for k, name in enumerate(labels.points) if name == f"{side}_eye" or name.startswith(begins)]
-        places.append(list(labels.eyes[i]) if labels.eyes else own)
+        prefixes = (f"{side}_eye_", f"{side}_pupil")
+        named = [k for k, name in enumerate(labels.points) if name == f"{side}_eye" or name.startswith(prefixes)]
+        places.append(list(labels.eyes[i]) if labels.eyes else named)
     for name in ("nose_tip", "left_mouth_corner", "right_mouth_corner"):
         places.append([labels.index(name)] if name in labels.points else [])
     if not all(places):
@@ -85,9 +187,15 @@ def five_points(points: NDArray[np.floating], labels: LandmarkSet) -> NDArray[np
 
 
 def mean_face_frame(points: NDArray[np.floating], labels: LandmarkSet, alpha: float | None = ALPHA) -> Frame | None:
-    """The frame in which a face's five points lie closest to FaRL's mean face, warped by alpha.
+    """Return the frame in which the five points of a face lie closest to FaRL's mean face.
 
-    points: (K,2), NaN = not labelled. None where the set does not name the five, or fewer than three are labelled.
+    Args:
+        points: (K,2) in the image's pixels, NaN = not labelled.
+        labels: The set that names the points.
+        alpha: Factor of the tanh-warp; None is no warp.
+
+    Returns:
+        The frame. None if the set does not name the five points, or fewer than three of them are labelled.
     """
     five = five_points(points, labels)
     if five is None or np.isfinite(five).all(1).sum() < _LEAST_POINTS:
@@ -101,33 +209,57 @@ def mean_face_frame(points: NDArray[np.floating], labels: LandmarkSet, alpha: fl
 
 
 def ffhq_frame(points: NDArray[np.floating], labels: LandmarkSet) -> Frame | None:
-    """The square that FFHQ's and CelebA-HQ's images show of a face, turned with it (Karras et al., ICLR 2018,
-    appendix C, and FFHQ's published code): what StyleGANs and their encoders learned from.
+    """Return the square that FFHQ's and CelebA-HQ's images show of a face, rotated with it.
 
-    points: (K,2), NaN = not labelled. None where the set does not name eyes and mouth corners, or one is not labelled.
+    StyleGANs and their encoders are trained on such images. Karras et al., "Progressive Growing of GANs", ICLR 2018
+    (https://arxiv.org/abs/1710.10196), appendix C, and FFHQ's published code.
+
+    Args:
+        points: (K,2) in the image's pixels, NaN = not labelled.
+        labels: The set that names the points.
+
+    Returns:
+        The frame. None if the set does not name eyes and mouth corners, or one of them is not labelled.
     """
     five = five_points(points, labels)
     if five is None or not np.isfinite(five[[0, 1, 3, 4]]).all():
         return None
     eyes, mouth = five[:2].mean(0), five[3:].mean(0)
     between, down = five[1] - five[0], mouth - eyes
-    x = between + np.array([down[1], -down[0]])  # along the eyes, and across the way down to the mouth
+    x = between + np.array([down[1], -down[0]])  # along the eyes, and at right angles to the line down to the mouth
     half = max(2.0 * float(np.hypot(*between)), 1.8 * float(np.hypot(*down)))
     centre = eyes + 0.1 * down
     return Frame((*(centre - half), *(centre + half)), math.degrees(math.atan2(x[1], x[0])))
 
 
 def point_frame(points: NDArray[np.floating], labels: LandmarkSet, align: str) -> Frame | None:
-    """The frame of a face by `align`, one of POINT_FRAMED; None where its points do not tell."""
+    """Return the frame of a face by its points.
+
+    Args:
+        points: (K,2) in the image's pixels, NaN = not labelled.
+        labels: The set that names the points.
+        align: One of `POINT_FRAMED`.
+
+    Returns:
+        The frame, or None if points that it needs are not named or not labelled.
+    """
     if align == "ffhq":
         return ffhq_frame(points, labels)
     return mean_face_frame(points, labels, warping(align))
 
 
 def roll_of_points(points: ArrayLike, labels: LandmarkSet | str) -> float:
-    """How far the face leans, in degrees, positive = clockwise in the image, from one eye to the other.
+    """Return the lean of a face: the direction from one eye to the other.
 
-    points: (K, 2). Raises ValueError where the set has no eyes or they are not labelled.
+    Args:
+        points: (K,2) in the image's pixels.
+        labels: The set that names the points, or its name.
+
+    Returns:
+        Degrees, positive = clockwise in the image.
+
+    Raises:
+        ValueError: If the set has no eyes, or they are not labelled.
     """
     labels = landmark_set(labels)
     p = np.asarray(points, dtype=np.float64)
@@ -140,53 +272,23 @@ def roll_of_points(points: ArrayLike, labels: LandmarkSet | str) -> float:
         dx, dy = p[list(right)].mean(0) - p[list(left)].mean(0)
         if math.isfinite(dx) and math.isfinite(dy) and (dx, dy) != (0.0, 0.0):
             return math.degrees(math.atan2(dy, dx))
-    raise ValueError(f"set {labels.name!r} has no labelled eyes here, so the face's roll is unknown: pass roll=0")
+    raise ValueError(f"set {labels.name!r}: expected labelled eyes for the face's roll, got none; pass roll=0")
 
 
 def frame_points(points: NDArray[np.floating], labels: LandmarkSet) -> Frame:
-    """The square of the 300-W crops (1.6 times the points' box), upright for the face where the set has eyes."""
+    """Return the square of the 300-W crops around a face.
+
+    Args:
+        points: (K,2) in the image's pixels, NaN = not labelled.
+        labels: The set that names the points.
+
+    Returns:
+        A frame of 1.6 times the points' bounding box (see `box_of_points`). It follows the face's roll if the set has
+        eyes.
+
+    Raises:
+        ValueError: If there are fewer than 2 different points, or the set's eyes are not labelled.
+    """
     roll = roll_of_points(points, labels) if labels.eyes or labels.eye_corners else 0.0
-    if not np.isfinite(roll):
-        roll = 0.0
     x0, y0, x1, y1 = (float(v) for v in box_of_points(points, roll=roll))
     return Frame((x0, y0, x1, y1), float(roll))
-
-
-def frames_by_way(
-    image: NDArray[np.uint8], ways: Collection[str], faces: object, pointer: Pointer | None
-) -> dict[str, list[Frame]]:
-    """The faces to look at in one image, best first, by each of several aligns.
-
-    align: "none" (one frame, the whole image, unless faces are given), "box" (faces as found or given), "landmarks"
-    (then cropped again by the 68 points that `pointer` finds in the first crop), "mean" (by these points brought to the
-    mean face), "tanh" (and tanh-warped), "ffhq" (by these points framed as in FFHQ), "haar" (faces as "In the Wild Face
-    Parsing ..." finds them, largest first).
-    faces: the user's own boxes, or None to search. Searched and pointed once for all aligns that do so alike.
-    """
-    given = None if faces is None else check_boxes(faces, image.shape[:2])
-
-    @functools.cache
-    def boxed(search: Callable[[NDArray[np.uint8]], list[Face]]) -> list[Frame]:
-        return [Frame(landmark_box(face), face.roll) for face in (search(image) if given is None else given)]
-
-    @functools.cache
-    def pointed() -> list[NDArray[np.floating]]:
-        assert pointer is not None
-        return [pointer(image, frame.plain(image.shape[:2], 128)) for frame in boxed(find_faces)]
-
-    def frames(align: str) -> list[Frame]:
-        if given is None and align == "none":
-            return [Frame()]
-        if align == "landmarks":
-            return [frame_points(points, LANDMARKS_68) for points in pointed()]
-        if align in POINT_FRAMED:
-            found = [point_frame(points, LANDMARKS_68, align) for points in pointed()]
-            return [frame for frame in found if frame is not None]
-        return list(boxed(haar_faces if align == "haar" else find_faces))
-
-    return {align: frames(check_align(align)) for align in ways}
-
-
-def frames_of(image: NDArray[np.uint8], align: str, faces: object, pointer: Pointer | None) -> list[Frame]:
-    """`frames_by_way` for one align."""
-    return frames_by_way(image, [align], faces, pointer)[align]

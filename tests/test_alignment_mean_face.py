@@ -13,12 +13,14 @@ from helpers.slow import slow_unless
 
 import facekit
 from facekit import alignment as framing
-from facekit.alignment import Frame, five_points, frames_of, mean_face_frame, warping
+from facekit.alignment import FaceFramer, Frame, five_points, mean_face_frame, warping
 from facekit.augmentation.affine import TanhMoves, warp, warp_masks, warp_points
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.detection.face_finder import Face
+from facekit.detection.face import Face
 from facekit.geometry import affine as g
-from facekit.geometry.tanh_warp import ALPHA, MEAN_FACE, TanhCrop
+from facekit.geometry.affine_crop import AffineCrop
+from facekit.geometry.tanh_crop import TanhCrop
+from facekit.geometry.tanh_warp import ALPHA, MEAN_FACE
 from facekit.images.reader import read_images
 from facekit.labels import (
     FACEKIT_27,
@@ -76,7 +78,7 @@ def test_frames_bring_a_face_to_the_mean_face() -> None:
     frame = mean_face_frame(points, LANDMARKS_5)
     assert frame is not None and frame.roll == pytest.approx(-35) and frame.alpha == ALPHA
     assert frame.box == pytest.approx((40, 30, 240, 230))
-    crop = frame.matrix((300, 300), 256)
+    crop = frame.crop((300, 300), 256)
     assert isinstance(crop, TanhCrop)
     assert np.allclose(g.transform_points(points, crop.matrix), (MEAN_FACE + 0.5) / 2 - 0.5)
     points[0] = np.nan
@@ -84,7 +86,7 @@ def test_frames_bring_a_face_to_the_mean_face() -> None:
     assert partly is not None and partly.box == pytest.approx(frame.box)
     points[1:3] = np.nan
     assert mean_face_frame(points, LANDMARKS_5) is None
-    assert isinstance(Frame(alpha=ALPHA).matrix((30, 40), 16), np.ndarray), "a whole image is not warped"
+    assert isinstance(Frame(alpha=ALPHA).crop((30, 40), 16), AffineCrop), "a whole image is not warped"
 
 
 def test_frames_of_found_and_given_faces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,20 +94,20 @@ def test_frames_of_found_and_given_faces(monkeypatch: pytest.MonkeyPatch) -> Non
     points[[36, 42, 30, 48, 54]] = MEAN_FACE / 4
     seen = []
 
-    def pointer(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-        seen.append(matrix)
+    def pointer(image: np.ndarray, frame: Frame) -> np.ndarray:
+        seen.append(frame.crop(image.shape[:2], 128))
         return points
 
     monkeypatch.setattr(framing, "find_faces", lambda image: [Face((20, 20, 100, 100))] * 2)
-    image = np.zeros((130, 130, 3), np.uint8)
-    found = frames_of(image, "tanh", None, pointer)
-    given = frames_of(image, "tanh", [(10, 20, 90, 100)], pointer)
+    image, framer = np.zeros((130, 130, 3), np.uint8), FaceFramer(pointer)
+    found = framer.frames(image, "tanh")
+    given = framer.frames(image, "tanh", [(10, 20, 90, 100)])
     assert len(found) == 2 and len(given) == 1 and found[0].alpha == given[0].alpha == ALPHA
-    (plain,) = frames_of(image, "mean", [(10, 20, 90, 100)], pointer)
+    (plain,) = framer.frames(image, "mean", [(10, 20, 90, 100)])
     assert plain.alpha is None and plain.box == given[0].box, "the same square, not warped"
-    assert all(isinstance(m, np.ndarray) for m in seen), "the pointing model sees a plain crop"
+    assert all(isinstance(crop, AffineCrop) for crop in seen), "the pointing model sees a plain crop"
     with pytest.raises(ValueError, match="'none', 'box', 'landmarks', 'mean', 'tanh'"):
-        frames_of(image, "tahn", None, pointer)
+        framer.frames(image, "tahn")
 
 
 SIDE = 96  # of the views, px
@@ -132,7 +134,7 @@ def test_training_sees_what_prediction_sees(align: str, faces: dict[str, Any]) -
     fitting, images, frames = fitting_of(faces, align)
     seen = 255 * fitting.images(torch.arange(3)).permute(0, 2, 3, 1).numpy()
     for image, frame, view in zip(images, frames, seen, strict=True):
-        predicted = g.warp_image(image, frame.matrix(image.shape[:2], 96), 96)
+        predicted = frame.crop(image.shape[:2], 96).image(image)
         assert np.abs(predicted - view).mean() < 1.5
 
 
@@ -149,11 +151,11 @@ def test_augmenting_moves_the_face_before_the_warp(faces: dict[str, Any]) -> Non
             view, label = view[:, ::-1], None
             move = move @ np.diag([-1.0, 1, 1])
         aligned = normal @ np.linalg.inv(move) @ np.linalg.inv(normal) @ frame.plain(image.shape[:2], 96)
-        wanted = g.warp_image(image, TanhCrop(aligned, 96), 96)
+        wanted = TanhCrop(aligned, 96).image(image)
         assert np.abs(wanted - view).mean() < 3.0
         if label is not None:
             mask = np.pad(segmentation_map(FACEKIT_27, HELEN_11)[faces["mask"][v % 3].numpy()], ((30, 50), (60, 20)))
-            assert (g.warp_mask(mask, TanhCrop(aligned, 96), 96) != label).mean() < 0.05
+            assert (TanhCrop(aligned, 96).mask(mask) != label).mean() < 0.05
 
 
 def test_points_masks_and_images_move_together() -> None:
@@ -222,7 +224,7 @@ def test_landmark_training_goes_by_the_labels(faces: dict[str, Any]) -> None:
     for own, label in zip(points, moved.numpy(), strict=True):
         frame = mean_face_frame(own, LANDMARKS_68)
         assert frame is not None
-        assert np.allclose(label, g.transform_points(own, frame.matrix((128, 128), 192)), atol=1e-3)
+        assert np.allclose(label, frame.crop((128, 128), 192).points(own), atol=1e-3)
         assert label.min() > 0 and label.max() < 191
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from facekit.geometry.affine import fit_matrix, warp_image
+from facekit.geometry.affine import fit_matrix
+from facekit.geometry.affine_crop import AffineCrop
 from facekit.images.reader import load_image, save_image
 
 matplotlib.use("Agg")
@@ -20,7 +21,7 @@ TILE = 160  # px
 def save_strip(path: Path, images: list[np.ndarray]) -> None:
     """Save some of the images below each other, always the same ones of a list."""
     some = np.linspace(0, len(images) - 1, SHOWN).astype(int)
-    tiles = [warp_image(images[i], fit_matrix(images[i].shape[:2], TILE), TILE) for i in some]
+    tiles = [AffineCrop(fit_matrix(images[i].shape[:2], TILE), TILE).image(images[i]) for i in some]
     save_image(np.concatenate(tiles), path)
 
 

@@ -30,9 +30,8 @@ from torchvision.utils import make_grid
 import facekit
 from facekit.backbones.pftgan.perceptual_distance import perceptual
 from facekit.data.face_sources import celebahq128
-from facekit.geometry.affine import warp_image
 from facekit.images.reader import to_tensor
-from facekit.metrics.scores import alexnet_lpips
+from facekit.metrics.perceptual import alexnet_lpips
 from facekit.model import find_frames as frames_in
 
 HELD_OUT, SAMPLES, AT_ONCE = 800, 5000, 50
@@ -66,7 +65,7 @@ def astronaut(side: int) -> Tensor:
 
     image = photo()
     (frame,) = frames_in(image, "ffhq", None)
-    return to_tensor([warp_image(image, frame.matrix(image.shape[:2], side), side)])
+    return to_tensor([frame.crop(image.shape[:2], side).image(image)])
 
 
 def draw(images: Tensor, path: Path) -> None:

@@ -28,7 +28,6 @@ from facekit.data.datasets import (
     outlined_faces,
 )
 from facekit.data.face_sources import PORTRAIT_LIFT, PORTRAIT_MARGIN, celebahq128
-from facekit.geometry.affine import warp_image, warp_mask
 from facekit.images.reader import to_tensor
 from facekit.labels import CELEBAMASK_19, FASSEG_6
 from facekit.model import Model
@@ -110,9 +109,9 @@ def shown(faces: Sequence[ParsedFace], model: Model) -> Crops:
     masks: list[np.ndarray] = []
     for face in faces:
         for frame in frames_in(face.image, model.align, None)[:1]:
-            matrix = frame.matrix(face.image.shape[:2], model.input_size)
-            images.append(warp_image(face.image, matrix, model.input_size))
-            masks.append(warp_mask(face.mask, matrix, model.input_size))
+            crop = frame.crop(face.image.shape[:2], model.input_size)
+            images.append(crop.image(face.image))
+            masks.append(crop.mask(face.mask))
     return images, masks
 
 

@@ -28,7 +28,8 @@ from facekit.api.label_adaptation import adapt_labels
 from facekit.backbones.synthparse.config import READY_CHANNELS
 from facekit.data.face_sources import TEST_300W, celebahq128, celebahq_attributes, landmarks_300w, pseudo_landmarks
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.geometry.affine import box_of_points, crop_matrix, transform_points, warp_image
+from facekit.geometry.affine import box_of_points, crop_matrix
+from facekit.geometry.affine_crop import AffineCrop
 from facekit.images.reader import load_image
 from facekit.labels import CELEBA_40, CELEBAMASK_19, FACEKIT_27, FASSEG_6, LANDMARKS_44, LANDMARKS_98, landmark_set
 from facekit.model import Model, ready_model
@@ -113,9 +114,9 @@ def pointed_faces(celeba: int, cropped: bool) -> tuple[list[np.ndarray], np.ndar
     pseudo = pseudo_landmarks()
     known = ((image, pseudo[name[:-4]]) for name, image, _ in celebahq128() if name[:-4] in pseudo)
     for image, own in itertools.islice(known, celeba):
-        matrix = crop_matrix(box_of_points(own), SIDE)
-        images.append(warp_image(image, matrix, SIDE) if cropped else image)
-        labels.append(transform_points(own, matrix).astype(np.float32) if cropped else own)
+        crop = AffineCrop(crop_matrix(box_of_points(own), SIDE), SIDE)
+        images.append(crop.image(image) if cropped else image)
+        labels.append(crop.points(own).astype(np.float32) if cropped else own)
     return images, np.stack(labels)
 
 

@@ -26,8 +26,8 @@ def evaluate(
     """Score a model on labelled images with one face each.
 
     The labelled face is the one that is scored. Landmark models that frame by landmarks get the crop of the labels'
-    box, as is usual on 300-W; with align="mean", "tanh" or "ffhq" the labels' eyes, nose and mouth frame the face. If faces
-    are searched and none is found, the whole image is scored.
+    box, as is usual on 300-W; with align="mean", "tanh" or "ffhq" the labels' eyes, nose and mouth frame the face. If
+    faces are searched and none is found, the whole image is scored.
 
     Args:
         model: A model, the path of its file, or the name of a ready model.

@@ -14,7 +14,7 @@ from ..core.device import pick_device
 from ..data.image_text.face_search import LONGEST, SCORE
 from ..data.image_text.named_sources import open_sources
 from ..data.image_text.shard_writer import Settings, write_sources
-from ..detection.face_finder import Face
+from ..detection.face import Face
 from ..model import find_frames, ready_model
 
 

@@ -18,7 +18,7 @@ from ..backbones.farl.grad_cam import grad_cam
 from ..backbones.farl.image_text_model import ImageTextModel
 from ..core.device import pick_device
 from ..core.global_state import default_settings, preserved_random_state
-from ..geometry.affine import put_back, warp_image
+from ..geometry.crop import Crop
 from ..images.reader import read_images, to_tensor
 from ..model import find_backbone, find_frames
 from ..results.drawable import Box, Drawable, frame_dict, same_size
@@ -85,7 +85,7 @@ def match(
     chosen = pick_device(device)
     pair = _pair(os.fspath(weights)).to(chosen)
     photos = read_images(images)
-    crops = [warp_image(p, f.matrix(p.shape[:2], _side(pair)), _side(pair)) for p, f in _framed(photos, align)]
+    crops = [f.crop(p.shape[:2], _side(pair)).image(p) for p, f in _framed(photos, align)]
     with torch.inference_mode():
         parts = [pair.match(to_tensor(crops[i : i + 16]).to(chosen), texts) for i in range(0, len(crops), 16)]
     probabilities = torch.cat(parts).cpu().numpy()
@@ -119,16 +119,16 @@ def explain(
     if len(images.arrays) != 1:
         raise ValueError(f"{len(images.arrays)} images came: explain takes one")
     ((photo, frame),) = _framed(images, align)
-    matrix = frame.matrix(photo.shape[:2], _side(pair))
-    heat = grad_cam(pair, to_tensor([warp_image(photo, matrix, _side(pair))]).to(chosen), text)
+    crop = frame.crop(photo.shape[:2], _side(pair))
+    heat = grad_cam(pair, to_tensor([crop.image(photo)]).to(chosen), text)
     whole = torch.nn.functional.interpolate(heat[None], (_side(pair),) * 2, mode="bicubic")[0, 0].clamp(0, 1)
-    return Explanation(_placed(whole.cpu().numpy(), matrix, photo), text, photo, frame.box)
+    return Explanation(_placed(whole.cpu().numpy(), crop, photo), text, photo, frame.box)
 
 
-def _placed(heat: np.ndarray, matrix: Any, image: np.ndarray) -> np.ndarray:
+def _placed(heat: np.ndarray, crop: Crop, image: np.ndarray) -> np.ndarray:
     """Move a heat map from crop pixels to pixels of the image."""
     out = np.zeros(image.shape[:2], np.float32)
-    values, here = put_back(heat.astype(np.float32), matrix, image.shape[:2], border="constant")
+    values, here = crop.paste(heat.astype(np.float32), image.shape[:2], border="constant")
     out[here] = np.clip(values, 0, 1)
     return out
 

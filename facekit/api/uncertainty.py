@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ..backbones.pftgan.baselines import BaselineNetwork
 from ..backbones.pftgan.network import PFTGANNetwork
 from ..core.global_state import default_settings
-from ..geometry.affine import paste_mask, put_back, warp_image
 from ..images.reader import read_images, to_tensor
 from ..model import Model, find_frames, resolve_model
 
@@ -57,12 +56,12 @@ def _divergence(
     """Return the divergence of one image."""
     out = np.full(image.shape[:2], np.nan, np.float32)
     for frame in find_frames(image, align, faces):
-        matrix = frame.matrix(image.shape[:2], model.input_size)
-        x = to_tensor([warp_image(image, matrix, model.input_size)]).to(model.device)
+        crop = frame.crop(image.shape[:2], model.input_size)
+        x = to_tensor([crop.image(image)]).to(model.device)
         with torch.inference_mode():
             divergence = network.votes(x).divergence[0].float().cpu().numpy()
-        values, (rows, columns) = put_back(divergence, matrix, image.shape[:2])
-        inside = paste_mask(np.ones(divergence.shape, np.uint8), matrix, image.shape[:2])[rows, columns] > 0
+        values, (rows, columns) = crop.paste(divergence, image.shape[:2])
+        inside = crop.paste_mask(np.ones(divergence.shape, np.uint8), image.shape[:2])[rows, columns] > 0
         here = out[rows, columns]
         here[inside] = np.fmax(here, values)[inside]
     return out

@@ -1,4 +1,4 @@
-"""Random changes of images and their labels in training."""
+"""Random augmentation of images and their labels in training."""
 
 from .affine import Affine, TanhMoves, jitter, random_matrices, warp, warp_masks, warp_points
 from .in_the_wild import WildAugmentation

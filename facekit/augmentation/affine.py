@@ -1,5 +1,4 @@
-"""Geometric augmentation in one resampling: similarity transforms and mirroring, for images, masks and points
-alike."""
+"""Geometric augmentation of images, masks and points: random similarity transforms and mirroring, in one resampling."""
 
 from __future__ import annotations
 
@@ -15,11 +14,13 @@ from ..geometry.tanh_warp import tanh_alpha, tanh_inverse
 
 @dataclass(frozen=True)
 class Affine:
-    """Ranges of a random similarity transform; uniform draws.
+    """Ranges of a random similarity transform, drawn uniformly.
 
-    rotate: degrees either way. scale: (least, most) zoom, 1 leaves the size. shift: either way, as a fraction of the
-    side.
-    mirror: probability of a horizontal flip.
+    Attributes:
+        rotate: Largest rotation in degrees, in both directions.
+        scale: Smallest and largest zoom factor; 1 keeps the size.
+        shift: Largest shift in both directions, as a fraction of the side.
+        mirror: Probability of a horizontal flip.
     """
 
     rotate: float = 0.0
@@ -30,10 +31,13 @@ class Affine:
 
 @dataclass(frozen=True)
 class TanhMoves:
-    """Transforms of tanh-warped images: they move the face as it is before the warp, as FaRL augments its alignment.
+    """Transforms of tanh-warped images. They apply before the warp, as FaRL augments its alignment.
 
-    matrices: (n,2,3), as of `random_matrices`, in coordinates where the plain crop spans [-1, 1]. alpha: of
-    `facekit.geometry.tanh_warp.tanh_alpha`. The functions below take it in place of matrices.
+    The functions of this module take it in place of matrices.
+
+    Attributes:
+        matrices: (n,2,3) of `random_matrices`, in coordinates where the plain crop spans [-1, 1].
+        alpha: Warping factor in (0, 1]; see `facekit.geometry.tanh_warp.tanh_alpha`.
     """
 
     matrices: Tensor
@@ -44,9 +48,16 @@ Moves = Tensor | TanhMoves
 
 
 def random_matrices(n: int, spec: Affine, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """n random transforms around the image's centre, in coordinates where the image spans [-1, 1].
+    """Draw random transforms about the image's centre, in coordinates where the image spans [-1, 1].
 
-    Returns (matrices (n,2,3) from augmented to original coordinates, as F.affine_grid takes them; mirrored (n,) bool).
+    Args:
+        n: Number of transforms.
+        spec: Ranges of the draws.
+        generator: A CPU generator.
+
+    Returns:
+        Matrices (n,2,3) from augmented to original coordinates, as `F.affine_grid` takes them; and which of them
+        mirror, (n,) bool.
     """
     u = torch.rand(n, 5, generator=generator)
     angle = torch.deg2rad((2 * u[:, 0] - 1) * spec.rotate)
@@ -63,29 +74,52 @@ def random_matrices(n: int, spec: Affine, generator: torch.Generator) -> tuple[T
 
 
 def _grid(moves: Moves, size: int, like: Tensor) -> Tensor:
-    """(n,size,size,2) for F.grid_sample: where each pixel of the augmented images lies in the original.
+    """Return the original's coordinates of each augmented pixel, (n,size,size,2) for `F.grid_sample`.
 
-    like: a tensor of the device and float type wanted.
+    Args:
+        moves: n transforms.
+        size: Side of the augmented images, pixels.
+        like: A tensor of the device and float type of the result.
     """
     if not isinstance(moves, TanhMoves):
         return F.affine_grid(moves.to(like), [len(moves), 1, size, size], align_corners=False)
     matrices = moves.matrices.to(like)
-    seen = F.affine_grid(torch.eye(2, 3).to(like)[None], [1, 1, size, size], align_corners=False)
-    plain = tanh_inverse(seen, moves.alpha)
+    warped = F.affine_grid(torch.eye(2, 3).to(like)[None], [1, 1, size, size], align_corners=False)
+    plain = tanh_inverse(warped, moves.alpha)
     moved = torch.einsum("nij,hwj->nhwi", matrices[:, :, :2], plain[0]) + matrices[:, None, None, :, 2]
-    # One resampling, as the warped image has pixels for all that any transform of it shows.
+    # One resampling suffices: the warped image holds all of the surroundings that a transform can bring in.
     return tanh_alpha(moved, moves.alpha)
 
 
 def warp(images: Tensor, moves: Moves, size: int, mode: str = "bilinear") -> Tensor:
-    """Resample (N,C,H,W) float images by `random_matrices`; outside pixels reflect. Returns (N,C,size,size)."""
+    """Transform images.
+
+    Args:
+        images: (N,C,H,W) float.
+        moves: N transforms of `random_matrices`, or `TanhMoves`.
+        size: Side of the result, pixels.
+        mode: Interpolation, as in `F.grid_sample`.
+
+    Returns:
+        (N,C,size,size). Outside the image it is reflected.
+    """
     grid = _grid(moves, size, images)
     return F.grid_sample(images, grid, mode=mode, padding_mode="reflection", align_corners=False)
 
 
 def warp_masks(masks: Tensor, moves: Moves, size: int, fill: int = 255) -> Tensor:
-    """Resample (N,H,W) integer masks, nearest; outside pixels become `fill`. Returns (N,size,size), same dtype."""
-    # Ids shifted by fill: what grid_sample pads with zero then reads as fill.
+    """Transform masks, by the nearest pixel.
+
+    Args:
+        masks: (N,H,W) integers.
+        moves: N transforms of `random_matrices`, or `TanhMoves`.
+        size: Side of the result, pixels.
+        fill: The id outside the image; 255 is "ignore".
+
+    Returns:
+        (N,size,size) of the same type.
+    """
+    # grid_sample pads with zero. The ids are shifted by `fill`, so that zero stands for it.
     shifted = (masks.float() - fill)[:, None]
     grid = _grid(moves, size, shifted)
     out = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)[:, 0]
@@ -93,15 +127,24 @@ def warp_masks(masks: Tensor, moves: Moves, size: int, fill: int = 255) -> Tenso
 
 
 def warp_points(points: Tensor, moves: Moves, side_in: int, side_out: int) -> Tensor:
-    """Move (N,K,2) points, pixels of the original (0 = centre of the first pixel), into augmented images of
-    side_out."""
+    """Transform points.
+
+    Args:
+        points: (N,K,2) in pixels of the original; 0 is the centre of the first pixel.
+        moves: N transforms of `random_matrices`, or `TanhMoves`.
+        side_in: Side of the original, pixels.
+        side_out: Side of the augmented images, pixels.
+
+    Returns:
+        (N,K,2) in pixels of the augmented images.
+    """
     matrices, alpha = (moves.matrices, moves.alpha) if isinstance(moves, TanhMoves) else (moves, None)
     normal = (points + 0.5) * (2.0 / side_in) - 1.0
     if alpha is not None:
         normal = tanh_inverse(normal, alpha)
     matrices = matrices.to(normal)
     linear, offset = matrices[:, :, :2], matrices[:, :, 2]
-    # `solve` would wait for a GPU's answer whether a matrix is singular; `random_matrices` never is.
+    # `solve` would synchronise with the GPU to check for singular matrices; those of `random_matrices` never are.
     moved = torch.linalg.solve_ex(linear, (normal - offset[:, None]).transpose(1, 2)).result.transpose(1, 2)
     if alpha is not None:
         moved = tanh_alpha(moved, alpha)

@@ -1,9 +1,9 @@
-"""Foreign shadows painted on shadow-free portraits: the training pairs of shadow removal.
+"""Synthetic foreign shadows on portraits without shadows: the training pairs of shadow removal.
 
-FSMA section 4.4 and supplement section 2.2, after Zhang et al., "Portrait shadow manipulation" (ToG 2020): a random
-mask from Perlin noise or from the silhouette of an object; inside, the image is decayed by a random strength that
-varies over the face; the edge of the mask is blurred more in some places than in others, and more in red, as light that
-wandered through skin does. All of it on the portrait only; the background is put back.
+FSMA section 4.4 and supplement section 2.2, after Zhang et al., "Portrait shadow manipulation" (ToG 2020,
+https://arxiv.org/abs/2005.08925). A random mask comes from Perlin noise or from the silhouette of an object. Inside the
+mask, the image is darkened by a random strength that varies over the face. The blur of the mask's edge varies, and it
+is wider in red, as light scatters in skin. Only the portrait changes; the background stays.
 """
 
 from __future__ import annotations
@@ -17,31 +17,49 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ShadowRange:
-    """Ranges of uniform draws; lengths are parts of the image's side. The papers give no numbers: these are ours."""
+    """Ranges of uniform draws. Lengths are fractions of the image's side. The papers give no numbers: these are ours.
 
-    strength: tuple[float, float] = (0.3, 0.99)  # share of the light that is lost in the middle of the shadow
-    variation: float = 0.25  # how far the strength wanders over the image
-    blur: tuple[float, float] = (0.004, 0.05)  # standard deviation of the sharpest and of the softest edge
-    scattering: tuple[float, float] = (0.0, 0.012)  # further blur of red; green gets a third of it
-    tint: float = 0.08  # shadows are lit by the sky or a wall: how far their colours differ
-    cover: tuple[float, float] = (0.2, 0.6)  # part of the image in shadow
-    silhouettes: float = 0.5  # share of masks that are silhouettes instead of noise
+    Attributes:
+        strength: Fraction of the light that is lost in the middle of the shadow.
+        variation: Amplitude of the strength's variation over the image.
+        blur: Standard deviation of the sharpest and of the softest edge.
+        scattering: Further blur of red; green gets a third of it.
+        tint: Largest difference of the shadow's colours, as the sky or a wall lights it.
+        cover: Fraction of the image in shadow.
+        silhouettes: Fraction of the masks that are silhouettes instead of noise.
+    """
+
+    strength: tuple[float, float] = (0.3, 0.99)
+    variation: float = 0.25
+    blur: tuple[float, float] = (0.004, 0.05)
+    scattering: tuple[float, float] = (0.0, 0.012)
+    tint: float = 0.08
+    cover: tuple[float, float] = (0.2, 0.6)
+    silhouettes: float = 0.5
 
 
 def cast_shadows(
     images: Tensor, generator: torch.Generator, portrait: Tensor | None = None, spec: ShadowRange | None = None
 ) -> Tensor:
-    """The images with random foreign shadows.
+    """Add random foreign shadows to images.
 
-    images: (N,3,H,W) RGB in [0, 1], free of shadows. portrait: (N,1,H,W) in [0, 1], 1 on the person; None paints
-    everywhere. generator: a CPU generator, the only source of randomness. Returns the same shape and range. Raises
-    ValueError for other shapes.
+    Args:
+        images: (N,3,H,W) RGB in [0, 1], without shadows.
+        generator: A CPU generator, the only source of randomness.
+        portrait: (N,1,H,W) in [0, 1], 1 on the person; None allows shadows everywhere.
+        spec: Ranges of the draws; None is `ShadowRange()`.
+
+    Returns:
+        Images of the same shape and range.
+
+    Raises:
+        ValueError: If a shape differs.
     """
     spec = spec or ShadowRange()
     n, channels, h, w = images.shape
     if channels != 3 or (portrait is not None and portrait.shape != (n, 1, h, w)):
-        came = f"{tuple(images.shape)}" + ("" if portrait is None else f" with portrait {tuple(portrait.shape)}")
-        raise ValueError(f"{came} came: expected images (N,3,H,W) and a portrait (N,1,H,W) of the same size")
+        got = f"{tuple(images.shape)}" + ("" if portrait is None else f" with portrait {tuple(portrait.shape)}")
+        raise ValueError(f"expected images (N,3,H,W) and a portrait (N,1,H,W) of the same size, got {got}")
     side = max(h, w)
     noise = perlin(n, side, 4, generator, octaves=4)
     masks = torch.where(
@@ -62,8 +80,18 @@ def cast_shadows(
 
 
 def perlin(n: int, side: int, cells: int, generator: torch.Generator, octaves: int = 1) -> Tensor:
-    """Gradient noise (Perlin 1985), (N,1,side,side), zero on average, most of it within +-0.5. cells: grid cells a side
-    in the first octave; every further octave doubles them and halves the height."""
+    """Draw gradient noise (Perlin 1985), zero on average.
+
+    Args:
+        n: Number of images.
+        side: Side of the images, pixels.
+        cells: Grid cells per side in the first octave.
+        generator: A CPU generator.
+        octaves: Number of octaves. Each further one doubles the cells and halves the amplitude.
+
+    Returns:
+        (n,1,side,side), most values within +-0.5.
+    """
     total = torch.zeros(n, 1, side, side)
     for octave in range(octaves):
         count = cells * 2**octave
@@ -84,8 +112,18 @@ def perlin(n: int, side: int, cells: int, generator: torch.Generator, octaves: i
 
 
 def silhouettes(n: int, side: int, generator: torch.Generator) -> Tensor:
-    """Hard masks (N,1,side,side) of things that stand in the light: leaves, branches, blinds, a hat's brim, a hand's
-    fingers. Each is a union of random ellipses and bars, some of them in regular rows."""
+    """Draw hard masks of objects that cast shadows: leaves, branches, blinds, the brim of a hat, fingers.
+
+    Each mask is a union of random ellipses, a row of bars, or the area beyond a curve.
+
+    Args:
+        n: Number of masks.
+        side: Side of the masks, pixels.
+        generator: A CPU generator.
+
+    Returns:
+        (n,1,side,side), 0 or 1.
+    """
     axis = (torch.arange(side) + 0.5) / side - 0.5
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     masks = torch.zeros(n, 1, side, side)
@@ -96,7 +134,7 @@ def silhouettes(n: int, side: int, generator: torch.Generator) -> Tensor:
         if u[1] < 0.25:  # blinds, a fence, fingers: bars in a row
             pitch = 0.12 + 0.25 * u[2]
             mask = ((across + u[3] * pitch) % pitch) < (0.3 + 0.35 * u[4]) * pitch
-        elif u[1] < 0.5:  # a brim, a wall, a door: everything beyond a bent edge
+        elif u[1] < 0.5:  # the brim of a hat, a wall: everything beyond a curved edge
             mask = across + (u[2] - 0.5) * 1.6 * along**2 > (u[3] - 0.5) * 0.5
         else:  # leaves and twigs
             mask = torch.zeros_like(x, dtype=torch.bool)
@@ -111,18 +149,23 @@ def silhouettes(n: int, side: int, generator: torch.Generator) -> Tensor:
 
 
 def _uniform(n: int, span: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """Draw n uniform values of a range, (n,1,1,1)."""
     return span[0] + (span[1] - span[0]) * torch.rand(n, 1, 1, 1, generator=generator)
 
 
 def _covering(noise: Tensor, part: Tensor) -> Tensor:
-    """1 where the noise is among its largest `part` (N,1,1,1) of values."""
+    """Return 1 where the noise is among the largest values, which make up a fraction ``part`` (N,1,1,1)."""
     ordered = noise.flatten(1).sort(1).values
     place = ((1 - part.flatten()) * (ordered.shape[1] - 1)).long()
     return (noise > ordered.gather(1, place[:, None])[:, :, None, None]).float()
 
 
 def _uneven_blur(masks: Tensor, where: Tensor, spec: ShadowRange, generator: torch.Generator) -> Tensor:
-    """(N,3,S,S): the masks with edges between the sharpest and the softest, as the noise `where` says; red softer."""
+    """Blur masks by an amount that varies with a noise ``where`` (N,1,S,S), more in red.
+
+    Returns:
+        (N,3,S,S), with edges between the sharpest and the softest of ``spec.blur``.
+    """
     n, _, side, _ = masks.shape
     sharpest, softest = spec.blur
     steps = [sharpest * (softest / sharpest) ** (k / 3) for k in range(4)]
@@ -133,7 +176,7 @@ def _uneven_blur(masks: Tensor, where: Tensor, spec: ShadowRange, generator: tor
         weight = (1 - (place - k).abs()).clamp(min=0)
         sharp = _gaussian(masks, sigma * side)
         soft = _gaussian(masks, (sigma + spec.scattering[1]) * side)
-        # Between the two blurs lies every amount of scattering.
+        # Interpolation of the two blurs approximates every amount of scattering.
         share = scatter / spec.scattering[1] if spec.scattering[1] else torch.zeros_like(scatter)
         red, green = torch.lerp(sharp, soft, share), torch.lerp(sharp, soft, share / 3)
         out += weight * torch.cat([red, green, sharp], 1)
@@ -141,6 +184,7 @@ def _uneven_blur(masks: Tensor, where: Tensor, spec: ShadowRange, generator: tor
 
 
 def _gaussian(x: Tensor, sigma: float) -> Tensor:
+    """Blur (N,1,S,S) by a Gaussian of ``sigma`` pixels; the edges are replicated."""
     reach = max(1, round(3 * sigma))
     taps = torch.exp(-(torch.arange(-reach, reach + 1).float() ** 2) / (2 * max(sigma, 0.1) ** 2))
     taps = taps / taps.sum()

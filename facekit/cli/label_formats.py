@@ -20,7 +20,8 @@ from ..core.atomic_file import whole_file
 from ..labels import LandmarkSet, SegmentationSet
 from ..model import Model
 from ..results.drawable import Drawable
-from ..results.types import Faces, Landmarks, Segmentation
+from ..results.faces import Faces
+from ..results.types import Landmarks, Segmentation
 
 # Tasks whose results a format can hold. All tasks can be written as "json" and "drawing".
 _TASKS = {"mask": ("segmentation",), "labelme": ("segmentation", "landmarks"), "coco": ("segmentation", "landmarks")}

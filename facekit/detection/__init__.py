@@ -1,6 +1,7 @@
 """Find faces in images."""
 
-from .face_finder import Face, check_boxes, find_faces, landmark_box
+from .face import Face, check_boxes, landmark_box
+from .face_finder import find_faces
 from .haar import haar_faces
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""How values get from one grid of pixels to another, whatever the geometry says about where: filters and borders."""
+"""Resample arrays: filters, borders and interpolation, for positions that the geometry gives."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from .tanh_warp import affine
+from .affine import Matrix, invert, map_grid, transform_points
 
 Border = Literal["reflect", "constant", "replicate"]
 Interpolation = Literal["linear", "cubic", "nearest"]
@@ -20,68 +20,94 @@ BORDERS = {"reflect": cv2.BORDER_REFLECT, "constant": cv2.BORDER_CONSTANT, "repl
 INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "nearest": cv2.INTER_NEAREST}
 # Above this scale bilinear interpolation alone covers the source pixels well enough.
 _SHRINKING = 0.8
+# Limit of the pixels that `sample_averaged` holds at once.
 _STRIP_PIXELS = 1 << 22
 
 
-def in_fours(image: NDArray[Any], do: Callable[[NDArray[Any]], Any]) -> NDArray[Any]:
-    """`do` on the image (H,W) or (H,W,C), at most four channels at once, which is what OpenCV warps."""
+def check_names(border: str, interpolation: str) -> None:
+    """Raise ValueError for a border or an interpolation that does not exist."""
+    if border not in BORDERS:
+        raise ValueError(f"border: expected one of {', '.join(map(repr, BORDERS))}, got {border!r}")
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(
+            f"interpolation: expected one of {', '.join(map(repr, INTERPOLATIONS))}, got {interpolation!r}"
+        )
+
+
+def by_four_channels(image: NDArray[Any], function: Callable[[NDArray[Any]], Any]) -> NDArray[Any]:
+    """Apply a function to at most four channels at once, which is OpenCV's limit.
+
+    Args:
+        image: (H,W) or (H,W,C).
+        function: From (H,W) or (H,W,c), c <= 4, to an array with the same axes.
+
+    Returns:
+        The results, concatenated along the channels.
+    """
     if image.ndim == 2 or image.shape[2] <= 4:
-        out: NDArray[Any] = do(np.ascontiguousarray(image))
+        out: NDArray[Any] = function(np.ascontiguousarray(image))
         return out if image.ndim == 2 or out.ndim == 3 else out[..., None]
-    parts = [do(np.ascontiguousarray(image[..., i : i + 4])) for i in range(0, image.shape[2], 4)]
+    parts = [function(np.ascontiguousarray(image[..., i : i + 4])) for i in range(0, image.shape[2], 4)]
     return np.concatenate([p if p.ndim == 3 else p[..., None] for p in parts], axis=2)
 
 
 def reduced(image: NDArray[Any], scales: tuple[float, float]) -> NDArray[Any]:
-    """The image averaged down along x and y by scales that shrink; others leave it as it is."""
+    """Shrink an image by averaging (area filter).
+
+    Args:
+        image: (H,W) or (H,W,C).
+        scales: Factors along x and y. An axis with a factor of 0.8 or more keeps its size.
+
+    Returns:
+        The smaller image, or the image itself.
+    """
     h, w = image.shape[:2]
     new_w, new_h = (max(1, round(n * s)) if s < _SHRINKING else n for n, s in zip((w, h), scales, strict=True))
     if (new_h, new_w) == (h, w):
         return image
-    return in_fours(image, lambda planes: cv2.resize(planes, (new_w, new_h), interpolation=cv2.INTER_AREA))
+    return by_four_channels(image, lambda planes: cv2.resize(planes, (new_w, new_h), interpolation=cv2.INTER_AREA))
 
 
-def prepared(
-    image: NDArray[Any],
-    least: NDArray[np.floating[Any]],
-    most: NDArray[np.floating[Any]],
-    scales: tuple[float, float],
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """What of the image is shown or reflected from `least` to `most`, (x, y) each, `reduced` by scales; and the
-    matrix (3,3) from its pixels to the image's. Filtering all of a 20 MP image for one face is slow."""
-    ranges = []
-    for axis, n in ((0, image.shape[1]), (1, image.shape[0])):
-        low, high = math.floor(least[axis]), math.ceil(most[axis]) + 1
-        # What lies outside by d mirrors what lies inside by d.
-        first, last = min(low, 2 * n - high), max(high, -low)
-        first, last = max(0, min(first, n - 1)), min(n, max(last, 1))
-        ranges.append((first, last) if first < last else (0, n))
-    (x0, x1), (y0, y1) = ranges
-    small = reduced(image[y0:y1, x0:x1], scales)
-    sx, sy = (x1 - x0) / small.shape[1], (y1 - y0) / small.shape[0]
-    return small, np.array([[sx, 0, x0 + (sx - 1) / 2], [0, sy, y0 + (sy - 1) / 2], [0, 0, 1]])
+def reduced_source(
+    image: NDArray[Any], matrix: Matrix, corners: ArrayLike, interpolation: Interpolation, oversampling: int = 1
+) -> tuple[NDArray[Any], Matrix]:
+    """Cut out the part of an image that a crop needs, and shrink it to the crop's resolution.
+
+    To filter all of a 20-megapixel image for one face is slow.
+
+    Args:
+        image: (H,W) or (H,W,C).
+        matrix: (3,3), from the image's pixels to the crop's.
+        corners: (4,2), corners of the crop in the crop's pixels.
+        interpolation: "nearest" keeps the image's resolution.
+        oversampling: Number of places per crop pixel and axis at which the result will be read.
+
+    Returns:
+        The part, and the matrix (3,3) from its pixels to the crop's.
+    """
+    seen = transform_points(corners, invert(matrix))
+    # Length of one image pixel in the crop, along x and y.
+    sx, sy = float(np.hypot(*matrix[:2, 0])), float(np.hypot(*matrix[:2, 1]))
+    margin = 4 + 4 / max(min(sx, sy), 1e-6)
+    scales = (1.0, 1.0) if interpolation == "nearest" else (oversampling * sx, oversampling * sy)
+    x0, x1 = _source_range(seen[:, 0].min() - margin, seen[:, 0].max() + margin, image.shape[1])
+    y0, y1 = _source_range(seen[:, 1].min() - margin, seen[:, 1].max() + margin, image.shape[0])
+    part = reduced(image[y0:y1, x0:x1], scales)
+    sx, sy = (x1 - x0) / part.shape[1], (y1 - y0) / part.shape[0]
+    to_image = np.array([[sx, 0, x0 + (sx - 1) / 2], [0, sy, y0 + (sy - 1) / 2], [0, 0, 1]])
+    return part, matrix @ to_image
 
 
-def averaged(
-    image: NDArray[Any],
-    matrix: NDArray[np.float64],
-    places: NDArray[np.floating[Any]],
-    finer: int,
-    interpolation: Interpolation,
-    border: Border,
-    fill: float,
-) -> NDArray[Any]:
-    """(n,n[,C]): the image at `places` (n * finer,) along both axes, which the matrix takes to its pixels; of finer x
-    finer of them the mean."""
-    places = places.astype(np.float32)
-    rows, strips = finer * max(1, _STRIP_PIXELS // (finer * len(places))), []
-    for top in range(0, len(places), rows):
-        x, y = affine(matrix, places[None, :], places[top : top + rows, None])
-        strips.append(reduced(looked_up(image, x, y, interpolation, border, fill), (1 / finer, 1 / finer)))
-    return np.concatenate(strips)
+def _source_range(least: float, most: float, n: int) -> tuple[int, int]:
+    """Return the pixels [first, last) of n that are shown or reflected between two coordinates."""
+    low, high = math.floor(least), math.ceil(most) + 1
+    # A place outside by d mirrors the place inside by d.
+    first, last = min(low, 2 * n - high), max(high, -low)
+    first, last = max(0, min(first, n - 1)), min(n, max(last, 1))
+    return (first, last) if first < last else (0, n)
 
 
-def looked_up(
+def sample(
     image: NDArray[Any],
     x: NDArray[np.floating[Any]],
     y: NDArray[np.floating[Any]],
@@ -89,25 +115,75 @@ def looked_up(
     border: Border = "replicate",
     fill: float = 0.0,
 ) -> NDArray[Any]:
-    """The image's values at its pixels x, y, both (h,w); beyond its rim what `border` says."""
-    maps, how = (x.astype(np.float32), y.astype(np.float32)), INTERPOLATIONS[interpolation]
+    """Interpolate an image at positions.
 
-    def look(planes: NDArray[Any]) -> NDArray[Any]:
-        return cv2.remap(planes, *maps, how, borderMode=BORDERS[border], borderValue=(fill,) * 4)
+    Args:
+        image: (H,W) or (H,W,C).
+        x: (h,w) columns, in the image's pixels.
+        y: (h,w) rows.
+        interpolation: A name of `INTERPOLATIONS`.
+        border: A name of `BORDERS`, for positions outside the image.
+        fill: The value outside where ``border`` is "constant".
 
-    return in_fours(image, look)
+    Returns:
+        (h,w) or (h,w,C), of the image's type.
+    """
+    maps, flag = (x.astype(np.float32), y.astype(np.float32)), INTERPOLATIONS[interpolation]
+
+    def remap(planes: NDArray[Any]) -> NDArray[Any]:
+        return cv2.remap(planes, *maps, flag, borderMode=BORDERS[border], borderValue=(fill,) * 4)
+
+    return by_four_channels(image, remap)
 
 
-def picked(
+def sample_averaged(
+    image: NDArray[Any],
+    matrix: Matrix,
+    places: NDArray[np.floating[Any]],
+    finer: int,
+    interpolation: Interpolation,
+    border: Border,
+    fill: float,
+) -> NDArray[Any]:
+    """Interpolate an image on a square grid, and average blocks of the grid.
+
+    Args:
+        image: (H,W) or (H,W,C).
+        matrix: (3,3), from the grid's coordinates to the image's pixels.
+        places: (n * finer,) coordinates of the grid, the same along both axes.
+        finer: Side of a block in places.
+        interpolation: As in `sample`.
+        border: As in `sample`.
+        fill: As in `sample`.
+
+    Returns:
+        (n,n) or (n,n,C).
+    """
+    places = places.astype(np.float32)
+    rows, strips = finer * max(1, _STRIP_PIXELS // (finer * len(places))), []
+    for top in range(0, len(places), rows):
+        x, y = map_grid(matrix, places[None, :], places[top : top + rows, None])
+        strips.append(reduced(sample(image, x, y, interpolation, border, fill), (1 / finer, 1 / finer)))
+    return np.concatenate(strips)
+
+
+def sample_nearest(
     image: NDArray[Any],
     x: NDArray[np.floating[Any]],
     y: NDArray[np.floating[Any]],
     where: NDArray[np.bool_],
     out: NDArray[Any],
-) -> NDArray[Any]:
-    """A copy of `out`, where `where` says with the image's pixel that is nearest to x, y, all (h,w)."""
-    # cv2's nearest mode rounds in fixed point, which shifts some outlines by a pixel; masks have to be exact.
-    (h, w), filled = image.shape[:2], out.copy()
+) -> None:
+    """Write the nearest pixel of each position into an array.
+
+    Args:
+        image: (H,W) or (H,W,C).
+        x: (h,w) columns, in the image's pixels.
+        y: (h,w) rows.
+        where: (h,w); other positions keep their value in ``out``.
+        out: (h,w) or (h,w,C), changed in place.
+    """
+    # OpenCV's nearest mode rounds in fixed point, which shifts some outlines by a pixel; masks have to be exact.
+    h, w = image.shape[:2]
     columns, rows = np.floor(x[where] + 0.5).astype(np.intp), np.floor(y[where] + 0.5).astype(np.intp)
-    filled[where] = image[np.minimum(rows, h - 1), np.minimum(columns, w - 1)]
-    return filled
+    out[where] = image[np.minimum(rows, h - 1), np.minimum(columns, w - 1)]

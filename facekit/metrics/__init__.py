@@ -1,9 +1,9 @@
 """Metrics by the field's protocols, on plain arrays."""
 
+from .perceptual import LPIPS, alexnet_lpips, lpips_distance
 from .scores import (
     LandmarkScores,
     accuracy_by_attribute,
-    alexnet_lpips,
     auc,
     balanced_accuracy_by_attribute,
     calibration_error,
@@ -12,13 +12,13 @@ from .scores import (
     failure_rate,
     iou_by_class,
     landmark_normaliser,
-    lpips_distance,
     nme,
     psnr,
     ssim,
 )
 
 __all__ = [
+    "LPIPS",
     "LandmarkScores",
     "accuracy_by_attribute",
     "alexnet_lpips",

@@ -1,4 +1,4 @@
-"""How a model fares with different groups of people (FaRL section 5, Table 11)."""
+"""Scores of a model by groups of people (FaRL section 5, Table 11; https://arxiv.org/abs/2112.03109)."""
 
 from __future__ import annotations
 
@@ -10,32 +10,44 @@ from typing import Any
 from ..annotations.label_names import natural_key
 from ..core.name_index import plain_name, warn_of_similar_names
 
-# Rows of the outcome beside the groups'.
+# Entries of the result besides the groups.
 ALL, DISCREPANCY = "all", "discrepancy"
 
 Scores = dict[str, float]
 
 
 def group_members(groups: Any, images: int) -> dict[str, list[int]]:
-    """Group -> the places of its images, in natural order of the names.
+    """Return the images of each group, and warn of images without a group.
 
-    groups: one name (or number) an image; None, NaN or "" where it belongs to none, which is warned about. Raises
-    ValueError for another count, no group at all, or one that is called "all" or "discrepancy".
+    Args:
+        groups: One name or number per image; None, NaN or "" for an image that belongs to no group.
+        images: Number of images.
+
+    Returns:
+        Group -> indices of its images, in natural order of the names.
+
+    Raises:
+        ValueError: If the number of groups is wrong, all images are without a group, or a group is called "all" or
+            "discrepancy".
     """
     if isinstance(groups, str):
-        raise ValueError(f"groups={groups!r} came, expected one group's name per image: pass a list")
+        raise ValueError(f"groups: expected one group's name per image, got {groups!r}; pass a list")
     named = [_name(group) for group in groups]
     if len(named) != images:
-        raise ValueError(f"{images} images but {len(named)} groups, expected as many: pass one group per image")
+        raise ValueError(f"groups: expected one group per image, got {images} images but {len(named)} groups")
     members: dict[str, list[int]] = {}
     for i, name in enumerate(named):
         if name:
             members.setdefault(name, []).append(i)
     if not members:
-        raise ValueError(f"groups: none of the {images} images belongs to a group: check how they were read")
+        raise ValueError(
+            f"groups: none of the {images} images belongs to a group, expected some; check how they were read"
+        )
     for taken in (ALL, DISCREPANCY):
         if taken in members:
-            raise ValueError(f"a group called {taken!r} came, which the outcome has besides the groups: rename it")
+            raise ValueError(
+                f"groups: got a group called {taken!r}, expected another name, as the result has this entry; rename it"
+            )
     warn_of_similar_names(members, "groups", "kept apart", stacklevel=3)
     without = named.count("")
     if without:
@@ -49,8 +61,18 @@ def scores_by_group(
     truth: Sequence[Any],
     members: dict[str, list[int]],
 ) -> dict[str, Scores]:
-    """Each group's scores, then those of all images ("all") and, metric by metric, the largest minus the smallest of
-    the groups ("discrepancy", NaN where fewer than two groups have the metric)."""
+    """Compute the scores of each group, of all images, and the discrepancy between groups.
+
+    Args:
+        score: From results and their ground truth to scores by name.
+        results: One result per image.
+        truth: The label of each image.
+        members: Group -> indices of its images, from `group_members`.
+
+    Returns:
+        The scores by group. "all" holds those of all images. "discrepancy" holds, for each metric, the largest minus
+        the smallest value of the groups; NaN if fewer than two groups have the metric.
+    """
     scores = {name: score([results[i] for i in m], [truth[i] for i in m]) for name, m in members.items()}
     whole = score(list(results), list(truth))
     spread = {metric: _spread([group.get(metric, math.nan) for group in scores.values()]) for metric in whole}
@@ -58,7 +80,16 @@ def scores_by_group(
 
 
 def score_table(scores: dict[str, Scores], members: dict[str, list[int]], images: int) -> str:
-    """What `scores_by_group` found as lines of text: a metric a row, a group a column, the counts of faces on top."""
+    """Format the scores of groups as a table.
+
+    Args:
+        scores: From `scores_by_group`.
+        members: From `group_members`.
+        images: Number of all images.
+
+    Returns:
+        Lines of text: one column per group, one row per metric, and the number of faces in the first row.
+    """
     faces = [str(len(members[name])) if name in members else str(images) if name == ALL else "" for name in scores]
     rows = [["", *scores], ["faces", *faces]]
     for metric in scores[ALL]:
@@ -73,10 +104,12 @@ def score_table(scores: dict[str, Scores], members: dict[str, list[int]], images
 
 
 def _name(group: Any) -> str:
-    # NaN, as tables have it for a missing word, differs from itself.
+    """Return a group's name; "" for None and NaN."""
+    # Tables hold NaN for a missing word; it differs from itself.
     return "" if group is None or group != group else plain_name(str(group))
 
 
 def _spread(values: list[float]) -> float:
-    known = [value for value in values if math.isfinite(value)]
-    return max(known) - min(known) if len(known) > 1 else math.nan
+    """Return the largest minus the smallest finite value; NaN for fewer than two."""
+    finite = [value for value in values if math.isfinite(value)]
+    return max(finite) - min(finite) if len(finite) > 1 else math.nan

@@ -1,4 +1,4 @@
-"""How many hours of labelling few-shot adaptation saves: FSMA's Table 6, for the user's own counts."""
+"""Hours of labelling that few-shot adaptation saves: FSMA's Table 6, for other numbers of images."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pace:
-    """Labelling one image, in minutes. The defaults below follow from Table 6, where 2,000 images were labelled."""
+    """Minutes of work per image. The values below follow from Table 6, where 2,000 images were labelled.
 
-    first: float  # drawing the labels
-    check: float  # looking them over
-    correct: float  # mending them, averaged over all images
-    few: float  # the whole work on one image when there are only a few
+    Attributes:
+        first: Time to draw the labels.
+        check: Time to check them.
+        correct: Time to correct them, averaged over all images.
+        few: Time for all of this on each of a few images.
+    """
+
+    first: float
+    check: float
+    correct: float
+    few: float
 
 
 # 100 h, 2 h and 2.8 h for 2,000 images (the table adds them up to 108 h); 6 h for the 100 of the few-shot model.
@@ -24,14 +31,19 @@ PACES = {"landmarks": LANDMARK_PACE, "segmentation": SEGMENTATION_PACE}
 
 @dataclass(frozen=True)
 class Workload:
-    """Hours of labelling, by hand and with a model adapted on a few images."""
+    """Hours of labelling, by hand and with a model adapted on a few images.
+
+    Attributes:
+        by_hand: Hours to label all images.
+        few_shot: Hours to label the few images that a model is adapted on.
+    """
 
     by_hand: float
     few_shot: float
 
     @property
     def saved(self) -> float:
-        """Hours saved; negative where labelling everything is quicker."""
+        """Hours saved; negative if labelling all images takes less time."""
         return self.by_hand - self.few_shot
 
     def __str__(self) -> str:
@@ -41,15 +53,24 @@ class Workload:
 def workload(task: str, images: int, labelled: int, minutes: float | None = None) -> Workload:
     """Estimate the labelling time of a set of images (FSMA section 5.4, Table 6).
 
-    task: "landmarks" or "segmentation". images: how many a fully supervised model would want. labelled: how many you
-    label for the few-shot model. minutes: your own time for one image; everything else is scaled with it. The paper's
-    paces are its authors' experience with two formats, not a measurement of yours.
-    Raises ValueError for another task or numbers that are not positive.
+    The paper's times are its authors' experience with two label formats; they are no measurement of your data.
+
+    Args:
+        task: "landmarks" or "segmentation".
+        images: Number of images that a fully supervised model needs.
+        labelled: Number of images that are labelled for the few-shot model.
+        minutes: Your own time to label one image; all other times are scaled with it. None is the paper's time.
+
+    Returns:
+        Hours by hand and with the few-shot model.
+
+    Raises:
+        ValueError: For another task, or numbers that are not positive.
     """
     if task not in PACES:
-        raise ValueError(f"task={task!r}: there are paces for {', '.join(map(repr, PACES))}")
+        raise ValueError(f"task={task!r}: expected one of {', '.join(map(repr, PACES))}")
     if images < 1 or labelled < 1 or (minutes is not None and minutes <= 0):
-        raise ValueError(f"{images} images, {labelled} labelled, {minutes} minutes came: expected positive numbers")
+        raise ValueError(f"expected positive numbers, got images={images}, labelled={labelled}, minutes={minutes}")
     pace = PACES[task]
     factor = 1.0 if minutes is None else minutes / pace.first
     by_hand = images * (pace.first + pace.check + pace.correct) * factor / 60

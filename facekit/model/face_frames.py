@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..alignment import Frame, frames_by_way
-from ..geometry import warp_image
+from ..alignment import FaceFramer, Frame
 from ..results import Landmarks, Segmentation
 from ..training.crops import Cropper
 from ..zoo import embedded_file
@@ -25,20 +24,21 @@ def embedded_model(name: str) -> TrainedModel:
     return TrainedModel(**vars(read_parts(embedded_file(name)))).to(None)
 
 
-def landmarks_68(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def landmarks_68(image: np.ndarray, frame: Frame) -> np.ndarray:
     """Predict 68 landmarks with the embedded model.
 
     Args:
         image: RGB uint8, shape (H, W, 3).
-        matrix: Matrix (3, 3) from image to crop pixels.
+        frame: The frame of the face.
 
     Returns:
         Points (68, 2) in pixels of the image.
     """
     model = embedded_model("landmarks")
-    x = torch.from_numpy(warp_image(image, matrix, model.input_size)).permute(2, 0, 1)[None].float() / 255
+    crop = frame.crop(image.shape[:2], model.input_size)
+    x = torch.from_numpy(crop.image(image)).permute(2, 0, 1)[None].float() / 255
     prediction = model.task.decode(model.maps(x))[0]
-    result = model.task.result(prediction, matrix, image, None)
+    result = model.task.result(prediction, crop, image, None)
     assert isinstance(result, Landmarks)
     return result.points
 
@@ -51,12 +51,12 @@ def find_frames(image: np.ndarray, align: str, faces: Any) -> list[Frame]:
         align: As in `facekit.adapt`.
         faces: Boxes (x0, y0, x1, y1) in pixels, or None to search.
     """
-    return find_frames_by_align(image, [align], faces)[align]
+    return FRAMER.frames(image, align, faces)
 
 
 def find_frames_by_align(image: np.ndarray, aligns: Collection[str], faces: Any) -> dict[str, list[Frame]]:
     """Return what `find_frames` returns for each of several alignments, with one search for faces."""
-    return frames_by_way(image, aligns, faces, landmarks_68)
+    return FRAMER.frames_by_align(image, aligns, faces)
 
 
 def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:
@@ -75,4 +75,5 @@ def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:
     return np.dstack([clean, 255 * (result.mask > 0).astype(np.uint8)])
 
 
+FRAMER = FaceFramer(landmarks_68)
 CROPPER = Cropper(find_frames, with_portrait)

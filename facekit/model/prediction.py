@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..alignment import Frame
 from ..images import read_images
-from ..results.types import Drawable, Faces
+from ..results.faces import Faces
+from ..results.types import Drawable
 from .face_frames import find_frames_by_align
 from .trained_model import AT_ONCE, TrainedModel
 

@@ -21,7 +21,8 @@ from ..core.atomic_file import whole_file
 from ..core.device import pick_device
 from ..core.global_state import default_settings
 from ..core.output_paths import check_output
-from ..geometry.affine import warp_image
+from ..geometry.affine_crop import AffineCrop
+from ..geometry.crop import Crop
 from ..images.reader import to_tensor
 from ..results.types import Drawable
 from ..tasks import Task
@@ -196,8 +197,8 @@ class TrainedModel:
         results: list[list[Drawable]] = [[] for _ in frames]
         for start in range(0, len(faces), AT_ONCE):
             part = faces[start : start + AT_ONCE]
-            places = [(images[i], f.matrix(images[i].shape[:2], self.input_size), f.box) for i, f in part]
-            x = to_tensor([warp_image(image, matrix, self.input_size) for image, matrix, _ in places])
+            places = [(images[i], f.crop(images[i].shape[:2], self.input_size), f.box) for i, f in part]
+            x = to_tensor([crop.image(image) for image, crop, _ in places])
             levels = None
             if shared_levels is not None:
                 levels = shared_levels.setdefault((tuple(part), self.input_size, str(self.device)), {})
@@ -216,13 +217,13 @@ class TrainedModel:
     def predict_crops(self, crops: Sequence[np.ndarray]) -> list[Drawable]:
         """Return the results of face crops (S, S, 3) uint8 of the input size, by the weights as they are now."""
         x = to_tensor(list(crops))
-        places = [(crop, np.eye(3), None) for crop in crops]
-        return self._results(self.maps(x), self.task, places)
+        whole: Crop = AffineCrop(np.eye(3), self.input_size)
+        return self._results(self.maps(x), self.task, [(image, whole, None) for image in crops])
 
-    def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Any, Any]]) -> list[Drawable]:
-        """Turn maps into results. Places are image, matrix and box of each face."""
+    def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Crop, Any]]) -> list[Drawable]:
+        """Turn maps into results. Places are image, crop and box of each face."""
         predictions = zip(task.decode(maps), places, strict=True)
-        return [task.result(prediction, matrix, image, box) for prediction, (image, matrix, box) in predictions]
+        return [task.result(prediction, crop, image, box) for prediction, (image, crop, box) in predictions]
 
     def save(self, path: str | os.PathLike[str], whole: bool = True) -> None:
         """Write one .facekit file, a zip archive of JSON and safetensors, atomically. Missing folders are created.

@@ -30,7 +30,7 @@ from .parts_tab import parts_tab
 from .text_tab import text_tab
 from .uploads import image_field
 
-READY = {"Landmarks": "landmarks", "Parts": "segmentation"}
+READY = {"Points": "landmarks", "Parts": "segmentation"}
 
 CSS = """
 .gradio-container {width: 100% !important; max-width: 1180px !important; margin: 0 auto !important}
@@ -98,7 +98,7 @@ def try_tab() -> None:
     with gr.Row():
         with gr.Column():
             photo = image_field("Your image", 400)
-            kind = gr.Radio(list(READY), value="Landmarks", label="What to find")
+            kind = gr.Radio(list(READY), value="Points", label="What to find")
             run = gr.Button("Find faces", variant="primary")
             if example := example_photo():
                 gr.Examples([[example]], [photo], label=EXAMPLE_LABEL, api_name="example_photo")

@@ -11,7 +11,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from ..results.types import Faces, Segmentation
+from ..results.faces import Faces
+from ..results.types import Segmentation
 from .sessions import StoppedError
 
 CROP, PHOTO = "Face crop", "Photo"

@@ -15,7 +15,7 @@ import facekit
 from ..augmentation.shadows import cast_shadows
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..images.reader import load_image
-from ..results.types import Faces
+from ..results.faces import Faces
 from .components import CROP, EXAMPLE_LABEL, MOST_IMAGES, NO_IMAGE, PHOTO, example_photo, show_errors
 from .sessions import connect_stop_button, new_file, progress_reporter
 from .uploads import image_field
@@ -234,7 +234,7 @@ def _task_part(task: str) -> None:
     with gr.Row():
         label = "Images" if pairs else "Images without shadows"
         images = gr.File(label=label, allow_reordering=pairs, scale=3, **upload)
-        label = "The same faces in the new style, in the same order"
+        label = "The same in the new style, in order"
         targets = gr.File(label=label, allow_reordering=True, visible=pairs, scale=3, **upload)
         with gr.Column(scale=2):
             style = gr.Radio(list(STYLES), value="Pencil", label="Style of the example", visible=pairs)
@@ -280,7 +280,7 @@ def _task_part(task: str) -> None:
             )
             with gr.Row():
                 image_file = gr.DownloadButton("Download the image", interactive=False)
-                model_file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
+                model_file = gr.DownloadButton("Download the model", interactive=False)
 
     chosen = [images, targets, example]
     gr.on(

@@ -11,7 +11,7 @@ from PIL import Image
 import facekit
 
 from ..images.reader import load_image
-from ..results.types import Faces
+from ..results.faces import Faces
 from .components import NO_IMAGE, draw_result, show_errors
 from .label_canvas import SIDE
 from .label_editor import (

@@ -14,7 +14,8 @@ import facekit
 
 from ..images.reader import load_image
 from ..results.drawing import draw_mask, readable
-from ..results.types import Faces, Segmentation
+from ..results.faces import Faces
+from ..results.types import Segmentation
 from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, example_photo, show_errors
 from .sessions import new_file
 from .uploads import image_field

@@ -18,10 +18,9 @@ import facekit
 
 from ..backbones.pftgan.classifier_memory import estimate_memory
 from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, named_recipe
-from ..geometry.affine import warp_image
 from ..images.reader import load_image, to_tensor
 from ..model import find_frames
-from ..results.types import Faces
+from ..results.faces import Faces
 from .components import CROP, NO_IMAGE, PHOTO, draw_result, show_errors
 from .label_sheet import Sheet, parts_in, store_paint
 from .sessions import new_file, progress_reporter
@@ -175,10 +174,10 @@ def encoder_view(image: np.ndarray, align: str) -> np.ndarray | None:
     """
     backbone = generator()
     side = backbone.input_size
-    matrices = [frame.matrix(image.shape[:2], side) for frame in find_frames(image, align, None)[:MOST_FACES]]
-    if not matrices:
+    framed = [frame.crop(image.shape[:2], side) for frame in find_frames(image, align, None)[:MOST_FACES]]
+    if not framed:
         return None
-    crops = to_tensor([warp_image(image, matrix, side) for matrix in matrices])
+    crops = to_tensor([crop.image(image) for crop in framed])
     with torch.no_grad():
         pairs = torch.cat([crops, backbone.reconstruct(crops)], 3)
     return np.concatenate([_enlarged(pair, TILE) for pair in pairs])

@@ -132,7 +132,7 @@ def _training_steps() -> None:
     )
     with gr.Row():
         buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "clear", "next")}
-        download = gr.Button("Download the labels (LabelMe)")
+        download = gr.Button("Download the labels")
     archive = gr.DownloadButton(visible="hidden")
     gr.Markdown("### 2 · Adapt", elem_classes="step")
     with gr.Row():

@@ -1,4 +1,4 @@
-"""What predictions return. Every result draws and saves itself, in pixels of the original image."""
+"""Results of predictions, in pixels of the original image. Every result can be drawn, shown and saved."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import warnings
 from typing import Any
 
 from .drawable import Box, Drawable
-from .types import Attributes, Faces, ImageResult, Landmarks, Segmentation
+from .faces import Faces
+from .types import Attributes, ImageResult, Landmarks, Segmentation
 
 __all__ = [
     "Attributes",
     "Box",
     "Drawable",
     "Faces",
-    "Landmarks",
     "ImageResult",
+    "Landmarks",
     "Segmentation",
 ]
 

@@ -1,7 +1,7 @@
-"""Draws points, outlines, masks and legends on RGB images (H,W,3) uint8; every function returns a new array.
+"""Draw points, outlines and masks on RGB images (H,W,3) uint8. Every function returns a new array.
 
-Thickness follows the image and the face, so that a 128 px crop and a 20 MP photo look alike. Small images are drawn
-enlarged by whole numbers and averaged back: smooth lines, and untouched pixels stay as they were.
+Line widths follow the size of image and face, so that a 128 px crop and a 20-megapixel photo look alike. Small images
+are enlarged by a whole factor, drawn on, and averaged back. So lines are smooth, and other pixels do not change.
 """
 
 from __future__ import annotations
@@ -30,8 +30,15 @@ _FILL = 0.45
 
 
 def palette_image(mask: NDArray[np.uint8], labels: SegmentationSet) -> Image.Image:
-    """A mask (H,W) of ids as a palette image in the set's colours; ids outside the set, ignored ones too, are
-    white."""
+    """Convert a mask to a palette image.
+
+    Args:
+        mask: (H,W) uint8 class ids.
+        labels: The set with the colours.
+
+    Returns:
+        An image of mode "P" whose values are the ids. Ids outside the set, also ignored ones, are white.
+    """
     image = Image.fromarray(mask)
     colours = [*labels.palette, *[(255, 255, 255)] * (256 - len(labels))]
     image.putpalette([value for colour in colours for value in colour])
@@ -39,37 +46,56 @@ def palette_image(mask: NDArray[np.uint8], labels: SegmentationSet) -> Image.Ima
 
 
 def draw_landmarks(canvas: Canvas, points: NDArray[np.floating], labels: LandmarkSet) -> Canvas:
-    """Points (K,2) as dots joined by the set's lines; NaN points are left out."""
+    """Draw points as dots, joined by the lines of their set.
+
+    Args:
+        canvas: (H,W,3) uint8.
+        points: (K,2) in pixels; NaN points are left out.
+        labels: The set with the lines.
+
+    Returns:
+        The drawing, (H,W,3) uint8.
+    """
     good = np.isfinite(points).all(1)
     if not good.any():
         return canvas.copy()
     fine, times = _enlarged(canvas)
     extent = float(np.ptp(points[good], axis=0).max()) if good.sum() > 1 else max(canvas.shape[:2]) / 2
-    # The denser the set, the smaller its dots; nothing is drawn thinner than half a pixel of the image.
+    # Sets of more points get smaller dots; nothing is drawn thinner than half a pixel of the image.
     parts = 45 if len(labels) <= 10 else 110 if len(labels) < 40 else 175
     unit = max(extent / parts, max(canvas.shape[:2]) / 900, 0.5) * times
-    where = {int(i): _fixed((points[i] + 0.5) * times - 0.5) for i in np.flatnonzero(good)}
-    lines = [(where[a], where[b]) for a, b in labels.edges if a in where and b in where]
+    centres = {int(i): _fixed_point((points[i] + 0.5) * times - 0.5) for i in np.flatnonzero(good)}
+    lines = [(centres[a], centres[b]) for a, b in labels.edges if a in centres and b in centres]
     for colour, width in ((_DARK, 1.9), (_LINE, 1.0)):
         layer = fine.copy()
         for a, b in lines:
             cv2.line(layer, a, b, colour, max(1, round(unit * width)), cv2.LINE_AA, _SHIFT)
         fine = cv2.addWeighted(layer, 0.75, fine, 0.25, 0).astype(np.uint8)
     for colour, radius in ((_DARK, 1.75), (_DOT, 1.15)):
-        for centre in where.values():
+        for centre in centres.values():
             cv2.circle(fine, centre, max(1, round(unit * radius * 2**_SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
     return _reduced(fine, canvas)
 
 
 def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, fill: float = _FILL) -> Canvas:
-    """A mask (H,W) as translucent colours with outlines; background and ignored pixels stay as they are."""
+    """Draw a mask as translucent colours with outlines.
+
+    Args:
+        canvas: (H,W,3) uint8.
+        mask: (H,W) uint8 class ids. Background (0) and ids outside the set are not drawn.
+        labels: The set with the colours.
+        fill: Opacity of the colours, in [0, 1].
+
+    Returns:
+        The drawing, (H,W,3) uint8.
+    """
     fine, times = _enlarged(canvas)
     for i in np.unique(mask):
         if i == 0 or i >= len(labels):
             continue
         colour = labels.palette[i]
         x, y, w, h = cv2.boundingRect((mask == i).astype(np.uint8))
-        # One pixel more on each side, for the outline to close within the cut.
+        # A margin on each side, so that the outline is closed within the cut.
         x0, y0, x1, y1 = max(0, x - 2), max(0, y - 2), min(mask.shape[1], x + w + 2), min(mask.shape[0], y + h + 2)
         part = (mask[y0:y1, x0:x1] == i).astype(np.uint8) * 255
         soft = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
@@ -85,10 +111,20 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
 
 
 def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> Canvas:
-    """A box's outline with lines of text below it, or above it, or where there is room for neither at the lower end of
-    the image, away from the eyes; always whole."""
+    """Draw the outline of a box with lines of text.
+
+    The text is below the box if there is room, else above it, else at the lower end of the image. It is never cut off.
+
+    Args:
+        canvas: (H,W,3) uint8.
+        box: (x0, y0, x1, y1) in pixels.
+        text: Lines of text.
+
+    Returns:
+        The drawing, (H,W,3) uint8.
+    """
     fine, times = _enlarged(canvas)
-    a, b = (_fixed((np.array(corner) + 0.5) * times - 0.5) for corner in (box[:2], box[2:]))
+    a, b = (_fixed_point((np.array(corner) + 0.5) * times - 0.5) for corner in (box[:2], box[2:]))
     unit = max(max(canvas.shape[:2]) / 700, 0.8) * times
     for colour, width in ((_DARK, 2.2), (_LINE, 1.2)):
         cv2.rectangle(fine, a, b, colour, max(1, round(unit * width)), cv2.LINE_AA, _SHIFT)
@@ -116,7 +152,15 @@ def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> 
 
 
 def add_legend(canvas: Canvas, entries: Sequence[tuple[str, Colour]]) -> Canvas:
-    """The canvas with a strip to its right that names colours: (H,W,3) -> (H,W+strip,3). Long lists get columns."""
+    """Add a strip at the right that names colours. Long lists get several columns.
+
+    Args:
+        canvas: (H,W,3) uint8.
+        entries: Name and colour of each entry.
+
+    Returns:
+        (H,W + strip,3) uint8.
+    """
     if not entries:
         return canvas.copy()
     height = canvas.shape[0]
@@ -139,10 +183,17 @@ def add_legend(canvas: Canvas, entries: Sequence[tuple[str, Colour]]) -> Canvas:
 
 
 def add_bars(canvas: Canvas, entries: Sequence[tuple[str, float]]) -> Canvas:
-    """The canvas with a strip to its right that shows probabilities as bars: (H,W,3) -> (H,W+strip,3).
+    """Add a strip at the right that shows probabilities as bars.
 
-    entries: the most likely first. A column of those that fit, and more columns for as many as are likely (0.5 or
-    more); what is not likely is dimmed.
+    The first column shows as many entries as fit. Further columns follow for entries of 0.5 or more. Entries below 0.5
+    are dimmed.
+
+    Args:
+        canvas: (H,W,3) uint8.
+        entries: Name and probability of each entry, the most likely first.
+
+    Returns:
+        (H,W + strip,3) uint8.
     """
     height = canvas.shape[0]
     size = float(np.clip(height / 26, 11, 40))
@@ -174,34 +225,45 @@ def add_bars(canvas: Canvas, entries: Sequence[tuple[str, float]]) -> Canvas:
 
 
 def legend_entries(masks: Sequence[NDArray[np.uint8]], labels: SegmentationSet) -> list[tuple[str, Colour]]:
-    """Name and colour of each class but the background that some mask shows, in the set's order."""
+    """Return name and colour of each class in the masks, without the background, in the set's order.
+
+    Args:
+        masks: (H,W) uint8 class ids each.
+        labels: The set that names the classes.
+    """
     shown = set().union(*(np.unique(m).tolist() for m in masks)) if masks else set()
     return [(readable(labels.classes[i]), labels.palette[i]) for i in range(1, len(labels)) if i in shown]
 
 
 def readable(name: str) -> str:
-    """A label's name for people: `left_upper_socket` -> "left upper socket"."""
+    """Return a label's name with spaces: `left_upper_socket` -> "left upper socket"."""
     return name.replace("_", " ").strip()
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont:
+    """Return Pillow's own font in a size in pixels."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise RuntimeError("Pillow came without FreeType, so text cannot be drawn: install Pillow from its wheels")
+        raise RuntimeError(
+            "expected Pillow with FreeType, got one without, so text cannot be drawn; install Pillow's wheel"
+        )
     return font
 
 
 def _enlarged(canvas: Canvas) -> tuple[Canvas, int]:
+    """Return an enlarged copy to draw on, and the factor, 1 to 4."""
     times = int(np.clip(_FINE_SIDE // max(canvas.shape[:2]), 1, 4))
     return np.repeat(np.repeat(canvas, times, axis=0), times, axis=1), times
 
 
 def _reduced(fine: Canvas, canvas: Canvas) -> Canvas:
+    """Average an enlarged drawing down to the canvas's size."""
     size = (canvas.shape[1], canvas.shape[0])
     return np.asarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _fixed(point: NDArray[np.floating]) -> tuple[int, int]:
-    # cv2 draws at fractions of a pixel through fixed point; far-off points would overflow it.
+def _fixed_point(point: NDArray[np.floating]) -> tuple[int, int]:
+    """Return a point in OpenCV's fixed-point numbers, for drawing at fractions of a pixel."""
+    # Points far outside would overflow.
     x, y = np.clip(np.rint(point * 2**_SHIFT), -(2**24), 2**24)
     return int(x), int(y)

@@ -1,16 +1,12 @@
-"""What predict returns: frozen results in the original image's pixels, that draw, show and save themselves.
-
-Coordinates: (x, y) = (0, 0) is the centre of the top-left pixel of the image that came in.
-"""
+"""Results of predictions: frozen, in the original image's pixels; (0, 0) is the centre of its top-left pixel."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +36,23 @@ from .drawable import (
     write_whole,
 )
 
-__all__ = ["Attributes", "Box", "Drawable", "Faces", "Landmarks", "ImageResult", "Segmentation"]
+__all__ = ["Attributes", "Box", "Drawable", "ImageResult", "Landmarks", "Segmentation"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Landmarks(Drawable):
-    """Landmarks of one face: points (K,2) float32, scores (K,) float32 in [0,1], the set that names them, the image
-    (H,W,3) uint8 and the face's box, None where the whole image was used. NaN points are unknown."""
+    """Landmarks of one face.
+
+    Attributes:
+        points: (K,2) float32 in the image's pixels; NaN points are unknown.
+        scores: (K,) float32 in [0, 1].
+        labels: The set that names the points.
+        image: (H,W,3) uint8 RGB.
+        box: The face's box (x0, y0, x1, y1); None if the whole image was used.
+
+    Raises:
+        ValueError: If shapes do not fit the set.
+    """
 
     points: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -58,8 +64,8 @@ class Landmarks(Drawable):
         points, scores = np.asarray(self.points, np.float32), np.asarray(self.scores, np.float32)
         if points.shape != (len(self.labels), 2) or scores.shape != (len(self.labels),):
             raise ValueError(
-                f"points {points.shape} and scores {scores.shape} came, but set {self.labels.name!r} needs "
-                f"({len(self.labels)}, 2) and ({len(self.labels)},)"
+                f"set {self.labels.name!r}: expected points ({len(self.labels)}, 2) and scores ({len(self.labels)},), "
+                f"got {points.shape} and {scores.shape}"
             )
         store(self, points=points, scores=scores, image=rgb_array(self.image), box=box_numbers(self.box))
 
@@ -67,16 +73,25 @@ class Landmarks(Drawable):
         return f"Landmarks({len(self.labels)} points of set {self.labels.name!r}, {about_frame(self)})"
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Draw the points on a copy of an image of the same size, (H,W,3) uint8."""
         return drawing.draw_landmarks(same_size(canvas, self.image), self.points, self.labels)
 
     def to(self, target: LandmarkSet | str) -> Landmarks:
-        """The same face in another set's points, by name; those that neither exist nor follow are NaN, score 0."""
+        """Convert the points to another set, by their names.
+
+        Args:
+            target: A landmark set, or its name.
+
+        Returns:
+            The same face. Points that can neither be copied nor derived are NaN, with score 0.
+        """
         target = landmark_set(target)
         points = convert_landmarks(self.points, self.labels, target)
         scores = np.nan_to_num(convert_landmarks(self.scores[:, None], self.labels, target)[:, 0], nan=0.0)
         return Landmarks(points, scores, target, self.image, self.box)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the names, points and scores, ready for JSON."""
         return {
             "kind": "landmarks",
             "labels": self.labels.name,
@@ -89,8 +104,18 @@ class Landmarks(Drawable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Segmentation(Drawable):
-    """Parts of one face: mask (H,W) uint8 of class ids (255 = ignore), the set that names them, the image (H,W,3)
-    uint8 and the face's box, None where the whole image was used. naked: what a label adapter was given, or None."""
+    """Parts of one face.
+
+    Attributes:
+        mask: (H,W) uint8 class ids, 255 = ignore.
+        labels: The set that names the classes.
+        image: (H,W,3) uint8 RGB.
+        box: The face's box (x0, y0, x1, y1); None if the whole image was used.
+        naked: The parts that a label adapter got as input; None without one.
+
+    Raises:
+        ValueError: If the mask has another size than the image, or holds other ids.
+    """
 
     mask: NDArray[np.uint8]
     labels: SegmentationSet
@@ -101,11 +126,11 @@ class Segmentation(Drawable):
     def __post_init__(self) -> None:
         mask, image = np.asarray(self.mask), rgb_array(self.image)
         if mask.shape != image.shape[:2]:
-            raise ValueError(f"a mask of shape {mask.shape} came, but the image is {image.shape[:2]}")
+            raise ValueError(f"mask: expected the image's size {image.shape[:2]}, got shape {mask.shape}")
         wrong = sorted(set(np.unique(mask).tolist()) - set(range(len(self.labels))) - {self.labels.ignore})
         if wrong:
-            known = f"0..{len(self.labels) - 1} and {self.labels.ignore} for ignore"
-            raise ValueError(f"the mask holds ids {wrong[:5]}, but set {self.labels.name!r} has {known}")
+            ids = f"0..{len(self.labels) - 1} and {self.labels.ignore} for ignore"
+            raise ValueError(f"mask: expected ids {ids} of set {self.labels.name!r}, got ids {wrong[:5]}")
         store(self, mask=mask.astype(np.uint8), image=image, box=box_numbers(self.box))
 
     def __repr__(self) -> str:
@@ -113,30 +138,52 @@ class Segmentation(Drawable):
         return f"Segmentation({shown}; set {self.labels.name!r}, {about_frame(self)})"
 
     def draw(self, legend: bool = False) -> NDArray[np.uint8]:
-        """The image under translucent classes; legend=True adds a strip to its right that names the colours."""
+        """Draw the classes as translucent colours on the image.
+
+        Args:
+            legend: Whether to add a strip at the right that names the colours.
+
+        Returns:
+            (H,W,3) uint8 RGB, wider with a legend.
+        """
         drawn = self.draw_on(self.image)
         return drawing.add_legend(drawn, drawing.legend_entries([self.mask], self.labels)) if legend else drawn
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Draw the mask on a copy of an image of the same size, (H,W,3) uint8."""
         return drawing.draw_mask(same_size(canvas, self.image), self.mask, self.labels)
 
     def to(self, target: SegmentationSet | str) -> Segmentation:
-        """The same face in another set's classes (labels.segmentation_map); 255 where that set has no such class."""
+        """Convert the mask to the classes of another set; see `labels.segmentation_map`.
+
+        Args:
+            target: A segmentation set, or its name.
+
+        Returns:
+            The same face; 255 at pixels whose class the set does not have.
+        """
         target = segmentation_set(target)
         return Segmentation(segmentation_map(self.labels, target)[self.mask], target, self.image, self.box)
 
     def save_mask(self, path: str | os.PathLike[str]) -> None:
-        """Writes the ids as a palette PNG: programs read the numbers, people see the colours; ignored pixels are white.
+        """Write the mask as a palette PNG: its values are the ids, its colours those of the set.
 
-        Missing folders are made. Raises ValueError for a suffix other than .png.
+        Ignored pixels are white. Missing folders are made.
+
+        Args:
+            path: A file .png.
+
+        Raises:
+            ValueError: For another suffix, or a path that cannot be written.
         """
         target = Path(path)
         if target.suffix.lower() != ".png":
-            raise ValueError(f"{target.name} came: masks are saved as .png, which keeps every id")
+            raise ValueError(f"{target.name}: expected a file .png, which keeps every id; change the suffix")
         image = drawing.palette_image(self.mask, self.labels)
         write_whole(target, lambda file: image.save(file, format="PNG"))
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the classes, colours and the mask as runs, ready for JSON."""
         return {
             "kind": "segmentation",
             "labels": self.labels.name,
@@ -153,8 +200,16 @@ class Segmentation(Drawable):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageResult(Drawable):
-    """A new image (H,W,3) uint8, stylised or without shadows, the one it came from, and the face's box, None where
-    the whole image was used."""
+    """An image that a model made of an image: stylised, or without shadows.
+
+    Attributes:
+        output: The new image, (H,W,3) uint8 RGB.
+        image: The original image, of the same shape.
+        box: The face's box (x0, y0, x1, y1); None if the whole image was used.
+
+    Raises:
+        ValueError: If the two shapes differ.
+    """
 
     output: NDArray[np.uint8]
     image: NDArray[np.uint8]
@@ -163,7 +218,7 @@ class ImageResult(Drawable):
     def __post_init__(self) -> None:
         output, image = rgb_array(self.output), rgb_array(self.image)
         if output.shape != image.shape:
-            raise ValueError(f"a new image of shape {output.shape} came, but the original is {image.shape}")
+            raise ValueError(f"output: expected the shape of the original image {image.shape}, got {output.shape}")
         store(self, output=output, image=image, box=box_numbers(self.box))
 
     def __repr__(self) -> str:
@@ -178,21 +233,36 @@ class ImageResult(Drawable):
         return self.output
 
     def draw(self, compare: bool = False) -> NDArray[np.uint8]:
-        """The new image; compare=True puts the original to its left."""
+        """Return the new image.
+
+        Args:
+            compare: Whether to put the original to its left.
+        """
         return np.concatenate([self.image, self.output], axis=1) if compare else self.output.copy()
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Draw the changed pixels on a copy of an image of the same size, (H,W,3) uint8."""
         changed = (self.output != self.image).any(axis=2, keepdims=True)
         return np.where(changed, self.output, same_size(canvas, self.image))
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the size and box, ready for JSON."""
         return {"kind": "picture", **frame_dict(self)}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Attributes(Drawable):
-    """What a face is like: probabilities (A,) float32 in [0,1], the set that names them, the image (H,W,3) uint8 and
-    the face's box, None where the whole image was used. NaN probabilities are unknown."""
+    """Attributes of one face, such as "smiling".
+
+    Attributes:
+        probabilities: (A,) float32 in [0, 1]; NaN is unknown.
+        labels: The set that names the attributes.
+        image: (H,W,3) uint8 RGB.
+        box: The face's box (x0, y0, x1, y1); None if the whole image was used.
+
+    Raises:
+        ValueError: If there is not one probability per attribute.
+    """
 
     probabilities: NDArray[np.float32]
     labels: AttributeSet
@@ -202,120 +272,60 @@ class Attributes(Drawable):
     def __post_init__(self) -> None:
         probabilities = np.asarray(self.probabilities, np.float32)
         if probabilities.shape != (len(self.labels),):
-            needed = f"set {self.labels.name!r} needs ({len(self.labels)},)"
-            raise ValueError(f"probabilities of shape {probabilities.shape} came, but {needed}: one an attribute")
+            raise ValueError(
+                f"set {self.labels.name!r}: expected one probability per attribute ({len(self.labels)},), "
+                f"got shape {probabilities.shape}"
+            )
         store(self, probabilities=probabilities, image=rgb_array(self.image), box=box_numbers(self.box))
 
     def __repr__(self) -> str:
         return f"Attributes({', '.join(f'{name} {100 * p:.0f} %' for name, p in self.top(3))}, {about_frame(self)})"
 
     def top(self, n: int | None = None) -> list[tuple[str, float]]:
-        """(name, probability) of the n most likely attributes, most likely first; all where n is None."""
+        """Return the most likely attributes.
+
+        Args:
+            n: Their number; None is all.
+
+        Returns:
+            (name, probability) of each, most likely first.
+        """
         order = np.argsort(-self.probabilities, kind="stable")[:n]
         return [(self.labels.names[i], float(self.probabilities[i])) for i in order]
 
     def present(self, threshold: float = 0.5) -> list[str]:
-        """Names of the attributes at least that probable, most likely first."""
+        """Return the attributes whose probability is at least ``threshold``.
+
+        Args:
+            threshold: In [0, 1].
+
+        Returns:
+            Their names, most likely first.
+        """
         return [name for name, p in self.top() if p >= threshold]
 
     def draw(self, panel: bool = True) -> NDArray[np.uint8]:
-        """The face's box, and a strip of bars to the right of the image; panel=False writes the three most likely of
-        what is present into the image."""
+        """Draw the face's box and the probabilities.
+
+        Args:
+            panel: Whether to show all probabilities as bars, in a strip at the right. False writes the three most
+                likely attributes of at least 0.5 into the image.
+
+        Returns:
+            (H,W,3) uint8 RGB, wider with a strip.
+        """
         if not panel:
             return self.draw_on(self.image)
         image = self.image if self.box is None else drawing.draw_box(self.image, self.box)
         return drawing.add_bars(image, [(drawing.readable(name), p) for name, p in self.top()])
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Draw the box and the three most likely attributes on a copy of an image of the same size, (H,W,3) uint8."""
         (h, w), box = self.image.shape[:2], self.box
         lines = [f"{drawing.readable(name)} {100 * p:.0f} %" for name, p in self.top(3) if p >= 0.5]
         return drawing.draw_box(same_size(canvas, self.image), box or (-0.5, -0.5, w - 0.5, h - 0.5), lines)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the probabilities by name, ready for JSON."""
         values = dict(zip(self.labels.names, map(json_number, self.probabilities), strict=True))
         return {"kind": "attributes", "labels": self.labels.name, "probabilities": values, **frame_dict(self)}
-
-
-R = TypeVar("R", bound=Drawable)
-
-_ONE_FACE = "predict() now returns Faces for every searched image, also for one face: use faces[0].{}"
-
-
-class Faces(list[R], Drawable):
-    """The results of all faces in one image, maybe none: a list that draws, shows and saves them together.
-
-    `facekit.predict` returned the result itself for an image with one face in earlier versions. For one more release,
-    `Faces` with one face has the attributes of that face, with a DeprecationWarning.
-
-    Args:
-        results: Results of the same image.
-        image: That image, RGB uint8 of shape (H, W, 3). It may be left out where there is a result to take it from.
-
-    Raises:
-        ValueError: If results are of images of different sizes, or there is neither a result nor an image.
-    """
-
-    def __init__(self, results: Iterable[R] = (), image: NDArray[np.uint8] | None = None) -> None:
-        super().__init__(results)
-        if image is None and not self:
-            raise ValueError("no results and no image came: pass image=, so that an empty list can be drawn")
-        self.image = rgb_array(image if image is not None else self[0].image)
-        sizes = sorted({result.image.shape[:2] for result in self} | {self.image.shape[:2]})
-        if len(sizes) > 1:
-            raise ValueError(f"results of images of sizes {sizes} came: Faces are those of one image")
-
-    def __repr__(self) -> str:
-        return f"Faces({list.__repr__(self)})"
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or (self and not hasattr(self[0], name)):
-            raise AttributeError(f"'Faces' object has no attribute {name!r}")
-        if len(self) != 1:
-            count = f"{len(self)} faces were" if self else "no face was"
-            fix = f"expected one for .{name}; take it from each face: [face.{name} for face in faces]"
-            raise AttributeError(f"{count} found in this image, {fix}")
-        warnings.warn(_ONE_FACE.format(name), DeprecationWarning, stacklevel=2)
-        return getattr(self[0], name)
-
-    def draw(self, legend: bool = False, **options: Any) -> NDArray[np.uint8]:
-        """Draw every face's result on the image.
-
-        Args:
-            legend: Whether to name the colours of segmentations in a strip at the right.
-            options: Those of a single face's `draw`, for an image with one face (deprecated).
-        """
-        if options and len(self) == 1:
-            names = ", ".join(f"{name}=..." for name in options)
-            warnings.warn(_ONE_FACE.format(f"draw({names})"), DeprecationWarning, stacklevel=2)
-        elif options:
-            names = ", ".join(options)
-            raise TypeError(f"draw() of {len(self)} faces got {names}, expected legend= only; draw each face for these")
-        one = self[0] if len(self) == 1 else None
-        if isinstance(one, Segmentation):
-            return one.draw(legend, **options)
-        if one is not None:
-            return one.draw(**options)
-        drawn = self.draw_on(self.image)
-        entries: dict[str, drawing.Colour] = {}
-        for part in self:
-            if isinstance(part, Segmentation):
-                entries |= dict(drawing.legend_entries([part.mask], part.labels))
-        return drawing.add_legend(drawn, list(entries.items())) if legend and entries else drawn
-
-    def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        canvas = same_size(canvas, self.image).copy()
-        for result in self:
-            canvas = result.draw_on(canvas)
-        return canvas
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the faces as plain lists, ready for JSON.
-
-        For one more release, one face's own keys (such as "points") also stand beside "faces".
-        """
-        faces = [r.to_dict() for r in self]
-        own = faces[0] if len(faces) == 1 else {}
-        return {**own, "kind": "faces", "faces": faces, "size": list(self.image.shape[:2])}
-
-    def _repr_png_(self) -> bytes:
-        return png_bytes(self.show(legend=True))

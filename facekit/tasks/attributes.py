@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from ..annotations.checks import check_attributes
 from ..augmentation.affine import Moves
+from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import AttributeSet, attribute_set
 from ..labels.sides import prefix_flip
@@ -60,7 +61,7 @@ class AttributesTask(LabelSetTask):
         return list(check_attributes(labels, len(sizes), items, self.labels.names))
 
     @override
-    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
         return label
 
     @override
@@ -99,7 +100,7 @@ class AttributesTask(LabelSetTask):
         return list(maps.float().sigmoid().cpu().numpy())
 
     @override
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Attributes:
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Attributes:
         return Attributes(prediction, self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:

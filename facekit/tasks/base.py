@@ -14,6 +14,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..augmentation.affine import Moves
+from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..labels.sides import sides_of
@@ -166,13 +167,12 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
         """Move one label into a crop.
 
         Args:
             label: A label in pixels of the image.
-            matrix: Matrix (3, 3) from image to crop pixels, or a tanh-warped crop.
-            side: Side of the crop in pixels.
+            crop: The crop.
 
         Returns:
             The label in pixels of the crop.
@@ -243,12 +243,12 @@ class Task(ABC):
         """Return one prediction per image, in pixels of the network's input where it has positions."""
 
     @abstractmethod
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Drawable:
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Drawable:
         """Return a prediction as a result in pixels of the image.
 
         Args:
             prediction: One of what ``decode`` returned.
-            matrix: Matrix (3, 3) from image to crop pixels, or a tanh-warped crop.
+            crop: The crop that the prediction was made on.
             image: RGB uint8, shape (H, W, 3).
             box: Bounding box of the face, or None for the whole image.
         """

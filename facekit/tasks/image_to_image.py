@@ -15,9 +15,10 @@ from typing_extensions import override
 from ..annotations.checks import check_targets
 from ..augmentation.affine import Moves, warp
 from ..augmentation.shadows import cast_shadows
-from ..geometry.affine import paste_image, put_back, warp_image
+from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
-from ..metrics.scores import lpips_distance, psnr, ssim
+from ..metrics.perceptual import lpips_distance
+from ..metrics.scores import psnr, ssim
 from ..results.types import Drawable, ImageResult
 from .base import ParsedLabels, Task, TaskSettings
 
@@ -66,8 +67,8 @@ class ImageToImageTask(Task):
         return check_targets(labels, sizes, items)
 
     @override
-    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-        return np.moveaxis(warp_image(label, matrix, side), -1, 0)
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
+        return np.moveaxis(crop.image(label), -1, 0)
 
     @override
     def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
@@ -90,10 +91,10 @@ class ImageToImageTask(Task):
         return list(maps.float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
 
     @override
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> ImageResult:
-        crop = np.rint(255 * prediction).astype(np.uint8)
-        feather = 0.0 if box is None else FEATHER * len(crop)
-        return ImageResult(paste_image(crop, matrix, image, feather), image, box)
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> ImageResult:
+        output = np.rint(255 * prediction).astype(np.uint8)
+        feather = 0.0 if box is None else FEATHER * len(output)
+        return ImageResult(crop.paste_image(output, image, feather), image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
         """Return SSIM, PSNR (dB) and LPIPS (AlexNet) against the true images, averaged over images.
@@ -205,16 +206,16 @@ class ShadowRemovalTask(ImageToImageTask):
         maps = torch.cat([maps[:, :3].float().clamp(0, 1), maps[:, 3:].float().sigmoid()], 1)
         return list(maps.permute(0, 2, 3, 1).cpu().numpy())
 
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> ImageResult:
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> ImageResult:
         """Brighten the portrait as the network did, with the details of the original image.
 
         The paper pastes the network's pixels. Ours are few and blurred, so only their light is used: how much brighter
         they are than the network's input, at the scale of its pixels. The background stays as it is.
         """
-        seen = warp_image(image, matrix, len(prediction)).astype(np.float32)
+        seen = crop.image(image).astype(np.float32)
         gain = (_smooth(255 * prediction[..., :3]) + CALM) / (_smooth(seen) + CALM)
         whole = np.concatenate([gain, prediction[..., 3:]], 2).astype(np.float32)
-        moved, here = put_back(whole, matrix, image.shape[:2], border="replicate" if box is None else "constant")
+        moved, here = crop.paste(whole, image.shape[:2], border="replicate" if box is None else "constant")
         old = image[here].astype(np.float32)
         new = np.clip((old + CALM) * moved[..., :3] - CALM, 0, 255)
         out = image.copy()

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from ..annotations.checks import check_landmarks
 from ..augmentation.affine import Moves, warp_points
-from ..geometry.affine import invert, transform_points
+from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
 from ..labels.sides import sides_of
@@ -100,8 +100,8 @@ class LandmarkTask(LabelSetTask):
         return list(check_landmarks(labels, sizes, items, len(self.labels)))
 
     @override
-    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-        return transform_points(label, matrix).astype(np.float32)
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
+        return crop.points(label).astype(np.float32)
 
     @override
     def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
@@ -138,8 +138,8 @@ class LandmarkTask(LabelSetTask):
         return list(found.cpu().numpy())
 
     @override
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Landmarks:
-        points = transform_points(prediction[:, :2], invert(matrix))
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Landmarks:
+        points = crop.points_back(prediction[:, :2])
         return Landmarks(points.astype(np.float32), prediction[:, 2].astype(np.float32), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:

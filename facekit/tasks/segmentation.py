@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from ..annotations.mask_checks import check_masks
 from ..augmentation.affine import Moves, warp_masks
-from ..geometry.affine import paste_logits, warp_mask
+from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import SegmentationSet, segmentation_set
 from ..labels.sides import sides_of
@@ -101,8 +101,8 @@ class SegmentationTask(LabelSetTask):
         return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items, self.labels.palette)
 
     @override
-    def to_crop(self, label: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-        return warp_mask(label, matrix, side)
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
+        return crop.mask(label)
 
     @override
     def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
@@ -170,9 +170,9 @@ class SegmentationTask(LabelSetTask):
         return list(scores.cpu().numpy())
 
     @override
-    def result(self, prediction: np.ndarray, matrix: np.ndarray, image: np.ndarray, box: Any) -> Segmentation:
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Segmentation:
         # Scores instead of ids are resampled, so that outlines are smooth at any size.
-        return Segmentation(paste_logits(prediction, matrix, image.shape[:2]), self.labels, image, box)
+        return Segmentation(crop.paste_scores(prediction, image.shape[:2]), self.labels, image, box)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
         """Return F1, mean IoU and pixel accuracy in percent, from one confusion table over all images.

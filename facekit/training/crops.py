@@ -15,7 +15,6 @@ from ..alignment import POINT_FRAMED, Frame, frame_points, point_frame
 from ..core.arguments import short_repr
 from ..core.large_arrays import LIMIT, large_array
 from ..detection import check_boxes
-from ..geometry import warp_image
 from ..images import ImageBatch
 from ..results import Box
 from ..tasks import LandmarkTask, Task
@@ -71,11 +70,11 @@ class Cropper:
         crops = large_array((count, 3, side, side), np.uint8, limit)
         moved: np.ndarray | None = None
         for i, (image, frame, label) in enumerate(self._frames(images, labels, task, align, faces)):
-            matrix: Any = frame.matrix(image.shape[:2], side)
-            crops[i] = warp_image(image, matrix, side).transpose(2, 0, 1)
+            crop = frame.crop(image.shape[:2], side)
+            crops[i] = crop.image(image).transpose(2, 0, 1)
             if task.needs_portrait:
                 label = self.add_portrait(label, frame)
-            in_crop = task.to_crop(label, matrix, side)
+            in_crop = task.to_crop(label, crop)
             if moved is None:
                 moved = large_array((count, *in_crop.shape), in_crop.dtype, limit)
             moved[i] = in_crop
@@ -104,8 +103,8 @@ class Cropper:
             if not found:
                 warnings.warn(f"support_images: {item}: no face found, left out", stacklevel=4)
                 continue
-            matrix = max(found, key=_area).matrix(image.shape[:2], side)
-            crops.append(warp_image(image, matrix, side).transpose(2, 0, 1))
+            crop = max(found, key=_area).crop(image.shape[:2], side)
+            crops.append(crop.image(image).transpose(2, 0, 1))
         if not crops:
             raise ValueError(
                 f"support_images: {len(images.arrays)} images came, a face was found in none: pass face crops with "

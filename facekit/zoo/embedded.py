@@ -11,7 +11,7 @@ EMBEDDED = {
     "farl": "farl-mini.safetensors",
     "pftgan": "pftgan-mini.safetensors",  # a generator and the encoder of its codes
     "tokenizer": "tokenizer.safetensors",  # visual tokens for FaRL's masked image modelling
-    "alexnet": "alexnet-lpips.safetensors",  # the trunk of the metric LPIPS
+    "alexnet": "../../metrics/alexnet-lpips.safetensors",  # the trunk of LPIPS, in the folder of the metric
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",
     "segmentation-fasseg": "parsing-fasseg.facekit",  # a label adapter on the former

@@ -15,9 +15,10 @@ from helpers.slow import slow_unless
 
 import facekit
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.detection.face_finder import Face
+from facekit.detection.face import Face
 from facekit.labels import FACEKIT_27, HELEN_11, segmentation_map
-from facekit.results.types import Faces, ImageResult, Landmarks, Segmentation
+from facekit.results.faces import Faces
+from facekit.results.types import ImageResult, Landmarks, Segmentation
 
 PAIRS = [
     (backbone, task)

@@ -177,7 +177,7 @@ def test_wrong_input_is_refused() -> None:
     with pytest.raises(ValueError, match="image \\(32, 32\\)"):
         spec(image, mask[:30], 0)
     crops, masks = torch.from_numpy(image).permute(2, 0, 1)[None], torch.from_numpy(mask)[None]
-    with pytest.raises(ValueError, match="1 crops, 1 masks and 2 seeds"):
+    with pytest.raises(ValueError, match="got 1 crops, 1 masks and 2 seeds"):
         spec.batch(crops, masks, [0, 1], 32)
     with pytest.raises(ValueError, match="int64"):
         spec.batch(crops, masks.long(), [0], 32)
@@ -185,7 +185,7 @@ def test_wrong_input_is_refused() -> None:
         WildAugmentation(rotate=-3)
     with pytest.raises(ValueError, match="perspective=1.5"):
         WildAugmentation(perspective=1.5)
-    with pytest.raises(ValueError, match="1 and 1 maps and 2 seeds"):
+    with pytest.raises(ValueError, match="got 1 and 1 maps and 2 seeds"):
         spec.maps(masks, masks, [0, 1], 32)
 
 

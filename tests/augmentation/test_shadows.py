@@ -57,7 +57,7 @@ def test_silhouettes_are_masks_of_many_sizes() -> None:
 
 
 def test_wrong_shapes_are_named() -> None:
-    with pytest.raises(ValueError, match=r"\(2, 1, 8, 8\) came"):
+    with pytest.raises(ValueError, match=r"got \(2, 1, 8, 8\)"):
         cast_shadows(torch.zeros(2, 1, 8, 8), _random())
     with pytest.raises(ValueError, match="with portrait"):
         cast_shadows(torch.zeros(2, 3, 8, 8), _random(), torch.zeros(1, 1, 8, 8))

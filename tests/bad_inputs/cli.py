@@ -18,7 +18,8 @@ from facekit.cli.quickstart import quickstart
 from facekit.core.output_paths import OutputError, check_output
 from facekit.images.reader import save_image
 from facekit.model import ready_model, resolve_model
-from facekit.results.types import Faces, Landmarks
+from facekit.results.faces import Faces
+from facekit.results.types import Landmarks
 from facekit.training.loop import train
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)

@@ -233,7 +233,7 @@ def test_label_files_of_no_and_of_two_faces(
     faces: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from facekit import alignment as framing
-    from facekit.detection.face_finder import Face
+    from facekit.detection.face import Face
 
     counts = iter((0, 2, 0, 2))
     boxes = [Face((0, 0, 95, 95)), Face((96, 0, 191, 95))]

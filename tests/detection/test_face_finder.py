@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from facekit.alignment import roll_of_points
-from facekit.detection import face_finder as detection
-from facekit.detection.face_finder import Face, check_boxes, find_faces, landmark_box
-from facekit.geometry.affine import box_of_points, crop_matrix, invert, transform_points, warp_image
+from facekit.detection import cascades
+from facekit.detection.face import Face, check_boxes, landmark_box
+from facekit.detection.face_finder import find_faces
+from facekit.geometry.affine import box_of_points, crop_matrix, invert, transform_points
+from facekit.geometry.affine_crop import AffineCrop
 from facekit.labels import LANDMARKS_68
 
 
@@ -55,12 +57,12 @@ def test_a_face_is_found_at_other_sizes_in_the_pixels_that_came_in(astronaut: np
 def test_a_rolled_face_comes_with_its_roll(astronaut: np.ndarray, roll: float) -> None:
     # Turning the image clockwise by `roll` turns the face clockwise.
     (face,) = find_faces(astronaut)
-    matrix = crop_matrix((100, 0, 340, 240), 360, roll=-roll)
-    turned = warp_image(astronaut, matrix, 360)
+    crop = AffineCrop(crop_matrix((100, 0, 340, 240), 360, roll=-roll), 360)
+    turned = crop.image(astronaut)
     (found,) = find_faces(turned)
     assert abs(found.roll - (roll + face.roll)) < 12
-    assert np.abs(centre(found) - transform_points(centre(face), matrix)).max() < 20
-    upright = warp_image(turned, crop_matrix(landmark_box(found), 128, found.roll), 128)
+    assert np.abs(centre(found) - crop.points(centre(face))).max() < 20
+    upright = AffineCrop(crop_matrix(landmark_box(found), 128, found.roll), 128).image(turned)
     (again,) = find_faces(upright)
     assert abs(again.roll) < 15 and np.abs(centre(again) - 63.5).max() < 16
 
@@ -112,7 +114,7 @@ def test_threads_agree(astronaut: np.ndarray) -> None:
 
 def test_missing_cascades_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(cv2.data, "haarcascades", str(tmp_path))
-    monkeypatch.setattr(detection, "_local", threading.local())
+    monkeypatch.setattr(cascades, "_local", threading.local())
     with pytest.raises(RuntimeError, match="opencv-python-headless>=4.10,<5"):
         find_faces(np.zeros((100, 100, 3), np.uint8))
 
@@ -134,8 +136,8 @@ def test_check_boxes_takes_what_users_have() -> None:
     ("faces", "message"),
     [
         ([(50, 20, 10, 60)], "not \\(x, y, width, height\\)"),
-        ([(10, 20, 50)], "face 0 has shape"),
-        ([(1, 2, 3, 4), "abc"], "face 1 is 'abc'"),
+        ([(10, 20, 50)], "face 0: expected four numbers .* got shape"),
+        ([(1, 2, 3, 4), "abc"], "face 1: expected four numbers .* got 'abc'"),
         ([(10, 20, np.nan, 60)], "face 0"),
         ([(200, 20, 240, 60)], "outside the image of 100 x 80"),
         (7, "pass a list"),

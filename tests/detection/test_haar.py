@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from facekit.alignment import ALIGN, Frame, frames_of, roll_of_points
+from facekit.alignment import ALIGN, FaceFramer, Frame, roll_of_points
 from facekit.detection import haar
-from facekit.detection.face_finder import Face, landmark_box
+from facekit.detection.face import Face, landmark_box
 from facekit.detection.haar import haar_faces
-from facekit.geometry.affine import box_of_points, crop_matrix, transform_points, warp_image
+from facekit.geometry.affine import box_of_points, crop_matrix
+from facekit.geometry.affine_crop import AffineCrop
 from facekit.labels import LANDMARKS_68
 
 # Of the astronaut, in the whole image; it leans by itself.
@@ -35,9 +36,9 @@ def centre(face: Face) -> np.ndarray:
 @pytest.mark.parametrize("side", [200, 360])
 def test_a_face_is_found_with_its_roll(astronaut: np.ndarray, roll: float, side: int) -> None:
     # A crop like the paper's, of one face, turned clockwise by `roll`.
-    matrix = crop_matrix((101, 0, 341, 240), side, roll=-roll)
-    faces = haar_faces(warp_image(astronaut, matrix, side))
-    assert np.abs(centre(faces[0]) - transform_points(MIDDLE, matrix)).max() < 0.06 * side
+    crop = AffineCrop(crop_matrix((101, 0, 341, 240), side, roll=-roll), side)
+    faces = haar_faces(crop.image(astronaut))
+    assert np.abs(centre(faces[0]) - crop.points(MIDDLE)).max() < 0.06 * side
     assert abs(faces[0].roll - (roll + LEAN)) < 5
     assert 0.3 < (faces[0].box[2] - faces[0].box[0]) / side < 0.6
 
@@ -75,13 +76,13 @@ def test_no_face_no_result() -> None:
 def test_align_haar_frames_the_faces(astronaut: np.ndarray) -> None:
     crop = np.ascontiguousarray(astronaut[:240, 101:341])
     assert "haar" in ALIGN
-    frames = frames_of(crop, "haar", None, None)
+    frames = FaceFramer().frames(crop, "haar")
     assert frames == [Frame(landmark_box(face), face.roll) for face in haar_faces(crop)] and frames
-    upright = warp_image(crop, frames[0].matrix(crop.shape[:2], 160), 160)
+    upright = frames[0].crop(crop.shape[:2], 160).image(crop)
     (again, *_) = haar_faces(upright)
     assert abs(again.roll) < 5 and np.abs(centre(again) - (79.5, 72)).max() < 12
     # Boxes of one's own need no search.
-    (given,) = frames_of(np.zeros_like(crop), "haar", [(60, 60, 160, 160)], None)
+    (given,) = FaceFramer().frames(np.zeros_like(crop), "haar", [(60, 60, 160, 160)])
     assert given == Frame(landmark_box(Face((60, 60, 160, 160))))
 
 

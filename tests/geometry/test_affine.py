@@ -11,18 +11,20 @@ import pytest
 
 from facekit.alignment import roll_of_points
 from facekit.geometry import affine as g
+from facekit.geometry import crop as crop_module
+from facekit.geometry.affine_crop import AffineCrop
 from facekit.labels import LANDMARKS_5, LANDMARKS_44, LANDMARKS_68
 
-# (name, matrix, crop size) for a 120x160 image: shrinking, enlarging, turning, and shapes that are not square.
-MATRICES = [
-    ("same", np.eye(3), (120, 160)),
-    ("shrink by 4", g.crop_matrix((-0.5, -0.5, 159.5, 119.5), (30, 40)), (30, 40)),
-    ("enlarge by 3", g.crop_matrix((50, 40, 110, 90), (150, 180)), (150, 180)),
-    ("turn 30", g.crop_matrix((30, 10, 130, 110), 100, roll=30), (100, 100)),
-    ("turn -75, shrink by 2.3", g.crop_matrix((20, 0, 140, 120), 52, roll=-75), (52, 52)),
-    ("turn 10, enlarge by 2.7", g.crop_matrix((60, 40, 100, 80), 108, roll=10), (108, 108)),
-    ("letterbox", g.fit_matrix((120, 160), 64), (64, 64)),
-    ("stretch", g.crop_matrix((10, 10, 150, 110), (64, 200)), (64, 200)),
+# (name, crop) for a 120x160 image: shrinking, enlarging, turning, and shapes that are not square.
+CROPS = [
+    ("same", AffineCrop(np.eye(3), (120, 160))),
+    ("shrink by 4", AffineCrop(g.crop_matrix((-0.5, -0.5, 159.5, 119.5), (30, 40)), (30, 40))),
+    ("enlarge by 3", AffineCrop(g.crop_matrix((50, 40, 110, 90), (150, 180)), (150, 180))),
+    ("turn 30", AffineCrop(g.crop_matrix((30, 10, 130, 110), 100, roll=30), 100)),
+    ("turn -75, shrink by 2.3", AffineCrop(g.crop_matrix((20, 0, 140, 120), 52, roll=-75), 52)),
+    ("turn 10, enlarge by 2.7", AffineCrop(g.crop_matrix((60, 40, 100, 80), 108, roll=10), 108)),
+    ("letterbox", AffineCrop(g.fit_matrix((120, 160), 64), 64)),
+    ("stretch", AffineCrop(g.crop_matrix((10, 10, 150, 110), (64, 200)), (64, 200))),
 ]
 
 
@@ -44,54 +46,54 @@ def centroid(image: np.ndarray) -> np.ndarray:
     return np.array([(image * xs).sum(), (image * ys).sum()], np.float64) / image.sum(dtype=np.float64)
 
 
-@pytest.mark.parametrize(("name", "matrix", "size"), MATRICES, ids=[m[0] for m in MATRICES])
-def test_points_go_there_and_back(name: str, matrix: np.ndarray, size: object, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(("name", "crop"), CROPS, ids=[c[0] for c in CROPS])
+def test_points_go_there_and_back(name: str, crop: AffineCrop, rng: np.random.Generator) -> None:
     points = rng.uniform(-50, 4000, (100, 2)).astype(np.float32)
     points[3] = np.nan
-    there = g.transform_points(points.astype(np.float64), matrix)
-    back = g.transform_points(there, g.invert(matrix))
+    there = crop.points(points.astype(np.float64))
+    back = crop.points_back(there)
     assert np.nanmax(np.abs(back - points)) < 1e-4
     assert np.isnan(back[3]).all() and np.isfinite(np.delete(back, 3, 0)).all()
-    assert g.transform_points(points, matrix).dtype == np.float32
+    assert crop.points(points).dtype == crop.points_back(points).dtype == np.float32
 
 
-@pytest.mark.parametrize(("name", "matrix", "size"), [m for m in MATRICES if m[0][:4] in ("same", "enla")])
-def test_one_pixel_lands_where_its_point_does(name: str, matrix: np.ndarray, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("name", "crop"), [c for c in CROPS if c[0][:4] in ("same", "enla")])
+def test_one_pixel_lands_where_its_point_does(name: str, crop: AffineCrop) -> None:
     image = np.zeros((120, 160), np.float32)
     image[67, 92] = 1000.0
-    assert np.abs(centroid(g.warp_image(image, matrix, size)) - g.transform_points([92, 67], matrix)).max() < 0.05
+    assert np.abs(centroid(crop.image(image)) - crop.points([92, 67])).max() < 0.05
 
 
-@pytest.mark.parametrize(("name", "matrix", "size"), MATRICES, ids=[m[0] for m in MATRICES])
-def test_a_soft_dot_lands_where_its_point_does(name: str, matrix: np.ndarray, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("name", "crop"), CROPS, ids=[c[0] for c in CROPS])
+def test_a_soft_dot_lands_where_its_point_does(name: str, crop: AffineCrop) -> None:
     ys, xs = np.mgrid[:120, :160]
     for x, y in [(80, 60), (73, 55), (86, 65)]:
         image = (255 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / (2 * 2.2**2))).astype(np.float32)
-        out = g.warp_image(image, matrix, size, border="constant")
-        assert np.abs(centroid(out) - g.transform_points([x, y], matrix)).max() < 0.05
+        out = crop.image(image, border="constant")
+        assert np.abs(centroid(out) - crop.points([x, y])).max() < 0.05
 
 
 def test_shrinking_averages_instead_of_picking() -> None:
     stripes = np.zeros((128, 128, 3), np.uint8)
     stripes[:, ::2] = 255
-    out = g.warp_image(stripes, g.crop_matrix((-0.5, -0.5, 127.5, 127.5), 16), 16)
+    out = AffineCrop(g.crop_matrix((-0.5, -0.5, 127.5, 127.5), 16), 16).image(stripes)
     assert abs(float(out.mean()) - 127.5) < 2 and np.ptp(out) <= 2
-    turned = g.warp_image(stripes, g.crop_matrix((20, 20, 100, 100), 16, roll=17), 16)
+    turned = AffineCrop(g.crop_matrix((20, 20, 100, 100), 16, roll=17), 16).image(stripes)
     assert turned.std() < 12
 
 
 def test_identity_warp_changes_nothing(rng: np.random.Generator) -> None:
-    image = rng.integers(0, 256, (31, 47, 3), dtype=np.uint8)
-    assert np.array_equal(g.warp_image(image, np.eye(3), (31, 47)), image)
+    image, crop = rng.integers(0, 256, (31, 47, 3), dtype=np.uint8), AffineCrop(np.eye(3), (31, 47))
+    assert np.array_equal(crop.image(image), image)
     mask = rng.integers(0, 20, (31, 47), dtype=np.uint8)
-    assert np.array_equal(g.warp_mask(mask, np.eye(3), (31, 47)), mask)
-    assert np.array_equal(g.paste_mask(mask, np.eye(3), (31, 47)), mask)
+    assert np.array_equal(crop.mask(mask), mask)
+    assert np.array_equal(crop.paste_mask(mask, (31, 47)), mask)
 
 
 def test_crop_of_a_whole_box_is_the_slice(rng: np.random.Generator) -> None:
     image = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    matrix = g.crop_matrix((9.5, 19.5, 29.5, 49.5), (30, 20))
-    assert np.array_equal(g.warp_image(image, matrix, (30, 20)), image[20:50, 10:30])
+    crop = AffineCrop(g.crop_matrix((9.5, 19.5, 29.5, 49.5), (30, 20)), (30, 20))
+    assert np.array_equal(crop.image(image), image[20:50, 10:30])
 
 
 def test_cutting_first_gives_the_same_as_warping_the_whole_image(rng: np.random.Generator) -> None:
@@ -103,35 +105,35 @@ def test_cutting_first_gives_the_same_as_warping_the_whole_image(rng: np.random.
         matrix = g.crop_matrix(box, 100, roll=20)
         whole = cv2.warpAffine(image, matrix[:2], (100, 100), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         if math.sqrt(np.linalg.det(matrix)) >= 0.8:
-            ours = g.warp_image(image, matrix, 100).astype(int)
+            ours = AffineCrop(matrix, 100).image(image).astype(int)
             assert np.abs(ours - whole).mean() < 0.5, box
             assert np.abs(ours - whole).max() < 12, box
-        assert g.warp_image(image, matrix, 100).shape == (100, 100, 3)
+        assert AffineCrop(matrix, 100).image(image).shape == (100, 100, 3)
 
 
 def test_borders(rng: np.random.Generator) -> None:
     image = np.full((20, 20, 3), 200, np.uint8)
-    matrix = g.crop_matrix((-10.5, -10.5, 29.5, 29.5), 40)
-    assert (g.warp_image(image, matrix, 40, border="constant", fill=7)[:9] == 7).all()
-    assert (g.warp_image(image, matrix, 40, border="reflect") == 200).all()
-    assert (g.warp_image(image, matrix, 40, border="replicate") == 200).all()
+    crop = AffineCrop(g.crop_matrix((-10.5, -10.5, 29.5, 29.5), 40), 40)
+    assert (crop.image(image, border="constant", fill=7)[:9] == 7).all()
+    assert (crop.image(image, border="reflect") == 200).all()
+    assert (crop.image(image, border="replicate") == 200).all()
     mask = np.ones((20, 20), np.uint8)
-    warped = g.warp_mask(mask, matrix, 40)
+    warped = crop.mask(mask)
     assert (warped[:10] == 255).all() and (warped[10:30, 10:30] == 1).all() and (warped == 1).sum() == 400
-    with pytest.raises(ValueError, match="choose one of reflect"):
-        g.warp_image(image, matrix, 40, border="mirror")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="choose one of linear"):
-        g.warp_image(image, matrix, 40, interpolation="spline")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="border: expected one of 'reflect'"):
+        crop.image(image, border="mirror")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="interpolation: expected one of 'linear'"):
+        crop.image(image, interpolation="spline")  # type: ignore[arg-type]
 
 
 def test_many_channels_go_through_whole(rng: np.random.Generator) -> None:
     planes = rng.random((40, 40, 11)).astype(np.float32)
-    matrix = g.crop_matrix((5, 5, 30, 30), 60, roll=12)
-    out = g.warp_image(planes, matrix, 60)
+    crop = AffineCrop(g.crop_matrix((5, 5, 30, 30), 60, roll=12), 60)
+    out = crop.image(planes)
     assert out.shape == (60, 60, 11)
     for i in range(11):
-        assert np.allclose(out[..., i], g.warp_image(np.ascontiguousarray(planes[..., i]), matrix, 60), atol=1e-5)
-    assert g.warp_image(planes[..., :1], matrix, 20).shape == (20, 20, 1)
+        assert np.allclose(out[..., i], crop.image(np.ascontiguousarray(planes[..., i])), atol=1e-5)
+    assert AffineCrop(crop.matrix, 20).image(planes[..., :1]).shape == (20, 20, 1)
 
 
 @pytest.mark.parametrize("roll", [0.0, 25.0, -60.0])
@@ -139,44 +141,43 @@ def test_many_channels_go_through_whole(rng: np.random.Generator) -> None:
 def test_masks_go_there_and_back(roll: float, size: int) -> None:
     ys, xs = np.mgrid[:150, :200]
     mask = ((xs - 90) ** 2 + (ys - 70) ** 2 < 30**2).astype(np.uint8) + (xs > 100)
-    matrix = g.crop_matrix((40, 20, 140, 120), size, roll)
-    crop = g.warp_mask(mask, matrix, size)
-    back = g.paste_mask(crop, matrix, mask.shape, fill=99)
+    crop = AffineCrop(g.crop_matrix((40, 20, 140, 120), size, roll), size)
+    small = crop.mask(mask)
+    back = crop.paste_mask(small, mask.shape, fill=99)
     inside = back != 99
     assert abs(int(inside.sum()) - 100 * 100) < 250
     # Only outlines may move, by half a crop pixel.
     assert (back[inside] != mask[inside]).mean() < (0.001 if size >= 200 and roll == 0 else 0.05)
-    logits = (crop[None] == np.arange(4)[:, None, None]).astype(np.float32)
-    smooth = g.paste_logits(logits, matrix, mask.shape, fill=99)
+    logits = (small[None] == np.arange(4)[:, None, None]).astype(np.float32)
+    smooth = crop.paste_scores(logits, mask.shape, fill=99)
     assert np.array_equal(smooth != 99, inside)
     assert (smooth[inside] != mask[inside]).mean() < 0.03
     assert (smooth[inside] != mask[inside]).mean() <= (back[inside] != mask[inside]).mean() + 0.01
 
 
-def test_paste_logits_in_strips_is_the_same(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
+def test_paste_scores_in_strips_is_the_same(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
     logits = rng.random((5, 32, 32)).astype(np.float32)
-    matrix = g.crop_matrix((10, 10, 90, 70), 32, roll=15)
-    whole = g.paste_logits(logits, matrix, (100, 120))
-    monkeypatch.setattr(g, "_STRIP_VALUES", 4000)
-    assert (g.paste_logits(logits, matrix, (100, 120)) != whole).mean() < 0.002
+    crop = AffineCrop(g.crop_matrix((10, 10, 90, 70), 32, roll=15), 32)
+    whole = crop.paste_scores(logits, (100, 120))
+    monkeypatch.setattr(crop_module, "_STRIP_VALUES", 4000)
+    assert (crop.paste_scores(logits, (100, 120)) != whole).mean() < 0.002
 
 
 def test_pasting_outside_the_image_changes_nothing() -> None:
-    matrix = g.crop_matrix((500, 500, 600, 600), 32)
-    assert (g.paste_mask(np.ones((32, 32), np.uint8), matrix, (100, 100)) == 0).all()
-    assert (g.paste_logits(np.ones((2, 32, 32), np.float32), matrix, (100, 100), fill=3) == 3).all()
+    crop = AffineCrop(g.crop_matrix((500, 500, 600, 600), 32), 32)
+    assert (crop.paste_mask(np.ones((32, 32), np.uint8), (100, 100)) == 0).all()
+    assert (crop.paste_scores(np.ones((2, 32, 32), np.float32), (100, 100), fill=3) == 3).all()
     image = np.full((100, 100, 3), 50, np.uint8)
-    assert np.array_equal(g.paste_image(np.zeros((32, 32, 3), np.uint8), matrix, image), image)
+    assert np.array_equal(crop.paste_image(np.zeros((32, 32, 3), np.uint8), image), image)
 
 
 def test_image_goes_there_and_back(rng: np.random.Generator) -> None:
     image = smooth_image(rng)
-    matrix = g.crop_matrix((30, 10, 110, 100), (180, 160), roll=20)
-    crop = g.warp_image(image, matrix, (180, 160))
-    back = g.paste_image(crop, matrix, image)
+    crop = AffineCrop(g.crop_matrix((30, 10, 110, 100), (180, 160), roll=20), (180, 160))
+    back = crop.paste_image(crop.image(image), image)
     assert np.abs(back.astype(int) - image).max() <= 6
-    black = g.paste_image(np.zeros_like(crop), matrix, image, feather=20)
-    centre = g.transform_points([79.5, 89.5], g.invert(matrix)).round().astype(int)
+    black = crop.paste_image(np.zeros((180, 160, 3), np.uint8), image, feather=20)
+    centre = crop.points_back([79.5, 89.5]).round().astype(int)
     assert black[centre[1], centre[0]].max() == 0
     assert np.array_equal(black[:, :10], image[:, :10]) and np.array_equal(black[:, -10:], image[:, -10:])
     values = np.unique(black[60])
@@ -192,9 +193,9 @@ def test_roll_sign_is_clockwise_in_the_image() -> None:
     matrix = g.crop_matrix((-2, -2, 2, 2), 64, roll=30)
     upright = g.transform_points(points[:2], matrix)
     assert upright[0, 1] == pytest.approx(upright[1, 1]) and upright[0, 0] < upright[1, 0]
-    with pytest.raises(ValueError, match="no labelled eyes"):
+    with pytest.raises(ValueError, match="expected labelled eyes"):
         roll_of_points(np.zeros((44, 2)), LANDMARKS_44)
-    with pytest.raises(ValueError, match="no labelled eyes"):
+    with pytest.raises(ValueError, match="expected labelled eyes"):
         roll_of_points(np.full((68, 2), np.nan), LANDMARKS_68)
 
 
@@ -212,7 +213,7 @@ def test_similarity_recovers_what_made_the_points(rng: np.random.Generator) -> N
         g.similarity_from_points(source, target)
     with pytest.raises(ValueError, match="coincide"):
         g.similarity_from_points([[1, 1], [1, 1]], [[1, 2], [3, 4]])
-    with pytest.raises(ValueError, match=r"both must be \(K, 2\)"):
+    with pytest.raises(ValueError, match=r"expected two arrays of points \(K, 2\)"):
         g.similarity_from_points([[1, 1]], [[1, 2], [3, 4]])
 
 
@@ -227,6 +228,14 @@ def test_bad_input_says_what_to_do() -> None:
         g.crop_matrix((0, 0, 5, 5), 0)
     with pytest.raises(ValueError, match="at least 2 different"):
         g.box_of_points(np.full((5, 2), np.nan))
+
+
+def test_wrong_crops_are_named() -> None:
+    crop = AffineCrop(g.crop_matrix((5, 5, 30, 30), 60), 60)
+    with pytest.raises(ValueError, match=r"expected values of the crop's size \(60, 60\), got \(60, 61\)"):
+        crop.paste_mask(np.zeros((60, 61), np.uint8), (100, 100))
+    with pytest.raises(ValueError, match=r"expected a matrix \(3, 3\), got shape \(2, 3\)"):
+        AffineCrop(crop.matrix[:2], 60)
 
 
 def test_letterbox_keeps_everything_and_the_shape() -> None:

@@ -13,7 +13,8 @@ import facekit
 from facekit.alignment import Frame
 from facekit.data.datasets import fasseg_faces
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.geometry.affine import crop_matrix, invert, paste_logits, paste_mask, warp_image, warp_mask
+from facekit.geometry.affine import crop_matrix, invert
+from facekit.geometry.affine_crop import AffineCrop
 from facekit.labels import FACEKIT_27, FASSEG_6, SYNTHPARSE_11, SegmentationSet, segmentation_map, segmentation_set
 from facekit.results.types import Segmentation
 from facekit.tasks import SegmentationTask
@@ -22,7 +23,16 @@ PHOTO = (420, 560)
 ROLLS = [0.0, 17.0, -40.0]
 
 
-class Oracle(nn.Module):
+class Network(nn.Module):
+    """What prediction needs of an adapted network."""
+
+    averages = True
+
+    def folded(self) -> Network:
+        return self
+
+
+class Oracle(Network):
     """Says of a crop what is there: its share of each class in each pixel, from the photo's own mask (H,W).
 
     It is told the frames in the order in which it will see them, as it sees no image.
@@ -33,7 +43,7 @@ class Oracle(nn.Module):
         self.input_size = side
         self.nothing = nn.Parameter(torch.zeros(1))
         whole = np.eye(len(labels), dtype=np.float32)[mask]
-        crops = [warp_image(whole, frame.matrix(mask.shape[:2], side), side) for frame in frames]
+        crops = [frame.crop(mask.shape[:2], side).image(whole) for frame in frames]
         shares = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
         # The mirrored copies come after the crops.
         self.maps = 10 * torch.cat([shares, shares.flip(-1)[:, list(labels.flip)]])
@@ -43,7 +53,7 @@ class Oracle(nn.Module):
         return self.maps
 
 
-class Colours(nn.Module):
+class Colours(Network):
     """Black, red, green and blue are its four classes: logits (N,4,S,S) straight from the crop's colours."""
 
     input_size = 128
@@ -79,12 +89,12 @@ def placed(mask: np.ndarray, middle: tuple[float, float], side: float, roll: flo
     (x, y), half = middle, side / 2
     frame = Frame((x - half, y - half, x + half, y + half), roll)
     assert frame.box is not None
-    return warp_mask(mask, invert(crop_matrix(frame.box, len(mask), roll)), PHOTO, 0), frame
+    return AffineCrop(invert(crop_matrix(frame.box, len(mask), roll)), PHOTO).mask(mask, 0), frame
 
 
 def inside(frame: Frame, size: tuple[int, int] = PHOTO) -> np.ndarray:
     """The photo's pixels in the frame's square."""
-    return paste_mask(np.ones((64, 64), np.uint8), frame.matrix(size, 64), size) > 0
+    return frame.crop(size, 64).paste_mask(np.ones((64, 64), np.uint8), size) > 0
 
 
 def mean_iou(came: np.ndarray, truth: np.ndarray) -> float:
@@ -164,10 +174,10 @@ def test_a_finer_crop_keeps_thin_parts() -> None:
     """A line of one pixel, in a crop of 1.4 times the photo's scale: averaged scores would lose half of it."""
     truth = np.zeros((90, 90), np.uint8)
     truth[40, 10:80] = 1
-    matrix = crop_matrix((-0.3, -0.7, 89.7, 89.3), 128)
-    crop = warp_mask(truth, matrix, 128, 0)
-    logits = np.stack([crop == 0, crop == 1]).astype(np.float32)
-    assert np.array_equal(paste_logits(logits, matrix, truth.shape) == 1, truth == 1)
+    crop = AffineCrop(crop_matrix((-0.3, -0.7, 89.7, 89.3), 128), 128)
+    mask = crop.mask(truth, 0)
+    logits = np.stack([mask == 0, mask == 1]).astype(np.float32)
+    assert np.array_equal(crop.paste_scores(logits, truth.shape) == 1, truth == 1)
 
 
 @pytest.mark.parametrize("roll", ROLLS)

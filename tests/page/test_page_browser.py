@@ -23,7 +23,7 @@ from facekit.annotations import read_labels
 from facekit.images.reader import load_image
 from facekit.page import own_model_tab as own_model
 from facekit.page.label_sheet import Sheet
-from facekit.results.types import Faces
+from facekit.results.faces import Faces
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")

@@ -24,7 +24,7 @@ from facekit.page import own_model_tab as own_model
 from facekit.page.app import start_page
 from facekit.page.label_sheet import POINT_NAMES, Sheet
 from facekit.page.own_model_tab import POINTS
-from facekit.results.types import Faces
+from facekit.results.faces import Faces
 
 STEPS = 1000
 

@@ -31,7 +31,8 @@ from facekit.page.parsing_tab import (
     select_view,
     shares,
 )
-from facekit.results.types import Faces, Segmentation
+from facekit.results.faces import Faces
+from facekit.results.types import Segmentation
 
 SIZE = (60, 90)
 SKIN, NOSE, HAIR = (SYNTHPARSE_11.index(name) for name in ("skin_ears_neck", "nose", "hair"))

@@ -24,7 +24,7 @@ from facekit.images.reader import ImageError, load_image
 from facekit.page import app
 from facekit.page.label_canvas import SIDE
 from facekit.page.uploads import MOST_LAYERS, ImageFile, PaintEditor, check_upload
-from facekit.results.types import Faces
+from facekit.results.faces import Faces
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (24, 32, 3)).astype(np.uint8)
@@ -163,7 +163,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", GOOD)
 def test_an_upload_is_the_image_that_load_image_gives(name: str, page: gr.Blocks, seen: list[np.ndarray]) -> None:
     file = upload(name, GOOD[name]())
-    call(page, "find", [file, "Landmarks"])
+    call(page, "find", [file, "Points"])
     call(page, "parts", [file, "Photo", 0.5])
     assert len(seen) == 2
     for image in seen:

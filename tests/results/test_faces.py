@@ -13,9 +13,10 @@ import pytest
 
 import facekit
 from facekit import alignment as framing
-from facekit.detection.face_finder import Face
+from facekit.detection.face import Face
 from facekit.labels import CELEBA_40, HELEN_11, landmark_set
-from facekit.results.types import Attributes, Faces, ImageResult, Landmarks, Segmentation
+from facekit.results.faces import Faces
+from facekit.results.types import Attributes, ImageResult, Landmarks, Segmentation
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
 BOXES = [Face((20, 40, 140, 160)), Face((150, 40, 270, 160))]

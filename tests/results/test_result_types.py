@@ -24,7 +24,8 @@ from facekit.labels import (
     attribute_set,
     segmentation_set,
 )
-from facekit.results.types import Attributes, Drawable, Faces, ImageResult, Landmarks, Segmentation
+from facekit.results.faces import Faces
+from facekit.results.types import Attributes, Drawable, ImageResult, Landmarks, Segmentation
 
 
 @pytest.fixture
@@ -266,17 +267,17 @@ def test_compare_puts_the_original_left(image: np.ndarray) -> None:
 
 
 def test_what_does_not_fit_is_refused(image: np.ndarray, landmarks: Landmarks) -> None:
-    with pytest.raises(ValueError, match=r"needs \(68, 2\)"):
+    with pytest.raises(ValueError, match=r"expected points \(68, 2\)"):
         Landmarks(np.zeros((5, 2)), np.zeros(5), LANDMARKS_68, image)
-    with pytest.raises(ValueError, match="image is"):
+    with pytest.raises(ValueError, match="expected the image's size"):
         Segmentation(np.zeros((10, 10), np.uint8), LAPA_11, image)
     with pytest.raises(ValueError, match=r"ids \[12\]"):
         Segmentation(np.full((120, 160), 12, np.uint8), LAPA_11, image)
-    with pytest.raises(ValueError, match=r"\(3,\) came, but set 'own1' needs \(1,\)"):
+    with pytest.raises(ValueError, match=r"'own1': expected one probability per attribute \(1,\), got shape \(3,\)"):
         Attributes(np.zeros(3), attribute_set(["a"]), image)
     with pytest.raises(ValueError, match="float64"):
         ImageResult(image / 255, image)
-    with pytest.raises(ValueError, match="numbers came"):
+    with pytest.raises(ValueError, match="got 3 numbers"):
         ImageResult(image, image, (1, 2, 3))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="canvas"):
         landmarks.draw_on(image[:50])

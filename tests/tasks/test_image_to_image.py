@@ -15,8 +15,10 @@ from facekit.backbones.fsma.network import FSMANetwork
 from facekit.core.random_streams import generator_for
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.geometry.affine import fit_matrix
+from facekit.geometry.affine_crop import AffineCrop
 from facekit.images.reader import read_images
-from facekit.metrics.scores import lpips_distance, psnr, ssim
+from facekit.metrics.perceptual import lpips_distance
+from facekit.metrics.scores import psnr, ssim
 from facekit.model import find_backbone
 from facekit.model.face_frames import with_portrait
 from facekit.tasks import ShadowRemovalTask, StylizationTask
@@ -85,17 +87,15 @@ def test_loss_of_shadow_removal_counts_the_portrait_only() -> None:
 def test_results_keep_background_and_detail() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(20, 120, (256, 256, 3)).astype(np.uint8)
-    matrix = fit_matrix((256, 256), 64)
+    crop = AffineCrop(fit_matrix((256, 256), 64), 64)
     task = ShadowRemovalTask()
     prediction = np.zeros((64, 64, 4), np.float32)
     prediction[:, 32:, 3] = 1  # the portrait is the right half
-    result = task.result(prediction, matrix, image, None)
+    result = task.result(prediction, crop, image, None)
     assert np.array_equal(result.output[:, :126], image[:, :126]), "background put back"
     # What the network sees, given back unchanged, changes nothing, however fine the image's own detail.
-    from facekit.geometry.affine import warp_image
-
-    prediction[..., :3] = warp_image(image, matrix, 64) / 255.0
-    same = task.result(prediction, matrix, image, None)
+    prediction[..., :3] = crop.image(image) / 255.0
+    same = task.result(prediction, crop, image, None)
     assert np.abs(same.output.astype(int) - image).max() <= 1
 
 

@@ -109,7 +109,7 @@ def test_metrics_by_hand() -> None:
     assert auc(errors, 0.1) == pytest.approx((0.8 + 0.5 + 0) / 3)
     table = confusion(np.array([[0, 1, 1, 7]]), np.array([[0, 1, 0, 255]]), 3)
     assert table.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
-    with pytest.raises(ValueError, match="prediction holds ids 0 to 7"):
+    with pytest.raises(ValueError, match="prediction: expected ids from 0 to ., got 0 to 7"):
         confusion(np.array([0, 7]), np.array([0, 1]), 3)
     f1, iou = f1_by_class(table), iou_by_class(table)
     assert f1[:2] == pytest.approx([2 / 3, 2 / 3]) and iou[:2] == pytest.approx([0.5, 0.5])

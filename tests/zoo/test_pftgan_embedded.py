@@ -13,7 +13,6 @@ import facekit
 from facekit.alignment import ffhq_frame
 from facekit.backbones.pftgan.stylegan2 import Synthesis
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.geometry.affine import warp_image, warp_mask
 from facekit.labels import FACEKIT_27, FASSEG_6, LANDMARKS_68, segmentation_map
 from facekit.zoo.embedded import embedded_file
 
@@ -30,9 +29,9 @@ def faces() -> tuple[list[np.ndarray], list[np.ndarray]]:
     for image, mask, points in zip(batch["image"], batch["mask"], batch["landmarks68"], strict=True):
         frame = ffhq_frame(points.numpy(), LANDMARKS_68)
         assert frame is not None
-        matrix = frame.matrix((192, 192), SIDE)
-        images.append(warp_image(image.permute(1, 2, 0).numpy(), matrix, SIDE))
-        masks.append(warp_mask(table[mask.numpy()], matrix, SIDE))
+        crop = frame.crop((192, 192), SIDE)
+        images.append(crop.image(image.permute(1, 2, 0).numpy()))
+        masks.append(crop.mask(table[mask.numpy()]))
     return images, masks
 
 

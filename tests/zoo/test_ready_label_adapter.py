@@ -15,7 +15,6 @@ import facekit
 from benchmarks.ready_models import retrain
 from facekit.alignment import Frame
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.geometry.affine import warp_image
 from facekit.images.reader import to_tensor
 from facekit.labels import CELEBAMASK_19, FASSEG_6
 from facekit.model import find_backbone, ready_model
@@ -68,11 +67,11 @@ def test_it_says_what_the_adapter_makes_of_what_the_parser_says(face: np.ndarray
     assert plain.naked is None and np.array_equal(result.naked.mask, plain.mask)
 
     model, parser = ready_model("segmentation-fasseg"), ready_model("segmentation")
-    matrix = frame.matrix((256, 256), parser.input_size)
-    x = to_tensor([warp_image(face, matrix, parser.input_size)]).to(parser.device)
+    crop = frame.crop((256, 256), parser.input_size)
+    x = to_tensor([crop.image(face)]).to(parser.device)
     with torch.inference_mode():
         maps = model.adapter(parser.network.folded()(x).argmax(1))
-    by_hand = model.task.result(model.task.decode(maps)[0], matrix, face, frame.box)
+    by_hand = model.task.result(model.task.decode(maps)[0], crop, face, frame.box)
     assert isinstance(by_hand, Segmentation) and np.array_equal(result.mask, by_hand.mask)
 
 

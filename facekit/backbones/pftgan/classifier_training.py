@@ -51,7 +51,8 @@ class PixelRecipe:
 
 
 DATASETGAN = PixelRecipe()
-# Section 4.1 gives the optimiser and an "initial" learning rate without a schedule. The rest is DatasetGAN's (section 3.3).
+# Section 4.1 gives the optimiser and an "initial" learning rate without a schedule. The rest is that of DatasetGAN
+# (section 3.3).
 PFTGAN = PixelRecipe(optimiser="sgd", lr=0.5)
 
 

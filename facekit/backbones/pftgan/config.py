@@ -219,8 +219,8 @@ NEAR: dict[str, Any] = {"rotate": 8.0, "scale": (0.93, 1.07), "shift": 0.03, "ji
 PAPER = PFTGANAdaptation(steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), views=1, least_views=1, members=10)
 DATASETGAN = replace(PAPER, stages="", reads_colours=False, classifier_optimiser="adam", classifier_lr=1e-3)
 QUICK: dict[str, PFTGANAdaptation] = {
-    # Without step 3, which trains toRGB layers only: classifiers that read colours were no better (benchmarks/pftgan/tables.py,
-    # ablations).
+    # Without step 3, which trains toRGB layers only: classifiers that read colours were no better
+    # (benchmarks/pftgan/tables.py, ablations).
     "segmentation": replace(PAPER, steps=100, stages="12", reads_colours=False),
     "landmarks": PFTGANAdaptation(
         steps=300,

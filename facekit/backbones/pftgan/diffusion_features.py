@@ -1,7 +1,7 @@
-"""A diffusion UNet's frozen features: "DDPM", which PFTGAN is compared with (section 4.1).
+"""Frozen features of a diffusion UNet: the baseline "DDPM" of PFTGAN (section 4.1).
 
-It is Baranchuk et al., "Label-Efficient Semantic Segmentation with Diffusion Models" (ICLR 2022); what is chosen here
-is what its code, yandex-research/ddpm-segmentation, chooses.
+Baranchuk et al., "Label-Efficient Semantic Segmentation with Diffusion Models": https://arxiv.org/abs/2112.03126
+The choices are those of its code, yandex-research/ddpm-segmentation.
 """
 
 from __future__ import annotations
@@ -20,23 +20,20 @@ from ...core.global_state import isolated_import
 from ...core.random_streams import generator_for
 from .frozen_features import FrozenFeatures
 
-# experiments/ffhq_34/ddpm.json. PFTGAN's section 4.1 speaks of "all blocks" instead: that is blocks=None.
+# From experiments/ffhq_34/ddpm.json. Section 4.1 of PFTGAN says "all blocks" instead: blocks=None.
 BLOCKS = (5, 6, 7, 8, 12)
 STEPS = (50, 150, 250)
 
 
 class DiffusionFeatures(FrozenFeatures):
-    """A diffusion UNet's decoder activations while it looks at the noised image at several time steps.
+    """Activations of a diffusion UNet's decoder on noised images at several time steps.
 
-    x_t = sqrt(a_t) (2 x - 1) + sqrt(1 - a_t) noise; the noise, drawn by `seed`, is the same for all images and steps
-    (ddpm-segmentation's "share_noise"). The maps come step by step, of each its blocks.
+    x_t = sqrt(a_t) (2 x - 1) + sqrt(1 - a_t) noise. The noise, drawn by a seed, is the same for all images and steps
+    (ddpm-segmentation's "share_noise"). The maps are ordered by step, then by block.
 
-    unet: diffusers' UNet2DModel. blocks: counted from 0, from the coarsest; None: all. A block is what
-    guided-diffusion, whose counting the defaults follow, calls an output block: one resnet of `unet.up_blocks`, with
-    its attention where there is one; a level's last one has the level's upsampling, too. A UNet of L levels has
-    L (layers_per_block + 1) of them. steps: time steps, counted from 0. signal: a_t (alphas_cumprod) of each.
-    Raises ValueError for blocks that it has not, and for a UNet that is not for square RGB images of a known size,
-    without classes and with DDPM's noise.
+    A block is an "output block" of guided-diffusion: one resnet of ``unet.up_blocks`` with its attention, if there is
+    one. The last one of a level includes the upsampling of the level. A UNet of L levels has
+    L (layers_per_block + 1) blocks.
     """
 
     kind: ClassVar[str] = "diffusion"
@@ -49,10 +46,25 @@ class DiffusionFeatures(FrozenFeatures):
         steps: Sequence[int] = STEPS,
         seed: int = 0,
     ):
+        """Use a UNet.
+
+        Args:
+            unet: A ``UNet2DModel`` of diffusers.
+            signal: a_t (alphas_cumprod) of each time step.
+            blocks: Numbers of the blocks, counted from 0, coarsest first. None: all.
+            steps: Time steps, counted from 0.
+            seed: Seed of the noise.
+
+        Raises:
+            ValueError: If the UNet has no such blocks, or is not one for square RGB images of a known size, without
+                classes and with DDPM's time steps.
+        """
         super().__init__()
         self.input_size = _checked_unet(unet)
         if not steps or len(signal) != len(steps):
-            raise ValueError(f"{len(signal)} values of signal for steps={list(steps)}: expected one a step, at least 1")
+            raise ValueError(
+                f"{len(signal)} values of signal for steps={list(steps)}: expected one per step, at least 1"
+            )
         self.unet: Any = unet
         self.signal, self.steps, self.seed = tuple(signal), tuple(steps), seed
         there = _decoder_blocks(unet)
@@ -63,7 +75,7 @@ class DiffusionFeatures(FrozenFeatures):
             )
         self.channels = tuple(there[i][1] for i in self.blocks) * len(self.steps)
         self.noise: Tensor
-        # The seed says it all.
+        # Not saved: the seed is enough to draw it again.
         self.register_buffer(
             "noise", torch.randn(1, 3, *[self.input_size] * 2, generator=generator_for(seed, 0, 20)), persistent=False
         )
@@ -77,11 +89,19 @@ class DiffusionFeatures(FrozenFeatures):
         steps: Sequence[int] = STEPS,
         seed: int = 0,
     ) -> DiffusionFeatures:
-        """With the UNet of a local folder, a UNet2DModel's own or a DDPMPipeline's. Nothing is downloaded.
+        """Load the UNet of a local folder. Nothing is downloaded.
 
-        Its scheduler_config.json says how images are noised, or else DDPM's linear default. Raises ImportError
-        without the package diffusers, FileNotFoundError for a folder that holds no such model, and ValueError for one
-        of another kind, for steps that its schedule has not, and as the class does.
+        Args:
+            folder: Folder of a ``UNet2DModel`` or a ``DDPMPipeline``. Its scheduler_config.json defines the noise;
+                without one, the noise is DDPM's linear default.
+            blocks: Numbers of the blocks, counted from 0, coarsest first. None: all.
+            steps: Time steps, counted from 0.
+            seed: Seed of the noise.
+
+        Raises:
+            ImportError: If the package diffusers is not installed.
+            FileNotFoundError: If the folder has no such model.
+            ValueError: If it has a model of another kind, or the schedule has no such steps.
         """
         model_class, scheduler_class = _diffusers()
         root = Path(folder)
@@ -95,7 +115,7 @@ class DiffusionFeatures(FrozenFeatures):
         if about.get("_class_name") != "UNet2DModel":
             raise ValueError(f"{place}: holds a {about.get('_class_name')}, expected a UNet2DModel (pixels, no text)")
         try:
-            # The low way needs the package accelerate.
+            # low_cpu_mem_usage=True needs the package accelerate.
             unet, loaded = model_class.from_pretrained(
                 place, local_files_only=True, low_cpu_mem_usage=False, output_loading_info=True
             )
@@ -118,7 +138,7 @@ class DiffusionFeatures(FrozenFeatures):
 
         def keeps(block: int) -> Any:
             def keep(module: nn.Module, inputs: Any, out: Any) -> None:
-                # Levels of the "skip" kind also hand on an image.
+                # Levels of the kind "skip" also return an image.
                 seen[block] = out[0] if isinstance(out, tuple) else out
 
             return keep
@@ -137,9 +157,13 @@ class DiffusionFeatures(FrozenFeatures):
     def to_dict(self) -> dict[str, Any]:
         config = {k: v for k, v in self.unet.config.items() if not k.startswith("_")}
         return {
-            "kind": self.kind, "config": {k: list(v) if isinstance(v, tuple) else v for k, v in config.items()},
-            "signal": list(self.signal), "blocks": list(self.blocks), "steps": list(self.steps), "seed": self.seed,
-        }  # fmt: skip
+            "kind": self.kind,
+            "config": {k: list(v) if isinstance(v, tuple) else v for k, v in config.items()},
+            "signal": list(self.signal),
+            "blocks": list(self.blocks),
+            "steps": list(self.steps),
+            "seed": self.seed,
+        }
 
     @classmethod
     @override
@@ -149,7 +173,7 @@ class DiffusionFeatures(FrozenFeatures):
 
 
 def _diffusers() -> tuple[Any, Any]:
-    """UNet2DModel and DDPMScheduler."""
+    """Import UNet2DModel and DDPMScheduler."""
     try:
         with isolated_import():
             from diffusers import DDPMScheduler, UNet2DModel
@@ -159,18 +183,18 @@ def _diffusers() -> tuple[Any, Any]:
 
 
 def _decoder_blocks(unet: Any) -> list[tuple[nn.Module, int]]:
-    """The modules that end the decoder's blocks, as `DiffusionFeatures` counts them, and their channels."""
+    """Return the last module of each block of the decoder, and its number of channels."""
     found: list[tuple[nn.Module, int]] = []
     for level in unet.up_blocks:
         resnets, attentions = list(level.resnets), list(getattr(level, "attentions", ()))
         ends = attentions if len(attentions) == len(resnets) else resnets
-        # The level itself ends with its upsampling.
+        # The last block of a level includes the upsampling, so the level itself is hooked.
         found += [(end, r.out_channels) for end, r in zip([*ends[:-1], level], resnets, strict=True)]
     return found
 
 
 def _checked_unet(unet: Any) -> int:
-    """Its input size, px."""
+    """Return the input size of a UNet, px. Raise ValueError if it is of an unsupported kind."""
     config = unet.config
     size = config.sample_size
     sides = {size} if isinstance(size, int) else set(size or ())

@@ -1,7 +1,8 @@
-"""Frozen features that PFTGAN is compared with (section 4.1): a ViT's and FaRL's tower's; `diffusion` has the third.
+"""Frozen features of PFTGAN's baselines (section 4.1): those of a vision transformer and of FaRL's image tower.
 
-What each gives goes to the same pixel classifiers, see `compared`. The choices are those of the paper's reference [4],
-"Label-Efficient Semantic Segmentation with Diffusion Models", and of its code, yandex-research/ddpm-segmentation.
+The third baseline is in `diffusion_features`. All are used by the same pixel classifiers, see `baselines`. The choices
+are those of the paper's reference [4], "Label-Efficient Semantic Segmentation with Diffusion Models"
+(https://arxiv.org/abs/2112.03126), and of its code, yandex-research/ddpm-segmentation.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ from ..timm_vit import new_vit
 if TYPE_CHECKING:
     from ..image_tower import ImageTower
 
-# ddpm-segmentation's MAE baseline (src/feature_extractors.py: num_blocks=12) reads its ViT-L's last 12 blocks.
+# The MAE baseline of ddpm-segmentation (src/feature_extractors.py: num_blocks=12) uses the last 12 blocks of a ViT-L.
 LAST_BLOCKS = 12
 
 
 class FrozenFeatures(nn.Module, ABC):
-    """Images (N,3,S,S) RGB in [0, 1], S = `input_size` px, to maps [(N,C_i,H_i,W_i)] with C_i = `channels`.
+    """Frozen network that maps images to feature maps. It has no gradients and is always in evaluation mode.
 
-    It never trains: no gradients, always in eval mode.
+    Attributes:
+        kind: Name of the class in files.
+        channels: Channels of each map.
+        input_size: Side of the input, px.
     """
 
     kind: ClassVar[str]
@@ -43,7 +47,17 @@ class FrozenFeatures(nn.Module, ABC):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Raises ValueError for images of another shape."""
+        """Compute feature maps.
+
+        Args:
+            x: Images (N,3,S,S), RGB in [0, 1], S = ``input_size``.
+
+        Returns:
+            Maps (N,C_i,H_i,W_i), where C_i are ``channels``.
+
+        Raises:
+            ValueError: If the images have another shape.
+        """
         side = self.input_size
         if x.ndim != 4 or x.shape[1:] != (3, side, side):
             raise ValueError(f"images of shape {tuple(x.shape)}: expected (N,3,{side},{side}), resize them first")
@@ -51,31 +65,20 @@ class FrozenFeatures(nn.Module, ABC):
 
     @abstractmethod
     def maps(self, x: Tensor) -> list[Tensor]:
-        """`forward` of checked images."""
+        """Compute the feature maps of images whose shape was checked."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `compared.features_from_dict` builds the same module from; weights travel in the state
-        dict."""
+        """Return settings for `baselines.features_from_dict`, without weights."""
 
     @classmethod
     @abstractmethod
     def from_dict(cls, settings: dict[str, Any]) -> FrozenFeatures:
-        """Undo `to_dict`; the weights are random."""
+        """Build the module of ``to_dict``'s settings, with random weights."""
 
 
 class ViTFeatures(FrozenFeatures):
-    """Outputs of a vision transformer's blocks, before the final normalisation, as maps of its patches.
-
-    name: any timm ViT's; the paper's kind is MAE's, "vit_base_patch16_224.mae" or "vit_large_patch16_224.mae". blocks:
-    counted from 1 as in `recipes`; None: the last 12. input_size: px, a multiple of the patch size; None: the model's
-    own; positions are resized to it. weights: None (random), a .safetensors file or .pth of tensors, among them MAE's
-    own with or without its decoder, or "pretrained", upon which timm downloads them. patch: px, where it is not the
-    name's: ddpm-segmentation's FFHQ checkpoint is "vit_large_patch16_224.mae" with patch=8 at 256 px.
-
-    Raises ValueError for a name that timm does not know or that is no ViT, for blocks and sizes that it has not, and
-    for a file that holds something else; FileNotFoundError where there is none.
-    """
+    """Outputs of a vision transformer's blocks, before the final normalisation, as maps of its patches."""
 
     kind: ClassVar[str] = "vit"
 
@@ -87,6 +90,24 @@ class ViTFeatures(FrozenFeatures):
         weights: str | os.PathLike[str] | None = None,
         patch: int | None = None,
     ):
+        """Build the network.
+
+        Args:
+            name: A vision transformer of timm. The paper's kind is MAE: "vit_base_patch16_224.mae" or
+                "vit_large_patch16_224.mae".
+            blocks: Numbers of the blocks, counted from 1. None: the last 12.
+            input_size: Side of the input, px, a multiple of the patch size. None: that of the model. The positional
+                embeddings are resized to it.
+            weights: None (random), a .safetensors or .pth file of tensors (also MAE's own, with or without decoder),
+                or "pretrained": timm downloads them.
+            patch: Side of a patch, px, if it is not that of the name. The FFHQ checkpoint of ddpm-segmentation is
+                "vit_large_patch16_224.mae" with ``patch=8`` at 256 px.
+
+        Raises:
+            ValueError: If timm has no such vision transformer, the model has no such blocks or sizes, or the file has
+                other contents.
+            FileNotFoundError: If there is no such file.
+        """
         super().__init__()
         self.name, self.patch = name, patch
         self.vit, mean, std, known = _timm_vit(name, input_size, patch, weights)
@@ -107,24 +128,39 @@ class ViTFeatures(FrozenFeatures):
     @override
     def to_dict(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "name": self.name, "blocks": list(self.blocks), "input_size": self.input_size,
+            "kind": self.kind,
+            "name": self.name,
+            "blocks": list(self.blocks),
+            "input_size": self.input_size,
             "patch": self.patch,
-        }  # fmt: skip
+        }
 
     @classmethod
     @override
     def from_dict(cls, settings: dict[str, Any]) -> ViTFeatures:
-        # Nothing else: a file must not name other files, or have weights downloaded.
+        # No weights: a file must not name other files, and must not start a download.
         return cls(settings["name"], settings["blocks"], settings["input_size"], None, settings["patch"])
 
 
 class FaRLFeatures(FrozenFeatures):
-    """The same of FaRL's image tower, e.g. `FaRLFeatures(facekit.load_backbone("farl").image)`; for another input size
-    pass `tower.resized(px)`. blocks: as of `ViTFeatures`; raises ValueError for ones that it has not."""
+    """Outputs of the blocks of FaRL's image tower, as maps of its patches.
+
+    Example:
+        >>> features = FaRLFeatures(facekit.load_backbone("farl").image)
+    """
 
     kind: ClassVar[str] = "farl"
 
     def __init__(self, tower: ImageTower, blocks: Sequence[int] | None = None):
+        """Use a tower.
+
+        Args:
+            tower: FaRL's image tower. For another input size pass ``tower.resized(px)``.
+            blocks: Numbers of the blocks, counted from 1. None: the last 12.
+
+        Raises:
+            ValueError: If the tower has no such blocks.
+        """
         super().__init__()
         self.tower, self.input_size = tower, tower.size.input_size
         self.blocks = _chosen_blocks(blocks, tower.depth, "this tower")
@@ -142,14 +178,14 @@ class FaRLFeatures(FrozenFeatures):
     @classmethod
     @override
     def from_dict(cls, settings: dict[str, Any]) -> FaRLFeatures:
-        # Here, as with timm: importing it takes seconds that others need not wait for.
+        # Imported here, because the import takes seconds.
         from ..image_tower import ImageTower, TowerSize
 
         return cls(ImageTower(TowerSize(**settings["size"])), settings["blocks"])
 
 
 def _chosen_blocks(blocks: Sequence[int] | None, depth: int, name: str) -> tuple[int, ...]:
-    """Counted from 1, in order."""
+    """Return the numbers of the blocks in order, counted from 1. Raise ValueError if there is no such block."""
     if blocks is None:
         return tuple(range(max(1, depth - LAST_BLOCKS + 1), depth + 1))
     chosen = tuple(sorted(set(blocks)))
@@ -161,11 +197,11 @@ def _chosen_blocks(blocks: Sequence[int] | None, depth: int, name: str) -> tuple
 def _timm_vit(
     name: str, input_size: int | None, patch: int | None, weights: str | os.PathLike[str] | None
 ) -> tuple[Any, Sequence[float], Sequence[float], int]:
-    """The model, the mean and standard deviation of its images and its own input size."""
+    """Return a model of timm, mean and standard deviation of its inputs, and its default input size."""
     from timm.data import resolve_model_data_config
 
     vit = new_vit(name, "name", weights, img_size=input_size, patch_size=patch)
     data = resolve_model_data_config(vit)
-    # It would hold the file's tensors a second time.
+    # They would keep the tensors of the file in memory a second time.
     vit.pretrained_cfg = vit.default_cfg = {}
     return vit, data["mean"], data["std"], data["input_size"][-1]

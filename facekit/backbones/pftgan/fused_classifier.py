@@ -1,7 +1,7 @@
 """Evaluate pixel classifiers on feature maps without the stack of upsampled maps.
 
-A linear layer commutes with bilinear upsampling. So the first layer is applied to each map at its own resolution, and its
-outputs are upsampled and summed in bands of rows. The result is the same, with a fraction of memory and time.
+A linear layer commutes with bilinear upsampling. So the first layer is applied to each map at its own resolution, and
+its outputs are upsampled and summed in bands of rows. The result is the same, with a fraction of memory and time.
 """
 
 from __future__ import annotations

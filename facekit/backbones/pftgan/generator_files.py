@@ -1,4 +1,4 @@
-"""Generators and inversion encoders from files, and the pairs of them that fit."""
+"""Load generators and inversion encoders from files, and pair those that fit each other."""
 
 from __future__ import annotations
 
@@ -20,21 +20,37 @@ _INVERSION = "an inversion encoder that `facekit pretrain inversion` wrote"
 Encoder = InversionEncoder | ReferenceEncoder
 Pair = tuple[Generator, Encoder]
 
-# Of random weights: the embedded generator's measures.
+# Size of the embedded generator.
 MINI = GeneratorSize(64, 128, 128, 2048, 128, 4)
 
 
 @preserved_random_state()
 def load_generator(weights: str | os.PathLike[str]) -> Generator:
-    """A StyleGAN2 generator in eval mode: our .safetensors, NVIDIA's .pkl or the PyTorch port's .pt.
+    """Load a StyleGAN2 generator.
 
-    Raises FileNotFoundError, and ValueError for files that hold none, or one whose channels follow no rule.
+    Args:
+        weights: Our .safetensors, NVIDIA's .pkl or the PyTorch port's .pt.
+
+    Returns:
+        The generator in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file has no generator, or its numbers of channels follow no rule.
     """
     return generator_of(read_generator(weights), weights)
 
 
 def read_generator(weights: str | os.PathLike[str]) -> Released:
-    """The tensors of a generator's file, with its discriminator's where it holds one. Raises as `load_generator`."""
+    """Read the tensors of a generator's file, and those of its discriminator if there is one.
+
+    Args:
+        weights: Our .safetensors, NVIDIA's .pkl or the PyTorch port's .pt.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file has no generator.
+    """
     path = Path(weights)
     if not path.is_file():
         raise FileNotFoundError(f"weights={str(weights)!r}: no such file; expected a StyleGAN2 generator's")
@@ -42,9 +58,23 @@ def read_generator(weights: str | os.PathLike[str]) -> Released:
 
 
 def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
-    """What `load_generator` makes of a file that was read already; path: what errors call it."""
+    """Build a generator from the contents of a file.
+
+    Args:
+        found: Contents of the file.
+        path: Name of the file in messages.
+
+    Returns:
+        The generator in evaluation mode.
+
+    Raises:
+        ValueError: If the numbers of channels follow no rule.
+    """
     if found.channel_base is None or found.channel_max is None:
-        raise ValueError(f"{path}: a generator with {found.channels} channels came, expected min(base / side, most)")
+        raise ValueError(
+            f"{path}: expected min(channel_base / side, channel_max) channels per block, got {found.channels}; pass a "
+            "generator of NVIDIA's sizes"
+        )
     size = GeneratorSize(
         found.resolution, found.z_dim, found.w_dim, found.channel_base, found.channel_max, found.mapping_layers
     )
@@ -56,21 +86,36 @@ def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
 
 @preserved_random_state()
 def load_inversion(weights: str | os.PathLike[str]) -> Encoder:
-    """An inversion encoder in eval mode: what `facekit pretrain inversion` wrote, or a released e4e or pSp file.
+    """Load an inversion encoder.
 
-    Raises FileNotFoundError, and ValueError for files that hold none, or one of ReStyle's, which looks several times.
+    Args:
+        weights: A file that ``facekit pretrain inversion`` wrote, or a released e4e or pSp file.
+
+    Returns:
+        The encoder in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file has no encoder, or one of ReStyle, which refines codes in several passes.
     """
     path = Path(weights)
     if path.suffix != ".safetensors":
         released = load_encoder(path)
         if released.channels_in != 3:
-            raise ValueError(f"{path}: ReStyle's encoders find codes in several looks: pass an e4e or pSp file")
+            raise ValueError(f"{path}: expected an encoder of one pass, got ReStyle's; pass an e4e or pSp file")
         return released
     return _inversion_of(read_weights(path, _INVERSION), "size", "")
 
 
 def own_inversion(weights: str | os.PathLike[str]) -> InversionEncoder | None:
-    """The encoder that learned beside a generator and lies in its file, or None."""
+    """Read the encoder that was trained together with a generator.
+
+    Args:
+        weights: File of the generator.
+
+    Returns:
+        The encoder in evaluation mode, or None if the file has none.
+    """
     path = Path(weights)
     if path.suffix != ".safetensors":
         return None
@@ -79,13 +124,14 @@ def own_inversion(weights: str | os.PathLike[str]) -> InversionEncoder | None:
 
 
 def _inversion_of(file: WeightFile, size_name: str, prefix: str) -> InversionEncoder:
-    """The tensors whose names begin with `prefix`, of the size that the metadata hold as `size_name`."""
+    """Build the encoder of the tensors with a prefix. The metadata has its size as ``size_name``."""
     about: Any = parse_json(file.about.get(size_name, "null"), f"{file.path}, {size_name}")
     try:
         with torch.device("meta"):
             expected = InversionEncoder(InversionSize(**about)).state_dict()
     except (TypeError, ValueError, ArithmeticError, IndexError, RuntimeError) as error:
-        raise ValueError(f"{file.path}: no inversion encoder came ({error}), expected {_INVERSION}") from None
+        got = f"a file without one ({error})"
+        raise ValueError(f"{file.path}: expected {_INVERSION}, got {got}; pass another file") from None
     state = {k.removeprefix(prefix): v for k, v in file.tensors.items() if k.startswith(prefix)}
     check_names(file.path, state, expected, "an inversion encoder")
     encoder = InversionEncoder(InversionSize(**about))
@@ -120,12 +166,12 @@ def read_pair(weights: str | os.PathLike[str], inversion: str | os.PathLike[str]
             f"weights={str(weights)!r} came without inversion=: pass the e4e or pSp file of this generator, or train "
             f"one: facekit pretrain inversion --weights {weights} --faces FOLDER --out encoder.safetensors"
         )
-    made = encoder.size if isinstance(encoder, InversionEncoder) else encoder
-    taken = generator.size
-    if (made.layers, made.w_dim) != (taken.codes, taken.w_dim):
+    codes = encoder.size if isinstance(encoder, InversionEncoder) else encoder
+    size = generator.size
+    if (codes.layers, codes.w_dim) != (size.codes, size.w_dim):
         raise ValueError(
-            f"the encoder {inversion or weights} gives {made.layers} codes of {made.w_dim} numbers, but the generator "
-            f"{weights} of {taken.resolution} px takes {taken.codes} of {taken.w_dim}: pass the encoder that was "
-            "trained for it"
+            f"the encoder {inversion or weights} gives {codes.layers} codes of {codes.w_dim} numbers, but the "
+            f"generator {weights} of {size.resolution} px takes {size.codes} of {size.w_dim}: pass the encoder that "
+            "was trained for it"
         )
     return generator, encoder

@@ -1,4 +1,4 @@
-"""StyleGAN2, the generator that PFTGAN stands on."""
+"""Set up the pre-training of StyleGAN2, the generator of PFTGAN."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import config as recipes
 from .generator_files import generator_of, own_inversion, read_generator
 from .generator_training import Pretraining
 from .inversion_encoder import InversionEncoder, InversionSize
-from .joint_inversion import Reconstructing
+from .joint_inversion import JointInversion
 from .perceptual_distance import perceptual
 from .stylegan2 import Generator, GeneratorSize
 
@@ -28,58 +28,72 @@ SIZES = {
 }
 
 
-def prepare(asked: Request, files: WeightFiles) -> Run:
-    preset = chosen_preset(asked.preset, RECIPES)
-    recipe, size = overridden(RECIPES[preset], asked.overrides, "pretrain()"), SIZES[preset]
+def prepare(request: Request, files: WeightFiles) -> Run:
+    """Build the pre-training that `facekit.pretrain` runs.
+
+    Args:
+        request: The arguments of `facekit.pretrain`.
+        files: Access to embedded weights and ready networks.
+
+    Returns:
+        The training and the tensors to save.
+
+    Raises:
+        FileNotFoundError: If a file or a source of images does not exist.
+        ValueError: If an argument is out of range, or a file has no generator.
+    """
+    preset = chosen_preset(request.preset, RECIPES)
+    recipe, size = overridden(RECIPES[preset], request.overrides, "pretrain()"), SIZES[preset]
     if recipe.judged_again and not recipe.reconstructed:
-        raise ValueError("judged_again=True came with reconstructed=0: nothing is shown again; pass reconstructed=16")
-    known = None
-    if asked.weights is not None:
-        known = _known(asked.weights, files)
-        size = known.generator.size
-    asked.processes.part(recipe.batch_size)
-    total = asked.steps if asked.steps is not None else recipe.steps
-    faces = pool_of(asked, size.resolution, portraits=True)
-    beside = None
+        raise ValueError("judged_again=True: expected reconstructed images, got reconstructed=0; pass reconstructed=16")
+    start = None
+    if request.weights is not None:
+        start = _read_start(request.weights, files)
+        size = start.generator.size
+    request.processes.part(recipe.batch_size)
+    total = request.steps if request.steps is not None else recipe.steps
+    faces = pool_of(request, size.resolution, portraits=True)
+    joint = None
     about = {"preset": preset, "faces": json.dumps(faces.sources)}
     if recipe.reconstructed:
-        torch.manual_seed(asked.seed)
+        torch.manual_seed(request.seed)
         encoder = InversionEncoder(InversionSize(size.resolution, size.codes, size.w_dim))
-        if known is not None and known.encoder is not None:
-            encoder = known.encoder
-        beside = Reconstructing(encoder, perceptual(), recipes.INVERSION_BESIDE, asked.device, asked.processes)
+        if start is not None and start.encoder is not None:
+            encoder = start.encoder
+        joint = JointInversion(encoder, perceptual(), recipes.INVERSION_BESIDE, request.device, request.processes)
         about["encoder"] = json.dumps(dataclasses.asdict(encoder.size))
     parser = files.ready_network("segmentation").folded() if recipe.projected else None
-    program = Pretraining(faces, size, recipe, total, asked.device, asked.seed, asked.processes, beside, parser)
-    if known is not None:
+    program = Pretraining(faces, size, recipe, total, request.device, request.seed, request.processes, joint, parser)
+    if start is not None:
         for generator in (program.generator, program.mean):
-            generator.load_state_dict(known.generator.state_dict())
-        if known.discriminator is not None and not recipe.projected:
-            own = program.discriminator.state_dict()  # released ones hold their filters, too
+            generator.load_state_dict(start.generator.state_dict())
+        if start.discriminator is not None and not recipe.projected:
+            own = program.discriminator.state_dict()  # Released files also have the filters.
             program.discriminator.load_state_dict(
-                {name: known.discriminator.get(name, value) for name, value in own.items()}
+                {name: start.discriminator.get(name, value) for name, value in own.items()}
             )
 
     def tensors() -> dict[str, Tensor]:
+        """Return the tensors to save."""
         kept = program.discriminator.state_dict() if recipe.keep_discriminator and not recipe.projected else {}
         discriminator = {f"discriminator.{k}": v for k, v in kept.items()}
-        encoder = {} if beside is None else {f"encoder.{k}": v for k, v in beside.mean.state_dict().items()}
+        encoder = {} if joint is None else {f"encoder.{k}": v for k, v in joint.mean.state_dict().items()}
         return {**program.mean.state_dict(), **encoder, **discriminator}
 
     return Run(program, total, tensors, about, {"pictures": recipe.batch_size})
 
 
 @dataclasses.dataclass(frozen=True)
-class _Known:
-    """What a file holds that a training goes on from."""
+class _Start:
+    """Networks of a file that a training starts from."""
 
     generator: Generator
     encoder: InversionEncoder | None
     discriminator: dict[str, Tensor] | None
 
 
-def _known(weights: str | os.PathLike[str], files: WeightFiles) -> _Known:
-    """weights: "embedded", or a generator's file of any kind. Raises as `load_generator`."""
+def _read_start(weights: str | os.PathLike[str], files: WeightFiles) -> _Start:
+    """Read a generator's file of any kind, or the embedded one. Raise the errors of `load_generator`."""
     path = files.embedded("pftgan") if weights == "embedded" else weights
     found = read_generator(path)
-    return _Known(generator_of(found, path), own_inversion(path), found.discriminator)
+    return _Start(generator_of(found, path), own_inversion(path), found.discriminator)

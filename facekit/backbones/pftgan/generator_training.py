@@ -1,4 +1,7 @@
-"""Training StyleGAN2: non-saturating loss, R1, path lengths, mean weights, adaptive augmentation."""
+"""Train StyleGAN2: non-saturating loss, R1, path lengths, mean weights, adaptive augmentation.
+
+StyleGAN2: https://arxiv.org/abs/1912.04958, adaptive augmentation: https://arxiv.org/abs/2006.06676
+"""
 
 from __future__ import annotations
 
@@ -20,31 +23,41 @@ from ...training.distributed import ALONE, Processes
 from .adaptive_augmentation import adapted_chance, augmented
 from .config import StyleGAN2Pretraining
 from .discriminator import Discriminator
-from .joint_inversion import Reconstructing
+from .joint_inversion import JointInversion
 from .projected_discriminator import ProjectedDiscriminator
 from .stylegan2 import Generator, GeneratorSize
 
 MIRRORED = Affine(mirror=0.5)
-W_AVG_KEPT = 0.995  # of the mean code, a step
-PATH_MEAN_LEARNED = 0.01  # of the mean path length, each time that it is measured
+W_AVG_KEPT = 0.995  # Decay of the mean code per step.
+PATH_MEAN_LEARNED = 0.01  # Update rate of the mean path length per measurement.
 
 
-class _Again(NamedTuple):
-    """Real images (n,3,S,S), the codes (n+m,L,w_dim) found for them and for m generated ones, and what the first n
-    codes show (n,3,S,S); images in [-1, 1]."""
+class _Reconstruction(NamedTuple):
+    """Real images and their reconstructions. Images are in [-1, 1].
+
+    Attributes:
+        real: Real images (n,3,S,S).
+        codes: Encoded codes (n+m,L,w_dim) of the real images and of m generated ones.
+        reconstructed: Images (n,3,S,S) of the first n codes.
+    """
 
     real: Tensor
     codes: Tensor
-    shown: Tensor
+    reconstructed: Tensor
 
 
 class Pretraining:
-    """One step of both networks; a `facekit.training.loop.Program`. `mean` holds the generator whose weights are the running
-    mean of `generator`'s, the one to keep.
+    """Training of generator and discriminator: a `facekit.training.loop.Program`.
 
-    One batch of generated images serves both: the discriminator learns from it first, then judges it again for the
-    generator. R1 is that of the images as the discriminator sees them, after augmentation. Both it and the path
-    lengths come every few steps only, and stronger by as much ("lazy regularisation").
+    One batch of generated images serves both networks: first the discriminator is updated, then the generator. R1 is
+    computed on augmented images. R1 and path lengths are computed every few steps only, with weights larger by as
+    much (StyleGAN2's lazy regularisation).
+
+    Attributes:
+        generator: The trained generator.
+        mean: The generator with exponential moving averages of the weights, which is saved.
+        discriminator: The discriminator.
+        chance: Probability of augmentation, 0 to 1.
     """
 
     def __init__(
@@ -56,12 +69,25 @@ class Pretraining:
         device: torch.device,
         seed: int = 0,
         processes: Processes = ALONE,
-        beside: Reconstructing | None = None,
+        joint: JointInversion | None = None,
         parser: AdaptedNetwork | None = None,
     ):
-        """beside: an encoder that learns with the generator, for recipes with `reconstructed` images. parser: the ready
-        parser's network, for recipes that are `projected`. Raises ValueError for batches that do not divide by the
-        processes."""
+        """Prepare the training.
+
+        Args:
+            pool: Unlabelled face crops.
+            size: Size of the generator.
+            recipe: Settings.
+            steps: Number of steps of the whole training.
+            device: Where to train.
+            seed: Seed of all random numbers.
+            processes: The processes that train together.
+            joint: Training of an encoder together with the generator, if ``recipe.reconstructed`` is positive.
+            parser: Network of the ready parser, if ``recipe.projected`` is set.
+
+        Raises:
+            ValueError: If the batch size does not divide by the number of processes.
+        """
         torch.manual_seed(seed)
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.size, self.recipe, self.steps, self.device, self.seed = pool, size, recipe, steps, device, seed
@@ -70,33 +96,46 @@ class Pretraining:
         for network in (self.generator, self.discriminator):
             processes.copy_from_first(network)
         processes.share_norms(self.discriminator)
-        self.judging = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
+        self.discriminator_parameters = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
         self.mean = copy.deepcopy(self.generator).requires_grad_(False).eval()
-        self.beside = beside
-        if beside is not None:
-            self.shown = processes.part(recipe.reconstructed)
+        self.joint = joint
+        if joint is not None:
+            self.joint_part = processes.part(recipe.reconstructed)
         self.optimiser = self._adam(
             list(self.generator.parameters()), recipe.path_length_every if recipe.path_length else 0
         )
-        self.optimiser_discriminator = self._adam(self.judging, recipe.r1_every if recipe.r1 else 0)
+        self.optimiser_discriminator = self._adam(self.discriminator_parameters, recipe.r1_every if recipe.r1 else 0)
         self.autocast = autocast(device, recipe.bfloat16)
         self.chance, self.signs, self.path_mean = 0.0, [0.0, 0.0], 0.0
 
     def _adam(self, weights: list[nn.Parameter], every: int) -> torch.optim.Adam:
-        """A regulariser that comes every so many steps is one more step; Adam's constants make up for it."""
+        """Build Adam for a network with a regulariser every `every` steps. 0: without one.
+
+        The regulariser is one more step in `every`. Learning rate and decay rates are corrected for it (StyleGAN2,
+        appendix B).
+        """
         ratio = every / (every + 1) if every else 1.0
         b0, b1 = self.recipe.betas
         return torch.optim.Adam(weights, self.recipe.lr * ratio, (b0**ratio, b1**ratio))
 
     def real(self, index: int) -> Tensor:
-        """This process's images of step `index`, mirrored at random: (n,3,S,S) in [-1, 1]."""
+        """Return this process's real images of step ``index``, mirrored at random: (n,3,S,S) in [-1, 1]."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), MIRRORED, generator_for(self.seed, index, 3))
         x = views(self.pool, chosen[self.part], matrices[self.part], self.size.resolution, self.device)
         return (x * 2 - 1).contiguous(memory_format=torch.channels_last)
 
     def mixed_codes(self, count: int, draws: torch.Generator) -> Tensor:
-        """Random codes (count,L,w_dim), of two images each where styles are mixed; moves the mean code."""
+        """Map random codes to styles, and update the mean code.
+
+        Args:
+            count: Number of images.
+            draws: Source of random numbers.
+
+        Returns:
+            Codes (count,L,w_dim). With probability ``recipe.style_mixing`` the later layers of an image get the codes
+            of another one.
+        """
         mapping, layers = self.generator.mapping, self.size.codes
         z = torch.randn(2 * count, self.size.z_dim, generator=draws).to(self.device)
         first, second = mapping(z).chunk(2)
@@ -109,88 +148,108 @@ class Pretraining:
         return torch.where(later, second[:, None], first[:, None])
 
     def image(self, codes: Tensor, draws: torch.Generator) -> Tensor:
+        """Synthesise images (n,3,S,S), float32 in about [-1, 1], of codes (n,L,w_dim)."""
         with self.autocast:
             made: Tensor = self.generator.synthesis(codes, "random", draws)
         return made.float()
 
-    def judged(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
+        """Return the discriminator's logits, float32, of images (n,3,S,S) in [-1, 1]."""
         with self.autocast:
             logits: Tensor = self.discriminator(x)
         return logits.float()
 
     def step(self, index: int) -> dict[str, float]:
-        # One generator a process: its share of the batch is its own.
+        """Make optimisation step ``index`` and return the losses by name."""
+        # Each process draws its own part of the batch.
         draws = generator_for(self.seed, index, 5 + self.part.start)
         self.generator.train()
         real = augmented(self.real(index), self.chance, draws)
         codes = self.mixed_codes(len(real), draws)
         made = self.image(codes, draws)
-        judged, again = made, None
-        if self.beside is not None:
-            again = self._show(made, index, draws)
+        fakes, reconstruction = made, None
+        if self.joint is not None:
+            reconstruction = self._encode_and_reconstruct(made, index, draws)
             if self.recipe.judged_again:
-                judged = torch.cat([made, again.shown[: len(made)]])
-        losses = {"discriminator": self._update_discriminator(real, judged.detach(), draws)}
+                fakes = torch.cat([made, reconstruction.reconstructed[: len(made)]])
+        losses = {"discriminator": self._update_discriminator(real, fakes.detach(), draws)}
         if self.recipe.r1 and index % self.recipe.r1_every == 0:
-            losses["r1"] = self._flatten_discriminator(real)
-        self._let_discriminator_learn(False)
-        loss = F.softplus(-self.judged(augmented(judged, self.chance, draws))).mean()
+            losses["r1"] = self._penalise_gradients(real)
+        self._train_discriminator(False)
+        loss = F.softplus(-self.logits(augmented(fakes, self.chance, draws))).mean()
         losses["generator"] = loss.detach()
-        if again is None:
+        if reconstruction is None:
             self._descend(self.optimiser, self.generator, loss)
         else:
-            losses |= self._reconstruct(loss, again, codes)
+            losses |= self._update_generator_and_encoder(loss, reconstruction, codes)
         if self.recipe.path_length and index % self.recipe.path_length_every == 0:
-            losses["path"] = self._even_paths(len(real), draws)
-        self._let_discriminator_learn(True)
-        self._follow(index)
-        said = self.processes.average(losses)
+            losses["path"] = self._penalise_path_lengths(len(real), draws)
+        self._train_discriminator(True)
+        self._update_mean_weights(index)
+        averages = self.processes.average(losses)
         self._adapt_chance(index)
-        return {**said, "chance": self.chance}
+        return {**averages, "chance": self.chance}
 
-    def _let_discriminator_learn(self, learn: bool) -> None:
-        """Only what ever learns of it: its frozen part stays as it is."""
-        for weight in self.judging:
-            weight.requires_grad_(learn)
+    def _train_discriminator(self, mode: bool) -> None:
+        """Switch gradients of the discriminator's trainable parameters on or off."""
+        for weight in self.discriminator_parameters:
+            weight.requires_grad_(mode)
 
     def _update_discriminator(self, real: Tensor, made: Tensor, draws: torch.Generator) -> Tensor:
-        logits = self.judged(real)
+        """Update the discriminator on real and generated images. Return its loss."""
+        logits = self.logits(real)
         self.signs = [self.signs[0] + float(logits.detach().sign().mean()), self.signs[1] + 1]
-        fake = self.judged(augmented(made, self.chance, draws))
+        fake = self.logits(augmented(made, self.chance, draws))
         return self._descend(
             self.optimiser_discriminator, self.discriminator, F.softplus(-logits).mean() + F.softplus(fake).mean()
         )
 
-    def _show(self, made: Tensor, index: int, draws: torch.Generator) -> _Again:
-        assert self.beside is not None
-        chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.reconstructed)[self.shown]
-        real = self.beside.real(self.pool, chosen, self.seed, index)
+    def _encode_and_reconstruct(self, made: Tensor, index: int, draws: torch.Generator) -> _Reconstruction:
+        """Encode real and generated images, and reconstruct the real ones."""
+        assert self.joint is not None
+        chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.reconstructed)[self.joint_part]
+        real = self.joint.real(self.pool, chosen, self.seed, index)
         with self.autocast:
-            return _Again(real, *self.beside.show(self.generator, real, made[: len(real)], draws))
+            return _Reconstruction(real, *self.joint.reconstruct(self.generator, real, made[: len(real)], draws))
 
-    def _reconstruct(self, loss: Tensor, again: _Again, known: Tensor) -> dict[str, Tensor]:
-        """The generator's step, and the encoder's: by the adversarial loss and by what is shown again."""
-        assert self.beside is not None
+    def _update_generator_and_encoder(
+        self, loss: Tensor, reconstruction: _Reconstruction, known: Tensor
+    ) -> dict[str, Tensor]:
+        """Update generator and encoder by the adversarial loss and the losses of reconstruction.
+
+        Args:
+            loss: The adversarial loss.
+            reconstruction: Real images and their reconstructions.
+            known: Codes (n,L,w_dim) of the generated images.
+
+        Returns:
+            Losses of reconstruction by name.
+        """
+        assert self.joint is not None
+        real, codes, reconstructed = reconstruction
         with self.autocast:
-            losses = self.beside.losses(again.real, again.codes, again.shown, known[: len(again.real)])
-        self.beside.optimiser.zero_grad(set_to_none=True)
-        self._descend(self.optimiser, self.generator, loss + self.recipe.again * self.beside.weighted(losses))
-        self.processes.average_gradients(self.beside.encoder.parameters())
-        self.beside.optimiser.step()
+            losses = self.joint.losses(real, codes, reconstructed, known[: len(real)])
+        self.joint.optimiser.zero_grad(set_to_none=True)
+        self._descend(self.optimiser, self.generator, loss + self.recipe.again * self.joint.weighted(losses))
+        self.processes.average_gradients(self.joint.encoder.parameters())
+        self.joint.optimiser.step()
         return {name: value.detach() for name, value in losses.items()}
 
-    def _flatten_discriminator(self, real: Tensor) -> Tensor:
-        """R1: gamma / 2 times the squared gradient of the logits at real images."""
+    def _penalise_gradients(self, real: Tensor) -> Tensor:
+        """Update the discriminator by R1: gamma / 2 times the squared gradient of the logits at real images."""
         x = real.detach().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(self.judged(x).sum(), x, create_graph=True)
+        (gradient,) = torch.autograd.grad(self.logits(x).sum(), x, create_graph=True)
         penalty = gradient.float().square().sum((1, 2, 3)).mean()
         self._descend(
             self.optimiser_discriminator, self.discriminator, penalty * (self.recipe.r1 / 2 * self.recipe.r1_every)
         )
         return penalty.detach()
 
-    def _even_paths(self, count: int, draws: torch.Generator) -> Tensor:
-        """Steps of one length in w shall change images by one amount (StyleGAN2, equation 4)."""
+    def _penalise_path_lengths(self, count: int, draws: torch.Generator) -> Tensor:
+        """Update the generator by path length regularisation (StyleGAN2, equation 4).
+
+        Steps of equal length in w should change images by equal amounts.
+        """
         codes = self.mixed_codes(max(1, count // self.recipe.path_length_shrink), draws)
         made = self.image(codes, draws)
         noise = torch.randn(made.shape, generator=draws).to(made) / math.sqrt(made.shape[2] * made.shape[3])
@@ -204,15 +263,19 @@ class Pretraining:
         return penalty.detach()
 
     @torch.no_grad()
-    def _follow(self, index: int) -> None:
-        """Mean weights; early in a run over fewer images, or they would remember the noise that it began with."""
+    def _update_mean_weights(self, index: int) -> None:
+        """Update the moving averages of the weights.
+
+        Early in a run the half-life is shorter (``recipe.ema_rampup``), so that the averages do not keep the random
+        weights of the beginning.
+        """
         half_life = float(self.recipe.ema_images)
         if self.recipe.ema_rampup:
             half_life = min(half_life, (index + 1) * self.recipe.batch_size * self.recipe.ema_rampup)
         kept = 0.5 ** (self.recipe.batch_size / max(half_life, 1e-8))
         pairs: list[tuple[nn.Module, nn.Module]] = [(self.mean, self.generator)]
-        if self.beside is not None:
-            pairs.append((self.beside.mean, self.beside.encoder))
+        if self.joint is not None:
+            pairs.append((self.joint.mean, self.joint.encoder))
         for mean, network in pairs:
             for weight, now in zip(mean.parameters(), network.parameters(), strict=True):
                 weight.lerp_(now, 1 - kept)
@@ -220,6 +283,7 @@ class Pretraining:
                 constant.copy_(value)
 
     def _adapt_chance(self, index: int) -> None:
+        """Adapt the probability of augmentation to the signs of the discriminator's logits on real images."""
         if not self.recipe.ada_target or (index + 1) % self.recipe.ada_every:
             return
         sign = torch.tensor(self.signs[0] / max(self.signs[1], 1.0), device=self.device)
@@ -229,6 +293,7 @@ class Pretraining:
         self.signs = [0.0, 0.0]
 
     def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor) -> Tensor:
+        """Make one step of an optimiser. Return the loss."""
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         parameters: Iterable[nn.Parameter] = [p for p in network.parameters() if p.grad is not None]
@@ -237,21 +302,27 @@ class Pretraining:
         return loss.detach()
 
     def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next step depends on."""
         numbers = {"chance": self.chance, "signs": list(self.signs), "path_mean": self.path_mean}
         return {**{name: part.state_dict() for name, part in self._parts().items()}, "numbers": numbers}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         numbers = state["numbers"]
         self.chance, self.signs, self.path_mean = numbers["chance"], list(numbers["signs"]), numbers["path_mean"]
 
     def _parts(self) -> dict[str, Any]:
+        """Return all parts with a state. The keys are those of checkpoints of earlier versions."""
         parts: dict[str, Any] = {
-            "generator": self.generator, "critic": self.discriminator, "mean": self.mean, "optimiser": self.optimiser,
+            "generator": self.generator,
+            "critic": self.discriminator,
+            "mean": self.mean,
+            "optimiser": self.optimiser,
             "optimiser_critic": self.optimiser_discriminator,
-        }  # fmt: skip
-        return parts if self.beside is None else parts | {"beside": self.beside}
+        }
+        return parts if self.joint is None else parts | {"beside": self.joint}
 
 
 def _new_discriminator(size: GeneratorSize, parser: AdaptedNetwork | None) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The encoder from images to a generator's codes, which PFTGAN looks through."""
+"""Set up the pre-training of the inversion encoder, which maps images to codes of a generator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from ...training.config_overrides import overridden
 from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from . import config as recipes
-from . import generator_files as pftgan
+from .generator_files import load_generator
 from .inversion_encoder import InversionEncoder, InversionSize
 from .inversion_training import Inverting
 from .perceptual_distance import perceptual
@@ -18,23 +18,38 @@ from .perceptual_distance import perceptual
 RECIPES = {"mini": recipes.INVERSION_MINI}
 
 
-def prepare(asked: Request) -> Run:
-    preset = chosen_preset(asked.preset, RECIPES)
-    recipe = overridden(RECIPES[preset], asked.overrides, "pretrain()")
-    asked.processes.part(recipe.batch_size)
-    if asked.weights is None:
-        raise ValueError("weights=None: expected the generator's file, whose codes the encoder is to find")
-    generator = pftgan.load_generator(asked.weights)
+def prepare(request: Request) -> Run:
+    """Build the pre-training that `facekit.pretrain` runs.
+
+    Args:
+        request: The arguments of `facekit.pretrain`. ``weights`` is the generator's file.
+
+    Returns:
+        The training and the tensors to save.
+
+    Raises:
+        FileNotFoundError: If a file or a source of images does not exist.
+        ValueError: If an argument is out of range, or the file has no generator.
+    """
+    preset = chosen_preset(request.preset, RECIPES)
+    recipe = overridden(RECIPES[preset], request.overrides, "pretrain()")
+    request.processes.part(recipe.batch_size)
+    if request.weights is None:
+        raise ValueError(
+            "weights=None: expected the file of the generator, whose codes the encoder learns; pass weights="
+        )
+    generator = load_generator(request.weights)
     size = InversionSize(generator.size.resolution, generator.size.codes, generator.size.w_dim)
     encoder = InversionEncoder(size, generator.mapping.w_avg)
-    total = asked.steps if asked.steps is not None else recipe.steps
-    faces = pool_of(asked, size.input_size, portraits=True)
+    total = request.steps if request.steps is not None else recipe.steps
+    faces = pool_of(request, size.input_size, portraits=True)
     distance = perceptual()
     program = Inverting(
-        faces, generator, encoder, distance, recipe, total, asked.device, asked.seed, asked.processes
-    )  # fmt: skip
+        faces, generator, encoder, distance, recipe, total, request.device, request.seed, request.processes
+    )
 
     def tensors() -> dict[str, Tensor]:
+        """Return the tensors to save."""
         return program.encoder.state_dict()
 
     about = {"preset": preset, "faces": json.dumps(faces.sources), "size": json.dumps(dataclasses.asdict(size))}

@@ -1,7 +1,7 @@
-"""The trunk of the inversion encoders: improved residual blocks with squeeze-and-excitation, in three or four stages.
+"""Trunk of inversion encoders: improved residual blocks with squeeze-and-excitation, in three or four stages.
 
 pSp, e4e and ReStyle start from ArcFace's IR-SE50. Parameter names are those of their released files (`input_layer`,
-`body.N.res_layer.N`, `body.N.shortcut_layer.N`), so that these load strictly.
+`body.N.res_layer.N`, `body.N.shortcut_layer.N`), so that these files load strictly. ArcFace: https://arxiv.org/abs/1801.07698
 """
 
 from __future__ import annotations
@@ -15,20 +15,30 @@ from typing_extensions import override
 
 @dataclass(frozen=True)
 class TrunkSize:
-    """Sizes of one trunk; the defaults are IR-SE50's."""
+    """Sizes of a trunk. The defaults are those of IR-SE50.
 
-    channels_in: int = 3  # 6 in ReStyle: an image and what its codes show so far
-    stem: int = 64  # channels of the first convolution
+    Attributes:
+        channels_in: Channels of the input. 6 in ReStyle: an image and its present reconstruction.
+        stem: Channels of the first convolution.
+        stem_stride: Stride of the first convolution.
+        channels: Channels per stage. Each stage halves height and width.
+        blocks: Number of blocks per stage.
+        squeeze: Channels divided by the channels of the squeeze.
+    """
+
+    channels_in: int = 3
+    stem: int = 64
     stem_stride: int = 1
-    channels: tuple[int, ...] = (64, 128, 256, 512)  # a stage; each halves height and width
-    blocks: tuple[int, ...] = (3, 4, 14, 3)  # a stage
-    squeeze: int = 16  # channels over the squeeze's channels
+    channels: tuple[int, ...] = (64, 128, 256, 512)
+    blocks: tuple[int, ...] = (3, 4, 14, 3)
+    squeeze: int = 16
 
 
 class SqueezeExcite(nn.Module):
-    """Scales each channel by a gate that is computed from the means of all channels."""
+    """Scale each channel by a gate that is computed from the means of all channels."""
 
     def __init__(self, channels: int, squeeze: int):
+        """Build the gate of ``channels`` channels with ``channels // squeeze`` hidden ones."""
         super().__init__()
         hidden = max(1, channels // squeeze)
         self.fc1 = nn.Conv2d(channels, hidden, 1, bias=False)
@@ -36,17 +46,29 @@ class SqueezeExcite(nn.Module):
 
     @override
     def forward(self, x: Tensor) -> Tensor:
+        """Return the scaled maps (N,C,H,W)."""
         gate = torch.relu(self.fc1(x.mean(dim=(2, 3), keepdim=True)))
         return x * torch.sigmoid(self.fc2(gate))
 
 
 class IRBlock(nn.Module):
-    """(N,C,H,W) -> (N,channels,H/stride,W/stride). ArcFace's residual block: it normalises before the first convolution
-    and has no activation after the sum; the stride sits in the second convolution."""
+    """ArcFace's residual block.
+
+    It normalises before the first convolution and has no activation after the sum. The second convolution has the
+    stride.
+    """
 
     def __init__(self, channels_in: int, channels: int, stride: int, squeeze: int):
+        """Build the block.
+
+        Args:
+            channels_in: Channels of the input.
+            channels: Channels of the output.
+            stride: Factor by which height and width shrink.
+            squeeze: Channels divided by the channels of the squeeze.
+        """
         super().__init__()
-        # A window of one pixel: takes every `stride`-th pixel and has no weights.
+        # Pooling with a window of one pixel takes every `stride`-th pixel and has no weights.
         self.shortcut_layer: nn.Module = nn.MaxPool2d(1, stride) if stride > 1 else nn.Identity()
         if channels_in != channels:
             projection = nn.Conv2d(channels_in, channels, 1, stride, bias=False)
@@ -62,14 +84,19 @@ class IRBlock(nn.Module):
 
     @override
     def forward(self, x: Tensor) -> Tensor:
+        """Map (N,channels_in,H,W) to (N,channels,H/stride,W/stride)."""
         return self.shortcut_layer(x) + self.res_layer(x)
 
 
 class Trunk(nn.Module):
-    """Images to the maps that a pyramid stands on. The encoders inherit from it instead of holding one, because the
-    released files name its parts without a prefix."""
+    """Map images to the three maps of a feature pyramid.
+
+    The encoders inherit from it instead of having one as a part, because the released files name its layers without a
+    prefix.
+    """
 
     def __init__(self, size: TrunkSize):
+        """Build the trunk of a size."""
         super().__init__()
         self.input_layer = nn.Sequential(
             nn.Conv2d(size.channels_in, size.stem, 3, size.stem_stride, 1, bias=False),
@@ -89,8 +116,15 @@ class Trunk(nn.Module):
         self.tap_channels = size.channels[-3:]
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """x: (N,C,H,W) normalised images. Returns the ends of the last three stages, largest first: in IR-SE50
-        (N,128,H/4,W/4), (N,256,H/8,W/8), (N,512,H/16,W/16)."""
+        """Compute the feature maps.
+
+        Args:
+            x: Normalised images (N,C,H,W).
+
+        Returns:
+            Outputs of the last three stages, largest first. In IR-SE50 these are (N,128,H/4,W/4), (N,256,H/8,W/8) and
+            (N,512,H/16,W/16).
+        """
         x = self.input_layer(x)
         maps = []
         for i, block in enumerate(self.body):

@@ -1,4 +1,4 @@
-"""An encoder that learns beside its generator: real images, found and shown again, teach both."""
+"""Train an inversion encoder together with its generator on reconstructions of real images."""
 
 from __future__ import annotations
 
@@ -20,28 +20,36 @@ from .stylegan2 import Generator, Linear
 
 
 class LatentDiscriminator(nn.Module):
-    """Tells codes that the mapping makes from those that the encoder finds (e4e's latent discriminator): (P,w_dim) to
-    logits (P,) of being the mapping's."""
+    """Classify codes as outputs of the mapping network or of the encoder (e4e's latent discriminator).
+
+    e4e: https://arxiv.org/abs/2102.02766, section 3.2
+    """
 
     def __init__(self, w_dim: int):
+        """Build the network for codes of ``w_dim`` numbers."""
         super().__init__()
         hidden = [Linear(w_dim, w_dim, lrelu=True) for _ in range(4)]
         self.layers = nn.Sequential(*hidden, Linear(w_dim, 1))
 
     @override
     def forward(self, codes: Tensor) -> Tensor:
+        """Return logits (P,) of codes (P,w_dim). Positive: of the mapping network."""
         logits: Tensor = self.layers(codes)
         return logits[:, 0]
 
 
-class Reconstructing:
-    """The terms that `pretraining.Pretraining` adds to the generator's loss, of an inversion encoder's training.
+class JointInversion:
+    """Training of an inversion encoder within `generator_training.Pretraining`.
 
-    A generator that has seen a hundred thousand images, not 25 million, knows faces from its discriminator only roughly;
-    showing real ones again tells it of every pixel. The rest is `inverting.Inverting`: deltas stay small, and the
-    generator's own images have known codes. By e4e's latent discriminator the codes of real images become such as
-    the mapping makes, and (ours) the mapping makes such as real images have: then what is learned from them serves
-    all that the generator makes. `mean` is the encoder with running mean weights, the one to keep.
+    It adds terms to the generator's loss. A generator that was trained on a hundred thousand images, not 25 million,
+    gets a weak signal from its discriminator; the reconstruction of real images adds a signal for each pixel. The
+    other terms are those of `inversion_training.Inverting`: deltas stay small, and generated images have known codes.
+    e4e's latent discriminator draws the codes of real images to the mapping's distribution. We also draw the
+    mapping's distribution to the codes of real images, so that all generated images profit.
+
+    Attributes:
+        encoder: The trained encoder.
+        mean: The encoder with moving averages of the weights, which is saved.
     """
 
     def __init__(
@@ -52,6 +60,15 @@ class Reconstructing:
         device: torch.device,
         processes: Processes = ALONE,
     ):
+        """Prepare the training.
+
+        Args:
+            encoder: The encoder.
+            distance: A perceptual distance.
+            recipe: Settings.
+            device: Where to train.
+            processes: The processes that train together.
+        """
         self.processes = processes
         self.recipe, self.device, self.distance = recipe, device, distance.to(device)
         self.encoder = encoder.to(device).to(memory_format=torch.channels_last)
@@ -65,35 +82,65 @@ class Reconstructing:
         self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror=0.5)
 
     def real(self, pool: Pool, chosen: Tensor, seed: int, index: int) -> Tensor:
-        """The chosen images, moved a little: (n,3,S,S) in [-1, 1]."""
+        """Return randomly moved real images.
+
+        Args:
+            pool: Unlabelled face crops.
+            chosen: Indices (n,) of the images.
+            seed: Seed of the training.
+            index: Number of the step.
+
+        Returns:
+            Images (n,3,S,S) in [-1, 1].
+        """
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(seed, index, 19))
         x = views(pool, chosen, matrices, self.encoder.size.input_size, self.device)
         return (x * 2 - 1).contiguous(memory_format=torch.channels_last)
 
-    def show(self, generator: Generator, real: Tensor, made: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Codes (n+m,L,w_dim) of real images (n,3,S,S) and of the generator's (m,3,S,S), and the real ones shown
-        again (n,3,S,S); all images in [-1, 1]."""
+    def reconstruct(
+        self, generator: Generator, real: Tensor, made: Tensor, draws: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Encode real and generated images, and reconstruct the real ones. Images are in [-1, 1].
+
+        Args:
+            generator: The generator.
+            real: Real images (n,3,S,S).
+            made: Generated images (m,3,S,S).
+            draws: Source of the generator's noise.
+
+        Returns:
+            Codes (n+m,L,w_dim) and reconstructions (n,3,S,S).
+        """
         self.encoder.train()
         codes = self.encoder((torch.cat([real, made.detach()]) + 1) / 2).float()
         return codes, generator.synthesis(codes[: len(real)], "random", draws).float()
 
-    def losses(self, real: Tensor, codes: Tensor, shown: Tensor, known: Tensor) -> dict[str, Tensor]:
-        """By name, unweighted. real: (n,3,S,S); codes, shown: what `show` returned; known: the codes (m,L,w_dim) that
-        the generated images were made of."""
+    def losses(self, real: Tensor, codes: Tensor, reconstructed: Tensor, known: Tensor) -> dict[str, Tensor]:
+        """Compute the losses, and update the latent discriminator.
+
+        Args:
+            real: Real images (n,3,S,S) in [-1, 1].
+            codes: Codes (n+m,L,w_dim) that ``reconstruct`` returned.
+            reconstructed: Images (n,3,S,S) that ``reconstruct`` returned.
+            known: True codes (m,L,w_dim) of the generated images.
+
+        Returns:
+            Losses by name, without weights.
+        """
         found = codes[: len(real)].flatten(0, 1)
         self.discriminator.requires_grad_(False)
         return {
-            "l2": (shown - real).square().mean(),
-            "lpips": self.distance(shown, real).float().mean(),
+            "l2": (reconstructed - real).square().mean(),
+            "lpips": self.distance(reconstructed, real).float().mean(),
             "codes": (codes[len(real) :] - known.detach()).square().mean(),
             "deltas": (codes[:, 1:] - codes[:, :1]).square().sum(2).sqrt().mean(),
             "prior": F.softplus(-self.discriminator(found)).mean(),
             "mapped": F.softplus(self.discriminator(known.flatten(0, 1))).mean(),
-            "judged": self._learn(known.detach().flatten(0, 1), found.detach()),
+            "judged": self._update_discriminator(known.detach().flatten(0, 1), found.detach()),
         }
 
-    def _learn(self, made: Tensor, found: Tensor) -> Tensor:
-        """A step of the latent discriminator, with R1, on codes (P,w_dim) that were made and that were found."""
+    def _update_discriminator(self, made: Tensor, found: Tensor) -> Tensor:
+        """Update the latent discriminator, with R1, on codes (P,w_dim) of the mapping network and of the encoder."""
         self.discriminator.requires_grad_(True)
         made = made.requires_grad_(True)
         logits = self.discriminator(made)
@@ -107,6 +154,7 @@ class Reconstructing:
         return loss.detach()
 
     def weighted(self, losses: dict[str, Tensor]) -> Tensor:
+        """Return the weighted sum of the losses that generator and encoder minimise."""
         total = torch.zeros((), device=self.device)
         for name, weight in {**self.recipe.weights, "prior": self.recipe.prior, "mapped": self.recipe.prior}.items():
             total = total + weight * losses[name]
@@ -114,13 +162,18 @@ class Reconstructing:
 
     def _parts(self) -> dict[str, Any]:
         return {
-            "encoder": self.encoder, "mean": self.mean, "critic": self.discriminator, "optimiser": self.optimiser,
+            "encoder": self.encoder,
+            "mean": self.mean,
+            "critic": self.discriminator,
+            "optimiser": self.optimiser,
             "optimiser_critic": self.optimiser_discriminator,
-        }  # fmt: skip
+        }
 
     def state_dict(self) -> dict[str, Any]:
+        """Return everything that the next step depends on."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])

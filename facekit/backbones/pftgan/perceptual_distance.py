@@ -1,4 +1,7 @@
-"""The distance between images that generators are tuned by (PFTGAN equations 3, 4 and 6 to 8: LPIPS)."""
+"""Perceptual distances that generators are fine-tuned by (LPIPS in PFTGAN's equations 3, 4 and 6 to 8).
+
+PFTGAN: https://arxiv.org/abs/2207.13428, LPIPS: https://arxiv.org/abs/1801.03924
+"""
 
 from __future__ import annotations
 
@@ -17,34 +20,20 @@ from typing_extensions import override
 
 from ...core.global_state import no_warnings, preserved_random_state
 from ...core.weight_files import check_names, read_weights
-from ...metrics.scores import alexnet_lpips
+from ...metrics.perceptual import LPIPS, alexnet_lpips
 from ...training.adapted_network import AdaptedNetwork
 
 log = logging.getLogger("facekit")
 
 NAMES = ("lpips-alex", "lpips-vgg", "parser")
-# The side that AlexNet and VGG are shown at least: their first layers step over what is smaller.
-LEAST_SIDE = 128
-
-
-class LPIPS(nn.Module):
-    """LPIPS 0.1 (Zhang et al., CVPR 2018), of images (N,3,S,S) in [-1, 1]: (N,). Smaller ones are enlarged first."""
-
-    def __init__(self, net: Any):
-        super().__init__()
-        self.net = net.eval().requires_grad_(False)
-
-    @override
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        if x.shape[-1] < LEAST_SIDE:
-            x, y = (F.interpolate(p, LEAST_SIDE, mode="bilinear", align_corners=False) for p in (x, y))
-        distance: Tensor = self.net(x, y)
-        return distance.flatten()
 
 
 class ParserFeatures(nn.Module):
-    """LPIPS' distance on the ready parser's encoder, without learned weights: unit vectors at each place of the
-    image itself and of the maps at half to a sixteenth of its side, squared differences, the mean over places."""
+    """The distance of LPIPS on the encoder of the ready parser, without learned weights.
+
+    It compares the image itself, and the encoder's maps at a half to a sixteenth of its side. Vectors of channels are
+    normalised, their squared differences are summed, and averaged over all positions.
+    """
 
     def __init__(self, parser: AdaptedNetwork):
         """Use the encoder of a parser.
@@ -56,11 +45,12 @@ class ParserFeatures(nn.Module):
         self.parser: Any = parser.requires_grad_(False)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        shown = (x + 1) / 2
-        return [x, *self.parser.features(shown)[:4]]
+        """Return the image (N,3,S,S) and the first four maps of the encoder."""
+        return [x, *self.parser.features((x + 1) / 2)[:4]]
 
     @override
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the distances (N,) of images (N,3,S,S) in [-1, 1]."""
         side = -(-x.shape[-1] // 32) * 32
         if x.shape[-1] != side:
             x, y = (F.interpolate(p, side, mode="bilinear", align_corners=False) for p in (x, y))
@@ -108,16 +98,18 @@ def perceptual(name: str = "auto", parser: Callable[[], AdaptedNetwork] | None =
 
 
 def vgg_folder() -> Path:
-    """Where torchvision keeps what it fetched."""
+    """Return the folder where torchvision stores downloaded weights."""
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def cached_vgg() -> Path | None:
+    """Return torchvision's file of VGG16's weights, or None if it was not downloaded."""
     return next(iter(sorted(vgg_folder().glob("vgg16-*.pth"))), None)
 
 
 def _vgg_lpips(file: str | os.PathLike[str]) -> Any:
-    with no_warnings(), preserved_random_state():  # the warning is torchvision's, about an argument that lpips passes
+    """Build LPIPS on VGG16 from torchvision's file. Raise ValueError if its tensors do not fit."""
+    with no_warnings(), preserved_random_state():  # torchvision warns of an argument that lpips passes.
         net = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
     state = read_weights(file, "torchvision's VGG16").tensors
     own = net.net.state_dict()

@@ -1,7 +1,7 @@
-"""A discriminator on frozen features (Sauer et al., "Projected GANs Converge Faster", NeurIPS 2021).
+"""A discriminator on frozen features: "Projected GANs Converge Faster" (https://arxiv.org/abs/2111.01007).
 
-StyleGAN2's discriminator has to find out by itself what a face consists of, from millions of images. One that looks
-at an image through a network which knows faces already learns from far fewer: for generators that two cores train.
+StyleGAN2's discriminator learns its features from millions of images. On features of a network that was trained on
+faces, far fewer images suffice. So a generator can be trained on two CPU cores.
 """
 
 from __future__ import annotations
@@ -16,30 +16,35 @@ from typing_extensions import override
 
 from ...training.adapted_network import AdaptedNetwork
 
-# The side that the frozen network is shown; its maps have a quarter to a thirty-second of it.
-SHOWN = 96
+# Side of the frozen network's input, px. Its maps have a quarter to a thirty-second of it.
+INPUT_SIDE = 96
 CHANNELS = 64
-LEAST = 4  # px; up to which a map is shrunk before the last layer takes all of it
+LEAST_SIDE = 4  # Heads shrink a map to this side, px, before their last layer.
 
 
 def _fixed(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
-    """Random weights that never learn, of unit gain."""
+    """Build a convolution with fixed random weights of unit gain."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
     nn.init.normal_(layer.weight, std=(inputs * kernel**2) ** -0.5)
     return layer.requires_grad_(False)
 
 
-class Mixed(nn.Module):
-    """Section 3.2's random projections: each map's channels are mixed, then coarser maps are added to finer ones, so
-    that no head can rely on a few features only. [(N,c,h,w), ...], finest first, to as many maps of CHANNELS."""
+class RandomProjection(nn.Module):
+    """Fixed random projections of feature maps (section 3.2 of the paper).
+
+    The channels of each map are mixed, then coarser maps are added to finer ones. So no head can rely on a few
+    features only.
+    """
 
     def __init__(self, channels: list[int]):
+        """Draw the projections for maps of these channels, finest first."""
         super().__init__()
         self.across = nn.ModuleList(_fixed(count, CHANNELS, 1) for count in channels)
         self.down = nn.ModuleList(_fixed(CHANNELS, CHANNELS, 3) for _ in channels[1:])
 
     @override
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """Project maps (N,c,h,w), finest first, to as many maps of CHANNELS channels."""
         mixed = [layer(x) for layer, x in zip(self.across, maps, strict=True)]
         for i in range(len(mixed) - 2, -1, -1):
             coarser = F.interpolate(mixed[i + 1], mixed[i].shape[-2:], mode="bilinear", align_corners=False)
@@ -48,10 +53,10 @@ class Mixed(nn.Module):
 
 
 def _head(side: int) -> nn.Sequential:
-    """Maps (N,CHANNELS,side,side) to logits (N,1,1,1)."""
+    """Build a head that maps (N,CHANNELS,side,side) to logits (N,1,1,1)."""
     layers: list[nn.Module] = []
     inputs = outputs = CHANNELS
-    while side > LEAST:
+    while side > LEAST_SIDE:
         layers += [
             spectral_norm(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)),
             nn.BatchNorm2d(outputs),
@@ -62,11 +67,11 @@ def _head(side: int) -> nn.Sequential:
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Images (N,3,S,S) RGB, about [-1, 1], to logits (N,5), of one head a map: how real they look.
+    """Map images to the logits of five heads, one per feature map.
 
-    The frozen network is the ready parser's encoder, a MobileNetV2 that began with ImageNet's weights: maps at a
-    quarter to a thirty-second of SHOWN px. It learned to overlook colours, so that the small image itself is one
-    map more.
+    The frozen network is the encoder of the ready parser, a MobileNetV2 that was pretrained on ImageNet. Its maps have
+    a quarter to a thirty-second of INPUT_SIDE px. Colour augmentation made it insensitive to colours; so the shrunk
+    image itself is a further map.
     """
 
     def __init__(self, network: AdaptedNetwork):
@@ -78,22 +83,31 @@ class ProjectedDiscriminator(nn.Module):
         super().__init__()
         self.network: Any = network.requires_grad_(False).eval().to("cpu")
         with torch.no_grad():
-            shapes = [x.shape for x in self.maps(torch.zeros(1, 3, SHOWN, SHOWN))]
-        self.mixed = Mixed([shape[1] for shape in shapes])
+            shapes = [x.shape for x in self.maps(torch.zeros(1, 3, INPUT_SIDE, INPUT_SIDE))]
+        self.mixed = RandomProjection([shape[1] for shape in shapes])
         self.heads = nn.ModuleList(_head(shape[2]) for shape in shapes)
         self.to(memory_format=torch.channels_last)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """What the heads see before it is mixed: the image itself (N,3,S,S), shrunk to a quarter of SHOWN, then the
-        network's maps (N,c,h,h), h a quarter to a thirty-second of SHOWN."""
+        """Compute the maps that are projected.
+
+        Args:
+            x: Images (N,3,S,S) in about [-1, 1].
+
+        Returns:
+            The images, shrunk to a quarter of INPUT_SIDE, then the network's maps (N,c,h,h).
+        """
         x = x.float()
-        shown = x if x.shape[-1] == SHOWN else F.interpolate(x, SHOWN, mode="bilinear", align_corners=False)
-        # bfloat16's gradients of convolutions by channel are five times slower on a CPU.
+        resized = x
+        if x.shape[-1] != INPUT_SIDE:
+            resized = F.interpolate(x, INPUT_SIDE, mode="bilinear", align_corners=False)
+        # In bfloat16, gradients of depthwise convolutions are five times slower on a CPU.
         with torch.autocast(x.device.type, enabled=False):
-            found = self.network.features((shown + 1) / 2)[1:]
-        return [F.adaptive_avg_pool2d(x, found[0].shape[-1]), *found]
+            features = self.network.features((resized + 1) / 2)[1:]
+        return [F.adaptive_avg_pool2d(x, features[0].shape[-1]), *features]
 
     @override
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits (N,5) of images (N,3,S,S) in about [-1, 1]."""
         pairs = zip(self.heads, self.mixed(self.maps(x)), strict=True)
         return torch.cat([head(maps).flatten(1) for head, maps in pairs], 1)

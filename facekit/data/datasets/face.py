@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...geometry.affine import crop_matrix, warp_image, warp_mask
+from ...geometry.affine import crop_matrix
+from ...geometry.affine_crop import AffineCrop
 from ...labels import SYNTHPARSE_11, SegmentationSet
 
 Box = tuple[float, float, float, float]
@@ -89,5 +90,5 @@ def cropped(
         raise ValueError(f"expected a side of at least 1 px and a margin above 0, got side={side} and margin={margin}")
     x0, y0, x1, y1 = face.box
     x, y, half = (x0 + x1) / 2, (y0 + y1) / 2 - lift * (y1 - y0), margin * (x1 - x0) / 2
-    matrix = crop_matrix((x - half, y - half, x + half, y + half), side)
-    return warp_image(face.image, matrix, side), warp_mask(face.mask, matrix, side)
+    crop = AffineCrop(crop_matrix((x - half, y - half, x + half, y + half), side), side)
+    return crop.image(face.image), crop.mask(face.mask)

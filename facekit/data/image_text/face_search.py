@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...detection.face_finder import Face, find_faces
+from ...detection.face import Face
+from ...detection.face_finder import find_faces
 from .pair import Pair, boxes_of, five_points
 
 # An image (H,W,3) uint8 RGB and n faces found in it -> their 68 points (n,68,2) float32 x,y in the image's pixels.

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...geometry.affine import crop_matrix, similarity_from_points, warp_image
+from ...geometry.affine import crop_matrix, similarity_from_points
+from ...geometry.affine_crop import AffineCrop
 from ...geometry.tanh_warp import MEAN_FACE, MEAN_FACE_SIDE
 from .pair import Pair
 
@@ -57,7 +58,7 @@ def align_face(
         ValueError: If the points coincide.
     """
     target = mean_face(size) if moves is None else mean_face(size) + moves
-    return warp_image(image, similarity_from_points(points, target), size)
+    return AffineCrop(similarity_from_points(points, target), size).image(image)
 
 
 @dataclass(frozen=True)
@@ -131,4 +132,4 @@ class View:
         low, high = self.scale
         side = min(h, w) * math.sqrt(low + area * (high - low))
         x0, y0 = x * (w - side) - 0.5, y * (h - side) - 0.5
-        return warp_image(image, crop_matrix((x0, y0, x0 + side, y0 + side), self.size), self.size)
+        return AffineCrop(crop_matrix((x0, y0, x0 + side, y0 + side), self.size), self.size).image(image)
