@@ -132,7 +132,7 @@ def test_few_images_are_predicted_and_no_random_numbers_drawn(data: Path, monkey
     before = torch.get_rng_state()
     check_plausible(POINTS, points, images)
     assert torch.equal(before, torch.get_rng_state())
-    assert 0 < sum(predicted) <= IMAGES < len(images)
+    assert 0 < sum(predicted) <= IMAGES < len(points)
 
 
 def test_a_mistyped_folder_of_images_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
