@@ -27,8 +27,8 @@ from facekit.labels import (
     flip_mask,
     landmark_set,
 )
-from facekit.model import Model
 from facekit.model.label_check import IMAGES, check_plausible
+from facekit.model.trained_model import TrainedModel
 from facekit.tasks import LandmarkTask, SegmentationTask, Task
 
 POINTS = LandmarkTask(LANDMARKS_68)
@@ -121,14 +121,14 @@ def test_masks(data: Path) -> None:
 
 def test_few_images_are_predicted_and_no_random_numbers_drawn(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, points = _faces(data, 5, 20)
-    predict_images = Model.predict_images
+    predict_images = TrainedModel.predict_images
     predicted = []
 
-    def counted(self: Model, some: Sequence[np.ndarray], *rest: Any) -> Any:
+    def counted(self: TrainedModel, some: Sequence[np.ndarray], *rest: Any) -> Any:
         predicted.append(len(some))
         return predict_images(self, some, *rest)
 
-    monkeypatch.setattr(Model, "predict_images", counted)
+    monkeypatch.setattr(TrainedModel, "predict_images", counted)
     before = torch.get_rng_state()
     check_plausible(POINTS, points, images)
     assert torch.equal(before, torch.get_rng_state())
