@@ -13,6 +13,7 @@ from typing import Any
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from facekit.images.reader import read_images
 from facekit.model import CROPPER, Model
@@ -49,9 +50,11 @@ class UNet(AdaptedNetwork):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
 
+    @override
     def frozen_features(self, x: Tensor) -> list[Tensor]:
         return [x]
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         return {"channels": self.channels}
 

@@ -12,7 +12,7 @@ from facekit.geometry.affine_crop import AffineCrop
 from facekit.images.reader import load_image, save_image
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 SHOWN = 5  # images in a strip
 TILE = 160  # px

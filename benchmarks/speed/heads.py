@@ -60,7 +60,8 @@ def main() -> None:
     together = list(heads.values())
     apart = [facekit.predict(model, image) for model in together]
     parsed, aligned, tagged = facekit.predict(together, image)
-    assert (parsed.mask == apart[0].mask).mean() > 0.999 and np.allclose(aligned.points, apart[1].points, atol=0.01)
+    assert (parsed.mask == apart[0].mask).mean() > 0.999
+    assert np.allclose(aligned.points, apart[1].points, atol=0.01)
     assert np.allclose(tagged.probabilities, apart[2].probabilities, atol=1e-4)
     one = {name: milliseconds(lambda m=model: facekit.predict(m, image), a.repeats) for name, model in heads.items()}
     all_three = milliseconds(lambda: facekit.predict(together, image), a.repeats)

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..labels import LandmarkSet, SegmentationSet
+from ..labels import IGNORE_ID, LandmarkSet, SegmentationSet
 from .checks import check_landmarks
 from .label_files import LabelFiles
 from .label_names import class_ids, first_number, point_indices
 from .mask_checks import check_masks
-from .records import IGNORE, FacePoints, ImageMask, LabelBatch
+from .records import FacePoints, ImageMask, LabelBatch
 from .set_inference import infer_class_set, infer_landmark_set
 
 Record = TypeVar("Record", FacePoints, ImageMask)
@@ -73,7 +73,7 @@ def assemble_masks(batch: LabelBatch, given: SegmentationSet | None) -> LabelFil
         return None
     used = {name for record in batch.masks for name in record.names or ()}
     unnamed = [record.mask for record in batch.masks if record.names is None]
-    highest = max((int(mask[mask < IGNORE].max(initial=0)) for mask in unnamed), default=0)
+    highest = max((int(mask[mask < IGNORE_ID].max(initial=0)) for mask in unnamed), default=0)
     labels = infer_class_set(given, batch.declared, used, highest)
     images, names, masks = [], [], []
     for record in batch.masks:
@@ -84,15 +84,15 @@ def assemble_masks(batch: LabelBatch, given: SegmentationSet | None) -> LabelFil
             masks.append(mask)
     if not masks:
         return None
-    labels = replace(labels, ignore=IGNORE)
+    labels = replace(labels, ignore=IGNORE_ID)
     checked = check_masks(masks, [(m.shape[0], m.shape[1]) for m in masks], len(labels), names=names)
     return LabelFiles(images, checked, labels, batch.skipped)
 
 
 def _mask_of_ids(record: ImageMask, labels: SegmentationSet) -> np.ndarray:
     """Return a mask of class ids with the set's own ignored id as 255. Raise ValueError for an unknown id."""
-    mask = np.where(record.mask == labels.ignore, IGNORE, record.mask).astype(np.uint8)
-    if (wrong := np.unique(mask[(mask < IGNORE) & (mask >= len(labels))])).size:
+    mask = np.where(record.mask == labels.ignore, IGNORE_ID, record.mask).astype(np.uint8)
+    if (wrong := np.unique(mask[(mask < IGNORE_ID) & (mask >= len(labels))])).size:
         expected = f"expected ids 0 to {len(labels) - 1} of set {labels.name!r}"
         raise ValueError(f"{expected}, got {wrong[0]}; map the ids, or pass names= that have it")
     return mask
@@ -101,11 +101,11 @@ def _mask_of_ids(record: ImageMask, labels: SegmentationSet) -> np.ndarray:
 def _mask_of_names(record: ImageMask, labels: SegmentationSet) -> np.ndarray:
     """Return a mask of class names as class ids of the set. Raise ValueError for an unknown name."""
     names = record.names or ()
-    n = min(len(names), IGNORE - 1)
+    n = min(len(names), IGNORE_ID - 1)
     numbers = np.flatnonzero(np.bincount(record.mask.ravel(), minlength=256)[: n + 1]).tolist()
     present = [i for i in numbers if i]
     id_of = np.zeros(256, np.uint8)
-    id_of[IGNORE] = IGNORE
+    id_of[IGNORE_ID] = IGNORE_ID
     id_of[present] = class_ids([names[i - 1] for i in present], labels)
     return id_of[record.mask]
 

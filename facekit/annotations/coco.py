@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..labels import IGNORE_ID
 from .image_finder import image_size
 from .label_names import check_unique
 from .polygons import fill_polygon
-from .records import IGNORE, FacePoints, ImageMask, ReadContext, Task, mask_of_areas
+from .records import FacePoints, ImageMask, ReadContext, Task, mask_of_areas
 from .run_lengths import coco_rle_to_mask
 from .set_description import parse_set
 from .values import Size, check_image_size, finite_number, json_list, json_object, non_empty_text, short_repr
@@ -135,8 +136,8 @@ def _category_names(categories: ById, task: Task) -> list[tuple[str, ...]]:
         return [_keypoint_names(category) for category in categories.values() if category.get("keypoints")]
     ordered = sorted(categories, key=lambda key: (isinstance(key, str), key))
     names = [non_empty_text(categories[key].get("name"), f"name of category {key}") for key in ordered]
-    if len(names) >= IGNORE:
-        raise ValueError(f"expected at most {IGNORE - 1} categories, got {len(names)}; leave out what is not used")
+    if len(names) >= IGNORE_ID:
+        raise ValueError(f"expected at most {IGNORE_ID - 1} categories, got {len(names)}; leave out what is not used")
     return [check_unique(names, "categories")]
 
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..labels import LandmarkSet, SegmentationSet
+from ..labels import IGNORE_ID, LandmarkSet, SegmentationSet
 from .coco import ORIGIN
 from .label_names import IGNORED
-from .records import IGNORE
 from .run_lengths import mask_to_coco_rle
 from .set_description import describe_set
 from .values import Size
@@ -93,7 +92,7 @@ def masks_to_coco(images: Sequence[str], masks: Sequence[NDArray[np.uint8]], lab
                 "bbox": [x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y],
             }
             annotations.append(annotation)
-    classes = [*enumerate(labels.classes[1:], 1), (IGNORE, IGNORED)]
+    classes = [*enumerate(labels.classes[1:], 1), (IGNORE_ID, IGNORED)]
     categories = [{"id": i, "name": name, "supercategory": ""} for i, name in classes]
     return _document(entries, annotations, categories, labels)
 

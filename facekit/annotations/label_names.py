@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..core.name_index import NameIndex, folded_name, joined_names
-from ..labels import LandmarkSet, SegmentationSet
-from .records import IGNORE
+from ..labels import IGNORE_ID, LandmarkSet, SegmentationSet
 from .values import duplicates, short_repr
 
 # The class name that facekit writes for ignored pixels, and all names that are read as ignored.
@@ -43,7 +42,7 @@ def class_ids(names: Sequence[str], labels: SegmentationSet) -> list[int]:
         elif is_background(name):
             ids.append(0)
         elif folded_name(name) in IGNORED_NAMES:
-            ids.append(IGNORE)
+            ids.append(IGNORE_ID)
         else:
             raise ValueError(_unknown_name(name, labels.classes, "class", labels.name))
     return ids

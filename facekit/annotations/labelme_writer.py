@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..labels import LandmarkSet, SegmentationSet
+from ..labels import IGNORE_ID, LandmarkSet, SegmentationSet
 from .label_names import IGNORED
 from .labelme import HIDDEN_FLAG, ORIGIN
-from .records import IGNORE
 from .set_description import describe_set
 from .values import Size
 
@@ -75,7 +74,7 @@ def mask_to_labelme(image: str, size: Size, mask: NDArray[np.uint8], labels: Seg
         buffer = io.BytesIO()
         Image.fromarray(box.astype(np.uint8)).save(buffer, format="PNG")
         corners = [[float(columns[0]), float(rows[0])], [float(columns[-1]), float(rows[-1])]]
-        shape = _shape(IGNORED if i == IGNORE else labels.classes[i], "mask", corners, None, {})
+        shape = _shape(IGNORED if i == IGNORE_ID else labels.classes[i], "mask", corners, None, {})
         shapes.append({**shape, "mask": base64.b64encode(buffer.getvalue()).decode()})
     return _document(image, size, shapes, labels)
 

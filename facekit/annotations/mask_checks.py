@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..labels import IGNORE_ID
 from ..labels.palettes import Colour, check_palettes
 from .label_items import Names, Sizes, check_count, check_same_size, item_name, list_items
 from .mask_ids import ids_of_image, read_ids, warn_of_stretched
-from .records import IGNORE
 
 _MAX_LISTED = 8
 
@@ -23,7 +23,7 @@ def check_masks(
     labels: Any,
     sizes: Sizes,
     classes: int | None,
-    ignore: int = IGNORE,
+    ignore: int = IGNORE_ID,
     names: Names = None,
     colours: Sequence[Colour] | None = None,
 ) -> list[np.ndarray]:
@@ -45,8 +45,8 @@ def check_masks(
         ValueError: If the number, size or rank of the masks is wrong; they hold colours or fractions instead of ids;
             an id is unknown; all masks hold nothing labelled, or only 0 and 255; or their palettes differ.
     """
-    if classes is not None and not 1 <= classes <= IGNORE:
-        raise ValueError(f"expected 1 to {IGNORE} classes, got {classes}; {IGNORE} itself means ignored")
+    if classes is not None and not 1 <= classes <= IGNORE_ID:
+        raise ValueError(f"expected 1 to {IGNORE_ID} classes, got {classes}; {IGNORE_ID} itself means ignored")
     items = list_items(labels, sizes, 2, "(H,W)", names)
     check_count(len(items), len(sizes), "masks", "one mask")
     masks: list[np.ndarray] = []
@@ -61,7 +61,7 @@ def check_masks(
         check_same_size(ids.shape, sizes[i], where, "resize it with nearest neighbour")
         mask = _check_ids(ids, classes, ignore, where)
         present = np.bincount(mask.ravel(), minlength=256) > 0
-        if not present[:IGNORE].any():
+        if not present[:IGNORE_ID].any():
             empty.append(where)
         occurring |= present
         masks.append(mask)
@@ -69,7 +69,7 @@ def check_masks(
     if len(empty) == len(masks):
         got = f"only ignored pixels ({ignore}) in all {len(masks)} masks"
         raise ValueError(f"masks: expected labelled pixels, got {got}; check the ids")
-    if classes != 1 and ignore == IGNORE and np.flatnonzero(occurring).tolist() == [0, IGNORE]:
+    if classes != 1 and ignore == IGNORE_ID and np.flatnonzero(occurring).tolist() == [0, IGNORE_ID]:
         # The usual black and white mask: its white would silently mean "not labelled".
         fix = "if 255 is a class in your masks, pass mask // 255"
         raise ValueError(f"masks: expected a class besides background, got only the ids 0 and 255 (ignored); {fix}")
@@ -107,7 +107,7 @@ def _read_mask(item: Any, where: str, colours: Sequence[Colour] | None) -> np.nd
 
 def _check_ids(ids: np.ndarray, classes: int | None, ignore: int, where: str) -> np.ndarray:
     """Return integers (H, W) as uint8 with ``ignore`` as 255. Raise ValueError for an unknown id."""
-    top = IGNORE if classes is None else classes
+    top = IGNORE_ID if classes is None else classes
     if ids.dtype == np.uint8:
         counts = np.bincount(ids.ravel(), minlength=256)
         present = np.flatnonzero(counts)
@@ -122,4 +122,4 @@ def _check_ids(ids: np.ndarray, classes: int | None, ignore: int, where: str) ->
         raise ValueError(
             f"{where}: expected ids 0 to {top - 1}, or {ignore} for ignored, got {listing} ({pixels} pixels); {fix}"
         )
-    return np.where(ids == ignore, IGNORE, ids).astype(np.uint8)
+    return np.where(ids == ignore, IGNORE_ID, ids).astype(np.uint8)

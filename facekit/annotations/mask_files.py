@@ -19,8 +19,7 @@ from PIL import Image, PngImagePlugin
 
 from ..images.formats import ImageError
 from ..labels import SegmentationSet
-from ..labels.palettes import Colour
-from ..results.drawing import palette_image
+from ..labels.palettes import Colour, palette_image
 from .mask_ids import read_ids
 from .records import Declaration
 from .set_description import describe_set, parse_set

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.name_index import NameIndex
-from ..labels import SegmentationSet
+from ..labels import IGNORE_ID, SegmentationSet
 from ..labels.palettes import Colour
 from .image_finder import ImageFinder, image_size, named_as_mask
 from .mask_files import may_hold_ids, read_mask_file
-from .records import IGNORE, Declaration, ImageMask, LabelBatch
+from .records import Declaration, ImageMask, LabelBatch
 from .set_inference import infer_class_set
 
 
@@ -50,7 +50,7 @@ def read_masks(
             ids, declared = read_mask_file(file, image_size(image), colours)
             if batch.colours is not None:
                 # Ids are places in the list of colours. Those of an `ImageMask` with names count from 1.
-                shifted = np.where(ids == IGNORE, ids, np.minimum(ids, IGNORE - 2) + 1).astype(np.uint8)
+                shifted = np.where(ids == IGNORE_ID, ids, np.minimum(ids, IGNORE_ID - 2) + 1).astype(np.uint8)
                 batch.masks.append(ImageMask(file.name, image, shifted, tuple(batch.colours)))
                 continue
             batch.declare(declared)

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..labels import LandmarkSet, SegmentationSet
+from ..labels import IGNORE_ID, LandmarkSet, SegmentationSet
 from ..labels.palettes import Colour
 from .image_finder import ImageFinder
 from .values import Size, duplicates
@@ -24,9 +24,6 @@ Task = Literal["landmarks", "segmentation"]
 Declaration = LandmarkSet | SegmentationSet | tuple[str, ...]
 # Name, group, x and y of shape (2,), visibility (1 hidden, 2 visible) of one labelled point.
 NamedPoint = tuple[str, str | None, NDArray[np.float64], int]
-
-# The class id of ignored pixels. Ids of classes lie below it.
-IGNORE = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +163,8 @@ def mask_of_areas(
     ids: dict[str, int] = {}
     mask = np.zeros(size, np.uint8)
     for name, inside in areas:
-        if ids.setdefault(name, len(ids) + 1) >= IGNORE:
-            raise ValueError(f"expected at most {IGNORE - 1} class names, got more; merge some of them")
+        if ids.setdefault(name, len(ids) + 1) >= IGNORE_ID:
+            raise ValueError(f"expected at most {IGNORE_ID - 1} class names, got more; merge some of them")
         mask[inside] = ids[name]
     return ImageMask(source, image, mask, tuple(ids), pixels)
 

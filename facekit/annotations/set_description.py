@@ -10,6 +10,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from ..labels import (
+    IGNORE_ID,
     LANDMARK_SETS,
     PART_SETS,
     SEGMENTATION_SETS,
@@ -19,7 +20,7 @@ from ..labels import (
     segmentation_set,
 )
 from ..labels.sides import prefix_flip
-from .records import IGNORE, Declaration, Task
+from .records import Declaration, Task
 
 CLASS_SETS: dict[str, SegmentationSet] = {**SEGMENTATION_SETS, **PART_SETS}
 
@@ -91,7 +92,7 @@ def _is_valid(labels: LandmarkSet | SegmentationSet) -> bool:
         return False
     if isinstance(labels, SegmentationSet):
         colours = all(len(c) == 3 and all(type(v) is int and 0 <= v <= 255 for v in c) for c in labels.palette)
-        return colours and are_indices(labels.facial_parts) and labels.ignore == IGNORE
+        return colours and are_indices(labels.facial_parts) and labels.ignore == IGNORE_ID
     eyes = labels.eyes is None or (len(labels.eyes) == 2 and all(are_indices(eye) and eye for eye in labels.eyes))
     corners = labels.eye_corners is None or are_indices(labels.eye_corners, 2)
     return bool(eyes) and corners and all(are_indices(edge, 2) for edge in labels.edges)

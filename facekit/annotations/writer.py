@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core.atomic_file import whole_file
 from ..core.output_paths import check_output
 from ..images.reader import list_images
-from ..labels import LandmarkSet, SegmentationSet, segmentation_set
+from ..labels import IGNORE_ID, LandmarkSet, SegmentationSet, segmentation_set
 from . import coco, labelme, pts
 from .checks import check_landmarks
 from .coco_writer import faces_to_coco, masks_to_coco
@@ -25,7 +25,7 @@ from .labelme_writer import faces_to_labelme, mask_to_labelme
 from .mask_checks import check_masks
 from .mask_files import mask_to_png
 from .pts import points_to_pts
-from .records import IGNORE, Task
+from .records import Task
 from .set_inference import given_set, unnamed_landmark_set
 from .values import Size, duplicates
 
@@ -149,12 +149,12 @@ def _mask_contents(target: _Target, labels: Any, given: SegmentationSet | None) 
     """Return path and content of each file of masks."""
     items = [p.name for p in target.images]
     if given is None:
-        masks = check_masks(labels, target.sizes, None, IGNORE, items)
-        highest = max(int(m[m < IGNORE].max(initial=0)) for m in masks)
+        masks = check_masks(labels, target.sizes, None, IGNORE_ID, items)
+        highest = max(int(m[m < IGNORE_ID].max(initial=0)) for m in masks)
         label_set = segmentation_set(None, max(2, 1 + highest))
     else:
         masks = check_masks(labels, target.sizes, len(given), given.ignore, items)
-        label_set = replace(given, ignore=IGNORE)
+        label_set = replace(given, ignore=IGNORE_ID)
     check_writable(label_set)
     if target.format == "coco":
         if repeated := duplicates(target.names):

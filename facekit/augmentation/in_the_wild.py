@@ -24,8 +24,8 @@ from torch import Tensor
 
 from ..core.global_state import isolated_import
 from ..geometry.affine import Matrix, crop_matrix
+from ..labels import IGNORE_ID
 
-IGNORE = 255
 _THREADS = 4
 # Where the paper uses the library's defaults, these are the defaults of its version then (1.3): noise of variance 10 to
 # 50 in levels of 255 (2.0.8 adds at least seven times as much). The blur of 3 px is from the paper's code.
@@ -199,7 +199,7 @@ def _warped(
     h, w = image.shape[:2]
     to_size = crop_matrix((-0.5, -0.5, w - 0.5, h - 0.5), size)
     return cv2.warpPerspective(
-        image, to_size @ matrix, size[::-1], flags=interpolation, borderMode=border, borderValue=(IGNORE,) * 3
+        image, to_size @ matrix, size[::-1], flags=interpolation, borderMode=border, borderValue=(IGNORE_ID,) * 3
     )
 
 

@@ -1,4 +1,4 @@
-"""Read masks that store colours in place of class ids, and check that all masks have one palette."""
+"""Convert masks between class ids and colours, and check that all masks have one palette."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .segmentation import IGNORE_ID
+from .segmentation import IGNORE_ID, SegmentationSet
 
 Colour = tuple[int, int, int]
 
@@ -40,6 +40,22 @@ def voc_colours(count: int) -> list[Colour]:
         )
         for i in range(count)
     ]
+
+
+def palette_image(mask: NDArray[np.uint8], labels: SegmentationSet) -> Image.Image:
+    """Convert a mask to a palette image.
+
+    Args:
+        mask: (H,W) uint8 class ids.
+        labels: The set with the colours.
+
+    Returns:
+        An image of mode "P" whose values are the ids. Ids outside the set, also ignored ones, are white.
+    """
+    image = Image.fromarray(mask)
+    colours = [*labels.palette, *[_WHITE] * (256 - len(labels))]
+    image.putpalette([value for colour in colours for value in colour])
+    return image
 
 
 def ids_of_colours(

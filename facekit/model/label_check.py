@@ -18,6 +18,7 @@ from ..alignment import Frame, frame_points, point_frame
 from ..core.global_state import preserved_random_state
 from ..images.reader import ImageBatch
 from ..labels import (
+    IGNORE_ID,
     LANDMARK_SETS,
     LANDMARKS_68,
     SEGMENTATION_SETS,
@@ -284,7 +285,7 @@ def _f1(mask: np.ndarray, seen: np.ndarray, classes: list[int]) -> float:
     """Mean F1 of the classes that are in either mask, on every second pixel; pixels without a label do not count."""
     step = max(1, max(mask.shape) // 128)
     a, b = mask[::step, ::step], seen[::step, ::step]
-    keep = (a != 255) & (b != 255)
+    keep = (a != IGNORE_ID) & (b != IGNORE_ID)
     a, b = a[keep], b[keep]
     areas, others = np.bincount(a, minlength=256), np.bincount(b, minlength=256)
     hit = np.bincount(a[a == b], minlength=256)

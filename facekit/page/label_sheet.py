@@ -15,6 +15,7 @@ from ..annotations import write_labels
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..labels import (
     FACEKIT_27,
+    IGNORE_ID,
     LANDMARKS_5,
     LANDMARKS_68,
     SegmentationSet,
@@ -152,7 +153,7 @@ def example_faces(count: int = EXAMPLE_FACES, size: int = 320, framing: float = 
     faces = GeneratedFaces(seed=17, size=size, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10), framing=framing)
     batch = faces.batch(range(count + 1))
     table = segmentation_map(FACEKIT_27, parts_in(PART_NAMES))
-    table[table == 255] = 0
+    table[table == IGNORE_ID] = 0
     images = batch["image"].permute(0, 2, 3, 1).contiguous().numpy()
     points = convert_landmarks(batch["landmarks68"].numpy(), LANDMARKS_68, LANDMARKS_5)
     sheet = Sheet()

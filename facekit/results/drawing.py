@@ -29,22 +29,6 @@ _SHIFT = 4
 _FILL = 0.45
 
 
-def palette_image(mask: NDArray[np.uint8], labels: SegmentationSet) -> Image.Image:
-    """Convert a mask to a palette image.
-
-    Args:
-        mask: (H,W) uint8 class ids.
-        labels: The set with the colours.
-
-    Returns:
-        An image of mode "P" whose values are the ids. Ids outside the set, also ignored ones, are white.
-    """
-    image = Image.fromarray(mask)
-    colours = [*labels.palette, *[(255, 255, 255)] * (256 - len(labels))]
-    image.putpalette([value for colour in colours for value in colour])
-    return image
-
-
 def draw_landmarks(canvas: Canvas, points: NDArray[np.floating], labels: LandmarkSet) -> Canvas:
     """Draw points as dots, joined by the lines of their set.
 

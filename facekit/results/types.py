@@ -21,6 +21,7 @@ from ..labels import (
     segmentation_map,
     segmentation_set,
 )
+from ..labels.palettes import palette_image
 from . import drawing
 from .drawable import (
     Box,
@@ -179,7 +180,7 @@ class Segmentation(Drawable):
         target = Path(path)
         if target.suffix.lower() != ".png":
             raise ValueError(f"{target.name}: expected a file .png, which keeps every id; change the suffix")
-        image = drawing.palette_image(self.mask, self.labels)
+        image = palette_image(self.mask, self.labels)
         write_whole(target, lambda file: image.save(file, format="PNG"))
 
     def to_dict(self) -> dict[str, Any]:

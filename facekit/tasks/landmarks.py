@@ -59,12 +59,13 @@ class LandmarkTask(LabelSetTask):
         self.heatmaps, self.sigma = heatmaps, KINDS[heatmaps].sigma
 
     @property
+    @override
     def headline(self) -> str:  # type: ignore[override]
         return f"nme_{self.normalisers[0]}"
 
     @property
     def normalisers(self) -> list[str]:
-        """What errors can be divided by, the usual one first (see `facekit.metrics.landmark_normaliser`)."""
+        """Names of the lengths that errors can be divided by (see `facekit.metrics.landmark_normaliser`)."""
         kinds = ["inter_ocular"] * bool(self.labels.eye_corners) + ["inter_pupil"] * bool(self.labels.eyes)
         return [*kinds, "box", "diagonal"]
 

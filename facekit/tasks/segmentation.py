@@ -17,7 +17,7 @@ from ..annotations.mask_checks import check_masks
 from ..augmentation.affine import Moves, warp_masks
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
-from ..labels import SegmentationSet, segmentation_set
+from ..labels import IGNORE_ID, SegmentationSet, segmentation_set
 from ..labels.sides import sides_of
 from ..labels.symmetry import flip_of_masks
 from ..metrics.scores import confusion, f1_by_class, iou_by_class
@@ -32,7 +32,6 @@ _BACKGROUNDS = frozenset(
 
 ACTIVATIONS = ("softmax", "sigmoid")
 _LISTED = 8
-IGNORE = 255
 
 
 class SegmentationTask(LabelSetTask):
@@ -81,11 +80,11 @@ class SegmentationTask(LabelSetTask):
     def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
         sizes, items = images.sizes, images.names
         chosen = None if names is None else segmentation_set(names)
-        known, ignore = (None, 255) if chosen is None else (len(chosen.classes), chosen.ignore)
+        known, ignore = (None, IGNORE_ID) if chosen is None else (len(chosen.classes), chosen.ignore)
         masks = check_masks(labels, sizes, known, ignore, items, None if chosen is None else chosen.palette)
         if chosen is None:
             _warn_of_spread_ids(masks)
-            n = 1 + max(int(m[m != 255].max(initial=0)) for m in masks)
+            n = 1 + max(int(m[m != IGNORE_ID].max(initial=0)) for m in masks)
             chosen = replace(segmentation_set(None, max(n, 2)), mirrors=False)
         elif isinstance(names, (list, tuple)) and not any(str(n).strip().casefold() in _BACKGROUNDS for n in names):
             came = f"class names without a background came, so that id 0 means {chosen.classes[0]!r}"
@@ -138,13 +137,13 @@ class SegmentationTask(LabelSetTask):
             weights: Weights of the classes (C,) with sigmoids. None weights all alike.
         """
         if self.activation == "softmax":
-            return F.cross_entropy(maps.float(), labels.long(), ignore_index=IGNORE)
+            return F.cross_entropy(maps.float(), labels.long(), ignore_index=IGNORE_ID)
         ids = labels.long()
         truth = F.one_hot(ids.clamp(max=self.channels), self.channels + 1)[..., :-1].movedim(-1, 1).to(maps.dtype)
         error = F.binary_cross_entropy_with_logits(maps.float(), truth.float(), reduction="none").movedim(1, -1)
         if weights is not None:
             error = error * weights.to(error)
-        seen = ids != IGNORE
+        seen = ids != IGNORE_ID
         return error[seen].mean() if bool(seen.any()) else 0.0 * maps.float().sum()
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
@@ -236,7 +235,7 @@ def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None
 def _warn_of_spread_ids(masks: list[np.ndarray]) -> None:
     """Warn of few ids that are far apart, such as 0, 64 and 128: they may be grey levels instead of class ids."""
     ids = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
-    ids = ids[ids != 255]
+    ids = ids[ids != IGNORE_ID]
     if len(ids) and ids[-1] >= 60 and ids[-1] > 8 * len(ids):
         shown = ", ".join(map(str, ids[:8])) + (" ..." if len(ids) > 8 else "")
         warnings.warn(

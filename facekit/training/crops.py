@@ -158,7 +158,9 @@ def check_faces(faces: Any, count: int, align: str) -> None:
     if faces is None:
         return
     if isinstance(faces, (str, bytes)) or not hasattr(faces, "__len__"):
-        raise TypeError(f"faces={short_repr(faces)} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
+        raise TypeError(
+            f"faces={short_repr(faces)} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes"
+        )
     if len(faces) != count:
         raise ValueError(f"{count} images but {len(faces)} face boxes: pass one box per image, {count} are expected")
     if align == "none":

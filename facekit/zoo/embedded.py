@@ -1,4 +1,4 @@
-"""The weights inside this package; each has a card (`NAME.md`) beside it."""
+"""Weights inside this package. Each file has a card, `NAME.md`, in the same folder."""
 
 from __future__ import annotations
 
@@ -9,27 +9,34 @@ FOLDER = Path(__file__).parent / "weights"
 EMBEDDED = {
     "fsma": "fsma-mini.safetensors",
     "farl": "farl-mini.safetensors",
-    "pftgan": "pftgan-mini.safetensors",  # a generator and the encoder of its codes
-    "tokenizer": "tokenizer.safetensors",  # visual tokens for FaRL's masked image modelling
-    "alexnet": "../../metrics/alexnet-lpips.safetensors",  # the trunk of LPIPS, in the folder of the metric
+    "pftgan": "pftgan-mini.safetensors",  # A generator and its inversion encoder.
+    "tokenizer": "tokenizer.safetensors",  # Visual tokens of FaRL's masked image modelling.
+    "alexnet": "../../metrics/alexnet-lpips.safetensors",  # The network of LPIPS, in the folder of the metric.
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",
-    "segmentation-fasseg": "parsing-fasseg.facekit",  # a label adapter on the former
+    "segmentation-fasseg": "parsing-fasseg.facekit",  # A label adapter on "segmentation".
     "attributes": "attributes40.facekit",
-    # On farl's tower, which then looks once for these and "attributes"; those above find more.
+    # Heads on farl's image tower, which runs once for these and "attributes". The models above are more accurate.
     "farl-landmarks": "farl-landmarks68.facekit",
     "farl-segmentation": "farl-parsing.facekit",
-    # Where fsma's quick recipes start: fitted on generated faces only.
+    # Warm starts of fsma's quick recipes, trained on generated faces only.
     "start-landmarks": "start-landmarks.facekit",
     "start-segmentation": "start-segmentation.facekit",
 }
 
 
 def embedded_file(name: str) -> Path:
-    """Path of an embedded file. Raises ValueError for an unknown name, FileNotFoundError when the installation lacks
-    it."""
+    """Return the path of an embedded file.
+
+    Args:
+        name: A key of ``EMBEDDED``.
+
+    Raises:
+        ValueError: If there is no such name.
+        FileNotFoundError: If the installation lacks the file.
+    """
     if name not in EMBEDDED:
-        raise ValueError(f"no embedded weights {name!r}: there are {', '.join(EMBEDDED)}")
+        raise ValueError(f"embedded weights {name!r}: expected one of {', '.join(EMBEDDED)}")
     path = FOLDER / EMBEDDED[name]
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing from this installation: reinstall facekit, or pass weights=<file>")

@@ -1,4 +1,4 @@
-"""Weights that a paper's authors published: fetched only when asked for, into the cache, whole or not at all."""
+"""Weights that authors of papers published. They are downloaded into the cache, only on request."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from ..core.cache_folder import cache_folder
 
 log = logging.getLogger("facekit")
 
-PATIENCE = 30.0  # seconds without a byte
+TIMEOUT = 30.0  # Seconds without data until a download is given up.
 
 
 @dataclass(frozen=True)
 class Official:
-    """One published file. No checksum was published with it."""
+    """A published file. Its authors published no checksum.
+
+    Attributes:
+        url: Address of the file.
+        licence: Name of its licence.
+        about: What it contains.
+    """
 
     url: str
     licence: str
@@ -33,36 +39,41 @@ OFFICIAL = {
 
 
 def cached_file(name: str) -> Path | None:
-    """The published file where it is in the cache already."""
-    path = _place(OFFICIAL[name])
+    """Return the path of a published file in the cache, or None if it was not downloaded."""
+    path = _cache_path(OFFICIAL[name])
     return path if path.is_file() else None
 
 
 def official_file(name: str) -> Path:
-    """The published file in the cache, fetched if it is not there.
+    """Return the path of a published file in the cache. Download it if it is not there.
 
-    Raises ConnectionError that says where to put the file by hand.
+    Args:
+        name: A key of ``OFFICIAL``.
+
+    Raises:
+        ConnectionError: If the download fails. The message says where to put the file by hand.
     """
     entry = OFFICIAL[name]
-    path = _place(entry)
+    path = _cache_path(entry)
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    log.info("fetching %s (%s, licence %s) from %s", path.name, entry.about, entry.licence, entry.url)
+    log.info("downloading %s (%s, licence %s) from %s", path.name, entry.about, entry.licence, entry.url)
     try:
-        with urllib.request.urlopen(entry.url, timeout=PATIENCE) as source, whole_file(path) as temporary:
+        with urllib.request.urlopen(entry.url, timeout=TIMEOUT) as source, whole_file(path) as temporary:
             expected = int(source.headers.get("Content-Length") or 0)
             with temporary.open("wb") as file:
                 shutil.copyfileobj(source, file)
             if expected and temporary.stat().st_size != expected:
-                raise ConnectionError(f"{temporary.stat().st_size} of {expected} bytes came")
-    except OSError as error:  # URLError, timeouts and broken connections are all of this kind
+                raise ConnectionError(f"got {temporary.stat().st_size} of {expected} bytes")
+    except OSError as error:  # Also URLError, timeouts and broken connections.
         raise ConnectionError(
-            f"{entry.url} could not be fetched ({error}): put the file at {path} yourself, pass weights=<file>, or "
+            f"{entry.url} could not be downloaded ({error}): put the file at {path} yourself, pass weights=<file>, or "
             "weights='embedded'"
         ) from error
     return path
 
 
-def _place(entry: Official) -> Path:
+def _cache_path(entry: Official) -> Path:
+    """Return the path of a file in the cache."""
     return cache_folder() / "weights" / entry.url.rsplit("/", 1)[1]

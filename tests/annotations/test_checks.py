@@ -18,7 +18,7 @@ POINTS = np.array([[[1.5, 2], [29, 19], [np.nan, np.nan]], [[-5, 45], [3, 4], [1
 
 
 @pytest.fixture(autouse=True)
-def _no_stray_warnings():  # noqa: ANN202
+def _no_stray_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield

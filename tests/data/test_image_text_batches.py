@@ -216,7 +216,7 @@ def test_crops_are_squares_inside_the_image() -> None:
 def pool(tmp_path_factory: pytest.TempPathFactory) -> PairPool:
     folder = tmp_path_factory.mktemp("pairs")
 
-    def pairs():  # noqa: ANN202
+    def pairs():
         for i in range(37):
             faces = np.stack([turned_face(0.1 * i, 0.1, (8 * k, 8)) for k in range(1 + i % 3)]).astype(np.float32)
             grey = np.random.default_rng(i).integers(0, 256, (70, 80, 3), np.uint8)
@@ -287,7 +287,7 @@ def test_reading_stays_ahead_by_a_fixed_number(pool: PairPool) -> None:
 def test_errors_of_reading_are_raised_and_named(tmp_path: Path, pool: PairPool) -> None:
     face = turned_face(0, 0.1, (0, 0))[None].astype(np.float32)
 
-    def pairs():  # noqa: ANN202
+    def pairs():
         for i in range(6):
             yield Pair(f"{i}", np.zeros((50, 50, 3), np.uint8), "t", np.zeros((1, 4), np.float32), face * (i != 4))
 

@@ -26,7 +26,7 @@ class Site(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         Site.asked.append(self.path)
-        if self.path == "/flaky" and Site.asked.count("/flaky") < 2 or self.path == "/down":
+        if (self.path == "/flaky" and Site.asked.count("/flaky") < 2) or self.path == "/down":
             self.send_error(503)
         elif self.path == "/gone":
             self.send_error(404)

@@ -160,7 +160,7 @@ def test_an_index_that_cannot_be_beside_goes_to_the_cache(
     shard = foreign(tmp_path / "locked" / "x.tar", {"1.jpg": jpeg(1), "1.txt": b"one"})
     write = index.whole_file
 
-    def refuse(path: Path):  # noqa: ANN202
+    def refuse(path: Path):
         if path.parent == shard.parent:  # as a folder without write permission; root, who runs tests, may write all
             raise PermissionError(13, "Permission denied", str(path))
         return write(path)

@@ -267,4 +267,4 @@ def test_box_of_points_is_the_300w_square(data: Path) -> None:
     # The crops' own square sits half a source pixel up and left of this one; faces differ in how much that is here.
     offset = boxes - np.array([-0.5, -0.5, 255.5, 255.5])
     assert np.abs(offset[:, :2] - offset[:, 2:]).max() < 0.02
-    assert 0 <= offset.min() and offset.max() < 1.2 and offset.mean() < 0.5
+    assert offset.min() >= 0 and offset.max() < 1.2 and offset.mean() < 0.5

@@ -42,7 +42,7 @@ def test_heic_opens_by_itself(pillow_heif: ModuleType, tmp_path: Path, name: str
     data = written(pillow_heif, tmp_path / name, Image.fromarray(corners()))
     readers, suffixes = dict(Image.OPEN), dict(Image.EXTENSION)
     read = load_image(tmp_path / name)
-    assert Image.OPEN == readers and Image.EXTENSION == suffixes, "Pillow's registry is the caller's"
+    assert readers == Image.OPEN and suffixes == Image.EXTENSION, "Pillow's registry is the caller's"
     np.testing.assert_allclose(read[8:24, 8:40].mean((0, 1)), (255, 0, 0), atol=4)
     np.testing.assert_allclose(read[40:56, 56:88].mean((0, 1)), (0, 200, 0), atol=4)
     assert read.shape == (64, 96, 3) and list_images(tmp_path) == [tmp_path / name]

@@ -169,7 +169,7 @@ def test_numpy_array_of_paths(tmp_path: Path) -> None:
 def test_iteration_is_lazy_and_flat_in_memory() -> None:
     asked = []
 
-    def endless():  # noqa: ANN202
+    def endless():
         while True:
             asked.append(len(asked))
             yield np.zeros((256, 256, 3), np.uint8)

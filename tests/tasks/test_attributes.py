@@ -287,4 +287,4 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
 
 
 def test_the_command_line_has_every_task() -> None:
-    assert command_line.TASKS == tuple(TASKS)
+    assert tuple(TASKS) == command_line.TASKS

@@ -7,11 +7,12 @@ import logging
 import torch
 from torch import Tensor
 
+from ...labels import IGNORE_ID
 from .classifier_memory import estimate_memory
 from .classifier_training import PixelFitting, PixelRecipe
 from .config import PFTGANAdaptation
 from .pixel_classifier import Ensemble
-from .pixel_sampling import IGNORED, Maps, draw_pixels
+from .pixel_sampling import Maps, draw_pixels
 
 log = logging.getLogger("facekit")
 # Pixels before a classifier may stop early. Four epochs of DatasetGAN's images are more. Four epochs of one image of
@@ -34,7 +35,7 @@ def check_parts(masks: Tensor) -> None:
         ValueError: If there are fewer.
     """
     held = masks.unique().tolist()
-    classes = [i for i in held if i != IGNORED]
+    classes = [i for i in held if i != IGNORE_ID]
     if len(classes) < 2:
         raise ValueError(
             f"masks: only class {', '.join(map(str, classes)) or 'none'} came, expected at least two: there is nothing "

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ...core.random_streams import generator_for
+from ...labels import IGNORE_ID
 from .fused_classifier import Side, height_width, neighbours
 from .pixel_classifier import check_maps
 
 log = logging.getLogger("facekit")
 
-IGNORED = 255
 MEMORY_LIMIT = 2_000_000_000
 # Pixels that are gathered at once.
 _CHUNK = 1024
@@ -102,10 +102,10 @@ def draw_pixels(
         ValueError: If the number does not fit into the limit, or fewer than two pixels are labelled.
     """
     labels = _checked_labels(labels)
-    counts = [int((one != IGNORED).sum()) for one in labels]
+    counts = [int((one != IGNORE_ID).sum()) for one in labels]
     total = sum(counts)
     if total < 2:
-        raise ValueError(f"{total} of {labels.numel()} pixels are labelled (not {IGNORED}): expected at least 2")
+        raise ValueError(f"{total} of {labels.numel()} pixels are labelled (not {IGNORE_ID}): expected at least 2")
     height, width = labels.shape[1:]
     channels: tuple[int, ...] | None = None
     ids, start = [], 0
@@ -117,7 +117,7 @@ def draw_pixels(
             wanted = _affordable(channels, total, pixels, memory_limit)
             features = torch.empty(wanted, sum(channels))
         stop = wanted * sum(counts[: n + 1]) // total
-        labelled = (label != IGNORED).flatten().nonzero()[:, 0]
+        labelled = (label != IGNORE_ID).flatten().nonzero()[:, 0]
         drawn = torch.randperm(len(labelled), generator=generator_for(seed, n, 13))[: stop - start]
         # In the order of the image, as neighbouring pixels read the same memory.
         places = labelled[drawn.sort().values]
@@ -141,16 +141,16 @@ def _maps_of(maps: Maps, n: int, images: int) -> list[Tensor]:
     return [x[n : n + 1] for x in maps]
 
 
-def _checked_labels(labels: Tensor, classes: int = IGNORED) -> Tensor:
+def _checked_labels(labels: Tensor, classes: int = IGNORE_ID) -> Tensor:
     """Check label masks and return them on the CPU as uint8."""
     if labels.ndim != 3 or labels.is_floating_point() or not labels.numel():
         raise ValueError(
             f"labels of shape {tuple(labels.shape)}, {labels.dtype}: expected (N,H,W) integers, one mask per image"
         )
     labels = labels.detach().cpu()
-    wrong = labels[(labels != IGNORED) & ((labels < 0) | (labels >= classes))].unique().tolist()
+    wrong = labels[(labels != IGNORE_ID) & ((labels < 0) | (labels >= classes))].unique().tolist()
     if wrong:
-        raise ValueError(f"labels hold {wrong}: expected 0 to {classes - 1}, or {IGNORED} where there is none")
+        raise ValueError(f"labels hold {wrong}: expected 0 to {classes - 1}, or {IGNORE_ID} where there is none")
     return labels.to(torch.uint8)
 
 

@@ -15,6 +15,7 @@ from ...augmentation.in_the_wild import LABEL_MAPS
 from ...core.device import autocast
 from ...core.global_state import seeded_random
 from ...core.random_streams import generator_for, shuffled_batch
+from ...labels import IGNORE_ID
 from ...training.batch_norm import copies_needed
 from .network import ParserSize, new_model
 
@@ -63,7 +64,7 @@ class LabelAdapter(nn.Module):
         """
         if self.relabelling is None:
             return
-        seen = (masks != 255) & (ids < self.known)
+        seen = (masks != IGNORE_ID) & (ids < self.known)
         pairs = ids[seen].long() * self.channels + masks[seen].long()
         counts = torch.bincount(pairs, minlength=self.known * self.channels).view(self.known, self.channels).float()
         # One pixel is added to each pair, so that pairs without any are unlikely, not impossible.

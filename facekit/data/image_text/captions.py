@@ -59,7 +59,7 @@ def caption_from_attributes(attributes: Mapping[str, float | bool], name: str, s
     has, wears, moods = ([words for words in part if words in chosen] for part in (has, wears, moods))
     said = CaptionParts(who, he, has, wears, moods)
     if "Blurry" in true:
-        said.openings = ("a blurry photo of ", "a blurred image of ", "an unsharp portrait of ")
+        said.openings = ("a blurry photo of ", "a blurred picture of ", "an unsharp portrait of ")
     return sentence(said, rng)
 
 
