@@ -75,6 +75,7 @@ def test_names_stay_and_do_not_meet(folder: Path, faces: list[np.ndarray], tmp_p
         assert np.allclose(stored, points, atol=0.01), name
 
 
+@pytest.mark.slow
 def test_few_images_are_read_ahead() -> None:
     pulled = 0
 
