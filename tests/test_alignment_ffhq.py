@@ -1,4 +1,4 @@
-"""align="ffhq": the square that FFHQ's and CelebA-HQ's images show."""
+"""align="ffhq" frames faces as FFHQ's and CelebA-HQ's images do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames by five points, mean-face and tanh-warped training: training sees what prediction sees."""
+"""Training and prediction frame faces by five points in the same way, with and without the tanh-warp."""
 
 from __future__ import annotations
 

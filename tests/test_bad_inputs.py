@@ -1,4 +1,4 @@
-"""The table of bad inputs and the error each gets: which item, what came, what was expected, what to do.
+"""Every bad input in the table raises an error that names the item, what was expected and what to do.
 
 One row per input: what is wrong, a call that must fail, and what its message must hold in this order. `f` in a call is
 a folder of prepared files (see `f` below). Rows of images raise ImageError, rows of labels plain ValueError. The

@@ -1,4 +1,4 @@
-"""Everything that computes, on a GPU: `pytest -m gpu`.
+"""Everything that computes works on a GPU: `pytest -m gpu`.
 
 Each test also runs on another device of torch by FACEKIT_TEST_DEVICE, e.g. `FACEKIT_TEST_DEVICE=cpu pytest -m gpu`.
 Networks are compared between devices within `CLOSE`: convolutions of NVIDIA GPUs round factors to 11 bits (TF32).

@@ -1,4 +1,4 @@
-"""Malformed .facekit files: each gives the one promised ValueError, and costs nothing."""
+"""Malformed .facekit files raise one clear ValueError and need little memory."""
 
 from __future__ import annotations
 

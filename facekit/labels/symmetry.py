@@ -29,7 +29,7 @@ from .blobs import (
     squared_distances,
 )
 
-# Thresholds chosen on real and generated faces, see `tests/test_symmetry.py`. The unit of misfits is `blobs.UNIT`.
+# Thresholds chosen on real and generated faces (tests/labels/test_symmetry.py). The unit of misfits is `blobs.UNIT`.
 # Misfit of the mirrored mean face: RMS of its members, and the largest one.
 MEAN_MISFIT, LARGEST = 1.0, 2.5
 # Misfit of a region that is its own counterpart.

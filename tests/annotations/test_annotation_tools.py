@@ -1,4 +1,4 @@
-"""facekit.annotations reads what CVAT, dlib, Label Studio, VIA and LabelMe write, and names tools it does not read."""
+"""`read_labels` reads the files of CVAT, dlib, Label Studio, VIA and LabelMe, and names tools that it does not read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""facekit.annotations: broken label files, and wrong calls, say what came, what was expected and what to do."""
+"""Broken label files and wrong calls raise errors that say what was expected, what was found and what to do."""
 
 from __future__ import annotations
 

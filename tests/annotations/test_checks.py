@@ -1,4 +1,4 @@
-"""facekit.annotations: good labels of every kind come out in one form; what is odd but usable is warned about."""
+"""Good labels of every kind are returned in one form, and unusual but usable labels cause a warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where label files and images lie: the folders that CVAT, COCO, Roboflow and Pascal VOC make."""
+"""Label files and images are found in the folders that CVAT, COCO, Roboflow and Pascal VOC make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""facekit.annotations.mask_ids: ids come out as the file stores them, whatever the depth, colour type or container."""
+"""Class ids of masks are read as the file stores them, for every depth, colour type and container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels that are probably not what they say: each is learned, but a warning names it (kinds 1, 2 and 14)."""
+"""Suspicious labels are learned, but a warning names them (kinds 1, 2 and 14)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of attributes: what people's files mean, and what broken ones say."""
+"""Tables of attributes are read in every common form, and errors name the broken line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One suite over every (backbone, task) pair at tiny sizes, and the embedded models."""
+"""`adapt` works for every pair of backbone and task at tiny sizes, and the ready models work on photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`adapt` with epochs, batches of one image, crops on disk, images read again, and weights that break."""
+"""`adapt` handles epochs, batches of one image, crops on disk, images read again, and weights that break."""
 
 from __future__ import annotations
 

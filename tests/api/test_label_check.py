@@ -1,4 +1,4 @@
-"""Labels of known sets that cannot be right are reported; right ones never are (kind 14)."""
+"""Wrong labels of known sets are reported, and right ones never are (kind 14)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from facekit.labels import (
     flip_mask,
     landmark_set,
 )
-from facekit.model import Model
 from facekit.model.label_check import IMAGES, check_plausible
+from facekit.model.trained_model import TrainedModel
 from facekit.tasks import LandmarkTask, SegmentationTask, Task
 
 POINTS = LandmarkTask(LANDMARKS_68)
@@ -121,18 +121,18 @@ def test_masks(data: Path) -> None:
 
 def test_few_images_are_predicted_and_no_random_numbers_drawn(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, points = _faces(data, 5, 20)
-    predict_images = Model.predict_images
+    predict_images = TrainedModel.predict_images
     predicted = []
 
-    def counted(self: Model, some: Sequence[np.ndarray], *rest: Any) -> Any:
+    def counted(self: TrainedModel, some: Sequence[np.ndarray], *rest: Any) -> Any:
         predicted.append(len(some))
         return predict_images(self, some, *rest)
 
-    monkeypatch.setattr(Model, "predict_images", counted)
+    monkeypatch.setattr(TrainedModel, "predict_images", counted)
     before = torch.get_rng_state()
     check_plausible(POINTS, points, images)
     assert torch.equal(before, torch.get_rng_state())
-    assert 0 < sum(predicted) <= IMAGES < len(images)
+    assert 0 < sum(predicted) <= IMAGES < len(points)
 
 
 def test_a_mistyped_folder_of_images_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Faces and words: `facekit.match` and `facekit.explain`."""
+"""`match` and `explain` compare faces with texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch is that of its images one by one."""
+"""A whole batch is augmented exactly as its images one by one."""
 
 from __future__ import annotations
 

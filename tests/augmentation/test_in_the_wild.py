@@ -1,3 +1,5 @@
+"""In-the-wild augmentation keeps images and masks registered and depends on the seed only."""
+
 from __future__ import annotations
 
 import random

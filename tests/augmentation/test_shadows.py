@@ -1,4 +1,4 @@
-"""Shadows painted on portraits."""
+"""Synthetic shadows are painted on portraits."""
 
 from __future__ import annotations
 

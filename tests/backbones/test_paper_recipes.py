@@ -1,4 +1,4 @@
-"""The papers' recipes learn from their first steps: one generated face, the rates and schedules as they stand."""
+"""The papers' recipes learn from one generated face in their first steps."""
 
 from __future__ import annotations
 

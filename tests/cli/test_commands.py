@@ -1,4 +1,4 @@
-"""The command line: outcomes, JSON, exit codes."""
+"""The commands adapt, predict, evaluate and doctor give the right output, JSON and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal's options and commands (kind 9): what they pass on, what they write, and what they say of wrong use."""
+"""The options of all commands are passed on, and wrong use gives a clear error (kind 9)."""
 
 from __future__ import annotations
 

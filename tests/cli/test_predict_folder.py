@@ -1,4 +1,4 @@
-"""`facekit predict` on folders (cases 08, M6, L2): one image after the other, each once, under its own name."""
+"""`facekit predict` reads a folder one image at a time and writes one result per image (cases 08, M6, L2)."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ def test_names_stay_and_do_not_meet(folder: Path, faces: list[np.ndarray], tmp_p
         assert np.allclose(stored, points, atol=0.01), name
 
 
+@pytest.mark.slow
 def test_few_images_are_read_ahead() -> None:
     pulled = 0
 

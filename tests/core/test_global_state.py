@@ -1,4 +1,4 @@
-"""Public functions leave the caller's global state as it is, and compute the same whatever that state is."""
+"""Public functions leave the caller's global state as it is, and do not depend on it."""
 
 from __future__ import annotations
 

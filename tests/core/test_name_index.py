@@ -1,4 +1,4 @@
-"""facekit.core.name_index: what a person would call the same name is the same, in every reader of files and labels."""
+"""Every reader of files and labels finds a name despite different letter case, blanks and Unicode forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs (cases 04, H2, M3): checked before the work, written whole, and never lost."""
+"""Outputs are checked before the work, written whole, and never lost (cases 04, H2, M3)."""
 
 from __future__ import annotations
 

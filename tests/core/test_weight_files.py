@@ -1,4 +1,4 @@
-"""One reader for all files of weights: what people have is read, what cannot be read is named."""
+"""One reader opens all common files of weights and names those that it cannot read."""
 
 from __future__ import annotations
 

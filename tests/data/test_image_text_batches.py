@@ -1,4 +1,4 @@
-"""Captions that say nothing untrue, views of pairs, and batches that depend on the seed and the step only."""
+"""Captions are true, pairs are cropped and aligned, and batches depend on the seed and the step only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images of a listing that are fetched from the web: here from a server of this machine."""
+"""Images of a listing are downloaded from a server on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tar shards of pairs: written whole, gone on with, read at random, also those of other programs."""
+"""Tar shards of pairs are written whole, continued, and read at random, also those of other programs."""
 
 from __future__ import annotations
 

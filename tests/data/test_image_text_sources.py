@@ -1,4 +1,4 @@
-"""`facekit shard`: sources, listings, faces, what is left out, and going on after an interruption."""
+"""`facekit shard` reads sources and listings, finds faces, and continues after an interruption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FFHQ-34 and LSUN CAR-20: the sets of parts, and the reader of both published layouts."""
+"""The part sets FFHQ-34 and LSUN CAR-20 are complete, and both published layouts are read."""
 
 from __future__ import annotations
 

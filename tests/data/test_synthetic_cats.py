@@ -1,4 +1,4 @@
-"""The generated animals: same image everywhere, points and masks that agree, label sets of their own."""
+"""Generated animals are reproducible, and their points and masks agree."""
 
 from __future__ import annotations
 

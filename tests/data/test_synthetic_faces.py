@@ -1,4 +1,4 @@
-"""The generated faces: same image everywhere, labels that agree with the pixels, clear errors."""
+"""Generated faces are reproducible, their labels agree with the pixels, and errors are clear."""
 
 from __future__ import annotations
 
@@ -255,6 +255,7 @@ def test_frontal_faces_have_human_proportions(frontal: dict) -> None:
         assert float(measured[name].mean()) == pytest.approx(mean, rel=0.12), name
 
 
+@pytest.mark.slow
 def test_a_detector_that_never_saw_them_finds_them() -> None:
     faces = GeneratedFaces(seed=11, size=160, yaw=(-20, 20), supersample=1.0)
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")

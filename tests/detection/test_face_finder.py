@@ -1,3 +1,5 @@
+"""The face finder finds faces of any size and roll, and checks given bounding boxes."""
+
 from __future__ import annotations
 
 import csv

@@ -1,3 +1,5 @@
+"""OpenCV's Haar cascades find faces, their roll and their frame."""
+
 from __future__ import annotations
 
 import csv

@@ -1,3 +1,5 @@
+"""Affine crops, warps and pastes map every pixel centre to its place and back."""
+
 from __future__ import annotations
 
 import csv

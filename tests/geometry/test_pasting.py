@@ -1,4 +1,4 @@
-"""Masks through the very crop, turn and resize that predict uses, back into the photo, with a network that is right."""
+"""Masks of an ideal network return to their places after the crop, turn and resize of `predict`."""
 
 from __future__ import annotations
 

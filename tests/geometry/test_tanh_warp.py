@@ -1,4 +1,4 @@
-"""Tanh-warping: the reference's numbers, there and back."""
+"""The tanh-warp gives the reference's numbers and can be inverted."""
 
 from __future__ import annotations
 

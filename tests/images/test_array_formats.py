@@ -1,4 +1,4 @@
-"""Images in memory: every PIL mode, numpy and torch of every accepted type give the same RGB (H,W,3) uint8."""
+"""Images in memory of every PIL mode, numpy and torch type become the same RGB uint8 array."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HEIC images (case 21): they open with pillow-heif, and without it the error says how to install the extra."""
+"""HEIC images open with pillow-heif, and without it the error says how to install it (case 21)."""
 
 from __future__ import annotations
 

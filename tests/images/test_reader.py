@@ -1,4 +1,4 @@
-"""facekit.images: every good way in gives the same RGB, folders keep their order, files are written whole or not."""
+"""Images from any source become the same RGB, folders keep their order, and files are written whole."""
 
 from __future__ import annotations
 

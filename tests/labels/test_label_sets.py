@@ -1,3 +1,5 @@
+"""Label sets are complete, convert into each other by name, and flip left and right."""
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,4 @@
-"""Left and right in names (case 01): which names pair up, and which sets cannot be mirrored."""
+"""Names with a side are paired in many languages, and sets that cannot be mirrored are recognised (case 01)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mirror pairs from the labels themselves, and models that must not mirror (case 01)."""
+"""Mirror pairs are found from the labels themselves, and some models must not mirror (case 01)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores by group of people: by hand, and with a ready model."""
+"""Scores by group of people equal numbers by hand."""
 
 from __future__ import annotations
 

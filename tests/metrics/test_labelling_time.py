@@ -1,4 +1,4 @@
-"""Table 6 of the FSMA paper, and the user's own counts."""
+"""The labelling time is that of FSMA's Table 6, also for the user's own counts."""
 
 from __future__ import annotations
 

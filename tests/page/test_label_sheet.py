@@ -1,4 +1,4 @@
-"""Labels stay with their image on the page (kind 13): the canvas of one size, and visitors who are fast."""
+"""Labels stay with their image on the page, also when a visitor is fast (kind 13)."""
 
 from __future__ import annotations
 

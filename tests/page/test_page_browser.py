@@ -1,4 +1,4 @@
-"""The page in a real browser: labels stay where they were made, files of every kind arrive, a training can be stopped.
+"""The page works in a real browser: labels keep their place, files of every kind upload, training stops.
 
 Needs Debian's chromium and PyPI's playwright. `pytest -m browser` runs only these tests.
 """
@@ -209,6 +209,7 @@ def test_strokes_stay_where_they_were_painted(tab: Tab, photos: list[Path], fold
         assert overlap > 0.85 and np.abs(shift).max() < 1.5, f"image {index}: overlap {overlap:.3f}, moved by {shift}"
 
 
+@pytest.mark.slow
 def test_every_press_counts(tab: Tab, photos: list[Path]) -> None:
     tab.choose(photos, "Parts")
     for name in ("Next", "Next", "Previous", "Next"):

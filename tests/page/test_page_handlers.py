@@ -1,4 +1,4 @@
-"""The page's handlers, called as the browser calls them."""
+"""The page's handlers work when they are called as the browser calls them."""
 
 from __future__ import annotations
 

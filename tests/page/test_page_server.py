@@ -1,4 +1,4 @@
-"""The page as a visitor meets it over HTTP: whose requests it answers, what ends when a visitor leaves."""
+"""The page answers known hosts only over HTTP, and a session ends with its visitor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every file that a visitor uploads reaches `load_image` as it came (cases 03, 21, M8)."""
+"""Every uploaded file reaches `load_image` unchanged (cases 03, 21, M8)."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Results hold the image's own pixels, can be drawn and saved, and check their values."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""The task "attributes": sets, loss and scores against numbers by hand, and a tiny backbone from labels to a model."""
+"""The attributes task has the right sets, loss and scores, and trains a tiny backbone."""
 
 from __future__ import annotations
 

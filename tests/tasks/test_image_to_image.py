@@ -1,4 +1,4 @@
-"""Stylization and shadow removal: what is learned where, what a result may change, and how images are compared."""
+"""Stylization and shadow removal train the right layers, and results keep background and detail."""
 
 from __future__ import annotations
 

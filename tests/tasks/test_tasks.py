@@ -1,4 +1,4 @@
-"""Tasks: what is encoded comes back, losses have the gradients they should, metrics equal hand-made numbers."""
+"""Tasks decode what they encode, have the right gradients, and score as by hand."""
 
 from __future__ import annotations
 

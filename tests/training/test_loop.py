@@ -1,4 +1,4 @@
-"""The loop: a killed and resumed run equals an uninterrupted one, checkpoints are whole."""
+"""A training that was killed and resumed equals an uninterrupted one, and checkpoints are whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warm starts: which known output each new one starts from, and what does not fit."""
+"""New outputs start from the nearest known ones, and those that do not fit start afresh."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ def test_classes_start_as_the_known_ones_they_cover() -> None:
     torch.testing.assert_close(mixing, expected, atol=0.01, rtol=0)
 
 
+@pytest.mark.slow
 def test_untrained_start_already_sees_faces(faces: dict[str, Any]) -> None:
     points = facekit.adapt(faces["image"], faces["landmarks68"], names="68", **FAST)
     assert points.about["start"] == "embedded"

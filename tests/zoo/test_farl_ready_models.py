@@ -1,4 +1,4 @@
-"""The embedded tower of farl, and the ready models on it."""
+"""The embedded FaRL tower and the ready models on it describe faces."""
 
 from __future__ import annotations
 

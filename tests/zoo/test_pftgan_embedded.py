@@ -1,4 +1,4 @@
-"""The embedded generator and encoder: a face is found again, and one labelled face makes a part segmenter."""
+"""The embedded generator and encoder reconstruct a face, and one labelled face trains a segmenter."""
 
 from __future__ import annotations
 

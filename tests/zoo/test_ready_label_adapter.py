@@ -1,4 +1,4 @@
-"""The ready label adapter: "segmentation-fasseg", the ready parser's masks drawn as in FASSEG."""
+"""The ready label adapter draws the ready parser's masks as FASSEG does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every task on FaRL's backbone through the public calls, at tiny step counts."""
+"""Every task on FaRL's backbone adapts, saves and predicts through the public calls."""
 
 from __future__ import annotations
 

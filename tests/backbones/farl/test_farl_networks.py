@@ -1,4 +1,4 @@
-"""FaRL's towers, tokens, masks and contrast at tiny sizes."""
+"""FaRL's towers, tokenizers, masked images and contrastive loss work at tiny sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FaRL's pre-training: two processes equal one, killed runs resume exactly, the losses learn; the tokenizer."""
+"""FaRL's pre-training is the same in two processes, resumes exactly after it was killed, and learns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The auto-encoder against 3FabRec's numbers, and what adaptation may and may not change."""
+"""The auto-encoder gives 3FabRec's numbers, and adaptation changes only the layers that it should."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FSMA's Table 7, row by row, and how a row is chosen; fields of the user's own."""
+"""FSMA's recipes are the rows of Table 7, and a field can be overridden."""
 
 from __future__ import annotations
 

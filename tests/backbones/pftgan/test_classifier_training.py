@@ -1,4 +1,4 @@
-"""Training pixel classifiers on drawn pixels: learning, resuming, early stops, limits, errors."""
+"""Pixel classifiers learn from drawn pixels, resume exactly, stop early and keep their memory limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A diffusion UNet's features as PFTGAN's rival: its noise, its blocks, diffusers' folders."""
+"""Features of a diffusion UNet come from the right noise and blocks, and diffusers' folders are read."""
 
 from __future__ import annotations
 

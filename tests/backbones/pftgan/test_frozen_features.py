@@ -1,4 +1,4 @@
-"""What PFTGAN is compared with: frozen features of tiny random networks, and pixel classifiers on them."""
+"""Frozen features of tiny random networks, PFTGAN's baselines, train pixel classifiers."""
 
 from __future__ import annotations
 

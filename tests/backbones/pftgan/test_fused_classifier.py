@@ -1,4 +1,4 @@
-"""The fused pixel classifier: the same numbers as the stack that it never builds, and DatasetGAN's."""
+"""The fused pixel classifier gives the numbers of the full feature stack and of DatasetGAN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pickles that want to run code: refused by the name of what they want, and nothing of them runs."""
+"""Pickles that would run code are refused by name, and nothing in them runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inversion encoders: the published ones against their own numbers, their files, and the small one of ours."""
+"""Inversion encoders give the published numbers, read published files, and our small one trains."""
 
 from __future__ import annotations
 

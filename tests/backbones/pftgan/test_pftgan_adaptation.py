@@ -1,4 +1,4 @@
-"""PFTGAN behind the public calls: files of generators and encoders, support images, comparisons, bad input."""
+"""PFTGAN adapts through the public calls, with own generators, support images, baselines and bad input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PFTGAN's network and the whole of its fitting on a tiny generator."""
+"""PFTGAN's network is fitted in all its stages on a tiny generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PFTGAN's parts on a tiny generator: perceptual distances, two streams, Algorithm 1, inversion."""
+"""Perceptual distances, two streams, Algorithm 1 and inversion work on a tiny generator."""
 
 from __future__ import annotations
 

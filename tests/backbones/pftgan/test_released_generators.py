@@ -1,4 +1,4 @@
-"""Others' StyleGAN2 files: every tensor comes out by NVIDIA's names, and what is no such file is named."""
+"""StyleGAN2 files of other programs are read tensor by tensor, and errors name what is no such file."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def edited(change: Callable[[State], Any]) -> State:
         (lambda w: w.networks(generator() | {"synthesis.b8.skip.weight": torch.ones(1)}), "'synthesis.b8.skip.weight'"),
         (
             lambda w: w.networks(generator() | {"synthesis.b8.conv0.bias": torch.ones(2)}),
-            r"expected shape \(6,\), got \(2,\)",
+            r"expected .* got \(2,\)",
         ),
         (lambda w: w.networks(generator(), {"b8.fromrgb.weight": torch.ones(1)}), "got one of 'b8.fromrgb"),
     ],
@@ -189,7 +189,7 @@ def test_tensorflow(write: Writer) -> None:
         (torch.ones(3), "'Tensor' instead of a dict"),
         (
             {"g_ema": {"decoder.conv1.weight": torch.ones(1)}},
-            "expected the tensors of rosinality's .*, got 'decoder.conv1.weight'",
+            "rosinality's .*, got 'decoder.conv1.weight'",
         ),
         ({"g_ema": {"conv1.conv.weight": "text"}}, "got 'conv1.conv.weight'"),
         ({"g_ema": {"style.1.weight": torch.ones(1)}}, "StyleGAN1 cannot be used"),

@@ -1,4 +1,4 @@
-"""StyleGAN2: NVIDIA's numbers, its discriminator, regularisers, augmentation and training."""
+"""StyleGAN2 gives NVIDIA's numbers, and its discriminator, regularisers, augmentation and training work."""
 
 from __future__ import annotations
 

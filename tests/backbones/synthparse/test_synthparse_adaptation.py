@@ -1,4 +1,4 @@
-"""synthparse: sigmoid loss, the best epoch, the label adapter. Its networks: test_synthparse_networks.py."""
+"""synthparse has a sigmoid loss, keeps the best epoch, and adapts labels."""
 
 from __future__ import annotations
 

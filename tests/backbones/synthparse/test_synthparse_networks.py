@@ -1,4 +1,4 @@
-"""synthparse's networks: the paper's four models and FCN, from building to saving, loading and ONNX."""
+"""synthparse's four models and FCN are built, saved, loaded and exported to ONNX."""
 
 from __future__ import annotations
 
