@@ -117,7 +117,7 @@ def gallery_images() -> dict[str, Image.Image]:
     photo = facekit.load_image(data_folder("london") / "images" / SHOWN[0])
     points, parts = facekit.predict(["landmarks", "segmentation"], photo)
     both = points.draw_on(parts.draw())[ROWS, COLUMNS]
-    heat = facekit.explain(photo, "a smiling woman", align="mean").draw()[ROWS, COLUMNS]
+    heat = facekit.explain(photo, "a woman with black hair", align="mean").draw()[ROWS, COLUMNS]
 
     row = Image.open(FOLDER / "faces.jpg").crop((0, 34 + TILE + GAP, 5 * (TILE + GAP) - GAP, 34 + 2 * TILE + GAP))
     person, sketch = (row.crop((x, 0, x + TILE, TILE)) for x in (0, 4 * (TILE + GAP)))
