@@ -117,22 +117,22 @@ def gallery_images() -> dict[str, Image.Image]:
     photo = facekit.load_image(data_folder("london") / "images" / SHOWN[0])
     points, parts = facekit.predict(["landmarks", "segmentation"], photo)
     both = points.draw_on(parts.draw())[ROWS, COLUMNS]
-    heat = facekit.explain(photo, "a smiling woman", align="mean").draw()[ROWS, COLUMNS]
+    heat = facekit.explain(photo, "a woman with black hair", align="mean").draw()[ROWS, COLUMNS]
 
     row = Image.open(FOLDER / "faces.jpg").crop((0, 34 + TILE + GAP, 5 * (TILE + GAP) - GAP, 34 + 2 * TILE + GAP))
     person, sketch = (row.crop((x, 0, x + TILE, TILE)) for x in (0, 4 * (TILE + GAP)))
 
     faces = GeneratedFaces(seed=5, size=256, framing=2.2, yaw=(-20, 20), pitch=(-10, 10), roll=(-8, 8))
-    batch = faces.batch(range(2), want=("image", "mask"))
+    batch = faces.batch(range(6), want=("image", "mask"))
     images, masks = batch["image"].permute(0, 2, 3, 1).numpy(), batch["mask"].numpy()
     truth = Segmentation(masks[0], FACEKIT_27, images[0]).draw()
     one_shot = facekit.adapt(
-        images[:1], masks[:1], "segmentation", "pftgan", names=FACEKIT_27, align="ffhq", progress=False
+        images[4:5], masks[4:5], "segmentation", "pftgan", names=FACEKIT_27, align="ffhq", progress=False
     )
     return {
         "00_quickstart": tile(both),
         "01_fsma": halves(person, sketch),
-        "02_pftgan": tile(facekit.predict(one_shot, images[1]).draw()),
+        "02_pftgan": tile(facekit.predict(one_shot, images[3]).draw()),
         "03_synthparse": halves(tile(images[0]), tile(truth)),
         "04_farl": tile(heat),
     }
