@@ -155,7 +155,5 @@ def test_only_the_heads_of_a_projected_discriminator_learn() -> None:
 
 
 def test_judged_again_needs_reconstructed_images(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError, match="judged_again=True: expected .*, got reconstructed=0; pass reconstructed=16"
-    ):
+    with pytest.raises(ValueError, match="judged_again=True: expected .*, got reconstructed=0; pass reconstructed=16"):
         facekit.pretrain("stylegan2", tmp_path, out=tmp_path / "g.safetensors", judged_again=True, reconstructed=0)
