@@ -46,9 +46,9 @@ def add_commands(add_command: AddCommand) -> None:
 
 def _predict(args: argparse.Namespace) -> Any:
     """Run `facekit predict`."""
-    from ..api.batch_prediction import predict_stream
     from ..core.output_paths import OutputError
     from ..model import resolve_model
+    from ..model.prediction import predict_stream
     from .json_stream import JsonStream
     from .label_formats import faces_of
     from .result_files import ResultFiles
