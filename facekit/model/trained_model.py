@@ -277,7 +277,7 @@ class TrainedModel:
         example = torch.zeros(2, 3, self.input_size, self.input_size, device=self.device)
         network = self.network
         if self.adapter is not None:
-            from .backbones.synthparse.label_adapter import Relabelled
+            from ..backbones.synthparse.label_adapter import Relabelled
 
             network = Relabelled(self.network, self.adapter).eval()
         with whole_file(target) as temporary:
