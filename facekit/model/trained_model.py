@@ -275,7 +275,7 @@ class TrainedModel:
         except ImportError as error:
             raise ImportError('ONNX export needs the extra packages: pip install -e ".[onnx]"') from error
         example = torch.zeros(2, 3, self.input_size, self.input_size, device=self.device)
-        network = self.network
+        network: nn.Module = self.network
         if self.adapter is not None:
             from ..backbones.synthparse.label_adapter import Relabelled
 
