@@ -42,9 +42,15 @@ def adapted(chosen: argparse.Namespace, data: Data, split: Split, seed: int) -> 
 
         return adapt_unet(split.images, split.labels, data.task, data.names, chosen.unet, seed, **overrides)
     return facekit.adapt(
-        split.images, split.labels, data.task, chosen.backbone, names=data.names, seed=seed, progress=False,
+        split.images,
+        split.labels,
+        data.task,
+        chosen.backbone,
+        names=data.names,
+        seed=seed,
+        progress=False,
         **overrides,
-    )  # fmt: skip
+    )
 
 
 def measure(chosen: argparse.Namespace, data: Data, column: str, name: str) -> None:

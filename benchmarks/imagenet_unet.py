@@ -25,9 +25,19 @@ from facekit.training.loop import train
 from facekit.training.views import TrainingData
 
 RECIPE = Adaptation(
-    steps=1200, batch_size=16, lr=1e-3, betas=(0.9, 0.999), warmup=50, cosine=True, views=100, rotate=30.0,
-    scale=(0.8, 1.2), shift=0.08, cache=False, bfloat16=True,
-)  # fmt: skip
+    steps=1200,
+    batch_size=16,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    warmup=50,
+    cosine=True,
+    views=100,
+    rotate=30.0,
+    scale=(0.8, 1.2),
+    shift=0.08,
+    cache=False,
+    bfloat16=True,
+)
 
 
 class FullSizeLandmarks(LandmarkTask):

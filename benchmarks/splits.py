@@ -161,9 +161,11 @@ def split_yaleb(n: int, seed: int) -> Split:
         grey = cv2.cvtColor(crop.image(image), cv2.COLOR_RGB2GRAY)
         clean.append(np.repeat(grey[..., None], 3, 2))
     return Split(
-        clean, None, [facekit.load_image(lit[key]) for key in shadowed],
+        clean,
+        None,
+        [facekit.load_image(lit[key]) for key in shadowed],
         [facekit.load_image(lit[key[0], 0, 0]) for key in shadowed],
-    )  # fmt: skip
+    )
 
 
 def score_images(model: Any, split: Split) -> dict[str, float]:

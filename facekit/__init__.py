@@ -38,9 +38,23 @@ if TYPE_CHECKING:
     from .training.config import Adaptation
 
 __all__ = [
-    "Adaptation", "ImageError", "Model", "adapt", "adapt_labels", "evaluate", "evaluate_by", "explain", "find_faces",
-    "load", "load_backbone", "load_image", "match", "predict", "pretrain", "uncertainty",
-]  # fmt: skip
+    "Adaptation",
+    "ImageError",
+    "Model",
+    "adapt",
+    "adapt_labels",
+    "evaluate",
+    "evaluate_by",
+    "explain",
+    "find_faces",
+    "load",
+    "load_backbone",
+    "load_image",
+    "match",
+    "predict",
+    "pretrain",
+    "uncertainty",
+]
 
 
 def __getattr__(name: str) -> Any:

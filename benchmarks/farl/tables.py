@@ -114,9 +114,16 @@ def adapted_attributes(weights: str, n: int, seed: int, **settings: Any) -> dict
     few = random.Random(seed).sample(range(len(images) - TEST), n)
     started = time.monotonic()
     model = facekit.adapt(
-        [images[i] for i in few], truth[few], "attributes", "farl", names=CELEBA_40, weights=weights, seed=seed,
-        progress=False, **settings,
-    )  # fmt: skip
+        [images[i] for i in few],
+        truth[few],
+        "attributes",
+        "farl",
+        names=CELEBA_40,
+        weights=weights,
+        seed=seed,
+        progress=False,
+        **settings,
+    )
     seconds = time.monotonic() - started
     scores = facekit.evaluate(model, images[-TEST:], truth[-TEST:])
     kept = {k: scores[k] for k in ("accuracy", "balanced_accuracy", "calibration")}
@@ -159,8 +166,12 @@ ROWS: dict[str, dict[str, Any] | None] = {
 def frozen_scores(weights: str, seed: int) -> dict[str, float]:
     """Return the scores of section 4.1's heads on a frozen tower, each from few labels, for one draw."""
     settings: dict[str, Any] = {
-        "backbone": "farl", "weights": weights, "seed": seed, "progress": False, "input_size": SEEN_SIDE
-    }  # fmt: skip
+        "backbone": "farl",
+        "weights": weights,
+        "seed": seed,
+        "progress": False,
+        "input_size": SEEN_SIDE,
+    }
     scores: dict[str, float] = {}
     for percent in (1, 10):
         split = LANDMARKS.split(ONE_PERCENT["landmarks"] * percent, seed)
@@ -183,9 +194,17 @@ def pretrained_scores(a: argparse.Namespace, row: str, seed: int) -> dict[str, f
     file = a.folder / f"{row.lower().replace('+', '-')}-{a.steps}-{seed}.safetensors"
     if not file.exists():
         facekit.pretrain(
-            "farl", a.shards, out=file, steps=a.steps, batch_size=a.batch, warmup=a.steps // 10, seed=seed,
-            input_size=SEEN_SIDE, progress=False, **recipe,
-        )  # fmt: skip
+            "farl",
+            a.shards,
+            out=file,
+            steps=a.steps,
+            batch_size=a.batch,
+            warmup=a.steps // 10,
+            seed=seed,
+            input_size=SEEN_SIDE,
+            progress=False,
+            **recipe,
+        )
     return frozen_scores(str(file), seed)
 
 

@@ -89,9 +89,7 @@ def split_generated(n: int, seed: int) -> Split:
     drawn = random.Random(seed).sample(range(LABELLED), LABELLED)
     # An image in which no face is found is not labelled, as a user would do.
     few = list(itertools.islice((i for i in drawn if frames_in(images[i], "ffhq", None)), n))
-    return Split(
-        [images[i] for i in few], [masks[i] for i in few], images[LABELLED:], masks[LABELLED:]
-    )  # fmt: skip
+    return Split([images[i] for i in few], [masks[i] for i in few], images[LABELLED:], masks[LABELLED:])
 
 
 SETS: dict[str, tuple[Callable[[int, int], Split], Any]] = {

@@ -105,9 +105,12 @@ def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet,
             f"{name} {v:.1f}" for name, v, there in zip(labels.classes, f1, present, strict=True) if there
         )
         parts = [i for i in labels.facial_parts if present[i]] or [i for i in range(1, len(labels)) if present[i]]
-        print(f"  {state:8s} mean over facial parts {np.nanmean(f1[parts]):.1f}, over all classes but background "
-              f"{np.nanmean(f1[1:][present[1:]]):.1f}, mIoU {100 * np.nanmean(iou_by_class(table)[present]):.1f}, "
-              f"pixels right {100 * np.diag(table).sum() / table.sum():.1f}; {cells}", flush=True)  # fmt: skip
+        print(
+            f"  {state:8s} mean over facial parts {np.nanmean(f1[parts]):.1f}, over all classes but background "
+            f"{np.nanmean(f1[1:][present[1:]]):.1f}, mIoU {100 * np.nanmean(iou_by_class(table)[present]):.1f}, "
+            f"pixels right {100 * np.diag(table).sum() / table.sum():.1f}; {cells}",
+            flush=True,
+        )
     if brows[0]:
         drawn, kept = 100 * brows[1:] / brows[0]
         print(

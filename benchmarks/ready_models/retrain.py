@@ -49,20 +49,42 @@ from .parsed_faces import (
 SEEN = 8000  # CelebA-HQ images that farl's embedded tower learned from, too
 SCORED = 800  # the last ones
 PARSER: dict[str, Any] = {
-    "task": "segmentation", "backbone": "synthparse", "names": CELEBAMASK_19, "input_size": 160,
-    "decoder_channels": READY_CHANNELS, "batch_size": 16, "lr": 2e-3, "tower_lr": 1e-3, "weight_decay": 1e-4,
-    "warmup": 50, "cosine": True, "bfloat16": True, "cache": False, "views": 20, "rotate": 25.0, "scale": (0.8, 1.2),
-    "shift": 0.05, "jitter": 0.35,
-}  # fmt: skip
+    "task": "segmentation",
+    "backbone": "synthparse",
+    "names": CELEBAMASK_19,
+    "input_size": 160,
+    "decoder_channels": READY_CHANNELS,
+    "batch_size": 16,
+    "lr": 2e-3,
+    "tower_lr": 1e-3,
+    "weight_decay": 1e-4,
+    "warmup": 50,
+    "cosine": True,
+    "bfloat16": True,
+    "cache": False,
+    "views": 20,
+    "rotate": 25.0,
+    "scale": (0.8, 1.2),
+    "shift": 0.05,
+    "jitter": 0.35,
+}
 # Label maps need a smaller network than images: 1 MB.
 ADAPTER: dict[str, Any] = {
-    "encoder": "tu-mobilenetv3_small_050", "decoder_channels": (48, 32, 24, 16, 16), "weights": "none",
-}  # fmt: skip
+    "encoder": "tu-mobilenetv3_small_050",
+    "decoder_channels": (48, 32, 24, 16, 16),
+    "weights": "none",
+}
 # Shared by all on fsma: half precision, frozen features of many views, fast convergence.
 LONG: dict[str, Any] = {
-    "bfloat16": True, "cache": False, "views": 100, "rotate": 30.0, "scale": (0.8, 1.2), "shift": 0.08, "jitter": 0.35,
+    "bfloat16": True,
+    "cache": False,
+    "views": 100,
+    "rotate": 30.0,
+    "scale": (0.8, 1.2),
+    "shift": 0.08,
+    "jitter": 0.35,
     "lr": 3e-3,
-}  # fmt: skip
+}
 
 
 def generated_faces(count: int, seed: int, want: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -83,9 +105,15 @@ def start_landmarks(seed: int = 0, steps: int = 3000, faces: int = 4000) -> Mode
         images += list(batch["image"].permute(0, 2, 3, 1).numpy())
         points.append(np.concatenate([batch["landmarks98"].numpy(), batch["landmarks44"].numpy()], 1))
     return adapt(
-        images, np.concatenate(points), "landmarks", names=landmark_set(names), start="none", seed=seed, steps=steps,
+        images,
+        np.concatenate(points),
+        "landmarks",
+        names=landmark_set(names),
+        start="none",
+        seed=seed,
+        steps=steps,
         **LONG,
-    )  # fmt: skip
+    )
 
 
 def start_segmentation(seed: int = 0, steps: int = 2000, faces: int = 4000) -> Model:
@@ -173,9 +201,18 @@ def segmentation_fasseg(seed: int = 0, steps: int = 300) -> Model:
 # FaRL's heads use the tower's crops, on the mean face, so that the tower runs once for all three. Faces on the mean
 # face need no large moves in augmentation.
 FARL: dict[str, Any] = {
-    **LONG, "backbone": "farl", "weights": "embedded", "batch_size": 16, "weight_decay": 1e-4, "warmup": 20,
-    "cosine": True, "rotate": 12.0, "scale": (0.9, 1.1), "shift": 0.03, "jitter": 0.2,
-}  # fmt: skip
+    **LONG,
+    "backbone": "farl",
+    "weights": "embedded",
+    "batch_size": 16,
+    "weight_decay": 1e-4,
+    "warmup": 20,
+    "cosine": True,
+    "rotate": 12.0,
+    "scale": (0.9, 1.1),
+    "shift": 0.03,
+    "jitter": 0.2,
+}
 
 
 def farl_landmarks(seed: int = 0, steps: int = 3000, celeba: int = 6000) -> Model:
@@ -194,9 +231,7 @@ def farl_segmentation(seed: int = 0, steps: int = 2000, generated: int = 1500, t
     """
     images, masks = parser_faces(seed, generated)
     real, drawn = taught_faces(ready_model("segmentation"), taught)
-    model = adapt(
-        images + real, masks + drawn, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, **FARL
-    )  # fmt: skip
+    model = adapt(images + real, masks + drawn, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, **FARL)
     model.align = "mean"
     model.about["celebamask19"] = parsing_scores(model)
     return model
@@ -212,9 +247,17 @@ def attributes(seed: int = 0, steps: int = 1500) -> Model:
     images, labels = [p for _, p in faces], np.stack([table[name] for name, _ in faces])
     assert names == CELEBA_40.names
     model = adapt(
-        images[:SEEN], labels[:SEEN], "attributes", "farl", names=CELEBA_40, seed=seed, steps=steps, views=2,
-        weight_decay=0.01, weights="embedded",
-    )  # fmt: skip
+        images[:SEEN],
+        labels[:SEEN],
+        "attributes",
+        "farl",
+        names=CELEBA_40,
+        seed=seed,
+        steps=steps,
+        views=2,
+        weight_decay=0.01,
+        weights="embedded",
+    )
     model.align = "mean"
     scores = evaluate(model, images[-SCORED:], labels[-SCORED:], align="none")
     model.about["celebahq_last_800"] = {k: v for k, v in scores.items() if not k.startswith("accuracy_")}

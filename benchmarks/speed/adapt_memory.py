@@ -52,9 +52,18 @@ def measure(folder: str, task: str, steps: int) -> dict[str, float]:
     watcher.start()
     try:
         facekit.adapt(
-            folder, labels, task, steps=steps, views=1, least_views=1, cache=False, batch_size=8,
-            cache_bytes=30_000_000, device="cpu", progress=False,
-        )  # fmt: skip
+            folder,
+            labels,
+            task,
+            steps=steps,
+            views=1,
+            least_views=1,
+            cache=False,
+            batch_size=8,
+            cache_bytes=30_000_000,
+            device="cpu",
+            progress=False,
+        )
     finally:
         done.set()
         watcher.join()

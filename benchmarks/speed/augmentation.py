@@ -71,9 +71,12 @@ def main() -> None:
 
     print(f"{n} images of {side} px on {device}, {torch.get_num_threads()} threads")
     compare(
-        "colours", lambda: torch.cat([one(i) for i in range(n)]),
-        lambda: jitter(images, STRENGTH, [generator_for(0, i, 6) for i in range(n)]), device, a.rounds,
-    )  # fmt: skip
+        "colours",
+        lambda: torch.cat([one(i) for i in range(n)]),
+        lambda: jitter(images, STRENGTH, [generator_for(0, i, 6) for i in range(n)]),
+        device,
+        a.rounds,
+    )
     compare("masks", lambda: moved(masks, mask), lambda: mask(masks.to(device), matrices), device, a.rounds)
     compare("points", lambda: moved(points, point), lambda: point(points.to(device), matrices), device, a.rounds)
 

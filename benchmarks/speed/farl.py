@@ -77,9 +77,17 @@ def adapting(a: argparse.Namespace, device: torch.device) -> None:
         torch.save({"state_dict": to_clip(new_pair("base", 0))}, file)
         started = time.perf_counter()
         facekit.adapt(
-            faces["image"], faces["landmarks68"], "landmarks", "farl", names="68", weights=file, device=device,
-            steps=a.adapt_steps, head_channels=a.head_channels, progress=False,
-        )  # fmt: skip
+            faces["image"],
+            faces["landmarks68"],
+            "landmarks",
+            "farl",
+            names="68",
+            weights=file,
+            device=device,
+            steps=a.adapt_steps,
+            head_channels=a.head_channels,
+            progress=False,
+        )
     took = time.perf_counter() - started
     print(f"adapting ViT-B/16 at 224 px on {a.faces} faces, {a.adapt_steps} steps on {device}: {took:.1f} s")
 

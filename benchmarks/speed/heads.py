@@ -76,13 +76,21 @@ def main() -> None:
     for cache in (True, False):
         started = time.perf_counter()
         model = facekit.adapt(
-            few, batch["landmarks68"].numpy(), "landmarks", "farl", names="68", weights="embedded", cache=cache,
+            few,
+            batch["landmarks68"].numpy(),
+            "landmarks",
+            "farl",
+            names="68",
+            weights="embedded",
+            cache=cache,
             progress=False,
-        )  # fmt: skip
+        )
         took[cache] = time.perf_counter() - started
         score = facekit.evaluate(model, images, unseen["landmarks68"].numpy())["nme_inter_ocular"]
-        print(f"adapting on {FEW} faces, features {'kept' if cache else 'anew at every step'}: {took[cache]:.1f} s, "
-              f"loss {model.about['loss']:.5f}, NME {score:.3f} %")  # fmt: skip
+        print(
+            f"adapting on {FEW} faces, features {'kept' if cache else 'anew at every step'}: {took[cache]:.1f} s, "
+            f"loss {model.about['loss']:.5f}, NME {score:.3f} %"
+        )
     print(f"kept features: {took[False] / took[True]:.2f} times faster")
 
 

@@ -134,14 +134,18 @@ def compare(side: int, rounds: int) -> None:
             took[which].append(time.process_time() - started)
     seconds = {which: statistics.median(times) for which, times in took.items()}
     memory = {which: peak(which, side) for which in sides}
-    print(f"{side} px, {len(maps)} maps of {sum(network.channels)} channels, {CLASSES} classes; "
-          f"logits at most {apart:.1e} apart")  # fmt: skip
+    print(
+        f"{side} px, {len(maps)} maps of {sum(network.channels)} channels, {CLASSES} classes; "
+        f"logits at most {apart:.1e} apart"
+    )
     print(f"  the stack takes {arithmetic(network, maps, side):.1f} times the multiplications")
     print(f"  said before: {estimate(network, maps, side)}")
     for which in SIDES:
         print(f"  {which}: {1000 * seconds[which]:,.1f} ms, {memory[which] / 1e6:,.1f} MB at the peak")
-    print(f"  the stack takes {seconds['stack'] / seconds['fused']:.1f} times the time (aim: 3) and "
-          f"{memory['stack'] / memory['fused']:.1f} times the memory (aim: 10)")  # fmt: skip
+    print(
+        f"  the stack takes {seconds['stack'] / seconds['fused']:.1f} times the time (aim: 3) and "
+        f"{memory['stack'] / memory['fused']:.1f} times the memory (aim: 10)"
+    )
 
 
 def main() -> None:

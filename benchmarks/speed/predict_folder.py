@@ -40,9 +40,19 @@ def make_images(folder: Path, count: int) -> None:
 def command(a: argparse.Namespace, images: Path, out: Path) -> list[str]:
     """Return the command line of `facekit predict`."""
     return [
-        sys.executable, "-m", "facekit", "predict", a.model, str(images), "--out", str(out), "--align", a.align,
-        "--format", *a.format,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "facekit",
+        "predict",
+        a.model,
+        str(images),
+        "--out",
+        str(out),
+        "--align",
+        a.align,
+        "--format",
+        *a.format,
+    ]
 
 
 def measured(arguments: list[str]) -> tuple[float, float]:

@@ -96,10 +96,20 @@ def trained(a: argparse.Namespace, model: str, real: float, seed: int) -> faceki
     learned, chosen_by, _ = split(faces, a.faces, a.validation, 0, seed)
     images, masks = crops(learned, a.size)
     found = facekit.adapt(
-        images, masks, "segmentation", "synthparse", names=SYNTHPARSE_11, recipe=f"paper-{model}", seed=seed,
-        input_size=a.size, steps=a.epochs * -(-len(images) // 24), validation=crops(chosen_by, a.size),
-        checkpoint=file.with_suffix(".checkpoint"), bfloat16=True, progress=False,
-    )  # fmt: skip
+        images,
+        masks,
+        "segmentation",
+        "synthparse",
+        names=SYNTHPARSE_11,
+        recipe=f"paper-{model}",
+        seed=seed,
+        input_size=a.size,
+        steps=a.epochs * -(-len(images) // 24),
+        validation=crops(chosen_by, a.size),
+        checkpoint=file.with_suffix(".checkpoint"),
+        bfloat16=True,
+        progress=False,
+    )
     found.save(file)
     return found
 
@@ -140,9 +150,15 @@ def runs_of(a: argparse.Namespace, book: RunBook, model: str, real: float, reads
     found = []
     for seed in range(a.draws):
         key = {
-            "model": model, "real": real, "reads": reads, "seed": seed, "faces": a.faces, "epochs": a.epochs,
-            "size": a.size, "folders": [a.synthetic, a.real, a.target],
-        }  # fmt: skip
+            "model": model,
+            "real": real,
+            "reads": reads,
+            "seed": seed,
+            "faces": a.faces,
+            "epochs": a.epochs,
+            "size": a.size,
+            "folders": [a.synthetic, a.real, a.target],
+        }
         found.append(book.once(key, functools.partial(both, a, model, real, seed, reads)))
     return found
 
@@ -171,8 +187,11 @@ def ratios(a: argparse.Namespace, book: RunBook) -> None:
     for model in a.models:
         for real in RATIOS:
             runs = runs_of(a, book, model, real)
-            print(f"{model}, {100 * real:.0f} % real: naked {cell(runs, 'naked mean')}, adapted "
-                  f"{cell(runs, 'adapted mean')}", flush=True)  # fmt: skip
+            print(
+                f"{model}, {100 * real:.0f} % real: naked {cell(runs, 'naked mean')}, adapted "
+                f"{cell(runs, 'adapted mean')}",
+                flush=True,
+            )
 
 
 def quantity(a: argparse.Namespace, book: RunBook) -> None:
@@ -181,8 +200,11 @@ def quantity(a: argparse.Namespace, book: RunBook) -> None:
         for part, real in ((4, 0.0), (2, 0.0), (1, 0.0), (1, 1.0)):
             fewer = argparse.Namespace(**{**vars(a), "faces": a.faces // part})
             runs = runs_of(fewer, book, model, real)
-            print(f"{model}, {fewer.faces} {'real' if real else 'synthetic'} faces: naked {cell(runs, 'naked mean')}, "
-                  f"adapted {cell(runs, 'adapted mean')}", flush=True)  # fmt: skip
+            print(
+                f"{model}, {fewer.faces} {'real' if real else 'synthetic'} faces: naked {cell(runs, 'naked mean')}, "
+                f"adapted {cell(runs, 'adapted mean')}",
+                flush=True,
+            )
 
 
 def inputs(a: argparse.Namespace, book: RunBook) -> None:
@@ -190,8 +212,11 @@ def inputs(a: argparse.Namespace, book: RunBook) -> None:
     for model in a.models:
         for reads in ("ids", "onehot"):
             runs = runs_of(a, book, model, 0.0, reads)
-            print(f"{model}, synthetic, adapter reads {reads}: {cell(runs, 'adapted mean')}, trained in "
-                  f"{cell(runs, 'seconds')} s", flush=True)  # fmt: skip
+            print(
+                f"{model}, synthetic, adapter reads {reads}: {cell(runs, 'adapted mean')}, trained in "
+                f"{cell(runs, 'seconds')} s",
+                flush=True,
+            )
 
 
 TABLES = {"table7": table7, "ratios": ratios, "quantity": quantity, "inputs": inputs}

@@ -117,9 +117,13 @@ def adapt_labels(
     losses = train(program, total, checkpoint=checkpoint, progress=progress, name="adapting labels")
     check_finite(network.state_dict(), f"after step {total - 1}, the last one")
     about = {
-        "faces": len(parsed.clean), "seed": seed, "reads": reads, "steps": total, "loss": losses.get("loss"),
+        "faces": len(parsed.clean),
+        "seed": seed,
+        "reads": reads,
+        "steps": total,
+        "loss": losses.get("loss"),
         "seconds": round(time.monotonic() - started, 1),
-    }  # fmt: skip
+    }
     return Model(
         model.backbone, model.network, model.task, model.align, {**model.about, "adapter": about}, network, target
     )

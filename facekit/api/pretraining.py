@@ -101,9 +101,17 @@ def pretrain(
     chosen = pick_device(local_device(device))
     with join(chosen) as processes:
         asked = Request(
-            [os.fspath(i) for i in listed], preset, steps, weights, pool, chosen, seed,
-            progress is True and processes.first, processes, recipe_overrides,
-        )  # fmt: skip
+            [os.fspath(i) for i in listed],
+            preset,
+            steps,
+            weights,
+            pool,
+            chosen,
+            seed,
+            progress is True and processes.first,
+            processes,
+            recipe_overrides,
+        )
         with seeded_random(seed):
             run = find_backbone(KINDS[backbone]).pretraining(backbone, asked)
         timed = StepTimer()
@@ -172,9 +180,15 @@ def _write_card(
     }
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
     card = {
-        **about, **done, **(rate if timed.steps else {}), "seconds of this call": round(timed.seconds, 1),
-        "steps of this call": timed.steps, "processes": count, "device": where, "torch": torch.__version__,
+        **about,
+        **done,
+        **(rate if timed.steps else {}),
+        "seconds of this call": round(timed.seconds, 1),
+        "steps of this call": timed.steps,
+        "processes": count,
+        "device": where,
+        "torch": torch.__version__,
         "python": platform.python_version(),
-    }  # fmt: skip
+    }
     with whole_file(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(card, indent=1))

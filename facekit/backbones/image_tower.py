@@ -61,10 +61,17 @@ class ImageTower(nn.Module):
         self.size = size
         # In timm, class token and position embedding may be missing. Here they exist.
         self.vit: Any = VisionTransformer(
-            img_size=size.input_size, patch_size=size.patch, embed_dim=size.width, depth=size.layers,
-            num_heads=size.heads, num_classes=size.embed_dim, pre_norm=True, act_layer="quick_gelu",
-            norm_layer=partial(nn.LayerNorm, eps=1e-5), dynamic_img_size=True,
-        )  # fmt: skip
+            img_size=size.input_size,
+            patch_size=size.patch,
+            embed_dim=size.width,
+            depth=size.layers,
+            num_heads=size.heads,
+            num_classes=size.embed_dim,
+            pre_norm=True,
+            act_layer="quick_gelu",
+            norm_layer=partial(nn.LayerNorm, eps=1e-5),
+            dynamic_img_size=True,
+        )
         # The projection of CLIP has no bias.
         self.vit.head = nn.Linear(size.width, size.embed_dim, bias=False)
         nn.init.normal_(self.vit.head.weight, std=size.width**-0.5)
@@ -165,11 +172,20 @@ class ImageTower(nn.Module):
 
 # Names of CLIP and of timm. In this order they can be replaced in both directions.
 _NAMES = (
-    ("transformer.resblocks.", "blocks."), ("attn.in_proj_weight", "attn.qkv.weight"),
-    ("attn.in_proj_bias", "attn.qkv.bias"), ("attn.out_proj", "attn.proj"), ("mlp.c_fc", "mlp.fc1"),
-    ("mlp.c_proj", "mlp.fc2"), ("ln_pre", "norm_pre"), ("ln_1", "norm1"), ("ln_2", "norm2"), ("ln_post", "norm"),
-    ("conv1", "patch_embed.proj"), ("class_embedding", "cls_token"), ("positional_embedding", "pos_embed"),
-)  # fmt: skip
+    ("transformer.resblocks.", "blocks."),
+    ("attn.in_proj_weight", "attn.qkv.weight"),
+    ("attn.in_proj_bias", "attn.qkv.bias"),
+    ("attn.out_proj", "attn.proj"),
+    ("mlp.c_fc", "mlp.fc1"),
+    ("mlp.c_proj", "mlp.fc2"),
+    ("ln_pre", "norm_pre"),
+    ("ln_1", "norm1"),
+    ("ln_2", "norm2"),
+    ("ln_post", "norm"),
+    ("conv1", "patch_embed.proj"),
+    ("class_embedding", "cls_token"),
+    ("positional_embedding", "pos_embed"),
+)
 
 
 def clip_names(tower: ImageTower) -> dict[str, Tensor]:

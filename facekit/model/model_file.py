@@ -31,12 +31,25 @@ _SIDES = range(8, 4097)
 # Calls of torch that lay out a network. The largest here, e4e's encoder for 1024 px, takes about 6,000.
 _MOST_CALLS = 60_000
 _FIELDS: dict[str, type] = {
-    "backbone": str, "network": dict, "task": str, "labels": dict, "align": str, "whole": bool, "about": dict,
-}  # fmt: skip
+    "backbone": str,
+    "network": dict,
+    "task": str,
+    "labels": dict,
+    "align": str,
+    "whole": bool,
+    "about": dict,
+}
 # What the constructors of networks and tasks raise for settings of other types, ranges and lengths.
 _MALFORMED = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError
-)  # fmt: skip
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _LARGEST = 1_000_000
 T = TypeVar("T")
 
@@ -67,8 +80,15 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         state = load_tensors(packed)
     # zipfile raises NotImplementedError for a compression or version that it does not have.
     except (
-        zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, OSError, RuntimeError, SafetensorError, ValueError
-    ) as error:  # fmt: skip
+        zipfile.BadZipFile,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        SafetensorError,
+        ValueError,
+    ) as error:
         raise ValueError(
             f"{path}: not a whole .facekit file ({_line(error)}); expected one that model.save() wrote"
         ) from error

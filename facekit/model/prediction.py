@@ -78,10 +78,12 @@ def predict_group(
         way = align or model.align
         frames: list[list[Frame]] = [by_way[way] for by_way in framed]
         found = model.predict_images(images, frames, seen)
-        outcomes.append([
-            results[0] if way == "none" and own is None else Faces(results, image=image)
-            for image, own, results in zip(images, boxes, found, strict=True)
-        ])  # fmt: skip
+        outcomes.append(
+            [
+                results[0] if way == "none" and own is None else Faces(results, image=image)
+                for image, own, results in zip(images, boxes, found, strict=True)
+            ]
+        )
     return outcomes
 
 

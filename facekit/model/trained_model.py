@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from safetensors.torch import save as save_tensors
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..alignment import Frame, check_align
 from ..backbones.synthparse.label_adapter import LabelAdapter
@@ -246,10 +246,16 @@ class TrainedModel:
             state |= {f"{ADAPTER}{k}": v.detach().cpu().contiguous() for k, v in self.adapter.state_dict().items()}
             adapter = {"adapter": {"network": self.adapter.to_dict(), "labels": self.task.to_dict()}}
         about = {
-            "format": FORMAT, "backbone": self.backbone, "network": self.network.to_dict(),
-            "task": self.task.name, "labels": self._own_task.to_dict(), "align": self.align, "whole": whole,
-            "about": self.about, **adapter,
-        }  # fmt: skip
+            "format": FORMAT,
+            "backbone": self.backbone,
+            "network": self.network.to_dict(),
+            "task": self.task.name,
+            "labels": self._own_task.to_dict(),
+            "align": self.align,
+            "whole": whole,
+            "about": self.about,
+            **adapter,
+        }
         packed = save_tensors({k: _smallest(v) for k, v in state.items()})
         with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file:
             file.writestr("model.json", json.dumps(about, indent=1))
@@ -282,9 +288,16 @@ class TrainedModel:
             network = Relabelled(self.network, self.adapter).eval()
         with whole_file(target) as temporary:
             torch.onnx.export(
-                network, (example,), str(temporary), input_names=["image"], output_names=["maps"], dynamo=True,
-                dynamic_shapes={"x": {0: torch.export.Dim("batch")}}, external_data=False, verbose=False,
-            )  # fmt: skip
+                network,
+                (example,),
+                str(temporary),
+                input_names=["image"],
+                output_names=["maps"],
+                dynamo=True,
+                dynamic_shapes={"x": {0: torch.export.Dim("batch")}},
+                external_data=False,
+                verbose=False,
+            )
 
 
 def _smallest(tensor: Tensor) -> Tensor:

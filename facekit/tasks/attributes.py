@@ -126,9 +126,12 @@ class AttributesTask(LabelSetTask):
     def to_dict(self) -> dict[str, Any]:
         s = self.labels
         return {
-            "name": s.name, "names": list(s.names), "flip": list(s.flip), "mirrors": s.mirrors,
+            "name": s.name,
+            "names": list(s.names),
+            "flip": list(s.flip),
+            "mirrors": s.mirrors,
             **self._mirroring_to_dict(),
-        }  # fmt: skip
+        }
 
     @classmethod
     @override

@@ -167,10 +167,16 @@ class LandmarkTask(LabelSetTask):
     def to_dict(self) -> dict[str, Any]:
         s = self.labels
         return {
-            "name": s.name, "points": list(s.points), "flip": list(s.flip), "edges": [list(e) for e in s.edges],
-            "eye_corners": s.eye_corners, "eyes": s.eyes, "mirrors": s.mirrors, "heatmaps": self.heatmaps,
+            "name": s.name,
+            "points": list(s.points),
+            "flip": list(s.flip),
+            "edges": [list(e) for e in s.edges],
+            "eye_corners": s.eye_corners,
+            "eyes": s.eyes,
+            "mirrors": s.mirrors,
+            "heatmaps": self.heatmaps,
             **self._mirroring_to_dict(),
-        }  # fmt: skip
+        }
 
     @classmethod
     @override

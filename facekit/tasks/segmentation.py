@@ -198,10 +198,16 @@ class SegmentationTask(LabelSetTask):
     def to_dict(self) -> dict[str, Any]:
         s = self.labels
         return {
-            "name": s.name, "classes": list(s.classes), "palette": [list(c) for c in s.palette], "flip": list(s.flip),
-            "facial_parts": list(s.facial_parts), "ignore": s.ignore, "mirrors": s.mirrors,
-            "activation": self.activation, **self._mirroring_to_dict(),
-        }  # fmt: skip
+            "name": s.name,
+            "classes": list(s.classes),
+            "palette": [list(c) for c in s.palette],
+            "flip": list(s.flip),
+            "facial_parts": list(s.facial_parts),
+            "ignore": s.ignore,
+            "mirrors": s.mirrors,
+            "activation": self.activation,
+            **self._mirroring_to_dict(),
+        }
 
     @classmethod
     @override

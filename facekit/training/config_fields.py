@@ -41,9 +41,23 @@ def one_of(*names: str | None) -> Range:
 RANGES: dict[str, Range] = {
     **dict.fromkeys(
         (
-            "steps", "batch_size", "views", "head_channels", "input_size", "support_batch",
-            "classifier_epochs", "pixels", "memory_limit", "vocabulary", "mim_layers", "r1_every", "path_length_every",
-            "path_length_shrink", "ema_images", "ada_images", "ada_every",
+            "steps",
+            "batch_size",
+            "views",
+            "head_channels",
+            "input_size",
+            "support_batch",
+            "classifier_epochs",
+            "pixels",
+            "memory_limit",
+            "vocabulary",
+            "mim_layers",
+            "r1_every",
+            "path_length_every",
+            "path_length_shrink",
+            "ema_images",
+            "ada_images",
+            "ada_every",
         ),
         _at_least(1),
     ),
@@ -51,15 +65,32 @@ RANGES: dict[str, Range] = {
     **dict.fromkeys(("lr", "tower_lr", "classifier_lr", "clip"), _POSITIVE),
     **dict.fromkeys(
         (
-            "weight_decay", "adv", "first_lr", "last_lr", "itc", "mim", "noise", "commitment", "r1", "path_length",
-            "ema_rampup", "again", "l2", "lpips", "deltas", "codes", "truncation", "prior", "prior_r1", "rec", "enc",
+            "weight_decay",
+            "adv",
+            "first_lr",
+            "last_lr",
+            "itc",
+            "mim",
+            "noise",
+            "commitment",
+            "r1",
+            "path_length",
+            "ema_rampup",
+            "again",
+            "l2",
+            "lpips",
+            "deltas",
+            "codes",
+            "truncation",
+            "prior",
+            "prior_r1",
+            "rec",
+            "enc",
             "ssim",
         ),
         _NOT_NEGATIVE,
     ),
-    **dict.fromkeys(
-        ("shift", "jitter", "decay", "free", "style_mixing", "ada_target", "interpolation"), _PART
-    ),
+    **dict.fromkeys(("shift", "jitter", "decay", "free", "style_mixing", "ada_target", "interpolation"), _PART),
     **dict.fromkeys(("start", "tower", "decoder", "encoder", "tokenizer", "perceptual", "inversion"), _NOT_EMPTY),
     "members": _between(1, 255),
     "rotate": ("degrees from 0 to 180", lambda value: 0 <= value <= 180),
@@ -69,7 +100,7 @@ RANGES: dict[str, Range] = {
     "decoder_channels": ("numbers of channels of 1 or more", lambda value: bool(value) and min(value) >= 1),
     "optimiser": one_of("adamw", "nadam"),
     "classifier_optimiser": one_of("adam", "sgd"),
-}  # fmt: skip
+}
 
 
 class Checked:

@@ -48,9 +48,14 @@ class TextTower(nn.Module):
         super().__init__()
         self.size = size
         self.clip = TextTransformer(
-            size.context, size.vocabulary, size.width, size.heads, size.layers, output_dim=size.embed_dim,
+            size.context,
+            size.vocabulary,
+            size.width,
+            size.heads,
+            size.layers,
+            output_dim=size.embed_dim,
             act_layer=QuickGELU,
-        )  # fmt: skip
+        )
 
     def forward(self, ids: Tensor) -> Tensor:
         """Compute embeddings (N, E), not normalised, of token ids (N, T) with T up to the context.

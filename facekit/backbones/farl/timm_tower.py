@@ -17,8 +17,15 @@ from ..timm_vit import new_vit
 
 # Exceptions of timm models whose blocks do not return maps.
 _NO_MAPS = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError
-)  # fmt: skip
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 class StandInTower(nn.Module):
@@ -90,9 +97,11 @@ class StandInTower(nn.Module):
             selected: The blocks.
         """
         found = self.vit.forward_intermediates(
-            self.normalise(x), indices=[i - 1 for i in selected], return_prefix_tokens=True,
+            self.normalise(x),
+            indices=[i - 1 for i in selected],
+            return_prefix_tokens=True,
             intermediates_only=True,
-        )  # fmt: skip
+        )
         pairs = [(m, None) if isinstance(m, Tensor) else m for m in found]
         return [(m.mean((2, 3)) if token is None else token[:, 0], m) for m, token in pairs]
 

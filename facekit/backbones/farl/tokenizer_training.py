@@ -96,9 +96,11 @@ class TokenizerProgram:
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the next step depends on."""
         return {
-            "net": self.net.state_dict(), "share": self.share, "sums": self.sums,
+            "net": self.net.state_dict(),
+            "share": self.share,
+            "sums": self.sums,
             "optimiser": self.optimiser.state_dict(),
-        }  # fmt: skip
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""

@@ -34,15 +34,19 @@ class Pyramid(nn.Module):
         if patch <= 8:
             self.fpns = nn.ModuleList([twice, nn.Identity(), nn.MaxPool2d(2, 2), nn.MaxPool2d(4, 4)])
             return
-        self.fpns = nn.ModuleList([
-            nn.Sequential(
-                nn.ConvTranspose2d(width, width, 2, 2), nn.BatchNorm2d(width), nn.GELU(),
-                nn.ConvTranspose2d(width, width, 2, 2),
-            ),
-            twice,
-            nn.Identity(),
-            nn.MaxPool2d(2, 2),
-        ])  # fmt: skip
+        self.fpns = nn.ModuleList(
+            [
+                nn.Sequential(
+                    nn.ConvTranspose2d(width, width, 2, 2),
+                    nn.BatchNorm2d(width),
+                    nn.GELU(),
+                    nn.ConvTranspose2d(width, width, 2, 2),
+                ),
+                twice,
+                nn.Identity(),
+                nn.MaxPool2d(2, 2),
+            ]
+        )
 
     @override
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:

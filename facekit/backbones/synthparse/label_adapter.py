@@ -87,8 +87,11 @@ class LabelAdapter(nn.Module):
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``from_dict``, without weights."""
         return {
-            "size": asdict(self.size), "known": self.known, "channels": self.channels, "reads": self.reads,
-        }  # fmt: skip
+            "size": asdict(self.size),
+            "known": self.known,
+            "channels": self.channels,
+            "reads": self.reads,
+        }
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> LabelAdapter:
