@@ -172,7 +172,7 @@ def test_broken_files_say_why(tmp_path: Path, task: Any, name: str, content: Any
 @pytest.mark.parametrize(
     ("kind", "value", "size", "message"),
     [
-        (np.uint8, [1, 2, 3], (3, 30, 20), 'm.png: mode "RGB" came, expected one id a pixel, not a colour'),
+        (np.uint8, [1, 2, 3], (3, 30, 20), 'm.png: expected one class id per pixel, got colours of mode "RGB"'),
         (np.uint8, 1, (30, 21), "expected its image's height x width 20 x 30, got 21 x 30; resize it"),
         (np.uint16, 300, (30, 20), "expected ids 0 to 255, got 300 to 300"),
         (np.uint8, 4, (30, 20), "expected ids 0 to 3 of set 'own4', got 4"),
