@@ -25,7 +25,7 @@ from typing import Any
 FOLDER = Path(__file__).parent / "results"
 OUT = Path(__file__).parent / "RESULTS.md"
 SECTIONS = ("few_shot", "ready_models", "fsma", "synthparse", "pftgan", "farl", "speed")
-CARDS = Path(__file__).parent.parent / "facekit" / "zoo" / "weights"
+REPOSITORY = Path(__file__).parent.parent
 HEAD = """# Results
 
 This file is written by `python -m benchmarks.results_table` from `benchmarks/results/*.json`. Do not edit it by hand.
@@ -89,8 +89,8 @@ def table(record: dict[str, Any]) -> str:
 
 def cards() -> str:
     """Return the list of the weight cards."""
-    paths = sorted(CARDS.glob("*.md"))
-    links = [f"- [{path.stem}](../facekit/zoo/weights/{path.name})" for path in paths]
+    paths = [*REPOSITORY.glob("facekit/metrics/*.md"), *REPOSITORY.glob("facekit/zoo/weights/*.md")]
+    links = [f"- [{path.stem}](../{path.relative_to(REPOSITORY)})" for path in sorted(paths, key=lambda path: path.name)]
     intro = "Each file of weights has a card with its data, commands, seeds, scores, licence and failures."
     return "\n".join(["## Weight cards", "", intro, "", *links])
 
