@@ -90,7 +90,8 @@ def table(record: dict[str, Any]) -> str:
 def cards() -> str:
     """Return the list of the weight cards."""
     paths = [*REPOSITORY.glob("facekit/metrics/*.md"), *REPOSITORY.glob("facekit/zoo/weights/*.md")]
-    links = [f"- [{path.stem}](../{path.relative_to(REPOSITORY)})" for path in sorted(paths, key=lambda path: path.name)]
+    paths.sort(key=lambda path: path.name)
+    links = [f"- [{path.stem}](../{path.relative_to(REPOSITORY)})" for path in paths]
     intro = "Each file of weights has a card with its data, commands, seeds, scores, licence and failures."
     return "\n".join(["## Weight cards", "", intro, "", *links])
 
