@@ -58,5 +58,5 @@ def predict(
         several, models = False, [resolve_model(model, device)]
     if not models:
         raise ValueError("an empty list of models came, expected at least one: pass a model or its name")
-    outcomes = predict_all(models, images, faces, align, on_error, stacklevel=5)
+    outcomes = predict_all(models, images, faces, align, on_error, stacklevel=4)
     return outcomes if several else outcomes[0]

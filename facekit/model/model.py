@@ -34,7 +34,7 @@ class Model(TrainedModel):
         on_error: Literal["raise", "skip"] = "raise",
     ) -> Any:
         """Run this model on one image or many. Arguments and results are those of `facekit.predict`."""
-        return predict_all([self], images, faces, align, on_error, stacklevel=5)[0]
+        return predict_all([self], images, faces, align, on_error, stacklevel=4)[0]
 
     @default_settings()
     def evaluate(self, images: Any, labels: Any, *, align: str | None = None) -> dict[str, float]:
