@@ -66,7 +66,7 @@ def pretrain(
         save_every: Seconds between two checkpoints.
         weights: None (random), "embedded", or a file to go on from. fsma of 128 px grows into preset "256".
         pool: Folder of decoded crops, by default FACEKIT_HOME/pools.
-        device: Where to train. None is the best device there is, of several processes one for each.
+        device: Where to train. None is the best available device, one per process.
         seed: Seed of all random numbers.
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
         **recipe_overrides: Fields of the configuration. ``batch_size`` is that of all processes together.
