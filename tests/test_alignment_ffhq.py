@@ -77,9 +77,18 @@ def test_generated_portraits_lie_as_theirs() -> None:
 def test_models_are_trained_and_asked_in_this_frame() -> None:
     made = GeneratedFaces(seed=3, size=160, framing=2.4, yaw=(-10, 10)).batch(range(2), want=("image", "landmarks68"))
     model = facekit.adapt(
-        made["image"], made["landmarks68"], "landmarks", names="68", align="ffhq", weights="none", steps=2,
-        least_views=4, batch_size=2, progress=False, device="cpu",
-    )  # fmt: skip
+        made["image"],
+        made["landmarks68"],
+        "landmarks",
+        names="68",
+        align="ffhq",
+        weights="none",
+        steps=2,
+        least_views=4,
+        batch_size=2,
+        progress=False,
+        device="cpu",
+    )
     assert model.align == "ffhq"
     (result,) = facekit.predict(model, made["image"][0])
     assert isinstance(result.points, np.ndarray) and torch.isfinite(torch.from_numpy(result.points)).all()

@@ -202,9 +202,19 @@ def test_adapt_predict_save_load(task: str, faces: dict[str, Any], tmp_path: Pat
     elif task != "landmarks":
         labels = 255 - faces["image"] if task == "stylization" else None
     model = facekit.adapt(
-        faces["image"], labels, task, names=HELEN_11 if task == "segmentation" else None, align="tanh", faces=boxes,
-        weights="none", steps=2, least_views=6, batch_size=4, progress=False, device="cpu",
-    )  # fmt: skip
+        faces["image"],
+        labels,
+        task,
+        names=HELEN_11 if task == "segmentation" else None,
+        align="tanh",
+        faces=boxes,
+        weights="none",
+        steps=2,
+        least_views=6,
+        batch_size=4,
+        progress=False,
+        device="cpu",
+    )
     model.save(tmp_path / "m.facekit")
     loaded = facekit.load(tmp_path / "m.facekit", device="cpu")
     assert loaded.align == "tanh"

@@ -42,8 +42,14 @@ TASKS = {
 }
 PAIRS = [(backbone, task) for backbone, tasks in TASKS.items() for task in tasks]
 FAST: dict[str, Any] = {
-    "weights": "none", "steps": 3, "views": 2, "least_views": 6, "batch_size": 4, "progress": False, "device": DEVICE,
-}  # fmt: skip
+    "weights": "none",
+    "steps": 3,
+    "views": 2,
+    "least_views": 6,
+    "batch_size": 4,
+    "progress": False,
+    "device": DEVICE,
+}
 SHORT: dict[str, Any] = {"views": 1, "classifier_epochs": 2, "pixels": 400, "refine": 1, "members": 2}
 
 
@@ -230,8 +236,12 @@ def test_ready_models(faces: dict[str, Any]) -> None:
 def test_label_adapters(faces: dict[str, Any], tmp_path: Path) -> None:
     parser = adapted(faces, "segmentation", "synthparse", weights="auto", input_size=64)
     settings: dict[str, Any] = {
-        "steps": 2, "batch_size": 4, "device": DEVICE, "progress": False, "weights": "none",
-    }  # fmt: skip
+        "steps": 2,
+        "batch_size": 4,
+        "device": DEVICE,
+        "progress": False,
+        "weights": "none",
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # three steps: classes that are absent
         model = facekit.adapt_labels(parser, faces["images"], faces["segmentation"], **settings)
@@ -294,6 +304,13 @@ def test_a_whole_recipe_of_the_paper(faces: dict[str, Any]) -> None:
     """FSMA's squared error on the device, with and without features kept on disk."""
     recipe = Adaptation(steps=2, batch_size=4, heatmaps="l2", least_views=6, cache_bytes=1)
     for settings in (recipe, replace(recipe, cache=False, amsgrad=True, instance_norm=True)):
-        model = facekit.adapt(faces["images"], faces["landmarks"], "landmarks", recipe=settings, weights="none",
-                              progress=False, device=DEVICE)  # fmt: skip
+        model = facekit.adapt(
+            faces["images"],
+            faces["landmarks"],
+            "landmarks",
+            recipe=settings,
+            weights="none",
+            progress=False,
+            device=DEVICE,
+        )
         assert np.isfinite(model.about["loss"])

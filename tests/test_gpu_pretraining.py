@@ -88,9 +88,16 @@ def test_pretraining_of_farl(tmp_path: Path) -> None:
     torch.manual_seed(0)
     save_file(VisualTokenizer(40, 8, (8, 8, 8, 8)).state_dict(), tmp_path / "t.safetensors")
     losses = facekit.pretrain(
-        "farl", tmp_path / "shards", out=tmp_path / "f.safetensors", steps=2, batch_size=4, progress=False, warmup=1,
-        tokenizer=str(tmp_path / "t.safetensors"), device=DEVICE,
-    )  # fmt: skip
+        "farl",
+        tmp_path / "shards",
+        out=tmp_path / "f.safetensors",
+        steps=2,
+        batch_size=4,
+        progress=False,
+        warmup=1,
+        tokenizer=str(tmp_path / "t.safetensors"),
+        device=DEVICE,
+    )
     assert set(losses) == {"itc", "mim"} and all(np.isfinite(v) for v in losses.values())
     tower = facekit.load_backbone("farl", tmp_path / "f.safetensors")
     x = torch.rand(1, 3, 96, 96)

@@ -54,7 +54,7 @@ def _places(about: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     inside = about.items() if isinstance(about, dict) else enumerate(about) if isinstance(about, list) else ()
     # What is told of the training, and single points and colours, are read by nobody at load.
     kept = [(k, v) for k, v in inside if at[:1] != ("about",) and (isinstance(k, str) or k < 2)]
-    return [at + (k,) for k, _ in kept] + [place for k, v in kept for place in _places(v, at + (k,))]
+    return [(*at, k) for k, _ in kept] + [place for k, v in kept for place in _places(v, (*at, k))]
 
 
 def _put(about: Any, place: tuple[Any, ...], value: Any, delete: bool = False) -> None:
@@ -106,8 +106,8 @@ def test_malformed_files_give_one_sentence(tmp_path: Path, case: str, stylizatio
             model = facekit.load(path)
         except ValueError as error:
             refused += 1
-            assert str(path) in str(error) and "expected" in str(error), (what, str(error))
-            assert "\n" not in str(error) and len(str(error)) < 500, (what, str(error))
+            assert str(path) in str(error) and "expected" in str(error), (what, str(error))  # noqa: PT017
+            assert "\n" not in str(error) and len(str(error)) < 500, (what, str(error))  # noqa: PT017
         else:
             with torch.inference_mode():
                 maps = model.maps(torch.zeros(1, 3, model.input_size, model.input_size))
@@ -125,11 +125,13 @@ def test_malformed_files_give_one_sentence(tmp_path: Path, case: str, stylizatio
         (lambda a, s: a["network"].update(channels=7), "of another shape"),
         (lambda a, s: a["labels"].update(names=["a"]), "malformed"),
         (lambda a, s: a.update(whole="yes"), "'whole'.*expected a bool"),
-        (lambda a, s: s.update({k: v.new_full(v.shape, float("inf")) for k, v in s.items() if "output" in k}),
-         "output.weight has NaN or infinite"),
+        (
+            lambda a, s: s.update({k: v.new_full(v.shape, float("inf")) for k, v in s.items() if "output" in k}),
+            "output.weight has NaN or infinite",
+        ),
         (lambda a, s: s.update({k: v.long() for k, v in s.items() if "output" in k}), "int64 came"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said(tmp_path: Path, change: Callable[..., Any], message: str) -> None:
     about, state = contents(embedded_file("landmarks"))
     change(about, state)
@@ -142,8 +144,9 @@ def test_no_other_files_are_named(tmp_path: Path) -> None:
     about, state = contents(embedded_file("attributes"))
     for tower in (
         {"name": "vit_tiny_patch16_224", "input_size": 32, "weights": "/etc/passwd"},
-        {"name": "hf-hub:a/b", "input_size": 32}, {"name": "local-dir:/etc", "input_size": 32},
-    ):  # fmt: skip
+        {"name": "hf-hub:a/b", "input_size": 32},
+        {"name": "local-dir:/etc", "input_size": 32},
+    ):
         about["network"]["tower"] = tower
         with pytest.raises(ValueError, match="do not fit|no such model"):
             facekit.load(write(tmp_path / "m.facekit", about, state))
@@ -170,7 +173,7 @@ def bombs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]
     """By the kind of a bomb: megabytes that loading it takes in another process, and the error's text."""
     folder = tmp_path_factory.mktemp("bombs")
     paths = {kind: folder / f"{kind} bomb.facekit" for kind in ("width", "compressed", "layers")}
-    with zipfile.ZipFile(paths["compressed"], "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(paths["compressed"], "w", zipfile.ZIP_DEFLATED) as file:  # noqa: SIM117
         with file.open("weights.safetensors", "w") as member:
             for _ in range(300):
                 member.write(bytes(1_000_000))

@@ -9,6 +9,7 @@ astronaut, so no data is needed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -185,7 +186,7 @@ def uncertain(_: Path) -> Outputs:
 def resumed(folder: Path) -> Outputs:
     import facekit
 
-    class Stopped(Exception):
+    class Stopped(Exception):  # noqa: N818
         pass
 
     def stop(done: int, steps: int, losses: dict[str, float]) -> None:
@@ -201,10 +202,8 @@ def resumed(folder: Path) -> Outputs:
     try:
         if save_every is not None:
             training.train.__kwdefaults__["save_every"] = 0.0
-        try:
+        with contextlib.suppress(Stopped):
             facekit.adapt(batch["image"], batch["landmarks68"], progress=stop, **settings)
-        except Stopped:
-            pass
         model = facekit.adapt(batch["image"], batch["landmarks68"], progress=False, **settings)
     finally:
         if save_every is not None:

@@ -140,7 +140,7 @@ def test_label_studio(tmp_path: Path) -> None:
         expected = np.zeros((20, 30), int)
         expected[:10, :15], expected[:4, :6] = 2, 1
         assert found.names.classes == ("background", "hair", "skin") and np.array_equal(found.labels[0], expected)
-    images, labels, names = labels_from_path(None, tmp_path / "export.json", "landmarks")
+    images, labels, _names = labels_from_path(None, tmp_path / "export.json", "landmarks")
     assert labels.tolist() == [[[2.5, 9.5]]] and len(images) == 1
 
 

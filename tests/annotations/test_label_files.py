@@ -41,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("error")
     "names",
     [LANDMARKS_68, LANDMARKS_5, None, ["left_a", "right_a", "tip"], landmark_set(["x", "y", "z"], pairs=[(0, 2)])],
     ids=["68", "5", "anonymous", "own", "own pairs"],
-)  # fmt: skip
+)
 def test_landmarks_there_and_back(tmp_path: Path, names: Any, format: Any, where: str) -> None:
     images = photos(tmp_path / "photos")
     labels = landmark_set(names, 7 if names is None else None)
@@ -67,8 +67,11 @@ def test_landmarks_there_and_back(tmp_path: Path, names: Any, format: Any, where
 
 @pytest.mark.parametrize("where", ["beside", "apart"])
 @pytest.mark.parametrize("format", ["labelme", "coco", "png"])
-@pytest.mark.parametrize("names", [CLASSES, None, HELEN_11, segmentation_set(CLASSES, pairs=[(1, 3)])],
-                         ids=["own", "anonymous", "helen", "own pairs"])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [CLASSES, None, HELEN_11, segmentation_set(CLASSES, pairs=[(1, 3)])],
+    ids=["own", "anonymous", "helen", "own pairs"],
+)
 def test_masks_there_and_back(tmp_path: Path, names: Any, format: Any, where: str) -> None:
     images = photos(tmp_path / "photos")
     masks = some_masks()

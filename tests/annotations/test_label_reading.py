@@ -56,7 +56,14 @@ def test_areas_people_draw(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_labels(tmp_path, "segmentation", order).labels[0] == 3, mask == ids["face"])
     save(tmp_path / "labels.txt", "__ignore__\n_background_\neye\nface\nhat\n")
     assert read_labels(tmp_path, "segmentation").names.classes == (
-        "background", "eye", "face", "hat", "dots", "iris", "lip")  # fmt: skip
+        "background",
+        "eye",
+        "face",
+        "hat",
+        "dots",
+        "iris",
+        "lip",
+    )
 
 
 def test_coco_polygons_and_both_kinds_of_run_lengths(tmp_path: Path) -> None:

@@ -31,9 +31,24 @@ def some_ids(highest: int, size: tuple[int, int] = (9, 13)) -> np.ndarray:
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(
     ("kind", "depth"),
-    [(GREY, 1), (GREY, 2), (GREY, 4), (GREY, 8), (GREY, 16), (PALETTE, 1), (PALETTE, 2), (PALETTE, 4), (PALETTE, 8),
-     (COLOUR, 8), (COLOUR, 16), (GREY_ALPHA, 8), (GREY_ALPHA, 16), (COLOUR_ALPHA, 8), (COLOUR_ALPHA, 16)],
-)  # fmt: skip
+    [
+        (GREY, 1),
+        (GREY, 2),
+        (GREY, 4),
+        (GREY, 8),
+        (GREY, 16),
+        (PALETTE, 1),
+        (PALETTE, 2),
+        (PALETTE, 4),
+        (PALETTE, 8),
+        (COLOUR, 8),
+        (COLOUR, 16),
+        (GREY_ALPHA, 8),
+        (GREY_ALPHA, 16),
+        (COLOUR_ALPHA, 8),
+        (COLOUR_ALPHA, 16),
+    ],
+)
 def test_png_of_every_kind_and_depth(tmp_path: Path, kind: int, depth: int, interlaced: bool) -> None:
     """Case 02: greys of 2 and 4 bits, and their neighbours."""
     ids = some_ids({1: 1, 2: 3, 4: 15}.get(depth, 200))
@@ -89,8 +104,17 @@ def test_tiff(tmp_path: Path, form: str) -> None:
 def test_tiff_of_few_bits_and_white_is_zero(tmp_path: Path, bits: int, inverted: bool) -> None:
     ids = some_ids(3, (4, 8))
     rows = np.packbits(np.unpackbits(ids.astype(np.uint8)[..., None], axis=2)[..., -bits:].reshape(4, -1), axis=1)
-    tags = [(256, 8), (257, 4), (258, bits), (259, 1), (262, 0 if inverted else 1), (273, 200), (277, 1), (278, 4),
-            (279, rows.size)]  # fmt: skip
+    tags = [
+        (256, 8),
+        (257, 4),
+        (258, bits),
+        (259, 1),
+        (262, 0 if inverted else 1),
+        (273, 200),
+        (277, 1),
+        (278, 4),
+        (279, rows.size),
+    ]
     head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags))
     head += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags) + bytes(4)
     (tmp_path / "m.tif").write_bytes(head.ljust(200, b"\0") + rows.tobytes())

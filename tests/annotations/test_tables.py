@@ -50,8 +50,10 @@ def test_every_way_to_write_a_table(tmp_path: Path, text: str) -> None:
 
 def test_celebas_own_list(tmp_path: Path) -> None:
     names = " ".join(CELEBA_40.names)
-    rows = [f"{name}  " + " ".join("1" if i % step == 0 else "-1" for i in range(40))
-            for step, name in enumerate(("a.png", "b2.jpg", "b10.png"), 2)]  # fmt: skip
+    rows = [
+        f"{name}  " + " ".join("1" if i % step == 0 else "-1" for i in range(40))
+        for step, name in enumerate(("a.png", "b2.jpg", "b10.png"), 2)
+    ]
     path = write(tmp_path, "3\n" + names + " \n" + "\n".join(rows) + "\n", "list_attr_celeba.txt")
     found = read_attributes(path)
     assert found.names is CELEBA_40

@@ -123,7 +123,7 @@ def test_learning_learns(faces: dict[str, Any]) -> None:
 
 
 def test_killed_adaptation_resumes(faces: dict[str, Any], tmp_path: Path) -> None:
-    class Killed(Exception):
+    class Killed(Exception):  # noqa: N818
         pass
 
     def kill(done: int, total: int, losses: dict[str, float]) -> None:

@@ -29,9 +29,10 @@ def faces() -> dict[str, Any]:
     batch = GeneratedFaces(seed=41, size=96, yaw=(-20, 20)).batch(range(5), want=("image", "mask", "landmarks68"))
     table = segmentation_map(FACEKIT_27, FASSEG_6)
     return {
-        "image": list(batch["image"].permute(0, 2, 3, 1).numpy()), "landmarks": batch["landmarks68"].numpy(),
+        "image": list(batch["image"].permute(0, 2, 3, 1).numpy()),
+        "landmarks": batch["landmarks68"].numpy(),
         "segmentation": [np.where(m == 255, 0, m) for m in table[batch["mask"].numpy()]],
-    }  # fmt: skip
+    }
 
 
 def adapted(
@@ -56,9 +57,7 @@ def test_an_epoch_sees_every_face_once(faces: dict[str, Any]) -> None:
 def test_a_plain_adaptation_is_the_backbones_own(faces: dict[str, Any]) -> None:
     settings = {"views": 1, "least_views": 1}
     call = {"weights": "none", "device": "cpu", "progress": False}
-    plain = facekit.adapt(
-        faces["image"], faces["landmarks"], recipe=facekit.Adaptation(steps=2, **settings), **call
-    )  # fmt: skip
+    plain = facekit.adapt(faces["image"], faces["landmarks"], recipe=facekit.Adaptation(steps=2, **settings), **call)
     own = facekit.adapt(faces["image"], faces["landmarks"], recipe=FSMAAdaptation(steps=2, **settings), **call)
     assert same(plain, own) and plain.about["recipe"]["skip"] is None
 
@@ -90,9 +89,16 @@ def test_a_batch_of_one_image(
 def test_an_adapter_learns_from_batches_of_one(faces: dict[str, Any]) -> None:
     parser = adapted(faces, "segmentation", "synthparse", input_size=32, weights="none")
     adapter = facekit.adapt_labels(
-        parser, faces["image"], faces["segmentation"], decoder="deeplabv3plus", weights="none", steps=2, batch_size=1,
-        device="cpu", progress=False,
-    )  # fmt: skip
+        parser,
+        faces["image"],
+        faces["segmentation"],
+        decoder="deeplabv3plus",
+        weights="none",
+        steps=2,
+        batch_size=1,
+        device="cpu",
+        progress=False,
+    )
     assert np.isfinite(adapter.about["adapter"]["loss"])
 
 

@@ -58,7 +58,7 @@ MISTAKES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "multiplied by 2": lambda p: 2 * p,
     "divided by 2": lambda p: p / 2,
     "multiplied by 1.5": lambda p: 1.5 * p,
-    r"moved by about \(3\d, -2\d\) px": lambda p: p + [32, -23],
+    r"moved by about \(3\d, -2\d\) px": lambda p: p + [32, -23],  # noqa: RUF005
 }
 
 

@@ -27,18 +27,28 @@ def face() -> dict[str, Any]:
     batch = GeneratedFaces(seed=5, size=128, yaw=(-20, 20)).batch(range(1), want=("image", "mask", "landmarks68"))
     mask = segmentation_map(FACEKIT_27, HELEN_11)[batch["mask"].numpy()]
     return {
-        "image": batch["image"], "landmarks": batch["landmarks68"].numpy(), "segmentation": mask,
-        "stylization": 255 - batch["image"], "shadow_removal": None, "attributes": np.array([[0.0, 1, 1, 0]]),
-    }  # fmt: skip
+        "image": batch["image"],
+        "landmarks": batch["landmarks68"].numpy(),
+        "segmentation": mask,
+        "stylization": 255 - batch["image"],
+        "shadow_removal": None,
+        "attributes": np.array([[0.0, 1, 1, 0]]),
+    }
 
 
 def learned(face: dict[str, Any], task: str, backbone: str, **settings: Any) -> tuple[facekit.Model, list[float]]:
     """The model, and the loss of every step."""
     losses: list[float] = []
     model = facekit.adapt(
-        face["image"], face[task], task, backbone, names=HELEN_11 if task == "segmentation" else None, device="cpu",
-        progress=lambda done, steps, values: losses.append(values["loss"]), **settings,
-    )  # fmt: skip
+        face["image"],
+        face[task],
+        task,
+        backbone,
+        names=HELEN_11 if task == "segmentation" else None,
+        device="cpu",
+        progress=lambda done, steps, values: losses.append(values["loss"]),
+        **settings,
+    )
     return model, losses
 
 

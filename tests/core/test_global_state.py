@@ -26,9 +26,7 @@ from facekit.data.synthetic_cats import GeneratedAnimals
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
 
-FAST: dict[str, Any] = {
-    "steps": 2, "batch_size": 3, "views": 1, "least_views": 3, "device": "cpu", "progress": False
-}  # fmt: skip
+FAST: dict[str, Any] = {"steps": 2, "batch_size": 3, "views": 1, "least_views": 3, "device": "cpu", "progress": False}
 
 
 def state() -> dict[str, Any]:
@@ -46,8 +44,11 @@ def state() -> dict[str, Any]:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "matmul precision": torch.get_float32_matmul_precision(),
         "cudnn": (
-            torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32,
-            torch.backends.cuda.matmul.allow_tf32, torch.backends.mkldnn.enabled,
+            torch.backends.cudnn.benchmark,
+            torch.backends.cudnn.deterministic,
+            torch.backends.cudnn.allow_tf32,
+            torch.backends.cuda.matmul.allow_tf32,
+            torch.backends.mkldnn.enabled,
         ),
         "warning filters": [repr(f) for f in warnings.filters],
         "environment": dict(os.environ),
@@ -55,7 +56,7 @@ def state() -> dict[str, Any]:
         "numpy's errors": np.geterr(),
         "numpy's printing": str(np.get_printoptions()),
         "working folder": os.getcwd(),
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +79,16 @@ def adapted(x: dict[str, Any], task: str = "landmarks", backbone: str = "fsma", 
 def relabelled(x: dict[str, Any]) -> facekit.Model:
     parser = adapted(x, "segmentation", "synthparse", weights="none", input_size=64)
     return facekit.adapt_labels(
-        parser, x["image"], x["segmentation"], decoder="fpn", weights="none", steps=2, batch_size=2, device="cpu",
+        parser,
+        x["image"],
+        x["segmentation"],
+        decoder="fpn",
+        weights="none",
+        steps=2,
+        batch_size=2,
+        device="cpu",
         progress=False,
-    )  # fmt: skip
+    )
 
 
 def saved(x: dict[str, Any], folder: Path) -> facekit.Model:
@@ -107,8 +115,15 @@ CALLS: dict[str, Callable[[dict[str, Any], Path], Any]] = {
         x, "landmarks", "farl", weights="none", tower="vit_tiny_patch16_224", input_size=64
     ),
     "adapt synthparse, dropout and wild": lambda x, f: adapted(
-        x, "segmentation", "synthparse", weights="none", decoder="fpn", decoder_channels=None, wild=True, cache=False,
-        input_size=64
+        x,
+        "segmentation",
+        "synthparse",
+        weights="none",
+        decoder="fpn",
+        decoder_channels=None,
+        wild=True,
+        cache=False,
+        input_size=64,
     ),
     "adapt pftgan": lambda x, f: adapted(x, "segmentation", "pftgan", classifier_epochs=1, pixels=300),
     "adapt_labels": lambda x, f: relabelled(x),
@@ -116,8 +131,15 @@ CALLS: dict[str, Callable[[dict[str, Any], Path], Any]] = {
         "tokenizer", "generated:4", out=f / "t.safetensors", pool=f, steps=1, batch_size=2, device="cpu", progress=False
     ),
     "pretrain stylegan2": lambda x, f: facekit.pretrain(
-        "stylegan2", "generated:4", out=f / "g.safetensors", pool=f, steps=1, batch_size=4, reconstructed=2,
-        device="cpu", progress=False,
+        "stylegan2",
+        "generated:4",
+        out=f / "g.safetensors",
+        pool=f,
+        steps=1,
+        batch_size=4,
+        reconstructed=2,
+        device="cpu",
+        progress=False,
     ),
     "predict": lambda x, f: facekit.predict(["landmarks", "segmentation"], x["image"][0], align="mean"),
     "evaluate": lambda x, f: facekit.evaluate("landmarks", x["image"], x["landmarks"], align="none"),
@@ -140,7 +162,7 @@ CALLS: dict[str, Callable[[dict[str, Any], Path], Any]] = {
     "load_image": lambda x, f: facekit.load_image(x["image"][0]),
     "GeneratedFaces": lambda x, f: GeneratedFaces(seed=1, size=32).batch(range(3)),
     "GeneratedAnimals": lambda x, f: GeneratedAnimals(seed=1, size=32).batch(range(2)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", slow_unless(lambda name: name not in ("export_onnx", "adapt pftgan"), CALLS))
@@ -184,9 +206,17 @@ def same(first: facekit.Model, second: facekit.Model) -> bool:
 def learned(x: dict[str, Any], seed: int) -> facekit.Model:
     """On a network with dropout, which draws from the generator that all threads share."""
     return adapted(
-        x, "segmentation", "synthparse", weights="none", decoder="fpn", decoder_channels=None, tower_lr=1e-3,
-        input_size=64, steps=4, seed=seed,
-    )  # fmt: skip
+        x,
+        "segmentation",
+        "synthparse",
+        weights="none",
+        decoder="fpn",
+        decoder_channels=None,
+        tower_lr=1e-3,
+        input_size=64,
+        steps=4,
+        seed=seed,
+    )
 
 
 @pytest.mark.slow
@@ -259,9 +289,15 @@ def test_other_functions_work_under_any_settings(name: str, faces: dict[str, Any
         generated = GeneratedFaces(seed=1, size=32).batch(range(2))["image"]
         model = relabelled(faces)
         facekit.pretrain(
-            "tokenizer", "generated:4", out=tmp_path / "t.safetensors", pool=tmp_path, steps=1, batch_size=2,
-            device="cpu", progress=False,
-        )  # fmt: skip
+            "tokenizer",
+            "generated:4",
+            out=tmp_path / "t.safetensors",
+            pool=tmp_path,
+            steps=1,
+            batch_size=2,
+            device="cpu",
+            progress=False,
+        )
     assert np.array_equal(heat, facekit.explain(faces["image"][0], "a smile").heat)
     assert np.array_equal(matched, facekit.match(faces["image"], ["a man", "a woman"]))
     assert torch.equal(generated, GeneratedFaces(seed=1, size=32).batch(range(2))["image"])

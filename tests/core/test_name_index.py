@@ -110,8 +110,10 @@ def test_masks_with_other_endings_where_the_images_are_named(tmp_path: Path) -> 
         Image.fromarray(np.eye(20, 30, dtype=np.uint8) * (i + 1)).save(tmp_path / "m" / name)
     found = read_labels(tmp_path / "m", "segmentation", images=tmp_path / "photos")
     assert {path.name: int(mask.max()) for path, mask in zip(found.images, found.labels, strict=True)} == {
-        "a.jpg": 1, "a_1.jpg": 2, "a_12.jpg": 3,
-    }  # fmt: skip
+        "a.jpg": 1,
+        "a_1.jpg": 2,
+        "a_12.jpg": 3,
+    }
 
 
 def test_exact_names_win_and_ambiguous_ones_are_told(tmp_path: Path) -> None:

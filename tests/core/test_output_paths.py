@@ -154,7 +154,7 @@ def test_long_work_begins_after_the_check(shape: str, tmp_path: Path, monkeypatc
     monkeypatch.setattr(quick, "GeneratedFaces", refuse)
     monkeypatch.setattr(shard_writer, "_write", refuse)
     monkeypatch.setattr(facekit.api.pretraining, "join", refuse)
-    with pytest.raises(OutputError, match="is not a folder, expected"):
+    with pytest.raises(OutputError, match="is not a folder, expected"):  # noqa: PT012
         if shape == "quickstart":
             quick.quickstart(below.with_suffix(".png"))
         elif shape == "pretrain":

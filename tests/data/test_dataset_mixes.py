@@ -42,7 +42,7 @@ def test_mixes_depend_on_the_seed_and_are_nested() -> None:
     assert {p for p in three.pairs if p[0] == "a"} < {p for p in half.pairs if p[0] == "a"}
     places = [{i for n, i in half.pairs if n == name} for name in "ab"]
     assert places[0] != places[1], "sources of the same length are drawn from apart"
-    name, place = first.pairs[3]
+    _name, place = first.pairs[3]
     assert first[3].name == f"{place}.png" and first[2:4][1].name == f"{place}.png"
     assert repr(first) == "ParsingSet(20 faces: 16 a, 4 b)" and repr(first[:0]) == "ParsingSet(0 faces: none)"
 

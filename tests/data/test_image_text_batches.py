@@ -159,8 +159,11 @@ def test_mirrored_faces_are_the_mean_face_too_unless_the_text_has_sides() -> Non
     draws = np.zeros(5)
     swapped = mean_face(128)[[1, 0, 2]]
     for text, mirrors in (
-        ("a bright face", True), ("looking left", False), ("Right-handed", False), ("copyright", True),
-    ):  # fmt: skip
+        ("a bright face", True),
+        ("looking left", False),
+        ("Right-handed", False),
+        ("copyright", True),
+    ):
         pair = Pair("p", image, text, np.zeros((1, 4), np.float32), face[None].astype(np.float32))
         wanted = swapped if mirrors else mean_face(128)[:3]
         np.testing.assert_allclose(centres(View(128).of(pair, draws)), wanted, atol=0.3)
@@ -173,7 +176,7 @@ def test_noise_moves_the_aligned_points() -> None:
     most = np.array([0] * 5 + [1 - 1e-9, 0] * 5)  # all five points as far to the right and up as can be
     seen = centres(View(112, noise=4.0).of(pair, most))
     far = np.sqrt(3) * 4 / 2  # 4 px of a view twice as large; an even distribution ends at sqrt(3) deviations
-    np.testing.assert_allclose(seen, mean_face(112)[:3] + [far, -far], atol=0.3)
+    np.testing.assert_allclose(seen, mean_face(112)[:3] + [far, -far], atol=0.3)  # noqa: RUF005
     middle = View(112, noise=4.0).of(pair, np.array([0] * 5 + [0.5] * 10))
     assert np.array_equal(middle, View(112).of(pair, most))
 
@@ -254,7 +257,10 @@ def test_parts_are_the_batch(pool: PairPool) -> None:
     parts = [PairBatches(pool, 0, 8, slice(4 * r, 4 * r + 4), view) for r in range(2)]
     for step in (0, 6):
         halves = [part.batch(step) for part in parts]
-        together = {"image": torch.cat([h["image"] for h in halves]), "text": sum((h["text"] for h in halves), [])}
+        together = {
+            "image": torch.cat([h["image"] for h in halves]),
+            "text": [text for h in halves for text in h["text"]],
+        }
         assert same(whole.batch(step), together)
 
 

@@ -21,7 +21,7 @@ from facekit.data.synthetic_faces.generator import GeneratedFaces
 
 
 class Site(http.server.BaseHTTPRequestHandler):
-    asked: list[str] = []
+    asked: list[str] = []  # noqa: RUF012
     image = b""
 
     def do_GET(self) -> None:
@@ -61,8 +61,11 @@ def site() -> Iterator[str]:
 def test_fetching_is_patient_within_limits(site: str) -> None:
     assert fetch(f"{site}/good") == fetch(f"{site}/flaky", wait=0.01) == Site.image
     for path, says, times in (
-        ("/gone", "404", 1), ("/down", "503", 3), ("/short", "expected .* bytes, got", 3), ("/refused", "noai", 1),
-    ):  # fmt: skip
+        ("/gone", "404", 1),
+        ("/down", "503", 3),
+        ("/short", "expected .* bytes, got", 3),
+        ("/refused", "noai", 1),
+    ):
         with pytest.raises(OSError, match=says):
             fetch(site + path, wait=0.01)
         assert Site.asked.count(path) == times
@@ -71,7 +74,7 @@ def test_fetching_is_patient_within_limits(site: str) -> None:
     with pytest.raises(OSError, match="not complete after"):
         fetch(f"{site}/good", whole_time=-1)
     for nonsense in ("http://", "http://[", "http://127.0.0.1:1/"):
-        with pytest.raises(OSError):
+        with pytest.raises(OSError):  # noqa: PT011
             fetch(nonsense, retries=0)
 
 
@@ -86,7 +89,7 @@ def test_downloads_that_fail_are_named_and_not_fatal(
     got = json.loads(capsys.readouterr().out)
     assert (got["pairs"], got["failed"]) == (2, 2)
     assert [PairPool(tmp_path / "out")[i].text for i in range(2)] == ["about good", "about also"]
-    reasons = dict(csv.reader(Path(got["failures"]).open()))
+    reasons = dict(csv.reader(Path(got["failures"]).open()))  # noqa: SIM115
     assert "404" in reasons[f"{site}/gone"] and "503" in reasons[f"{site}/down"]
 
 

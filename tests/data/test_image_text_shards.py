@@ -131,14 +131,18 @@ def test_shards_of_others_are_indexed_on_first_use(tmp_path: Path, form: int) ->
         tmp_path / "00000.tar",
         {
             "__info__.txt": b"not a sample",
-            "a/000000001.jpg": jpeg(1), "a/000000001.txt": b"first \n", "a/000000001.json": b"{}",
-            "000000002.JPG": jpeg(2), "000000002.json": note,
-            f"{long}.png": jpeg(3), f"{long}.txt": b"third",
+            "a/000000001.jpg": jpeg(1),
+            "a/000000001.txt": b"first \n",
+            "a/000000001.json": b"{}",
+            "000000002.JPG": jpeg(2),
+            "000000002.json": note,
+            f"{long}.png": jpeg(3),
+            f"{long}.txt": b"third",
             "lonely.jpg": jpeg(4),
             "wordy.txt": b"no image",
         },
         form,
-    )  # fmt: skip
+    )
     pool = PairPool(shard)
     assert [p.text for p in (pool[i] for i in range(len(pool)))] == ["first", "from json", "third"]
     assert [pool[i].name for i in range(3)] == ["a/000000001", "000000002", long]
@@ -232,9 +236,13 @@ def test_damaged_and_wrong_shards_are_named(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"")
     (tmp_path / "empty").mkdir()
     for name, says in (
-        ("cut.tar", "cut short"), ("broken.tar", "damaged behind"), ("none.tar", "not a whole tar"),
-        ("wordless.tar", "none of its 1 samples"), ("twice.tar", "there twice"), ("x.tar.gz", "compressed"),
-    ):  # fmt: skip
+        ("cut.tar", "cut short"),
+        ("broken.tar", "damaged behind"),
+        ("none.tar", "not a whole tar"),
+        ("wordless.tar", "none of its 1 samples"),
+        ("twice.tar", "there twice"),
+        ("x.tar.gz", "compressed"),
+    ):
         with pytest.raises(ValueError, match=says):
             PairPool(tmp_path / name)
     for name in ("empty", "missing", "missing.tar"):

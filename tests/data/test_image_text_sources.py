@@ -161,9 +161,14 @@ def test_generated_pairs_are_the_generators(tmp_path: Path) -> None:
 
 def test_listings_of_files(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
-        ("pictures/0.png", "by path"), ((images / "1.png").as_uri(), "by address"), (str(images / "2.png"), "a"),
-        ("pictures/gone.png", "x"), ("s3://bucket/x.jpg", "x"), ("", "x"), ("pictures/5.jpg", ""),
-    ]  # fmt: skip
+        ("pictures/0.png", "by path"),
+        ((images / "1.png").as_uri(), "by address"),
+        (str(images / "2.png"), "a"),
+        ("pictures/gone.png", "x"),
+        ("s3://bucket/x.jpg", "x"),
+        ("", "x"),
+        ("pictures/5.jpg", ""),
+    ]
     listing = table(tmp_path / "list.csv", ("SAMPLE_ID", "Url", "text"), *[("7", *row) for row in rows])
     got = outcome(tmp_path / "a", str(listing), "--per-shard", "3", capsys=capsys)
     assert (got["pairs"], got["failed"], got["without_text"]) == (3, 3, 1)
@@ -225,13 +230,17 @@ def test_wrong_requests_say_what_to_do(tmp_path: Path, images: Path, capsys: pyt
     write_shards([], tmp_path / "theirs")
     write_shards([Pair("a", np.zeros((9, 9, 3), np.uint8), "x")], tmp_path / "theirs")
     for arguments, says in (
-        (["nowhere"], "generated:COUNT"), (["generated:0"], "generated:5000"), ([str(tmp_path / "x.mp4")], ".parquet"),
-        ([texts], "URL and TEXT"), ([str(table(tmp_path / "e.csv", ("url", "text")))], "without rows"),
-        (["generated:1", "--texts", texts], "one folder"), (["generated:1", "--score", "2"], "score=2"),
+        (["nowhere"], "generated:COUNT"),
+        (["generated:0"], "generated:5000"),
+        ([str(tmp_path / "x.mp4")], ".parquet"),
+        ([texts], "URL and TEXT"),
+        ([str(table(tmp_path / "e.csv", ("url", "text")))], "without rows"),
+        (["generated:1", "--texts", texts], "one folder"),
+        (["generated:1", "--score", "2"], "score=2"),
         (["generated:1", "--workers", "0"], "workers=0"),
         ([str(images), "--texts", str(table(tmp_path / "n.csv", ("only",)))], "file name and a caption"),
         (["generated:1", "--out", str(tmp_path / "theirs")], "another --out"),
-    ):  # fmt: skip
+    ):
         assert main(["shard", "--out", str(tmp_path / "out"), *arguments]) == 2, arguments
         assert says in capsys.readouterr().err, arguments
     pytest.importorskip("pyarrow")

@@ -66,12 +66,40 @@ def test_mirrored_masks_keep_their_ids(s: lb.SegmentationSet) -> None:
 
 
 def test_published_order() -> None:
-    face = {1: "head", 2: "cheek", 6: "ear_lobule", 7: "lower_eyelid", 12: "tear_duct", 13: "upper_eyelid",
-            14: "brows", 17: "hair", 18: "sideburns", 21: "lower_lip", 22: "mouth_corners", 23: "upper_lip",
-            25: "neck", 26: "nose", 27: "nose_wings", 30: "nostrils", 33: "wrinkles"}  # fmt: skip
-    car = {1: "back_bumper", 2: "front_bumper", 3: "car_body", 4: "head_light", 5: "door", 8: "handle",
-           10: "license_plate", 11: "mirror", 14: "tail_light", 15: "tire", 17: "wheel_hub", 18: "window",
-           19: "windshield"}  # fmt: skip
+    face = {
+        1: "head",
+        2: "cheek",
+        6: "ear_lobule",
+        7: "lower_eyelid",
+        12: "tear_duct",
+        13: "upper_eyelid",
+        14: "brows",
+        17: "hair",
+        18: "sideburns",
+        21: "lower_lip",
+        22: "mouth_corners",
+        23: "upper_lip",
+        25: "neck",
+        26: "nose",
+        27: "nose_wings",
+        30: "nostrils",
+        33: "wrinkles",
+    }
+    car = {
+        1: "back_bumper",
+        2: "front_bumper",
+        3: "car_body",
+        4: "head_light",
+        5: "door",
+        8: "handle",
+        10: "license_plate",
+        11: "mirror",
+        14: "tail_light",
+        15: "tire",
+        17: "wheel_hub",
+        18: "window",
+        19: "windshield",
+    }
     for s, names in ((lb.FFHQ_34, face), (lb.CAR_20, car)):
         assert {i: s.classes[i] for i in names} == names
 
@@ -100,8 +128,10 @@ def test_files_with_their_names_are_the_set(s: lb.SegmentationSet, tmp_path: Pat
     square, names = [[2.0, 3.0], [9.0, 3.0], [9.0, 8.0], [2.0, 8.0]], s.classes[:0:-1]
     categories = [{"id": i + 1, "name": name} for i, name in enumerate(names)]
     drawn = [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[v for p in square for v in p]]}]
-    save(tmp_path / "coco.json", coco(drawn, categories, images=[
-        {"id": 1, "file_name": image.name, "height": H, "width": W}]))  # fmt: skip
+    save(
+        tmp_path / "coco.json",
+        coco(drawn, categories, images=[{"id": 1, "file_name": image.name, "height": H, "width": W}]),
+    )
     shapes = [shape(name, square, "polygon") for name in names]
     save(tmp_path / "a.json", labelme(shapes, image.name, imageHeight=H, imageWidth=W))
     for file, last in (("coco.json", names[0]), ("a.json", names[-1])):
@@ -242,7 +272,7 @@ def test_two_images_for_one_mask(tmp_path: Path, other: str) -> None:
 def test_folders_and_images_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere does not exist, expected images .*ddpm-segmentation"):
         labelled_parts(tmp_path / "nowhere", "car20")
-    with pytest.raises(ImageError, match="no images in this folder .* 1 subfolders"):
+    with pytest.raises(ImageError, match="no images in this folder .* 1 subfolders"):  # noqa: PT012
         (tmp_path / "train").mkdir()
         labelled_parts(tmp_path, "car20")
     with pytest.raises(ValueError, match="unknown segmentation set 'cars'"):

@@ -34,7 +34,7 @@ def frontal() -> dict:
 
 
 def _near(mask: torch.Tensor, point: torch.Tensor, name: str, reach: int) -> bool:
-    x, y = (int(round(float(t))) for t in point)
+    x, y = (round(float(t)) for t in point)
     patch = mask[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
     return bool((patch == ID[name]).any())
 

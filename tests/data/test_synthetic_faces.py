@@ -85,7 +85,7 @@ def test_masks_hold_every_class(everything: dict) -> None:
 
 
 def _near(mask: np.ndarray, point: np.ndarray, ids: tuple[int, ...], reach: int = 2) -> bool:
-    x, y = (int(round(float(t))) for t in point)
+    x, y = (round(float(t)) for t in point)
     patch = mask[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
     return bool(np.isin(patch, ids).any())
 

@@ -208,7 +208,7 @@ def test_similarity_recovers_what_made_the_points(rng: np.random.Generator) -> N
     assert np.allclose(found, made, atol=1e-9)
     noisy = g.similarity_from_points(source, target + rng.normal(0, 0.5, target.shape))
     assert np.allclose(noisy[:2, :2], made[:2, :2], atol=0.02)
-    with pytest.raises(ValueError, match="1 of 12"):
+    with pytest.raises(ValueError, match="1 of 12"):  # noqa: PT012
         source[1:] = np.nan
         g.similarity_from_points(source, target)
     with pytest.raises(ValueError, match="coincide"):

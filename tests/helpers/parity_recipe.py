@@ -37,8 +37,9 @@ def value(key: str, shape: Sequence[int]) -> Tensor:
 
 def fill(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Replace each float tensor by that of its name, each integer tensor by zeros."""
-    return {k: value(k, v.shape).to(v.dtype) if v.is_floating_point() else torch.zeros_like(v)
-            for k, v in state.items()}  # fmt: skip
+    return {
+        k: value(k, v.shape).to(v.dtype) if v.is_floating_point() else torch.zeros_like(v) for k, v in state.items()
+    }
 
 
 def image(name: str, shape: Sequence[int]) -> Tensor:

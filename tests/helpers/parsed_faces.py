@@ -15,11 +15,17 @@ from facekit.data.datasets import (
 H, W = 60, 48
 # Where the parts of a drawn face are, rows and columns, by the viewer's side. `box_of_mask` sees brows to chin.
 PARTS = {
-    "skin": (8, 52, 6, 42), "left_brow": (16, 18, 12, 20), "right_brow": (16, 18, 28, 36),
-    "left_eye": (20, 23, 12, 20), "right_eye": (20, 23, 28, 36), "nose": (24, 34, 21, 27),
-    "upper_lip": (38, 40, 16, 32), "inner_mouth": (40, 42, 16, 32), "lower_lip": (42, 44, 16, 32),
+    "skin": (8, 52, 6, 42),
+    "left_brow": (16, 18, 12, 20),
+    "right_brow": (16, 18, 28, 36),
+    "left_eye": (20, 23, 12, 20),
+    "right_eye": (20, 23, 28, 36),
+    "nose": (24, 34, 21, 27),
+    "upper_lip": (38, 40, 16, 32),
+    "inner_mouth": (40, 42, 16, 32),
+    "lower_lip": (42, 44, 16, 32),
     "hair": (0, 8, 6, 42),
-}  # fmt: skip
+}
 
 
 def drawn() -> np.ndarray:

@@ -22,7 +22,7 @@ from facekit.backbones.pftgan.released_generators import Released
 State = dict[str, Tensor]
 BUFFERS = ("w_avg", "noise_const", "resample_filter")
 CHANNELS = {4: 6, 8: 6, 16: 3}
-SIZES = dict(z_dim=5, c_dim=0, w_dim=7, img_resolution=16, img_channels=3)
+SIZES = {"z_dim": 5, "c_dim": 0, "w_dim": 7, "img_resolution": 16, "img_channels": 3}
 FILTER = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
 
 
@@ -141,7 +141,8 @@ class Persistent(nn.Module):
         state = dict(reduced[2])
         for name in ("_parameters", "_buffers", "_modules"):  # of this type until torch 2.4
             state[name] = OrderedDict(state[name])
-        meta = dict(type="class", version=6, module_src=self.source, class_name=type(self).__name__, state=state)
+        meta = {"type": "class", "version": 6, "module_src": self.source}
+        meta |= {"class_name": type(self).__name__, "state": state}
         return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (meta,), None
 
 
@@ -187,9 +188,9 @@ class Writer:
     def networks(self, g: State, d: State | None = None, **init: Any) -> dict[str, Any]:
         easy = self.modules["dnnlib.util"].EasyDict  # type: ignore[attr-defined]
         synthesis = easy(channel_base=48, channel_max=6, num_fp16_res=np.int64(4), conv_clamp=256)
-        named = easy(SIZES | dict(mapping_kwargs=easy(num_layers=2), synthesis_kwargs=synthesis) | init)
-        held = dict(G=network(g, named), G_ema=network(g, named), training_set_kwargs=easy(path="faces.zip"))
-        return held | dict(D=network(d, {}) if d is not None else None, augment_pipe=None)
+        named = easy(SIZES | {"mapping_kwargs": easy(num_layers=2), "synthesis_kwargs": synthesis} | init)
+        held = {"G": network(g, named), "G_ema": network(g, named), "training_set_kwargs": easy(path="faces.zip")}
+        return held | {"D": network(d, {}) if d is not None else None, "augment_pipe": None}
 
 
 def guarded(folder: Path, printed: pytest.CaptureFixture[str]) -> Iterator[Writer]:

@@ -16,9 +16,14 @@ def ddpm_folder(parent: Path) -> Path:
     diffusers = pytest.importorskip("diffusers", reason="needs the extra 'diffusion'")
     torch.manual_seed(0)
     unet = diffusers.UNet2DModel(
-        sample_size=16, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, attention_head_dim=8,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-    )  # fmt: skip
+        sample_size=16,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        attention_head_dim=8,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+    )
     unet.save_pretrained(parent / "ddpm")
     diffusers.DDPMScheduler(num_train_timesteps=400, beta_end=0.05).save_pretrained(parent / "ddpm")
     return parent / "ddpm"

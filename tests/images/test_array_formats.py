@@ -10,9 +10,26 @@ from PIL import Image
 from facekit.images.reader import load_image
 
 PILLOW_MODES = [
-    "1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB",
-    "I", "F", "I;16", "I;16L", "I;16B",
-]  # fmt: skip
+    "1",
+    "L",
+    "LA",
+    "La",
+    "P",
+    "PA",
+    "RGB",
+    "RGBA",
+    "RGBa",
+    "RGBX",
+    "CMYK",
+    "YCbCr",
+    "HSV",
+    "LAB",
+    "I",
+    "F",
+    "I;16",
+    "I;16L",
+    "I;16B",
+]
 
 
 def colours(height: int = 4, width: int = 6) -> np.ndarray:

@@ -81,7 +81,7 @@ def test_damaged_heic_is_one_line(pillow_heif: ModuleType, tmp_path: Path) -> No
         try:
             assert load_image(bad).shape[2] == 3
         except ImageError as error:
-            assert str(error).startswith("bad.heic: ") and "\n" not in str(error)
+            assert str(error).startswith("bad.heic: ") and "\n" not in str(error)  # noqa: PT017
 
 
 def test_the_limit_of_pixels_holds(pillow_heif: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def test_open_image_keeps_palette_ids(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp", ".gif", ".ppm", ".jp2"])
 def test_formats_and_paths_of_every_kind(tmp_path: Path, suffix: str) -> None:
-    folder = tmp_path / "Gesichter – 顔 😀"
+    folder = tmp_path / "Gesichter – 顔 😀"  # noqa: RUF001
     folder.mkdir()
     path = folder / f"Zoë's image{suffix}"
     image = Image.fromarray(colours())
@@ -250,7 +250,7 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path: Path) -> None:
             try:
                 array = load_image(path)
             except ImageError as error:
-                assert str(error).startswith("bad: ")
+                assert str(error).startswith("bad: ")  # noqa: PT017
             else:
                 assert array.dtype == np.uint8 and array.shape[2] == 3
 

@@ -30,11 +30,36 @@ def test_landmark_sets_are_whole(s: lb.LandmarkSet) -> None:
 def test_the_68_are_in_ibug_order() -> None:
     s = lb.LANDMARKS_68
     assert s.eye_corners == (36, 45) and s.eyes == (tuple(range(36, 42)), tuple(range(42, 48)))
-    places = {"jaw_bottom": 8, "nose_tip": 30, "left_mouth_corner": 48, "right_mouth_corner": 54, "inner_upper": 62,
-              "lower_lip_middle": 57, "left_brow_0": 17, "right_brow_0": 26, "left_eye_inner": 39}  # fmt: skip
+    places = {
+        "jaw_bottom": 8,
+        "nose_tip": 30,
+        "left_mouth_corner": 48,
+        "right_mouth_corner": 54,
+        "inner_upper": 62,
+        "lower_lip_middle": 57,
+        "left_brow_0": 17,
+        "right_brow_0": 26,
+        "left_eye_inner": 39,
+    }
     assert {name: s.index(name) for name in places} == places
-    flip = {0: 16, 17: 26, 21: 22, 27: 27, 31: 35, 36: 45, 37: 44, 39: 42, 40: 47, 41: 46, 48: 54, 50: 52, 60: 64,
-            61: 63, 67: 65, 59: 55}  # fmt: skip
+    flip = {
+        0: 16,
+        17: 26,
+        21: 22,
+        27: 27,
+        31: 35,
+        36: 45,
+        37: 44,
+        39: 42,
+        40: 47,
+        41: 46,
+        48: 54,
+        50: 52,
+        60: 64,
+        61: 63,
+        67: 65,
+        59: 55,
+    }
     assert all(s.flip[a] == b and s.flip[b] == a for a, b in flip.items())
 
 
@@ -42,14 +67,52 @@ def test_the_98_are_in_wflw_order() -> None:
     s = lb.LANDMARKS_98
     assert s.eye_corners == (60, 72) and s.eyes == ((96,), (97,))
     # The pairs that WFLW's code writes down.
-    pairs = [(0, 32), (15, 17), (33, 46), (37, 42), (38, 50), (41, 47), (55, 59), (60, 72), (61, 71), (62, 70),
-             (63, 69), (64, 68), (65, 75), (66, 74), (67, 73), (76, 82), (77, 81), (87, 83), (88, 92), (89, 91),
-             (95, 93), (96, 97)]  # fmt: skip
+    pairs = [
+        (0, 32),
+        (15, 17),
+        (33, 46),
+        (37, 42),
+        (38, 50),
+        (41, 47),
+        (55, 59),
+        (60, 72),
+        (61, 71),
+        (62, 70),
+        (63, 69),
+        (64, 68),
+        (65, 75),
+        (66, 74),
+        (67, 73),
+        (76, 82),
+        (77, 81),
+        (87, 83),
+        (88, 92),
+        (89, 91),
+        (95, 93),
+        (96, 97),
+    ]
     assert all(s.flip[a] == b for a, b in pairs)
     assert all(s.flip[i] == i for i in (16, 51, 54, 57, 79, 85, 90, 94))
     # The usual table from WFLW to 300-W.
-    table = [*range(0, 33, 2), *range(33, 38), *range(42, 47), *range(51, 60), 60, 61, 63, 64, 65, 67, 68, 69, 71, 72,
-             73, 75, *range(76, 96)]  # fmt: skip
+    table = [
+        *range(0, 33, 2),
+        *range(33, 38),
+        *range(42, 47),
+        *range(51, 60),
+        60,
+        61,
+        63,
+        64,
+        65,
+        67,
+        68,
+        69,
+        71,
+        72,
+        73,
+        75,
+        *range(76, 96),
+    ]
     assert lb.landmark_map("98", "68").tolist() == table
 
 
@@ -113,14 +176,33 @@ def test_segmentation_sets_are_whole(s: lb.SegmentationSet) -> None:
 
 
 def test_orders_of_the_data_sets() -> None:
-    assert lb.LAPA_11.classes == lb.HELEN_11.classes == (
-        "background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "nose", "upper_lip", "inner_mouth",
-        "lower_lip", "hair")  # fmt: skip
+    assert (
+        lb.LAPA_11.classes
+        == lb.HELEN_11.classes
+        == (
+            "background",
+            "skin",
+            "left_brow",
+            "right_brow",
+            "left_eye",
+            "right_eye",
+            "nose",
+            "upper_lip",
+            "inner_mouth",
+            "lower_lip",
+            "hair",
+        )
+    )
     assert lb.CELEBAMASK_19.index("right_eye") == 4 and lb.CELEBAMASK_19.index("inner_mouth") == 10
     assert lb.FACESYNTHETICS_19.index("right_eye") == 3 and lb.FACESYNTHETICS_19.index("facial_hair") == 14
     assert lb.FACEKIT_27.classes[1:10] == lb.CUSTOM_FSMA.classes[1:10] and len(lb.FACEKIT_27) == 27
     assert [lb.FACEKIT_27.classes[i] for i in (5, 6, 14, 20, 26)] == [
-        "under_nose", "left_upper_socket", "nose", "neck", "cloth"]  # fmt: skip
+        "under_nose",
+        "left_upper_socket",
+        "nose",
+        "neck",
+        "cloth",
+    ]
     assert len(lb.CUSTOM_FSMA) == 21
 
 

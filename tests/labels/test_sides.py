@@ -40,8 +40,15 @@ FLIPS = {
     "facekit27": "0 1 3 2 4 5 8 9 6 7 11 10 13 12 14 15 16 17 19 18 20 21 22 23 24 25 26",
     "animal10": "0 1 3 2 5 4 6 7 8 9",
 }
-ALL = [*lb.LANDMARK_SETS.values(), CAT_HEAD_9, ANIMAL_POINTS, *lb.SEGMENTATION_SETS.values(), *lb.PART_SETS.values(),
-       ANIMAL_PARTS, lb.CELEBA_40]  # fmt: skip
+ALL = [
+    *lb.LANDMARK_SETS.values(),
+    CAT_HEAD_9,
+    ANIMAL_POINTS,
+    *lb.SEGMENTATION_SETS.values(),
+    *lb.PART_SETS.values(),
+    ANIMAL_PARTS,
+    lb.CELEBA_40,
+]
 
 PAIRS = """
 eye_left eye_right|l_eye r_eye|eye_l eye_r|L_Eye R_Eye|LeftEye RightEye|leftEye rightEye|eyeL eyeR|lefteye righteye
@@ -54,7 +61,7 @@ olho_esquerdo olho_direito|orelha_esquerda orelha_direita|lewe_oko prawe_oko|lew
 sol_goz sag_goz|SOL_GÖZ SAĞ_GÖZ|левый_глаз правый_глаз|глаз_лев глаз_прав|左目 右目|目_左 目_右|왼쪽_눈 오른쪽_눈
 vänster_öga höger_öga|øye_venstre øye_høyre|बायाँ_आँख दायाँ_आँख|العين_اليسرى العين_اليمنى|Ｌ_eye Ｒ_eye
 left_eye_right_corner right_eye_left_corner
-"""
+"""  # noqa: RUF001
 
 
 @pytest.mark.parametrize("pair", [p for p in PAIRS.replace("\n", "|").split("|") if p])
@@ -72,8 +79,10 @@ def test_names_with_blanks_and_brackets() -> None:
 
 
 def test_celebamasks_own_names() -> None:
-    names = ("background skin nose eye_g l_eye r_eye l_brow r_brow l_ear r_ear mouth u_lip l_lip hair hat ear_r neck_l "
-             "neck cloth").split()  # fmt: skip
+    names = (
+        "background skin nose eye_g l_eye r_eye l_brow r_brow l_ear r_ear mouth u_lip l_lip hair hat ear_r neck_l "
+        "neck cloth"
+    ).split()
     own = lb.segmentation_set(names)
     assert own.mirrors and [names[i] for i in own.flip[4:10]] == [
         "r_eye",
@@ -102,9 +111,16 @@ def test_words_that_only_look_like_sides(names: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [["left_eye", "nose"], ["l_eye", "nose"], ["lefteye", "nose"], ["eye_left", "eye_right", "left_ear"],
-     ["左目", "nose"], ["left_eye", "Left_Eye", "right_eye"], ["linkes_auge", "nose"]],
-)  # fmt: skip
+    [
+        ["left_eye", "nose"],
+        ["l_eye", "nose"],
+        ["lefteye", "nose"],
+        ["eye_left", "eye_right", "left_ear"],
+        ["左目", "nose"],
+        ["left_eye", "Left_Eye", "right_eye"],
+        ["linkes_auge", "nose"],
+    ],
+)
 def test_one_sided_sets_are_not_mirrored(names: list[str]) -> None:
     assert not lb.landmark_set(names).mirrors and not lb.segmentation_set(["background", *names]).mirrors
     assert not lb.attribute_set(names).mirrors and sides_of(names).one_sided
@@ -143,8 +159,15 @@ def test_many_names_are_checked_once() -> None:
 
 
 def test_label_files_of_earlier_versions_get_the_pairs_of_their_names() -> None:
-    written = {"name": "own3", "points": ["eye_left", "eye_right", "nose"], "flip": [0, 1, 2], "edges": [],
-               "eye_corners": None, "eyes": None, "mirrors": True}  # fmt: skip
+    written = {
+        "name": "own3",
+        "points": ["eye_left", "eye_right", "nose"],
+        "flip": [0, 1, 2],
+        "edges": [],
+        "eye_corners": None,
+        "eyes": None,
+        "mirrors": True,
+    }
     found = parse_set({"task": "landmarks", "labels": written}, "landmarks")
     assert isinstance(found, lb.LandmarkSet) and found.flip == (1, 0, 2) and found.mirrors
     own = parse_set({"task": "landmarks", "labels": {**written, "flip": [2, 1, 0]}}, "landmarks")
@@ -156,8 +179,15 @@ def test_models_of_earlier_versions_keep_their_pairs() -> None:
     assert AttributesTask.from_dict(old).labels.flip == (0, 1)  # as it was trained
     now = AttributesTask(lb.attribute_set(["eye_left", "eye_right"]))
     assert now.labels.flip == (1, 0) and AttributesTask.from_dict(now.to_dict()).labels == now.labels
-    points = {"name": "own2", "points": ["eye_left", "eye_right"], "flip": [0, 1], "edges": [], "eye_corners": None,
-              "eyes": None, "mirrors": True}  # fmt: skip
+    points = {
+        "name": "own2",
+        "points": ["eye_left", "eye_right"],
+        "flip": [0, 1],
+        "edges": [],
+        "eye_corners": None,
+        "eyes": None,
+        "mirrors": True,
+    }
     task = LandmarkTask.from_dict(points)
     assert task.mirrors and task.labels.flip == (0, 1)
 

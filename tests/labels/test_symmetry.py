@@ -125,9 +125,14 @@ FIVE = [36, 45, 30, 48, 54]
 
 
 @pytest.mark.parametrize(
-    "names", [None, ["eye1", "eye2", "nose", "mouth1", "mouth2"], ["p0", "p1", "p2", "p3", "p4"],
-              ["eye_left", "eye_right", "nose", "mouth_left", "mouth_right"]],
-)  # fmt: skip
+    "names",
+    [
+        None,
+        ["eye1", "eye2", "nose", "mouth1", "mouth2"],
+        ["p0", "p1", "p2", "p3", "p4"],
+        ["eye_left", "eye_right", "nose", "mouth_left", "mouth_right"],
+    ],
+)
 def test_adapt_swaps_sides_whatever_they_are_called(generated: dict[str, Any], names: Any, tmp_path: Path) -> None:
     model = facekit.adapt(
         generated["image"].transpose(0, 2, 3, 1), generated["landmarks68"][:, FIVE], names=names, **FAST
@@ -157,9 +162,11 @@ def test_labels_that_do_not_tell(generated: dict[str, Any], caplog: pytest.LogCa
 def test_mirror_false_holds_for_prediction(generated: dict[str, Any], task: str, tmp_path: Path) -> None:
     images = generated["image"].transpose(0, 2, 3, 1)[:3]
     labels = {
-        "landmarks": generated["landmarks68"][:3], "segmentation": list(generated["mask"][:3]),
-        "attributes": np.eye(3)[:, :2], "stylization": list(images),
-    }[task]  # fmt: skip
+        "landmarks": generated["landmarks68"][:3],
+        "segmentation": list(generated["mask"][:3]),
+        "attributes": np.eye(3)[:, :2],
+        "stylization": list(images),
+    }[task]
     names = {"landmarks": "68", "segmentation": "facekit27"}.get(task)
     backbone = "farl" if task == "attributes" else "fsma"
     with warnings.catch_warnings():

@@ -89,7 +89,7 @@ def test_words(files: list[str]) -> None:
 
 @pytest.mark.parametrize("style", ["Pencil", "Comic"])
 def test_example_of_a_style(style: str) -> None:
-    photos, styled, example, sheet, text, unseen, *kinds = example_handler(STYLE)(style)
+    photos, styled, example, _sheet, text, unseen, *kinds = example_handler(STYLE)(style)
     assert photos is None and styled is None and kinds == [CROP, CROP] and "2 pairs" in text
     assert [p.shape for p in example[0]] == [t.shape for t in example[1]] == [(96, 96, 3)] * 2
     assert all(np.abs(p.astype(int) - t).mean() > 10 for p, t in zip(*example, strict=True))

@@ -204,9 +204,12 @@ with sessions.process_folder() as folder:
 def started(temporary: Path) -> tuple[subprocess.Popen[str], Path]:
     """A process with a session's file, and its folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        [sys.executable, "-c", SCRIPT],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "GRADIO_TEMP_DIR": str(temporary)},
-    )  # fmt: skip
+    )
     assert process.stdout is not None
     folder = Path(process.stdout.readline().strip())
     assert len(list(folder.rglob("mine.facekit"))) == 1

@@ -55,8 +55,13 @@ def clip_small(whole: dict[str, Any]) -> dict[str, Any]:
     text = {k: v for k, v in whole["state_dict"].items() if not k.startswith(("visual.", "logit_scale"))}
     held = {name: whole["config"][name] for name in ("context", "t_heads")}
     half = [k for k, v in text.items() if v.dtype == torch.float16]
-    return {"config": held, "keys": shapes(text), "half": half, "token_ids": whole["token_ids"],
-            "output": {"text": whole["output"]["text"]}}  # fmt: skip
+    return {
+        "config": held,
+        "keys": shapes(text),
+        "half": half,
+        "token_ids": whole["token_ids"],
+        "output": {"text": whole["output"]["text"]},
+    }
 
 
 def farl_visual_small(whole: dict[str, Any]) -> dict[str, Any]:
@@ -65,8 +70,12 @@ def farl_visual_small(whole: dict[str, Any]) -> dict[str, Any]:
     forced = {name: whole["forced"][64][name] for name in ("raw_features", "cls_tokens")}
     forced["features"] = [every(7, x) for x in whole["forced"][64]["features"]]
     forced["fpn_keys"] = shapes(whole["forced"][64]["fpn_weights"])
-    return {"config": whole["config"], "keys": shapes(whole["state_dict"], "visual."), "forced": {"64": forced},
-            "output": whole["output"]}  # fmt: skip
+    return {
+        "config": whole["config"],
+        "keys": shapes(whole["state_dict"], "visual."),
+        "forced": {"64": forced},
+        "output": whole["output"],
+    }
 
 
 def farl_mim_small(whole: dict[str, Any]) -> dict[str, Any]:
@@ -103,10 +112,15 @@ def pixel_classifier(whole: dict[Any, Any]) -> dict[Any, Any]:
 
 
 CUTS = {
-    "tanh_warp": tanh_warp, "farl_geometry": farl_geometry, "clip_small": clip_small,
-    "farl_visual_small": farl_visual_small, "farl_mim_small": farl_mim_small, "3fabrec_128": fabrec,
-    "gan_encoders_recipe": gan_encoders, "datasetgan_pixel_classifier": pixel_classifier,
-}  # fmt: skip
+    "tanh_warp": tanh_warp,
+    "farl_geometry": farl_geometry,
+    "clip_small": clip_small,
+    "farl_visual_small": farl_visual_small,
+    "farl_mim_small": farl_mim_small,
+    "3fabrec_128": fabrec,
+    "gan_encoders_recipe": gan_encoders,
+    "datasetgan_pixel_classifier": pixel_classifier,
+}
 
 
 def tensors(held: Any) -> list[Tensor]:

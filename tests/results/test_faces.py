@@ -114,7 +114,7 @@ def test_options_of_one_face() -> None:
         with pytest.warns(DeprecationWarning, match=r"use faces\[0\].draw\("):
             drawn = Faces([one(kind)]).draw(**options)
         assert np.array_equal(drawn, one(kind).draw(**options))
-    with pytest.warns(DeprecationWarning), pytest.raises(TypeError):
+    with pytest.warns(DeprecationWarning, match=r"use faces\[0\]"), pytest.raises(TypeError):
         Faces([one("segmentation")]).draw(colour="red")
 
 

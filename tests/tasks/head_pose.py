@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facekit.geometry import Crop
 from facekit.images import ImageBatch
 from facekit.results import Drawable
 from facekit.tasks import ParsedLabels, Task, register
@@ -62,7 +63,7 @@ class HeadPoseTask(Task):
             raise ValueError(f"labels of shape {angles.shape} came, expected ({len(items)}, 3): one row per image")
         return list(angles)
 
-    def to_crop(self, label: np.ndarray, matrix: Any, side: int) -> np.ndarray:
+    def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:
         return label
 
     def augmented(self, labels: Tensor, moves: Any, mirrored: Tensor, side: int, out: int) -> Tensor:
@@ -77,7 +78,7 @@ class HeadPoseTask(Task):
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         return list((10 * maps).float().cpu().numpy())
 
-    def result(self, prediction: np.ndarray, matrix: Any, image: np.ndarray, box: Any) -> HeadPose:
+    def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> HeadPose:
         return HeadPose(prediction, image)
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:

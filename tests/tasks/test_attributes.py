@@ -274,9 +274,10 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert main([*evaluation, "--by", "side"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[:3] == [
-        ["left", "right", "all", "discrepancy"], ["faces", "8", "4", "12"], ["accuracy", "100.00", "0.00", "66.67",
-                                                                             "100.00"],
-    ]  # fmt: skip
+        ["left", "right", "all", "discrepancy"],
+        ["faces", "8", "4", "12"],
+        ["accuracy", "100.00", "0.00", "66.67", "100.00"],
+    ]
     assert main([*evaluation, "--by", "age"]) == 2 and "got column 'age'" in capsys.readouterr().err
     assert main([*evaluation, "--groups", str(test)]) == 2 and "without --by" in capsys.readouterr().err
     np.save(tmp_path / "labels.npy", labels)

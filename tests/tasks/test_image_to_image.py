@@ -147,9 +147,16 @@ def test_the_discriminator_comes_from_the_first_stage() -> None:
 def test_the_discriminator_learns_every_second_step(faces: Any) -> None:
     seen: list[dict[str, float]] = []
     facekit.adapt(
-        faces["image"], 255 - faces["image"], "stylization", weights="none", steps=4, least_views=4, batch_size=4,
-        progress=lambda done, steps, losses: seen.append(losses), device="cpu",
-    )  # fmt: skip
+        faces["image"],
+        255 - faces["image"],
+        "stylization",
+        weights="none",
+        steps=4,
+        least_views=4,
+        batch_size=4,
+        progress=lambda done, steps, losses: seen.append(losses),
+        device="cpu",
+    )
     assert ["discriminator" in losses for losses in seen] == [True, False, True, False]
     assert all("adv" in losses for losses in seen)
 

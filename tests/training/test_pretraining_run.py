@@ -53,9 +53,20 @@ facekit.pretrain.__wrapped__("fsma", faces, preset="128", out=folder / "double.s
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 # accelerate's --cpu would start one process; --multi_gpu is its way to say "several", and there need be no GPU.
 ACCELERATE = [
-    "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
-    "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
-]  # fmt: skip
+    "-m",
+    "accelerate.commands.launch",
+    "--multi_gpu",
+    "--num_processes",
+    "2",
+    "--num_machines",
+    "1",
+    "--mixed_precision",
+    "no",
+    "--dynamo_backend",
+    "no",
+    "--main_process_port",
+    "0",
+]
 LAUNCHERS: dict[str, list[str]] = {"alone": [], "torchrun": TORCHRUN, "accelerate": ACCELERATE}
 
 
@@ -82,9 +93,12 @@ class Runs:
         script.write_text(SCRIPT)
         package = str(Path(__file__).parents[2])
         environment = {
-            **os.environ, "OMP_NUM_THREADS": "1", "FACEKIT_HOME": str(folder), "CUDA_VISIBLE_DEVICES": "",
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "FACEKIT_HOME": str(folder),
+            "CUDA_VISIBLE_DEVICES": "",
             "PYTHONPATH": package,
-        }  # fmt: skip
+        }
         command = [sys.executable, *LAUNCHERS[launcher], str(script), str(self.faces), str(folder), str(stop)]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 

@@ -97,7 +97,7 @@ def test_own_model_as_a_start(faces: dict[str, Any], tmp_path: Path) -> None:
     second = facekit.adapt(faces["image"], faces["landmarks68"], names=LANDMARKS_68, **FAST, start=file)
     assert second.about["start"] == file
     torch.testing.assert_close(second.network.transfer["8"].weight, first.network.transfer["8"].weight)
-    with pytest.raises(ValueError, match="a model for landmarks, but this adaptation is for segmentation"):
+    with pytest.raises(ValueError, match="a model for landmarks, but this adaptation is for segmentation"):  # noqa: PT012
         masks = segmentation_map(FACEKIT_27, FASSEG_6)[faces["mask"].numpy()]
         facekit.adapt(faces["image"], masks, "segmentation", names=FASSEG_6, **FAST, start=file)
     with pytest.raises(ValueError, match="other weights"):
@@ -133,9 +133,15 @@ def test_parser_that_does_not_start_as_the_ready_one(faces: dict[str, Any]) -> N
         assert model.about["start"] == "none"
     with pytest.raises(ValueError, match="'embedded' are of"):
         facekit.adapt(
-            faces["image"], masks, "segmentation", names=HELEN_11, **PARSER, weights="embedded", decoder="fpn",
+            faces["image"],
+            masks,
+            "segmentation",
+            names=HELEN_11,
+            **PARSER,
+            weights="embedded",
+            decoder="fpn",
             decoder_channels=None,
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.slow

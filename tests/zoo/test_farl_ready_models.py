@@ -22,9 +22,11 @@ def test_it_knows_words_of_generated_faces() -> None:
     images = list(batch["image"].permute(0, 2, 3, 1).numpy())
     truth = dict(zip(ATTRIBUTES, batch["attributes"].T.numpy().astype(bool), strict=True))
     for name, texts, least in (
-        ("Blond_Hair", ["blond hair", "black hair"], 0.9), ("Wearing_Hat", ["a hat", "a person with hair"], 0.75),
-        ("No_Beard", ["a woman", "a man with a beard"], 0.65), ("Male", ["a man", "a woman"], 0.65),
-    ):  # fmt: skip
+        ("Blond_Hair", ["blond hair", "black hair"], 0.9),
+        ("Wearing_Hat", ["a hat", "a person with hair"], 0.75),
+        ("No_Beard", ["a woman", "a man with a beard"], 0.65),
+        ("Male", ["a man", "a woman"], 0.65),
+    ):
         chance = facekit.match(images, texts, weights="embedded")[:, 0]
         yes, no = chance[truth[name]], chance[~truth[name]]
         ranked = (yes[:, None] > no[None]).mean()  # the area under the ROC curve

@@ -62,9 +62,19 @@ def test_one_labelled_face(faces: tuple[list[np.ndarray], list[np.ndarray]], mon
 
     monkeypatch.setattr(Synthesis, "run", counted)
     model = facekit.adapt(
-        images[:1], masks[:1], "segmentation", "pftgan", names=FASSEG_6, support_images=images[1:], steps=40,
-        refine=30, views=4, members=1, progress=False, device="cpu",
-    )  # fmt: skip
+        images[:1],
+        masks[:1],
+        "segmentation",
+        "pftgan",
+        names=FASSEG_6,
+        support_images=images[1:],
+        steps=40,
+        refine=30,
+        views=4,
+        members=1,
+        progress=False,
+        device="cpu",
+    )
     r = model.about["recipe"]
     tuned = len(r["stages"]) * r["steps"] * (r["batch_size"] + r["support_batch"])
     # And once more for the maps that the classifiers read, of each view and of what says how large they are.

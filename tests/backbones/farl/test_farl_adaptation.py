@@ -19,9 +19,12 @@ from facekit.labels import FACEKIT_27, FASSEG_6, segmentation_map
 from facekit.results.types import Attributes, ImageResult, Landmarks, Segmentation
 
 RESULTS = {
-    "landmarks": Landmarks, "segmentation": Segmentation, "attributes": Attributes, "stylization": ImageResult,
+    "landmarks": Landmarks,
+    "segmentation": Segmentation,
+    "attributes": Attributes,
+    "stylization": ImageResult,
     "shadow_removal": ImageResult,
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +51,15 @@ def faces() -> dict[str, Any]:
 def adapted(faces: dict[str, Any], task: str, weights: Any, **settings: Any) -> facekit.Model:
     quick: dict[str, Any] = {"steps": 3, "batch_size": 4, "views": 1, "least_views": 6, "head_channels": 16}
     return facekit.adapt(
-        faces["pictures"], faces[task], task, "farl", weights=weights, device="cpu", progress=False,
+        faces["pictures"],
+        faces[task],
+        task,
+        "farl",
+        weights=weights,
+        device="cpu",
+        progress=False,
         **{**quick, **settings},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("task", list(RESULTS))

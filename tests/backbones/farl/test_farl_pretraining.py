@@ -183,9 +183,11 @@ def test_what_comes_out_is_loaded_and_described(shards: Path, tokenizer: Path, t
     more = pretrain("farl", shards, out=onward, weights=out, tokenizer=str(tokenizer), **settings)
     assert set(more) == {"itc", "mim"}
     for wrong, match in (
-        ({"batch_size": 0}, "batch_size=0"), ({"preset": "huge"}, "'mini', 'base'"),
-        ({"input_size": 60}, "a multiple of the patch size, 8"), ({"noise": -1.0}, "noise=-1"),
-    ):  # fmt: skip
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"preset": "huge"}, "'mini', 'base'"),
+        ({"input_size": 60}, "a multiple of the patch size, 8"),
+        ({"noise": -1.0}, "noise=-1"),
+    ):
         with pytest.raises(ValueError, match=match):
             pretrain("farl", shards, out=tmp_path / "x.safetensors", **{**settings, **wrong})
     with pytest.raises(FileNotFoundError, match="nowhere"):
@@ -196,9 +198,16 @@ def test_what_comes_out_is_loaded_and_described(shards: Path, tokenizer: Path, t
 def test_losses_fall(shards: Path, tokenizer: Path, tmp_path: Path) -> None:
     curve: list[dict[str, float]] = []
     pretrain(
-        "farl", shards, out=tmp_path / "farl.safetensors", tokenizer=str(tokenizer), steps=40, batch_size=8, warmup=5,
-        device="cpu", progress=lambda done, steps, losses: curve.append(losses),
-    )  # fmt: skip
+        "farl",
+        shards,
+        out=tmp_path / "farl.safetensors",
+        tokenizer=str(tokenizer),
+        steps=40,
+        batch_size=8,
+        warmup=5,
+        device="cpu",
+        progress=lambda done, steps, losses: curve.append(losses),
+    )
     assert curve[-1]["itc"] < 0.5 * curve[0]["itc"] and curve[-1]["mim"] < 0.9 * curve[0]["mim"]
 
 

@@ -57,10 +57,12 @@ def test_reproduces_3fabrec(references: Path) -> None:
         out = stored["output"]
         start = net.P.start(out["z_in"])
         computed = {
-            "recon": net.P(out["z_in"]), "x0": start, "x1": net.P.layer1(start),
+            "recon": net.P(out["z_in"]),
+            "x0": start,
+            "x1": net.P.layer1(start),
             "d_z": torch.sigmoid(discriminator_z(out["z_in"]))[:, None],
             "heatmaps": head.from_features([net.P.layer1(start)]),
-        }  # fmt: skip
+        }
         if "input" in stored:
             z, maps = net.Q(stored["input"])
             computed |= {"z": z, "q_ft": maps[-1], "d": torch.sigmoid(discriminator(stored["input"]))}
@@ -106,9 +108,15 @@ def test_256_px_weights_adapt(tmp_path: Path) -> None:
     save_file({k: v.contiguous() for k, v in weights.items()}, tmp_path / "ae256.safetensors")
     images = torch.randint(0, 255, (2, 3, 300, 300), dtype=torch.uint8)
     model = facekit.adapt(
-        images, 20 + 250 * torch.rand(2, 5, 2), weights=tmp_path / "ae256.safetensors", steps=2, batch_size=2,
-        recipe="customised-landmarks-1", progress=False, device="cpu",
-    )  # fmt: skip
+        images,
+        20 + 250 * torch.rand(2, 5, 2),
+        weights=tmp_path / "ae256.safetensors",
+        steps=2,
+        batch_size=2,
+        recipe="customised-landmarks-1",
+        progress=False,
+        device="cpu",
+    )
     assert model.input_size == 256
     assert model.maps(torch.rand(1, 3, 256, 256)).shape == (1, 5, 128, 128), "Table 7's output size"
     assert facekit.predict(model, images[0]).points.shape == (5, 2)

@@ -68,9 +68,17 @@ def test_pretraining_goes_on_at_256_px(faces: Path, tmp_path: Path) -> None:
     save_file(tiny, tmp_path / "ae128.safetensors")
     out = tmp_path / "ae256.safetensors"
     losses = pretrain(
-        "fsma", faces, preset="256", weights=tmp_path / "ae128.safetensors", out=out, steps=2, batch_size=2,
-        pool=tmp_path, progress=False, device="cpu",
-    )  # fmt: skip
+        "fsma",
+        faces,
+        preset="256",
+        weights=tmp_path / "ae128.safetensors",
+        out=out,
+        steps=2,
+        batch_size=2,
+        pool=tmp_path,
+        progress=False,
+        device="cpu",
+    )
     assert np.isfinite(list(losses.values())).all()
     net = fsma.load(out)
     assert net.size == AutoEncoderSize(256, 16)

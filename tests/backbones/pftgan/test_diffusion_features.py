@@ -72,10 +72,13 @@ def test_diffusion_counts_as_guided_diffusion() -> None:
     12 have 2816 channels (8448 in three steps) and sides of 1/8, 1/8, 1/8, 1/4 and 1/2."""
     diffusers = pytest.importorskip("diffusers", reason="needs the extra 'diffusion'")
     unet = diffusers.UNet2DModel(
-        sample_size=64, block_out_channels=(8, 8, 16, 16, 32, 32), layers_per_block=2, norm_num_groups=4,
+        sample_size=64,
+        block_out_channels=(8, 8, 16, 16, 32, 32),
+        layers_per_block=2,
+        norm_num_groups=4,
         down_block_types=("DownBlock2D",) * 4 + ("AttnDownBlock2D",) * 2,
         up_block_types=("AttnUpBlock2D",) * 2 + ("UpBlock2D",) * 4,
-    )  # fmt: skip
+    )
     features = DiffusionFeatures(unet, [0.9, 0.5, 0.1])
     assert features.blocks == (5, 6, 7, 8, 12) and sum(features.channels) * 256 // 8 == 8448
     maps = features(torch.rand(1, 3, 64, 64))
@@ -110,8 +113,15 @@ def test_diffusion_errors(folder: Path, tmp_path: Path) -> None:
     for steps in ((400,), (-1, 3), ()):
         with pytest.raises(ValueError, match="expected time steps from 0 to 399"):
             DiffusionFeatures.from_folder(folder, (1,), steps)
-    grey = UNet2DModel(16, 1, 1, block_out_channels=(8, 16), norm_num_groups=4, down_block_types=("DownBlock2D",) * 2,
-                       up_block_types=("UpBlock2D",) * 2)  # fmt: skip
+    grey = UNet2DModel(
+        16,
+        1,
+        1,
+        block_out_channels=(8, 16),
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D",) * 2,
+        up_block_types=("UpBlock2D",) * 2,
+    )
     with pytest.raises(ValueError, match="in_channels=1.*expected square RGB images"):
         DiffusionFeatures(grey, [0.5], (1,), (50,))
     about = json.loads((folder / "config.json").read_text())

@@ -30,9 +30,15 @@ TINY = "vit_tiny_patch16_224"
 KINDS = ("vit", "farl", "diffusion")
 CPU = torch.device("cpu")
 RECIPE = PFTGANAdaptation(
-    steps=1, views=3, least_views=1, members=2, classifier_epochs=6, classifier_optimiser="adam", classifier_lr=1e-2,
+    steps=1,
+    views=3,
+    least_views=1,
+    members=2,
+    classifier_epochs=6,
+    classifier_optimiser="adam",
+    classifier_lr=1e-2,
     pixels=3000,
-)  # fmt: skip
+)
 
 
 def features_of(kind: str, request: pytest.FixtureRequest) -> FrozenFeatures:

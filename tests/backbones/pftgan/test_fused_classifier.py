@@ -32,8 +32,11 @@ def trained(network: torch.nn.Module, seed: int = 0) -> Any:
     source = torch.Generator().manual_seed(seed)
     for name, t in network.state_dict().items():
         if t.is_floating_point():
-            t.copy_(0.5 + torch.rand(t.shape, generator=source) if "running_var" in name else
-                    torch.randn(t.shape, generator=source) / max(1, t[0].numel()) ** 0.5)  # fmt: skip
+            t.copy_(
+                0.5 + torch.rand(t.shape, generator=source)
+                if "running_var" in name
+                else torch.randn(t.shape, generator=source) / max(1, t[0].numel()) ** 0.5
+            )
     return network.eval()
 
 

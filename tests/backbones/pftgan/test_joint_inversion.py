@@ -124,7 +124,7 @@ def test_the_discriminator_gets_reconstructions_too() -> None:
     ):
         program.discriminator.register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
         program.step(1)  # without R1
-    assert seen == [4, 4, 4] + [4, 8, 8] + [4, 6, 6], "the discriminator: real, made; the generator: made"
+    assert seen == [4, 4, 4, 4, 8, 8, 4, 6, 6], "the discriminator: real, made; the generator: made"
 
 
 def test_maps_are_mixed_from_coarse_to_fine() -> None:

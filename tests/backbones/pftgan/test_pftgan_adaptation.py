@@ -21,9 +21,17 @@ from facekit.model import find_backbone
 pftgan = find_backbone("pftgan")
 
 SHORT: dict[str, Any] = {
-    "steps": 2, "views": 1, "least_views": 1, "batch_size": 2, "members": 1, "classifier_epochs": 2, "pixels": 400,
-    "refine": 0, "progress": False, "device": "cpu",
-}  # fmt: skip
+    "steps": 2,
+    "views": 1,
+    "least_views": 1,
+    "batch_size": 2,
+    "members": 1,
+    "classifier_epochs": 2,
+    "pixels": 400,
+    "refine": 0,
+    "progress": False,
+    "device": "cpu",
+}
 PRETRAINED: dict[str, Any] = {"steps": 1, "batch_size": 4, "progress": False}
 
 
@@ -92,12 +100,12 @@ def test_support_images_without_a_face(faces: Any, masks: Any) -> None:
     empty = np.full((2, 80, 80, 3), 90, np.uint8)
     image = Image.fromarray(faces["image"][2].permute(1, 2, 0).numpy()).resize((384, 384))
     boxes = [[10, 10, 86, 86]] * 2
-    with pytest.raises(ValueError, match="support_images: 2 images came, a face was found in none"):
-        with pytest.warns(UserWarning, match="no face found, left out"):
-            adapted(faces, masks, support_images=empty, align="box", faces=boxes)
+    none_found = pytest.raises(ValueError, match="support_images: 2 images came, a face was found in none")
+    with none_found, pytest.warns(UserWarning, match="no face found, left out"):
+        adapted(faces, masks, support_images=empty, align="box", faces=boxes)
     with pytest.warns(UserWarning, match="support_images: .*no face found, left out"):
         adapted(faces, masks, support_images=[empty[0], image], align="box", faces=boxes)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="no images"):
         adapted(faces, masks, support_images=[])
 
 

@@ -95,19 +95,30 @@ def fitted(generator: Generator, task: Any, labels: Tensor, paints: bool, **sett
     torch.manual_seed(2)
     encoder = InversionEncoder(InversionSize(32, SIZE.codes, 8, 4), generator.mapping.w_avg)
     recipe = PFTGANAdaptation(
-        steps=2, batch_size=2, support_batch=2, views=2, least_views=1, classifier_epochs=2,
-        classifier_lr=0.05, perceptual="parser", **settings,
-    )  # fmt: skip
+        steps=2,
+        batch_size=2,
+        support_batch=2,
+        views=2,
+        least_views=1,
+        classifier_epochs=2,
+        classifier_lr=0.05,
+        perceptual="parser",
+        **settings,
+    )
     stream = copy.deepcopy(generator.synthesis)
-    network = PFTGANNetwork(
-        encoder, stream, task.channels, task.stride, paints, recipe.members, recipe.reads_colours
-    )  # fmt: skip
+    network = PFTGANNetwork(encoder, stream, task.channels, task.stride, paints, recipe.members, recipe.reads_colours)
     crops = torch.randint(255, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     data = TrainingData(crops, labels)
     program = stream_adaptation(
-        network, generator, task, data, recipe, torch.device("cpu"), 0,
+        network,
+        generator,
+        task,
+        data,
+        recipe,
+        torch.device("cpu"),
+        0,
         lambda: find_backbone("synthparse").files.ready_network("segmentation"),
-    )  # fmt: skip
+    )
     codes = program.shared["codes"]
     assert isinstance(codes, LatentCodes)
     return Fitted(network, program, codes, AugmentedViews(task, data, recipe, 32, torch.device("cpu")))

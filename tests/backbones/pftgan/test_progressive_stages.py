@@ -106,8 +106,10 @@ def test_vgg_is_taken_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.hub, "_get_torch_home", lambda: str(tmp_path))
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     vgg = torchvision.models.vgg16(weights=None)
-    torch.save({k: v for k, v in vgg.state_dict().items() if k.startswith("features.")},
-               tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth")  # fmt: skip
+    torch.save(
+        {k: v for k, v in vgg.state_dict().items() if k.startswith("features.")},
+        tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth",
+    )
     distance = perceptual()
     x = torch.rand(1, 3, 64, 64) * 2 - 1
     assert float(distance(x, -x)) > float(distance(x, x)) == 0

@@ -63,8 +63,8 @@ def test_nvidia(write: Writer, protocol: int) -> None:
     assert (found.resolution, found.z_dim, found.w_dim, found.c_dim, found.mapping_layers) == (16, 5, 7, 0, 2)
     assert (found.channel_base, found.channel_max, found.channels, found.img_channels) == (48, 6, CHANNELS, 3)
     assert found.w_avg_known and found.noise_known
-    synthesis = dict(channel_base=48, channel_max=6, num_fp16_res=4, conv_clamp=256)
-    assert found.init_kwargs == SIZES | dict(mapping_kwargs=dict(num_layers=2), synthesis_kwargs=synthesis)
+    synthesis = {"channel_base": 48, "channel_max": 6, "num_fp16_res": 4, "conv_clamp": 256}
+    assert found.init_kwargs == SIZES | {"mapping_kwargs": {"num_layers": 2}, "synthesis_kwargs": synthesis}
     assert type(found.init_kwargs["synthesis_kwargs"]) is dict
 
 
@@ -76,7 +76,7 @@ def test_nvidia_parts(write: Writer) -> None:
     }
     top = network(shuffled, {"synthesis_kwargs": {"channel_base": 1}})
     top._init_args = tuple(SIZES.values())
-    found = read_nvidia(write(dict(G_ema=top, G=None)))
+    found = read_nvidia(write({"G_ema": top, "G": None}))
     same(found.state, shuffled)
     assert all(tensor.is_contiguous() for tensor in found.state.values())
     assert found.init_kwargs == SIZES | {"synthesis_kwargs": {"channel_base": 1}}
@@ -88,7 +88,7 @@ def test_reference(write: Writer, parity: Path, tmp_path: Path) -> None:
     """The names and shapes of NVIDIA's own networks.py, through both formats and ours."""
     held = torch.load(parity / "sg2ada_nvlabs_64.pt", weights_only=True)
     state, config = held["state_dict"], held["config"]
-    found = read_released(write(dict(G_ema=network(state, config)), 3))
+    found = read_released(write({"G_ema": network(state, config)}, 3))
     same(found.state, state)
     assert found.init_kwargs == config and found.resolution == config["img_resolution"]
     assert (found.channel_base, found.channel_max) == (2048, 64)

@@ -51,9 +51,12 @@ def test_nvidias_generator(parity: Path) -> None:
     generator.load_state_dict(known["state_dict"])
     wanted, z = known["output"], known["z"]
     ours = {
-        "ws": generator.codes(z), "ws_psi0p7_cut8": generator.codes(z, 0.7, 8), "image_const": generator(z),
-        "image_none": generator(z, noise="none"), "image_psi0p7": generator(z, 0.7),
-    }  # fmt: skip
+        "ws": generator.codes(z),
+        "ws_psi0p7_cut8": generator.codes(z, 0.7, 8),
+        "image_const": generator(z),
+        "image_none": generator(z, noise="none"),
+        "image_psi0p7": generator(z, 0.7),
+    }
     for name, value in ours.items():
         torch.testing.assert_close(value, wanted[name], rtol=1e-4, atol=1e-4, msg=name)
     # Of NVIDIA's blocks the last layer.
@@ -91,10 +94,13 @@ def test_filters_keep_the_mean_and_double() -> None:
     torch.testing.assert_close(blur(x, kernel, pad=2)[..., 2:-2, 2:-2], torch.ones(1, 2, 5, 5))
 
 
-@pytest.mark.parametrize(("values", "said"), [
-    ({"resolution": 48}, "resolution=48: expected a power of two"),
-    ({"resolution": 64, "channel_base": 32}, "channel_base=32: no channel would be left at 64 px"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"resolution": 48}, "resolution=48: expected a power of two"),
+        ({"resolution": 64, "channel_base": 32}, "channel_base=32: no channel would be left at 64 px"),
+    ],
+)
 def test_sizes_that_cannot_be(values: dict[str, int], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         GeneratorSize(**values)

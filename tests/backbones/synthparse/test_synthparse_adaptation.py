@@ -155,10 +155,12 @@ def test_ids_outside_belong_to_no_class() -> None:
 def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
     images, masks = faces
     for wrong, match in (
-        ({"decoder": "pspnet"}, "'unet', 'deeplabv3plus', 'fpn'"), ({"encoder": "resnet9"}, "'mobilenet_v2'"),
-        ({"input_size": 100}, "a multiple of 32"), ({"optimiser": "sgd"}, "'adamw' or 'nadam'"),
+        ({"decoder": "pspnet"}, "'unet', 'deeplabv3plus', 'fpn'"),
+        ({"encoder": "resnet9"}, "'mobilenet_v2'"),
+        ({"input_size": 100}, "a multiple of 32"),
+        ({"optimiser": "sgd"}, "'adamw' or 'nadam'"),
         ({"activation": "relu"}, "'softmax', 'sigmoid'"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ValueError, match=match):
             facekit.adapt(images, masks, "segmentation", "synthparse", **{**FAST, "steps": 1, **wrong})
     with pytest.raises(ValueError, match="the paper is about segmentation"):
