@@ -20,6 +20,7 @@ from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_output
 from ..images import ImageBatch, read_images
 from ..images.stream import stream_images
+from ..images.types import Images
 from ..model import CROPPER, Model, find_backbone, load
 from ..model.evaluation import crop_score, results_for
 from ..model.label_check import check_plausible
@@ -38,19 +39,19 @@ log = logging.getLogger("facekit")
 
 @default_settings()
 def adapt(
-    images: Any,
+    images: Images,
     labels: Any = None,
     task: str = "landmarks",
     backbone: str = "fsma",
     *,
     names: Any = None,
-    support_images: Any = None,
+    support_images: Images | None = None,
     weights: str | os.PathLike[str] = "auto",
     recipe: str | Adaptation = "quick",
     align: str = "none",
     faces: Any = None,
     epochs: int | None = None,
-    validation: tuple[Any, Any] | None = None,
+    validation: tuple[Images, Any] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     seed: int = 0,

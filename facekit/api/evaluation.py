@@ -9,6 +9,7 @@ import torch
 
 from ..core.global_state import default_settings
 from ..images import read_images
+from ..images.types import Images
 from ..metrics.groups import group_members, scores_by_group
 from ..model import Model, resolve_model
 from ..model.evaluation import predict_labelled
@@ -17,7 +18,7 @@ from ..model.evaluation import predict_labelled
 @default_settings()
 def evaluate(
     model: Model | str | os.PathLike[str],
-    images: Any,
+    images: Images,
     labels: Any,
     *,
     align: str | None = None,
@@ -50,7 +51,7 @@ def evaluate(
 @default_settings()
 def evaluate_by(
     model: Model | str | os.PathLike[str],
-    images: Any,
+    images: Images,
     labels: Any,
     groups: Any,
     *,

@@ -19,6 +19,7 @@ from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_output
 from ..images.stream import stream_images
+from ..images.types import Images
 from ..model import CROPPER, Model, resolve_model
 from ..tasks import SegmentationTask
 from ..training.config import Adaptation
@@ -32,7 +33,7 @@ WEIGHTS = ("auto", "imagenet", "none")
 @default_settings()
 def adapt_labels(
     model: Model | str | os.PathLike[str],
-    images: Any,
+    images: Images,
     labels: Any,
     *,
     names: Any = None,

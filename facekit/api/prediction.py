@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import torch
 
 from ..core.global_state import default_settings
+from ..images.types import ImageLike, Images
 from ..model import Model, resolve_model
 from ..model.prediction import predict_all
 
+ModelLike = Model | str | os.PathLike[str]
 
+
+@overload
+def predict(
+    model: ModelLike,
+    images: ImageLike,
+    *,
+    faces: Any = None,
+    align: str | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    device: str | torch.device | None = None,
+) -> Any: ...
+@overload
+def predict(
+    model: ModelLike | Sequence[ModelLike],
+    images: Images,
+    *,
+    faces: Any = None,
+    align: str | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    device: str | torch.device | None = None,
+) -> list[Any]: ...
 @default_settings()
 def predict(
-    model: Model | str | os.PathLike[str] | Sequence[Model | str | os.PathLike[str]],
-    images: Any,
+    model: ModelLike | Sequence[ModelLike],
+    images: Images,
     *,
     faces: Any = None,
     align: str | None = None,
@@ -57,6 +80,6 @@ def predict(
     else:
         several, models = False, [resolve_model(model, device)]
     if not models:
-        raise ValueError("an empty list of models came, expected at least one: pass a model or its name")
+        raise ValueError("model=[]: expected at least one model, got none; pass a model or its name")
     outcomes = predict_all(models, images, faces, align, on_error, stacklevel=4)
     return outcomes if several else outcomes[0]

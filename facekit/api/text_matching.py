@@ -20,6 +20,7 @@ from ..core.device import pick_device
 from ..core.global_state import default_settings, preserved_random_state
 from ..geometry.crop import Crop
 from ..images.reader import read_images, to_tensor
+from ..images.types import ImageLike, Images
 from ..model import find_backbone, find_frames
 from ..results.drawable import Box, Drawable, frame_dict, same_size
 
@@ -57,7 +58,7 @@ class Explanation(Drawable):
 
 @default_settings()
 def match(
-    images: Any,
+    images: Images,
     texts: str | list[str],
     *,
     weights: str | os.PathLike[str] = "auto",
@@ -94,7 +95,7 @@ def match(
 
 @default_settings()
 def explain(
-    image: Any,
+    image: ImageLike,
     text: str,
     *,
     weights: str | os.PathLike[str] = "auto",

@@ -13,12 +13,13 @@ from ..backbones.pftgan.baselines import BaselineNetwork
 from ..backbones.pftgan.network import PFTGANNetwork
 from ..core.global_state import default_settings
 from ..images.reader import read_images, to_tensor
+from ..images.types import Images
 from ..model import Model, find_frames, resolve_model
 
 
 @default_settings()
 def uncertainty(
-    model: Model | str | os.PathLike[str], images: Any, *, faces: Any = None, align: str | None = None
+    model: Model | str | os.PathLike[str], images: Images, *, faces: Any = None, align: str | None = None
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
     """Compute the Jensen-Shannon divergence of a pftgan model's classifiers at every pixel, in nats.
 

@@ -11,6 +11,7 @@ import torch
 
 from ..core.global_state import default_settings
 from ..images import read_images
+from ..images.types import Images
 from ..zoo import EMBEDDED, embedded_file
 from .evaluation import predict_labelled
 from .model_reader import read_parts
@@ -27,7 +28,7 @@ class Model(TrainedModel):
     @default_settings()
     def predict(
         self,
-        images: Any,
+        images: Images,
         *,
         faces: Any = None,
         align: str | None = None,
@@ -37,7 +38,7 @@ class Model(TrainedModel):
         return predict_all([self], images, faces, align, on_error, stacklevel=4)[0]
 
     @default_settings()
-    def evaluate(self, images: Any, labels: Any, *, align: str | None = None) -> dict[str, float]:
+    def evaluate(self, images: Images, labels: Any, *, align: str | None = None) -> dict[str, float]:
         """Score this model on labelled images. Arguments and results are those of `facekit.evaluate`."""
         return self.task.score(*predict_labelled(self, read_images(images), labels, align, stacklevel=5))
 
