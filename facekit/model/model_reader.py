@@ -88,13 +88,13 @@ def read_parts(path: str | os.PathLike[str]) -> ModelParts:
     backbone = built(source, lambda: find_backbone(about["backbone"]))
     adapter, target = None, None
     if "adapter" in about:
-        rest = {k.removeprefix(ADAPTER): v for k, v in state.items() if k.startswith(ADAPTER)}
-        adapter = network_of(source, LabelAdapter.from_dict, about["adapter"]["network"], rest).eval()
+        adapter_state = {k.removeprefix(ADAPTER): v for k, v in state.items() if k.startswith(ADAPTER)}
+        adapter = network_of(source, LabelAdapter.from_dict, about["adapter"]["network"], adapter_state).eval()
         target = built(source, lambda: task_from_dict(about["task"], about["adapter"]["labels"]))
     # A file with all weights needs no others. The ready parser itself completes files of synthparse.
     completed = None if about["whole"] else backbone.embedded_state
-    own = {k: v for k, v in state.items() if not k.startswith(ADAPTER)}
-    network = network_of(source, backbone.network_from_dict, about["network"], own, completed).eval()
+    network_state = {k: v for k, v in state.items() if not k.startswith(ADAPTER)}
+    network = network_of(source, backbone.network_from_dict, about["network"], network_state, completed).eval()
     task = built(source, lambda: task_from_dict(about["task"], about["labels"]))
     check_fits(source, network, task, adapter, target)
     return ModelParts(about["backbone"], network, task, about["align"], about["about"], adapter, target)

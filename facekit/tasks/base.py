@@ -150,8 +150,10 @@ class Task(ABC):
 
     def same_outputs(self, other: Task) -> bool:
         """Return whether the outputs of both tasks mean the same."""
-        mine, theirs = ({k: v for k, v in t.to_dict().items() if k != "mirroring"} for t in (self, other))
-        return type(self) is type(other) and mine == theirs
+        own_settings, other_settings = (
+            {k: v for k, v in t.to_dict().items() if k != "mirroring"} for t in (self, other)
+        )
+        return type(self) is type(other) and own_settings == other_settings
 
     @abstractmethod
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:

@@ -117,5 +117,5 @@ class AdaptedNetwork(nn.Module, ABC):
 @torch.no_grad()
 def begin_alike(network: nn.Module, other: nn.Module) -> bool:
     """Return whether two networks stand on the same pretrained weights, judged by their first parameter."""
-    mine, theirs = next(network.parameters()), next(other.parameters())
-    return mine.shape == theirs.shape and torch.equal(mine.cpu(), theirs.cpu())
+    first, other_first = next(network.parameters()), next(other.parameters())
+    return first.shape == other_first.shape and torch.equal(first.cpu(), other_first.cpu())

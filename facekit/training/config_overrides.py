@@ -54,11 +54,11 @@ def overridden(
 
 def _unknown(name: str, known: list[str], caller: str, others: Mapping[str, type]) -> str:
     """Say that a field is unknown, and which name, or which backbone, may have been meant."""
-    came = f"{caller} has no field {name!r}"
+    problem = f"{caller} has no field {name!r}"
     owners = [repr(other) for other, kind in others.items() if name in field_types(kind)]
     if owners:
-        return f"{came}: expected its own, and {name} belongs to backbone {' and '.join(owners)}; leave it out"
+        return f"{problem}: expected its own, and {name} belongs to backbone {' and '.join(owners)}; leave it out"
     near = difflib.get_close_matches(name, known, n=1)
     if near:
-        return f"{came}: expected one of its fields; did you mean {near[0]!r}?"
-    return f"{came}: expected one of {', '.join(sorted(known))}; correct the name"
+        return f"{problem}: expected one of its fields; did you mean {near[0]!r}?"
+    return f"{problem}: expected one of {', '.join(sorted(known))}; correct the name"

@@ -74,10 +74,10 @@ def stream_adaptation(
     images = torch.cat([views.images(part) for part in numbers])
     moved = torch.cat([views.labels(part) for part in numbers])
     distance = perceptual(config.perceptual, parser).to(device)
-    held = LatentCodes(_encoded(network, images))
+    latent_codes = LatentCodes(_encoded(network, images))
     streams = TwoStream(generator.synthesis, config.shared, config.image_stream)
     masks = _masks(task, moved, network.input_size)
-    labelled = _labelled(task, held.codes, images, moved, masks, device)
+    labelled = _labelled(task, latent_codes.codes, images, moved, masks, device)
     support = _support(network, generator, data.support, device, seed)
     tuned = config.stages if isinstance(task, SegmentationTask | ImageToImageTask) else ""
 
@@ -91,18 +91,18 @@ def stream_adaptation(
         assert network.heads is not None
 
         def maps(n: int) -> list[Tensor]:
-            return network.maps(held.codes[n : n + 1])
+            return network.maps(latent_codes.codes[n : n + 1])
 
         return pixel_fitting(network.heads, maps, masks, config, device, seed)
 
     def tuning(stage: int) -> Program:
         return StreamTuning(streams, labelled, support, distance, config, stage, device, seed)
 
-    stages = [Stage(config.refine, lambda: Refining(network.stream, held.codes, images, distance))]
+    stages = [Stage(config.refine, lambda: Refining(network.stream, latent_codes.codes, images, distance))]
     stages += [Stage(config.steps, partial(tuning, i), use_tuned_stream) for i in range(len(tuned))]
     if network.heads is not None:
         stages.append(Stage(config.steps if masks is None else head_steps(config), begin_heads))
-    return StagedProgram(stages, {"codes": held, "streams": streams})
+    return StagedProgram(stages, {"codes": latent_codes, "streams": streams})
 
 
 @torch.no_grad()

@@ -134,12 +134,12 @@ class DiffusionFeatures(FrozenFeatures):
 
     @override
     def maps(self, x: Tensor) -> list[Tensor]:
-        seen: dict[int, Tensor] = {}
+        outputs: dict[int, Tensor] = {}
 
         def keeps(block: int) -> Any:
             def keep(module: nn.Module, inputs: Any, out: Any) -> None:
                 # Levels of the kind "skip" also return an image.
-                seen[block] = out[0] if isinstance(out, tuple) else out
+                outputs[block] = out[0] if isinstance(out, tuple) else out
 
             return keep
 
@@ -150,7 +150,7 @@ class DiffusionFeatures(FrozenFeatures):
             for step, signal in zip(self.steps, self.signal, strict=True):
                 noised = signal**0.5 * (2 * x - 1) + (1 - signal) ** 0.5 * self.noise
                 self.unet(noised, step, return_dict=False)
-                found += [seen[block] for block in self.blocks]
+                found += [outputs[block] for block in self.blocks]
         return found
 
     @override

@@ -87,8 +87,8 @@ class Inverting:
             group["lr"] = r.lr * (1 - 0.9 * max(0.0, index / self.steps - (1 - r.decay)) / max(r.decay, 1e-9))
         self.encoder.train()
         real = self.real(index)
-        made, known = self.own(len(real), generator_for(self.seed, index, 17 + self.part.start))
-        x = torch.cat([real, made]).contiguous(memory_format=torch.channels_last)
+        generated, known = self.own(len(real), generator_for(self.seed, index, 17 + self.part.start))
+        x = torch.cat([real, generated]).contiguous(memory_format=torch.channels_last)
         with self.autocast:
             codes = self.encoder(x).float()
             shown = self.generator.synthesis(codes).float()
