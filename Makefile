@@ -14,6 +14,7 @@ quality:
 	ruff check $(CODE)
 	ruff format --check $(CODE)
 	mypy facekit
+	lint-imports
 
 docs:
 	mkdocs build --strict
