@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save
 from typing_extensions import override
 
+from ..backbones.registry import pretrainings
 from ..core.arguments import check_checkpoint, check_count, check_name, check_path, check_progress, check_seed
 from ..core.atomic_file import whole_file
 from ..core.device import pick_device
@@ -24,9 +25,6 @@ from ..model import find_backbone
 from ..training.distributed import join, local_device
 from ..training.loop import Hook, Progress, check_finite, train
 from ..training.pretraining_run import Request, Run
-
-# What can be trained, and the backbone that it belongs to.
-KINDS = {"fsma": "fsma", "farl": "farl", "tokenizer": "farl", "stylegan2": "pftgan", "inversion": "pftgan"}
 
 
 @default_settings()
@@ -50,7 +48,7 @@ def pretrain(
     """Pre-train a backbone and write its weights.
 
     Several processes (torchrun, accelerate launch) share each batch. Checkpoint, ``out`` and pool must then be on a
-    disk that all of them see. The first process writes.
+    disk that all of them can read. The first process writes.
 
     Args:
         backbone: "fsma", "farl", "tokenizer" (FaRL's visual tokens), "stylegan2" (PFTGAN's generator) or "inversion"
@@ -82,8 +80,9 @@ def pretrain(
         >>> facekit.pretrain("fsma", "faces/", preset="mini", out="fsma.safetensors")
     """
     check_name(backbone, "backbone")
-    if backbone not in KINDS:
-        raise ValueError(f"backbone={backbone!r}: expected one of {', '.join(map(repr, KINDS))}")
+    owners = pretrainings()
+    if backbone not in owners:
+        raise ValueError(f"backbone={backbone!r}: expected one of {', '.join(map(repr, owners))}")
     check_path(out, "out")
     check_progress(progress)
     check_checkpoint(checkpoint)
@@ -113,7 +112,7 @@ def pretrain(
             recipe_overrides,
         )
         with seeded_random(seed):
-            run = find_backbone(KINDS[backbone]).pretraining(backbone, request)
+            run = find_backbone(owners[backbone]).pretraining(backbone, request)
         timer = StepTimer()
         losses = train(
             run.program,
