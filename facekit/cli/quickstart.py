@@ -43,7 +43,7 @@ def quickstart(
         progress: Whether to show a progress bar.
 
     Returns:
-        The scores in percent, the times in seconds ("..._ms": milliseconds per image), and the file ("picture").
+        The scores in percent, the times in seconds ("..._ms": milliseconds per image), and the file ("image").
 
     Raises:
         ValueError: If ``out`` has another suffix.
@@ -90,7 +90,7 @@ def quickstart(
         drawn = points.draw_on(parts.draw()) if scores["photo_faces"] else photo
     save_image(_result_sheet(shown, photo, drawn), out)
     scores["seconds"] = round(time.monotonic() - started, 1)
-    scores["picture"] = os.fspath(out)
+    scores["image"] = os.fspath(out)
     return scores
 
 

@@ -76,7 +76,7 @@ RANGES: dict[str, Range] = {
             "r1",
             "path_length",
             "ema_rampup",
-            "again",
+            "reconstruction",
             "l2",
             "lpips",
             "deltas",

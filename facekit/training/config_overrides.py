@@ -17,6 +17,7 @@ RENAMED = {
     "ema_pictures": "ema_images",
     "ada_pictures": "ada_images",
     "keep_critic": "keep_discriminator",
+    "again": "reconstruction",
 }
 
 
@@ -28,8 +29,8 @@ def overridden(
     Args:
         recipe: A configuration, a frozen dataclass.
         overrides: Values by the name of the field.
-        caller: What errors call the function or backbone that the fields came to.
-        others: Returns the configuration classes of all backbones by name, to say which one has an unknown field.
+        caller: Name of the function or backbone with these fields, for errors.
+        others: Returns the configuration classes of all backbones by name, for the message about an unknown field.
 
     Returns:
         A new configuration of the same class.
@@ -53,7 +54,7 @@ def overridden(
 
 
 def _unknown(name: str, known: list[str], caller: str, others: Mapping[str, type]) -> str:
-    """Say that a field is unknown, and which name, or which backbone, may have been meant."""
+    """Return the message about an unknown field: the nearest name, or the backbone that has it."""
     problem = f"{caller} has no field {name!r}"
     owners = [repr(other) for other, kind in others.items() if name in field_types(kind)]
     if owners:

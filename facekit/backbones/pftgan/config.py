@@ -32,7 +32,7 @@ class StyleGAN2Pretraining(Checked):
         ada_every: Steps between two adjustments of that probability.
         reconstructed: Real images per step that an encoder encodes and the generator reconstructs. The file then holds
             the encoder, too. 0, as in the paper, trains no encoder.
-        again: Weight of the losses of these reconstructions, where the discriminator's loss has weight 1.
+        reconstruction: Weight of the losses of these reconstructions, where the discriminator's loss has weight 1.
         judged_again: Whether the discriminator judges reconstructions, too, which makes them sharper.
         projected: Whether the discriminator works on frozen features (Projected GANs). It needs r1=0.
         keep_discriminator: Whether the file holds StyleGAN2's discriminator.
@@ -55,7 +55,7 @@ class StyleGAN2Pretraining(Checked):
     ada_images: int = 500_000
     ada_every: int = 4
     reconstructed: int = 0
-    again: float = 1.0
+    reconstruction: float = 1.0
     judged_again: bool = False
     projected: bool = False
     keep_discriminator: bool = True

@@ -80,7 +80,7 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         encoder = {} if joint is None else {f"encoder.{k}": v for k, v in joint.mean.state_dict().items()}
         return {**program.mean.state_dict(), **encoder, **discriminator}
 
-    return Run(program, total, tensors, about, {"pictures": recipe.batch_size})
+    return Run(program, total, tensors, about, {"images": recipe.batch_size})
 
 
 @dataclasses.dataclass(frozen=True)

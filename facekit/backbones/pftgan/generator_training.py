@@ -230,7 +230,7 @@ class Pretraining:
         with self.autocast:
             losses = self.joint.losses(real, codes, reconstructed, known[: len(real)])
         self.joint.optimiser.zero_grad(set_to_none=True)
-        self._descend(self.optimiser, self.generator, loss + self.recipe.again * self.joint.weighted(losses))
+        self._descend(self.optimiser, self.generator, loss + self.recipe.reconstruction * self.joint.weighted(losses))
         self.processes.average_gradients(self.joint.encoder.parameters())
         self.joint.optimiser.step()
         return {name: value.detach() for name, value in losses.items()}
