@@ -137,7 +137,7 @@ def _placed(heat: np.ndarray, crop: Crop, image: np.ndarray) -> np.ndarray:
 def _pair(weights: str) -> ImageTextModel:
     """Load the two towers once."""
     with preserved_random_state():
-        return find_backbone("farl").load(weights)  # type: ignore[return-value]
+        return find_backbone("farl").load(weights)
 
 
 def _side(pair: ImageTextModel) -> int:

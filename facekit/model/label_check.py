@@ -27,6 +27,7 @@ from ..labels import (
     convert_landmarks,
     segmentation_map,
 )
+from ..results import Landmarks, Segmentation
 from ..tasks import LandmarkTask, SegmentationTask, Task
 from .face_frames import embedded_model
 
@@ -186,7 +187,7 @@ def _predicted_points(
 ) -> list[tuple[Array, float]]:
     """Return per frame the embedded model's points in the order of the set, and the side of the face's box."""
     results = embedded_model("landmarks").predict_images(images, [[frame] for frame in frames])
-    points = [faces[0].points.astype(np.float64) for faces in results]  # type: ignore[attr-defined]
+    points = [face.points.astype(np.float64) for (face,) in results if isinstance(face, Landmarks)]
     return [(convert_landmarks(p, "68", label_set), float(np.sqrt(np.prod(np.ptp(p, 0))))) for p in points]
 
 
@@ -236,13 +237,15 @@ def _mistaken_masks(
     """Return what `_mistaken_points` returns, for masks."""
     indices = indices[:: 2 if len(indices) > 4 else 1]
     parser = embedded_model("segmentation")
-    table = segmentation_map(parser.task.labels.name, label_set)  # type: ignore[attr-defined]
+    assert isinstance(parser.task, SegmentationTask)
+    table = segmentation_map(parser.task.labels.name, label_set)
     images, masks = [photos.arrays[i] for i in indices], [labels[i] for i in indices]
     pointed = embedded_model("landmarks").predict_images(images, [[_mask_frame(mask)] for mask in masks])
     # The parser learned from faces brought to the mean face.
-    frames = [point_frame(faces[0].points, LANDMARKS_68, "mean") or Frame() for faces in pointed]  # type: ignore[attr-defined]
+    found = [face for (face,) in pointed if isinstance(face, Landmarks)]
+    frames = [point_frame(face.points, LANDMARKS_68, "mean") or Frame() for face in found]
     results = parser.predict_images(images, [[frame] for frame in frames])
-    predicted = [table[faces[0].mask] for faces in results]  # type: ignore[attr-defined]
+    predicted = [table[face.mask] for (face,) in results if isinstance(face, Segmentation)]
     swap = np.arange(256, dtype=np.uint8)
     swap[: len(label_set)] = label_set.flip
     sided = [k for k, other in enumerate(label_set.flip) if k != other]

@@ -6,7 +6,7 @@ import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..backbones.base import Backbone, WeightFiles
 from ..backbones.image_tower import ImageTower
@@ -17,6 +17,9 @@ from ..tasks import Task, task_from_dict
 from ..training.adapted_network import AdaptedNetwork
 from ..zoo import cached_file, embedded_file, official_file
 from .model_file import ADAPTER, built, check_fits, network_of, read_model_file
+
+if TYPE_CHECKING:
+    from ..backbones.farl.backbone import FaRL
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class ModelParts:
     target: Task | None
 
 
+@overload
+def find_backbone(name: Literal["farl"]) -> FaRL: ...
+@overload
+def find_backbone(name: str) -> Backbone: ...
 @functools.lru_cache(maxsize=16)
 def find_backbone(name: str) -> Backbone:
     """Return a backbone with access to the embedded and the published weights.
@@ -68,8 +75,7 @@ def ready_network(name: str) -> AdaptedNetwork:
 
 def _image_tower(weights: str | os.PathLike[str]) -> ImageTower:
     """Return the image tower of FaRL."""
-    tower: ImageTower = find_backbone("farl").load(weights).image  # type: ignore[assignment]
-    return tower
+    return find_backbone("farl").load(weights).image
 
 
 @preserved_random_state()

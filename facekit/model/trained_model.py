@@ -24,7 +24,7 @@ from ..core.output_paths import check_output
 from ..geometry.affine_crop import AffineCrop
 from ..geometry.crop import Crop
 from ..images.reader import to_tensor
-from ..results.types import Drawable
+from ..results.types import Drawable, Segmentation
 from ..tasks import Task
 from ..training.adapted_network import AdaptedNetwork
 from ..training.loop import check_finite
@@ -207,8 +207,9 @@ class TrainedModel:
             if self.adapter is not None:
                 adapted = self._results(self._adapted(maps), self.task, places)
                 face_results = [
-                    dataclasses.replace(a, naked=n)  # type: ignore[type-var]
+                    dataclasses.replace(a, naked=n)
                     for a, n in zip(adapted, face_results, strict=True)
+                    if isinstance(a, Segmentation) and isinstance(n, Segmentation)
                 ]
             for (i, _), result in zip(part, face_results, strict=True):
                 results[i].append(result)
