@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facekit import results
 from facekit.annotations.run_lengths import mask_to_runs, runs_to_mask
 from facekit.labels import (
     CELEBA_40,
@@ -293,6 +294,6 @@ def test_own_sets_draw_too(image: np.ndarray) -> None:
 def test_old_names_of_image_results_warn() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
     with pytest.warns(DeprecationWarning, match="ImageResult"):
-        old = facekit.results.Picture
+        old = results.Picture
     with pytest.warns(DeprecationWarning, match="output"):
         assert np.array_equal(old(image, image).picture, image)

@@ -98,8 +98,8 @@ class PFTGAN(Backbone):
         assert isinstance(config, PFTGANAdaptation)
         if data.alpha is not None:
             raise ValueError(
-                "align='tanh': expected another one, as generators make no tanh-warped faces; pass 'mean', 'landmarks' or "
-                "'none'"
+                "align='tanh': expected another one, as generators make no tanh-warped faces; pass 'mean', 'landmarks' "
+                "or 'none'"
             )
         streams_learn = config.image_stream and config.stages and config.features == "generator"
         if data.support is not None and not streams_learn:

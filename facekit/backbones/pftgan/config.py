@@ -129,7 +129,7 @@ class InversionPretraining(Checked):
 
 INVERSION_MINI = InversionPretraining()
 # For an encoder that is trained with its generator, whose discriminator's loss is about 1.
-INVERSION_BESIDE = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
+INVERSION_JOINT = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
 
 
 @dataclass(frozen=True)
