@@ -78,7 +78,7 @@ def test_generated_faces_are_rendered_where_work_is_done(monkeypatch: pytest.Mon
         self.device = torch.device("cpu")  # of another device there is none here
 
     monkeypatch.setattr(GeneratedFaces, "__init__", recorded)
-    monkeypatch.setattr(device_module, "_there", torch.device)
+    monkeypatch.setattr(device_module, "_checked", torch.device)
     open_pool(["generated:2"], 64, tmp_path, False, device="cuda:1")
     make_shards(["generated:1"], tmp_path / "asked", size=64, progress=False, device="cuda:2")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -128,7 +128,7 @@ def test_memory_grows_up_to_the_recipes_pixels(sheet: Sheet, monkeypatch: pytest
     def said(pixels: int | None) -> list[float]:
         """For one, two and three images, where classifiers learn from so many pixels at most."""
         recipe = replace(ours, pixels=pixels)
-        monkeypatch.setattr(parts_model, "adaptation", lambda *asked: recipe)
+        monkeypatch.setattr(parts_model, "named_recipe", lambda *asked: recipe)
         return [memory(estimate_cost(copies(sheet, count), NAMES, TUNED, 300)) for count in (1, 2, 3)]
 
     free, between, below = said(None), said(of_one * 3 // 2), said(of_one // 2)

@@ -141,16 +141,16 @@ def _maps_of(maps: Maps, n: int, images: int) -> list[Tensor]:
     return [x[n : n + 1] for x in maps]
 
 
-def _checked_labels(labels: Tensor, classes: int = IGNORE_ID) -> Tensor:
+def _checked_labels(labels: Tensor) -> Tensor:
     """Check label masks and return them on the CPU as uint8."""
     if labels.ndim != 3 or labels.is_floating_point() or not labels.numel():
         raise ValueError(
             f"labels of shape {tuple(labels.shape)}, {labels.dtype}: expected (N,H,W) integers, one mask per image"
         )
     labels = labels.detach().cpu()
-    wrong = labels[(labels != IGNORE_ID) & ((labels < 0) | (labels >= classes))].unique().tolist()
+    wrong = labels[(labels != IGNORE_ID) & ((labels < 0) | (labels >= IGNORE_ID))].unique().tolist()
     if wrong:
-        raise ValueError(f"labels hold {wrong}: expected 0 to {classes - 1}, or {IGNORE_ID} where there is none")
+        raise ValueError(f"labels hold {wrong}: expected 0 to {IGNORE_ID - 1}, or {IGNORE_ID} where there is none")
     return labels.to(torch.uint8)
 
 
