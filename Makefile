@@ -13,6 +13,7 @@ test-all:
 quality:
 	ruff check $(CODE)
 	ruff format --check $(CODE)
+	lint-imports
 	mypy facekit
 	lint-imports
 

@@ -61,24 +61,27 @@ def adapt(
 
     Args:
         images: A path, folder, PIL image, numpy (H, W, 3) uint8, torch (3, H, W), or a sequence of these.
-        labels: Points (N, K, 2) in pixels, NaN = unlabelled; masks (H, W) of class ids, 255 = ignored; one image each
-            for "stylization"; a clean image each or None for "shadow_removal"; (N, A) of 0 and 1 for "attributes".
+        labels: "landmarks": (N, K, 2) in pixels, NaN = unlabelled. "segmentation": N masks (H, W) of class ids, 255 =
+            ignored. "stylization": N images. "shadow_removal": N clean images, or None. "attributes": (N, A), 0 or 1.
         task: "landmarks", "segmentation", "stylization", "shadow_removal" or "attributes".
         backbone: "fsma", "pftgan", "synthparse" or "farl".
         names: Label set ("68", "helen11", "celeba40", ...) or a list of names. None numbers the labels.
         support_images: Unlabelled images for pftgan's image stream. None generates some.
         weights: "auto", "embedded", "official", "none" (random), or a file.
         recipe: "quick" (about a minute on two cores), "paper", another name of the backbone, or a configuration.
-        align: "none" takes each image as a face crop. "box" finds faces, "landmarks", "mean", "tanh" and "ffhq" frame
-            them by landmarks, "haar" as in synthparse's paper. Predictions frame faces in the same way.
-        faces: One face box (x0, y0, x1, y1) per image instead of a search.
+        align: "none" takes each image as a face crop. "box" crops to the detected face. "landmarks", "mean", "tanh" and
+            "ffhq" crop by landmarks, "haar" as in synthparse's paper. Predictions use the same crop.
+        faces: One face box (x0, y0, x1, y1) per image instead of face detection.
         epochs: Number of passes through all faces, instead of ``steps``.
-        validation: (images, labels) to score the model on, and with ``keep_best=True`` to choose its weights by.
-        checkpoint: A file. A training that was interrupted resumes from it.
-        device: Where to train. None is the best device there is.
+        validation: (images, labels) for scores during training. ``keep_best=True`` keeps the best weights.
+        checkpoint: File of the training state. An interrupted training resumes from it.
+        device: Where to train. None is the best available device.
         seed: Seed of all random numbers.
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
         **recipe_overrides: Fields of the backbone's configuration, such as ``steps=800``.
+
+    Returns:
+        The trained model, with ``predict``, ``evaluate`` and ``save``.
 
     Raises:
         ValueError: If an image, label or argument is wrong. The message names it.

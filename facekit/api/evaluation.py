@@ -25,19 +25,19 @@ def evaluate(
 ) -> dict[str, float]:
     """Score a model on labelled images with one face each.
 
-    The labelled face is the one that is scored. Landmark models that frame by landmarks get the crop of the labels'
-    box, as is usual on 300-W; with align="mean", "tanh" or "ffhq" the labels' eyes, nose and mouth frame the face. If
-    faces are searched and none is found, the whole image is scored.
+    The labelled face is the one that is scored. Landmark models with align="landmarks" get the box of the labels, as is
+    usual on 300-W. With align="mean", "tanh" or "ffhq", eyes, nose and mouth of the labels align the face. If face
+    detection finds no face, the whole image is scored.
 
     Args:
         model: A model, the path of its file, or the name of a ready model.
         images: As in `facekit.predict`.
         labels: As in `facekit.adapt`.
-        align: How faces are framed, instead of the model's own way.
+        align: How faces are cropped. None is the model's own ``align``.
         device: Where to run. None leaves the model where it is.
 
     Returns:
-        The task's metrics by name, in percent (PSNR in dB). Names of landmark metrics tell what errors are divided by,
+        The task's metrics by name, in percent (PSNR in dB). Names of landmark metrics end with the normaliser,
         such as "nme_inter_ocular".
 
     Raises:

@@ -50,11 +50,11 @@ def adapt_labels(
     seed: int = 0,
     progress: Progress = True,
 ) -> Model:
-    """Train a label adapter on a parser and return the parser with it (synthparse sections 2.2 and 3.2).
+    """Train a label adapter for a segmentation model (synthparse sections 2.2 and 3.2).
 
     The adapter learns from the parser's label maps and the target labels of the same faces, never from pixels. The maps
-    are turned by up to 11 degrees and moved in perspective. Predictions of the new model are the adapter's; they hold
-    those of the parser in ``naked``, and ``new.naked`` is the parser alone.
+    are turned by up to 11 degrees and moved in perspective. Results of the new model hold the adapter's mask, and
+    in ``naked`` the parser's mask.
 
     Args:
         model: A segmentation model, its file, or the name of a ready one. It is not changed.
@@ -66,17 +66,20 @@ def adapt_labels(
         encoder: Encoder of the segmentation model inside.
         decoder_channels: Channels of its five stages with decoder="unet".
         weights: Weights of the encoder: "auto" (ImageNet's if they are on this machine), "imagenet" or "none".
-        faces: One face box (x0, y0, x1, y1) per image instead of a search.
+        faces: One face box (x0, y0, x1, y1) per image instead of face detection.
         steps: Number of steps. None is 30 epochs.
         batch_size: Faces per step.
         lr: Learning rate.
-        checkpoint: A file. A training that was interrupted resumes from it.
-        device: Where to train. None is the best device there is.
+        checkpoint: File of the training state. An interrupted training resumes from it.
+        device: Where to train. None is the best available device.
         seed: Seed of all random numbers.
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
 
+    Returns:
+        A new model: the parser with the adapter. Its ``naked`` is the parser alone.
+
     Raises:
-        ValueError: As `facekit.adapt`, and if the model is not for segmentation or has an adapter already.
+        ValueError: As in `facekit.adapt`, and if the model is not for segmentation or has an adapter already.
     """
     model = resolve_model(model)
     if not isinstance(model.task, SegmentationTask):

@@ -25,24 +25,24 @@ def predict(
 ) -> Any:
     """Run a model on one image or many.
 
-    One image in, one outcome out; a sequence, batch or folder in, a list out. The list holds every image and result in
-    memory. For large folders, go through them image by image (`facekit.images.list_images`) or run `facekit predict`.
+    One image gives one result. A sequence, batch or folder gives a list. The list holds every image and result in
+    memory. For large folders, loop over `facekit.images.list_images` or run `facekit predict`.
 
     Args:
         model: A model, the path of its .facekit file, or the name of an embedded ready model ("landmarks",
             "segmentation", "segmentation-fasseg", "attributes"; on the backbone of the last one "farl-landmarks",
-            "farl-segmentation"). A sequence of these gives a list with one outcome per model. Faces are then searched
-            once, and a frozen backbone that several models share runs once per face.
+            "farl-segmentation"). A sequence of these gives one item per model. Faces are then detected once,
+            and a frozen backbone that several models share runs once per face.
         images: A path, folder, PIL image, array or tensor, or a sequence of these.
-        faces: Face boxes (x0, y0, x1, y1) in pixels instead of a search; for many images one list per image.
-        align: How faces are framed, instead of the model's own way.
+        faces: Face boxes (x0, y0, x1, y1) in pixels instead of face detection; for many images one list per image.
+        align: How faces are cropped. None is the model's own ``align``.
         on_error: "raise", or "skip" to leave out unreadable files with a warning.
         device: Where to run. None leaves the model where it is.
 
     Returns:
-        If faces are searched (every align but "none"; ready models do), a `Faces` list per image, with one result per
-        face: 0, 1 or more. An image without a face gives a warning, too. With align="none" (the image is a face crop)
-        and no boxes, the single result. Results are in pixels of the original image.
+        If faces are detected (every ``align`` except "none") or given by ``faces``: one `Faces` list per image with one
+        result per face. It is empty, with a warning, if no face is found. Otherwise one result per image, which is a
+        face crop. Ready models detect faces. Results are in pixels of the original image.
 
     Raises:
         ImageError: If an image cannot be read. The message names it.
@@ -58,5 +58,5 @@ def predict(
         is_list, models = False, [resolve_model(model, device)]
     if not models:
         raise ValueError("an empty list of models came, expected at least one: pass a model or its name")
-    outcomes = predict_all(models, images, faces, align, on_error, stacklevel=5)
+    outcomes = predict_all(models, images, faces, align, on_error, stacklevel=4)
     return outcomes if is_list else outcomes[0]

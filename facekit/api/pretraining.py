@@ -57,14 +57,14 @@ def pretrain(
             "generated:COUNT". For "farl" shards of image-text pairs, or folders of them, from `facekit shard`.
         preset: "mini" (the size of the embedded weights, default), or the paper's sizes: "128" and "256" for fsma,
             "base" for farl, "256" and "1024" for stylegan2.
-        out: The .safetensors file, in half precision. A card (.json) of data, steps and throughput is written beside.
+        out: The .safetensors file, in half precision. A card (.json) of data, steps and throughput is next to it.
         steps: Number of steps. None is the preset's.
         until: Stop after this step. The same call without it resumes.
-        checkpoint: File of the checkpoint, by default beside ``out``. An interrupted training resumes from it exactly.
+        checkpoint: File of the checkpoint, by default next to ``out``. An interrupted training resumes from it exactly.
         save_every: Seconds between two checkpoints.
         weights: None (random), "embedded", or a file to go on from. fsma of 128 px grows into preset "256".
         pool: Folder of decoded crops, by default FACEKIT_HOME/pools.
-        device: Where to train. None is the best device there is, of several processes one for each.
+        device: Where to train. None is the best available device, one per process.
         seed: Seed of all random numbers.
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
         **recipe_overrides: Fields of the configuration. ``batch_size`` is that of all processes together.

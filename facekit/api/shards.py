@@ -42,7 +42,7 @@ def make_shards(
         sources: Folders of images, folders or files of .tar shards, .parquet or .csv listings, "generated:COUNT",
             "celebahq128", or its first images by "celebahq128:COUNT".
         out: Folder of the shards.
-        texts: A .csv of file name and caption for the one folder of images. None: a .txt file beside each image.
+        texts: A .csv of file name and caption for the one folder of images. None: a .txt file next to each image.
         download: Whether to download the images of a listing that are on the web.
         size: Side of generated faces, px.
         seed: Seed of the wording of captions and of generated faces.

@@ -71,7 +71,7 @@ def match(
         texts: M texts, such as "a man with a beard". A single text has probability 1.
         weights: Weights of farl, as in `facekit.load_backbone`.
         align: "none" takes images as face crops. Otherwise the best face is used, as in `facekit.adapt`.
-        device: Where to run. None is the best device there is.
+        device: Where to run. None is the best available device.
 
     Returns:
         Float32 of shape (N, M), or (M,) for one image. Rows sum to 1.
@@ -108,7 +108,10 @@ def explain(
         text: The text.
         weights: Weights of farl, as in `facekit.load_backbone`.
         align: As in `match`.
-        device: Where to run. None is the best device there is.
+        device: Where to run. None is the best available device.
+
+    Returns:
+        The heat map in pixels of the image, with the text.
 
     Raises:
         ValueError: If there is more than one image, or the weights have no text tower.

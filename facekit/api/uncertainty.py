@@ -26,7 +26,7 @@ def uncertainty(
         model: A segmentation model with several ``members``, or its file.
         images: As in `facekit.predict`.
         faces: Face boxes, for a single image only.
-        align: How faces are framed, instead of the model's own way.
+        align: How faces are cropped. None is the model's own ``align``.
 
     Returns:
         Float32 (H, W) for one image, else a list. 0 where all classifiers agree, NaN outside the faces. Where several

@@ -19,7 +19,7 @@ def add_commands(add_command: AddCommand) -> None:
         "uncertainty",
         _uncertainty,
         "show where the classifiers of a pftgan model disagree; label the image with the largest value next",
-        "facekit uncertainty mine.facekit photos --out doubts",
+        "facekit uncertainty mine.facekit photos --out maps",
     )
     p.add_argument("model", help="a .facekit file of pftgan, for segmentation, with several classifiers (members)")
     p.add_argument("images", help="an image or a folder")

@@ -22,7 +22,7 @@ READY = tuple(name for name, file in EMBEDDED.items() if file.endswith(".facekit
 
 
 class Model(TrainedModel):
-    """A face model: what `facekit.adapt` and `facekit.load` return."""
+    """A trained face model. `facekit.adapt` and `facekit.load` return it."""
 
     @default_settings()
     def predict(
@@ -34,7 +34,7 @@ class Model(TrainedModel):
         on_error: Literal["raise", "skip"] = "raise",
     ) -> Any:
         """Run this model on one image or many. Arguments and results are those of `facekit.predict`."""
-        return predict_all([self], images, faces, align, on_error, stacklevel=5)[0]
+        return predict_all([self], images, faces, align, on_error, stacklevel=4)[0]
 
     @default_settings()
     def evaluate(self, images: Any, labels: Any, *, align: str | None = None) -> dict[str, float]:
@@ -48,7 +48,10 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
 
     Args:
         path: The file.
-        device: Where the model runs. None is the best device there is.
+        device: Where the model runs. None is the best available device.
+
+    Returns:
+        The model.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -65,7 +65,7 @@ class TrainedModel:
             backbone: Name of the backbone.
             network: The network.
             task: The task of the network.
-            align: How predictions frame a face.
+            align: How predictions crop a face.
             about: Plain data on how the model was made.
             adapter: A label adapter: maps class ids (N, S, S) to the maps of ``target``.
             target: The task of the adapter.
@@ -94,7 +94,7 @@ class TrainedModel:
         return next(self.network.parameters()).device
 
     def to(self, device: str | torch.device | None) -> Self:
-        """Move the network to a device, None for the best one there is. Return the model itself."""
+        """Move the network to a device (None: the best available one) and return the model itself."""
         chosen = pick_device(device)
         self.network.to(chosen)
         self.__dict__.pop("_runner", None)

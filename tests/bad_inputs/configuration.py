@@ -120,7 +120,7 @@ ROWS: list[Row] = [
     ("validation without labels", TypeError, lambda f: adapt(validation=(IMAGES,)), "validation=.*expected a pair"),
     ("validation of one face's labels", ValueError, lambda f: adapt(validation=(IMAGES, POINTS[:1])),
      "got 2 images but 1 arrays of landmarks"),
-    ("weights as a number", TypeError, lambda f: adapt(weights=5), "weights=5 came: expected a name or a path"),
+    ("weights as a number", TypeError, lambda f: adapt(weights=5), "weights=5: expected a name or a path"),
     ("task as a list", TypeError, lambda f: facekit.adapt(IMAGES, POINTS, ["landmarks"]),  # type: ignore[arg-type]
      "task=.*: expected a name"),
     ("backbone as None", TypeError, lambda f: adapt(None), "backbone=None: expected a name"),

@@ -112,7 +112,7 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
     ("model file: nested without end", ValueError, _zipped(zipfile.ZIP_STORED, "[" * 10_000), "nested too deeply"),
     ("model file: a folder", ValueError, lambda folder: facekit.load(folder), "a folder or device"),
     ("tower: gives no maps", ValueError, lambda _: stand_in("cait_xxs24_224", "none", 32, 0),
-     "gives no maps of its blocks|cannot be built"),
+     "returns no maps of its blocks|cannot be built"),
     ("tower: an address", ValueError, lambda _: stand_in("hf-hub:a/b", "none", None, 0),
      "timm has no such model"),
     ("fetch: a file", OSError, lambda folder: fetch(f"file://{folder}/a"), "expected http or https, got .*'file'"),

@@ -234,7 +234,7 @@ def test_generated_faces_are_mapped_by_name(domain: str) -> None:
     if domain == "studio":  # the wild ones are framed as badly as a detector does
         assert first.box[2] - first.box[0] == pytest.approx(64, abs=0.01)
         assert not (cropped(first, 64, MARGIN)[1] == 255).all(1).any(), "no row from beyond the image"
-    with pytest.raises(ValueError, match="domain 'indoor' is unknown"):
+    with pytest.raises(ValueError, match="expected domain to be one of studio, wild, got 'indoor'"):
         GeneratedParsing(5, "indoor")
 
 

@@ -42,10 +42,10 @@ class FaRL(Backbone):
         """Load the image tower and the text tower in evaluation mode.
 
         Args:
-            weights: "auto" (an official file if one is in the cache, else the embedded one), "embedded" (small, in this
-                package), "official" (the paper's ViT-B/16 after 16 epochs, downloaded at first use), "official-ep64"
-                (after 64 epochs), "none" (random, of the embedded one's size), or a file: our .safetensors or one in
-                CLIP's naming (``{"state_dict": ...}``), as FaRL's are.
+            weights: "embedded": small, in this package. "official": the paper's ViT-B/16 after 16 epochs, downloaded
+                at first use. "official-ep64": after 64 epochs. "auto": an official file if one is in the cache, else
+                "embedded". "none": random, of the embedded size. A file: our .safetensors, or a file in CLIP's naming
+                (``{"state_dict": ...}``) such as FaRL's.
             seed: Seed of random weights.
 
         Raises:

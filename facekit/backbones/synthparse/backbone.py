@@ -37,10 +37,10 @@ class SynthParse(Backbone):
         """Load a segmentation model in evaluation mode. Its encoder and decoder are trained, its head is not.
 
         Args:
-            weights: "embedded" (the ready parser's), "imagenet" (of the encoder; downloaded if they are not on this
-                machine), "auto" (the ready parser's if they fit ``size``, else ImageNet's if they are on this machine,
-                else random ones, which the log tells), "none" (random), or a file with tensors of an encoder or of a
-                whole network.
+            weights: "embedded": those of the ready parser. "imagenet": ImageNet's for the encoder, downloaded if they
+                are not on this machine. "none": random. A file: tensors of an encoder or of a whole network. "auto":
+                the first that is possible of "embedded" (if it fits ``size``), "imagenet" without download, and
+                "none". The log names a random start.
             seed: Seed of random weights.
             size: Build of the model. None is that of the ready parser.
 

@@ -142,7 +142,7 @@ def test_penalties_are_gradients() -> None:
     """R1 and path lengths against differences of the networks themselves."""
     program = training()
     x = program.real(0)
-    penalty = float(program._flatten_discriminator(x[:4]))
+    penalty = float(program._penalise_gradients(x[:4]))
     fresh = training()  # whose discriminator has not stepped
     discriminator, y = fresh.discriminator.double(), x[:4].double().requires_grad_(True)
     direction, step = torch.randn(4, 3, 16, 16, dtype=torch.float64), 1e-5
@@ -152,7 +152,7 @@ def test_penalties_are_gradients() -> None:
     assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=0.01)
     assert penalty == pytest.approx(float(gradient.square().sum((1, 2, 3)).mean()), rel=1e-4)
     before = fresh.path_mean
-    assert float(fresh._even_paths(8, torch.Generator().manual_seed(1))) >= 0 and fresh.path_mean > before
+    assert float(fresh._penalise_path_lengths(8, torch.Generator().manual_seed(1))) >= 0 and fresh.path_mean > before
 
 
 def test_training_resumes_exactly(tmp_path: Path) -> None:

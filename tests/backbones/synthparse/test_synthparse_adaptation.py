@@ -60,7 +60,7 @@ def test_sigmoid_loss_is_weighted_and_ignores() -> None:
     assert float(weighted(moved, labels)) == pytest.approx(expected, rel=1e-5), "ignored pixels do not count"
     assert float(task.loss(maps, torch.full_like(labels, 255))) == 0.0
     assert SegmentationTask.from_dict(task.to_dict()).activation == "sigmoid"
-    logs = weighted.decode(maps)[0]
+    logs = task.decode(maps)[0]
     np.testing.assert_allclose(np.exp(logs), torch.sigmoid(maps[0]).numpy(), rtol=1e-5)
     with pytest.raises(ValueError, match="'softmax', 'sigmoid'"):
         SegmentationTask(SYNTHPARSE_11, "focal")
