@@ -15,7 +15,6 @@ quality:
 	ruff format --check $(CODE)
 	lint-imports
 	mypy facekit
-	lint-imports
 
 docs:
 	mkdocs build --strict

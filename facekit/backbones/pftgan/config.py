@@ -200,10 +200,10 @@ class PFTGANAdaptation(Adaptation):
                 "keep_best=True: pftgan's stages have no epochs to choose from, expected False; try other recipes by "
                 "evaluate"
             )
-        given = [name for name in ("tower", "layers", "input_size") if getattr(self, name) is not None]
-        if given and self.features == "generator":
+        extra = [name for name in ("tower", "layers", "input_size") if getattr(self, name) is not None]
+        if extra and self.features == "generator":
             raise ValueError(
-                f"{given[0]}={getattr(self, given[0])!r} with features='generator': expected None, for a generator's "
+                f"{extra[0]}={getattr(self, extra[0])!r} with features='generator': expected None, for a generator's "
                 "maps have neither; pass features='vit', 'farl' or 'diffusion'"
             )
 

@@ -173,9 +173,9 @@ def arguments(generator: Object) -> dict[str, Any]:
         that are not stored are taken from the generator's attributes.
     """
     state = generator.state
-    given, named = state.get("_init_args"), state.get("_init_kwargs")
+    positional, named = state.get("_init_args"), state.get("_init_kwargs")
     found = {name: state[name] for name in _ARGUMENTS if name in state}
-    found |= dict(zip(_ARGUMENTS, given, strict=False)) if isinstance(given, list | tuple) else {}
+    found |= dict(zip(_ARGUMENTS, positional, strict=False)) if isinstance(positional, list | tuple) else {}
     found |= {name: value for name, value in named.items() if name in _ARGUMENTS} if isinstance(named, dict) else {}
     return {
         name: {key: _plain(v) for key, v in value.items() if isinstance(key, str)} if isinstance(value, dict) else value
