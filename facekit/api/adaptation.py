@@ -196,7 +196,7 @@ def _warm_start(program: FiniteProgram, model: Model, start: str) -> str:
 def _best_checkpoint(
     model: Model, config: Adaptation, validation: tuple[ImageBatch, list[Any]] | None, faces: int
 ) -> BestCheckpoint | None:
-    """Return the hook that keeps the best epoch, if that is wanted and there are validation faces."""
+    """Return the hook that keeps the best epoch, if the configuration says so and there are validation faces."""
     if not config.keep_best:
         return None
     if validation is None:

@@ -1,8 +1,8 @@
 """Compare the user's labels with predictions of the embedded models, and warn of labels that look wrong.
 
-Labels of a known set (68 points, Helen's parts, ...) are compared on a few images. Where they do not fit, but do after
-one of the usual mistakes is undone (x and y exchanged, another order of the images, ...), a warning says which one.
-Anything else stays unmentioned: the embedded models may be wrong about unusual faces.
+Labels of a known set (68 points, Helen's parts, ...) are compared on a few images. If they fit only after a usual
+mistake is undone (x and y exchanged, another order of the images, ...), a warning names it. There is no warning in
+other cases, because the embedded models may be wrong about unusual faces.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _FIXES = {
 
 
 def check_plausible(task: Task, labels: Sequence[np.ndarray], images: ImageBatch, stacklevel: int = 3) -> None:
-    """Warn of labels of a known set that the embedded models take for a usual mistake.
+    """Warn of labels of a known set in which the embedded models find a usual mistake.
 
     Args:
         task: The task with its label set. Sets of the user's own are not compared.

@@ -66,8 +66,8 @@ class ParsedLabels:
 class Task(ABC):
     """One task.
 
-    Labels occur in three forms: as the user gives them (``parse`` and ``check`` turn them into a clean list), in pixels
-    of a crop (``to_crop``), and as targets of the network's outputs (``augmented``).
+    Labels occur in three forms. ``parse`` and ``check`` turn the user's labels into a clean list. ``to_crop`` moves
+    them into the pixels of a crop. ``augmented`` returns the targets of the network's outputs.
 
     A network outputs maps (N, C, h, w), or one number per channel (N, C) for tasks with ``dense = False``. Both are
     called maps below.
