@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 # Name -> module: imported at first use, so that `import facekit` costs next to nothing.
-_WHERE = {
+_MODULES = {
     "adapt": "api.adaptation",
     "predict": "api.prediction",
     **dict.fromkeys(("evaluate", "evaluate_by"), "api.evaluation"),
@@ -58,9 +58,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"facekit has no {name!r}; its public names are {', '.join(__all__)}")
-    value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
     globals()[name] = value
     return value
 

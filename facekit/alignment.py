@@ -125,11 +125,14 @@ class FaceFramer:
         Raises:
             ValueError: As `frames`.
         """
-        given = None if boxes is None else check_boxes(boxes, image.shape[:2])
+        checked_boxes = None if boxes is None else check_boxes(boxes, image.shape[:2])
 
         @functools.cache
         def boxed(search: Callable[[NDArray[np.uint8]], list[Face]]) -> list[Frame]:
-            return [Frame(landmark_box(face), face.roll) for face in (search(image) if given is None else given)]
+            return [
+                Frame(landmark_box(face), face.roll)
+                for face in (search(image) if checked_boxes is None else checked_boxes)
+            ]
 
         @functools.cache
         def pointed() -> list[NDArray[np.floating]]:
@@ -137,7 +140,7 @@ class FaceFramer:
             return [self.pointer(image, frame) for frame in boxed(find_faces)]
 
         def frames(align: str) -> list[Frame]:
-            if given is None and align == "none":
+            if checked_boxes is None and align == "none":
                 return [Frame()]
             if align == "landmarks":
                 return [frame_points(points, LANDMARKS_68) for points in pointed()]

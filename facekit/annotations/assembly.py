@@ -20,12 +20,12 @@ from .set_inference import infer_class_set, infer_landmark_set
 Record = TypeVar("Record", FacePoints, ImageMask)
 
 
-def assemble_landmarks(batch: LabelBatch, given: LandmarkSet | None) -> LabelFiles | None:
+def assemble_landmarks(batch: LabelBatch, user_set: LandmarkSet | None) -> LabelFiles | None:
     """Return the landmarks of a batch as arrays.
 
     Args:
         batch: The batch. Faces that cannot be used are moved to its ``skipped``.
-        given: The user's label set. None: it is inferred from the files.
+        user_set: The user's label set. None: it is inferred from the files.
 
     Returns:
         Images and landmarks. None if no face can be used.
@@ -38,7 +38,7 @@ def assemble_landmarks(batch: LabelBatch, given: LandmarkSet | None) -> LabelFil
         return None
     used = {name for face in batch.faces for name in face.names or ()}
     counts = [len(face.points) for face in batch.faces if face.names is None]
-    labels = infer_landmark_set(given, batch.declared, used, counts)
+    labels = infer_landmark_set(user_set, batch.declared, used, counts)
     first = None if used <= set(labels.points) else first_number(used, len(labels))
     images, rows, flags = [], [], []
     for face in batch.faces:
@@ -58,12 +58,12 @@ def assemble_landmarks(batch: LabelBatch, given: LandmarkSet | None) -> LabelFil
     return LabelFiles(images, np.stack(rows), labels, batch.skipped, np.stack(flags)) if rows else None
 
 
-def assemble_masks(batch: LabelBatch, given: SegmentationSet | None) -> LabelFiles | None:
+def assemble_masks(batch: LabelBatch, user_set: SegmentationSet | None) -> LabelFiles | None:
     """Return the masks of a batch with the ids of one label set.
 
     Args:
         batch: The batch. Masks that cannot be used are moved to its ``skipped``.
-        given: The user's label set. None: it is inferred from the files.
+        user_set: The user's label set. None: it is inferred from the files.
 
     Returns:
         Images and masks. None if no mask can be used.
@@ -74,7 +74,7 @@ def assemble_masks(batch: LabelBatch, given: SegmentationSet | None) -> LabelFil
     used = {name for record in batch.masks for name in record.names or ()}
     unnamed = [record.mask for record in batch.masks if record.names is None]
     highest = max((int(mask[mask < IGNORE_ID].max(initial=0)) for mask in unnamed), default=0)
-    labels = infer_class_set(given, batch.declared, used, highest)
+    labels = infer_class_set(user_set, batch.declared, used, highest)
     images, names, masks = [], [], []
     for record in batch.masks:
         with batch.skip_errors(record.source):

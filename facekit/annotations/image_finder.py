@@ -182,19 +182,19 @@ class ImageFinder:
             return direct
         if PurePosixPath(parts[0]).is_absolute():
             return None
-        here = folder
+        place = folder
         for part in parts:
             if part == "..":
-                here = here / part
+                place = place / part
                 continue
-            names = self._index(here).find(part)
+            names = self._index(place).find(part)
             if len(names) > 1:
                 fix = "rename one of them, or write its exact name"
                 raise ValueError(f"expected one file for {part!r}, got {joined_names(names)}; {fix}")
             if not names:
                 return None
-            here = here / names[0]
-        return here if here.is_file() else None
+            place = place / names[0]
+        return place if place.is_file() else None
 
     def _deeper(self, label: Path | None) -> list[list[Path]]:
         """Return subfolders in two groups: those that the label file's name ends with, then the others."""

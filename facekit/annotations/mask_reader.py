@@ -18,7 +18,7 @@ from .set_inference import infer_class_set
 
 
 def read_masks(
-    files: Sequence[Path], finder: ImageFinder, batch: LabelBatch, given: SegmentationSet | None, single: bool
+    files: Sequence[Path], finder: ImageFinder, batch: LabelBatch, user_set: SegmentationSet | None, single: bool
 ) -> None:
     """Add the masks among image files to a batch.
 
@@ -28,7 +28,7 @@ def read_masks(
         files: Image files.
         finder: Finder of the images.
         batch: Batch to fill. Masks that cannot be used go to its ``skipped``.
-        given: The user's label set, or None.
+        user_set: The user's label set, or None.
         single: Whether the user named this one file, so that it must be a mask.
     """
     image_of: dict[Path, Path | None] = {}
@@ -36,7 +36,7 @@ def read_masks(
         with batch.skip_errors(file.name):
             image_of[file] = finder.of_mask(file)
     images = {image.resolve() for image in image_of.values() if image is not None}
-    colours = _class_colours(batch, given)
+    colours = _class_colours(batch, user_set)
     orders = [names for names in batch.declared if isinstance(names, tuple)]
     if colours is None and orders:
         colours = infer_class_set(None, orders[:1], (), 0).palette
@@ -54,26 +54,26 @@ def read_masks(
                 batch.masks.append(ImageMask(file.name, image, shifted, tuple(batch.colours)))
                 continue
             batch.declare(declared)
-            batch.masks.append(ImageMask(file.name, image, ids, _names_of_ids(ids, declared, given)))
+            batch.masks.append(ImageMask(file.name, image, ids, _names_of_ids(ids, declared, user_set)))
 
 
-def _class_colours(batch: LabelBatch, given: SegmentationSet | None) -> Sequence[Colour] | None:
+def _class_colours(batch: LabelBatch, user_set: SegmentationSet | None) -> Sequence[Colour] | None:
     """Return the colours of the classes by a file in the folder or by the user's set. None if there are none."""
     if batch.colours:
         return list(batch.colours.values())
-    return None if given is None else given.palette
+    return None if user_set is None else user_set.palette
 
 
 def _names_of_ids(
-    ids: NDArray[np.uint8], declared: Declaration | None, given: SegmentationSet | None
+    ids: NDArray[np.uint8], declared: Declaration | None, user_set: SegmentationSet | None
 ) -> tuple[str, ...] | None:
     """Return the class names of a mask if it declares the classes of the user's set in another order.
 
     None: the ids are those of the user's set. This is so, too, if the user's set has none of the names. It then gives
     the classes new names.
     """
-    if given is None or not isinstance(declared, SegmentationSet) or declared.classes == given.classes:
+    if user_set is None or not isinstance(declared, SegmentationSet) or declared.classes == user_set.classes:
         return None
-    index = NameIndex(given.classes)
+    index = NameIndex(user_set.classes)
     present = [declared.classes[i] for i in np.unique(ids) if 0 < i < len(declared)]
     return declared.classes[1:] if any(index.find(name) for name in present) else None

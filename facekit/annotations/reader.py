@@ -65,7 +65,7 @@ def read_labels(
     root = Path(path).expanduser()
     if not root.exists():
         raise ValueError(f"{root}: no such file or folder, expected label files; check the path")
-    given = given_set(names, task)
+    user_set = given_set(names, task)
     single = not root.is_dir()
     folder = root.parent if single else root
     files = [root] if single else _files_of_folder(root)
@@ -74,8 +74,8 @@ def read_labels(
         read_class_list(folder, batch)
     possible_masks = read_files(files, task, finder, origin, batch, single)
     if task == "segmentation":
-        read_masks(possible_masks, finder, batch, given, single)
-    result = assemble_landmarks(batch, given) if task == "landmarks" else assemble_masks(batch, given)
+        read_masks(possible_masks, finder, batch, user_set, single)
+    result = assemble_landmarks(batch, user_set) if task == "landmarks" else assemble_masks(batch, user_set)
     if result is None:
         raise ValueError(_reason(root, task, len(files), batch.skipped))
     if batch.skipped:

@@ -41,12 +41,12 @@ def given_set(names: Any, task: Task) -> Any:
 
 
 def infer_landmark_set(
-    given: LandmarkSet | None, declared: Sequence[Declaration], used: Iterable[str], counts: Sequence[int]
+    user_set: LandmarkSet | None, declared: Sequence[Declaration], used: Iterable[str], counts: Sequence[int]
 ) -> LandmarkSet:
     """Find the landmark set of a batch.
 
     Args:
-        given: The user's set, which wins.
+        user_set: The user's set, which has precedence.
         declared: Sets or orders of names that the files declare.
         used: All names of points in the files.
         counts: Number of points of each face without names. If no face has names, the most frequent number decides.
@@ -54,8 +54,8 @@ def infer_landmark_set(
     Returns:
         The set.
     """
-    if given is not None:
-        return given
+    if user_set is not None:
+        return user_set
     sets = [s for s in declared if isinstance(s, LandmarkSet)]
     used = set(used)
     if not used and counts and not sets:
@@ -71,12 +71,12 @@ def infer_landmark_set(
 
 
 def infer_class_set(
-    given: SegmentationSet | None, declared: Sequence[Declaration], used: Iterable[str], highest: int
+    user_set: SegmentationSet | None, declared: Sequence[Declaration], used: Iterable[str], highest: int
 ) -> SegmentationSet:
     """Find the segmentation set of a batch.
 
     Args:
-        given: The user's set, which wins.
+        user_set: The user's set, which has precedence.
         declared: Sets or orders of names that the files declare.
         used: All names of classes in the files.
         highest: The largest class id in the masks without names.
@@ -84,8 +84,8 @@ def infer_class_set(
     Returns:
         The set.
     """
-    if given is not None:
-        return given
+    if user_set is not None:
+        return user_set
     sets = [s for s in declared if isinstance(s, SegmentationSet)]
     used = {_unified_background(name) for name in used if folded_name(name) not in IGNORED_NAMES}
     if len(declared) == 1 and len(sets) == 1 and _has_all((*sets[0].classes, "background"), used):

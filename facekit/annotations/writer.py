@@ -93,7 +93,7 @@ def write_labels(
     if format not in _FORMATS[task]:
         known = ", ".join(map(repr, _FORMATS[task]))
         raise ValueError(f"expected format {known} for {task}, got format={format!r}; choose one of them")
-    given = given_set(names, task)
+    user_set = given_set(names, task)
     files = _image_files(images)
     size_of = {file: image_size(file) for file in dict.fromkeys(files)}
     # COCO has one file for all images, the other formats one per image.
@@ -103,9 +103,9 @@ def write_labels(
     written_names = [_relative(file, folder) for file in files]
     target = _Target(output, format, files, written_names, [size_of[file] for file in files])
     if task == "landmarks":
-        contents = _landmark_contents(target, labels, given, visible, shift)
+        contents = _landmark_contents(target, labels, user_set, visible, shift)
     else:
-        contents = _mask_contents(target, labels, given)
+        contents = _mask_contents(target, labels, user_set)
     _check_distinct(contents, files)
     for file, content in contents:
         with whole_file(file) as temporary:
@@ -114,12 +114,12 @@ def write_labels(
 
 
 def _landmark_contents(
-    target: _Target, labels: Any, given: LandmarkSet | None, visible: Any, origin: float
+    target: _Target, labels: Any, user_set: LandmarkSet | None, visible: Any, origin: float
 ) -> list[tuple[Path, bytes]]:
     """Return path and content of each file of landmarks."""
     images, names, sizes = target.images, target.names, target.sizes
-    points = check_landmarks(labels, sizes, [p.name for p in images], None if given is None else len(given))
-    label_set = unnamed_landmark_set(points.shape[1]) if given is None else given
+    points = check_landmarks(labels, sizes, [p.name for p in images], None if user_set is None else len(user_set))
+    label_set = unnamed_landmark_set(points.shape[1]) if user_set is None else user_set
     flags = _check_visibility(visible, points)
     if target.format == "coco":
         return [(target.path, _to_bytes(faces_to_coco(names, sizes, points, flags, label_set, origin)))]
@@ -145,16 +145,16 @@ def _landmark_contents(
     return contents
 
 
-def _mask_contents(target: _Target, labels: Any, given: SegmentationSet | None) -> list[tuple[Path, bytes]]:
+def _mask_contents(target: _Target, labels: Any, user_set: SegmentationSet | None) -> list[tuple[Path, bytes]]:
     """Return path and content of each file of masks."""
     items = [p.name for p in target.images]
-    if given is None:
+    if user_set is None:
         masks = check_masks(labels, target.sizes, None, IGNORE_ID, items)
         highest = max(int(m[m < IGNORE_ID].max(initial=0)) for m in masks)
         label_set = segmentation_set(None, max(2, 1 + highest))
     else:
-        masks = check_masks(labels, target.sizes, len(given), given.ignore, items)
-        label_set = replace(given, ignore=IGNORE_ID)
+        masks = check_masks(labels, target.sizes, len(user_set), user_set.ignore, items)
+        label_set = replace(user_set, ignore=IGNORE_ID)
     check_writable(label_set)
     if target.format == "coco":
         if repeated := duplicates(target.names):

@@ -93,30 +93,32 @@ def adapt(
         >>> model = facekit.adapt("faces/", points, task="landmarks", names=["left_eye", "right_eye", "nose"])
     """
     started = time.monotonic()
-    kind, system, checkpoint = _check(task, backbone, weights, align, support_images, validation, checkpoint, progress)
-    seed, chosen = check_seed(seed), pick_device(device)
+    task_type, system, checkpoint = _check(
+        task, backbone, weights, align, support_images, validation, checkpoint, progress
+    )
+    seed, target_device = check_seed(seed), pick_device(device)
     batch = stream_images(images)
     check_faces(faces, len(batch.names), align)
-    parsed = kind.parse(labels, names, batch)
-    customised = kind.customised(parsed.label_set)
-    config = choose_config(system, recipe, kind, customised, len(parsed.clean), epochs, recipe_overrides)
-    learned = kind.create(parsed.label_set, config)
-    check_plausible(learned, parsed.clean, batch, stacklevel=4)
-    unseen = None if validation is None else _labelled(learned, *validation)
+    parsed = task_type.parse(labels, names, batch)
+    customised = task_type.customised(parsed.label_set)
+    config = choose_config(system, recipe, task_type, customised, len(parsed.clean), epochs, recipe_overrides)
+    trained_task = task_type.create(parsed.label_set, config)
+    check_plausible(trained_task, parsed.clean, batch, stacklevel=4)
+    validation_faces = None if validation is None else _labelled(trained_task, *validation)
     with seeded_random(seed):
-        network = system.build(weights, seed, learned, config)
-    model = Model(backbone, network, learned, align)
+        network = system.build(weights, seed, trained_task, config)
+    model = Model(backbone, network, trained_task, align)
     side, limit = model.input_size, config.cache_bytes
-    crops, moved = CROPPER.training_crops(batch, parsed.clean, learned, align, faces, 2 * side, limit)
+    crops, crop_labels = CROPPER.training_crops(batch, parsed.clean, trained_task, align, faces, 2 * side, limit)
     del batch, parsed  # thousands of images fill the memory
-    learned.check_crops(moved)
+    trained_task.check_crops(crop_labels)
     support = None
     if support_images is not None:
         support = CROPPER.support_crops(read_images(support_images), align, side)
-    data = TrainingData(crops, moved, warping(align), support)
-    program = system.program(network, weights, learned, data, config, chosen, seed)
+    data = TrainingData(crops, crop_labels, warping(align), support)
+    program = system.program(network, weights, trained_task, data, config, target_device, seed)
     start = _warm_start(program, model, config.start)
-    best = _best_checkpoint(model, config, unseen, len(crops))
+    best = _best_checkpoint(model, config, validation_faces, len(crops))
     hooks = [] if best is None else [best]
     name = f"adapting {task}"
     losses = train(program, program.steps, checkpoint=checkpoint, progress=progress, name=name, hooks=hooks)
@@ -133,8 +135,8 @@ def adapt(
         "loss": losses.get("loss"),
         "seconds": round(time.monotonic() - started, 1),
     }
-    if unseen is not None:
-        model.about["validation"] = learned.score(results_for(model, *unseen), unseen[1])
+    if validation_faces is not None:
+        model.about["validation"] = trained_task.score(results_for(model, *validation_faces), validation_faces[1])
     return model
 
 
@@ -155,15 +157,15 @@ def _check(
     check_progress(progress)
     check_checkpoint(checkpoint)
     check_validation(validation)
-    kind, system = task_class(task), find_backbone(backbone)
-    if kind.family not in system.tasks:
+    task_type, system = task_class(task), find_backbone(backbone)
+    if task_type.family not in system.tasks:
         raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, system.tasks))}")
     check_align(align)
     if checkpoint is not None:
         checkpoint = check_output(checkpoint)
     if support_images is not None and not system.uses_support:
         raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled images only")
-    return kind, system, checkpoint
+    return task_type, system, checkpoint
 
 
 def _labelled(task: Task, images: Any, labels: Any) -> tuple[ImageBatch, list[Any]]:
@@ -181,30 +183,30 @@ def _warm_start(program: FiniteProgram, model: Model, start: str) -> str:
     if start == "embedded":
         if task.name not in network.starts:
             return "none"
-        known = load(embedded_file(network.starts[task.name]), program.device)
-        if not fits_embedded(network, known.network):
+        source = load(embedded_file(network.starts[task.name]), program.device)
+        if not fits_embedded(network, source.network):
             return "none"
     else:
-        known = load(start, program.device)
-        check_warm_start(start, task, network, known.task, known.network, known.backbone)
-        known = known.naked
-    warm_start(network, program.views, task, known.network, known.task)
+        source = load(start, program.device)
+        check_warm_start(start, task, network, source.task, source.network, source.backbone)
+        source = source.naked
+    warm_start(network, program.views, task, source.network, source.task)
     return start
 
 
 def _best_checkpoint(
     model: Model, config: Adaptation, validation: tuple[ImageBatch, list[Any]] | None, faces: int
 ) -> BestCheckpoint | None:
-    """Return the hook that keeps the best epoch, if that is wanted and there are validation faces."""
+    """Return the hook that keeps the best epoch, if the configuration says so and there are validation faces."""
     if not config.keep_best:
         return None
     if validation is None:
         log.warning("no validation= came to choose the best epoch by: the last one's weights are kept")
         return None
-    crops, moved = CROPPER.training_crops(
+    crops, crop_labels = CROPPER.training_crops(
         *validation, model.task, model.align, None, model.input_size, config.cache_bytes
     )
-    score = functools.partial(crop_score, model, crops, moved)
+    score = functools.partial(crop_score, model, crops, crop_labels)
     return BestCheckpoint(model.network, score, -(-faces // config.batch_size), config.steps)
 
 

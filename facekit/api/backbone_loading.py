@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..core.arguments import check_name, check_path
 from ..core.global_state import default_settings, preserved_random_state
 from ..model import find_backbone
 
+if TYPE_CHECKING:
+    from ..backbones.farl.image_text_model import ImageTextModel
+    from ..backbones.fsma.autoencoder import AutoEncoder
+    from ..backbones.pftgan.model import GeneratorWithEncoder
+    from ..backbones.synthparse.network import ParserNetwork
 
+
+@overload
+def load_backbone(name: Literal["fsma"], weights: str | os.PathLike[str] = "auto", **options: Any) -> AutoEncoder: ...
+@overload
+def load_backbone(
+    name: Literal["farl"], weights: str | os.PathLike[str] = "auto", **options: Any
+) -> ImageTextModel: ...
+@overload
+def load_backbone(
+    name: Literal["pftgan"], weights: str | os.PathLike[str] = "auto", **options: Any
+) -> GeneratorWithEncoder: ...
+@overload
+def load_backbone(
+    name: Literal["synthparse"], weights: str | os.PathLike[str] = "auto", **options: Any
+) -> ParserNetwork: ...
+@overload
+def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options: Any) -> Any: ...
 @default_settings()
 def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options: Any) -> Any:
     """Load a pretrained backbone by itself, in evaluation mode.

@@ -96,19 +96,19 @@ def adapt_labels(
         checkpoint = check_output(checkpoint)
     seed = check_seed(seed)
     size = ParserSize(decoder, encoder, model.input_size, decoder_channels)
-    started, chosen = time.monotonic(), pick_device(device)
+    started, target_device = time.monotonic(), pick_device(device)
     batch = stream_images(images)
     check_faces(faces, len(batch.names), model.align)
     parsed = SegmentationTask.parse(labels, model.task.labels if names is None else names, batch)
     target = SegmentationTask(parsed.label_set, "sigmoid")
     crops, masks = CROPPER.training_crops(batch, parsed.clean, target, model.align, faces, model.input_size)
     target.check_crops(masks)
-    model.to(chosen)
+    model.to(target_device)
     predicted = torch.cat([model.maps(part.float() / 255).argmax(1).to("cpu", torch.uint8) for part in crops.split(32)])
     if len(predicted.unique()) == 1:
-        everywhere = model.task.labels.classes[int(predicted[0, 0, 0])]
-        came = f"the model predicts {everywhere!r} at every pixel of all {len(predicted)} faces"
-        warnings.warn(f"{came}, expected several classes: check its align, and that it is trained", stacklevel=3)
+        class_name = model.task.labels.classes[int(predicted[0, 0, 0])]
+        problem = f"the model predicts {class_name!r} at every pixel of all {len(predicted)} faces"
+        warnings.warn(f"{problem}, expected several classes: check its align, and that it is trained", stacklevel=3)
     with seeded_random(seed):
         network = LabelAdapter(size, model.task.channels, target.channels, reads)
     if weights != "none":
@@ -116,7 +116,7 @@ def adapt_labels(
     network.start_from(predicted, masks)
     total = rates.steps if steps is not None else EPOCHS * -(-len(crops) // rates.batch_size)
     program = LabelAdaptation(
-        network, predicted, masks, target.loss_function(masks), rates.batch_size, rates.lr, chosen, seed
+        network, predicted, masks, target.loss_function(masks), rates.batch_size, rates.lr, target_device, seed
     )
     losses = train(program, total, checkpoint=checkpoint, progress=progress, name="adapting labels")
     check_finite(network.state_dict(), f"after step {total - 1}, the last one")
@@ -133,9 +133,9 @@ def adapt_labels(
     )
 
 
-def _start(encoder: Any, known: dict[str, Tensor] | None) -> None:
+def _start(encoder: Any, state: dict[str, Tensor] | None) -> None:
     """Load ImageNet's weights. A first layer for classes instead of colours keeps its own."""
-    if known is not None:
-        own = encoder.state_dict()
-        fitting = {k: v for k, v in known.items() if k in own and own[k].shape == v.shape}
-        encoder.load_state_dict(own | fitting)
+    if state is not None:
+        current = encoder.state_dict()
+        fitting = {k: v for k, v in state.items() if k in current and current[k].shape == v.shape}
+        encoder.load_state_dict(current | fitting)

@@ -76,10 +76,10 @@ def predict(
         >>> faces[0].points  # (68, 2)
     """
     if isinstance(model, Sequence) and not isinstance(model, str):
-        several, models = True, [resolve_model(m, device) for m in model]
+        is_list, models = True, [resolve_model(m, device) for m in model]
     else:
-        several, models = False, [resolve_model(model, device)]
+        is_list, models = False, [resolve_model(model, device)]
     if not models:
         raise ValueError("model=[]: expected at least one model, got none; pass a model or its name")
     outcomes = predict_all(models, images, faces, align, on_error, stacklevel=4)
-    return outcomes if several else outcomes[0]
+    return outcomes if is_list else outcomes[0]

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save
 from typing_extensions import override
 
+from ..backbones.registry import pretrainings
 from ..core.arguments import check_checkpoint, check_count, check_name, check_path, check_progress, check_seed
 from ..core.atomic_file import whole_file
 from ..core.device import pick_device
@@ -24,9 +25,6 @@ from ..model import find_backbone
 from ..training.distributed import join, local_device
 from ..training.loop import Hook, Progress, check_finite, train
 from ..training.pretraining_run import Request, Run
-
-# What can be trained, and the backbone that it belongs to.
-KINDS = {"fsma": "fsma", "farl": "farl", "tokenizer": "farl", "stylegan2": "pftgan", "inversion": "pftgan"}
 
 
 @default_settings()
@@ -50,7 +48,7 @@ def pretrain(
     """Pre-train a backbone and write its weights.
 
     Several processes (torchrun, accelerate launch) share each batch. Checkpoint, ``out`` and pool must then be on a
-    disk that all of them see. The first process writes.
+    disk that all of them can read. The first process writes.
 
     Args:
         backbone: "fsma", "farl", "tokenizer" (FaRL's visual tokens), "stylegan2" (PFTGAN's generator) or "inversion"
@@ -82,8 +80,9 @@ def pretrain(
         >>> facekit.pretrain("fsma", "faces/", preset="mini", out="fsma.safetensors")
     """
     check_name(backbone, "backbone")
-    if backbone not in KINDS:
-        raise ValueError(f"backbone={backbone!r}: expected one of {', '.join(map(repr, KINDS))}")
+    owners = pretrainings()
+    if backbone not in owners:
+        raise ValueError(f"backbone={backbone!r}: expected one of {', '.join(map(repr, owners))}")
     check_path(out, "out")
     check_progress(progress)
     check_checkpoint(checkpoint)
@@ -96,40 +95,40 @@ def pretrain(
     if isinstance(save_every, bool) or not isinstance(save_every, (int, float)) or not save_every >= 0:
         raise ValueError(f"save_every={save_every!r}: expected seconds, 0 or more; pass a number")
     target = check_output(out, (".safetensors",))
-    kept = check_output(checkpoint if checkpoint is not None else target.with_suffix(".checkpoint.pt"))
-    listed = [images] if isinstance(images, (str, os.PathLike)) else _sources(images)
-    chosen = pick_device(local_device(device))
-    with join(chosen) as processes:
-        asked = Request(
-            [os.fspath(i) for i in listed],
+    checkpoint_path = check_output(checkpoint if checkpoint is not None else target.with_suffix(".checkpoint.pt"))
+    sources = [images] if isinstance(images, (str, os.PathLike)) else _sources(images)
+    target_device = pick_device(local_device(device))
+    with join(target_device) as processes:
+        request = Request(
+            [os.fspath(i) for i in sources],
             preset,
             steps,
             weights,
             pool,
-            chosen,
+            target_device,
             seed,
             progress is True and processes.first,
             processes,
             recipe_overrides,
         )
         with seeded_random(seed):
-            run = find_backbone(KINDS[backbone]).pretraining(backbone, asked)
-        timed = StepTimer()
+            run = find_backbone(owners[backbone]).pretraining(backbone, request)
+        timer = StepTimer()
         losses = train(
             run.program,
             min(run.steps, until or run.steps),
-            checkpoint=kept,
+            checkpoint=checkpoint_path,
             save_every=save_every,
             progress=progress,
             name=f"pretraining {backbone}",
             processes=processes,
-            hooks=[timed],
+            hooks=[timer],
         )
         with processes.first_before_others():
             if processes.first:
                 about = {"backbone": backbone, "steps": str(run.steps), "seed": str(seed), **run.about}
-                save_or_rescue(lambda path: _write(run, path, about), target, kept)
-                _write_card(run, target, about, timed, chosen, processes.count)
+                save_or_rescue(lambda path: _write(run, path, about), target, checkpoint_path)
+                _write_card(run, target, about, timer, target_device, processes.count)
     return losses
 
 
@@ -171,22 +170,22 @@ def _write(run: Run, target: Path, about: dict[str, str]) -> None:
 
 
 def _write_card(
-    run: Run, target: Path, about: dict[str, str], timed: StepTimer, device: torch.device, count: int
+    run: Run, target: Path, about: dict[str, str], timer: StepTimer, device: torch.device, count: int
 ) -> None:
     """Write data, steps and the throughput of this call."""
-    done = {f"{name} in all": run.steps * n for name, n in run.per_step.items()}
-    rate = {
-        f"{name} a second": round(timed.steps * n / max(timed.seconds, 1e-9), 2) for name, n in run.per_step.items()
+    totals = {f"{name} in all": run.steps * n for name, n in run.per_step.items()}
+    rates = {
+        f"{name} a second": round(timer.steps * n / max(timer.seconds, 1e-9), 2) for name, n in run.per_step.items()
     }
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
+    device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
     card = {
         **about,
-        **done,
-        **(rate if timed.steps else {}),
-        "seconds of this call": round(timed.seconds, 1),
-        "steps of this call": timed.steps,
+        **totals,
+        **(rates if timer.steps else {}),
+        "seconds of this call": round(timer.seconds, 1),
+        "steps of this call": timer.steps,
         "processes": count,
-        "device": where,
+        "device": device_name,
         "torch": torch.__version__,
         "python": platform.python_version(),
     }

@@ -16,6 +16,7 @@ from ..data.image_text.named_sources import open_sources
 from ..data.image_text.shard_writer import Settings, write_sources
 from ..detection.face import Face
 from ..model import find_frames, ready_model
+from ..results import Landmarks
 
 
 def make_shards(
@@ -85,5 +86,5 @@ def find_points(image: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.f
     """
     frames = find_frames(image, "landmarks", faces)
     results = ready_model("landmarks").predict_frames(image, frames)
-    points = [result.points for result in results]  # type: ignore[attr-defined]
+    points = [result.points for result in results if isinstance(result, Landmarks)]
     return np.array(points, np.float32).reshape(len(results), 68, 2)

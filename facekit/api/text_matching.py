@@ -83,12 +83,12 @@ def match(
     Example:
         >>> facekit.match("photo.jpg", ["a smiling face", "a serious face"], align="mean")
     """
-    chosen = pick_device(device)
-    pair = _pair(os.fspath(weights)).to(chosen)
+    target_device = pick_device(device)
+    pair = _pair(os.fspath(weights)).to(target_device)
     photos = read_images(images)
     crops = [f.crop(p.shape[:2], _side(pair)).image(p) for p, f in _framed(photos, align)]
     with torch.inference_mode():
-        parts = [pair.match(to_tensor(crops[i : i + 16]).to(chosen), texts) for i in range(0, len(crops), 16)]
+        parts = [pair.match(to_tensor(crops[i : i + 16]).to(target_device), texts) for i in range(0, len(crops), 16)]
     probabilities = torch.cat(parts).cpu().numpy()
     return probabilities[0] if photos.single else probabilities
 
@@ -117,23 +117,23 @@ def explain(
     Raises:
         ValueError: If there is more than one image, or the weights have no text tower.
     """
-    chosen = pick_device(device)
-    pair = _pair(os.fspath(weights)).to(chosen)
+    target_device = pick_device(device)
+    pair = _pair(os.fspath(weights)).to(target_device)
     images = read_images(image)
     if len(images.arrays) != 1:
         raise ValueError(f"{len(images.arrays)} images came: explain takes one")
     ((photo, frame),) = _framed(images, align)
     crop = frame.crop(photo.shape[:2], _side(pair))
-    heat = grad_cam(pair, to_tensor([crop.image(photo)]).to(chosen), text)
-    whole = torch.nn.functional.interpolate(heat[None], (_side(pair),) * 2, mode="bicubic")[0, 0].clamp(0, 1)
-    return Explanation(_placed(whole.cpu().numpy(), crop, photo), text, photo, frame.box)
+    heat = grad_cam(pair, to_tensor([crop.image(photo)]).to(target_device), text)
+    upsampled = torch.nn.functional.interpolate(heat[None], (_side(pair),) * 2, mode="bicubic")[0, 0].clamp(0, 1)
+    return Explanation(_placed(upsampled.cpu().numpy(), crop, photo), text, photo, frame.box)
 
 
 def _placed(heat: np.ndarray, crop: Crop, image: np.ndarray) -> np.ndarray:
     """Move a heat map from crop pixels to pixels of the image."""
     out = np.zeros(image.shape[:2], np.float32)
-    values, here = crop.paste(heat.astype(np.float32), image.shape[:2], border="constant")
-    out[here] = np.clip(values, 0, 1)
+    values, region = crop.paste(heat.astype(np.float32), image.shape[:2], border="constant")
+    out[region] = np.clip(values, 0, 1)
     return out
 
 
@@ -141,7 +141,7 @@ def _placed(heat: np.ndarray, crop: Crop, image: np.ndarray) -> np.ndarray:
 def _pair(weights: str) -> ImageTextModel:
     """Load the two towers once."""
     with preserved_random_state():
-        return find_backbone("farl").load(weights)  # type: ignore[return-value]
+        return find_backbone("farl").load(weights)
 
 
 def _side(pair: ImageTextModel) -> int:

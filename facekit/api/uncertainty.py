@@ -38,8 +38,8 @@ def uncertainty(
     """
     runner = resolve_model(model)
     network: Any = runner.network
-    several = isinstance(network, PFTGANNetwork | BaselineNetwork) and network.heads is not None
-    if not several or len(network.heads.members) < 2:
+    is_ensemble = isinstance(network, PFTGANNetwork | BaselineNetwork) and network.heads is not None
+    if not is_ensemble or len(network.heads.members) < 2:
         raise ValueError(
             f"{runner!r} has no classifiers that could disagree, expected several: adapt(task='segmentation', "
             "backbone='pftgan', members=10) makes such a model"
@@ -63,6 +63,6 @@ def _divergence(
             divergence = network.votes(x).divergence[0].float().cpu().numpy()
         values, (rows, columns) = crop.paste(divergence, image.shape[:2])
         inside = crop.paste_mask(np.ones(divergence.shape, np.uint8), image.shape[:2])[rows, columns] > 0
-        here = out[rows, columns]
-        here[inside] = np.fmax(here, values)[inside]
+        region = out[rows, columns]
+        region[inside] = np.fmax(region, values)[inside]
     return out

@@ -91,20 +91,19 @@ def _grid(moves: Moves, size: int, like: Tensor) -> Tensor:
     return tanh_alpha(moved, moves.alpha)
 
 
-def warp(images: Tensor, moves: Moves, size: int, mode: str = "bilinear") -> Tensor:
+def warp(images: Tensor, moves: Moves, size: int) -> Tensor:
     """Transform images.
 
     Args:
         images: (N,C,H,W) float.
         moves: N transforms of `random_matrices`, or `TanhMoves`.
         size: Side of the result, pixels.
-        mode: Interpolation, as in `F.grid_sample`.
 
     Returns:
         (N,C,size,size). Outside the image it is reflected.
     """
     grid = _grid(moves, size, images)
-    return F.grid_sample(images, grid, mode=mode, padding_mode="reflection", align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
 def warp_masks(masks: Tensor, moves: Moves, size: int, fill: int = 255) -> Tensor:

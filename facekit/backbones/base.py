@@ -1,7 +1,7 @@
 """Base class of the backbones.
 
 A backbone is one paper's system. `adapt`, `load_backbone` and `pretrain` use nothing but the methods of `Backbone`, so
-a new backbone is a subclass in a folder of its own, made known by `facekit.backbones.registry.register`.
+a new backbone is a subclass in a folder of its own. `facekit.backbones.registry.register` adds it.
 """
 
 from __future__ import annotations

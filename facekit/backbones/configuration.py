@@ -39,20 +39,20 @@ def choose_config(
         ValueError: If there is no such recipe, or a value is out of range.
     """
     if isinstance(recipe, Adaptation):
-        chosen = recipe.adopted(backbone.config)
+        base = recipe.adopted(backbone.config)
         defaults = backbone.config.__dataclass_fields__
-        given = [name for name in TASK_FIELDS if getattr(recipe, name) != defaults[name].default]
+        changed = [name for name in TASK_FIELDS if getattr(recipe, name) != defaults[name].default]
     elif isinstance(recipe, str):
-        chosen, given = backbone.recipe(recipe, task.family, customised, faces), []
+        base, changed = backbone.recipe(recipe, task.family, customised, faces), []
     else:
         raise TypeError(f"recipe={short_repr(recipe)} came: expected a recipe's name or an Adaptation; pass 'quick'")
-    settings = overridden(chosen, overrides, f"backbone {backbone.name!r}", _other_configs)
+    settings = overridden(base, overrides, f"backbone {backbone.name!r}", _other_configs)
     unread = settings.unread(task.family)
-    wrong = next((name for name in [*overrides, *given] if name in unread), None)
-    if wrong is not None:
+    unused = next((name for name in [*overrides, *changed] if name in unread), None)
+    if unused is not None:
         raise TypeError(
-            f"{wrong} has no effect for {task.name!r} on backbone {backbone.name!r}: expected it {unread[wrong]} only; "
-            "leave it out"
+            f"{unused} has no effect for {task.name!r} on backbone {backbone.name!r}: expected it {unread[unused]} "
+            "only; leave it out"
         )
     epochs = check_count(epochs, "epochs")
     if epochs is None:

@@ -196,8 +196,8 @@ def clip_names(tower: ImageTower) -> dict[str, Tensor]:
             name, tensor = "proj", tensor.T
         elif name in ("cls_token", "pos_embed"):
             tensor = tensor.flatten() if name == "cls_token" else tensor[0]
-        for theirs, ours in _NAMES:
-            name = name.replace(ours, theirs)
+        for clip_part, timm_part in _NAMES:
+            name = name.replace(timm_part, clip_part)
         named[name] = tensor
     return named
 
@@ -229,8 +229,8 @@ def tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> Image
         ) from None
     renamed = {}
     for name, tensor in state.items():
-        for theirs, ours in _NAMES:
-            name = name.replace(theirs, ours)
+        for clip_part, timm_part in _NAMES:
+            name = name.replace(clip_part, timm_part)
         if name == "proj":
             name, tensor = "head.weight", tensor.T
         shape = {"cls_token": (1, 1, -1), "pos_embed": (1, *tensor.shape)}.get(name)

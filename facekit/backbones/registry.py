@@ -15,11 +15,13 @@ _CLASSES = {
     "synthparse": "facekit.backbones.synthparse.backbone:SynthParse",
     "pftgan": "facekit.backbones.pftgan.backbone:PFTGAN",
 }
+# Name in ``pretrain(...)`` -> backbone. The same as the ``pretrainings`` of the classes above.
+_PRETRAININGS = {"fsma": "fsma", "farl": "farl", "tokenizer": "farl", "stylegan2": "pftgan", "inversion": "pftgan"}
 _REGISTERED: dict[str, type[Backbone]] = {}
 
 
 def register(backbone: type[Backbone]) -> type[Backbone]:
-    """Make a backbone known by its name. Usable as a class decorator.
+    """Add a backbone under its name. Usable as a class decorator.
 
     Raises:
         ValueError: If another backbone has the name already.
@@ -33,6 +35,12 @@ def register(backbone: type[Backbone]) -> type[Backbone]:
 def backbone_names() -> list[str]:
     """Return the names of all backbones."""
     return [*_CLASSES, *_REGISTERED]
+
+
+def pretrainings() -> dict[str, str]:
+    """Return the backbone of each pre-training, by the name of the pre-training."""
+    registered = {kind: name for name, backbone in _REGISTERED.items() for kind in backbone.pretrainings}
+    return _PRETRAININGS | registered
 
 
 def backbone_class(name: str) -> type[Backbone]:

@@ -38,7 +38,7 @@ def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **set
             "some"
         )
     chosen: dict[str, Any] = {k: v for k, v in settings.items() if v is not None}
-    state = None if weights in (None, "pretrained") else _vit_file(weights)  # type: ignore[arg-type]
+    state = None if weights is None or weights == "pretrained" else _vit_file(weights)
     # With num_classes=0, timm loads all tensors or none.
     overlay = None if state is None else {"state_dict": state, "custom_load": False, "num_classes": 0}
     try:
@@ -48,9 +48,9 @@ def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **set
     except TypeError as error:
         raise ValueError(f"{field}={name!r}: expected a vision transformer, but it takes no {error}") from error
     except RuntimeError as error:
-        if state is not None:
+        if weights is not None and state is not None:
             expected = timm.create_model(name, num_classes=0, **chosen).state_dict()
-            check_names(weights, state, expected, f"timm's {name}")  # type: ignore[arg-type]
+            check_names(weights, state, expected, f"timm's {name}")
         raise ValueError(
             f"{field}={name!r} cannot be built with {chosen} and weights={str(weights)!r}, expected sizes that fit it "
             f"({' '.join(str(error).split())[:200]})"
@@ -63,12 +63,12 @@ def new_vit(name: str, field: str, weights: str | os.PathLike[str] | None, **set
 def _vit_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Return the tensors of a ViT, without MAE's decoder and classifiers."""
     anchors = ["patch_embed.proj.weight", "patch_embed.backbone.stem.conv.weight"]
-    instead = "have timm download them ('pretrained', for a tower 'official')"
-    held = read_weights(path, "a vision transformer of timm or MAE", instead, anchors).tensors
+    remedy = "have timm download them ('pretrained', for a tower 'official')"
+    tensors = read_weights(path, "a vision transformer of timm or MAE", remedy, anchors).tensors
     # The mask token of DINOv2 is part of timm's model.
-    dropped = ("head.", "head_dist.", *(("decoder_", "mask_token") if any("decoder_" in k for k in held) else ()))
-    found = {k: v for k, v in held.items() if not k.startswith(dropped)}
+    dropped = ("head.", "head_dist.", *(("decoder_", "mask_token") if any("decoder_" in k for k in tensors) else ()))
+    kept = {k: v for k, v in tensors.items() if not k.startswith(dropped)}
     # Without tensors, timm would download some.
-    if not found:
-        raise ValueError(f"{path}: tensors {first_names(held)} came, expected those of a vision transformer")
-    return found
+    if not kept:
+        raise ValueError(f"{path}: tensors {first_names(tensors)} came, expected those of a vision transformer")
+    return kept

@@ -119,12 +119,13 @@ def _adapt_labels(args: argparse.Namespace) -> Any:
     from ..api.label_adaptation import adapt_labels
     from ..core.output_paths import check_output
     from ..model import resolve_model
+    from ..tasks import SegmentationTask
 
     target = check_output(args.out, (".facekit",))
     model = resolve_model(args.model)
-    if model.task.name != "segmentation":
+    if not isinstance(model.task, SegmentationTask):
         raise ValueError(f"{args.model}: got a model for {model.task.name}, expected one for segmentation")
-    names = args.names if args.names is not None else model.task.labels  # type: ignore[attr-defined]
+    names = args.names if args.names is not None else model.task.labels
     images, labels, names = labels_from_path(args.images, args.labels, "segmentation", names)
     adapted = adapt_labels(
         model,

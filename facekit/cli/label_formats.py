@@ -22,6 +22,7 @@ from ..model import Model
 from ..results.drawable import Drawable
 from ..results.faces import Faces
 from ..results.types import Landmarks, Segmentation
+from ..tasks import SegmentationTask
 
 # Tasks whose results a format can hold. All tasks can be written as "json" and "drawing".
 _TASKS = {"mask": ("segmentation",), "labelme": ("segmentation", "landmarks"), "coco": ("segmentation", "landmarks")}
@@ -41,8 +42,8 @@ def check_formats(formats: Collection[str], model: Model) -> None:
         if model.task.name not in _TASKS.get(name, (model.task.name,)):
             expected = f"expected a model for {' or '.join(_TASKS[name])}"
             raise ValueError(f"--format {name}: got a model for {model.task.name}, {expected}; use json or drawing")
-        if name in _TASKS and model.task.name == "segmentation":
-            check_writable(model.task.labels)  # type: ignore[attr-defined]
+        if name in _TASKS and isinstance(model.task, SegmentationTask):
+            check_writable(model.task.labels)
 
 
 def mask_file(result: Drawable, labels: SegmentationSet) -> bytes:

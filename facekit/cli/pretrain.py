@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..backbones.registry import pretrainings
 from .command import AddCommand, parse_settings
 
 
@@ -50,7 +51,7 @@ def _add_pretrain(add_command: AddCommand) -> None:
         "pre-train a backbone, or a part of one; run the same command again to resume",
         "facekit pretrain fsma --faces faces generated:20000 --preset mini --out fsma.safetensors",
     )
-    p.add_argument("backbone", choices=["fsma", "farl", "tokenizer", "stylegan2", "inversion"])
+    p.add_argument("backbone", choices=list(pretrainings()))
     p.add_argument(
         "--faces",
         nargs="+",

@@ -43,7 +43,7 @@ def quickstart(
         progress: Whether to show a progress bar.
 
     Returns:
-        The scores in percent, the times in seconds ("..._ms": milliseconds per image), and the file ("picture").
+        The scores in percent, the times in seconds ("..._ms": milliseconds per image), and the file ("image").
 
     Raises:
         ValueError: If ``out`` has another suffix.
@@ -55,7 +55,7 @@ def quickstart(
     want = ("image", "mask", "landmarks68")
     # Each seed draws other identities. Neither these faces nor the scored ones were in a training of the weights.
     few = GeneratedFaces(seed=1000 + seed, size=SIDE, **poses).batch(range(FACES), want=want)
-    unseen = GeneratedFaces(seed=2000 + seed, size=SIDE, **poses).batch(range(UNSEEN), want=want)
+    test_faces = GeneratedFaces(seed=2000 + seed, size=SIDE, **poses).batch(range(UNSEEN), want=want)
     to_parts = segmentation_map(FACEKIT_27, HELEN_11)
     scores: dict[str, Any] = {"rendering_seconds": round(time.monotonic() - started, 1)}
     shown = []
@@ -71,14 +71,16 @@ def quickstart(
             progress=progress,
         )
         scores[f"{task}_adapt_seconds"] = round(time.monotonic() - begin, 1)
-        result = evaluate(model, unseen["image"], _labels(unseen, task, to_parts))
+        result = evaluate(model, test_faces["image"], _labels(test_faces, task, to_parts))
         metric = model.task.headline
         scores[f"{task}_{metric}"] = round(result[metric], 2)
-        images = unseen["image"][:DRAWN]
+        images = test_faces["image"][:DRAWN]
         begin = time.monotonic()
         predictions = predict(model, images)
         scores[f"{task}_predict_ms"] = round(1000 * (time.monotonic() - begin) / len(images), 1)
-        shown.append((task, images.permute(0, 2, 3, 1).numpy(), _labels(unseen, task, to_parts)[:DRAWN], predictions))
+        shown.append(
+            (task, images.permute(0, 2, 3, 1).numpy(), _labels(test_faces, task, to_parts)[:DRAWN], predictions)
+        )
     photo = astronaut()
     drawn = photo
     if photo is not None:
@@ -88,7 +90,7 @@ def quickstart(
         drawn = points.draw_on(parts.draw()) if scores["photo_faces"] else photo
     save_image(_result_sheet(shown, photo, drawn), out)
     scores["seconds"] = round(time.monotonic() - started, 1)
-    scores["picture"] = os.fspath(out)
+    scores["image"] = os.fspath(out)
     return scores
 
 

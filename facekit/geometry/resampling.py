@@ -85,13 +85,13 @@ def reduced_source(
     Returns:
         The part, and the matrix (3,3) from its pixels to the crop's.
     """
-    seen = transform_points(corners, invert(matrix))
+    source_corners = transform_points(corners, invert(matrix))
     # Length of one image pixel in the crop, along x and y.
     sx, sy = float(np.hypot(*matrix[:2, 0])), float(np.hypot(*matrix[:2, 1]))
     margin = 4 + 4 / max(min(sx, sy), 1e-6)
     scales = (1.0, 1.0) if interpolation == "nearest" else (oversampling * sx, oversampling * sy)
-    x0, x1 = _source_range(seen[:, 0].min() - margin, seen[:, 0].max() + margin, image.shape[1])
-    y0, y1 = _source_range(seen[:, 1].min() - margin, seen[:, 1].max() + margin, image.shape[0])
+    x0, x1 = _source_range(source_corners[:, 0].min() - margin, source_corners[:, 0].max() + margin, image.shape[1])
+    y0, y1 = _source_range(source_corners[:, 1].min() - margin, source_corners[:, 1].max() + margin, image.shape[0])
     part = reduced(image[y0:y1, x0:x1], scales)
     sx, sy = (x1 - x0) / part.shape[1], (y1 - y0) / part.shape[0]
     to_image = np.array([[sx, 0, x0 + (sx - 1) / 2], [0, sy, y0 + (sy - 1) / 2], [0, 0, 1]])

@@ -230,10 +230,10 @@ def _add_pairs(readings: dict[int, Reading], pairs: dict[int, int]) -> None:
         if reading[1]:
             members[reading].append(i)
     swapped = str.maketrans("lr", "rl")
-    for (key, sides), here in members.items():
-        there = members.get((key, sides.translate(swapped)), [])
-        if len(here) == len(there) == 1:
-            pairs[here[0]] = there[0]
+    for (key, sides), own_members in members.items():
+        other_members = members.get((key, sides.translate(swapped)), [])
+        if len(own_members) == len(other_members) == 1:
+            pairs[own_members[0]] = other_members[0]
 
 
 def _has_side(words: tuple[str, ...], letters: Letters) -> bool:

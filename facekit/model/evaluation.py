@@ -52,17 +52,17 @@ def results_for(model: TrainedModel, images: ImageBatch, truth: list[Any], align
     align = check_align(align or model.align)
     results: list[Drawable] = []
     for start in range(0, len(truth), AT_ONCE):
-        some = images.arrays[start : start + AT_ONCE]
+        arrays = images.arrays[start : start + AT_ONCE]
         frames: list[list[Frame]] = []
-        for image, label in zip(some, truth[start:], strict=False):
+        for image, label in zip(arrays, truth[start:], strict=False):
             if align == "landmarks" and isinstance(model.task, LandmarkTask):
                 # The boxes of 300-W are upright.
                 upright = dataclasses.replace(model.task.labels, eyes=None, eye_corners=None)
                 frames.append([Frame(frame_points(label, upright).box)])
             else:
-                known = own_frame(label, model.task, align)
-                frames.append([known or next(iter(find_frames(image, align, None)), Frame())])
-        results += [found[0] for found in model.predict_images(some, frames)]
+                label_frame = own_frame(label, model.task, align)
+                frames.append([label_frame or next(iter(find_frames(image, align, None)), Frame())])
+        results += [found[0] for found in model.predict_images(arrays, frames)]
     return results
 
 

@@ -1,8 +1,8 @@
 """Compare the user's labels with predictions of the embedded models, and warn of labels that look wrong.
 
-Labels of a known set (68 points, Helen's parts, ...) are compared on a few images. Where they do not fit, but do after
-one of the usual mistakes is undone (x and y exchanged, another order of the images, ...), a warning says which one.
-Anything else stays unmentioned: the embedded models may be wrong about unusual faces.
+Labels of a known set (68 points, Helen's parts, ...) are compared on a few images. If they fit only after a usual
+mistake is undone (x and y exchanged, another order of the images, ...), a warning names it. There is no warning in
+other cases, because the embedded models may be wrong about unusual faces.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ..labels import (
     convert_landmarks,
     segmentation_map,
 )
+from ..results import Landmarks, Segmentation
 from ..tasks import LandmarkTask, SegmentationTask, Task
 from .face_frames import embedded_model
 
@@ -70,7 +71,7 @@ _FIXES = {
 
 
 def check_plausible(task: Task, labels: Sequence[np.ndarray], images: ImageBatch, stacklevel: int = 3) -> None:
-    """Warn of labels of a known set that the embedded models take for a usual mistake.
+    """Warn of labels of a known set in which the embedded models find a usual mistake.
 
     Args:
         task: The task with its label set. Sets of the user's own are not compared.
@@ -78,21 +79,21 @@ def check_plausible(task: Task, labels: Sequence[np.ndarray], images: ImageBatch
         images: The images with their names.
         stacklevel: As in `warnings.warn`, counted from here.
     """
-    some = sorted(set(np.linspace(0, len(labels) - 1, min(len(labels), IMAGES)).round().astype(int).tolist()))
+    indices = sorted(set(np.linspace(0, len(labels) - 1, min(len(labels), IMAGES)).round().astype(int).tolist()))
     # Loading a model draws random numbers, which are the caller's.
     with preserved_random_state(), torch.inference_mode():
         if isinstance(task, LandmarkTask) and LANDMARK_SETS.get(task.labels.name) == task.labels:
-            found = _mistaken_points(task.labels, labels, images, some)
+            mistaken = _mistaken_points(task.labels, labels, images, indices)
         elif isinstance(task, SegmentationTask) and SEGMENTATION_SETS.get(task.labels.name) == task.labels:
-            found = _mistaken_masks(task.labels, labels, images, some)
+            mistaken = _mistaken_masks(task.labels, labels, images, indices)
         else:
             return
-    if found is not None:
-        mistake, places = found
+    if mistaken is not None:
+        mistake, places = mistaken
         names = ", ".join(images.names[i] for i in places[:3]) + (" ..." if len(places) > 3 else "")
-        came = f"labels that look {'like ' if mistake.startswith('those') else ''}{mistake} came ({names})"
+        problem = f"labels that look {'like ' if mistake.startswith('those') else ''}{mistake} came ({names})"
         expected = f"expected {task.labels.name!r} in pixels of each image"
-        warnings.warn(f"{came}, {expected}: {_fix(mistake)}", stacklevel=stacklevel)
+        warnings.warn(f"{problem}, {expected}: {_fix(mistake)}", stacklevel=stacklevel)
 
 
 def _fix(mistake: str) -> str:
@@ -100,51 +101,58 @@ def _fix(mistake: str) -> str:
 
 
 def _mistaken_points(
-    known: LandmarkSet, labels: Sequence[np.ndarray], photos: ImageBatch, some: list[int]
+    label_set: LandmarkSet, labels: Sequence[np.ndarray], photos: ImageBatch, indices: list[int]
 ) -> tuple[str, list[int]] | None:
-    """The mistake and the images that show it."""
-    images, sizes = [photos.arrays[i] for i in some], [photos.sizes[i] for i in some]
-    own = [np.asarray(labels[i], np.float64) for i in some]
-    if not any(np.isfinite(p).all(1).any() for p in convert_landmarks(np.zeros((1, 68, 2)), "68", known)):
+    """Return the mistake and the indices of images with it, or None."""
+    images, sizes = [photos.arrays[i] for i in indices], [photos.sizes[i] for i in indices]
+    points = [np.asarray(labels[i], np.float64) for i in indices]
+    if not any(np.isfinite(p).all(1).any() for p in convert_landmarks(np.zeros((1, 68, 2)), "68", label_set)):
         return None  # FSMA's 44 have no point in common with the 68
-    whole = all(_is_crop(p, size) for p, size in zip(own, sizes, strict=True))
-    if not whole:
-        some, images, sizes, own = some[::2], images[::2], sizes[::2], own[::2]  # each mistake has frames of its own
-    framed = zip(own, sizes, strict=True)
-    seen = _seen(known, images, [Frame() if whole else _frame(p, known, size) for p, size in framed])
-    errors = np.array([_error(p, s) for p, s in zip(own, seen, strict=True)])
-    if not whole:
+    is_crop = all(_is_crop(p, size) for p, size in zip(points, sizes, strict=True))
+    if not is_crop:
+        # Each mistake has frames of its own, so half of the images is enough.
+        indices, images, sizes, points = indices[::2], images[::2], sizes[::2], points[::2]
+    framed = zip(points, sizes, strict=True)
+    predicted = _predicted_points(
+        label_set, images, [Frame() if is_crop else _frame(p, label_set, size) for p, size in framed]
+    )
+    errors = np.array([_error(p, s) for p, s in zip(points, predicted, strict=True)])
+    if not is_crop:
         if np.nanmedian(errors) <= FITS:
             return None
-        seen = _seen(known, images, [Frame()] * len(images))
+        predicted = _predicted_points(label_set, images, [Frame()] * len(images))
 
-    def tried(moved: list[Array]) -> Array:
-        """Errors of labels with a mistake undone; where the face is small, it is looked at there."""
-        near = all(_is_crop(p, size) for p, size in zip(moved, sizes, strict=True))
-        if near or whole:
-            there = seen
-        elif not all(_is_inside(p, size) for p, size in zip(moved, sizes, strict=True)):
-            return np.full(len(moved), np.inf)
+    def errors_undone(undone: list[Array]) -> Array:
+        """Return the errors of labels with a mistake undone. Small faces are predicted in frames around them."""
+        all_crops = all(_is_crop(p, size) for p, size in zip(undone, sizes, strict=True))
+        if all_crops or is_crop:
+            predicted_there = predicted
+        elif not all(_is_inside(p, size) for p, size in zip(undone, sizes, strict=True)):
+            return np.full(len(undone), np.inf)
         else:
-            there = _seen(known, images, [_frame(p, known, size) for p, size in zip(moved, sizes, strict=True)])
-        return np.array([_error(p, s) for p, s in zip(moved, there, strict=True)])
+            predicted_there = _predicted_points(
+                label_set, images, [_frame(p, label_set, size) for p, size in zip(undone, sizes, strict=True)]
+            )
+        return np.array([_error(p, s) for p, s in zip(undone, predicted_there, strict=True)])
 
-    flip = list(known.flip)
+    flip = list(label_set.flip)
     moves = dict(_MOVES)
     moves["left and right exchanged"] = lambda p, size: p[flip]
     moves["mirrored left to right, with the names"] = lambda p, size: _MOVES["mirrored left to right"](p[flip], size)
-    outcomes = {name: tried([m(p, size) for p, size in zip(own, sizes, strict=True)]) for name, m in moves.items()}
-    outcomes["those of other images"] = _error_of_others(labels, seen, some)
+    outcomes = {
+        name: errors_undone([m(p, size) for p, size in zip(points, sizes, strict=True)]) for name, m in moves.items()
+    }
+    outcomes["those of other images"] = _error_of_others(labels, predicted, indices)
     mistake, least = min(outcomes.items(), key=lambda one: float(np.nanmedian(one[1])))
     if not _clearly(least, errors):
-        moved = _moved_alike(own, seen, errors)
-        return None if moved is None else (moved, some)
-    return mistake, [i for i, e, o in zip(some, least, errors, strict=True) if e < BETTER * o]
+        undone = _moved_alike(points, predicted, errors)
+        return None if undone is None else (undone, indices)
+    return mistake, [i for i, e, o in zip(indices, least, errors, strict=True) if e < BETTER * o]
 
 
-def _clearly(errors: Array, own: Array) -> bool:
-    """Whether the labels fit after a mistake was undone, and did not before."""
-    better = (errors < BETTER * own) & (errors < 2 * FITS)
+def _clearly(errors: Array, before: Array) -> bool:
+    """Return whether the labels fit after a mistake was undone, and did not before."""
+    better = (errors < BETTER * before) & (errors < 2 * FITS)
     return bool(np.nanmedian(errors) <= FITS and better.mean() >= MOST)
 
 
@@ -164,41 +172,43 @@ def _is_crop(p: Array, size: Size) -> bool:
     return bool(_is_inside(p, size) and FACE_SIDE[0] <= part <= FACE_SIDE[1])
 
 
-def _frame(p: Array, known: LandmarkSet, size: Size) -> Frame:
+def _frame(p: Array, label_set: LandmarkSet, size: Size) -> Frame:
     low, high = _box(p)
     if not np.isfinite(p).any() or (high - low).max() < 4:
         return Frame()
-    if len(known) >= 68:
-        return frame_points(p, known)
+    if len(label_set) >= 68:
+        return frame_points(p, label_set)
     centre, half = (low + high) / 2, 1.6 * float((high - low).max())  # pupils to mouth are half of the 68's box
     return Frame((*(centre - half), *(centre + half)))
 
 
-def _seen(known: LandmarkSet, images: list[np.ndarray], frames: list[Frame]) -> list[tuple[Array, float]]:
-    """What the ready model sees in each frame, in the order of the set, and the side of the face's box."""
+def _predicted_points(
+    label_set: LandmarkSet, images: list[np.ndarray], frames: list[Frame]
+) -> list[tuple[Array, float]]:
+    """Return per frame the embedded model's points in the order of the set, and the side of the face's box."""
     results = embedded_model("landmarks").predict_images(images, [[frame] for frame in frames])
-    points = [own[0].points.astype(np.float64) for own in results]  # type: ignore[attr-defined]
-    return [(convert_landmarks(p, "68", known), float(np.sqrt(np.prod(np.ptp(p, 0))))) for p in points]
+    points = [face.points.astype(np.float64) for (face,) in results if isinstance(face, Landmarks)]
+    return [(convert_landmarks(p, "68", label_set), float(np.sqrt(np.prod(np.ptp(p, 0))))) for p in points]
 
 
-def _error(p: Array, seen: tuple[Array, float]) -> float:
-    """Mean distance in parts of the face's side; inf where too few points are labelled."""
-    distances = np.linalg.norm(p - seen[0], axis=1)
+def _error(p: Array, predicted: tuple[Array, float]) -> float:
+    """Return the mean distance in parts of the face's side, or inf if too few points are labelled."""
+    distances = np.linalg.norm(p - predicted[0], axis=1)
     distances = distances[np.isfinite(distances)]
-    return float(distances.mean()) / max(seen[1], 1e-6) if len(distances) >= 4 else np.inf
+    return float(distances.mean()) / max(predicted[1], 1e-6) if len(distances) >= 4 else np.inf
 
 
-def _error_of_others(labels: Sequence[np.ndarray], seen: list[tuple[Array, float]], some: list[int]) -> Array:
-    """For each image the least error of another image's labels."""
-    few = sorted({*some, *np.linspace(0, len(labels) - 1, min(len(labels), OTHERS)).round().astype(int).tolist()})
-    pairs = zip(some, seen, strict=True)
-    return np.array([min((_error(labels[j], s) for j in few if j != i), default=np.inf) for i, s in pairs])
+def _error_of_others(labels: Sequence[np.ndarray], predicted: list[tuple[Array, float]], indices: list[int]) -> Array:
+    """Return for each image the least error of another image's labels."""
+    others = sorted({*indices, *np.linspace(0, len(labels) - 1, min(len(labels), OTHERS)).round().astype(int).tolist()})
+    pairs = zip(indices, predicted, strict=True)
+    return np.array([min((_error(labels[j], s) for j in others if j != i), default=np.inf) for i, s in pairs])
 
 
-def _moved_alike(own: Sequence[Array], seen: list[tuple[Array, float]], errors: Array) -> str | None:
-    """The factor or offset that all labels have in common, in words."""
+def _moved_alike(labelled: Sequence[Array], predicted: list[tuple[Array, float]], errors: Array) -> str | None:
+    """Return the factor or offset that all labels have in common, in words."""
     factors, offsets, left = [], [], []
-    for p, (points, side) in zip(own, seen, strict=True):
+    for p, (points, side) in zip(labelled, predicted, strict=True):
         both = np.isfinite(p).all(1) & np.isfinite(points).all(1)
         if both.sum() < 4:
             continue
@@ -210,7 +220,7 @@ def _moved_alike(own: Sequence[Array], seen: list[tuple[Array, float]], errors: 
     if not factors or not _clearly(np.array(left), errors[: len(left)]):
         return None
     factor, offset = float(np.median(factors)), np.median(offsets, 0)
-    side = float(np.median([s for _, s in seen]))
+    side = float(np.median([s for _, s in predicted]))
     spread = np.abs(np.array(offsets) - offset).max() * factor / side
     if np.ptp(factors) > 0.15 * factor or spread > 0.15:
         return None
@@ -222,58 +232,61 @@ def _moved_alike(own: Sequence[Array], seen: list[tuple[Array, float]], errors: 
 
 
 def _mistaken_masks(
-    known: SegmentationSet, labels: Sequence[np.ndarray], photos: ImageBatch, some: list[int]
+    label_set: SegmentationSet, labels: Sequence[np.ndarray], photos: ImageBatch, indices: list[int]
 ) -> tuple[str, list[int]] | None:
-    """As `_mistaken_points`, for masks."""
-    some = some[:: 2 if len(some) > 4 else 1]
+    """Return what `_mistaken_points` returns, for masks."""
+    indices = indices[:: 2 if len(indices) > 4 else 1]
     parser = embedded_model("segmentation")
-    table = segmentation_map(parser.task.labels.name, known)  # type: ignore[attr-defined]
-    images, masks = [photos.arrays[i] for i in some], [labels[i] for i in some]
+    assert isinstance(parser.task, SegmentationTask)
+    table = segmentation_map(parser.task.labels.name, label_set)
+    images, masks = [photos.arrays[i] for i in indices], [labels[i] for i in indices]
     pointed = embedded_model("landmarks").predict_images(images, [[_mask_frame(mask)] for mask in masks])
     # The parser learned from faces brought to the mean face.
-    frames = [point_frame(own[0].points, LANDMARKS_68, "mean") or Frame() for own in pointed]  # type: ignore[attr-defined]
+    found = [face for (face,) in pointed if isinstance(face, Landmarks)]
+    frames = [point_frame(face.points, LANDMARKS_68, "mean") or Frame() for face in found]
     results = parser.predict_images(images, [[frame] for frame in frames])
-    seen = [table[own[0].mask] for own in results]  # type: ignore[attr-defined]
+    predicted = [table[face.mask] for (face,) in results if isinstance(face, Segmentation)]
     swap = np.arange(256, dtype=np.uint8)
-    swap[: len(known)] = known.flip
-    sided = [k for k, other in enumerate(known.flip) if k != other]
-    whole = list(range(1, len(known)))
+    swap[: len(label_set)] = label_set.flip
+    sided = [k for k, other in enumerate(label_set.flip) if k != other]
+    all_classes = list(range(1, len(label_set)))
     undone: dict[str, tuple[list[int], Callable[[np.ndarray], np.ndarray]]] = {
         "left and right exchanged": (sided, lambda m: swap[m]),
-        "mirrored left to right": (whole, lambda m: m[:, ::-1]),
-        "mirrored left to right, with the names": (whole, lambda m: swap[m[:, ::-1]]),
-        "upside down": (whole, lambda m: m[::-1]),
-        "x and y exchanged": (whole, lambda m: m.T),
+        "mirrored left to right": (all_classes, lambda m: m[:, ::-1]),
+        "mirrored left to right, with the names": (all_classes, lambda m: swap[m[:, ::-1]]),
+        "upside down": (all_classes, lambda m: m[::-1]),
+        "x and y exchanged": (all_classes, lambda m: m.T),
     }
     for mistake, (classes, move) in undone.items():
         moved = [move(m) for m in masks]
-        if not classes or any(m.shape != s.shape for m, s in zip(moved, seen, strict=True)):
+        if not classes or any(m.shape != s.shape for m, s in zip(moved, predicted, strict=True)):
             continue
-        own = np.array([_f1(m, s, classes) for m, s in zip(masks, seen, strict=True)])
-        f1 = np.array([_f1(m, s, classes) for m, s in zip(moved, seen, strict=True)])
-        if _parts_fit(f1, own):
-            return mistake, [i for i, a, b in zip(some, f1, own, strict=True) if a > b]
-    own = np.array([_f1(m, s, whole) for m, s in zip(masks, seen, strict=True)])
+        before = np.array([_f1(m, s, classes) for m, s in zip(masks, predicted, strict=True)])
+        f1 = np.array([_f1(m, s, classes) for m, s in zip(moved, predicted, strict=True)])
+        if _parts_fit(f1, before):
+            return mistake, [i for i, a, b in zip(indices, f1, before, strict=True) if a > b]
+    before = np.array([_f1(m, s, all_classes) for m, s in zip(masks, predicted, strict=True)])
     if len(labels) > 1:
-        few = sorted({*some, *np.linspace(0, len(labels) - 1, min(len(labels), OTHERS // 10)).round().astype(int)})
-        f1 = np.array(
-            [
-                max((_f1(labels[j], s, whole) for j in few if j != i and labels[j].shape == s.shape), default=0.0)
-                for i, s in zip(some, seen, strict=True)
-            ]
+        others = sorted(
+            {*indices, *np.linspace(0, len(labels) - 1, min(len(labels), OTHERS // 10)).round().astype(int)}
         )
-        if _parts_fit(f1, own):
-            return "those of other images", [i for i, a, b in zip(some, f1, own, strict=True) if a > b]
+        best = []
+        for i, p in zip(indices, predicted, strict=True):
+            same_size = [j for j in others if j != i and labels[j].shape == p.shape]
+            best.append(max((_f1(labels[j], p, all_classes) for j in same_size), default=0.0))
+        f1 = np.array(best)
+        if _parts_fit(f1, before):
+            return "those of other images", [i for i, a, b in zip(indices, f1, before, strict=True) if a > b]
     return None
 
 
-def _parts_fit(f1: Array, own: Array) -> bool:
+def _parts_fit(f1: Array, before: Array) -> bool:
     gain = PARTS_GAIN if len(f1) >= 4 else 2 * PARTS_GAIN
-    return bool(np.median(f1) >= PARTS_FIT and (f1 > own + gain).mean() >= MOST)
+    return bool(np.median(f1) >= PARTS_FIT and (f1 > before + gain).mean() >= MOST)
 
 
 def _mask_frame(mask: np.ndarray) -> Frame:
-    """The square around what is labelled, or the whole image where that is most of it."""
+    """Return the square around the labelled pixels, or the whole image if that is most of it."""
     ys, xs = np.nonzero((mask > 0) & (mask < 255))
     if not len(xs) or max(np.ptp(xs), np.ptp(ys)) > 0.5 * min(mask.shape):
         return Frame()
@@ -281,13 +294,13 @@ def _mask_frame(mask: np.ndarray) -> Frame:
     return Frame((x - half, y - half, x + half, y + half))
 
 
-def _f1(mask: np.ndarray, seen: np.ndarray, classes: list[int]) -> float:
-    """Mean F1 of the classes that are in either mask, on every second pixel; pixels without a label do not count."""
+def _f1(mask: np.ndarray, predicted: np.ndarray, classes: list[int]) -> float:
+    """Return the mean F1 of the classes in either mask, on every few pixels, without ignored ones."""
     step = max(1, max(mask.shape) // 128)
-    a, b = mask[::step, ::step], seen[::step, ::step]
+    a, b = mask[::step, ::step], predicted[::step, ::step]
     keep = (a != IGNORE_ID) & (b != IGNORE_ID)
     a, b = a[keep], b[keep]
     areas, others = np.bincount(a, minlength=256), np.bincount(b, minlength=256)
     hit = np.bincount(a[a == b], minlength=256)
-    there = [k for k in classes if areas[k] + others[k] > 20]
-    return float(np.mean([2 * hit[k] / (areas[k] + others[k]) for k in there])) if there else 0.0
+    present = [k for k in classes if areas[k] + others[k] > 20]
+    return float(np.mean([2 * hit[k] / (areas[k] + others[k]) for k in present])) if present else 0.0

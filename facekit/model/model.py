@@ -96,18 +96,20 @@ def resolve_model(model: Model | str | os.PathLike[str], device: str | torch.dev
     Raises:
         MissingModel: If a text is neither a ready model nor a file.
         ValueError: If the file holds no model.
-        TypeError: If something else came.
+        TypeError: If it is of another type.
     """
     known = ", ".join(map(repr, READY))
     if isinstance(model, Model):
-        found = model
+        resolved = model
     elif isinstance(model, str) and model in READY:
-        found = ready_model(model)
+        resolved = ready_model(model)
     elif isinstance(model, (str, os.PathLike)):
         if not Path(model).exists():
             raise MissingModel(f"{os.fspath(model)}: no such file or ready model, expected a .facekit file or {known}")
-        found = load(model)
+        resolved = load(model)
     else:
-        came = type(model).__name__
-        raise TypeError(f"model is {came}: expected a facekit.Model, the path of a .facekit file, or one of {known}")
-    return found if device is None else found.to(device)
+        type_name = type(model).__name__
+        raise TypeError(
+            f"model is {type_name}: expected a facekit.Model, the path of a .facekit file, or one of {known}"
+        )
+    return resolved if device is None else resolved.to(device)

@@ -148,16 +148,16 @@ def network_of(
 
 def check_fits(path: Path, network: Any, task: Task, adapter: Any, target: Task | None) -> None:
     """Check that a file's networks and tasks belong together. Raises ValueError that names the file."""
-    for one in (task, target):
-        if one is not None:
-            built(path, functools.partial(_try, one))
+    for checked in (task, target):
+        if checked is not None:
+            built(path, functools.partial(_try, checked))
     pairs = [(network.channels, task.channels, "labels")]
     if adapter is not None and target is not None:
         pairs.append((adapter.known, task.channels, "labels"))
         pairs.append((adapter.channels, target.channels, "labels of its adapter"))
-    for outputs, labels, what in pairs:
+    for outputs, labels, subject in pairs:
         if outputs != labels:
-            raise ValueError(f"{path}: a network of {outputs} outputs came with {labels} {what}, expected as many")
+            raise ValueError(f"{path}: a network of {outputs} outputs came with {labels} {subject}, expected as many")
     if network.input_size not in _SIDES or (task.dense and network.stride != task.stride):
         raise ValueError(
             f"{path}: a network of {network.input_size} px and stride {network.stride} came for {task.name!r}, "
@@ -215,8 +215,8 @@ def _check_fields(path: Path, about: Any) -> None:
     fields = dict(_FIELDS, adapter=dict) if "adapter" in about else _FIELDS
     for name, kind in fields.items():
         if not isinstance(about.get(name), kind):
-            came = type(about[name]).__name__ if name in about else "nothing"
-            raise ValueError(f"{path}: {came} came for {name!r} in model.json, expected a {kind.__name__}")
+            type_name = type(about[name]).__name__ if name in about else "nothing"
+            raise ValueError(f"{path}: {type_name} came for {name!r} in model.json, expected a {kind.__name__}")
     if "adapter" in about and any(not isinstance(about["adapter"].get(k), dict) for k in ("network", "labels")):
         raise ValueError(f"{path}: 'adapter' in model.json lacks 'network' or 'labels', expected an object for each")
     built(path, lambda: check_align(about["align"]))

@@ -6,7 +6,7 @@ import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..backbones.base import Backbone, WeightFiles
 from ..backbones.image_tower import ImageTower
@@ -17,6 +17,9 @@ from ..tasks import Task, task_from_dict
 from ..training.adapted_network import AdaptedNetwork
 from ..zoo import cached_file, embedded_file, official_file
 from .model_file import ADAPTER, built, check_fits, network_of, read_model_file
+
+if TYPE_CHECKING:
+    from ..backbones.farl.backbone import FaRL
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class ModelParts:
     target: Task | None
 
 
+@overload
+def find_backbone(name: Literal["farl"]) -> FaRL: ...
+@overload
+def find_backbone(name: str) -> Backbone: ...
 @functools.lru_cache(maxsize=16)
 def find_backbone(name: str) -> Backbone:
     """Return a backbone with access to the embedded and the published weights.
@@ -68,8 +75,7 @@ def ready_network(name: str) -> AdaptedNetwork:
 
 def _image_tower(weights: str | os.PathLike[str]) -> ImageTower:
     """Return the image tower of FaRL."""
-    tower: ImageTower = find_backbone("farl").load(weights).image  # type: ignore[assignment]
-    return tower
+    return find_backbone("farl").load(weights).image
 
 
 @preserved_random_state()
@@ -88,13 +94,13 @@ def read_parts(path: str | os.PathLike[str]) -> ModelParts:
     backbone = built(source, lambda: find_backbone(about["backbone"]))
     adapter, target = None, None
     if "adapter" in about:
-        rest = {k.removeprefix(ADAPTER): v for k, v in state.items() if k.startswith(ADAPTER)}
-        adapter = network_of(source, LabelAdapter.from_dict, about["adapter"]["network"], rest).eval()
+        adapter_state = {k.removeprefix(ADAPTER): v for k, v in state.items() if k.startswith(ADAPTER)}
+        adapter = network_of(source, LabelAdapter.from_dict, about["adapter"]["network"], adapter_state).eval()
         target = built(source, lambda: task_from_dict(about["task"], about["adapter"]["labels"]))
     # A file with all weights needs no others. The ready parser itself completes files of synthparse.
     completed = None if about["whole"] else backbone.embedded_state
-    own = {k: v for k, v in state.items() if not k.startswith(ADAPTER)}
-    network = network_of(source, backbone.network_from_dict, about["network"], own, completed).eval()
+    network_state = {k: v for k, v in state.items() if not k.startswith(ADAPTER)}
+    network = network_of(source, backbone.network_from_dict, about["network"], network_state, completed).eval()
     task = built(source, lambda: task_from_dict(about["task"], about["labels"]))
     check_fits(source, network, task, adapter, target)
     return ModelParts(about["backbone"], network, task, about["align"], about["about"], adapter, target)

@@ -47,8 +47,8 @@ def predict_all(
     for start in range(0, len(boxes), AT_ONCE):
         end = start + AT_ONCE
         group = predict_group(models, batch.arrays[start:end], boxes[start:end], align)
-        for outcome, some in zip(outcomes, group, strict=True):
-            outcome.extend(some)
+        for outcome, results in zip(outcomes, group, strict=True):
+            outcome.extend(results)
         for item, found in zip(batch.names[start:end], zip(*group, strict=True), strict=True):
             if any(isinstance(result, Faces) and not result for result in found):
                 message = f"{item}: no face found; pass faces= with its box, or align='none' for a face crop"
@@ -70,18 +70,18 @@ def predict_group(
     Returns:
         Per model one outcome per image: `Faces`, or with align="none" and no boxes the single result.
     """
-    ways = {align or model.align for model in models}
-    framed = [find_frames_by_align(image, ways, own) for image, own in zip(images, boxes, strict=True)]
-    seen: dict[Any, Any] | None = {} if len(models) > 1 else None
+    aligns = {align or model.align for model in models}
+    framed = [find_frames_by_align(image, aligns, face_boxes) for image, face_boxes in zip(images, boxes, strict=True)]
+    shared_levels: dict[Any, Any] | None = {} if len(models) > 1 else None
     outcomes: list[list[Drawable]] = []
     for model in models:
-        way = align or model.align
-        frames: list[list[Frame]] = [by_way[way] for by_way in framed]
-        found = model.predict_images(images, frames, seen)
+        frame_align = align or model.align
+        frames: list[list[Frame]] = [by_align[frame_align] for by_align in framed]
+        predicted = model.predict_images(images, frames, shared_levels)
         outcomes.append(
             [
-                results[0] if way == "none" and own is None else Faces(results, image=image)
-                for image, own, results in zip(images, boxes, found, strict=True)
+                results[0] if frame_align == "none" and face_boxes is None else Faces(results, image=image)
+                for image, face_boxes, results in zip(images, boxes, predicted, strict=True)
             ]
         )
     return outcomes

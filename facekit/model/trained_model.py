@@ -24,7 +24,7 @@ from ..core.output_paths import check_output
 from ..geometry.affine_crop import AffineCrop
 from ..geometry.crop import Crop
 from ..images.reader import to_tensor
-from ..results.types import Drawable
+from ..results.types import Drawable, Segmentation
 from ..tasks import Task
 from ..training.adapted_network import AdaptedNetwork
 from ..training.loop import check_finite
@@ -136,7 +136,7 @@ class TrainedModel:
         trunk = network.trunk_id if shared_levels is not None else None
         if shared_levels is None or trunk is None:
             views = torch.cat([x, x.flip(-1)]) if mirrored else x
-            parts = [network(some) for some in views.split(AT_ONCE)]
+            parts = [network(part) for part in views.split(AT_ONCE)]
             maps = parts[0] if len(parts) == 1 else torch.cat(parts)
         else:
             levels = self._shared_levels(x, mirrored, trunk, shared_levels)
@@ -193,7 +193,7 @@ class TrainedModel:
         Returns:
             Per image one result per frame, in pixels of the image.
         """
-        faces = [(i, frame) for i, own in enumerate(frames) for frame in own]
+        faces = [(i, frame) for i, image_frames in enumerate(frames) for frame in image_frames]
         results: list[list[Drawable]] = [[] for _ in frames]
         for start in range(0, len(faces), AT_ONCE):
             part = faces[start : start + AT_ONCE]
@@ -203,22 +203,23 @@ class TrainedModel:
             if shared_levels is not None:
                 levels = shared_levels.setdefault((tuple(part), self.input_size, str(self.device)), {})
             maps = self._own_maps(self._runner, x, levels)
-            found = self._results(maps, self._own_task, places)
+            face_results = self._results(maps, self._own_task, places)
             if self.adapter is not None:
                 adapted = self._results(self._adapted(maps), self.task, places)
-                found = [
-                    dataclasses.replace(a, naked=n)  # type: ignore[type-var]
-                    for a, n in zip(adapted, found, strict=True)
+                face_results = [
+                    dataclasses.replace(a, naked=n)
+                    for a, n in zip(adapted, face_results, strict=True)
+                    if isinstance(a, Segmentation) and isinstance(n, Segmentation)
                 ]
-            for (i, _), result in zip(part, found, strict=True):
+            for (i, _), result in zip(part, face_results, strict=True):
                 results[i].append(result)
         return results
 
     def predict_crops(self, crops: Sequence[np.ndarray]) -> list[Drawable]:
         """Return the results of face crops (S, S, 3) uint8 of the input size, by the weights as they are now."""
         x = to_tensor(list(crops))
-        whole: Crop = AffineCrop(np.eye(3), self.input_size)
-        return self._results(self.maps(x), self.task, [(image, whole, None) for image in crops])
+        identity: Crop = AffineCrop(np.eye(3), self.input_size)
+        return self._results(self.maps(x), self.task, [(image, identity, None) for image in crops])
 
     def _results(self, maps: Tensor, task: Task, places: list[tuple[np.ndarray, Crop, Any]]) -> list[Drawable]:
         """Turn maps into results. Places are image, crop and box of each face."""

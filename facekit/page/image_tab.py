@@ -141,9 +141,9 @@ def example_handler(task: str) -> Callable[..., tuple[Any, ...]]:
 
     @show_errors
     def handler(style: str) -> tuple[Any, ...]:
-        example, unseen = example_images(task, style)
+        example, test_face = example_images(task, style)
         shown = show_handler(task)(None, None, example)
-        return None, None, example, *shown, Image.fromarray(unseen), CROP, CROP
+        return None, None, example, *shown, Image.fromarray(test_face), CROP, CROP
 
     return handler
 

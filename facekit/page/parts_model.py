@@ -17,7 +17,7 @@ from PIL import Image
 import facekit
 
 from ..backbones.pftgan.classifier_memory import estimate_memory
-from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, named_recipe
+from ..backbones.pftgan.config import QUICK, named_recipe
 from ..images.reader import load_image, to_tensor
 from ..model import find_frames
 from ..results.faces import Faces
@@ -59,7 +59,6 @@ def estimate_cost(sheet: Sheet, part_text: str, recipe: str, steps: int) -> str:
     """
     images, classes = max(1, len(sheet.labelled(None))), len(parts_in(part_text))
     config = named_recipe(RECIPES[recipe], "segmentation", True, images)
-    assert isinstance(config, PFTGANAdaptation)
     backbone = generator()
     side = backbone.input_size
     with torch.no_grad():

@@ -75,21 +75,21 @@ class AttributesTask(LabelSetTask):
             maps: Logits (N, A).
             labels: 0 and 1 of shape (N, A), NaN = unlabelled.
         """
-        seen = labels.isfinite()
+        labelled = labels.isfinite()
         error = F.binary_cross_entropy_with_logits(maps.float(), labels.nan_to_num().float(), reduction="none")
-        return (error * seen).sum() / seen.sum().clamp_min(1)
+        return (error * labelled).sum() / labelled.sum().clamp_min(1)
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
         """Start every attribute as the known one with the largest correlation on these faces.
 
         Attributes without a positive correlation start as the mean of all.
         """
-        seen = labels.isfinite().to(maps)
-        count = seen.sum(0).clamp_min(1)
+        labelled = labels.isfinite().to(maps)
+        count = labelled.sum(0).clamp_min(1)
         truth = labels.nan_to_num().to(maps)
-        truth = seen * (truth - (seen * truth).sum(0) / count)
-        mean = seen.T @ maps / count[:, None]
-        spread = (seen.T @ maps.square() - count[:, None] * mean.square()).clamp_min(1e-12).sqrt()
+        truth = labelled * (truth - (labelled * truth).sum(0) / count)
+        mean = labelled.T @ maps / count[:, None]
+        spread = (labelled.T @ maps.square() - count[:, None] * mean.square()).clamp_min(1e-12).sqrt()
         # The correlations of each row up to one positive factor, which does not change the choice within the row.
         along = truth.T @ maps / spread
         best = F.one_hot(along.argmax(1), known.channels).to(maps)

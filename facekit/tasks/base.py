@@ -66,8 +66,8 @@ class ParsedLabels:
 class Task(ABC):
     """One task.
 
-    Labels occur in three forms: as the user gives them (``parse`` and ``check`` turn them into a clean list), in pixels
-    of a crop (``to_crop``), and as targets of the network's outputs (``augmented``).
+    Labels occur in three forms. ``parse`` and ``check`` turn the user's labels into a clean list. ``to_crop`` moves
+    them into the pixels of a crop. ``augmented`` returns the targets of the network's outputs.
 
     A network outputs maps (N, C, h, w), or one number per channel (N, C) for tasks with ``dense = False``. Both are
     called maps below.
@@ -150,8 +150,10 @@ class Task(ABC):
 
     def same_outputs(self, other: Task) -> bool:
         """Return whether the outputs of both tasks mean the same."""
-        mine, theirs = ({k: v for k, v in t.to_dict().items() if k != "mirroring"} for t in (self, other))
-        return type(self) is type(other) and mine == theirs
+        own_settings, other_settings = (
+            {k: v for k, v in t.to_dict().items() if k != "mirroring"} for t in (self, other)
+        )
+        return type(self) is type(other) and own_settings == other_settings
 
     @abstractmethod
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:

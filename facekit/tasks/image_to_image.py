@@ -212,14 +212,14 @@ class ShadowRemovalTask(ImageToImageTask):
         The paper pastes the network's pixels. Ours are few and blurred, so only their light is used: how much brighter
         they are than the network's input, at the scale of its pixels. The background stays as it is.
         """
-        seen = crop.image(image).astype(np.float32)
-        gain = (_smooth(255 * prediction[..., :3]) + CALM) / (_smooth(seen) + CALM)
-        whole = np.concatenate([gain, prediction[..., 3:]], 2).astype(np.float32)
-        moved, here = crop.paste(whole, image.shape[:2], border="replicate" if box is None else "constant")
-        old = image[here].astype(np.float32)
+        crop_image = crop.image(image).astype(np.float32)
+        gain = (_smooth(255 * prediction[..., :3]) + CALM) / (_smooth(crop_image) + CALM)
+        corrected = np.concatenate([gain, prediction[..., 3:]], 2).astype(np.float32)
+        moved, region = crop.paste(corrected, image.shape[:2], border="replicate" if box is None else "constant")
+        old = image[region].astype(np.float32)
         new = np.clip((old + CALM) * moved[..., :3] - CALM, 0, 255)
         out = image.copy()
-        out[here] = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
+        out[region] = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
         return ImageResult(out, image, box)
 
     @override

@@ -87,8 +87,8 @@ class SegmentationTask(LabelSetTask):
             n = 1 + max(int(m[m != IGNORE_ID].max(initial=0)) for m in masks)
             chosen = replace(segmentation_set(None, max(n, 2)), mirrors=False)
         elif isinstance(names, (list, tuple)) and not any(str(n).strip().casefold() in _BACKGROUNDS for n in names):
-            came = f"class names without a background came, so that id 0 means {chosen.classes[0]!r}"
-            warnings.warn(f"{came}, expected names from id 0 on: put 'background' first if id 0 is it", stacklevel=4)
+            problem = f"class names without a background came, so that id 0 means {chosen.classes[0]!r}"
+            warnings.warn(f"{problem}, expected names from id 0 on: put 'background' first if id 0 is it", stacklevel=4)
         if not chosen.mirrors and not sides_of(chosen.classes).one_sided:
             # Names do not tell left-right pairs. Masks decide, or mirrored images are not used.
             flip = flip_of_masks(masks, len(chosen), chosen.flip)
@@ -143,8 +143,8 @@ class SegmentationTask(LabelSetTask):
         error = F.binary_cross_entropy_with_logits(maps.float(), truth.float(), reduction="none").movedim(1, -1)
         if weights is not None:
             error = error * weights.to(error)
-        seen = ids != IGNORE_ID
-        return error[seen].mean() if bool(seen.any()) else 0.0 * maps.float().sum()
+        labelled = ids != IGNORE_ID
+        return error[labelled].mean() if bool(labelled.any()) else 0.0 * maps.float().sum()
 
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
         """Assign every known class to the class that covers most of it.
@@ -155,9 +155,9 @@ class SegmentationTask(LabelSetTask):
         inside = F.one_hot(labels.long().clamp(max=self.channels), self.channels + 1)[..., : self.channels].float()
         area = torch.einsum("nkhw,nhwc->ck", maps.float().softmax(1), inside)
         cover = area / area.sum(0).clamp_min(1e-6)
-        mine = cover == cover.amax(0)
-        mine |= (cover == cover.amax(1, keepdim=True)) & ~mine.any(1, keepdim=True)
-        weights = area * mine
+        nearest = cover == cover.amax(0)
+        nearest |= (cover == cover.amax(1, keepdim=True)) & ~nearest.any(1, keepdim=True)
+        weights = area * nearest
         return weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
@@ -185,11 +185,11 @@ class SegmentationTask(LabelSetTask):
             assert isinstance(r, Segmentation)
             table += confusion(r.mask, truth, n)
         f1, iou = 100 * f1_by_class(table), 100 * iou_by_class(table)
-        seen = table.sum(1) > 0
-        parts = [i for i in self.labels.facial_parts if seen[i]] or [i for i in range(1, n) if seen[i]]
+        occurring = table.sum(1) > 0
+        parts = [i for i in self.labels.facial_parts if occurring[i]] or [i for i in range(1, n) if occurring[i]]
         scores = {
             "f1": float(np.nanmean(f1[parts])) if parts else float("nan"),
-            "miou": float(np.nanmean(iou[seen])),
+            "miou": float(np.nanmean(iou[occurring])),
             "accuracy": 100 * float(np.diag(table).sum() / max(1, table.sum())),
         }
         return scores | {f"f1_{name}": float(v) for name, v in zip(self.labels.classes, f1, strict=True)}
@@ -232,10 +232,10 @@ def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None
     absent = [name for name, pixels in zip(labels.classes, counts.tolist(), strict=True) if not pixels]
     if absent:
         listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
-        came = f"no pixel of {len(absent)} of the {len(labels)} classes came in {masks} masks ({listing})"
+        problem = f"no pixel of {len(absent)} of the {len(labels)} classes came in {masks} masks ({listing})"
         fix = "add masks that hold them, or pass names= without them"
         # For the caller of `adapt` or `adapt_labels`; a decorator is in between.
-        warnings.warn(f"{came}, expected some of each, for they will not be learned: {fix}", stacklevel=5)
+        warnings.warn(f"{problem}, expected some of each, for they will not be learned: {fix}", stacklevel=5)
 
 
 def _warn_of_spread_ids(masks: list[np.ndarray]) -> None:

@@ -115,7 +115,7 @@ class AdaptedNetwork(nn.Module, ABC):
 
 
 @torch.no_grad()
-def begin_alike(network: nn.Module, other: nn.Module) -> bool:
-    """Return whether two networks stand on the same pretrained weights, judged by their first parameter."""
-    mine, theirs = next(network.parameters()), next(other.parameters())
-    return mine.shape == theirs.shape and torch.equal(mine.cpu(), theirs.cpu())
+def same_pretrained_weights(network: nn.Module, other: nn.Module) -> bool:
+    """Return whether two networks have the same pretrained weights, judged by their first parameter."""
+    first, other_first = next(network.parameters()), next(other.parameters())
+    return first.shape == other_first.shape and torch.equal(first.cpu(), other_first.cpu())

@@ -76,7 +76,7 @@ RANGES: dict[str, Range] = {
             "r1",
             "path_length",
             "ema_rampup",
-            "again",
+            "reconstruction",
             "l2",
             "lpips",
             "deltas",
@@ -126,23 +126,23 @@ def field_types(kind: Any) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
-def check_range(name: str, value: Any, wanted: Range | None) -> None:
+def check_range(name: str, value: Any, limits: Range | None) -> None:
     """Check that a value is finite and in its range.
 
     Args:
         name: Name of the field.
         value: A value, or a tuple of values.
-        wanted: The range, or None.
+        limits: The range, or None.
 
     Raises:
         ValueError: If it is not.
     """
     numbers_in = value if isinstance(value, tuple) else (value,)
     if any(isinstance(v, float) and not math.isfinite(v) for v in numbers_in):
-        said = wanted[0] if wanted else "a finite number"
-        raise ValueError(f"{name}={short_repr(value)}: expected {said}; pass a finite one")
-    if wanted is not None and not wanted[1](value):
-        raise ValueError(f"{name}={short_repr(value)}: expected {wanted[0]}; pass such a value, or leave {name} out")
+        expected = limits[0] if limits else "a finite number"
+        raise ValueError(f"{name}={short_repr(value)}: expected {expected}; pass a finite one")
+    if limits is not None and not limits[1](value):
+        raise ValueError(f"{name}={short_repr(value)}: expected {limits[0]}; pass such a value, or leave {name} out")
 
 
 def _plain(value: Any, hint: Any, name: str) -> Any:
@@ -159,8 +159,8 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
     if isinstance(value, os.PathLike) and _fits("", hint):
         value = os.fspath(value)
     if not _fits(value, hint):
-        said = getattr(hint, "__name__", None) if isinstance(hint, type) else None
-        raise TypeError(f"{name}={short_repr(value)} came: expected {said or hint}; pass a value of that type")
+        type_name = getattr(hint, "__name__", None) if isinstance(hint, type) else None
+        raise TypeError(f"{name}={short_repr(value)} came: expected {type_name or hint}; pass a value of that type")
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if isinstance(value, (tuple, list)):
         inner = next(get_args(option)[0] for option in options if get_origin(option) is tuple)

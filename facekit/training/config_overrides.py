@@ -17,6 +17,7 @@ RENAMED = {
     "ema_pictures": "ema_images",
     "ada_pictures": "ada_images",
     "keep_critic": "keep_discriminator",
+    "again": "reconstruction",
 }
 
 
@@ -28,8 +29,8 @@ def overridden(
     Args:
         recipe: A configuration, a frozen dataclass.
         overrides: Values by the name of the field.
-        caller: What errors call the function or backbone that the fields came to.
-        others: Returns the configuration classes of all backbones by name, to say which one has an unknown field.
+        caller: Name of the function or backbone with these fields, for errors.
+        others: Returns the configuration classes of all backbones by name, for the message about an unknown field.
 
     Returns:
         A new configuration of the same class.
@@ -53,12 +54,12 @@ def overridden(
 
 
 def _unknown(name: str, known: list[str], caller: str, others: Mapping[str, type]) -> str:
-    """Say that a field is unknown, and which name, or which backbone, may have been meant."""
-    came = f"{caller} has no field {name!r}"
+    """Return the message about an unknown field: the nearest name, or the backbone that has it."""
+    problem = f"{caller} has no field {name!r}"
     owners = [repr(other) for other, kind in others.items() if name in field_types(kind)]
     if owners:
-        return f"{came}: expected its own, and {name} belongs to backbone {' and '.join(owners)}; leave it out"
+        return f"{problem}: expected its own, and {name} belongs to backbone {' and '.join(owners)}; leave it out"
     near = difflib.get_close_matches(name, known, n=1)
     if near:
-        return f"{came}: expected one of its fields; did you mean {near[0]!r}?"
-    return f"{came}: expected one of {', '.join(sorted(known))}; correct the name"
+        return f"{problem}: expected one of its fields; did you mean {near[0]!r}?"
+    return f"{problem}: expected one of {', '.join(sorted(known))}; correct the name"

@@ -244,10 +244,10 @@ def local_device(device: str | torch.device | None) -> str | torch.device | None
         return device
     kind = str(device) if device is not None else "cuda" if _cuda_wanted() else "cpu"
     if kind == "cuda":
-        local, there = _number(LOCAL_RANK, 0), torch.cuda.device_count()
-        if local >= there:
+        local, count = _number(LOCAL_RANK, 0), torch.cuda.device_count()
+        if local >= count:
             raise ValueError(
-                f"process {local} of this machine has no CUDA device of its own ({there} there): start one process a "
+                f"process {local} of this machine has no CUDA device of its own ({count} there): start one process a "
                 "device, or pass device='cpu'"
             )
         return f"cuda:{local}"

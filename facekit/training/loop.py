@@ -165,8 +165,8 @@ def train(
         The losses of the last step by name.
 
     Raises:
-        ValueError: If the checkpoint holds more steps than ``steps``, belongs to another training, or is not seen by
-            all processes.
+        ValueError: If the checkpoint holds more steps than ``steps``, belongs to another training, or is not readable
+            in all processes.
         OutputError: If the checkpoint cannot be written at the start.
         FloatingPointError: If a loss, or a weight to be saved, is not finite.
     """

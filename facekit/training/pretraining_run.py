@@ -57,7 +57,7 @@ class Run:
         steps: Number of steps.
         tensors: Returns the tensors of the weight file.
         about: Facts for the weight file and its card.
-        per_step: What all processes together work through per step, such as {"pictures": 64}.
+        per_step: What all processes together work through per step, such as {"images": 64}.
     """
 
     program: Program

@@ -121,6 +121,6 @@ class AugmentedViews:
         if self._last is None or not torch.equal(self._last[0], views):
             faces = views % len(self.data.crops)
             seeds = [generator_for(self.seed, int(v), 12).initial_seed() for v in views]
-            made = self._wild.batch(self.data.crops[faces], self.data.labels[faces], seeds, self.input_size)
-            self._last = views, made
+            views_made = self._wild.batch(self.data.crops[faces], self.data.labels[faces], seeds, self.input_size)
+            self._last = views, views_made
         return self._last[1]

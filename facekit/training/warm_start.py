@@ -7,7 +7,7 @@ import logging
 import torch
 
 from ..tasks import Task
-from .adapted_network import AdaptedNetwork, begin_alike
+from .adapted_network import AdaptedNetwork, same_pretrained_weights
 from .views import AugmentedViews
 
 log = logging.getLogger("facekit")
@@ -48,8 +48,8 @@ def fits(network: AdaptedNetwork, known: AdaptedNetwork) -> bool:
 
 
 def fits_embedded(network: AdaptedNetwork, known: AdaptedNetwork) -> bool:
-    """Return whether both networks are built alike and stand on the same pretrained weights."""
-    if fits(network, known) and begin_alike(network, known):
+    """Return whether both networks are built alike and have the same pretrained weights."""
+    if fits(network, known) and same_pretrained_weights(network, known):
         return True
     log.info("no embedded start for these weights or this build: trained layers start anew")
     return False

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facekit import results
 from facekit.annotations.run_lengths import mask_to_runs, runs_to_mask
 from facekit.labels import (
     CELEBA_40,
@@ -288,3 +289,11 @@ def test_own_sets_draw_too(image: np.ndarray) -> None:
     mask = np.zeros((120, 160), np.uint8)
     mask[:60], mask[60:] = 1, 2
     assert Segmentation(mask, labels, image).draw(legend=True).shape[1] > 160
+
+
+def test_old_names_of_image_results_warn() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    with pytest.warns(DeprecationWarning, match="ImageResult"):
+        old = results.Picture
+    with pytest.warns(DeprecationWarning, match="output"):
+        assert np.array_equal(old(image, image).picture, image)

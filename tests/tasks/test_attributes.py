@@ -288,4 +288,5 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
 
 
 def test_the_command_line_has_every_task() -> None:
-    assert tuple(TASKS) == command_line.TASKS
+    own = [name for name, task in TASKS.items() if task.__module__.startswith("facekit.")]  # other tests register more
+    assert tuple(own) == command_line.TASKS

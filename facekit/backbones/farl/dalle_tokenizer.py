@@ -116,9 +116,9 @@ def dalle_tokens(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) ->
     with torch.device("meta"):
         expected = DalleTokens(len(first), blocks, len(last)).state_dict()
     check_names(path, state, expected, "DALL-E's encoder")
-    made = DalleTokens(len(first), blocks, len(last))
-    made.load_state_dict(state)
-    return made.eval().requires_grad_(False)
+    tokens = DalleTokens(len(first), blocks, len(last))
+    tokens.load_state_dict(state)
+    return tokens.eval().requires_grad_(False)
 
 
 def _renamed(name: str) -> str:

@@ -46,8 +46,8 @@ class MaskedImageModel(nn.Module):
             patches: Patch embeddings (N, h, w, D).
             masked: Bool of shape (N, h*w).
         """
-        here = masked.view(*patches.shape[:3], 1).to(patches.dtype)
-        return patches * (1 - here) + self.mask_token.to(patches.dtype) * here
+        is_masked = masked.view(*patches.shape[:3], 1).to(patches.dtype)
+        return patches * (1 - is_masked) + self.mask_token.to(patches.dtype) * is_masked
 
     def logits(self, tokens: Tensor, masked: Tensor) -> Tensor:
         """Compute scores of the visual tokens of masked patches. Equation 3 is their cross-entropy.

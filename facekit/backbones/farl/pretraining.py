@@ -124,11 +124,11 @@ class Pretraining:
                 # Both passes form one batch, as large batches are faster.
                 patches = torch.cat([patches, self.mim.hide(patches, own)])
             tokens, _ = self.pair.image.tokens(patches)
-            images, said = self.pair.image.embedding(tokens[:n]), text(ids)
-            images, said = F.normalize(images.float(), dim=-1), F.normalize(said.float(), dim=-1)
+            images, texts = self.pair.image.embedding(tokens[:n]), text(ids)
+            images, texts = F.normalize(images.float(), dim=-1), F.normalize(texts.float(), dim=-1)
             if self.mim is not None:
                 scores = self.mim.logits(tokens[n:], own)
-        parts["itc"] = contrastive_loss(images, said, self.pair.logit_scale, self.processes)
+        parts["itc"] = contrastive_loss(images, texts, self.pair.logit_scale, self.processes)
         total = self.recipe.itc * parts["itc"]
         if self.mim is not None:
             assert self.tokens is not None

@@ -110,16 +110,16 @@ def tokenizer(vocabulary: int = CLIP_VOCABULARY) -> SimpleTokenizer:
     """
     if not _BYTES + 2 <= vocabulary <= CLIP_VOCABULARY:
         raise ValueError(f"vocabulary={vocabulary}: expected {_BYTES + 2} to {CLIP_VOCABULARY}")
-    made = SimpleTokenizer()
-    kept = vocabulary - len(made.all_special_ids)
-    specials = [made.decoder[i] for i in made.all_special_ids]
-    made.encoder = {word: i for i, word in enumerate([*list(made.encoder)[:kept], *specials])}
-    made.decoder = {i: word for word, i in made.encoder.items()}
-    made.bpe_ranks = dict(list(made.bpe_ranks.items())[: kept - _BYTES])
-    made.all_special_ids = [made.encoder[s] for s in specials]
-    made.sot_token_id, made.eot_token_id = made.all_special_ids
-    made.vocab_size = vocabulary
-    return made
+    bpe = SimpleTokenizer()
+    kept = vocabulary - len(bpe.all_special_ids)
+    specials = [bpe.decoder[i] for i in bpe.all_special_ids]
+    bpe.encoder = {word: i for i, word in enumerate([*list(bpe.encoder)[:kept], *specials])}
+    bpe.decoder = {i: word for word, i in bpe.encoder.items()}
+    bpe.bpe_ranks = dict(list(bpe.bpe_ranks.items())[: kept - _BYTES])
+    bpe.all_special_ids = [bpe.encoder[s] for s in specials]
+    bpe.sot_token_id, bpe.eot_token_id = bpe.all_special_ids
+    bpe.vocab_size = vocabulary
+    return bpe
 
 
 def text_tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> TextTower:

@@ -118,6 +118,6 @@ def load_tokens(path: str | os.PathLike[str]) -> VisualTokenizer | DalleTokens:
     with torch.device("meta"):
         network = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
     check_names(path, state, network.state_dict(), "a tokenizer of images")
-    made = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
-    made.load_state_dict(state)
-    return made.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    tokenizer = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
+    tokenizer.load_state_dict(state)
+    return tokenizer.eval().requires_grad_(False).to(memory_format=torch.channels_last)

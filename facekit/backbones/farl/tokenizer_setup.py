@@ -22,4 +22,4 @@ def prepare(request: Request) -> Run:
     faces = pool_of(request, SIDE)
     program = TokenizerProgram(faces, recipe, total, request.device, request.seed)
     about = {"preset": preset, "faces": json.dumps(faces.sources)}
-    return Run(program, total, program.net.state_dict, about, {"pictures": recipe.batch_size})
+    return Run(program, total, program.net.state_dict, about, {"images": recipe.batch_size})

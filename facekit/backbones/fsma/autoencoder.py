@@ -248,15 +248,11 @@ class ImageDiscriminator(nn.Module):
     Five 4x4 convolutions of stride 2 are followed by one 4x4 convolution to a single map.
     """
 
-    def __init__(self, filters: int = 32):
-        """Build the discriminator.
-
-        Args:
-            filters: Channels after the first convolution.
-        """
+    def __init__(self) -> None:
+        """Build the discriminator."""
         super().__init__()
         layers: list[nn.Module] = []
-        channels = [3, filters, 2 * filters, 4 * filters, 8 * filters, 8 * filters]
+        channels = [3, 32, 64, 128, 256, 256]
         for i, (c_in, c_out) in enumerate(itertools.pairwise(channels)):
             layers.append(nn.Conv2d(c_in, c_out, 4, 2, 1, bias=False))
             if i > 0:

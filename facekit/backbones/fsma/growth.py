@@ -22,7 +22,7 @@ BATCH = 20
 
 
 @torch.no_grad()
-def grow(small: AutoEncoder, size: AutoEncoderSize, images: Tensor, seed: int = 0) -> AutoEncoder:
+def grow(small: AutoEncoder, size: AutoEncoderSize, images: Tensor) -> AutoEncoder:
     """Build an auto-encoder of 256 px from one of 128 px, which is not changed.
 
     Args:
@@ -30,7 +30,6 @@ def grow(small: AutoEncoder, size: AutoEncoderSize, images: Tensor, seed: int = 
         size: Size of the result.
         images: RGB images (N, 3, 256, 256) in [0, 1], a hundred or more of the training's. The new BatchNorms get their
             statistics.
-        seed: Seed of layers that start at random, behind a weight of zero.
 
     Returns:
         The auto-encoder in evaluation mode.
@@ -48,7 +47,8 @@ def grow(small: AutoEncoder, size: AutoEncoderSize, images: Tensor, seed: int = 
             f"the 128 px weights have width {old.width} and z_dim {old.z_dim}, the 256 px network {size.width} and "
             f"{size.z_dim}: both must be the same"
         )
-    torch.manual_seed(seed)
+    # Layers that start at random are behind a weight of zero.
+    torch.manual_seed(0)
     small, net = small.eval(), AutoEncoder(size).eval()
     outcome = net.load_state_dict(small.state_dict(), strict=False)
     assert not outcome.unexpected_keys

@@ -166,14 +166,14 @@ class FSMANetwork(AdaptedNetwork):
     def matches(self, other: AdaptedNetwork) -> bool:
         """Return whether another network has the same frozen weights, skip code and map size."""
         assert isinstance(other, FSMANetwork)
-        mine, theirs = self.autoencoder, other.autoencoder
+        autoencoder, other_autoencoder = self.autoencoder, other.autoencoder
         return (
-            mine.size == theirs.size
+            autoencoder.size == other_autoencoder.size
             and (self.skip_code, self.stride) == (other.skip_code, other.stride)
             and (self.instance_norm, self.paints) == (other.instance_norm, other.paints)
             and self.frozen
             and other.frozen
-            and torch.equal(mine.P.lin.weight.cpu(), theirs.P.lin.weight.cpu())
+            and torch.equal(autoencoder.P.lin.weight.cpu(), other_autoencoder.P.lin.weight.cpu())
         )
 
     @torch.no_grad()

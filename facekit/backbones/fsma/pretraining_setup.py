@@ -53,4 +53,4 @@ def prepare(request: Request, backbone: FSMA) -> Run:
         # Names of 3FabRec: Q and P of the auto-encoder, D of the discriminator. Adversarial tasks go on with D.
         return {**program.net.state_dict(), **{f"D.{k}": v for k, v in program.discriminator.state_dict().items()}}
 
-    return Run(program, total, tensors, about, {"pictures": recipe.batch_size})
+    return Run(program, total, tensors, about, {"images": recipe.batch_size})

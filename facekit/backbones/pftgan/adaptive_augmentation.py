@@ -13,17 +13,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def adapted_chance(chance: float, sign: float, seen: int, target: float, speed: int) -> float:
+def adapted_chance(chance: float, sign: float, images: int, target: float, speed: int) -> float:
     """Adjust the probability of augmentation.
 
     Args:
         chance: The present probability.
         sign: Mean sign of the logits of real images since the last adjustment.
-        seen: Images since the last adjustment.
+        images: Images since the last adjustment.
         target: The probability rises while ``sign`` is larger, else it falls.
         speed: Images over which the probability may rise from 0 to 1.
     """
-    step = seen / speed
+    step = images / speed
     return min(1.0, max(0.0, chance + (step if sign > target else -step)))
 
 

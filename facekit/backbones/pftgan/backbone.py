@@ -38,13 +38,13 @@ class PFTGAN(Backbone):
     def recipe(self, name: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:
         return named_recipe(name, task, customised, faces)
 
-    def load(self, weights: Weights = "auto", inversion: Weights | None = None, seed: int = 0) -> GeneratorWithEncoder:  # type: ignore[override]
+    def load(self, weights: Weights = "auto", seed: int = 0, inversion: Weights | None = None) -> GeneratorWithEncoder:
         """Load the generator and its encoder in evaluation mode.
 
         Args:
             weights: "auto" or "embedded" (64 px, in this package), "none" (random), or the file of a generator.
-            inversion: File of the encoder, if the generator's file does not hold it.
             seed: Seed of random weights.
+            inversion: File of the encoder, if the generator's file does not hold it.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -97,7 +97,10 @@ class PFTGAN(Backbone):
     ) -> FiniteProgram:
         assert isinstance(config, PFTGANAdaptation)
         if data.alpha is not None:
-            raise ValueError("align='tanh': generators know no tanh-warped faces; pass 'mean', 'landmarks' or 'none'")
+            raise ValueError(
+                "align='tanh': expected another one, as generators make no tanh-warped faces; pass 'mean', 'landmarks' "
+                "or 'none'"
+            )
         streams_learn = config.image_stream and config.stages and config.features == "generator"
         if data.support is not None and not streams_learn:
             raise ValueError("support_images came, but this recipe has no image stream that learns from them")

@@ -34,8 +34,8 @@ def check_parts(masks: Tensor) -> None:
     Raises:
         ValueError: If there are fewer.
     """
-    held = masks.unique().tolist()
-    classes = [i for i in held if i != IGNORE_ID]
+    ids = masks.unique().tolist()
+    classes = [i for i in ids if i != IGNORE_ID]
     if len(classes) < 2:
         raise ValueError(
             f"masks: only class {', '.join(map(str, classes)) or 'none'} came, expected at least two: there is nothing "

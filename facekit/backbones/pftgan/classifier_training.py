@@ -110,8 +110,8 @@ class PixelFitting:
         if member != self.member:
             self._begin(member)
         if not self.stopped:
-            seen = epoch * len(self.labels)
-            self.loss = self._epoch(index, epoch >= self.recipe.patience_from and seen >= self.recipe.unhurried)
+            samples = epoch * len(self.labels)
+            self.loss = self._epoch(index, epoch >= self.recipe.patience_from and samples >= self.recipe.unhurried)
         return {"loss": self.loss}
 
     def _epoch(self, index: int, impatient: bool) -> float:

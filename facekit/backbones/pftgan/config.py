@@ -32,7 +32,7 @@ class StyleGAN2Pretraining(Checked):
         ada_every: Steps between two adjustments of that probability.
         reconstructed: Real images per step that an encoder encodes and the generator reconstructs. The file then holds
             the encoder, too. 0, as in the paper, trains no encoder.
-        again: Weight of the losses of these reconstructions, where the discriminator's loss has weight 1.
+        reconstruction: Weight of the losses of these reconstructions, where the discriminator's loss has weight 1.
         judged_again: Whether the discriminator judges reconstructions, too, which makes them sharper.
         projected: Whether the discriminator works on frozen features (Projected GANs). It needs r1=0.
         keep_discriminator: Whether the file holds StyleGAN2's discriminator.
@@ -55,7 +55,7 @@ class StyleGAN2Pretraining(Checked):
     ada_images: int = 500_000
     ada_every: int = 4
     reconstructed: int = 0
-    again: float = 1.0
+    reconstruction: float = 1.0
     judged_again: bool = False
     projected: bool = False
     keep_discriminator: bool = True
@@ -129,7 +129,7 @@ class InversionPretraining(Checked):
 
 INVERSION_MINI = InversionPretraining()
 # For an encoder that is trained with its generator, whose discriminator's loss is about 1.
-INVERSION_BESIDE = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
+INVERSION_JOINT = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
 
 
 @dataclass(frozen=True)
@@ -200,10 +200,10 @@ class PFTGANAdaptation(Adaptation):
                 "keep_best=True: pftgan's stages have no epochs to choose from, expected False; try other recipes by "
                 "evaluate"
             )
-        given = [name for name in ("tower", "layers", "input_size") if getattr(self, name) is not None]
-        if given and self.features == "generator":
+        extra = [name for name in ("tower", "layers", "input_size") if getattr(self, name) is not None]
+        if extra and self.features == "generator":
             raise ValueError(
-                f"{given[0]}={getattr(self, given[0])!r} with features='generator': expected None, for a generator's "
+                f"{extra[0]}={getattr(self, extra[0])!r} with features='generator': expected None, for a generator's "
                 "maps have neither; pass features='vit', 'farl' or 'diffusion'"
             )
 

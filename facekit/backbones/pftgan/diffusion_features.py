@@ -67,13 +67,14 @@ class DiffusionFeatures(FrozenFeatures):
             )
         self.unet: Any = unet
         self.signal, self.steps, self.seed = tuple(signal), tuple(steps), seed
-        there = _decoder_blocks(unet)
-        self.blocks = tuple(range(len(there))) if blocks is None else tuple(sorted(set(blocks)))
-        if not self.blocks or not 0 <= self.blocks[0] <= self.blocks[-1] < len(there):
+        unet_blocks = _decoder_blocks(unet)
+        self.blocks = tuple(range(len(unet_blocks))) if blocks is None else tuple(sorted(set(blocks)))
+        if not self.blocks or not 0 <= self.blocks[0] <= self.blocks[-1] < len(unet_blocks):
             raise ValueError(
-                f"blocks={list(self.blocks)}: expected some of 0 to {len(there) - 1}, which this UNet has; None is all"
+                f"blocks={list(self.blocks)}: expected some of 0 to {len(unet_blocks) - 1}, which this UNet has; "
+                "None is all"
             )
-        self.channels = tuple(there[i][1] for i in self.blocks) * len(self.steps)
+        self.channels = tuple(unet_blocks[i][1] for i in self.blocks) * len(self.steps)
         self.noise: Tensor
         # Not saved: the seed is enough to draw it again.
         self.register_buffer(
@@ -134,23 +135,23 @@ class DiffusionFeatures(FrozenFeatures):
 
     @override
     def maps(self, x: Tensor) -> list[Tensor]:
-        seen: dict[int, Tensor] = {}
+        outputs: dict[int, Tensor] = {}
 
         def keeps(block: int) -> Any:
             def keep(module: nn.Module, inputs: Any, out: Any) -> None:
                 # Levels of the kind "skip" also return an image.
-                seen[block] = out[0] if isinstance(out, tuple) else out
+                outputs[block] = out[0] if isinstance(out, tuple) else out
 
             return keep
 
-        there, found = _decoder_blocks(self.unet), []
+        unet_blocks, found = _decoder_blocks(self.unet), []
         with ExitStack() as hooks:
             for block in self.blocks:
-                hooks.enter_context(there[block][0].register_forward_hook(keeps(block)))
+                hooks.enter_context(unet_blocks[block][0].register_forward_hook(keeps(block)))
             for step, signal in zip(self.steps, self.signal, strict=True):
                 noised = signal**0.5 * (2 * x - 1) + (1 - signal) ** 0.5 * self.noise
                 self.unet(noised, step, return_dict=False)
-                found += [seen[block] for block in self.blocks]
+                found += [outputs[block] for block in self.blocks]
         return found
 
     @override

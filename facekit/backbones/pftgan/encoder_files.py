@@ -41,8 +41,8 @@ def load_encoder(path: str | os.PathLike[str], kind: str | None = None) -> Refer
             shapes.
     """
     source = Path(path)
-    held, opts = _read(source)
-    tensors = named_tensors(held)
+    contents, opts = _read(source)
+    tensors = named_tensors(contents)
     check_weights(source, tensors)
     anchored = without_prefix(tensors, ["encoder.input_layer.0.weight"])
     state = {
@@ -54,7 +54,7 @@ def load_encoder(path: str | os.PathLike[str], kind: str | None = None) -> Refer
     if stem is None or code is None or stem.ndim != 4 or code.ndim != 2:
         raise ValueError(
             f"{source}: holds no IR-SE50 inversion encoder; expected 'encoder.input_layer.0.weight' and "
-            f"'encoder.styles.0.linear.weight' in its state_dict, found {first_names(tensors or map(str, held))}"
+            f"'encoder.styles.0.linear.weight' in its state_dict, found {first_names(tensors or map(str, contents))}"
             f"{likely_network(tensors)}"
         )
     channels_in, width, w_dim = stem.shape[1], stem.shape[0], code.shape[0]
@@ -64,7 +64,7 @@ def load_encoder(path: str | os.PathLike[str], kind: str | None = None) -> Refer
     layers = len({k.split(".")[1] for k in state if k.startswith("styles.")})
     with torch.device("meta"):  # the file's tensors are assigned, which saves time and memory
         encoder = ReferenceEncoder(kind, layers, channels_in, width, w_dim)
-    state["latent_avg"] = _latent_avg(source, held, opts, encoder)
+    state["latent_avg"] = _latent_avg(source, contents, opts, encoder)
     check_names(source, state, encoder.state_dict(), f"{kind} with {layers} codes")
     encoder.load_state_dict(state, assign=True)
     return encoder.eval()
@@ -73,31 +73,35 @@ def load_encoder(path: str | os.PathLike[str], kind: str | None = None) -> Refer
 def _read(source: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return the contents of a file and its opts."""
     expected = "a released e4e, pSp or ReStyle .pt file"
-    held = read_contents(source, expected)
-    if not isinstance(held, Mapping):
-        raise ValueError(f"{source}: holds an object of type {type(held).__name__}, expected a dict with 'state_dict'")
-    opts = as_plain_data(held.get("opts"))  # options of the training, often an argparse.Namespace
-    return held, opts if isinstance(opts, Mapping) else {}
+    contents = read_contents(source, expected)
+    if not isinstance(contents, Mapping):
+        raise ValueError(
+            f"{source}: holds an object of type {type(contents).__name__}, expected a dict with 'state_dict'"
+        )
+    opts = as_plain_data(contents.get("opts"))  # options of the training, often an argparse.Namespace
+    return contents, opts if isinstance(opts, Mapping) else {}
 
 
 def _kind(source: Path, named: str | None, pyramid: bool) -> str:
     """Return the kind of a file, which must fit its tensors."""
     fitting = [k for k in KINDS if KINDS[k][0] == pyramid]
     if named not in fitting:
-        said = "its opts name no encoder_type" if named is None else f"encoder_type is {named!r}"
+        reason = "its opts name no encoder_type" if named is None else f"encoder_type is {named!r}"
         raise ValueError(
-            f"{source}: {said}, but its tensors are those of {' or '.join(fitting)}: pass kind= as one of these"
+            f"{source}: {reason}, but its tensors are those of {' or '.join(fitting)}: pass kind= as one of these"
         )
     return named
 
 
-def _latent_avg(source: Path, held: Mapping[str, Any], opts: Mapping[str, Any], encoder: ReferenceEncoder) -> Tensor:
+def _latent_avg(
+    source: Path, contents: Mapping[str, Any], opts: Mapping[str, Any], encoder: ReferenceEncoder
+) -> Tensor:
     """Return the mean code of a file for each layer."""
     shape = encoder.layers, encoder.w_dim
     # ReStyle starts with the mean code independently of this option.
     if encoder.channels_in == 3 and opts.get("start_from_latent_avg") is False:
         return torch.zeros(shape)
-    value = held.get("latent_avg")
+    value = contents.get("latent_avg")
     if not isinstance(value, Tensor):
         raise ValueError(f"{source}: has no 'latent_avg', a tensor {shape} that this encoder's codes are added to")
     try:

@@ -188,15 +188,15 @@ def evaluation_bytes(
     band, kept, most = rows * w, 0, 0
     for height, width in {shape[1:] for shape in maps}:
         channels = max(c for c, *shape in maps if tuple(shape) == (height, width))
-        held = _slots(rows, h, height)
+        slots = _slots(rows, h, height)
         if (height, width) == (h, w):
             most = max(most, band * channels)  # if a map is not float32
         elif height * width > h * w:
             kept += 2 * h * height
-            most = max(most, (2 * held * width + rows * width + band) * channels)
+            most = max(most, (2 * slots * width + rows * width + band) * channels)
         else:
-            kept += 2 * h * held + held * w * first
-            most = max(most, held * max(width * (first + channels), (width + w) * first))
+            kept += 2 * h * slots + slots * w * first
+            most = max(most, slots * max(width * (first + channels), (width + w) * first))
     most = max(most, band * (second + 5 * classes))
     kept += band * (first + classes)  # the last band's logits exist until the next one is computed
     tally, result = (classes + 5, 4 * classes + 5) if votes else (0, 4 * classes)  # bytes per pixel

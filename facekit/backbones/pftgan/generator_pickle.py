@@ -134,32 +134,32 @@ def tensors(module: Object) -> dict[str, Tensor]:
         ValueError: If the module is not built as torch's modules are.
     """
     found: dict[str, Tensor] = {}
-    seen: set[int] = set()
+    visited: set[int] = set()
     left = [("", module)]
     while left:
         prefix, part = left.pop()
         # A module that contains itself would not end.
-        if not isinstance(part, Object) or id(part) in seen:
+        if not isinstance(part, Object) or id(part) in visited:
             raise ValueError(
                 f"expected a module of NVIDIA's at {quoted(prefix)}, each once, got another object; {REMEDY}"
             )
-        seen.add(id(part))
-        for name, held in [*_entries(part, "_parameters"), *_entries(part, "_buffers")]:
-            if held is None:
+        visited.add(id(part))
+        for name, value in [*_entries(part, "_parameters"), *_entries(part, "_buffers")]:
+            if value is None:
                 continue
-            if not isinstance(held, Tensor):
+            if not isinstance(value, Tensor):
                 raise ValueError(f"expected a tensor at {quoted(prefix + name)}, got another object; {REMEDY}")
-            found[prefix + name] = held.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+            found[prefix + name] = value.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         left += [(f"{prefix}{name}.", child) for name, child in _entries(part, "_modules") if child is not None]
     return found
 
 
 def _entries(module: Object, name: str) -> list[tuple[str, Any]]:
     """Return the entries of a table of a module, such as "_parameters"."""
-    held = module.state.get(name, {})
-    if not isinstance(held, dict) or not all(isinstance(key, str) for key in held):
+    value = module.state.get(name, {})
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise ValueError(f"expected a torch module, got {quoted(module.name)} without a table {name}; {REMEDY}")
-    return list(held.items())
+    return list(value.items())
 
 
 def arguments(generator: Object) -> dict[str, Any]:
@@ -173,9 +173,9 @@ def arguments(generator: Object) -> dict[str, Any]:
         that are not stored are taken from the generator's attributes.
     """
     state = generator.state
-    given, named = state.get("_init_args"), state.get("_init_kwargs")
+    positional, named = state.get("_init_args"), state.get("_init_kwargs")
     found = {name: state[name] for name in _ARGUMENTS if name in state}
-    found |= dict(zip(_ARGUMENTS, given, strict=False)) if isinstance(given, list | tuple) else {}
+    found |= dict(zip(_ARGUMENTS, positional, strict=False)) if isinstance(positional, list | tuple) else {}
     found |= {name: value for name, value in named.items() if name in _ARGUMENTS} if isinstance(named, dict) else {}
     return {
         name: {key: _plain(v) for key, v in value.items() if isinstance(key, str)} if isinstance(value, dict) else value

@@ -60,7 +60,7 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         encoder = InversionEncoder(InversionSize(size.resolution, size.codes, size.w_dim))
         if start is not None and start.encoder is not None:
             encoder = start.encoder
-        joint = JointInversion(encoder, perceptual(), recipes.INVERSION_BESIDE, request.device, request.processes)
+        joint = JointInversion(encoder, perceptual(), recipes.INVERSION_JOINT, request.device, request.processes)
         about["encoder"] = json.dumps(dataclasses.asdict(encoder.size))
     parser = files.ready_network("segmentation").folded() if recipe.projected else None
     program = Pretraining(faces, size, recipe, total, request.device, request.seed, request.processes, joint, parser)
@@ -80,7 +80,7 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         encoder = {} if joint is None else {f"encoder.{k}": v for k, v in joint.mean.state_dict().items()}
         return {**program.mean.state_dict(), **encoder, **discriminator}
 
-    return Run(program, total, tensors, about, {"pictures": recipe.batch_size})
+    return Run(program, total, tensors, about, {"images": recipe.batch_size})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -150,8 +150,8 @@ class Pretraining:
     def image(self, codes: Tensor, draws: torch.Generator) -> Tensor:
         """Synthesise images (n,3,S,S), float32 in about [-1, 1], of codes (n,L,w_dim)."""
         with self.autocast:
-            made: Tensor = self.generator.synthesis(codes, "random", draws)
-        return made.float()
+            generated: Tensor = self.generator.synthesis(codes, "random", draws)
+        return generated.float()
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the discriminator's logits, float32, of images (n,3,S,S) in [-1, 1]."""
@@ -166,12 +166,12 @@ class Pretraining:
         self.generator.train()
         real = augmented(self.real(index), self.chance, draws)
         codes = self.mixed_codes(len(real), draws)
-        made = self.image(codes, draws)
-        fakes, reconstruction = made, None
+        generated = self.image(codes, draws)
+        fakes, reconstruction = generated, None
         if self.joint is not None:
-            reconstruction = self._encode_and_reconstruct(made, index, draws)
+            reconstruction = self._encode_and_reconstruct(generated, index, draws)
             if self.recipe.judged_again:
-                fakes = torch.cat([made, reconstruction.reconstructed[: len(made)]])
+                fakes = torch.cat([generated, reconstruction.reconstructed[: len(generated)]])
         losses = {"discriminator": self._update_discriminator(real, fakes.detach(), draws)}
         if self.recipe.r1 and index % self.recipe.r1_every == 0:
             losses["r1"] = self._penalise_gradients(real)
@@ -195,22 +195,22 @@ class Pretraining:
         for weight in self.discriminator_parameters:
             weight.requires_grad_(mode)
 
-    def _update_discriminator(self, real: Tensor, made: Tensor, draws: torch.Generator) -> Tensor:
+    def _update_discriminator(self, real: Tensor, generated: Tensor, draws: torch.Generator) -> Tensor:
         """Update the discriminator on real and generated images. Return its loss."""
         logits = self.logits(real)
         self.signs = [self.signs[0] + float(logits.detach().sign().mean()), self.signs[1] + 1]
-        fake = self.logits(augmented(made, self.chance, draws))
+        fake = self.logits(augmented(generated, self.chance, draws))
         return self._descend(
             self.optimiser_discriminator, self.discriminator, F.softplus(-logits).mean() + F.softplus(fake).mean()
         )
 
-    def _encode_and_reconstruct(self, made: Tensor, index: int, draws: torch.Generator) -> _Reconstruction:
+    def _encode_and_reconstruct(self, generated: Tensor, index: int, draws: torch.Generator) -> _Reconstruction:
         """Encode real and generated images, and reconstruct the real ones."""
         assert self.joint is not None
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.reconstructed)[self.joint_part]
         real = self.joint.real(self.pool, chosen, self.seed, index)
         with self.autocast:
-            return _Reconstruction(real, *self.joint.reconstruct(self.generator, real, made[: len(real)], draws))
+            return _Reconstruction(real, *self.joint.reconstruct(self.generator, real, generated[: len(real)], draws))
 
     def _update_generator_and_encoder(
         self, loss: Tensor, reconstruction: _Reconstruction, known: Tensor
@@ -230,7 +230,7 @@ class Pretraining:
         with self.autocast:
             losses = self.joint.losses(real, codes, reconstructed, known[: len(real)])
         self.joint.optimiser.zero_grad(set_to_none=True)
-        self._descend(self.optimiser, self.generator, loss + self.recipe.again * self.joint.weighted(losses))
+        self._descend(self.optimiser, self.generator, loss + self.recipe.reconstruction * self.joint.weighted(losses))
         self.processes.average_gradients(self.joint.encoder.parameters())
         self.joint.optimiser.step()
         return {name: value.detach() for name, value in losses.items()}
@@ -251,9 +251,11 @@ class Pretraining:
         Steps of equal length in w should change images by equal amounts.
         """
         codes = self.mixed_codes(max(1, count // self.recipe.path_length_shrink), draws)
-        made = self.image(codes, draws)
-        noise = torch.randn(made.shape, generator=draws).to(made) / math.sqrt(made.shape[2] * made.shape[3])
-        (gradient,) = torch.autograd.grad((made * noise).sum(), codes, create_graph=True)
+        generated = self.image(codes, draws)
+        noise = torch.randn(generated.shape, generator=draws).to(generated) / math.sqrt(
+            generated.shape[2] * generated.shape[3]
+        )
+        (gradient,) = torch.autograd.grad((generated * noise).sum(), codes, create_graph=True)
         lengths = gradient.float().square().sum(2).mean(1).sqrt()
         mean = self.processes.average({"lengths": lengths.detach().mean()})["lengths"]
         self.path_mean += PATH_MEAN_LEARNED * (mean - self.path_mean)
@@ -288,8 +290,8 @@ class Pretraining:
             return
         sign = torch.tensor(self.signs[0] / max(self.signs[1], 1.0), device=self.device)
         sign_of_all = self.processes.average({"sign": sign})["sign"]
-        seen = self.recipe.batch_size * self.recipe.ada_every
-        self.chance = adapted_chance(self.chance, sign_of_all, seen, self.recipe.ada_target, self.recipe.ada_images)
+        images = self.recipe.batch_size * self.recipe.ada_every
+        self.chance = adapted_chance(self.chance, sign_of_all, images, self.recipe.ada_target, self.recipe.ada_images)
         self.signs = [0.0, 0.0]
 
     def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor) -> Tensor:

@@ -53,4 +53,4 @@ def prepare(request: Request) -> Run:
         return program.encoder.state_dict()
 
     about = {"preset": preset, "faces": json.dumps(faces.sources), "size": json.dumps(dataclasses.asdict(size))}
-    return Run(program, total, tensors, about, {"pictures": recipe.batch_size})
+    return Run(program, total, tensors, about, {"images": recipe.batch_size})

@@ -87,8 +87,8 @@ class Inverting:
             group["lr"] = r.lr * (1 - 0.9 * max(0.0, index / self.steps - (1 - r.decay)) / max(r.decay, 1e-9))
         self.encoder.train()
         real = self.real(index)
-        made, known = self.own(len(real), generator_for(self.seed, index, 17 + self.part.start))
-        x = torch.cat([real, made]).contiguous(memory_format=torch.channels_last)
+        generated, known = self.own(len(real), generator_for(self.seed, index, 17 + self.part.start))
+        x = torch.cat([real, generated]).contiguous(memory_format=torch.channels_last)
         with self.autocast:
             codes = self.encoder(x).float()
             shown = self.generator.synthesis(codes).float()
@@ -135,7 +135,6 @@ class Refining:
         codes: Tensor,
         images: Tensor,
         distance: Callable[[Tensor, Tensor], Tensor],
-        lr: float = 0.02,
     ):
         """Prepare the optimisation.
 
@@ -144,24 +143,23 @@ class Refining:
             codes: Codes (N, L, w_dim), which every step changes in place.
             images: RGB images (N, 3, S, S) in [0, 1].
             distance: A perceptual distance.
-            lr: Learning rate.
         """
-        self.synthesis, self.codes, self.wanted, self.distance = synthesis, codes, 2 * images - 1, distance
-        self.moved = codes.detach().clone().requires_grad_(True)
-        self.optimiser = torch.optim.Adam([self.moved], lr)
+        self.synthesis, self.codes, self.targets, self.distance = synthesis, codes, 2 * images - 1, distance
+        self.trained_codes = codes.detach().clone().requires_grad_(True)
+        self.optimiser = torch.optim.Adam([self.trained_codes], lr=0.02)
 
     def step(self, index: int) -> dict[str, float]:
         """Make optimisation step ``index`` and return the losses by name."""
         gradients, total = [], 0.0
-        for codes, wanted in zip(self.moved.split(AT_ONCE), self.wanted.split(AT_ONCE), strict=True):
+        for codes, targets in zip(self.trained_codes.split(AT_ONCE), self.targets.split(AT_ONCE), strict=True):
             shown = self.synthesis(codes)
             # Sums instead of means, so that the step of an image does not depend on the number of images.
-            loss = (shown - wanted).square().mean((1, 2, 3)).sum() + 0.8 * self.distance(shown, wanted).sum()
+            loss = (shown - targets).square().mean((1, 2, 3)).sum() + 0.8 * self.distance(shown, targets).sum()
             gradients.append(torch.autograd.grad(loss, codes)[0])
             total += loss.item()
-        self.moved.grad = torch.cat(gradients)
+        self.trained_codes.grad = torch.cat(gradients)
         self.optimiser.step()
-        self.codes.copy_(self.moved.detach())
+        self.codes.copy_(self.trained_codes.detach())
         return {"loss": total / len(self.codes)}
 
     def state_dict(self) -> dict[str, Any]:
@@ -171,6 +169,6 @@ class Refining:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
         with torch.no_grad():
-            self.moved.copy_(state["codes"])
+            self.trained_codes.copy_(state["codes"])
         self.codes.copy_(state["codes"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -98,21 +98,21 @@ class JointInversion:
         return (x * 2 - 1).contiguous(memory_format=torch.channels_last)
 
     def reconstruct(
-        self, generator: Generator, real: Tensor, made: Tensor, draws: torch.Generator
+        self, generator: Generator, real: Tensor, generated: Tensor, draws: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Encode real and generated images, and reconstruct the real ones. Images are in [-1, 1].
 
         Args:
             generator: The generator.
             real: Real images (n,3,S,S).
-            made: Generated images (m,3,S,S).
+            generated: Generated images (m,3,S,S).
             draws: Source of the generator's noise.
 
         Returns:
             Codes (n+m,L,w_dim) and reconstructions (n,3,S,S).
         """
         self.encoder.train()
-        codes = self.encoder((torch.cat([real, made.detach()]) + 1) / 2).float()
+        codes = self.encoder((torch.cat([real, generated.detach()]) + 1) / 2).float()
         return codes, generator.synthesis(codes[: len(real)], "random", draws).float()
 
     def losses(self, real: Tensor, codes: Tensor, reconstructed: Tensor, known: Tensor) -> dict[str, Tensor]:
@@ -139,12 +139,12 @@ class JointInversion:
             "judged": self._update_discriminator(known.detach().flatten(0, 1), found.detach()),
         }
 
-    def _update_discriminator(self, made: Tensor, found: Tensor) -> Tensor:
+    def _update_discriminator(self, generated: Tensor, found: Tensor) -> Tensor:
         """Update the latent discriminator, with R1, on codes (P,w_dim) of the mapping network and of the encoder."""
         self.discriminator.requires_grad_(True)
-        made = made.requires_grad_(True)
-        logits = self.discriminator(made)
-        (gradient,) = torch.autograd.grad(logits.sum(), made, create_graph=True)
+        generated = generated.requires_grad_(True)
+        logits = self.discriminator(generated)
+        (gradient,) = torch.autograd.grad(logits.sum(), generated, create_graph=True)
         loss = F.softplus(-logits).mean() + F.softplus(self.discriminator(found)).mean()
         self.optimiser_discriminator.zero_grad(set_to_none=True)
         (loss + self.recipe.prior_r1 / 2 * gradient.square().sum(1).mean()).backward()

@@ -231,8 +231,8 @@ def check_maps(maps: Sequence[Tensor], channels: Sequence[int] | None = None) ->
         ValueError: If shapes are wrong.
     """
     shapes = [tuple(x.shape) for x in maps]
-    wanted = "maps" if channels is None else f"maps of {', '.join(map(str, channels))} channels"
+    expected = "maps" if channels is None else f"maps of {', '.join(map(str, channels))} channels"
     if not shapes or {len(shape) for shape in shapes} != {4} or len({shape[0] for shape in shapes}) != 1:
-        raise ValueError(f"maps of shapes {shapes}: expected {wanted}, each (N,C,H,W), of the same N images")
+        raise ValueError(f"maps of shapes {shapes}: expected {expected}, each (N,C,H,W), of the same N images")
     if channels is not None and [shape[1] for shape in shapes] != list(channels):
-        raise ValueError(f"maps of shapes {shapes}: expected {wanted}, in this order, as the classifier was made for")
+        raise ValueError(f"maps of shapes {shapes}: expected {expected}, in this order, as the classifier was made for")

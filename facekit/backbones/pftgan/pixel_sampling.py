@@ -114,9 +114,9 @@ def draw_pixels(
         check_maps(own, channels)
         if channels is None:
             channels = tuple(x.shape[1] for x in own)
-            wanted = _affordable(channels, total, pixels, memory_limit)
-            features = torch.empty(wanted, sum(channels))
-        stop = wanted * sum(counts[: n + 1]) // total
+            count = _affordable(channels, total, pixels, memory_limit)
+            features = torch.empty(count, sum(channels))
+        stop = count * sum(counts[: n + 1]) // total
         labelled = (label != IGNORE_ID).flatten().nonzero()[:, 0]
         drawn = torch.randperm(len(labelled), generator=generator_for(seed, n, 13))[: stop - start]
         # In the order of the image, as neighbouring pixels read the same memory.
@@ -141,16 +141,16 @@ def _maps_of(maps: Maps, n: int, images: int) -> list[Tensor]:
     return [x[n : n + 1] for x in maps]
 
 
-def _checked_labels(labels: Tensor, classes: int = IGNORE_ID) -> Tensor:
+def _checked_labels(labels: Tensor) -> Tensor:
     """Check label masks and return them on the CPU as uint8."""
     if labels.ndim != 3 or labels.is_floating_point() or not labels.numel():
         raise ValueError(
             f"labels of shape {tuple(labels.shape)}, {labels.dtype}: expected (N,H,W) integers, one mask per image"
         )
     labels = labels.detach().cpu()
-    wrong = labels[(labels != IGNORE_ID) & ((labels < 0) | (labels >= classes))].unique().tolist()
+    wrong = labels[(labels != IGNORE_ID) & ((labels < 0) | (labels >= IGNORE_ID))].unique().tolist()
     if wrong:
-        raise ValueError(f"labels hold {wrong}: expected 0 to {classes - 1}, or {IGNORE_ID} where there is none")
+        raise ValueError(f"labels hold {wrong}: expected 0 to {IGNORE_ID - 1}, or {IGNORE_ID} where there is none")
     return labels.to(torch.uint8)
 
 
@@ -160,15 +160,15 @@ def _affordable(channels: Sequence[int], total: int, pixels: int | None, memory_
     most = (memory_limit - least) // each
     if pixels is not None and pixels < 2:
         raise ValueError(f"pixels={pixels}: expected at least 2, or None for all")
-    wanted = total if pixels is None else min(pixels, total)
-    if most < 2 or (pixels is not None and wanted > most):
+    count = total if pixels is None else min(pixels, total)
+    if most < 2 or (pixels is not None and count > most):
         raise ValueError(
-            f"memory_limit={memory_limit:,} bytes came, but {wanted:,} pixels of {sum(channels)} features take "
-            f"{bank_bytes(channels, wanted):,}: draw {max(most, 0):,} pixels or raise the limit"
+            f"memory_limit={memory_limit:,} bytes came, but {count:,} pixels of {sum(channels)} features take "
+            f"{bank_bytes(channels, count):,}: draw {max(most, 0):,} pixels or raise the limit"
         )
-    if wanted > most:
+    if count > most:
         log.info("%d of %d labelled pixels are drawn: memory_limit=%d holds no more", most, total, memory_limit)
-    return min(wanted, most)
+    return min(count, most)
 
 
 def bank_bytes(channels: Sequence[int], pixels: int) -> int:

@@ -104,11 +104,11 @@ class StreamTuning:
         chosen = torch.randperm(len(x.codes), generator=draws)[: self.config.batch_size]
         targets = interpolated(x.images[chosen], x.targets[chosen], self.config.interpolation)
         targets = (targets if self.mixed else x.targets[chosen]).to(self.device)
-        made = self.trained[0][0](x.codes[chosen].to(self.device))
+        generated = self.trained[0][0](x.codes[chosen].to(self.device))
         known = x.known[chosen].to(self.device)
         # Pixels without a label have no target: the output itself is taken, so their loss is zero.
-        targets = known * targets + (1 - known) * made.detach()
-        losses = {"segmentation": self._descend(self.distance(made, targets).mean(), self.trained[0][1])}
+        targets = known * targets + (1 - known) * generated.detach()
+        losses = {"segmentation": self._descend(self.distance(generated, targets).mean(), self.trained[0][1])}
         if len(self.trained) > 1:
             stream, weights = self.trained[1]
             some = torch.randperm(len(self.support.codes), generator=draws)[: self.config.support_batch]

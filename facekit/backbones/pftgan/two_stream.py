@@ -54,12 +54,12 @@ class TwoStream(nn.Module):
 
     def _share(self, stream: Synthesis, side: int) -> None:
         """Use the segmentation stream's convolutions of one block in another stream."""
-        mine, theirs = self.segmentation.block(side), stream.block(side)
+        own_block, other_block = self.segmentation.block(side), stream.block(side)
         if side == 4:
-            theirs.const = mine.const
+            other_block.const = own_block.const
         else:
-            theirs.conv0 = mine.conv0
-        theirs.conv1 = mine.conv1
+            other_block.conv0 = own_block.conv0
+        other_block.conv1 = own_block.conv1
 
     @staticmethod
     def to_rgb(stream: Synthesis) -> list[nn.Parameter]:

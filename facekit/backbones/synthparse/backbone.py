@@ -54,14 +54,14 @@ class SynthParse(Backbone):
         if weights == "none":
             return network
         if weights in ("auto", "embedded"):
-            known = self.embedded_parser()
-            if network.size.fits(known.size):
-                network.encoder.load_state_dict(known.encoder.state_dict())
-                network.model.decoder.load_state_dict(known.model.decoder.state_dict())
+            embedded = self.embedded_parser()
+            if network.size.fits(embedded.size):
+                network.encoder.load_state_dict(embedded.encoder.state_dict())
+                network.model.decoder.load_state_dict(embedded.model.decoder.state_dict())
                 return network
             if weights == "embedded":
                 raise ValueError(
-                    f"weights='embedded' are of {known.size}, but {network.size} came: take recipe='quick'"
+                    f"weights='embedded' are of {embedded.size}, but {network.size} came: take recipe='quick'"
                 )
         if weights in ("auto", "imagenet"):
             state = imagenet_state(network.size.encoder, download=weights == "imagenet")
@@ -101,9 +101,11 @@ class SynthParse(Backbone):
 
         Other networks train as a whole.
         """
-        mine, known = network.state_dict(), self.embedded_state()
-        same = mine.keys() == known.keys() and all(torch.equal(v.cpu(), known[k].cpu()) for k, v in mine.items())
-        return set(mine) if same else set()
+        state, embedded = network.state_dict(), self.embedded_state()
+        same = state.keys() == embedded.keys() and all(
+            torch.equal(v.cpu(), embedded[k].cpu()) for k, v in state.items()
+        )
+        return set(state) if same else set()
 
     @override
     def embedded_state(self) -> dict[str, Tensor]:

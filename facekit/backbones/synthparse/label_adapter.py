@@ -64,8 +64,8 @@ class LabelAdapter(nn.Module):
         """
         if self.relabelling is None:
             return
-        seen = (masks != IGNORE_ID) & (ids < self.known)
-        pairs = ids[seen].long() * self.channels + masks[seen].long()
+        labelled = (masks != IGNORE_ID) & (ids < self.known)
+        pairs = ids[labelled].long() * self.channels + masks[labelled].long()
         counts = torch.bincount(pairs, minlength=self.known * self.channels).view(self.known, self.channels).float()
         # One pixel is added to each pair, so that pairs without any are unlikely, not impossible.
         chances = (counts + 1) / (counts + 1).sum(1, keepdim=True)

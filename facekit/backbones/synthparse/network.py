@@ -55,8 +55,8 @@ class ParserSize:
         if self.decoder not in DECODERS:
             raise ValueError(f"decoder={self.decoder!r}: expected one of {', '.join(map(repr, DECODERS))}")
         # timm would fetch names such as "hf-hub:..." from the web.
-        known = timm.is_model(self.encoder[3:]) if self.encoder[:3] == "tu-" else self.encoder in get_encoder_names()
-        if not known:
+        is_known = timm.is_model(self.encoder[3:]) if self.encoder[:3] == "tu-" else self.encoder in get_encoder_names()
+        if not is_known:
             raise ValueError(
                 f"encoder={self.encoder!r}: segmentation_models_pytorch has no such encoder; the paper's are "
                 "'mobilenet_v2' and 'resnet101'"
@@ -162,10 +162,10 @@ class ParserNetwork(AdaptedNetwork):
         self.model.decoder.load_state_dict(other.model.decoder.state_dict())
         heads = (network.model.segmentation_head.modules() for network in (self, other))
         layers = ([layer for layer in head if isinstance(layer, nn.Conv2d)] for head in heads)  # FCN's has three
-        for mine, known in zip(*layers, strict=True):
-            mixing = mixing.to(known.weight)
-            mine.weight.copy_(torch.einsum("ck,kwij->cwij", mixing, known.weight))
-            mine.bias.copy_(mixing @ known.bias)
+        for layer, other_layer in zip(*layers, strict=True):
+            mixing = mixing.to(other_layer.weight)
+            layer.weight.copy_(torch.einsum("ck,kwij->cwij", mixing, other_layer.weight))
+            layer.bias.copy_(mixing @ other_layer.bias)
 
     @override
     def train(self, mode: bool = True) -> ParserNetwork:

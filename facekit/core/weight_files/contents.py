@@ -89,14 +89,14 @@ def as_plain_data(value: Any) -> Any:
 
 def _all_values(contents: Any) -> Iterator[Any]:
     """Yield every value inside: each container once, and a tensor as often as it is used."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     pending = [contents]
     while pending:
         value = pending.pop()
         yield value
-        if not isinstance(value, dict | list | tuple | set | Object) or id(value) in seen:
+        if not isinstance(value, dict | list | tuple | set | Object) or id(value) in visited:
             continue
-        seen.add(id(value))
+        visited.add(id(value))
         if isinstance(value, Object):
             pending += [value.args, value.state, value.items, value.entries]
         else:

@@ -73,6 +73,6 @@ def render_whiskers(b: Batch, skull: Skull, rotation: Tensor, view: Tensor, size
         cx, cy = x0 + ox, y0 + oy
         inside = (cx >= 0) & (cx < samples) & (cy >= 0) & (cy < samples)
         index = (cy * samples + cx).clamp(0, samples * samples - 1).long()
-        seen = inside & (away < flat.gather(1, index) + 3.0)
-        cover.scatter_add_(1, index, weight * (1 - (x - cx).abs()) * (1 - (y - cy).abs()) * seen)
+        visible = inside & (away < flat.gather(1, index) + 3.0)
+        cover.scatter_add_(1, index, weight * (1 - (x - cx).abs()) * (1 - (y - cy).abs()) * visible)
     return cover.view(n, samples, samples).clamp(0, 1)

@@ -118,7 +118,11 @@ def half_points() -> np.ndarray:
     )
 
 
-def _thin_plate(points: np.ndarray, values: np.ndarray, at: np.ndarray, smooth: float = 2e-5) -> np.ndarray:
+# Added to the diagonal of the spline's system, so that the surface need not go through every point.
+_SMOOTHING = 2e-5
+
+
+def _thin_plate(points: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Interpolate values (K,) at 2D points by a thin-plate spline and evaluate it at other 2D points."""
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -128,7 +132,7 @@ def _thin_plate(points: np.ndarray, values: np.ndarray, at: np.ndarray, smooth: 
     n = len(points)
     side = np.c_[np.ones(n), points]
     system = np.zeros((n + 3, n + 3))
-    system[:n, :n] = kernel(points, points) + smooth * np.eye(n)
+    system[:n, :n] = kernel(points, points) + _SMOOTHING * np.eye(n)
     system[:n, n:], system[n:, :n] = side, side.T
     solved = np.linalg.solve(system, np.r_[values, np.zeros(3)])
     return kernel(at, points) @ solved[:n] + np.c_[np.ones(len(at)), at] @ solved[n:]

@@ -24,9 +24,9 @@ def points_visible(points: Tensor, point_depth: Tensor, depth: Tensor, size: int
     """
     farthest = F.max_pool2d(depth[:, None], 3, 1, 1)
     grid = ((points + 0.5) / size * 2 - 1)[:, None]
-    there = F.grid_sample(farthest, grid, mode="nearest", align_corners=False, padding_mode="border")[:, 0, 0]
+    surface_depth = F.grid_sample(farthest, grid, mode="nearest", align_corners=False, padding_mode="border")[:, 0, 0]
     inside = ((points > -0.5) & (points < size - 0.5)).all(-1)
-    return inside & (point_depth < there + 9.0)
+    return inside & (point_depth < surface_depth + 9.0)
 
 
 def annotate_points(points: Tensor, points68: Tensor, noise: Tensor) -> Tensor:
