@@ -129,7 +129,7 @@ def test_malformed_files_give_one_sentence(tmp_path: Path, case: str, stylizatio
             lambda a, s: s.update({k: v.new_full(v.shape, float("inf")) for k, v in s.items() if "output" in k}),
             "output.weight has NaN or infinite",
         ),
-        (lambda a, s: s.update({k: v.long() for k, v in s.items() if "output" in k}), "int64 came"),
+        (lambda a, s: s.update({k: v.long() for k, v in s.items() if "output" in k}), "got torch.int64"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, change: Callable[..., Any], message: str) -> None:

@@ -164,7 +164,9 @@ def _check(
     if checkpoint is not None:
         checkpoint = check_output(checkpoint)
     if support_images is not None and not system.uses_support:
-        raise ValueError(f"support_images came, but backbone {backbone!r} learns from labelled images only")
+        raise ValueError(
+            f"support_images: expected none, because backbone {backbone!r} learns from labelled images only; omit it"
+        )
     return task_type, system, checkpoint
 
 
@@ -201,7 +203,7 @@ def _best_checkpoint(
     if not config.keep_best:
         return None
     if validation is None:
-        log.warning("no validation= came to choose the best epoch by: the last one's weights are kept")
+        log.warning("keep_best=True without validation=: the weights of the last epoch are kept")
         return None
     crops, crop_labels = CROPPER.training_crops(
         *validation, model.task, model.align, None, model.input_size, config.cache_bytes

@@ -84,7 +84,7 @@ def adapt_labels(
     """
     model = resolve_model(model)
     if not isinstance(model.task, SegmentationTask):
-        raise ValueError(f"a model for {model.task.name} came: label adapters are for segmentation")
+        raise ValueError(f"expected a model for segmentation, got one for {model.task.name}; pass a parser")
     if model.adapter is not None:
         raise ValueError("this model has a label adapter already: pass model.naked")
     if weights not in WEIGHTS:

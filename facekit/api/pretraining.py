@@ -138,8 +138,8 @@ def _sources(images: Any) -> list[Any]:
     wrong = next((item for item in listed if not isinstance(item, (str, os.PathLike))), None)
     if wrong is not None or not listed:
         raise TypeError(
-            f"images: {type(wrong).__name__ if listed else 'an empty list'} came, expected folders or names such as "
-            "'generated:1000'; pass paths, not pixels"
+            "images: expected folders or names such as 'generated:1000', got "
+            f"{type(wrong).__name__ if listed else 'an empty list'}; pass paths, not pixels"
         )
     return listed
 

@@ -121,7 +121,7 @@ def explain(
     pair = _pair(os.fspath(weights)).to(target_device)
     images = read_images(image)
     if len(images.arrays) != 1:
-        raise ValueError(f"{len(images.arrays)} images came: explain takes one")
+        raise ValueError(f"expected one image, got {len(images.arrays)}; call explain for each image")
     ((photo, frame),) = _framed(images, align)
     crop = frame.crop(photo.shape[:2], _side(pair))
     heat = grad_cam(pair, to_tensor([crop.image(photo)]).to(target_device), text)

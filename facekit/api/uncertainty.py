@@ -46,7 +46,7 @@ def uncertainty(
         )
     batch = read_images(images)
     if faces is not None and not batch.single:
-        raise ValueError(f"faces came for {len(batch.arrays)} images: pass one image at a time")
+        raise ValueError(f"faces: expected one image, got {len(batch.arrays)}; pass one image at a time")
     maps = [_divergence(runner, network, image, align or runner.align, faces) for image in batch.arrays]
     return maps[0] if batch.single else maps
 

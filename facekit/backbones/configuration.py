@@ -45,7 +45,7 @@ def choose_config(
     elif isinstance(recipe, str):
         base, changed = backbone.recipe(recipe, task.family, customised, faces), []
     else:
-        raise TypeError(f"recipe={short_repr(recipe)} came: expected a recipe's name or an Adaptation; pass 'quick'")
+        raise TypeError(f"recipe={short_repr(recipe)}: expected a recipe's name or an Adaptation; pass 'quick'")
     settings = overridden(base, overrides, f"backbone {backbone.name!r}", _other_configs)
     unread = settings.unread(task.family)
     unused = next((name for name in [*overrides, *changed] if name in unread), None)
@@ -58,7 +58,9 @@ def choose_config(
     if epochs is None:
         return settings
     if "steps" in overrides:
-        raise TypeError(f"epochs={epochs} came with steps={settings.steps}: expected one of them; leave the other out")
+        raise TypeError(
+            f"epochs={epochs}: expected epochs or steps, got also steps={settings.steps}; leave one of them out"
+        )
     return dataclasses.replace(settings, steps=epochs * -(-faces // settings.batch_size))
 
 

@@ -225,7 +225,7 @@ def tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> Image
             expected = ImageTower(size).vit.state_dict()
     except (KeyError, ValueError, IndexError, TypeError, AssertionError, ZeroDivisionError) as error:
         raise ValueError(
-            f"no vision transformer in CLIP's naming came ({error!r}), expected visual.conv1.weight, ..."
+            f"expected a vision transformer in CLIP's naming (visual.conv1.weight, ...), got other tensors ({error!r})"
         ) from None
     renamed = {}
     for name, tensor in state.items():

@@ -70,5 +70,5 @@ def _vit_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     kept = {k: v for k, v in tensors.items() if not k.startswith(dropped)}
     # Without tensors, timm would download some.
     if not kept:
-        raise ValueError(f"{path}: tensors {first_names(tensors)} came, expected those of a vision transformer")
+        raise ValueError(f"{path}: expected the tensors of a vision transformer, got {first_names(tensors)}")
     return kept

@@ -91,9 +91,9 @@ def check_plausible(task: Task, labels: Sequence[np.ndarray], images: ImageBatch
     if mistaken is not None:
         mistake, places = mistaken
         names = ", ".join(images.names[i] for i in places[:3]) + (" ..." if len(places) > 3 else "")
-        problem = f"labels that look {'like ' if mistake.startswith('those') else ''}{mistake} came ({names})"
-        expected = f"expected {task.labels.name!r} in pixels of each image"
-        warnings.warn(f"{problem}, {expected}: {_fix(mistake)}", stacklevel=stacklevel)
+        expected = f"expected labels of {task.labels.name!r} in pixels of each image"
+        got = f"got labels that look {'like ' if mistake.startswith('those') else ''}{mistake} ({names})"
+        warnings.warn(f"{expected}, {got}; {_fix(mistake)}", stacklevel=stacklevel)
 
 
 def _fix(mistake: str) -> str:

@@ -70,7 +70,9 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; expected one that model.save() wrote")
     if not path.is_file():
-        raise ValueError(f"{path}: a folder or device came, expected a .facekit file that model.save() wrote")
+        raise ValueError(
+            f"{path}: expected a .facekit file that model.save() wrote, got a folder or device; pass a file"
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             check_stored(archive)
@@ -157,11 +159,13 @@ def check_fits(path: Path, network: Any, task: Task, adapter: Any, target: Task 
         pairs.append((adapter.channels, target.channels, "labels of its adapter"))
     for outputs, labels, subject in pairs:
         if outputs != labels:
-            raise ValueError(f"{path}: a network of {outputs} outputs came with {labels} {subject}, expected as many")
+            raise ValueError(
+                f"{path}: expected as many outputs as {subject}, got {outputs} and {labels}; save the model again"
+            )
     if network.input_size not in _SIDES or (task.dense and network.stride != task.stride):
         raise ValueError(
-            f"{path}: a network of {network.input_size} px and stride {network.stride} came for {task.name!r}, "
-            f"expected {_SIDES[0]} to {_SIDES[-1]} px and stride {task.stride}"
+            f"{path}: {task.name!r}: expected a network of {_SIDES[0]} to {_SIDES[-1]} px and stride {task.stride}, "
+            f"got {network.input_size} px and stride {network.stride}; save the model again"
         )
 
 
@@ -206,7 +210,7 @@ def _check_fields(path: Path, about: Any) -> None:
         raise ValueError(f"{path}: model.json is a {type(about).__name__}, expected an object of settings")
     version = about.get("format", 0)
     if not isinstance(version, int) or version < 0:
-        raise ValueError(f"{path}: format {str(version)[:40]!r} came, expected a number up to {FORMAT}")
+        raise ValueError(f"{path}: format: expected a number up to {FORMAT}, got {str(version)[:40]!r}")
     if version > FORMAT:
         raise ValueError(
             f"{path}: written in format {version}, this facekit reads up to {FORMAT}; expected an older file, or "
@@ -216,7 +220,7 @@ def _check_fields(path: Path, about: Any) -> None:
     for name, kind in fields.items():
         if not isinstance(about.get(name), kind):
             type_name = type(about[name]).__name__ if name in about else "nothing"
-            raise ValueError(f"{path}: {type_name} came for {name!r} in model.json, expected a {kind.__name__}")
+            raise ValueError(f"{path}: {name!r} in model.json: expected a {kind.__name__}, got {type_name}")
     if "adapter" in about and any(not isinstance(about["adapter"].get(k), dict) for k in ("network", "labels")):
         raise ValueError(f"{path}: 'adapter' in model.json lacks 'network' or 'labels', expected an object for each")
     built(path, lambda: check_align(about["align"]))
@@ -225,7 +229,7 @@ def _check_fields(path: Path, about: Any) -> None:
 def _check_kinds(path: Path, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     for name, tensor in expected.items():
         if name in state and state[name].is_floating_point() != tensor.is_floating_point():
-            raise ValueError(f"{path}: {name} of {state[name].dtype} came, expected {tensor.dtype}")
+            raise ValueError(f"{path}: {name}: expected {tensor.dtype}, got {state[name].dtype}")
 
 
 def _line(error: Exception) -> str:

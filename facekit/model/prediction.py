@@ -126,6 +126,6 @@ def _boxes_per_image(faces: Any, single: bool, kept: list[int]) -> list[Any]:
         return [faces] * len(kept)
     if len(faces) <= max(kept, default=-1):
         raise ValueError(
-            f"boxes for {len(faces)} images came for {max(kept) + 1} images: pass one list of boxes per image"
+            f"faces: expected boxes for {max(kept) + 1} images, got {len(faces)}; pass one list of boxes per image"
         )
     return [faces[i] for i in kept]

@@ -233,6 +233,6 @@ def _smooth(image: np.ndarray) -> np.ndarray:
 
 
 def _check_no_names(names: Any, task: str) -> None:
-    """Raise ValueError if names came for labels that are images."""
+    """Raise ValueError if there are names, because the labels are images."""
     if names is not None:
-        raise ValueError(f"names={names!r} came, but the labels of {task!r} are images: leave names out")
+        raise ValueError(f"names={names!r}: expected none, because the labels of {task!r} are images; leave names out")

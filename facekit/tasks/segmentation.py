@@ -87,8 +87,10 @@ class SegmentationTask(LabelSetTask):
             n = 1 + max(int(m[m != IGNORE_ID].max(initial=0)) for m in masks)
             chosen = replace(segmentation_set(None, max(n, 2)), mirrors=False)
         elif isinstance(names, (list, tuple)) and not any(str(n).strip().casefold() in _BACKGROUNDS for n in names):
-            problem = f"class names without a background came, so that id 0 means {chosen.classes[0]!r}"
-            warnings.warn(f"{problem}, expected names from id 0 on: put 'background' first if id 0 is it", stacklevel=4)
+            got = f"got names without a background, so that id 0 means {chosen.classes[0]!r}"
+            warnings.warn(
+                f"expected class names from id 0 on, {got}; put 'background' first if id 0 is it", stacklevel=4
+            )
         if not chosen.mirrors and not sides_of(chosen.classes).one_sided:
             # Names do not tell left-right pairs. Masks decide, or mirrored images are not used.
             flip = flip_of_masks(masks, len(chosen), chosen.flip)
@@ -232,7 +234,7 @@ def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None
     absent = [name for name, pixels in zip(labels.classes, counts.tolist(), strict=True) if not pixels]
     if absent:
         listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
-        problem = f"no pixel of {len(absent)} of the {len(labels)} classes came in {masks} masks ({listing})"
+        problem = f"no pixel of {len(absent)} of the {len(labels)} classes in {masks} masks ({listing})"
         fix = "add masks that hold them, or pass names= without them"
         # For the caller of `adapt` or `adapt_labels`; a decorator is in between.
         warnings.warn(f"{problem}, expected some of each, for they will not be learned: {fix}", stacklevel=5)
@@ -245,7 +247,7 @@ def _warn_of_spread_ids(masks: list[np.ndarray]) -> None:
     if len(ids) and ids[-1] >= 60 and ids[-1] > 8 * len(ids):
         shown = ", ".join(map(str, ids[:8])) + (" ..." if len(ids) > 8 else "")
         warnings.warn(
-            f"ids {shown} came, which make {ids[-1] + 1} classes, expected 0, 1, 2, ...: if these are greys for the "
-            "eye, turn them into ids, or pass names=",
+            f"expected ids 0, 1, 2, ..., got {shown}, which make {ids[-1] + 1} classes; if these are grey levels, turn "
+            "them into ids, or pass names=",
             stacklevel=4,
         )

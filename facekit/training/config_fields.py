@@ -160,7 +160,7 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
         value = os.fspath(value)
     if not _fits(value, hint):
         type_name = getattr(hint, "__name__", None) if isinstance(hint, type) else None
-        raise TypeError(f"{name}={short_repr(value)} came: expected {type_name or hint}; pass a value of that type")
+        raise TypeError(f"{name}={short_repr(value)}: expected {type_name or hint}; pass a value of that type")
     options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if isinstance(value, (tuple, list)):
         inner = next(get_args(option)[0] for option in options if get_origin(option) is tuple)

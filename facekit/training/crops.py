@@ -107,7 +107,7 @@ class Cropper:
             crops.append(crop.image(image).transpose(2, 0, 1))
         if not crops:
             raise ValueError(
-                f"support_images: {len(images.arrays)} images came, a face was found in none: pass face crops with "
+                f"support_images: expected faces, got {len(images.arrays)} images without one; pass face crops with "
                 "align='none', or leave support_images out"
             )
         return torch.from_numpy(np.stack(crops))
@@ -158,14 +158,12 @@ def check_faces(faces: Any, count: int, align: str) -> None:
     if faces is None:
         return
     if isinstance(faces, (str, bytes)) or not hasattr(faces, "__len__"):
-        raise TypeError(
-            f"faces={short_repr(faces)} came: expected one box per image (x0, y0, x1, y1); pass a list of boxes"
-        )
+        raise TypeError(f"faces={short_repr(faces)}: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
     if len(faces) != count:
         raise ValueError(f"{count} images but {len(faces)} face boxes: pass one box per image, {count} are expected")
     if align == "none":
         raise ValueError(
-            "faces= came with align='none', which takes each image whole: expected no boxes; pass align='box'"
+            "faces: expected no boxes with align='none', which takes each image whole, got some; pass align='box'"
         )
 
 
@@ -182,8 +180,8 @@ def _check_box_holds_points(box: Box, points: np.ndarray, item: str) -> None:
     inside = (points >= (x0, y0)).all(-1) & (points <= (x1, y1)).all(-1)
     if not inside.any() and not np.isnan(points).all():
         raise ValueError(
-            f"{item}: a face box {x0:g}, {y0:g}, {x1:g}, {y1:g} without any labelled point came, expected the labelled "
-            "face's box (x0, y0, x1, y1); check the order of the boxes"
+            f"{item}: expected the box (x0, y0, x1, y1) of the labelled face, got {x0:g}, {y0:g}, {x1:g}, {y1:g} "
+            "without any labelled point; check the order of the boxes"
         )
 
 

@@ -125,7 +125,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     wrong = [k for k, kind in kinds.items() if not isinstance(saved, dict) or not isinstance(saved.get(k), kind)]
     if wrong or saved["step"] < 0:
         raise ValueError(
-            f"{path}: a file without {wrong[0] if wrong else 'a valid step'!r} came, expected {expected}; weights to "
+            f"{path}: expected {expected}, got a file without {wrong[0] if wrong else 'a valid step'!r}; weights to "
             "start from are passed as weights="
         )
     return saved
@@ -239,8 +239,8 @@ def _resume(path: Path, program: Program, hooks: Sequence[Hook], steps: int) -> 
                 hook.load_state_dict(state)
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path}: a checkpoint of another training came ({' '.join(str(error).split())[:160]}), expected one "
-            "with the same settings; pass another file"
+            f"{path}: expected a checkpoint with the same settings, got one of another training "
+            f"({' '.join(str(error).split())[:160]}); pass another file"
         ) from error
     log.info("resuming %s at step %d", path, start)
     return start, saved["losses"]

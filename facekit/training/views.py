@@ -60,8 +60,8 @@ class AugmentedViews:
         """
         if config.wild and (not isinstance(task, SegmentationTask) or data.alpha is not None):
             raise ValueError(
-                f"wild=True came for {task.name}{'' if data.alpha is None else ', tanh-warped'}, expected segmentation "
-                "without align='tanh', for it moves plain images with their masks; leave wild out"
+                "wild=True: expected segmentation without align='tanh', because it moves plain images with their "
+                f"masks, got {task.name}{'' if data.alpha is None else ', tanh-warped'}; leave wild out"
             )
         self.task, self.data, self.config = task, data, config
         self.input_size, self.device, self.seed = input_size, device, seed

@@ -50,7 +50,7 @@ def _faces(data: Path, seed: int, count: int) -> tuple[ImageBatch, list[np.ndarr
 MISTAKES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "x and y exchanged": lambda p: p[:, ::-1],
     "left and right exchanged": lambda p: p[list(LANDMARKS_68.flip)],
-    "mirrored left to right came": lambda p: np.stack([255 - p[:, 0], p[:, 1]], 1),
+    "mirrored left to right": lambda p: np.stack([255 - p[:, 0], p[:, 1]], 1),
     "mirrored left to right, with the names": lambda p: flip_landmarks(p, 256, LANDMARKS_68),
     "upside down": lambda p: np.stack([p[:, 0], 255 - p[:, 1]], 1),
     "normalised to 0..1": lambda p: p / 256,
@@ -110,7 +110,7 @@ def test_masks(data: Path) -> None:
     swap[:19] = CELEBAMASK_19.flip
     for mistake, wrong in {
         "left and right exchanged": [swap[m] for m in masks],
-        "mirrored left to right came": [m[:, ::-1] for m in masks],
+        "mirrored left to right": [m[:, ::-1] for m in masks],
         "mirrored left to right, with the names": [flip_mask(m, CELEBAMASK_19) for m in masks],
         "upside down": [m[::-1] for m in masks],
         "those of other images": masks[1:] + masks[:1],

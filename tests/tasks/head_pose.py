@@ -60,7 +60,7 @@ class HeadPoseTask(Task):
     def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         angles = np.asarray(labels, np.float32)
         if angles.shape != (len(items), 3):
-            raise ValueError(f"labels of shape {angles.shape} came, expected ({len(items)}, 3): one row per image")
+            raise ValueError(f"expected labels of shape ({len(items)}, 3), got {angles.shape}; pass one row per image")
         return list(angles)
 
     def to_crop(self, label: np.ndarray, crop: Crop) -> np.ndarray:

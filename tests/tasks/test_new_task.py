@@ -45,7 +45,7 @@ def test_a_task_in_one_file(tmp_path: Path, head_pose: ModuleType) -> None:
 
 def test_wrong_labels_and_backbones() -> None:
     image = np.zeros((64, 64, 3), np.uint8)
-    with pytest.raises(ValueError, match=r"labels of shape \(1, 2\) came, expected \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"expected labels of shape \(1, 3\), got \(1, 2\)"):
         facekit.adapt(image, [[0.0, 1.0]], "head_pose", "farl", progress=False)
     with pytest.raises(ValueError, match="backbone 'fsma' cannot do 'head_pose'"):
         facekit.adapt(image, [[0.0, 1.0, 2.0]], "head_pose", "fsma", progress=False)

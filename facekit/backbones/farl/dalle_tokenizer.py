@@ -110,7 +110,7 @@ def dalle_tokens(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) ->
     first, last = state.get("blocks.input.bias"), state.get("blocks.output.conv.bias")
     if first is None or last is None or first.ndim != 1 or last.ndim != 1:
         raise ValueError(
-            f"{path}: tensors {first_names(tensors)} came, expected DALL-E's encoder.pkl{likely_network(tensors)}"
+            f"{path}: expected DALL-E's encoder.pkl, got tensors {first_names(tensors)}{likely_network(tensors)}"
         )
     blocks = sum(".group_1." in k and "conv_1.bias" in k for k in state)
     with torch.device("meta"):

@@ -144,8 +144,8 @@ def read_pair(path: str | os.PathLike[str]) -> ImageTextModel:
     file = read_weights(path, "a CLIP model such as FaRL's", instead, ["visual.conv1.weight", "visual.proj"])
     if not any(k.startswith("visual.") for k in file.tensors):
         raise ValueError(
-            f"{path}: tensors {first_names(file.tensors)} came, expected an image tower in CLIP's naming "
-            f"(visual.conv1.weight, ...){likely_network(file.tensors)}"
+            f"{path}: expected an image tower in CLIP's naming (visual.conv1.weight, ...), got tensors "
+            f"{first_names(file.tensors)}{likely_network(file.tensors)}"
         )
     # The number of attention heads does not follow from shapes. Our files store it.
     noted = {k.removeprefix("heads_"): v for k, v in file.about.items() if k.startswith("heads_")}

@@ -84,7 +84,7 @@ class TextTower(nn.Module):
         """
         listed = [texts] if isinstance(texts, str) else list(texts)
         if not listed:
-            raise ValueError("no text came: pass at least one")
+            raise ValueError("texts: expected at least one, got none; pass a text")
         wrong = next((t for t in listed if not isinstance(t, str)), None)
         if wrong is not None:
             raise TypeError(f"a text is {type(wrong).__name__} ({wrong!r}): expected str")
@@ -143,7 +143,7 @@ def text_tower_from_clip(state: dict[str, Tensor], heads: int | None = None) -> 
             expected = TextTower(size).clip.state_dict()
     except (KeyError, ValueError, IndexError, TypeError, AssertionError, ZeroDivisionError) as error:
         raise ValueError(
-            f"no text transformer in CLIP's naming came ({error!r}), expected token_embedding.weight, ..."
+            f"expected a text transformer in CLIP's naming (token_embedding.weight, ...), got other tensors ({error!r})"
         ) from None
     check_names("text tower", state, expected, "a text transformer in CLIP's naming")
     tower = TextTower(size)

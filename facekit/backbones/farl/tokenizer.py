@@ -111,10 +111,10 @@ def load_tokens(path: str | os.PathLike[str]) -> VisualTokenizer | DalleTokens:
         return dalle_tokens(path, state)
     codes = state.get("codes")
     if codes is None or codes.ndim != 2:
-        raise ValueError(f"{path}: tensors {first_names(state)} came, expected {expected}{likely_network(state)}")
+        raise ValueError(f"{path}: expected {expected}, got tensors {first_names(state)}{likely_network(state)}")
     widths = tuple(len(v) for k, v in state.items() if re.fullmatch(r"encoder\.\d+\.0\.bias", k))
     if any(width % 8 for width in widths) or not widths:
-        raise ValueError(f"{path}: an encoder of {widths} channels came, expected multiples of 8")
+        raise ValueError(f"{path}: expected an encoder whose channels are multiples of 8, got {widths}")
     with torch.device("meta"):
         network = VisualTokenizer(codes.shape[0], codes.shape[1], widths)
     check_names(path, state, network.state_dict(), "a tokenizer of images")

@@ -62,7 +62,9 @@ class PFTGAN(Backbone):
         if weights not in ("auto", "embedded", "none"):
             return read_pair(weights, inversion)
         if inversion is not None:
-            raise ValueError(f"inversion={str(inversion)!r} came without a generator: pass its file as weights=")
+            raise ValueError(
+                f"inversion={str(inversion)!r}: expected the file of its generator, got none; pass it as weights="
+            )
         return random_pair(seed) if weights == "none" else read_pair(self.files.embedded("pftgan"), None)
 
     def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> PFTGANNetwork | BaselineNetwork:
@@ -103,7 +105,7 @@ class PFTGAN(Backbone):
             )
         streams_learn = config.image_stream and config.stages and config.features == "generator"
         if data.support is not None and not streams_learn:
-            raise ValueError("support_images came, but this recipe has no image stream that learns from them")
+            raise ValueError("support_images: expected a recipe whose image stream learns from them, got one without")
         if isinstance(network, BaselineNetwork):
             return baseline_adaptation(network, task, data, config, device, seed)
         assert isinstance(network, PFTGANNetwork)

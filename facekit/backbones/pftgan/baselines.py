@@ -145,13 +145,13 @@ def baseline_adaptation(
     """
     if not isinstance(task, SegmentationTask):
         raise ValueError(
-            f"task {task.name!r} came: features without a generator are compared on 'segmentation' only; for others "
-            "take a recipe of PFTGAN's own"
+            f"features without a generator: expected task 'segmentation', got {task.name!r}; for other tasks pass a "
+            "recipe of PFTGAN's own"
         )
     if len(network.heads.members) != config.members:
         raise ValueError(
-            f"a network of {len(network.heads.members)} classifiers came for a recipe with members={config.members}: "
-            "build it with as many"
+            f"expected a network of members={config.members} classifiers, got {len(network.heads.members)}; build it "
+            "with as many"
         )
     views = AugmentedViews(task, data, config, network.input_size, device, seed)
     network = network.to(device)

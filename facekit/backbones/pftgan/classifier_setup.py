@@ -38,8 +38,8 @@ def check_parts(masks: Tensor) -> None:
     classes = [i for i in ids if i != IGNORE_ID]
     if len(classes) < 2:
         raise ValueError(
-            f"masks: only class {', '.join(map(str, classes)) or 'none'} came, expected at least two: there is nothing "
-            "to tell apart; label the rest as background (0), not as ignored (255)"
+            f"masks: expected at least two classes, got {', '.join(map(str, classes)) or 'none'}; label the rest as "
+            "background (0), not as ignored (255)"
         )
 
 

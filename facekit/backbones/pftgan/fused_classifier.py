@@ -235,6 +235,6 @@ def band_rows(
         if memory_limit is None or needed <= memory_limit:
             return fewer
     raise ValueError(
-        f"memory_limit={memory_limit:,} bytes came, but {images} x {classes} classes x {h}x{w} px need {needed:,} "
-        "even in bands of one row: raise the limit, or give fewer images at a time or a smaller side"
+        f"memory_limit: expected at least {needed:,} bytes for {images} x {classes} classes x {h}x{w} px in bands of "
+        f"one row, got {memory_limit:,}; raise the limit, or give fewer images at a time or a smaller side"
     )

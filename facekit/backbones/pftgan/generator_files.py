@@ -163,8 +163,9 @@ def read_pair(weights: str | os.PathLike[str], inversion: str | os.PathLike[str]
     encoder = own_inversion(weights) if inversion is None else load_inversion(inversion)
     if encoder is None:
         raise ValueError(
-            f"weights={str(weights)!r} came without inversion=: pass the e4e or pSp file of this generator, or train "
-            f"one: facekit pretrain inversion --weights {weights} --faces FOLDER --out encoder.safetensors"
+            f"weights={str(weights)!r}: expected inversion= beside it, got none; pass the e4e or pSp file of this "
+            f"generator, or train one: facekit pretrain inversion --weights {weights} --faces FOLDER --out "
+            "encoder.safetensors"
         )
     codes = encoder.size if isinstance(encoder, InversionEncoder) else encoder
     size = generator.size

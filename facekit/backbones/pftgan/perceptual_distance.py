@@ -85,14 +85,14 @@ def perceptual(name: str = "auto", parser: Callable[[], AdaptedNetwork] | None =
     log.info("perceptual distance: %s", name)
     if name == "parser":
         if parser is None:
-            raise ValueError("perceptual='parser' came without a parser, expected its network; pass parser=")
+            raise ValueError("perceptual='parser': expected the network of the parser, got none; pass parser=")
         return ParserFeatures(parser())
     if name == "lpips-alex":
         return LPIPS(copy.deepcopy(alexnet_lpips()))
     if vgg is None:
         raise FileNotFoundError(
-            f"perceptual='lpips-vgg' came, but {vgg_folder()} holds no vgg16-*.pth: put torchvision's there, or pass "
-            "'lpips-alex'"
+            f"perceptual='lpips-vgg': expected torchvision's vgg16-*.pth in {vgg_folder()}, got no such file; put it "
+            "there, or pass 'lpips-alex'"
         )
     return LPIPS(_vgg_lpips(vgg))
 

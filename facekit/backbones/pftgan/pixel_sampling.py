@@ -163,8 +163,8 @@ def _affordable(channels: Sequence[int], total: int, pixels: int | None, memory_
     count = total if pixels is None else min(pixels, total)
     if most < 2 or (pixels is not None and count > most):
         raise ValueError(
-            f"memory_limit={memory_limit:,} bytes came, but {count:,} pixels of {sum(channels)} features take "
-            f"{bank_bytes(channels, count):,}: draw {max(most, 0):,} pixels or raise the limit"
+            f"memory_limit: expected at least {bank_bytes(channels, count):,} bytes for {count:,} pixels of "
+            f"{sum(channels)} features, got {memory_limit:,}; draw {max(most, 0):,} pixels or raise the limit"
         )
     if count > most:
         log.info("%d of %d labelled pixels are drawn: memory_limit=%d holds no more", most, total, memory_limit)

@@ -61,7 +61,7 @@ class SynthParse(Backbone):
                 return network
             if weights == "embedded":
                 raise ValueError(
-                    f"weights='embedded' are of {embedded.size}, but {network.size} came: take recipe='quick'"
+                    f"weights='embedded': expected {embedded.size}, got {network.size}; pass recipe='quick'"
                 )
         if weights in ("auto", "imagenet"):
             state = imagenet_state(network.size.encoder, download=weights == "imagenet")

@@ -116,7 +116,7 @@ def test_texts_cut_to_the_longest_equal_the_whole_context() -> None:
     assert torch.allclose(tower(short), tower(ids)[:2], atol=1e-5)
     with pytest.raises(TypeError, match="int"):
         tower.tokenize([3])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="no text"):
+    with pytest.raises(ValueError, match="texts: expected at least one, got none"):
         tower.tokenize([])
 
 

@@ -191,7 +191,7 @@ def test_memory_is_kept_and_said_before() -> None:
     assert less.evaluation <= limit and 1 <= less.rows < usual.rows
     assert peak(lambda: network.logits(maps, side, limit)) <= limit
     torch.testing.assert_close(network.logits(maps, side, limit), network.logits(maps, side))
-    with pytest.raises(ValueError, match="memory_limit=500,000 bytes came.*raise the limit"):
+    with pytest.raises(ValueError, match="memory_limit: expected .*, got 500,000; raise the limit"):
         network.logits(maps, side, 500_000)
     assert str(usual).startswith("evaluation takes ") and "the stack" in str(usual)
 

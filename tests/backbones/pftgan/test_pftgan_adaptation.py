@@ -100,7 +100,7 @@ def test_support_images_without_a_face(faces: Any, masks: Any) -> None:
     empty = np.full((2, 80, 80, 3), 90, np.uint8)
     image = Image.fromarray(faces["image"][2].permute(1, 2, 0).numpy()).resize((384, 384))
     boxes = [[10, 10, 86, 86]] * 2
-    none_found = pytest.raises(ValueError, match="support_images: 2 images came, a face was found in none")
+    none_found = pytest.raises(ValueError, match="support_images: expected faces, got 2 images without one")
     with none_found, pytest.warns(UserWarning, match="no face found, left out"):
         adapted(faces, masks, support_images=empty, align="box", faces=boxes)
     with pytest.warns(UserWarning, match="support_images: .*no face found, left out"):
@@ -175,13 +175,13 @@ def test_masks_of_different_palettes(faces: Any, tmp_path: Path) -> None:
     ("settings", "message"),
     [
         ({"weights": "official"}, "PFTGAN's authors published none"),
-        ({"inversion": "e.pt"}, "without a generator"),
+        ({"inversion": "e.pt"}, "expected the file of its generator, got none"),
         ({"recipe": "slow"}, "'quick', 'paper', 'datasetgan'"),
         ({"stages": "4"}, "'1', '2', '3', 'v'"),
         ({"shared": 5}, "0 or the side of a block, 4, 8"),
         ({"align": "tanh", "faces": [[0, 0, 90, 90]] * 2}, "no tanh-warped faces"),
         ({"keep_best": True}, "no epochs to choose from"),
-        ({"recipe": "datasetgan", "support_images": "SUPPORT"}, "no image stream that learns"),
+        ({"recipe": "datasetgan", "support_images": "SUPPORT"}, "expected a recipe whose image stream learns"),
         ({"recipe": "mae", "weights": "auto"}, "'pretrained'"),
         ({"recipe": "ddpm", "weights": "none"}, "a diffusers UNet's folder"),
         ({"features": "clip"}, "'generator', 'vit'"),
@@ -197,12 +197,12 @@ def test_wrong_settings(settings: dict[str, Any], message: str, faces: Any, mask
 
 
 def test_other_backbones_take_no_support(faces: Any, masks: Any) -> None:
-    with pytest.raises(ValueError, match="'fsma' learns from labelled images only"):
+    with pytest.raises(ValueError, match="backbone 'fsma' learns from labelled images only"):
         facekit.adapt(faces["image"], masks, "segmentation", support_images=faces["image"])
 
 
 def test_masks_of_one_class(faces: Any, masks: Any) -> None:
-    with pytest.raises(ValueError, match="only class 1 came, expected at least two"):
+    with pytest.raises(ValueError, match="expected at least two classes, got 1"):
         adapted(faces, torch.ones_like(masks), names=["background", "face"])
 
 
@@ -212,7 +212,7 @@ def test_generators_and_encoders_that_do_not_fit(file: Path, faces: Any, masks: 
     from safetensors.torch import save_file
 
     save_file({k: v for k, v in own.items() if not k.startswith("encoder.")}, bare)
-    with pytest.raises(ValueError, match="came without inversion=.*facekit pretrain inversion"):
+    with pytest.raises(ValueError, match="expected inversion= .* got none.*facekit pretrain inversion"):
         adapted(faces, masks, weights=bare)
     other = tmp_path / "e.safetensors"
     encoder = InversionEncoder(InversionSize(64, 12, 128, 4))
@@ -224,4 +224,4 @@ def test_generators_and_encoders_that_do_not_fit(file: Path, faces: Any, masks: 
     with pytest.raises(FileNotFoundError, match="no such file"):
         pftgan.load(tmp_path / "none.pkl")
     with pytest.raises(FileNotFoundError, match="no such file"):
-        pftgan.load(bare, tmp_path / "none.safetensors")
+        pftgan.load(bare, inversion=tmp_path / "none.safetensors")

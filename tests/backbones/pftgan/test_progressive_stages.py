@@ -94,7 +94,7 @@ def test_distances_that_are_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.hub, "_get_torch_home", lambda: str(tmp_path))
     with pytest.raises(ValueError, match="perceptual='l1': expected 'auto' or one of 'lpips-alex'"):
         perceptual("l1")
-    with pytest.raises(FileNotFoundError, match="holds no vgg16"):
+    with pytest.raises(FileNotFoundError, match="got no such file"):
         perceptual("lpips-vgg")
 
 

@@ -179,11 +179,11 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="reads='text'"):
         facekit.adapt_labels(parser, images, masks, reads="text")
     points = facekit.adapt(images, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, **FAST)
-    with pytest.raises(ValueError, match="wild=True came for landmarks"):
+    with pytest.raises(ValueError, match="wild=True: expected segmentation .*, got landmarks"):
         facekit.adapt(
             images, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, wild=True, **FAST
         )
-    with pytest.raises(ValueError, match="label adapters are for segmentation"):
+    with pytest.raises(ValueError, match="expected a model for segmentation, got one for landmarks"):
         facekit.adapt_labels(points, images, masks)
 
 

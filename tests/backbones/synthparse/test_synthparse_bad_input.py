@@ -147,13 +147,13 @@ def test_no_face_in_any_image(parser: facekit.Model, align: str) -> None:
 @pytest.mark.slow
 def test_classes_that_never_occur_are_named() -> None:
     few = face(9)[1]  # without lower lip and hair
-    message = r"no pixel of 2 of the 11 classes came in 4 masks \(lower_lip, hair\), expected some of each.*pass names="
+    message = r"no pixel of 2 of the 11 classes in 4 masks \(lower_lip, hair\), expected some of each.*pass names="
     with pytest.warns(UserWarning, match=message) as seen:
         model = learned(masks=[few] * 4)
     assert [w.filename for w in seen if "no pixel" in str(w.message)] == [__file__]
     with pytest.warns(UserWarning, match=message):
         relabelled(model, masks=[few] * 4)
-    with pytest.warns(UserWarning, match=r"no pixel of 5 of the 6 classes came .*\(skin, hair_and_brows"):
+    with pytest.warns(UserWarning, match=r"no pixel of 5 of the 6 classes .*\(skin, hair_and_brows"):
         relabelled(model, masks=[few * 0] * 4, names=FASSEG_6)
     with pytest.warns(UserWarning, match=r"no pixel of 18 of the 19 .*\.\.\.\)"):
         learned(masks=[few * 0 + 1] * 4, names=CELEBAMASK_19)
