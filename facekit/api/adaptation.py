@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..alignment import check_align, warping
 from ..backbones.base import Backbone
@@ -108,33 +109,30 @@ def adapt(
     with seeded_random(seed):
         network = system.build(weights, seed, trained_task, config)
     model = Model(backbone, network, trained_task, align)
-    side, limit = model.input_size, config.cache_bytes
-    crops, crop_labels = CROPPER.training_crops(batch, parsed.clean, trained_task, align, faces, 2 * side, limit)
+    side = model.input_size
+    crops, crop_labels = CROPPER.training_crops(
+        batch, parsed.clean, trained_task, align, faces, 2 * side, config.cache_bytes
+    )
     del batch, parsed  # thousands of images fill the memory
     trained_task.check_crops(crop_labels)
-    support = None
-    if support_images is not None:
-        support = CROPPER.support_crops(read_images(support_images), align, side)
-    data = TrainingData(crops, crop_labels, warping(align), support)
+    data = TrainingData(crops, crop_labels, warping(align), _support_crops(support_images, align, side))
     program = system.program(network, weights, trained_task, data, config, target_device, seed)
     start = _warm_start(program, model, config.start)
     best = _best_checkpoint(model, config, validation_faces, len(crops))
-    hooks = [] if best is None else [best]
-    name = f"adapting {task}"
-    losses = train(program, program.steps, checkpoint=checkpoint, progress=progress, name=name, hooks=hooks)
+    losses = train(
+        program,
+        program.steps,
+        checkpoint=checkpoint,
+        progress=progress,
+        name=f"adapting {task}",
+        hooks=[] if best is None else [best],
+    )
     if best is not None:
         best.restore()
     network.eval()
     check_finite(network.state_dict(), f"after step {program.steps - 1}, the last one")
-    model.about = {
-        "faces": len(crops),
-        "seed": seed,
-        "recipe": _plain(config),
-        "weights": str(weights),
-        "start": start,
-        "loss": losses.get("loss"),
-        "seconds": round(time.monotonic() - started, 1),
-    }
+    model.about = _about(config, weights, len(crops), seed, start, losses)
+    model.about["seconds"] = round(time.monotonic() - started, 1)
     if validation_faces is not None:
         model.about["validation"] = trained_task.score(results_for(model, *validation_faces), validation_faces[1])
     return model
@@ -168,6 +166,32 @@ def _check(
             f"support_images: expected none, because backbone {backbone!r} learns from labelled images only; omit it"
         )
     return task_type, system, checkpoint
+
+
+def _support_crops(support_images: Images | None, align: str, side: int) -> Tensor | None:
+    """Return the crops of unlabelled support images, or None if there are no such images."""
+    if support_images is None:
+        return None
+    return CROPPER.support_crops(read_images(support_images), align, side)
+
+
+def _about(
+    config: Adaptation,
+    weights: str | os.PathLike[str],
+    faces: int,
+    seed: int,
+    start: str | None,
+    losses: dict[str, float],
+) -> dict[str, Any]:
+    """Return what the model's file says about its training."""
+    return {
+        "faces": faces,
+        "seed": seed,
+        "recipe": _plain(config),
+        "weights": str(weights),
+        "start": start,
+        "loss": losses.get("loss"),
+    }
 
 
 def _labelled(task: Task, images: Any, labels: Any) -> tuple[ImageBatch, list[Any]]:

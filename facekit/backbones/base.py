@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ from ..training.views import TrainingData
 
 if TYPE_CHECKING:
     from .image_tower import ImageTower
+
+Config = TypeVar("Config", bound=Adaptation)
+Network = TypeVar("Network", bound=AdaptedNetwork)
 
 # A name such as "auto", or a file.
 Weights = str | os.PathLike[str]
@@ -50,8 +53,10 @@ class WeightFiles:
     image_tower: Callable[[Weights], ImageTower]
 
 
-class Backbone(ABC):
+class Backbone(ABC, Generic[Config, Network]):
     """What one paper offers to the public functions.
+
+    ``Config`` is the class of its adaptation settings, ``Network`` that of the networks that it builds.
 
     Attributes:
         name: Name in ``adapt(backbone=...)``.
@@ -71,7 +76,7 @@ class Backbone(ABC):
         self.files = files
 
     @abstractmethod
-    def recipe(self, name: str, task: str, customised: bool, faces: int) -> Adaptation:
+    def recipe(self, name: str, task: str, customised: bool, faces: int) -> Config:
         """Return the settings of a named recipe.
 
         Args:
@@ -98,7 +103,7 @@ class Backbone(ABC):
         """
 
     @abstractmethod
-    def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> AdaptedNetwork:
+    def build(self, weights: Weights, seed: int, task: Task, config: Config) -> Network:
         """Build the network that adaptation trains.
 
         Args:
@@ -117,11 +122,11 @@ class Backbone(ABC):
 
     def program(
         self,
-        network: AdaptedNetwork,
+        network: Network,
         weights: Weights,
         task: Task,
         data: TrainingData,
-        config: Adaptation,
+        config: Config,
         device: torch.device,
         seed: int,
     ) -> FiniteProgram:
@@ -143,10 +148,10 @@ class Backbone(ABC):
         return FineTuning(network, task, data, config, device, seed, discriminator)
 
     @abstractmethod
-    def network_from_dict(self, settings: dict[str, Any]) -> AdaptedNetwork:
+    def network_from_dict(self, settings: dict[str, Any]) -> Network:
         """Build the network that ``AdaptedNetwork.to_dict`` describes, with random weights."""
 
-    def frozen_keys(self, network: AdaptedNetwork) -> set[str]:
+    def frozen_keys(self, network: Network) -> set[str]:
         """Return the names of tensors that are this backbone's own embedded weights."""
         return set()
 

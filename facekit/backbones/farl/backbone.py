@@ -9,7 +9,6 @@ from typing_extensions import override
 
 from ...core.global_state import seeded_random
 from ...tasks import Task
-from ...training.adapted_network import AdaptedNetwork
 from ...training.config import Adaptation
 from ...training.pretraining_run import Request, Run
 from ..base import Backbone, Weights
@@ -26,7 +25,7 @@ _OFFICIAL = {"official": "farl-ep16", "official-ep64": "farl-ep64"}
 _NARROW, _NARROW_HEAD = 384, 64
 
 
-class FaRL(Backbone):
+class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
     """Heads on the image tower of a model of images and texts."""
 
     name: ClassVar[str] = "farl"
@@ -62,9 +61,8 @@ class FaRL(Backbone):
             return read_pair(next((path for path in cached if path is not None), None) or self.files.embedded("farl"))
         return read_pair(self.files.embedded("farl") if weights == "embedded" else weights)
 
-    def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> FaRLNetwork:
+    def build(self, weights: Weights, seed: int, task: Task, config: FaRLAdaptation) -> FaRLNetwork:
         """Build a head for the task on the image tower, or on the timm model ``config.tower``."""
-        assert isinstance(config, FaRLAdaptation)
         tower: ImageTower | StandInTower
         with seeded_random(seed):
             if config.tower is not None:
@@ -87,7 +85,7 @@ class FaRL(Backbone):
         return FaRLNetwork(ImageTower(TowerSize(**about)), **rest)
 
     @override
-    def frozen_keys(self, network: AdaptedNetwork) -> set[str]:
+    def frozen_keys(self, network: FaRLNetwork) -> set[str]:
         return {k for k in network.state_dict() if k.startswith("tower.")} if network.frozen else set()
 
     @override

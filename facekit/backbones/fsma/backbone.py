@@ -11,7 +11,6 @@ from typing_extensions import override
 from ...core.global_state import seeded_random
 from ...core.weight_files import check_names, read_weights
 from ...tasks import Task
-from ...training.adapted_network import AdaptedNetwork
 from ...training.config import Adaptation
 from ...training.pretraining_run import Request, Run
 from ..base import Backbone, Weights
@@ -20,7 +19,7 @@ from .config import FSMAAdaptation, named_recipe
 from .network import FSMANetwork, check_skip
 
 
-class FSMA(Backbone):
+class FSMA(Backbone[FSMAAdaptation, FSMANetwork]):
     """Few-shot model adaptation of a frozen adversarial auto-encoder."""
 
     name: ClassVar[str] = "fsma"
@@ -83,13 +82,12 @@ class FSMA(Backbone):
         instead = "pass 'auto', 'embedded' or 'none'"
         return read_weights(path, expected, instead, ["Q.fc.weight", "Q.conv1.weight"]).tensors
 
-    def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> FSMANetwork:
+    def build(self, weights: Weights, seed: int, task: Task, config: FSMAAdaptation) -> FSMANetwork:
         """Build the network of section 3.2.
 
         ``config.skip`` chooses the skip layers, None takes all. With ``config.baseline`` nothing is frozen and the
         auto-encoder's weights are random.
         """
-        assert isinstance(config, FSMAAdaptation)
         skip = check_skip(config.skip, task.stride) if config.skip is not None else "1111" + "1" * (task.stride == 1)
         frozen = config.baseline is None
         with seeded_random(seed):
@@ -105,7 +103,7 @@ class FSMA(Backbone):
         return FSMANetwork(AutoEncoder(size), **{k: settings[k] for k in keys if k in settings})
 
     @override
-    def frozen_keys(self, network: AdaptedNetwork) -> set[str]:
+    def frozen_keys(self, network: FSMANetwork) -> set[str]:
         return {k for k in network.state_dict() if k.startswith("autoencoder.")} if network.frozen else set()
 
     @override

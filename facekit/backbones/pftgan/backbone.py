@@ -11,7 +11,6 @@ from typing_extensions import override
 
 from ...core.global_state import seeded_random
 from ...tasks import Task
-from ...training.adapted_network import AdaptedNetwork
 from ...training.config import Adaptation
 from ...training.loop import FiniteProgram
 from ...training.pretraining_run import Request, Run
@@ -24,8 +23,11 @@ from .generator_files import Pair, random_pair, read_pair
 from .model import GeneratorWithEncoder
 from .network import PFTGANNetwork
 
+# Networks on a generator, and on the frozen features of the baselines.
+PartNetwork = PFTGANNetwork | BaselineNetwork
 
-class PFTGAN(Backbone):
+
+class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
     """Two streams of a StyleGAN2 generator and pixel classifiers on their feature maps."""
 
     name: ClassVar[str] = "pftgan"
@@ -67,9 +69,8 @@ class PFTGAN(Backbone):
             )
         return random_pair(seed) if weights == "none" else read_pair(self.files.embedded("pftgan"), None)
 
-    def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> PFTGANNetwork | BaselineNetwork:
+    def build(self, weights: Weights, seed: int, task: Task, config: PFTGANAdaptation) -> PartNetwork:
         """Build the network that ``program`` trains. Its segmentation stream is the generator as it is."""
-        assert isinstance(config, PFTGANAdaptation)
         if config.features != "generator":
             with seeded_random(seed):
                 features = frozen_features(config, weights, self.files)
@@ -89,15 +90,14 @@ class PFTGAN(Backbone):
     @override
     def program(
         self,
-        network: AdaptedNetwork,
+        network: PartNetwork,
         weights: Weights,
         task: Task,
         data: TrainingData,
-        config: Adaptation,
+        config: PFTGANAdaptation,
         device: torch.device,
         seed: int,
     ) -> FiniteProgram:
-        assert isinstance(config, PFTGANAdaptation)
         if data.alpha is not None:
             raise ValueError(
                 "align='tanh': expected another one, as generators make no tanh-warped faces; pass 'mean', 'landmarks' "
@@ -108,18 +108,17 @@ class PFTGAN(Backbone):
             raise ValueError("support_images: expected a recipe whose image stream learns from them, got one without")
         if isinstance(network, BaselineNetwork):
             return baseline_adaptation(network, task, data, config, device, seed)
-        assert isinstance(network, PFTGANNetwork)
         generator, _ = self.load_pair(weights, config.inversion, seed)
         return stream_adaptation(
             network, generator, task, data, config, device, seed, lambda: self.files.ready_network("segmentation")
         )
 
     @override
-    def network_from_dict(self, settings: dict[str, Any]) -> PFTGANNetwork | BaselineNetwork:
+    def network_from_dict(self, settings: dict[str, Any]) -> PartNetwork:
         kind = BaselineNetwork if "features" in settings else PFTGANNetwork
         return kind.from_dict(settings)
 
-    def frozen_keys(self, network: AdaptedNetwork) -> set[str]:
+    def frozen_keys(self, network: PartNetwork) -> set[str]:
         """Return the names of the encoder's tensors. The generator's are fine-tuned."""
         return {name for name in network.state_dict() if name.startswith("encoder.")}
 

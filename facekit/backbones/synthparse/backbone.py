@@ -11,7 +11,6 @@ from typing_extensions import override
 from ...core.global_state import seeded_random
 from ...core.weight_files import check_names, read_weights, without_prefix
 from ...tasks import Task
-from ...training.adapted_network import AdaptedNetwork
 from ...training.config import Adaptation
 from ..base import Backbone, Weights
 from .config import SynthparseAdaptation, named_recipe
@@ -22,7 +21,7 @@ from .network import ParserNetwork, ParserSize
 _UNTRAINED = 1
 
 
-class SynthParse(Backbone):
+class SynthParse(Backbone[SynthparseAdaptation, ParserNetwork]):
     """Face parsing trained on generated, real or mixed faces."""
 
     name: ClassVar[str] = "synthparse"
@@ -77,9 +76,8 @@ class SynthParse(Backbone):
         assert isinstance(network, ParserNetwork)
         return network
 
-    def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> ParserNetwork:
+    def build(self, weights: Weights, seed: int, task: Task, config: SynthparseAdaptation) -> ParserNetwork:
         """Build the segmentation model. Its encoder is frozen if ``config.tower_lr`` is None."""
-        assert isinstance(config, SynthparseAdaptation)
         size = ParserSize(
             config.decoder, config.encoder, config.input_size or ParserSize.input_size, config.decoder_channels
         )
@@ -96,7 +94,7 @@ class SynthParse(Backbone):
         size = {k: rest.pop(k) for k in ("decoder", "encoder", "input_size", "decoder_channels")}
         return ParserNetwork(ParserSize(**size), **rest)
 
-    def frozen_keys(self, network: AdaptedNetwork) -> set[str]:
+    def frozen_keys(self, network: ParserNetwork) -> set[str]:
         """Return all names if the network is the ready parser, as under a label adapter, else none.
 
         Other networks train as a whole.

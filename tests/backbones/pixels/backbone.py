@@ -15,7 +15,7 @@ from .network import PixelEncoder, PixelNetwork
 
 
 @register
-class Pixels(Backbone):
+class Pixels(Backbone[PixelAdaptation, PixelNetwork]):
     """Parts from the colours and positions of single pixels."""
 
     name: ClassVar[str] = "pixels"
@@ -30,8 +30,7 @@ class Pixels(Backbone):
     def load(self, weights: Weights = "auto", seed: int = 0) -> PixelEncoder:
         return PixelEncoder()
 
-    def build(self, weights: Weights, seed: int, task: Task, config: Adaptation) -> PixelNetwork:
-        assert isinstance(config, PixelAdaptation)
+    def build(self, weights: Weights, seed: int, task: Task, config: PixelAdaptation) -> PixelNetwork:
         with seeded_random(seed):
             return PixelNetwork(task.channels, task.stride, config.width)
 
