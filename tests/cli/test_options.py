@@ -205,7 +205,7 @@ def test_explain(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome(capsys) == {"out": str(target), "text": "a smiling woman"}
     assert np.array_equal(facekit.load_image(target), explain(image, "a smiling woman").draw())
     assert main(["explain", str(folder / "images"), "a text", "--out", str(target)]) == 2
-    assert "explain takes one" in capsys.readouterr().err
+    assert "expected one image, got 3" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -131,7 +131,7 @@ def test_parser_that_does_not_start_as_the_ready_one(faces: dict[str, Any]) -> N
     for change in ({"weights": "none"}, {"decoder_channels": (32, 32, 16, 16, 16)}):
         model = facekit.adapt(faces["image"], masks, "segmentation", names=HELEN_11, **{**PARSER, **change})
         assert model.about["start"] == "none"
-    with pytest.raises(ValueError, match="'embedded' are of"):
+    with pytest.raises(ValueError, match="weights='embedded': expected ParserSize.*got ParserSize"):
         facekit.adapt(
             faces["image"],
             masks,
