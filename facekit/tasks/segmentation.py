@@ -118,14 +118,15 @@ class SegmentationTask(LabelSetTask):
         _warn_of_absent(self._counts(labels), len(labels), self.labels)
 
     def loss_function(self, labels: Tensor) -> Loss:
-        """Return the loss; with sigmoids, classes are weighted by how rare they are.
-
-        The weight of a class is 1 minus its part of all labelled pixels, as in the code of synthparse.
-        """
+        """Return the loss; with sigmoids, classes are weighted by how rare they are."""
         if self.activation == "softmax":
             return self.loss
+        return functools.partial(self.loss, weights=self.class_weights(labels))
+
+    def class_weights(self, labels: Tensor) -> Tensor:
+        """Return the weight (C,) of each class: 1 minus its part of all labelled pixels, as in the code of synthparse."""
         counts = self._counts(labels)
-        return functools.partial(self.loss, weights=1 - counts / counts.sum().clamp_min(1))
+        return 1 - counts / counts.sum().clamp_min(1)
 
     def _counts(self, labels: Tensor) -> Tensor:
         return torch.bincount(labels.flatten(), minlength=256)[: self.channels].float()
