@@ -124,7 +124,7 @@ class SegmentationTask(LabelSetTask):
         return functools.partial(self.loss, weights=self.class_weights(labels))
 
     def class_weights(self, labels: Tensor) -> Tensor:
-        """Return the weight (C,) of each class: 1 minus its part of all labelled pixels, as in the code of synthparse."""
+        """Return the weight (C,) of each class: 1 minus its part of all labelled pixels, as in synthparse's code."""
         counts = self._counts(labels)
         return 1 - counts / counts.sum().clamp_min(1)
 
