@@ -86,13 +86,13 @@ def adapt_unet(
     """
     started = time.monotonic()
     recipe = dataclasses.replace(RECIPE, **overrides)
-    door = read_images(images)
-    fitted, clean = task_class(task).from_labels(labels, names, door)
-    if isinstance(fitted, LandmarkTask):
-        fitted = FullSizeLandmarks(fitted.labels)
+    batch = read_images(images)
+    trained_task, clean = task_class(task).from_labels(labels, names, batch)
+    if isinstance(trained_task, LandmarkTask):
+        trained_task = FullSizeLandmarks(trained_task.labels)
     torch.manual_seed(seed)
-    network = UNet(fitted.channels, imagenet)
-    crops, moved = CROPPER.training_crops(door, clean, fitted, "none", None, 2 * network.input_size)
-    data = TrainingData(crops, moved)
-    train(FineTuning(network, fitted, data, recipe, torch.device("cpu"), seed), recipe.steps, progress=False)
-    return Model("unet", network, fitted, "none", {"seconds": time.monotonic() - started})
+    network = UNet(trained_task.channels, imagenet)
+    crops, crop_labels = CROPPER.training_crops(batch, clean, trained_task, "none", None, 2 * network.input_size)
+    data = TrainingData(crops, crop_labels)
+    train(FineTuning(network, trained_task, data, recipe, torch.device("cpu"), seed), recipe.steps, progress=False)
+    return Model("unet", network, trained_task, "none", {"seconds": time.monotonic() - started})

@@ -136,7 +136,10 @@ def check_attributes(labels: Any, n: int, names: Names = None, attributes: Seque
 
 
 def _warn_of_placeholders(points: np.ndarray, names: Names) -> None:
-    """Warn if several points of a face are all (0, 0) or all (-1, -1). Some tools write missing points so."""
+    """Warn if several points of a face are (0, 0) or (-1, -1).
+
+    Some annotation tools write these values for points that are not labelled; facekit expects NaN.
+    """
     for value in (0.0, -1.0):
         several = (points == value).all(-1).sum(1) > 1
         if several.any():

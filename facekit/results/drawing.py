@@ -97,7 +97,7 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
 def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> Canvas:
     """Draw the outline of a box with lines of text.
 
-    The text is below the box if there is room, else above it, else at the lower end of the image. It is never cut off.
+    The text is below the box if it fits there, else above it, else at the lower edge of the image. It is never cut off.
 
     Args:
         canvas: (H,W,3) uint8.

@@ -34,7 +34,7 @@ def crops(
         faces: The faces.
         side: Side of the crops, px.
         margin: Side of the cropped square relative to the face's square. 1 is the network's input;
-            `face_pool.MARGIN` leaves room for augmentation.
+            `face_pool.MARGIN` is wide enough for augmentation.
         lift: Shift of the cropped square upwards, relative to the side of the face's square.
         workers: Threads that read. None is the number of processors, at most 8.
 
