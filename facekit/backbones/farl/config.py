@@ -118,34 +118,20 @@ class FaRLAdaptation(Adaptation):
 
 
 # Heads of section 4.1 and the appendix. Steps and batch sizes of parsing and alignment are ours, the paper gives none.
+_PAPER_DENSE = FaRLAdaptation(
+    steps=2000,
+    batch_size=16,
+    weight_decay=1e-5,
+    scale=(0.9, 1.1),
+    shift=0.01,
+    jitter=0.0,
+    mirror=False,
+    cache=False,
+    views=200,
+)
 PAPER: dict[str, FaRLAdaptation] = {
-    "segmentation": FaRLAdaptation(
-        steps=2000,
-        batch_size=16,
-        lr=1e-3,
-        weight_decay=1e-5,
-        rotate=18.0,
-        scale=(0.9, 1.1),
-        shift=0.01,
-        jitter=0.0,
-        mirror=False,
-        cache=False,
-        views=200,
-    ),
-    "landmarks": FaRLAdaptation(
-        steps=2000,
-        batch_size=16,
-        lr=1e-2,
-        weight_decay=1e-5,
-        rotate=10.0,
-        scale=(0.9, 1.1),
-        shift=0.01,
-        jitter=0.0,
-        mirror=False,
-        cache=False,
-        views=200,
-        heatmaps="farl",
-    ),
+    "segmentation": replace(_PAPER_DENSE, lr=1e-3, rotate=18.0),
+    "landmarks": replace(_PAPER_DENSE, lr=1e-2, rotate=10.0, heatmaps="farl"),
     "attributes": FaRLAdaptation(
         steps=100,
         batch_size=100,

@@ -2,46 +2,12 @@
 
 from __future__ import annotations
 
+from ...labels import CELEBA_40
 from .identity_parameters import Params
 
-ATTRIBUTES: tuple[str, ...] = (
-    "5_o_Clock_Shadow",
-    "Arched_Eyebrows",
-    "Bags_Under_Eyes",
-    "Bald",
-    "Bangs",
-    "Big_Lips",
-    "Big_Nose",
-    "Black_Hair",
-    "Blond_Hair",
-    "Blurry",
-    "Brown_Hair",
-    "Bushy_Eyebrows",
-    "Chubby",
-    "Double_Chin",
-    "Eyeglasses",
-    "Goatee",
-    "Gray_Hair",
-    "Heavy_Makeup",
-    "High_Cheekbones",
-    "Male",
-    "Mouth_Slightly_Open",
-    "Mustache",
-    "Narrow_Eyes",
-    "No_Beard",
-    "Oval_Face",
-    "Pale_Skin",
-    "Pointy_Nose",
-    "Receding_Hairline",
-    "Rosy_Cheeks",
-    "Sideburns",
-    "Smiling",
-    "Straight_Hair",
-    "Wavy_Hair",
-    "Wearing_Hat",
-    "Wearing_Lipstick",
-    "Young",
-)
+# Attributes of CelebA that the generator has no parameters for.
+_NOT_GENERATED = ("Attractive", "Wearing_Earrings", "Wearing_Necklace", "Wearing_Necktie")
+ATTRIBUTES: tuple[str, ...] = tuple(name for name in CELEBA_40.names if name not in _NOT_GENERATED)
 
 
 def attributes(p: Params) -> dict[str, bool]:
