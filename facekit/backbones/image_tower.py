@@ -160,7 +160,15 @@ class ImageTower(nn.Module):
         return self.vit.head(self.vit.norm(tokens[:, 0]))
 
     def levels(self, x: Tensor, selected: Sequence[int]) -> list[Level]:
-        """Return the outputs of selected blocks, counted from 1, before the final normalisation."""
+        """Compute the outputs of selected blocks before the final normalisation.
+
+        Args:
+            x: Images (N, 3, S, S), RGB in [0, 1].
+            selected: Numbers of the blocks, counted from 1.
+
+        Returns:
+            Per block the class token (N, D) and the maps of the patches (N, D, h, w).
+        """
         return self.tokens(self.patches(x), selected)[1]
 
     def encode(self, x: Tensor) -> Tensor:

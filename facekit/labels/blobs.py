@@ -92,7 +92,12 @@ def _blobs_of_mask(mask: NDArray[np.integer], classes: int) -> tuple[ComplexArra
 
 
 def extent(centres: ComplexArray, spreads: Array) -> float:
-    """Return the root mean square distance of all blobs from their common mean."""
+    """Return the root mean square distance of all blobs from their common mean.
+
+    Args:
+        centres: Centres (n,) as x + iy, in pixels.
+        spreads: Covariances (n, 2, 2), in square pixels.
+    """
     return float(np.sqrt((np.abs(centres - centres.mean()) ** 2 + np.trace(spreads, axis1=-2, axis2=-1)).mean()))
 
 
@@ -111,7 +116,12 @@ def precision(spreads: Array, labels_extent: float, unit: float = UNIT) -> Array
 
 
 def axis_point(centres: ComplexArray, spreads: Array) -> complex:
-    """Return a point on the mirror axis: the mean of the members, with more weight for small ones."""
+    """Return a point x + iy on the mirror axis: the mean of the members, with more weight for small ones.
+
+    Args:
+        centres: Centres (n,) as x + iy, in pixels.
+        spreads: Covariances (n, 2, 2), in square pixels.
+    """
     return complex(np.average(centres, weights=precision(spreads, extent(centres, spreads), _AXIS_UNIT)))
 
 
@@ -119,6 +129,11 @@ def axis_offset(centres: ComplexArray, spreads: Array, areas: Array) -> float:
     """Return the distance of the mirror axis from the middle of the whole area, relative to the area's width.
 
     Small members of one side move the axis away from the middle.
+
+    Args:
+        centres: Centres (n,) as x + iy, in pixels.
+        spreads: Covariances (n, 2, 2), in square pixels.
+        areas: Areas (n,), in square pixels.
     """
     areas = areas / areas.sum()
     middle = (areas * centres.real).sum()

@@ -34,12 +34,41 @@ class Model(TrainedModel):
         align: str | None = None,
         on_error: Literal["raise", "skip"] = "raise",
     ) -> Any:
-        """Run this model on one image or many. Arguments and results are those of `facekit.predict`."""
+        """Run this model on one image or many.
+
+        Args:
+            images: A path, folder, PIL image, array or tensor, or a sequence of these.
+            faces: Face boxes (x0, y0, x1, y1) in pixels instead of face detection; for many images one list per image.
+            align: How faces are cropped. None is the model's own ``align``.
+            on_error: "raise", or "skip" to leave out unreadable files with a warning.
+
+        Returns:
+            As `facekit.predict`: one result for one image, a list for several.
+
+        Raises:
+            ImageError: If an image cannot be read. The message names it.
+            ValueError: If ``align`` or the boxes are wrong.
+
+        Example:
+            >>> faces = facekit.load("mine.facekit").predict("photo.jpg")
+        """
         return predict_all([self], images, faces, align, on_error, stacklevel=4)[0]
 
     @default_settings()
     def evaluate(self, images: Images, labels: Any, *, align: str | None = None) -> dict[str, float]:
-        """Score this model on labelled images. Arguments and results are those of `facekit.evaluate`."""
+        """Score this model on labelled images with one face each.
+
+        Args:
+            images: As for ``predict``.
+            labels: As for `facekit.adapt`.
+            align: How faces are cropped. None is the model's own ``align``.
+
+        Returns:
+            The metrics of the task by name, in percent (PSNR in dB).
+
+        Raises:
+            ValueError: If a label is wrong. The message names it.
+        """
         return self.task.score(*predict_labelled(self, read_images(images), labels, align, stacklevel=5))
 
 

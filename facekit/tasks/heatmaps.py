@@ -32,24 +32,58 @@ class Heatmap:
 
 
 def softmax_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
-    """Compute the cross-entropy of the softmax over each map, with the Gaussian as soft label (FaRL section 4.1)."""
+    """Compute the cross-entropy of the softmax over each map, with the Gaussian as soft label (FaRL section 4.1).
+
+    Args:
+        maps: Output of the network (N, K, h, w).
+        points: True points (N, K, 2), x and y in pixels of the maps, without NaN.
+        sigma: Standard deviation of the Gaussians, in pixels of the maps.
+
+    Returns:
+        The loss of each point (N, K).
+    """
     target = gaussians(points, maps.shape[2], maps.shape[3], sigma).flatten(2)
     target = target / target.sum(-1, keepdim=True).clamp_min(1e-6)
     return -(target * F.log_softmax(maps.flatten(2), -1)).sum(-1)
 
 
 def softmax_find(maps: Tensor, sigma: float) -> Tensor:
-    """Find points (N, K, 3) in maps whose softmax is the probability of the point's position."""
+    """Find points in maps whose softmax is the probability of the point's position.
+
+    Args:
+        maps: Output of the network (N, K, h, w).
+        sigma: Standard deviation of the Gaussians, in pixels of the maps.
+
+    Returns:
+        (N, K, 3): x and y in pixels of the maps, and the score.
+    """
     return locate(maps.flatten(2).softmax(-1).view(maps.shape), sigma, reach=2.5)
 
 
 def l2_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
-    """Compute the squared error between maps and Gaussians (FSMA section 4.1)."""
+    """Compute the squared error between maps and Gaussians (FSMA section 4.1).
+
+    Args:
+        maps: Output of the network (N, K, h, w).
+        points: True points (N, K, 2), x and y in pixels of the maps, without NaN.
+        sigma: Standard deviation of the Gaussians, in pixels of the maps.
+
+    Returns:
+        The loss of each point (N, K).
+    """
     return L2_WEIGHT * (maps - gaussians(points, maps.shape[2], maps.shape[3], sigma)).square().mean((2, 3))
 
 
 def l2_find(maps: Tensor, sigma: float) -> Tensor:
-    """Find points (N, K, 3) in maps that are Gaussians themselves."""
+    """Find points in maps that are Gaussians themselves.
+
+    Args:
+        maps: Output of the network (N, K, h, w).
+        sigma: Standard deviation of the Gaussians, in pixels of the maps.
+
+    Returns:
+        (N, K, 3): x and y in pixels of the maps, and the score.
+    """
     p = maps.clamp_min(0) + 1e-9
     return locate(p / p.sum((2, 3), keepdim=True), sigma, reach=1.0)
 
@@ -58,6 +92,14 @@ def sigmoid_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
     """Compute the loss of FaRL's released code.
 
     It is the distance in normalised coordinates plus the binary cross-entropy with a Gaussian that is cut at 4 sigma.
+
+    Args:
+        maps: Output of the network (N, K, h, w).
+        points: True points (N, K, 2), x and y in pixels of the maps, without NaN.
+        sigma: Standard deviation of the Gaussians, in pixels of the maps.
+
+    Returns:
+        The loss of each point (N, K).
     """
     target = gaussians(points, maps.shape[2], maps.shape[3], sigma)
     target = target * (target >= EDGE)
@@ -67,7 +109,15 @@ def sigmoid_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
 
 
 def sigmoid_find(maps: Tensor, sigma: float) -> Tensor:
-    """Find points (N, K, 3) in maps whose sigmoid is the heatmap."""
+    """Find points in maps whose sigmoid is the heatmap.
+
+    Args:
+        maps: Output of the network (N, K, h, w).
+        sigma: Standard deviation of the Gaussians, in pixels of the maps.
+
+    Returns:
+        (N, K, 3): x and y in pixels of the maps, and the score.
+    """
     p = maps.sigmoid()
     return torch.cat([soft_argmax(p), p.amax((2, 3))[..., None]], -1)
 

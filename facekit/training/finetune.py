@@ -135,9 +135,14 @@ class FineTuning:
 
 
 def new_optimiser(network: AdaptedNetwork, config: Adaptation) -> torch.optim.Optimizer:
-    """Return the configuration's optimiser for the trained parameters of a network.
+    """Build the optimiser for the trained parameters of a network.
 
-    Each parameter group has a ``factor``: its learning rate divided by that of the configuration.
+    Args:
+        network: The network.
+        config: Settings: optimiser, learning rates, betas and weight decay.
+
+    Returns:
+        The optimiser. Each parameter group has a ``factor``: its learning rate divided by that of the configuration.
     """
     groups: list[dict[str, Any]] = [{"params": network.new_parameters(), "factor": 1.0}]
     if config.tuned_lr is not None:

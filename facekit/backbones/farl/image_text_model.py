@@ -70,7 +70,15 @@ class ImageTextModel(nn.Module):
         return self.text.encode(texts)
 
     def match(self, x: Tensor, texts: str | list[str]) -> Tensor:
-        """Return the probability (N, M) of each text, given that one of them belongs to the image."""
+        """Compute the probability of each text, given that one of them belongs to the image.
+
+        Args:
+            x: Images (N, 3, S, S), RGB in [0, 1].
+            texts: M texts, or one.
+
+        Returns:
+            Probabilities (N, M).
+        """
         return cosine_logits(self.encode(x), self.encode_text(texts), self.logit_scale).softmax(-1)
 
 

@@ -256,7 +256,13 @@ TABLE_7: dict[str, PaperRow] = {
 
 
 def paper_row(task: str, customised: bool, faces: int) -> PaperRow:
-    """Return the row of Table 7 for a task and kind of labels with the closest number of images (as a factor)."""
+    """Return the row of Table 7 with the closest number of images (as a factor).
+
+    Args:
+        task: Name of the task.
+        customised: Whether the labels follow the user's own format. It has no effect if the task has no such row.
+        faces: Number of labelled images.
+    """
     rows = [r for r in TABLE_7.values() if r.task == task]
     rows = [r for r in rows if r.customised == customised] or rows
     return min(rows, key=lambda r: abs(math.log(r.faces / faces)))
