@@ -188,13 +188,18 @@ _MAYBE = re.compile(rf"{_pattern(_GLUED_WORDS).pattern}|\b(?:{_WEAK})\b")  # for
 _LONE, _LONE_INSIDE = _pattern((*_WORDS, ("l", "r"))), _pattern((*_ENGLISH, *_INSIDE))
 
 
+def _without(words: tuple[str, ...], i: int) -> tuple[str, ...]:
+    """Return words with "*" in place of word ``i``."""
+    return (*words[:i], "*", *words[i + 1 :])
+
+
 def _letters_by_place(words: Iterable[tuple[str, ...]]) -> Letters:
     """Collect the single letters that occur in one place of otherwise equal names."""
     letters: Letters = defaultdict(set)
     for name in words:
         for i, word in enumerate(name):
             if len(word) == 1:
-                letters[*name[:i], "*", *name[i + 1 :]].add(word)
+                letters[_without(name, i)].add(word)
     return letters
 
 
@@ -203,7 +208,7 @@ def _read_whole_words(words: tuple[str, ...], sides: re.Pattern[str], letters: L
     key, found = [], ""
     for i, word in enumerate(words):
         side = _side(word, sides)
-        if side and len(word) == 1 and not letters[*words[:i], "*", *words[i + 1 :]] <= _SIDE_LETTERS:
+        if side and len(word) == 1 and not letters[_without(words, i)] <= _SIDE_LETTERS:
             side = ""
         key.append("*" if side else word)
         found += side

@@ -8,15 +8,16 @@ import json
 import os
 import zipfile
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from ..alignment import Frame, check_align
-from ..backbones.synthparse.label_adapter import LabelAdapter
+from ..backbones.synthparse.label_adapter import LabelAdapter, Relabelled
 from ..core.atomic_file import whole_file
 from ..core.device import pick_device
 from ..core.global_state import default_settings
@@ -284,8 +285,6 @@ class TrainedModel:
         example = torch.zeros(2, 3, self.input_size, self.input_size, device=self.device)
         network: nn.Module = self.network
         if self.adapter is not None:
-            from ..backbones.synthparse.label_adapter import Relabelled
-
             network = Relabelled(self.network, self.adapter).eval()
         with whole_file(target) as temporary:
             torch.onnx.export(

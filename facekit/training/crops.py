@@ -68,18 +68,18 @@ class Cropper:
         """
         count = len(images.names)
         crops = large_array((count, 3, side, side), np.uint8, limit)
-        moved: np.ndarray | None = None
+        crop_labels: np.ndarray | None = None
         for i, (image, frame, label) in enumerate(self._frames(images, labels, task, align, faces)):
             crop = frame.crop(image.shape[:2], side)
             crops[i] = crop.image(image).transpose(2, 0, 1)
             if task.needs_portrait:
                 label = self.add_portrait(label, frame)
             in_crop = task.to_crop(label, crop)
-            if moved is None:
-                moved = large_array((count, *in_crop.shape), in_crop.dtype, limit)
-            moved[i] = in_crop
-        assert moved is not None
-        return torch.from_numpy(crops), torch.from_numpy(moved)
+            if crop_labels is None:
+                crop_labels = large_array((count, *in_crop.shape), in_crop.dtype, limit)
+            crop_labels[i] = in_crop
+        assert crop_labels is not None
+        return torch.from_numpy(crops), torch.from_numpy(crop_labels)
 
     def support_crops(self, images: ImageBatch, align: str, side: int) -> Tensor:
         """Cut one face out of each unlabelled image.
