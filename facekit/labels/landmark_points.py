@@ -82,8 +82,8 @@ _CHEEKS = (_numbered("left_cheek", range(6)), _numbered("right_cheek", range(5, 
 _CHIN = ["left_chin", "chin_middle", "right_chin"]
 POINTS_44 = [*_FOREHEAD, *_SOCKETS[0], *_SOCKETS[1], *_ALAE[0], *_ALAE[1], *_CHEEKS[0], *_CHIN, *_CHEEKS[1]]
 
-# The Face Research Lab London Set, in the order of its files. Points that 300-W or WFLW define in the same way have their
-# names. Numbers count from the outside inwards, on vertical lines from the top down.
+# The Face Research Lab London Set, in the order of its files. Points that 300-W or WFLW define in the same way have the
+# same names. Numbers count from the outside inwards, on vertical lines from the top down.
 _IRIS = ("top", "top_outer", "outer", "bottom_outer", "bottom", "bottom_inner", "inner", "top_inner")
 _LEFT_IRIS = [f"left_iris_{part}" for part in _IRIS]
 _RIGHT_IRIS = [f"right_iris_{part}" for part in (_IRIS[0], *_IRIS[:0:-1])]

@@ -14,8 +14,8 @@ MEANS: dict[str, tuple[str, ...]] = {
     "left_pupil": tuple(EYES_68[0]),
     "right_pupil": tuple(EYES_68[1]),
     "mouth_middle": ("inner_upper", "inner_lower"),
-    # The London set has both sides of the nose ridge, and points beside the inner corners of the mouth. On its 76 neutral
-    # images, these means are 1 to 3 % of the distance between the outer eye corners from a model's 68 points.
+    # The London set has both sides of the nose ridge, and points beside the inner corners of the mouth. On its 76
+    # neutral images, a model's 68 points are 1 to 3 % of the distance between the outer eye corners from these means.
     "nose_bridge_0": ("left_nose_ridge_0", "left_nose_ridge_1", "right_nose_ridge_0", "right_nose_ridge_1"),
     "nose_bridge_1": ("left_nose_ridge_2", "right_nose_ridge_2"),
     "nose_bridge_2": ("left_nose_ridge_3", "right_nose_ridge_3"),
