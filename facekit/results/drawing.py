@@ -59,7 +59,8 @@ def draw_landmarks(
     out = canvas.copy()
     if not good.any():
         return out
-    size = face_size or _face_size(points[good], canvas)
+    # Wrong points may be far outside.
+    size = min(face_size or _face_size(points[good], canvas), 2 * max(canvas.shape[:2]))
     unit = size / (340 if len(labels) > 120 else 175 if len(labels) >= 40 else 110 if len(labels) > 10 else 75)
     if not labels.edges:
         unit *= 1.3
@@ -116,7 +117,7 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
         The drawing, (H,W,3) uint8.
     """
     fine, times = _enlarged(canvas)
-    thick = max(1, round(max(canvas.shape[:2]) / 600 * times))
+    thick = max(1, round(max(max(canvas.shape[:2]) / 600, 0.5) * times))
     outlined = []
     for i in np.unique(mask):
         if i == 0 or i >= len(labels):
