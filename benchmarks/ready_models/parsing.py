@@ -117,8 +117,7 @@ def scored(
         if not (frames or whole):
             continue
         # One face each: where more are found, the one nearest to the image's middle.
-        middle = np.array(image.shape[1::-1]) / 2
-        frame = min(frames, key=lambda f: np.hypot(*(np.reshape(f.box, (2, 2)).mean(0) - middle)), default=Frame())
+        frame = _middle_frame(frames, np.array(image.shape[1::-1]) / 2)
         result = model.predict_frames(image, [frame])[0]
         assert isinstance(result, Segmentation)
         for state, said in (("naked", result.naked or result), ("adapted", result)):
@@ -149,6 +148,13 @@ def scored(
         )
 
 
+def _middle_frame(frames: list[Frame], middle: np.ndarray) -> Frame:
+    """Return the frame whose centre is nearest to a point; a single frame may be the whole image."""
+    if len(frames) < 2:
+        return frames[0] if frames else Frame()
+    return min(frames, key=lambda f: float(np.hypot(*(np.reshape(f.box, (2, 2)).mean(0) - middle))))
+
+
 def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -158,7 +164,8 @@ def main() -> None:
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
         sys.exit(
-            "FACEKIT_DATA is not set: this benchmark needs celebamask/, celebamask19/, hair/, lfw_parts/, fasseg/ and dlib_faces/ there"
+            "FACEKIT_DATA is not set: this benchmark needs celebamask/, celebamask19/, hair/, lfw_parts/, fasseg/ and "
+            "dlib_faces/ there"
         )
     warnings.simplefilter("ignore")
     own = facekit.load(a.model) if a.model else None
