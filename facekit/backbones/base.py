@@ -151,12 +151,8 @@ class Backbone(ABC, Generic[Config, Network]):
     def network_from_dict(self, settings: dict[str, Any]) -> Network:
         """Build the network that ``AdaptedNetwork.to_dict`` describes, with random weights."""
 
-    def frozen_keys(self, network: Network) -> set[str]:
-        """Return the names of tensors that are this backbone's own embedded weights."""
-        return set()
-
     def embedded_state(self) -> dict[str, Tensor]:
-        """Return the embedded tensors that ``frozen_keys`` names."""
+        """Return the embedded tensors by their names in networks of this backbone. Files may leave them out."""
         return {}
 
     def pretraining(self, kind: str, request: Request) -> Run:

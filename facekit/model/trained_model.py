@@ -29,7 +29,7 @@ from ..results.types import Drawable, Segmentation
 from ..tasks import Task
 from ..training.adapted_network import AdaptedNetwork
 from ..training.loop import check_finite
-from .model_file import ADAPTER, FORMAT
+from .model_file import ADAPTER, FORMAT, LEFT_OUT, digest
 from .model_reader import find_backbone
 
 # Images per batch. On CPUs, larger batches take more time per image because activations do not fit into the caches.
@@ -232,7 +232,8 @@ class TrainedModel:
 
         Args:
             path: The file.
-            whole: Whether the file holds all weights. False leaves out the embedded ones, for files in this package.
+            whole: Whether the file holds all weights. False leaves out tensors that equal the embedded ones, for files
+                in this package. Such a file loads with the same embedded weights only.
 
         Raises:
             OutputError: If the file cannot be written.
@@ -240,9 +241,8 @@ class TrainedModel:
         """
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
         check_finite(state, "in this model")
-        if not whole:
-            left_out = find_backbone(self.backbone).frozen_keys(self.network)
-            state = {k: v for k, v in state.items() if k not in left_out}
+        left_out = {} if whole else _embedded_tensors(state, find_backbone(self.backbone).embedded_state())
+        state = {k: v for k, v in state.items() if k not in left_out}
         adapter = {}
         if self.adapter is not None:
             state |= {f"{ADAPTER}{k}": v.detach().cpu().contiguous() for k, v in self.adapter.state_dict().items()}
@@ -256,6 +256,7 @@ class TrainedModel:
             "align": self.align,
             "whole": whole,
             "about": self.about,
+            **({LEFT_OUT: digest(left_out)} if left_out else {}),
             **adapter,
         }
         packed = save_tensors({k: _smallest(v) for k, v in state.items()})
@@ -298,6 +299,11 @@ class TrainedModel:
                 external_data=False,
                 verbose=False,
             )
+
+
+def _embedded_tensors(state: dict[str, Tensor], embedded: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a network that equal the embedded tensors of the same names."""
+    return {k: v for k, v in state.items() if k in embedded and torch.equal(v, embedded[k].cpu())}
 
 
 def _smallest(tensor: Tensor) -> Tensor:

@@ -17,12 +17,10 @@ from facekit.alignment import Frame
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import to_tensor
 from facekit.labels import CELEBAMASK_19, FASSEG_6
-from facekit.model import find_backbone, ready_model
 from facekit.model import find_frames as frames_in
+from facekit.model import ready_model
 from facekit.results.types import Segmentation
 from facekit.zoo.embedded import embedded_file
-
-synthparse = find_backbone("synthparse")
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +93,9 @@ def test_only_the_ready_parser_is_left_out(tmp_path: Path) -> None:
     other = copied(parser, tmp_path / "other.facekit")
     with torch.no_grad():
         other.network.model.segmentation_head[0].bias[0] += 1
-    assert synthparse.frozen_keys(other.network) == set()
     other.save(tmp_path / "all.facekit", whole=False)
     again = facekit.load(tmp_path / "all.facekit")
+    assert (tmp_path / "all.facekit").stat().st_size < 1e5, "the tensors that equal the ready parser's are left out"
     assert torch.equal(again.maps(x), other.maps(x)) and not torch.equal(again.maps(x), parser.maps(x))
 
 

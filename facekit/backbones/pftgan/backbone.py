@@ -118,12 +118,9 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
         kind = BaselineNetwork if "features" in settings else PFTGANNetwork
         return kind.from_dict(settings)
 
-    def frozen_keys(self, network: PartNetwork) -> set[str]:
-        """Return the names of the encoder's tensors. The generator's are fine-tuned."""
-        return {name for name in network.state_dict() if name.startswith("encoder.")}
-
     @override
     def embedded_state(self) -> dict[str, Tensor]:
+        """Return the encoder's tensors. The generator's are fine-tuned."""
         _, encoder = self.load_pair("embedded")
         return {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 from typing_extensions import override
 
@@ -93,17 +92,6 @@ class SynthParse(Backbone[SynthparseAdaptation, ParserNetwork]):
         rest = dict(settings)
         size = {k: rest.pop(k) for k in ("decoder", "encoder", "input_size", "decoder_channels")}
         return ParserNetwork(ParserSize(**size), **rest)
-
-    def frozen_keys(self, network: ParserNetwork) -> set[str]:
-        """Return all names if the network is the ready parser, as under a label adapter, else none.
-
-        Other networks train as a whole.
-        """
-        state, embedded = network.state_dict(), self.embedded_state()
-        same = state.keys() == embedded.keys() and all(
-            torch.equal(v.cpu(), embedded[k].cpu()) for k, v in state.items()
-        )
-        return set(state) if same else set()
 
     @override
     def embedded_state(self) -> dict[str, Tensor]:
