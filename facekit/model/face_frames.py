@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Collection
 from typing import Any
@@ -11,8 +10,7 @@ import numpy as np
 import torch
 
 from ..alignment import FaceFramer, Frame
-from ..results import Landmarks, Segmentation
-from ..training.crops import Cropper
+from ..results import Landmarks
 from ..zoo import embedded_file
 from .model_reader import read_parts
 from .trained_model import TrainedModel
@@ -59,21 +57,4 @@ def find_frames_by_align(image: np.ndarray, aligns: Collection[str], faces: Any)
     return FRAMER.frames_by_align(image, aligns, faces)
 
 
-def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:
-    """Add the outline of the person to an image.
-
-    Args:
-        clean: RGB uint8, shape (H, W, 3).
-        frame: A frame in which there is a face.
-
-    Returns:
-        Shape (H, W, 4). The last channel is 255 on the person that the embedded parser finds, else 0.
-    """
-    # The parser was trained on faces that were not warped.
-    result = embedded_model("segmentation").predict_frames(clean, [dataclasses.replace(frame, alpha=None)])[0]
-    assert isinstance(result, Segmentation)
-    return np.dstack([clean, 255 * (result.mask > 0).astype(np.uint8)])
-
-
 FRAMER = FaceFramer(landmarks_68)
-CROPPER = Cropper(find_frames, with_portrait)

@@ -82,6 +82,7 @@ class Task(ABC):
         averages: Whether predictions are averaged with those of the mirrored image.
         paints: Whether the first three maps are an RGB image in [0, 1].
         needs_portrait: Whether labels in a crop need an outline of the person as their fourth channel.
+        blends: Whether the new image of a found face is blended into the photo along the person's outline.
         mirroring: Whether mirrored images may be used.
     """
 
@@ -94,6 +95,7 @@ class Task(ABC):
     averages: ClassVar[bool] = True
     paints: ClassVar[bool] = False
     needs_portrait: ClassVar[bool] = False
+    blends: ClassVar[bool] = False
     mirroring: bool = True
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -122,6 +122,7 @@ class StylizationTask(ImageToImageTask):
     """Draw a face in another style, learned from pairs of images."""
 
     name: ClassVar[str] = "stylization"
+    blends: ClassVar[bool] = True
 
     @classmethod
     @override

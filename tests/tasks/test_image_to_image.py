@@ -20,7 +20,7 @@ from facekit.images.reader import read_images
 from facekit.metrics.perceptual import lpips_distance
 from facekit.metrics.scores import psnr, ssim
 from facekit.model import find_backbone
-from facekit.model.face_frames import with_portrait
+from facekit.model.portraits import with_portrait
 from facekit.tasks import ShadowRemovalTask, StylizationTask
 
 fsma = find_backbone("fsma")
