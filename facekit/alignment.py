@@ -68,7 +68,15 @@ class Frame:
         return AffineCrop(plain, side) if self.box is None or self.alpha is None else TanhCrop(plain, side, self.alpha)
 
     def plain(self, image_size: tuple[int, int], side: int) -> Matrix:
-        """Return the matrix (3,3) from the image to the crop without the warp; arguments as in `crop`."""
+        """Return the matrix from the image to the crop without the warp.
+
+        Args:
+            image_size: (height, width) of the image in pixels.
+            side: Side of the crop in pixels.
+
+        Returns:
+            Float64 (3, 3).
+        """
         return fit_matrix(image_size, side) if self.box is None else crop_matrix(self.box, side, self.roll)
 
 

@@ -55,7 +55,16 @@ def find_frames(image: np.ndarray, align: str, faces: Any) -> list[Frame]:
 
 
 def find_frames_by_align(image: np.ndarray, aligns: Collection[str], faces: Any) -> dict[str, list[Frame]]:
-    """Return what `find_frames` returns for each of several alignments, with one search for faces."""
+    """Return the frames of several alignments, with one search for faces.
+
+    Args:
+        image: RGB uint8, shape (H, W, 3).
+        aligns: Alignments as in `facekit.adapt`.
+        faces: Boxes (x0, y0, x1, y1) in pixels, or None to search.
+
+    Returns:
+        What `find_frames` returns, by alignment.
+    """
     return FRAMER.frames_by_align(image, aligns, faces)
 
 

@@ -174,7 +174,16 @@ class TrainedModel:
     def predict_frames(
         self, image: np.ndarray, frames: list[Frame], shared_levels: dict[Any, SharedLevels] | None = None
     ) -> list[Drawable]:
-        """Predict the framed faces of one image. Arguments and results are those of `predict_images`."""
+        """Predict the framed faces of one image.
+
+        Args:
+            image: RGB uint8, shape (H, W, 3).
+            frames: Frames of the faces.
+            shared_levels: As for ``predict_images``.
+
+        Returns:
+            One result per frame, in pixels of the image.
+        """
         return self.predict_images([image], [frames], shared_levels)[0]
 
     def predict_images(

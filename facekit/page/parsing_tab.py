@@ -182,7 +182,16 @@ def change_view(results: list[Segmentation] | None, view: str, opacity: float) -
 
 
 def change_opacity(results: list[Segmentation] | None, view: str, opacity: float) -> Any:
-    """Return the drawing in another opacity. Arguments as of `change_view`."""
+    """Draw the same faces in another opacity.
+
+    Args:
+        results: The result of each face, or None before the first prediction.
+        view: PARSER or ANNOTATORS.
+        opacity: Opacity of the colours in [0, 1].
+
+    Returns:
+        The drawing. Nothing changes if there are no results.
+    """
     return overlay(select_view(results, view), opacity) if results else gr.skip()
 
 

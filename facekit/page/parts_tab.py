@@ -90,7 +90,16 @@ def button_handler(action: str) -> Callable[..., tuple[Any, ...]]:
 
 
 def write_painted(sheet: Sheet, editor: Any, part_text: str) -> str:
-    """Write the painted images and their LabelMe files to a zip file, and return its path."""
+    """Write the painted images and their LabelMe files to a zip file.
+
+    Args:
+        sheet: The images with their labels.
+        editor: Value of the image editor.
+        part_text: Names of the parts, with commas.
+
+    Returns:
+        Path of the zip file.
+    """
     return write_zip(sheet, editor, PARTS, POINT_NAMES, part_text)
 
 

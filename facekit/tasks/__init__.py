@@ -41,7 +41,18 @@ def task_class(name: str) -> type[Task]:
 
 
 def task_from_dict(name: str, settings: dict[str, Any]) -> Task:
-    """Return the task that ``Task.to_dict`` described."""
+    """Return the task that ``Task.to_dict`` described.
+
+    Args:
+        name: Name of the task.
+        settings: What ``to_dict`` returned.
+
+    Returns:
+        The task.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
     return task_class(name).from_dict(settings)
 
 

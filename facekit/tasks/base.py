@@ -132,11 +132,28 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def create(cls, label_set: Any, settings: TaskSettings) -> Task:
-        """Return the task for ``ParsedLabels.label_set``."""
+        """Return the task for a label set.
+
+        Args:
+            label_set: ``ParsedLabels.label_set``.
+            settings: The settings that the task depends on.
+        """
 
     @classmethod
     def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[Task, Sequence[np.ndarray]]:
-        """Parse labels and return the task with default settings and one clean label per image."""
+        """Parse labels and create the task with default settings.
+
+        Args:
+            labels: As in `facekit.adapt`.
+            names: A label set, its name, a list of names, or None.
+            images: The images that the labels belong to.
+
+        Returns:
+            The task and one clean label per image.
+
+        Raises:
+            ValueError: If a label is wrong. The message names it.
+        """
         parsed = cls.parse(labels, names, images)
         return cls.create(parsed.label_set, DefaultSettings()), parsed.clean
 
@@ -306,7 +323,12 @@ class LabelSetTask(Task):
 
     @classmethod
     def log_mirroring(cls, labels: LandmarkSet | SegmentationSet | AttributeSet, settings: TaskSettings) -> None:
-        """Log why mirrored images are not used although the settings allow them."""
+        """Log why mirrored images are not used although the settings allow them.
+
+        Args:
+            labels: The label set.
+            settings: Settings of the training.
+        """
         if settings.mirror and not labels.mirrors:
             log.warning(
                 "%s: %s; images are not mirrored, in training nor in prediction", cls.name, _no_mirroring(labels)

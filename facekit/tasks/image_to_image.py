@@ -75,7 +75,15 @@ class ImageToImageTask(Task):
         return warp(labels.float().div_(255), moves, out)
 
     def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the real and the generated images (N, 3, S, S) in [0, 1] for the discriminator."""
+        """Return the images that the discriminator compares.
+
+        Args:
+            maps: Outputs of the network, shape (N, C, S, S).
+            labels: Targets, shape (N, C, S, S).
+
+        Returns:
+            The real and the generated images, RGB in [0, 1], shape (N, 3, S, S).
+        """
         return labels[:, :3], maps[:, :3]
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:

@@ -116,6 +116,11 @@ class AdaptedNetwork(nn.Module, ABC):
 
 @torch.no_grad()
 def same_pretrained_weights(network: nn.Module, other: nn.Module) -> bool:
-    """Return whether two networks have the same pretrained weights, judged by their first parameter."""
+    """Return whether two networks have the same pretrained weights, going by their first parameter.
+
+    Args:
+        network: A network.
+        other: The network to compare with.
+    """
     first, other_first = next(network.parameters()), next(other.parameters())
     return first.shape == other_first.shape and torch.equal(first.cpu(), other_first.cpu())

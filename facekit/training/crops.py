@@ -168,7 +168,16 @@ def check_faces(faces: Any, count: int, align: str) -> None:
 
 
 def own_frame(label: np.ndarray, task: Task, align: str) -> Frame | None:
-    """Return the frame of a face by its labelled points, or None if ``align`` or the task do not use them."""
+    """Return the frame of a face by its labelled points.
+
+    Args:
+        label: The face's label in pixels of the image.
+        task: The task.
+        align: As in `facekit.adapt`.
+
+    Returns:
+        The frame, or None if ``align`` or the task do not use the labelled points.
+    """
     if align not in POINT_FRAMED or not isinstance(task, LandmarkTask):
         return None
     return point_frame(label, task.labels, align)

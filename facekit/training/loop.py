@@ -63,7 +63,12 @@ class Hook:
         """Prepare step ``index``."""
 
     def after_step(self, index: int, losses: dict[str, float]) -> None:
-        """Use or extend the losses of step ``index``, in place."""
+        """Use or extend the losses of a step.
+
+        Args:
+            index: Number of the step, from 0.
+            losses: Losses by name. Entries may be added in place.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint holds of this hook."""
@@ -96,7 +101,15 @@ def check_finite(state: Any, when: str) -> None:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint atomically: an interruption leaves the old file or the new one, never half a file."""
+    """Write a checkpoint atomically: an interruption leaves the old file or the new one, never half a file.
+
+    Args:
+        path: The file.
+        state: Plain data and tensors.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
     with whole_file(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(state, file)

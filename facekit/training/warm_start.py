@@ -43,12 +43,22 @@ def check_warm_start(
 
 
 def fits(network: AdaptedNetwork, known: AdaptedNetwork) -> bool:
-    """Return whether both networks are built alike."""
+    """Return whether both networks are built alike.
+
+    Args:
+        network: The network to be trained.
+        known: The network to copy from.
+    """
     return type(known) is type(network) and network.matches(known)
 
 
 def fits_embedded(network: AdaptedNetwork, known: AdaptedNetwork) -> bool:
-    """Return whether both networks are built alike and have the same pretrained weights."""
+    """Return whether both networks are built alike and have the same pretrained weights.
+
+    Args:
+        network: The network to be trained.
+        known: The network to copy from.
+    """
     if fits(network, known) and same_pretrained_weights(network, known):
         return True
     log.info("no embedded start for these weights or this build: trained layers start anew")
