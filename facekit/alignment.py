@@ -34,6 +34,9 @@ from .geometry.tanh_warp import ALPHA, MEAN_FACE, MEAN_FACE_SIDE
 from .labels import LANDMARKS_68, LandmarkSet, landmark_set
 
 ALIGN = ("none", "box", "landmarks", "mean", "tanh", "ffhq", "haar")
+# The user's own faces: a face, a box (x0, y0, x1, y1) in pixels, or a list or array (N,4) of these. For several images
+# one of these per image, None where faces are to be searched.
+FaceBoxes = Face | ArrayLike | Sequence[Face | ArrayLike | Sequence[Face | ArrayLike] | None]
 # The aligns that bring eyes, nose and mouth of a face to fixed places.
 POINT_FRAMED = ("mean", "tanh", "ffhq")
 # Of the five points. Two suffice for a similarity, but one eye and the nose alone place a face badly.
@@ -94,7 +97,7 @@ class FaceFramer:
     def __init__(self, pointer: Pointer | None = None):
         self.pointer = pointer
 
-    def frames(self, image: NDArray[np.uint8], align: str, boxes: object = None) -> list[Frame]:
+    def frames(self, image: NDArray[np.uint8], align: str, boxes: FaceBoxes | None = None) -> list[Frame]:
         """Return the frames of the faces in one image, best first.
 
         Args:
@@ -118,7 +121,7 @@ class FaceFramer:
         return self.frames_by_align(image, [align], boxes)[align]
 
     def frames_by_align(
-        self, image: NDArray[np.uint8], aligns: Collection[str], boxes: object = None
+        self, image: NDArray[np.uint8], aligns: Collection[str], boxes: FaceBoxes | None = None
     ) -> dict[str, list[Frame]]:
         """Return the frames of one image by several aligns; the search and the landmark model run once.
 

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..alignment import check_align, warping
+from ..alignment import FaceBoxes, check_align, warping
+from ..annotations.label_items import Labels
 from ..backbones.base import Backbone
 from ..backbones.configuration import choose_config
 from ..core.arguments import check_checkpoint, check_name, check_path, check_progress, check_seed, check_validation
@@ -41,7 +42,7 @@ log = logging.getLogger("facekit")
 @default_settings()
 def adapt(
     images: Images,
-    labels: Any = None,
+    labels: Labels | None = None,
     task: str = "landmarks",
     backbone: str = "fsma",
     *,
@@ -50,9 +51,9 @@ def adapt(
     weights: str | os.PathLike[str] = "auto",
     recipe: str | Adaptation = "quick",
     align: str = "none",
-    faces: Any = None,
+    faces: FaceBoxes | None = None,
     epochs: int | None = None,
-    validation: tuple[Images, Any] | None = None,
+    validation: tuple[Images, Labels] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     seed: int = 0,
@@ -194,7 +195,7 @@ def _about(
     }
 
 
-def _labelled(task: Task, images: Any, labels: Any) -> tuple[ImageBatch, list[Any]]:
+def _labelled(task: Task, images: Images, labels: Labels) -> tuple[ImageBatch, list[Any]]:
     """Return validation images and their checked labels."""
     batch = stream_images(images)
     return batch, task.check(labels, batch.sizes, batch.names)

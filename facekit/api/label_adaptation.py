@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..alignment import FaceBoxes
+from ..annotations.label_items import Labels
 from ..backbones.synthparse.config import EPOCHS, PAPER
 from ..backbones.synthparse.imagenet_weights import imagenet_state
 from ..backbones.synthparse.label_adapter import LabelAdaptation, LabelAdapter
@@ -34,7 +36,7 @@ WEIGHTS = ("auto", "imagenet", "none")
 def adapt_labels(
     model: Model | str | os.PathLike[str],
     images: Images,
-    labels: Any,
+    labels: Labels,
     *,
     names: Any = None,
     reads: str = "onehot",
@@ -42,7 +44,7 @@ def adapt_labels(
     encoder: str = "mobilenet_v2",
     decoder_channels: tuple[int, ...] | None = None,
     weights: str = "auto",
-    faces: Any = None,
+    faces: FaceBoxes | None = None,
     steps: int | None = None,
     batch_size: int = PAPER.batch_size,
     lr: float = PAPER.lr,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..alignment import FaceBoxes
 from ..backbones.pftgan.baselines import BaselineNetwork
 from ..backbones.pftgan.network import PFTGANNetwork
 from ..core.global_state import default_settings
@@ -19,7 +20,7 @@ from ..model import Model, find_frames, resolve_model
 
 @default_settings()
 def uncertainty(
-    model: Model | str | os.PathLike[str], images: Images, *, faces: Any = None, align: str | None = None
+    model: Model | str | os.PathLike[str], images: Images, *, faces: FaceBoxes | None = None, align: str | None = None
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
     """Compute the Jensen-Shannon divergence of a pftgan model's classifiers at every pixel, in nats.
 
@@ -52,7 +53,11 @@ def uncertainty(
 
 
 def _divergence(
-    model: Model, network: PFTGANNetwork | BaselineNetwork, image: NDArray[np.uint8], align: str, faces: Any
+    model: Model,
+    network: PFTGANNetwork | BaselineNetwork,
+    image: NDArray[np.uint8],
+    align: str,
+    faces: FaceBoxes | None,
 ) -> NDArray[np.float32]:
     """Return the divergence of one image."""
     out = np.full(image.shape[:2], np.nan, np.float32)

@@ -121,7 +121,7 @@ class Backbone(ABC, Generic[Config, Network]):
             seed: Seed of the new layers.
 
         Returns:
-            A module that maps RGB images (N, 3, S, S) in [0, 1] to logits (N,). None trains without an adversarial loss.
+            A module that maps RGB images (N, 3, S, S) in [0, 1] to logits (N,), or None for no adversarial loss.
         """
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..annotations.label_names import natural_key
@@ -16,7 +16,7 @@ ALL, DISCREPANCY = "all", "discrepancy"
 Scores = dict[str, float]
 
 
-def group_members(groups: Any, images: int) -> dict[str, list[int]]:
+def group_members(groups: Iterable[str | float | None], images: int) -> dict[str, list[int]]:
     """Return the images of each group, and warn of images without a group.
 
     Args:

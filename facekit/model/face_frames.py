@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Collection
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..alignment import FaceFramer, Frame
+from ..alignment import FaceBoxes, FaceFramer, Frame
 from ..results import Landmarks, Segmentation
 from ..training.crops import Cropper
 from ..zoo import embedded_file
@@ -43,7 +42,7 @@ def landmarks_68(image: np.ndarray, frame: Frame) -> np.ndarray:
     return result.points
 
 
-def find_frames(image: np.ndarray, align: str, faces: Any) -> list[Frame]:
+def find_frames(image: np.ndarray, align: str, faces: FaceBoxes | None) -> list[Frame]:
     """Return the frames of the faces in an image, best first.
 
     Args:
@@ -54,7 +53,7 @@ def find_frames(image: np.ndarray, align: str, faces: Any) -> list[Frame]:
     return FRAMER.frames(image, align, faces)
 
 
-def find_frames_by_align(image: np.ndarray, aligns: Collection[str], faces: Any) -> dict[str, list[Frame]]:
+def find_frames_by_align(image: np.ndarray, aligns: Collection[str], faces: FaceBoxes | None) -> dict[str, list[Frame]]:
     """Return the frames of several alignments, with one search for faces.
 
     Args:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import torch
 
+from ..alignment import FaceBoxes
+from ..annotations.label_items import Labels
 from ..core.global_state import default_settings
 from ..images import read_images
 from ..images.types import Images
@@ -30,7 +32,7 @@ class Model(TrainedModel):
         self,
         images: Images,
         *,
-        faces: Any = None,
+        faces: FaceBoxes | None = None,
         align: str | None = None,
         on_error: Literal["raise", "skip"] = "raise",
     ) -> Any:
@@ -55,7 +57,7 @@ class Model(TrainedModel):
         return predict_all([self], images, faces, align, on_error, stacklevel=4)[0]
 
     @default_settings()
-    def evaluate(self, images: Images, labels: Any, *, align: str | None = None) -> dict[str, float]:
+    def evaluate(self, images: Images, labels: Labels, *, align: str | None = None) -> dict[str, float]:
         """Score this model on labelled images with one face each.
 
         Args:

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..alignment import Frame
+from ..alignment import FaceBoxes, Frame
 from ..images import read_images
+from ..images.types import Images
 from ..results.faces import Faces
 from ..results.types import Drawable
 from .face_frames import find_frames_by_align
@@ -22,8 +23,8 @@ STREAM_PIXELS = 16_000_000
 
 def predict_all(
     models: Sequence[TrainedModel],
-    images: Any,
-    faces: Any,
+    images: Images,
+    faces: FaceBoxes | None,
     align: str | None,
     on_error: Literal["raise", "skip"],
     stacklevel: int,
@@ -57,7 +58,10 @@ def predict_all(
 
 
 def predict_group(
-    models: Sequence[TrainedModel], images: Sequence[NDArray[np.uint8]], boxes: Sequence[Any], align: str | None
+    models: Sequence[TrainedModel],
+    images: Sequence[NDArray[np.uint8]],
+    boxes: Sequence[FaceBoxes | None],
+    align: str | None,
 ) -> list[list[Drawable]]:
     """Run models on some images at once. Faces are searched once for all models.
 

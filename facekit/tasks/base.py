@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from ..annotations.label_items import Labels
 from ..augmentation.affine import Moves
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
@@ -117,7 +118,7 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+    def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:
         """Check the user's labels and find out what they mean.
 
         Args:
@@ -140,7 +141,7 @@ class Task(ABC):
         """
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[Task, Sequence[np.ndarray]]:
+    def from_labels(cls, labels: Labels | None, names: Any, images: ImageBatch) -> tuple[Task, Sequence[np.ndarray]]:
         """Parse labels and create the task with default settings.
 
         Args:
@@ -173,7 +174,7 @@ class Task(ABC):
         return type(self) is type(other) and own_settings == other_settings
 
     @abstractmethod
-    def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
+    def check(self, labels: Labels | None, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         """Check labels against this task's label set.
 
         Args:

@@ -13,6 +13,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..annotations.checks import check_targets
+from ..annotations.label_items import Labels
 from ..augmentation.affine import Moves, warp
 from ..augmentation.shadows import cast_shadows
 from ..geometry.crop import Crop
@@ -63,7 +64,7 @@ class ImageToImageTask(Task):
         return maps.flip(-1)
 
     @override
-    def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
+    def check(self, labels: Labels | None, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return check_targets(labels, sizes, items)
 
     @override
@@ -133,7 +134,7 @@ class StylizationTask(ImageToImageTask):
 
     @classmethod
     @override
-    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+    def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:
         _check_no_names(names, cls.name)
         return ParsedLabels(None, check_targets(labels, images.sizes, images.names))
 
@@ -173,7 +174,7 @@ class ShadowRemovalTask(ImageToImageTask):
 
     @classmethod
     @override
-    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+    def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:
         _check_no_names(names, cls.name)
         if labels is None:
             return ParsedLabels(True, images.arrays)  # not a list: thousands of images do not fit into memory
