@@ -205,7 +205,11 @@ def _warm_start(program: FiniteProgram, model: Model, start: str) -> str:
     """Start the trained layers as the configuration says. Return what they were started from."""
     if start == "none" or not model.network.can_warm_start:
         return "none"
-    assert isinstance(program, FineTuning)
+    if not isinstance(program, FineTuning):
+        raise TypeError(
+            f"backbone {model.backbone!r}: expected a FineTuning program for a warm start, got "
+            f"{type(program).__name__}; return one from its method program, or pass start='none'"
+        )
     task, network = model.task, model.network
     if start == "embedded":
         if task.name not in network.starts:
@@ -216,7 +220,7 @@ def _warm_start(program: FiniteProgram, model: Model, start: str) -> str:
     else:
         source = load(start, program.device)
         check_warm_start(start, task, network, source.task, source.network, source.backbone)
-        source = source.naked
+        source = source.unadapted
     warm_start(network, program.views, task, source.network, source.task)
     return start
 

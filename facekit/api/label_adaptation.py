@@ -57,7 +57,7 @@ def adapt_labels(
 
     The adapter learns from the parser's label maps and the target labels of the same faces, never from pixels. The maps
     are turned by up to 11 degrees and moved in perspective. Results of the new model hold the adapter's mask, and
-    in ``naked`` the parser's mask.
+    in ``unadapted`` the parser's mask.
 
     Args:
         model: A segmentation model, its file, or the name of a ready one. It is not changed.
@@ -79,7 +79,7 @@ def adapt_labels(
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
 
     Returns:
-        A new model: the parser with the adapter. Its ``naked`` is the parser alone.
+        A new model: the parser with the adapter. Its ``unadapted`` is the parser alone.
 
     Raises:
         ValueError: As in `facekit.adapt`, and if the model is not for segmentation or has an adapter already.
@@ -88,7 +88,7 @@ def adapt_labels(
     if not isinstance(model.task, SegmentationTask):
         raise ValueError(f"expected a model for segmentation, got one for {model.task.name}; pass a parser")
     if model.adapter is not None:
-        raise ValueError("this model has a label adapter already: pass model.naked")
+        raise ValueError("this model has a label adapter already: pass model.unadapted")
     if weights not in WEIGHTS:
         raise ValueError(f"weights={weights!r}: expected one of {', '.join(map(repr, WEIGHTS))}")
     rates = Adaptation(steps=1 if steps is None else steps, batch_size=batch_size, lr=lr)

@@ -245,6 +245,18 @@ class Task(ABC):
             labels: Targets, in input pixels.
         """
 
+    def adversarial_images(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images that a discriminator compares. Only for tasks that paint.
+
+        Args:
+            maps: Outputs of the network, shape (N, C, S, S).
+            labels: Targets, shape (N, C, S, S).
+
+        Returns:
+            The real and the generated images, RGB in [0, 1], shape (N, 3, S, S).
+        """
+        return labels[:, :3], maps[:, :3]
+
     @abstractmethod
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
         """Return how this task's output channels start from those of another network.

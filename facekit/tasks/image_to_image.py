@@ -75,18 +75,6 @@ class ImageToImageTask(Task):
     def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
         return warp(labels.float().div_(255), moves, out)
 
-    def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images that the discriminator compares.
-
-        Args:
-            maps: Outputs of the network, shape (N, C, S, S).
-            labels: Targets, shape (N, C, S, S).
-
-        Returns:
-            The real and the generated images, RGB in [0, 1], shape (N, 3, S, S).
-        """
-        return labels[:, :3], maps[:, :3]
-
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
         """Return L_rec, the mean absolute error in grey levels, of maps and labels (N, 3, S, S) in [0, 1]."""
         return 255 * (maps - labels).abs().mean()
@@ -201,7 +189,7 @@ class ShadowRemovalTask(ImageToImageTask):
         return torch.cat([images().to(labels), labels[:, 3:]], 1) if self.synthesised else labels
 
     @override
-    def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def adversarial_images(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return labels[:, :3], torch.lerp(labels[:, :3], maps[:, :3], labels[:, 3:])
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 # The class token (N, D) and the feature map (N, D, h, w) of one transformer block.
 Level = tuple[Tensor, Tensor]
@@ -79,11 +80,11 @@ class AdaptedNetwork(nn.Module, ABC):
         """Whether ``start_from`` is implemented."""
         return False
 
-    def matches(self, other: AdaptedNetwork) -> bool:
-        """Return whether the trained layers of another network fit into this one."""
+    def matches(self, other: Self) -> bool:
+        """Return whether the trained layers of another network of this class fit into this one."""
         return False
 
-    def start_from(self, other: AdaptedNetwork, mixing: Tensor) -> None:
+    def start_from(self, other: Self, mixing: Tensor) -> None:
         """Copy the trained layers of a network that ``matches``.
 
         Args:

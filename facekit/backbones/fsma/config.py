@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from ...training.config import Adaptation
+from ...training.config import Adaptation, check_recipe
 from ...training.config_fields import Checked, check_range, one_of
 
 
@@ -288,12 +288,8 @@ def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FSMAAd
     Raises:
         ValueError: If there is no such recipe. The message lists them.
     """
+    check_recipe(recipe, ["quick", "paper", *(name for name, row in TABLE_7.items() if row.task == task)], task, QUICK)
     if recipe == "quick":
         return QUICK[task](faces)
-    if recipe == "paper":
-        return paper_row(task, customised, faces)(faces)
-    fitting = [name for name, row in TABLE_7.items() if row.task == task]
-    if recipe not in fitting:
-        known = ", ".join(map(repr, ["quick", "paper", *fitting]))
-        raise ValueError(f"recipe={recipe!r}: expected one of {known} for {task!r}, or an Adaptation")
-    return TABLE_7[recipe](faces)
+    row = paper_row(task, customised, faces) if recipe == "paper" else TABLE_7[recipe]
+    return row(faces)

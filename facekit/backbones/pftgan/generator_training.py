@@ -178,7 +178,7 @@ class Pretraining:
         fakes, reconstruction = generated, None
         if self.joint is not None:
             reconstruction = self._encode_and_reconstruct(generated, index, draws)
-            if self.recipe.judged_again:
+            if self.recipe.discriminate_reconstructions:
                 fakes = torch.cat([generated, reconstruction.reconstructed[: len(generated)]])
         losses = {"discriminator": self._update_discriminator(real, fakes.detach(), draws)}
         if self.recipe.r1 and index % self.recipe.r1_every == 0:

@@ -14,7 +14,7 @@ import torch
 from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from typing_extensions import override
+from typing_extensions import Self, override
 
 from ...training.adapted_network import AdaptedNetwork
 from ..normalisation import Normalise
@@ -148,16 +148,14 @@ class ParserNetwork(AdaptedNetwork):
     def can_warm_start(self) -> bool:
         return True
 
-    def matches(self, other: AdaptedNetwork) -> bool:
+    def matches(self, other: Self) -> bool:
         """Return whether another network is built alike. Heads and input sizes may differ."""
-        assert isinstance(other, ParserNetwork)
         alike: bool = (self.stride, self.paints) == (other.stride, other.paints)
         return alike and self.size.fits(other.size)
 
     @torch.no_grad()
-    def start_from(self, other: AdaptedNetwork, mixing: Tensor) -> None:
+    def start_from(self, other: Self, mixing: Tensor) -> None:
         """Copy a network that ``matches``, and mix its output channels."""
-        assert isinstance(other, ParserNetwork)
         self.encoder.load_state_dict(other.encoder.state_dict())
         self.model.decoder.load_state_dict(other.model.decoder.state_dict())
         heads = (network.model.segmentation_head.modules() for network in (self, other))
