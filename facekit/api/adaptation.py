@@ -16,10 +16,10 @@ from ..alignment import FaceBoxes, check_align, warping
 from ..annotations.label_items import Labels
 from ..backbones.base import Backbone
 from ..backbones.configuration import choose_config
-from ..core.arguments import check_checkpoint, check_name, check_path, check_progress, check_seed, check_validation
+from ..core.arguments import check_name, check_path, check_progress, check_seed, check_validation
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
-from ..core.output_paths import check_output
+from ..core.output_paths import check_checkpoint
 from ..images import ImageBatch, read_images
 from ..images.stream import stream_images
 from ..images.types import Images
@@ -154,14 +154,12 @@ def _check(
     check_name(backbone, "backbone")
     check_path(weights, "weights")
     check_progress(progress)
-    check_checkpoint(checkpoint)
     check_validation(validation)
     task_type, system = task_class(task), find_backbone(backbone)
     if task_type.family not in system.tasks:
         raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, system.tasks))}")
     check_align(align)
-    if checkpoint is not None:
-        checkpoint = check_output(checkpoint)
+    checkpoint = check_checkpoint(checkpoint)
     if support_images is not None and not system.uses_support:
         raise ValueError(
             f"support_images: expected none, because backbone {backbone!r} learns from labelled images only; omit it"

@@ -16,10 +16,10 @@ from ..backbones.synthparse.config import EPOCHS, PAPER
 from ..backbones.synthparse.imagenet_weights import imagenet_state
 from ..backbones.synthparse.label_adapter import LabelAdaptation, LabelAdapter
 from ..backbones.synthparse.network import ParserSize
-from ..core.arguments import check_checkpoint, check_progress, check_seed
+from ..core.arguments import check_progress, check_seed
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
-from ..core.output_paths import check_output
+from ..core.output_paths import check_checkpoint
 from ..images.stream import stream_images
 from ..images.types import Images
 from ..model import CROPPER, Model, resolve_model
@@ -93,9 +93,7 @@ def adapt_labels(
         raise ValueError(f"weights={weights!r}: expected one of {', '.join(map(repr, WEIGHTS))}")
     rates = Adaptation(steps=1 if steps is None else steps, batch_size=batch_size, lr=lr)
     check_progress(progress)
-    check_checkpoint(checkpoint)
-    if checkpoint is not None:
-        checkpoint = check_output(checkpoint)
+    checkpoint = check_checkpoint(checkpoint)
     seed = check_seed(seed)
     size = ParserSize(decoder, encoder, model.input_size, decoder_channels)
     started, target_device = time.monotonic(), pick_device(device)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numbers
 import os
-from pathlib import Path
 from typing import Any
 
 _LARGEST_SEED = 2**63 - 1
@@ -110,23 +109,6 @@ def check_path(value: Any, argument: str) -> None:
             f"{argument}={short_repr(value)}: expected a name or a path (str or PathLike), got {type(value).__name__}; "
             "pass one"
         )
-
-
-def check_checkpoint(checkpoint: Any) -> None:
-    """Check the argument `checkpoint` without touching the disk. `output_paths.check_output` tries to write it.
-
-    Args:
-        checkpoint: Path of a checkpoint file, which need not exist, or None.
-
-    Raises:
-        TypeError: If it is neither a path nor None.
-        ValueError: If it is a folder.
-    """
-    if checkpoint is None:
-        return
-    check_path(checkpoint, "checkpoint")
-    if os.fspath(checkpoint) == "" or Path(checkpoint).is_dir():
-        raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: expected a file, got a folder; add a file name to it")
 
 
 def check_validation(validation: Any) -> None:

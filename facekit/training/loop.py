@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import torch
 from tqdm.auto import tqdm
 
-from ..core.arguments import check_checkpoint, check_progress
+from ..core.arguments import check_progress
 from ..core.atomic_file import whole_file
-from ..core.output_paths import check_output
+from ..core.output_paths import check_checkpoint
 from ..core.weight_files import read_contents
 from .distributed import ALONE, Processes
 from .loss_curve import LossCurve
@@ -183,9 +183,8 @@ def train(
         OutputError: If the checkpoint cannot be written at the start.
         FloatingPointError: If a loss, or a weight to be saved, is not finite.
     """
-    check_checkpoint(checkpoint)
     check_progress(progress)
-    path = None if checkpoint is None else check_output(checkpoint) if processes.first else Path(checkpoint)
+    path = check_checkpoint(checkpoint) if processes.first or checkpoint is None else Path(checkpoint)
     start = 0
     losses: dict[str, float] = {}
     if path is not None and path.exists():
