@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .core.arguments import check_choice
 from .detection.face import Face, check_boxes, landmark_box
 from .detection.face_finder import find_faces
 from .detection.haar import haar_faces
@@ -165,8 +166,7 @@ class FaceFramer:
 
 def check_align(align: str) -> str:
     """Return ``align``. Raises ValueError if it is not one of `ALIGN`."""
-    if align not in ALIGN:
-        raise ValueError(f"align={align!r}: expected one of {', '.join(map(repr, ALIGN))}")
+    check_choice(align, "align", ALIGN)
     return align
 
 

@@ -14,9 +14,9 @@ from ..alignment import FaceBoxes
 from ..annotations.label_items import Labels
 from ..backbones.synthparse.config import EPOCHS, PAPER
 from ..backbones.synthparse.imagenet_weights import imagenet_state
-from ..backbones.synthparse.label_adapter import LabelAdaptation, LabelAdapter
+from ..backbones.synthparse.label_adapter import READS, LabelAdaptation, LabelAdapter
 from ..backbones.synthparse.network import ParserSize
-from ..core.arguments import check_progress, check_seed
+from ..core.arguments import check_choice, check_progress, check_seed
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_checkpoint
@@ -86,11 +86,11 @@ def adapt_labels(
     """
     model = resolve_model(model)
     if not isinstance(model.task, SegmentationTask):
-        raise ValueError(f"expected a model for segmentation, got one for {model.task.name}; pass a parser")
+        raise ValueError(f"model: expected one for segmentation, got one for {model.task.name}; pass a parser")
     if model.adapter is not None:
-        raise ValueError("this model has a label adapter already: pass model.unadapted")
-    if weights not in WEIGHTS:
-        raise ValueError(f"weights={weights!r}: expected one of {', '.join(map(repr, WEIGHTS))}")
+        raise ValueError("model: expected one without a label adapter, got one with it already; pass model.unadapted")
+    check_choice(weights, "weights", WEIGHTS)
+    check_choice(reads, "reads", READS)
     rates = Adaptation(steps=1 if steps is None else steps, batch_size=batch_size, lr=lr)
     check_progress(progress)
     checkpoint = check_checkpoint(checkpoint)

@@ -15,7 +15,7 @@ from safetensors.torch import save
 from typing_extensions import override
 
 from ..backbones.registry import pretrainings
-from ..core.arguments import check_count, check_name, check_path, check_progress, check_seed
+from ..core.arguments import check_choice, check_count, check_name, check_path, check_progress, check_seed
 from ..core.atomic_file import whole_file
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
@@ -81,8 +81,7 @@ def pretrain(
     """
     check_name(backbone, "backbone")
     owners = pretrainings()
-    if backbone not in owners:
-        raise ValueError(f"backbone={backbone!r}: expected one of {', '.join(map(repr, owners))}")
+    check_choice(backbone, "backbone", owners)
     check_path(out, "out")
     check_progress(progress)
     seed, steps, until = check_seed(seed), check_count(steps, "steps"), check_count(until, "until")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
+from collections.abc import Collection
 from typing import Any
 
 _LARGEST_SEED = 2**63 - 1
@@ -28,6 +29,21 @@ def check_name(value: Any, argument: str) -> None:
         raise TypeError(
             f"{argument}={short_repr(value)}: expected a name (str), got {type(value).__name__}; pass a str"
         )
+
+
+def check_choice(value: Any, argument: str, choices: Collection[str]) -> None:
+    """Check that an argument is one of several names.
+
+    Args:
+        value: The value of the argument.
+        argument: Its name, for the message.
+        choices: The names.
+
+    Raises:
+        ValueError: If the value is none of them. The message lists them.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{argument}={short_repr(value)}: expected one of {', '.join(map(repr, choices))}; choose one")
 
 
 def check_seed(seed: Any) -> int:

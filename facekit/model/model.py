@@ -11,6 +11,7 @@ import torch
 
 from ..alignment import FaceBoxes
 from ..annotations.label_items import Labels
+from ..core.arguments import check_path
 from ..core.global_state import default_settings
 from ..images import read_images
 from ..images.types import Images
@@ -87,11 +88,13 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
 
     Raises:
         FileNotFoundError: If there is no such file.
+        TypeError: If ``path`` is no path.
         ValueError: If the file is no model, is damaged, or comes from a newer facekit.
 
     Example:
         >>> model = facekit.load("mine.facekit")
     """
+    check_path(path, "path")
     return Model(**vars(read_parts(path))).to(device)
 
 
@@ -141,6 +144,7 @@ def resolve_model(model: Model | str | os.PathLike[str], device: str | torch.dev
     else:
         type_name = type(model).__name__
         raise TypeError(
-            f"model is {type_name}: expected a facekit.Model, the path of a .facekit file, or one of {known}"
+            f"model is {type_name}: expected a facekit.Model, the path of a .facekit file, or one of {known}; pass one "
+            "of these"
         )
     return resolved if device is None else resolved.to(device)

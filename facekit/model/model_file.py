@@ -68,7 +68,7 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ValueError: If it is no model, is damaged or compressed, has NaN or infinite weights, or is of a newer facekit.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; expected one that model.save() wrote")
+        raise FileNotFoundError(f"{path}: no such file; expected one that model.save() wrote; check the path")
     if not path.is_file():
         raise ValueError(
             f"{path}: expected a .facekit file that model.save() wrote, got a folder or device; pass a file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.arguments import check_choice
 from .attributes import AttributesTask
 from .base import ParsedLabels, Task
 from .image_to_image import ImageToImageTask, ShadowRemovalTask, StylizationTask
@@ -35,8 +36,7 @@ def task_class(name: str) -> type[Task]:
     Raises:
         ValueError: If there is no task of that name. The message lists them.
     """
-    if name not in TASKS:
-        raise ValueError(f"task={name!r}: expected one of {', '.join(map(repr, TASKS))}")
+    check_choice(name, "task", TASKS)
     return TASKS[name]
 
 

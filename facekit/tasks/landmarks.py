@@ -16,6 +16,7 @@ from typing_extensions import override
 from ..annotations.checks import check_landmarks
 from ..annotations.label_items import Labels
 from ..augmentation.affine import Moves, warp_points
+from ..core.arguments import check_choice
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
@@ -55,8 +56,7 @@ class LandmarkTask(LabelSetTask):
             ValueError: If there is no such kind of heatmap.
         """
         super().__init__(labels, mirroring)
-        if heatmaps not in KINDS:
-            raise ValueError(f"heatmaps={heatmaps!r}: expected one of {', '.join(map(repr, KINDS))}")
+        check_choice(heatmaps, "heatmaps", KINDS)
         self.heatmaps, self.sigma = heatmaps, KINDS[heatmaps].sigma
 
     @property

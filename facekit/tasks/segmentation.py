@@ -16,6 +16,7 @@ from typing_extensions import override
 from ..annotations.label_items import Labels
 from ..annotations.mask_checks import check_masks
 from ..augmentation.affine import Moves, warp_masks
+from ..core.arguments import check_choice
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import IGNORE_ID, SegmentationSet, segmentation_set
@@ -61,8 +62,7 @@ class SegmentationTask(LabelSetTask):
             ValueError: If the activation is another one.
         """
         super().__init__(labels, mirroring)
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation={activation!r}: expected one of {', '.join(map(repr, ACTIVATIONS))}")
+        check_choice(activation, "activation", ACTIVATIONS)
         self.activation = activation
 
     @classmethod

@@ -110,6 +110,27 @@ class AdaptedNetwork(nn.Module, ABC):
         """Return what ``from_features`` needs of the levels of the trunk."""
         raise ValueError(f"{type(self).__name__} shares no trunk, expected a network with a trunk_id")
 
+    @property
+    def members(self) -> int:
+        """Number of classifiers that vote. 1 if the network is no ensemble."""
+        return 1
+
+    def divergence(self, x: Tensor) -> Tensor:
+        """Compute how much the classifiers of an ensemble disagree.
+
+        Args:
+            x: RGB images in [0, 1], shape (N, 3, S, S).
+
+        Returns:
+            Jensen-Shannon divergence in nats, shape (N, S, S).
+
+        Raises:
+            ValueError: If the network is no ensemble.
+        """
+        raise ValueError(
+            f"{type(self).__name__} is no ensemble, expected several classifiers; pass members=10 to adapt"
+        )
+
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which the backbone builds the same network. Weights are not included."""

@@ -34,7 +34,10 @@ def check_warm_start(
         ValueError: If the model is for another task or its network is built otherwise.
     """
     if known_task.name != task.name:
-        raise ValueError(f"start={start!r}: a model for {known_task.name}, but this adaptation is for {task.name}")
+        raise ValueError(
+            f"start={start!r}: a model for {known_task.name}, but this adaptation is for {task.name}; pass a model for "
+            f"{task.name}, or start='none'"
+        )
     if not fits(network, known):
         raise ValueError(
             f"start={start!r}: made on {known_backbone} with other weights or built otherwise "

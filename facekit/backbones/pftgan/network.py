@@ -126,6 +126,15 @@ class PFTGANNetwork(AdaptedNetwork):
         (codes,) = self.frozen_features(x)
         return self.heads.vote(self.maps(codes), self.input_size)
 
+    @property
+    @override
+    def members(self) -> int:
+        return 1 if self.heads is None else len(self.heads.members)
+
+    @override
+    def divergence(self, x: Tensor) -> Tensor:
+        return super().divergence(x) if self.heads is None else self.votes(x).divergence
+
     @override
     def to_dict(self) -> dict[str, Any]:
         size, encoder = self.stream.size, self.encoder

@@ -185,7 +185,7 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
         facekit.adapt(
             images, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, wild=True, **FAST
         )
-    with pytest.raises(ValueError, match="expected a model for segmentation, got one for landmarks"):
+    with pytest.raises(ValueError, match="model: expected one for segmentation, got one for landmarks"):
         facekit.adapt_labels(points, images, masks)
 
 
