@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -65,7 +65,7 @@ class ParserSize:
             raise ValueError(f"input_size={self.input_size}: expected a multiple of {STEP} px")
         if self.decoder_channels is None:
             return
-        if not isinstance(self.decoder_channels, (list, tuple)):
+        if not isinstance(self.decoder_channels, Iterable):
             raise TypeError(
                 f"decoder_channels={short_repr(self.decoder_channels)}: expected five numbers, got "
                 f"{type(self.decoder_channels).__name__}; pass a tuple, or None for the library's default"
