@@ -53,8 +53,9 @@ def pretrain(
     Args:
         backbone: "fsma", "farl", "tokenizer" (FaRL's visual tokens), "stylegan2" (PFTGAN's generator) or "inversion"
             (the encoder to the latent codes of the generator in ``weights``).
-        images: One or more of: a folder of face crops, "celebahq128", "celebahq128:COUNT" (under FACEKIT_DATA),
-            "generated:COUNT". For "farl" shards of image-text pairs, or folders of them, from `facekit shard`.
+        images: One or more of: a folder of face crops; a folder of images with ``boxes.csv`` (columns image, x0, y0,
+            x1, y1); "celebahq128", "lfw128" or "300w" (in FACEKIT_DATA), also with ":COUNT"; "generated:COUNT".
+            For "farl" shards of image-text pairs, or folders of them, from `facekit shard`.
         preset: "mini" (the size of the embedded weights, default), or the paper's sizes: "128" and "256" for fsma,
             "base" for farl, "256" and "1024" for stylegan2.
         out: The .safetensors file, in half precision. A card (.json) of data, steps and throughput is next to it.
