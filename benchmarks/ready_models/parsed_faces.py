@@ -152,7 +152,7 @@ def taught_faces(teacher: Model, count: int) -> Crops:
     for start in range(0, count, 50):
         x = to_tensor(images[start : start + 50])
         maps = F.interpolate(x, teacher.input_size, mode="bilinear", antialias=True)
-        maps = F.interpolate(teacher.naked.maps(maps), x.shape[-1], mode="bilinear")
+        maps = F.interpolate(teacher.unadapted.maps(maps), x.shape[-1], mode="bilinear")
         masks += list(maps.argmax(1).to(torch.uint8).cpu().numpy())
     return images, masks
 

@@ -120,10 +120,10 @@ def scored(
         frame = _middle_frame(frames, np.array(image.shape[1::-1]) / 2)
         result = model.predict_frames(image, [frame])[0]
         assert isinstance(result, Segmentation)
-        for state, said in (("naked", result.naked or result), ("adapted", result)):
+        for state, said in (("naked", result.unadapted or result), ("adapted", result)):
             tables[state] += confusion(in_classes(said, labels), truth, len(labels))
-        if labels == FASSEG_6 and result.naked is not None:
-            brow, hairy = np.isin(result.naked.mask, BROWS), FASSEG_6.index("hair_and_brows")
+        if labels == FASSEG_6 and result.unadapted is not None:
+            brow, hairy = np.isin(result.unadapted.mask, BROWS), FASSEG_6.index("hair_and_brows")
             brows += brow.sum(), (truth[brow] == hairy).sum(), (in_classes(result, labels)[brow] == hairy).sum()
     seconds = time.monotonic() - started
     print(f"{name}: {images} images, no face found in {lost}{'' if whole else ' (left out)'}, {seconds:.0f} s")

@@ -175,11 +175,11 @@ def segmentation(seed: int = 0, steps: int = 5000, generated: int = 1500) -> Mod
 
 def adapted_segmentation(seed: int = 0, steps: int = 300, generated: int = 300) -> Model:
     """Train a label adapter for the ready parser on faces that the parser's training did not use."""
-    model = ready_model("segmentation").naked
+    model = ready_model("segmentation").unadapted
     model.align = "none"  # crops as they are
     adapted = adapt_labels(model, *adapter_faces(seed, generated), steps=steps, seed=seed, **ADAPTER)
     adapted.align = "mean"
-    adapted.about |= {"celebamask19": parsing_scores(adapted), "celebamask19_naked": parsing_scores(adapted.naked)}
+    adapted.about |= {"celebamask19": parsing_scores(adapted), "celebamask19_naked": parsing_scores(adapted.unadapted)}
     return adapted
 
 
@@ -189,7 +189,7 @@ def segmentation_fasseg(seed: int = 0, steps: int = 300) -> Model:
     It learns from four of FASSEG's people; the parser's training used none of them. `benchmarks.ready_models.parsing`
     scores it on the others.
     """
-    model = ready_model("segmentation").naked
+    model = ready_model("segmentation").unadapted
     images, masks = shown(fasseg_people(FASSEG_ADAPTER), model)
     model.align = "none"  # crops as they are
     adapted = adapt_labels(

@@ -116,7 +116,12 @@ class Backbone(ABC, Generic[Config, Network]):
     def discriminator(self, weights: Weights, seed: int) -> nn.Module | None:
         """Return a discriminator for the adversarial loss of image-to-image tasks.
 
-        It maps RGB images (N, 3, S, S) in [0, 1] to logits (N,). None trains without an adversarial loss.
+        Args:
+            weights: As for ``load``.
+            seed: Seed of the new layers.
+
+        Returns:
+            A module that maps RGB images (N, 3, S, S) in [0, 1] to logits (N,), or None for no adversarial loss.
         """
         return None
 

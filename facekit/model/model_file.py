@@ -70,7 +70,7 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ValueError: If it is no model, is damaged or compressed, has NaN or infinite weights, or is of a newer facekit.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; expected one that model.save() wrote")
+        raise FileNotFoundError(f"{path}: no such file; expected one that model.save() wrote; check the path")
     if not path.is_file():
         raise ValueError(
             f"{path}: expected a .facekit file that model.save() wrote, got a folder or device; pass a file"
@@ -102,7 +102,18 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def built(path: Path, make: Callable[[], T]) -> T:
-    """Return what `make` makes of a file's settings. Raises ValueError that names the file where they are malformed."""
+    """Build something from a file's settings.
+
+    Args:
+        path: The file, for messages.
+        make: Builds it.
+
+    Returns:
+        What ``make`` returns.
+
+    Raises:
+        ValueError: If the settings are malformed. The message names the file.
+    """
     try:
         return make()
     except _MALFORMED as error:
@@ -168,7 +179,18 @@ def digest(state: Mapping[str, Tensor]) -> str:
 
 
 def check_fits(path: Path, network: Any, task: Task, adapter: Any, target: Task | None) -> None:
-    """Check that a file's networks and tasks belong together. Raises ValueError that names the file."""
+    """Check that a file's networks and tasks belong together.
+
+    Args:
+        path: The file, for messages.
+        network: The network.
+        task: The network's task.
+        adapter: The label adapter, or None.
+        target: The adapter's task, or None.
+
+    Raises:
+        ValueError: If they do not belong together. The message names the file.
+    """
     for checked in (task, target):
         if checked is not None:
             built(path, functools.partial(_try, checked))

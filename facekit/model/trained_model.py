@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import os
+import warnings
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -104,9 +105,17 @@ class TrainedModel:
         return self
 
     @property
-    def naked(self) -> Self:
+    def unadapted(self) -> Self:
         """Return this model without its label adapter."""
         return type(self)(self.backbone, self.network, self._own_task, self.align, self.about)
+
+    @property
+    def naked(self) -> Self:
+        """Return ``unadapted`` under its name of the last release."""
+        warnings.warn(
+            "Model.naked was renamed, expected Model.unadapted; use that name", DeprecationWarning, stacklevel=2
+        )
+        return self.unadapted
 
     @functools.cached_property
     def _runner(self) -> Any:
@@ -174,7 +183,16 @@ class TrainedModel:
     def predict_frames(
         self, image: np.ndarray, frames: list[Frame], shared_levels: dict[Any, SharedLevels] | None = None
     ) -> list[Drawable]:
-        """Predict the framed faces of one image. Arguments and results are those of `predict_images`."""
+        """Predict the framed faces of one image.
+
+        Args:
+            image: RGB uint8, shape (H, W, 3).
+            frames: Frames of the faces.
+            shared_levels: As for ``predict_images``.
+
+        Returns:
+            One result per frame, in pixels of the image.
+        """
         return self.predict_images([image], [frames], shared_levels)[0]
 
     def predict_images(
@@ -208,7 +226,7 @@ class TrainedModel:
             if self.adapter is not None:
                 adapted = self._results(self._adapted(maps), self.task, places)
                 face_results = [
-                    dataclasses.replace(a, naked=n)
+                    dataclasses.replace(a, unadapted=n)
                     for a, n in zip(adapted, face_results, strict=True)
                     if isinstance(a, Segmentation) and isinstance(n, Segmentation)
                 ]

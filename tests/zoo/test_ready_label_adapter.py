@@ -57,12 +57,12 @@ def test_the_file_holds_the_adapter_alone() -> None:
 @pytest.mark.slow
 def test_it_says_what_the_adapter_makes_of_what_the_parser_says(face: np.ndarray, frame: Frame) -> None:
     (result,) = facekit.predict("segmentation-fasseg", face)
-    assert isinstance(result, Segmentation) and isinstance(result.naked, Segmentation)
-    assert result.labels == FASSEG_6 and result.naked.labels == CELEBAMASK_19
-    assert result.mask.shape == result.naked.mask.shape == (256, 256)
+    assert isinstance(result, Segmentation) and isinstance(result.unadapted, Segmentation)
+    assert result.labels == FASSEG_6 and result.unadapted.labels == CELEBAMASK_19
+    assert result.mask.shape == result.unadapted.mask.shape == (256, 256)
     assert set(np.unique(result.mask)) == set(range(6))
     (plain,) = facekit.predict("segmentation", face)
-    assert plain.naked is None and np.array_equal(result.naked.mask, plain.mask)
+    assert plain.unadapted is None and np.array_equal(result.unadapted.mask, plain.mask)
 
     model, parser = ready_model("segmentation-fasseg"), ready_model("segmentation")
     crop = frame.crop((256, 256), parser.input_size)
@@ -76,7 +76,7 @@ def test_it_says_what_the_adapter_makes_of_what_the_parser_says(face: np.ndarray
 def test_it_is_more_than_the_class_map(face: np.ndarray) -> None:
     """Same parts at the same places, but not drawn alike."""
     (result,) = facekit.predict("segmentation-fasseg", face)
-    mapped = result.naked.to(FASSEG_6).mask
+    mapped = result.unadapted.to(FASSEG_6).mask
     assert 0.8 < (result.mask == mapped).mean() < 0.999
     for part in (FASSEG_6.index(name) for name in ("eyes", "nose", "mouth")):
         there, here = (np.argwhere(mask == part).mean(0) for mask in (mapped, result.mask))

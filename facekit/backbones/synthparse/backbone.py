@@ -72,7 +72,11 @@ class SynthParse(Backbone[SynthparseAdaptation, ParserNetwork]):
     def embedded_parser(self) -> ParserNetwork:
         """Return the network of the ready model "segmentation"."""
         network = self.files.ready_network("segmentation")
-        assert isinstance(network, ParserNetwork)
+        if not isinstance(network, ParserNetwork):
+            raise TypeError(
+                f"ready model 'segmentation': expected a ParserNetwork, got {type(network).__name__}; return one from "
+                "WeightFiles.ready_network"
+            )
         return network
 
     def build(self, weights: Weights, seed: int, task: Task, config: SynthparseAdaptation) -> ParserNetwork:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from ...training.config import Adaptation
+from ...training.config import Adaptation, check_recipe
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,8 @@ def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> Synthp
     Raises:
         ValueError: If there is no such recipe for the task.
     """
-    if recipe not in NAMES:
-        raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or an Adaptation")
+    check_recipe(recipe, NAMES, task, ("segmentation",))
     if recipe == "quick":
         return QUICK[task](faces)
-    if task != "segmentation":
-        raise ValueError(f"recipe={recipe!r}: the paper is about segmentation, not {task!r}: take recipe='quick'")
     chosen: dict[str, Any] = MODELS.get(recipe.removeprefix("paper-"), {})
     return replace(PAPER, steps=EPOCHS * max(1, -(-faces // PAPER.batch_size)), **chosen)
