@@ -7,6 +7,7 @@ landmarks, segmentation: the ready landmarks and the ready parser on synthparse,
 10 and 13 minutes on one H100; two CPU cores need hours.
 adapted-segmentation: the same with a label adapter. It lowers the scores (see its card), so it is not embedded.
 segmentation-fasseg: the ready parser with a label adapter to FASSEG's classes.
+sketch, sketch-fs2k, shadow-removal: the ready models that make images, see `image_models`.
 farl-landmarks, farl-segmentation, attributes: the ready models on farl. ``segmentation`` is the teacher of the second.
 
 All but the warm starts need ``FACEKIT_DATA``. Their backbones are trained by ``facekit pretrain``; the weight cards
@@ -34,6 +35,7 @@ from facekit.images.reader import load_image
 from facekit.labels import CELEBA_40, CELEBAMASK_19, FACEKIT_27, FASSEG_6, LANDMARKS_44, LANDMARKS_98, landmark_set
 from facekit.model import Model, ready_model
 
+from . import image_models
 from .parsed_faces import (
     FASSEG_ADAPTER,
     GENERATED_SIDE,
@@ -275,11 +277,14 @@ MODELS: dict[str, Callable[..., Model]] = {
     "farl-landmarks": farl_landmarks,
     "farl-segmentation": farl_segmentation,
     "attributes": attributes,
+    "sketch": lambda seed=0, steps=2000: image_models.sketch("sketches", seed, steps),
+    "sketch-fs2k": lambda seed=0, steps=2000: image_models.sketch("fs2k", seed, steps),
+    "shadow-removal": image_models.shadow_removal,
 }
 
 
-# The files that hold all weights: other files refer to the first, and no embedded weights are in the second.
-WHOLE = ("segmentation", "landmarks")
+# The files that hold all weights: other files refer to the first, and no embedded weights are in the others.
+WHOLE = ("segmentation", "landmarks", "sketch", "sketch-fs2k", "shadow-removal")
 
 
 def main() -> None:

@@ -121,7 +121,8 @@ class Backbone(ABC, Generic[Config, Network]):
             seed: Seed of the new layers.
 
         Returns:
-            A module that maps RGB images (N, 3, S, S) in [0, 1] to logits (N,), or None for no adversarial loss.
+            A module that maps RGB images (N, 3, S, S) in [0, 1] to logits, one or several per image, or None for no
+            adversarial loss.
         """
         return None
 
@@ -149,7 +150,7 @@ class Backbone(ABC, Generic[Config, Network]):
         Raises:
             ValueError: If the data do not fit this backbone.
         """
-        discriminator = self.discriminator(weights, seed) if task.paints else None
+        discriminator = self.discriminator(weights, seed) if task.paints and config.adversarial_weight else None
         return FineTuning(network, task, data, config, device, seed, discriminator)
 
     @abstractmethod

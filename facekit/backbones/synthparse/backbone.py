@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from ...core.global_state import seeded_random
@@ -13,6 +13,7 @@ from ...tasks import Task
 from ...training.config import Adaptation
 from ..base import Backbone, Weights
 from .config import SynthparseAdaptation, named_recipe
+from .discriminator import PatchDiscriminator
 from .imagenet_weights import imagenet_state
 from .network import ParserNetwork, ParserSize
 
@@ -78,6 +79,11 @@ class SynthParse(Backbone[SynthparseAdaptation, ParserNetwork]):
                 "WeightFiles.ready_network"
             )
         return network
+
+    @override
+    def discriminator(self, weights: Weights, seed: int) -> nn.Module:
+        with seeded_random(seed):
+            return PatchDiscriminator()
 
     def build(self, weights: Weights, seed: int, task: Task, config: SynthparseAdaptation) -> ParserNetwork:
         """Build the segmentation model. Its encoder is frozen if ``config.tower_lr`` is None."""

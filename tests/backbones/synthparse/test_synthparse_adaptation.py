@@ -196,3 +196,24 @@ def test_an_encoders_file_is_taken_over(tmp_path: Path) -> None:
     assert all(torch.equal(v, donor.encoder.state_dict()[k]) for k, v in taken.encoder.state_dict().items())
     maps = taken.features(torch.rand(1, 3, 64, 64))
     assert [m.shape[-1] for m in maps] == [32, 16, 8, 4, 2]
+
+
+def test_image_tasks_have_a_discriminator_of_patches(faces: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
+    images, _ = faces
+    discriminator = synthparse.discriminator("none", 0)
+    logits = discriminator(torch.rand(2, 3, 64, 64))
+    assert logits.shape == (2, 1, 7, 7)
+    # Each patch has 46 pixels: the middle logit does not depend on the pixels around them.
+    x = torch.rand(1, 3, 64, 64, requires_grad=True)
+    discriminator.eval()(x)[0, 0, 3, 3].backward()
+    rows, columns = torch.nonzero(x.grad.abs().sum((0, 1)), as_tuple=True)  # type: ignore[union-attr]
+    assert rows.max() - rows.min() + 1 == columns.max() - columns.min() + 1 == 46
+    settings = {**FAST, "steps": 2, "input_size": 64, "align": "none"}
+    losses: list[dict[str, float]] = []
+    settings["progress"] = lambda done, steps, loss: losses.append(loss)
+    for adv in (0.0, 1.0):
+        losses.clear()
+        facekit.adapt(images, images, "stylization", "synthparse", adv=adv, **settings)
+        assert ("adv" in losses[0], "discriminator" in losses[0]) == (adv > 0, adv > 0)
+    with pytest.raises((TypeError, ValueError), match="adv"):
+        facekit.adapt(*faces, "segmentation", "synthparse", names=SYNTHPARSE_11, adv=1.0, **settings)
