@@ -18,6 +18,7 @@ RENAMED = {
     "ada_pictures": "ada_images",
     "keep_critic": "keep_discriminator",
     "again": "reconstruction",
+    "judged_again": "discriminate_reconstructions",
 }
 
 

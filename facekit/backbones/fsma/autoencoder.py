@@ -223,7 +223,15 @@ class LatentDiscriminator(nn.Module):
         self.lin3 = nn.Linear(1000, 1)
 
     def dropout(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw the factors (2, n, 1000) of both hidden layers on the CPU: 0 for a fifth of them, else 1.25."""
+        """Draw the dropout factors of both hidden layers.
+
+        Args:
+            n: Number of latent codes.
+            generator: Source of random numbers on the CPU.
+
+        Returns:
+            Float32 of shape (2, n, 1000) on the CPU. A fifth of the factors is 0, the others are 1.25.
+        """
         return torch.empty(2, n, self.lin2.in_features).bernoulli_(0.8, generator=generator) / 0.8
 
     def forward(self, z: Tensor, dropout: Tensor | None = None) -> Tensor:

@@ -74,7 +74,15 @@ class Pretraining:
         self.autocast = autocast(device, recipe.bfloat16)
 
     def batch(self, index: int, part: slice = slice(None)) -> Tensor:
-        """Return the augmented images of step ``index``, or a part of them: RGB (N, 3, S, S) in [0, 1]."""
+        """Return the augmented images of a step.
+
+        Args:
+            index: Step, from 0.
+            part: Which of the images to return. The default is all.
+
+        Returns:
+            RGB in [0, 1], shape (N, 3, S, S), on the training's device.
+        """
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(self.seed, index, 3))
         return views(self.pool, chosen[part], matrices[part], self.net.size.input_size, self.device)
