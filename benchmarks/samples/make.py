@@ -4,8 +4,9 @@
 
 The set (DeBruine and Jones 2017, CC BY 4.0, https://doi.org/10.6084/m9.figshare.5047666) is read from the folder
 ``london`` of ``FACEKIT_DATA``. Images are cut and made smaller, points are converted. The parser proposes the parts.
-Then two corrections follow: points outline eyes, brows, lips, jaw and ears exactly (`outlines`), and ``corrections.json``
-holds polygons that were drawn by hand over enlarged images. ``README.md`` in the folder is written by hand.
+Then two corrections follow: points outline eyes, brows, lips, jaw and ears exactly (`outlines`), and
+``corrections.json`` holds polygons that were drawn by hand over enlarged images. ``README.md`` in the folder is written
+by hand.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from ..images.reader import load_image
 from ..results.drawing import draw_mask, readable
 from ..results.faces import Faces
 from ..results.types import Segmentation
-from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, example_photo, show_errors
+from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, example_photos, show_errors
 from .sessions import new_file
 from .uploads import image_field
 
@@ -204,8 +204,7 @@ def parsing_tab() -> None:
             info = "In a photo the faces are found first. A face crop is filled by one face."
             kind = gr.Radio([PHOTO, CROP], value=PHOTO, label="This image is a", info=info)
             run = gr.Button("Find the parts", variant="primary")
-            if example := example_photo():
-                gr.Examples([[example]], [photo], label=EXAMPLE_LABEL, api_name="example_parts")
+            gr.Examples([[path] for path in example_photos()], [photo], label=EXAMPLE_LABEL, api_name="example_parts")
             gr.Markdown(NOTE, elem_classes="aside")
         with gr.Column(scale=3, min_width=300):
             buttons: Any = ["download", "fullscreen"]
