@@ -35,8 +35,8 @@ class SampleFaces:
         ages: Years.
         sexes: "female" or "male".
         ethnicities: "black", "east_asian", "west_asian" or "white", as the people described themselves.
-        corrected: Whether the mask was also corrected by hand. In all masks, eyes, brows, lips, jaws and ears follow the
-            points.
+        corrected: Whether the mask was also corrected by hand. In all masks, eyes, brows, lips, jaws and ears follow
+            the points.
         landmark_labels: The set "london189".
         mask_labels: The set "celebamask19".
     """
