@@ -30,6 +30,9 @@ _DIM = (134, 142, 156)
 _FINE_SIDE = 2048
 _SHIFT = 4
 _FILL = 0.7
+# Skin is tinted less, so that it keeps its own hue. The other parts stand out from it.
+_SKIN_FILL = 0.3
+_SKIN = ("skin", "skin_ears_neck", "face")
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -111,7 +114,7 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
         canvas: (H,W,3) uint8.
         mask: (H,W) uint8 class ids. Background (0) and ids outside the set are not drawn.
         labels: The set with the colours.
-        fill: Strength of the tints, in [0, 1].
+        fill: Strength of the tints, in [0, 1]. Skin is tinted less.
 
     Returns:
         The drawing, (H,W,3) uint8.
@@ -130,7 +133,8 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
         soft = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
         soft = cv2.GaussianBlur(soft, (0, 0), 0.5 * times)
         window = fine[y0 * times : y1 * times, x0 * times : x1 * times]
-        alpha = (soft.astype(np.float32) * (fill / 255))[..., None]
+        strength = fill * (_SKIN_FILL if labels.classes[i] in _SKIN else 1)
+        alpha = (soft.astype(np.float32) * (strength / 255))[..., None]
         window[:] = np.rint(window * (1 - alpha) + tinted(window, colour) * alpha).astype(np.uint8)
         outlines, _ = cv2.findContours((soft > 127).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         outlined.append((window, outlines, colour))
