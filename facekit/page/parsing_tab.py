@@ -22,7 +22,7 @@ from .uploads import image_field
 
 READY = "segmentation"
 PARSER, ANNOTATORS = "Output of the model", "As annotators draw (label adapter)"
-OPACITY = 0.55
+OPACITY = 0.7
 LARGEST = 1400  # longest side of the shown drawing, px; the download has the full size
 NO_FACE = (
     "**No face was found.** Try an image where the face is larger, upright and well lit. If the face lies on its side, "
@@ -111,7 +111,7 @@ def overlay(result: Segmentation, opacity: float) -> np.ndarray:
 
     Args:
         result: A segmentation.
-        opacity: Opacity of the colours in [0, 1]. Outlines are always drawn.
+        opacity: Strength of the tints in [0, 1]. Outlines are always drawn.
 
     Returns:
         RGB (H, W, 3) uint8, scaled down so that no side is longer than LARGEST.
@@ -210,7 +210,7 @@ def parsing_tab() -> None:
             buttons: Any = ["download", "fullscreen"]
             shown = gr.Image(format="png", label="Parts", interactive=False, height=480, buttons=buttons)
             view = gr.Radio([PARSER, ANNOTATORS], value=PARSER, label="View", visible=False)
-            opacity = gr.Slider(0, 1, value=OPACITY, step=0.05, label="Opacity of the colours")
+            opacity = gr.Slider(0, 1, value=OPACITY, step=0.05, label="Strength of the colours")
             text = gr.Markdown()
             classes = gr.HTML()
             file = gr.DownloadButton("Download the mask (PNG of class ids)", interactive=False)
