@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import facekit
 from facekit.backbones.farl.config import FaRLAdaptation
@@ -32,6 +33,23 @@ def pretrain(backbone: Any = "fsma", images: Any = "generated:4", out: Any = "w.
 
 def relabel(model: Any, **settings: Any) -> Any:
     return facekit.adapt_labels(model, IMAGES, MASKS, **{"progress": False, "steps": 1, **settings})
+
+
+def backbone_call(name: str, method: str, value: Any) -> Any:
+    return getattr(facekit.load_backbone(name), method)(value)
+
+
+BACKBONE_CALLS: list[tuple[str, str, Any, type[Exception], str]] = [
+    ("farl", "features", 5, TypeError, "x=5: expected a tensor of RGB images"),
+    ("farl", "encode", torch.zeros(3, 96, 96), ValueError, r"got shape \(3, 96, 96\); for one image pass x\[None\]"),
+    ("fsma", "encode", torch.zeros(1, 3, 128, 128, dtype=torch.uint8), TypeError, "got torch.uint8"),
+    ("fsma", "decode", torch.zeros(2, 98), ValueError, r"z: expected latent codes \(N, 99\), got shape \(2, 98\)"),
+    ("fsma", "features", torch.zeros(1, 1, 128, 128), ValueError, r"got shape \(1, 1, 128, 128\)"),
+    ("synthparse", "features", "face.jpg", TypeError, "x='face.jpg': expected a tensor"),
+    ("pftgan", "generate", 5, TypeError, "z=5: expected a tensor of latent codes"),
+    ("pftgan", "synthesize", torch.zeros(1, 3), ValueError, "w: expected latent codes"),
+    ("pftgan", "encode", np.zeros((1, 3, 64, 64)), TypeError, "expected a tensor of RGB images"),
+]
 
 
 def field(name: str, value: Any, kind: type[Exception], message: str, backbone: str = "fsma") -> Row:
@@ -190,6 +208,8 @@ ROWS: list[Row] = [
     ("load_backbone name", TypeError, lambda f: facekit.load_backbone(3), "name=3: expected"),  # type: ignore
     ("load_backbone weights", TypeError, lambda f: facekit.load_backbone("fsma", 3),  # type: ignore[arg-type]
      "weights=3: expected"),
+    *[(f"{name}.{method}({value!r})", kind, lambda f, n=name, m=method, v=value: backbone_call(n, m, v), message)
+      for name, method, value, kind, message in BACKBONE_CALLS],
     ("Adaptation with views 0", ValueError, lambda f: facekit.Adaptation(steps=1, views=0), "views=0: expected"),
     ("Adaptation with lr NaN", ValueError, lambda f: facekit.Adaptation(steps=1, lr=NAN), "lr=nan: expected"),
     ("adapt_labels without a model", TypeError, lambda f: relabel(None), "expected a facekit.Model"),

@@ -29,6 +29,10 @@ class FSMAPretraining(Checked):
             without ranges; the ranges are ours.
         scale: Smallest and largest zoom.
         shift: Largest shift as a part of the side.
+        jitter: Largest change of exposure, contrast and colours, of input and target alike. Ours: few faces are learned
+            by heart without it.
+        erase: Largest side of a grey rectangle in the input, as a part of the side. The target is the whole image.
+            Ours, for the same reason.
         decay: Part of the run over which the learning rate falls to a tenth.
         bfloat16: Whether to compute in bfloat16 where the machine supports it.
         steps: Number of steps. The default is 50 epochs of 2.1 million images.
@@ -44,6 +48,8 @@ class FSMAPretraining(Checked):
     rotate: float = 30.0
     scale: tuple[float, float] = (0.85, 1.15)
     shift: float = 0.06
+    jitter: float = 0.0
+    erase: float = 0.0
     decay: float = 0.0
     bfloat16: bool = False
     steps: int = 1_050_000

@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from typing_extensions import Self, override
 
 from ...core.arguments import check_choice, short_repr
+from ...core.tensor_arguments import check_image_tensor
 from ...training.adapted_network import AdaptedNetwork
 from ..normalisation import Normalise
 from .fcn import FCN
@@ -184,7 +185,7 @@ class ParserNetwork(AdaptedNetwork):
         Args:
             x: RGB images (N, 3, S, S) in [0, 1]. S is a multiple of 32.
         """
-        return self.encoder(self.normalise(x))[1:]
+        return self.encoder(self.normalise(check_image_tensor(x)))[1:]
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:
