@@ -37,7 +37,7 @@ from . import cards
 # Generated people who are in no training: other files use the seeds 0, 11, 12, 13 and 14.
 SEED, SIDE, CHECKED, LEAST_YAW = 77, 256, 120, 50
 ROWS, COLUMNS = slice(95, 485), slice(61, 451)  # Head and hair in the London Set's photos of 512 px.
-TILE, GAP, LINE = 190, 4, 17
+TILE, GAP, LINE, ON_SHEET = 190, 4, 17, 40
 MOST_BYTES = 60_000
 CREDIT = (
     "people from the Face Research Lab London Set, Lisa DeBruine and Benedict Jones 2017, "
@@ -88,6 +88,18 @@ def _width(face: Drawable) -> float:
     return face.box[2] - face.box[0] if face.box else 0.0
 
 
+def shared_error(points: np.ndarray, row: dict[str, str]) -> float:
+    """Return the mean error of the points in `SHARED`, percent of the distance between the outer eye corners.
+
+    Args:
+        points: 68 points (68, 2).
+        row: A line of the London Set's table that has points.
+    """
+    truth = np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in SHARED])
+    between = np.linalg.norm(truth[0] - truth[3])
+    return float(100 * np.linalg.norm(points[list(SHARED.values())] - truth, axis=1).mean() / between)
+
+
 def error(found: Drawable | None, case: str, row: dict[str, str] | None) -> float:
     """Return an error of a result where the case has labels, otherwise NaN. Larger is worse.
 
@@ -105,12 +117,7 @@ def error(found: Drawable | None, case: str, row: dict[str, str] | None) -> floa
         said = {name: float(found.probabilities[found.labels.names.index(name)]) for name in truth}
         return 100 * max(1 - said[name] if there else said[name] for name, there in truth.items())
     if isinstance(found, Landmarks) and row is not None:
-        if not row["x0"]:
-            return float("nan")
-        points = np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in SHARED])
-        own = found.points[list(SHARED.values())]
-        between = np.linalg.norm(points[0] - points[3])
-        return float(100 * np.linalg.norm(own - points, axis=1).mean() / between)
+        return shared_error(found.points, row) if row["x0"] else float("nan")
     if row is not None or found is None:
         return float("nan")
     batch = generated_faces().batch([int(case.split("/")[1])], want=("mask", "landmarks68"))
@@ -204,46 +211,46 @@ def draw_all() -> None:
                     break
 
 
+def draw_sheets(name: str, found: dict[str, Drawable | None], folder: Path) -> None:
+    """Draw all cases of a model on sheets, the largest error first, and print what a person needs to choose.
+
+    Args:
+        name: The model.
+        found: Its result for each case.
+        folder: Where to write the sheets.
+    """
+    table = london()
+    errors = {case: error(one, case, table.get(case)) for case, one in found.items()}
+    order = sorted(found, key=lambda case: -np.nan_to_num(errors[case], nan=-1.0))
+    for kind in ("london", "generated"):
+        titles = {case: f"{case.split('/')[1]} {errors[case]:.1f}" for case in order if case.startswith(kind)}
+        tiles = [tile(found[case], case, [title]) for case, title in titles.items()]
+        for start in range(0, len(tiles), ON_SHEET):
+            strip(tiles[start : start + ON_SHEET], 8).save(folder / f"{name}_{kind}_{start:03d}.jpg", quality=88)
+        print(name, kind, ", ".join(list(titles.values())[:20]), flush=True)
+    print(name, "no face found in", ", ".join(case for case, one in found.items() if one is None) or "none")
+    for case, one in found.items():
+        if isinstance(one, Attributes):
+            about = [table[case][column] for column in ("gender", "age", "ethnicity")]
+            print(case, *about, ", ".join(one.present()))
+
+
 def main() -> None:
-    """Draw all cases and print their errors, the largest first."""
+    """Draw all cases and print their errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="ready models of landmarks, parts and attributes")
     parser.add_argument("--out", type=Path, required=True, help="folder for the drawn images")
     a = parser.parse_args()
     warnings.simplefilter("ignore")
     a.out.mkdir(parents=True, exist_ok=True)
-    table = london()
-    models = {name: ready_model(name).task.name for name in a.models}
-    on_photos = {case: results(a.models, case) for case in table}
-    turned_models = [name for name, task in models.items() if task != "attributes"]
-    on_generated = {case: results(turned_models, case) for case in (turned() if turned_models else ())}
+    found: dict[str, dict[str, Drawable | None]] = {name: {} for name in a.models}
+    labelled = [name for name in a.models if ready_model(name).task.name != "attributes"]
+    for cases, names in ((london(), a.models), (turned() if labelled else (), labelled)):
+        for case in cases:
+            for name, one in zip(names, results(names, case), strict=True):
+                found[name][case] = one
     for name in a.models:
-        found = {case: all_found[a.models.index(name)] for case, all_found in on_photos.items()}
-        if name in turned_models:
-            found |= {case: all_found[turned_models.index(name)] for case, all_found in on_generated.items()}
-        errors = {case: error(one, case, table.get(case)) for case, one in found.items()}
-        order = sorted(found, key=lambda case: -np.nan_to_num(errors[case], nan=-1.0))
-        for kind in ("london", "generated"):
-            chosen = [case for case in order if case.startswith(kind)]
-            for start in range(0, len(chosen), 40):
-                tiles = [
-                    tile(found[case], case, [f"{case.split('/')[1]} {errors[case]:.1f}"])
-                    for case in chosen[start : start + 40]
-                ]
-                strip(tiles, 8).save(a.out / f"{name}_{kind}_{start:03d}.jpg", quality=88)
-            print(name, kind, ", ".join(f"{case.split('/')[1]} {errors[case]:.1f}" for case in chosen[:20]), flush=True)
-        missing = [case for case, one in found.items() if one is None]
-        print(name, "no face found in", ", ".join(missing) or "none", flush=True)
-        for case, one in found.items():
-            if isinstance(one, Attributes):
-                print(
-                    case,
-                    table[case]["gender"],
-                    table[case]["age"],
-                    table[case]["ethnicity"],
-                    found.present(),
-                    flush=True,
-                )
+        draw_sheets(name, found[name], a.out)
 
 
 if __name__ == "__main__":

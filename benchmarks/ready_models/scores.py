@@ -4,10 +4,11 @@
 
 NAME is a ready model, such as landmarks. Each set is one of its task's:
 
-* landmarks: lfpw_test (300-W, 224 faces), dlib (photos of several people).
+* landmarks: lfpw_test (300-W, 224 faces), dlib (photos of several people), london (76 neutral faces).
 * segmentation: celebamask, celebamask-search, celebamask19, hair, lfw-parts, fasseg, as in
   `benchmarks.ready_models.parsing`; for segmentation-fasseg also fasseg-people and fasseg-frontal.
-* attributes: celebahq (the last 800 images), utkface (``Male`` by groups of people).
+* attributes: celebahq (the last 800 images), utkface (``Male`` by groups of people), london
+  (``Male`` and ``Smiling`` by stated ethnicity).
 * stylization: sketches, fs2k (every eighth pair).
 
 Without ``--sets`` all sets of the task are scored. No model was trained on these images. A new row of the card replaces
@@ -35,13 +36,13 @@ import torch
 
 import facekit
 from facekit.api.evaluation import evaluate, evaluate_by
-from facekit.data.face_sources import utkface
+from facekit.data.face_sources import data_folder, utkface
 from facekit.images.reader import load_image
 from facekit.labels import CELEBA_40
 from facekit.model import ready_model
 from facekit.zoo import embedded_file
 
-from . import cards, parsing, photos
+from . import cards, failures, parsing, photos
 from .image_models import sketch_pairs
 from .retrain import SCORED, attribute_faces, lfpw_faces
 
@@ -57,6 +58,7 @@ PARSED = {
     "fasseg-people": "FASSEG, people 5 to 7 (78 images); those without a found face left out",
     "fasseg-frontal": "FASSEG, 20 frontal images; those without a found face left out",
 }
+LONDON = "Face Research Lab London Set"
 ADAPTED_ONLY = parsing.LEFT_OUT
 
 
@@ -102,6 +104,39 @@ def dlib(model: facekit.Model) -> Iterator[Score]:
         yield Score(data, "NME (inter-ocular) of the found faces, %", errors, 2)
 
 
+def london_points(model: facekit.Model) -> Iterator[Score]:
+    """Score the points that 300-W and the London Set share, by the people's ethnicity as they stated it."""
+    errors: dict[str, list[float]] = {}
+    for row in failures.london().values():
+        if not row["x0"]:
+            continue
+        found = facekit.predict(model, data_folder("london") / "images" / row["file"])
+        points = [failures.shared_error(face.points, row) for face in found]
+        errors.setdefault(row["ethnicity"] or "not stated", []).append(min(points, default=float("nan")))
+    every = [value for group in errors.values() for value in group]
+    data = f"{LONDON}, {len(every)} neutral photos, {len(failures.SHARED)} points"
+    groups = {"all": float(np.nanmean(every)), **_sorted({k: float(np.nanmean(v)) for k, v in errors.items()})}
+    yield Score(data, "photos with a found face", f"{np.isfinite(every).sum()} of {len(every)}")
+    yield Score(data, "NME (outer eye corners), %", groups, 2)
+
+
+def london_attributes(model: facekit.Model) -> Iterator[Score]:
+    """Score the attributes ``Male`` and ``Smiling`` on the London Set, by ethnicity."""
+    rows = list(failures.london().values())
+    labels = np.full((len(rows), len(CELEBA_40.names)), np.nan, np.float32)
+    labels[:, CELEBA_40.names.index("Male")] = [row["gender"] == "male" for row in rows]
+    labels[:, CELEBA_40.names.index("Smiling")] = [row["expression"] == "smiling" for row in rows]
+    images = [load_image(data_folder("london") / "images" / row["file"]) for row in rows]
+    found = evaluate_by(model, images, labels, [row["ethnicity"] or "not stated" for row in rows])
+    for name in ("Male", "Smiling"):
+        value = {group: scores[f"accuracy_{name}"] for group, scores in found.items()}
+        yield Score(f"{LONDON}, {len(rows)} photos, by stated ethnicity", f"accuracy of `{name}`, %", value)
+
+
+def _sorted(values: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(values.items(), key=lambda item: item[1]))
+
+
 def parts(name: str) -> Callable[[facekit.Model], Iterator[Score]]:
     """Return the function that scores a parser.
 
@@ -137,7 +172,7 @@ def celebahq(model: facekit.Model) -> Iterator[Score]:
     yield Score(data, "mean balanced accuracy, %", found["balanced_accuracy"])
     yield Score(data, "calibration error, %", found["calibration"])
     single = {key.removeprefix("accuracy_"): value for key, value in found.items() if key.startswith("accuracy_")}
-    yield Score(data, "accuracy, %", dict(sorted(single.items(), key=lambda item: item[1])))
+    yield Score(data, "accuracy, %", _sorted(single))
 
 
 def utkface_groups(model: facekit.Model) -> Iterator[Score]:
@@ -174,9 +209,9 @@ def drawn(folder: str) -> Callable[[facekit.Model], Iterator[Score]]:
 
 
 SETS: dict[str, dict[str, Callable[[facekit.Model], Iterator[Score]]]] = {
-    "landmarks": {"lfpw_test": lfpw_test, "dlib": dlib},
+    "landmarks": {"lfpw_test": lfpw_test, "dlib": dlib, "london": london_points},
     "segmentation": {name: parts(name) for name in parsing.SETS},
-    "attributes": {"celebahq": celebahq, "utkface": utkface_groups},
+    "attributes": {"celebahq": celebahq, "utkface": utkface_groups, "london": london_attributes},
     "stylization": {name: drawn(name) for name in ("sketches", "fs2k")},
 }
 
