@@ -6,7 +6,8 @@ The models run on all 152 photos of the Face Research Lab London Set (76 people,
 faces that are turned by 50 to 75 degrees. No training used these people. The folder gets all drawn photos, and the
 generated faces with the worst scores; the scores are printed. A person then chooses cases and describes them in the
 records of the cards: ``failures`` with ``image``, ``cases``, ``text`` and ``alt``. A case is "london/029_smiling" or
-"generated/12". `draw_all` makes the images.
+"generated/12"; "london/029_smiling@150,160,350,360" has the face's box instead of a search. `draw_all` makes the
+images.
 
 No other real people are shown: only the London Set's licence (CC BY 4.0) allows it.
 """
@@ -72,8 +73,10 @@ def results(names: Sequence[str], case: str) -> list[Drawable | None]:
     """
     kind, item = case.split("/")
     if kind == "london":
+        item, _, box = item.partition("@")
+        boxes = [tuple(map(float, box.split(",")))] if box else None
         photo = data_folder("london") / "images" / f"{item}.jpg"
-        return [max(found, key=_width) if len(found) else None for found in facekit.predict(names, photo)]
+        return [max(found, key=_width) if len(found) else None for found in facekit.predict(names, photo, faces=boxes)]
     batch = generated_faces().batch([int(item)], want=("image", "mask", "landmarks68"))
     images = read_images(list(batch["image"].permute(0, 2, 3, 1).numpy()))
     labels = {
