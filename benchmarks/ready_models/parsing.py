@@ -25,6 +25,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,8 @@ SETS = (
     *("celebamask", "celebamask-search", "celebamask19", "hair", "lfw-parts"),
     *("fasseg", "fasseg-people", "fasseg-frontal"),
 )
+# Whose images are parsed whole; and those of "segmentation-fasseg", of which images without a found face are left out.
+WHOLE, LEFT_OUT = "celebamask", ("fasseg-people", "fasseg-frontal")
 
 
 def hair() -> Iterable[Pair]:
@@ -89,60 +92,121 @@ def in_classes(result: Segmentation, labels: SegmentationSet) -> np.ndarray:
     return np.where(mask == labels.ignore, 0, mask)
 
 
-def scored(
-    model: facekit.Model,
-    faces: Iterable[Pair],
-    labels: SegmentationSet,
-    name: str,
-    whole: bool = True,
-    search: bool = True,
-) -> None:
-    """Score a model on labelled faces and print the table.
+def labelled_set(name: str) -> tuple[Iterable[Pair], SegmentationSet]:
+    """Return the images and masks of a data set, and the label set of the masks.
+
+    Args:
+        name: One of `SETS`.
+    """
+    if name.startswith("celebamask") and name != "celebamask19":
+        return zip(*celebamask("validation"), strict=True), CELEBAMASK_19
+    if name == "celebamask19":
+        return pairs(celebamask_faces(labels=CELEBAMASK_19)), CELEBAMASK_19
+    if name == "hair":
+        return hair(), HAIR
+    if name == "lfw-parts":
+        return lfw_parts(), LFW
+    if name == "fasseg":
+        return pairs(fasseg_faces(labels=FASSEG_6)), FASSEG_6
+    return pairs(fasseg_people({"fasseg-people": FASSEG_SCORED, "fasseg-frontal": FASSEG_FRONTAL}[name])), FASSEG_6
+
+
+@dataclass
+class Measured:
+    """What a parser found in one data set.
+
+    Attributes:
+        labels: Label set of the ground truth.
+        tables: Confusion matrices of the parser ("naked") and, with a label adapter, of its output ("adapted").
+        images: Number of images.
+        lost: Number of images in which no face was found.
+        brows: Pixels that the parser calls brow; those of them that are hair and brows in the masks of `FASSEG_6`; and
+            those of them that the adapter calls so.
+        seconds: Time of the predictions.
+    """
+
+    labels: SegmentationSet
+    tables: dict[str, np.ndarray]
+    images: int
+    lost: int
+    brows: np.ndarray
+    seconds: float
+
+    def scores(self, state: str) -> dict[str, float]:
+        """Return mean F1 over facial parts and over all classes but background, mIoU and accuracy, percent.
+
+        Args:
+            state: A key of ``tables``.
+        """
+        table = self.tables[state]
+        f1, present = 100 * f1_by_class(table), table.sum(1) > 0
+        there = [i for i in range(1, len(self.labels)) if present[i]]
+        parts = [i for i in self.labels.facial_parts if present[i]] or there
+        return {
+            "mean F1 over facial parts": float(np.nanmean(f1[parts])),
+            "mean F1 over all classes but background": float(np.nanmean(f1[there])),
+            "mIoU": float(100 * np.nanmean(iou_by_class(table)[present])),
+            "pixels right": float(100 * np.diag(table).sum() / table.sum()),
+        }
+
+    def by_class(self, state: str) -> dict[str, float]:
+        """Return the F1 of each class that the masks contain, percent.
+
+        Args:
+            state: A key of ``tables``.
+        """
+        table = self.tables[state]
+        f1, present = 100 * f1_by_class(table), table.sum(1) > 0
+        return {n: float(v) for n, v, there in zip(self.labels.classes, f1, present, strict=True) if there}
+
+
+def measure(model: facekit.Model, name: str) -> Measured:
+    """Score a model on a data set.
 
     Args:
         model: The parser.
-        faces: Images and masks.
-        labels: Label set of the masks.
-        name: Name of the data set in the output.
-        whole: Whether images in which no face is found are parsed whole. Otherwise they are left out.
-        search: Whether faces are searched. Otherwise each image is parsed whole.
+        name: One of `SETS`.
     """
-    tables = {"naked": np.zeros((len(labels),) * 2, np.int64), "adapted": np.zeros((len(labels),) * 2, np.int64)}
+    faces, labels = labelled_set(name)
+    states = ("naked", "adapted") if model.adapter is not None else ("naked",)
+    tables = {state: np.zeros((len(labels),) * 2, np.int64) for state in states}
     brows = np.zeros(3, np.int64)
     images = lost = 0
     started = time.monotonic()
     for image, truth in faces:
-        frames = frames_in(image, model.align, None) if search else [Frame()]
+        frames = [Frame()] if name == WHOLE else frames_in(image, model.align, None)
         images, lost = images + 1, lost + (not frames)
-        if not (frames or whole):
+        if not frames and name in LEFT_OUT:
             continue
         # One face each: where more are found, the one nearest to the image's middle.
         frame = _middle_frame(frames, np.array(image.shape[1::-1]) / 2)
         result = model.predict_frames(image, [frame])[0]
         assert isinstance(result, Segmentation)
-        for state, said in (("naked", result.unadapted or result), ("adapted", result)):
+        for state in states:
+            said = (result.unadapted or result) if state == "naked" else result
             tables[state] += confusion(in_classes(said, labels), truth, len(labels))
         if labels == FASSEG_6 and result.unadapted is not None:
             brow, hairy = np.isin(result.unadapted.mask, BROWS), FASSEG_6.index("hair_and_brows")
             brows += brow.sum(), (truth[brow] == hairy).sum(), (in_classes(result, labels)[brow] == hairy).sum()
-    seconds = time.monotonic() - started
-    print(f"{name}: {images} images, no face found in {lost}{'' if whole else ' (left out)'}, {seconds:.0f} s")
-    for state, table in tables.items():
-        if state == "adapted" and model.adapter is None:
-            continue
-        f1, present = 100 * f1_by_class(table), table.sum(1) > 0
-        cells = "  ".join(
-            f"{name} {v:.1f}" for name, v, there in zip(labels.classes, f1, present, strict=True) if there
-        )
-        parts = [i for i in labels.facial_parts if present[i]] or [i for i in range(1, len(labels)) if present[i]]
-        print(
-            f"  {state:8s} mean over facial parts {np.nanmean(f1[parts]):.1f}, over all classes but background "
-            f"{np.nanmean(f1[1:][present[1:]]):.1f}, mIoU {100 * np.nanmean(iou_by_class(table)[present]):.1f}, "
-            f"pixels right {100 * np.diag(table).sum() / table.sum():.1f}; {cells}",
-            flush=True,
-        )
-    if brows[0]:
-        drawn, kept = 100 * brows[1:] / brows[0]
+    return Measured(labels, tables, images, lost, brows, time.monotonic() - started)
+
+
+def report(measured: Measured, name: str) -> None:
+    """Print the scores of a data set.
+
+    Args:
+        measured: From `measure`.
+        name: One of `SETS`.
+    """
+    left_out = " (left out)" if name in LEFT_OUT else ""
+    found = f"no face found in {measured.lost}{left_out}"
+    print(f"{name}: {measured.images} images, {found}, {measured.seconds:.0f} s")
+    for state in measured.tables:
+        scores = ", ".join(f"{metric} {value:.1f}" for metric, value in measured.scores(state).items())
+        classes = "  ".join(f"{label} {value:.1f}" for label, value in measured.by_class(state).items())
+        print(f"  {state:8s} {scores}; {classes}", flush=True)
+    if measured.brows[0]:
+        drawn, kept = 100 * measured.brows[1:] / measured.brows[0]
         print(
             f"  of what the parser calls brow {drawn:.0f} % are hair and brows in the masks, {kept:.0f} % when adapted"
         )
@@ -170,22 +234,10 @@ def main() -> None:
     warnings.simplefilter("ignore")
     own = facekit.load(a.model) if a.model else None
     model = own or ready_model("segmentation")
-    for name in ("celebamask", "celebamask-search"):
+    for name in SETS:
         if name in a.sets:
-            faces = zip(*celebamask("validation"), strict=True)
-            scored(model, faces, CELEBAMASK_19, name, search=name == "celebamask-search")
-    if "celebamask19" in a.sets:
-        scored(model, pairs(celebamask_faces(labels=CELEBAMASK_19)), CELEBAMASK_19, "celebamask19")
-    if "hair" in a.sets:
-        scored(model, hair(), HAIR, "hair")
-    if "lfw-parts" in a.sets:
-        scored(model, lfw_parts(), LFW, "lfw-parts")
-    if "fasseg" in a.sets:
-        scored(model, pairs(fasseg_faces(labels=FASSEG_6)), FASSEG_6, "fasseg")
-    for name, people in (("fasseg-people", FASSEG_SCORED), ("fasseg-frontal", FASSEG_FRONTAL)):
-        if name in a.sets:
-            adapted = own or ready_model("segmentation-fasseg")
-            scored(adapted, pairs(fasseg_people(people)), FASSEG_6, name, whole=False)
+            chosen = own or (ready_model("segmentation-fasseg") if name in LEFT_OUT else model)
+            report(measure(chosen, name), name)
     if a.images:
         a.images.mkdir(parents=True, exist_ok=True)
         for path in sorted(data_folder("dlib_faces").glob("*.jpg")):

@@ -150,11 +150,16 @@ def pointed_faces(celeba: int, cropped: bool) -> tuple[list[np.ndarray], np.ndar
     return images, np.stack(labels)
 
 
-def scored_landmarks(model: Model) -> Model:
-    """Add the scores on `lfpw_test` to a model."""
+def lfpw_faces() -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the images of `lfpw_test` and their 68 points (224, 68, 2)."""
     paths, subsets, points = landmarks_300w()
     test = [i for i, s in enumerate(subsets) if s == TEST_300W]
-    model.about[TEST_300W] = evaluate(model, [load_image(paths[i]) for i in test], points[test])
+    return [load_image(paths[i]) for i in test], points[test]
+
+
+def scored_landmarks(model: Model) -> Model:
+    """Add the scores on `lfpw_test` to a model."""
+    model.about[TEST_300W] = evaluate(model, *lfpw_faces())
     return model
 
 
@@ -240,15 +245,17 @@ def farl_segmentation(seed: int = 0, steps: int = 2000, generated: int = 1500, t
     return model
 
 
-def attributes(seed: int = 0, steps: int = 1500) -> Model:
-    """Train CelebA's 40 attributes on the first 8,000 CelebA-HQ images; score them on the last 800.
-
-    The images lie as on FaRL's mean face.
-    """
+def attribute_faces() -> tuple[list[np.ndarray], np.ndarray]:
+    """Return all CelebA-HQ images at hand, which lie as on FaRL's mean face, and their 40 attributes (N, 40)."""
     names, table = celebahq_attributes()
-    faces = [(name.removesuffix(".jpg"), image) for name, image, _ in celebahq128()]
-    images, labels = [p for _, p in faces], np.stack([table[name] for name, _ in faces])
     assert names == CELEBA_40.names
+    faces = [(name.removesuffix(".jpg"), image) for name, image, _ in celebahq128()]
+    return [image for _, image in faces], np.stack([table[name] for name, _ in faces])
+
+
+def attributes(seed: int = 0, steps: int = 1500) -> Model:
+    """Train CelebA's 40 attributes on the first 8,000 CelebA-HQ images; score them on the last 800."""
+    images, labels = attribute_faces()
     model = adapt(
         images[:SEEN],
         labels[:SEEN],

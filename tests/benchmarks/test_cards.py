@@ -1,0 +1,111 @@
+"""The weight cards are what ``python -m benchmarks.ready_models.cards`` writes from the records."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.ready_models import cards
+from facekit.zoo import EMBEDDED, embedded_file
+
+ROW = {"data": "d", "metric": "NME, %", "value": 3.125, "digits": 2, "command": "c"}
+
+
+def record(**changes: Any) -> cards.Record:
+    return {**copy.deepcopy(cards.load("attributes40")), **changes}
+
+
+def test_cards_and_tables_are_written_by_the_script_and_no_weights_are_newer() -> None:
+    assert cards.outdated() == []
+
+
+def test_every_embedded_file_has_a_record() -> None:
+    described = {(cards.REPOSITORY / cards.load(name)["file"]).resolve() for name in cards.names()}
+    assert described == {embedded_file(name).resolve() for name in EMBEDDED}
+
+
+def test_a_record_is_named_after_its_file() -> None:
+    assert all(Path(cards.load(name)["file"]).stem == name for name in cards.names())
+
+
+@pytest.mark.parametrize("name", cards.names())
+def test_every_card_has_the_same_sections(name: str) -> None:
+    lines = cards.card(cards.load(name)).splitlines()
+    assert [line for line in lines if line.startswith("## ")] == [
+        *(
+            "## Data",
+            "## Training",
+            "## Scores",
+            "## What it cannot do",
+            "## Failures",
+            "## Tried and left",
+            "## Licence",
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", cards.names())
+def test_images_exist_and_those_of_people_have_their_attribution(name: str) -> None:
+    for item in (i for i in cards.load(name)["failures"] if "image" in i):
+        path = cards.REPOSITORY / item["image"]
+        assert path.is_file() and path.stat().st_size <= 60_000
+        assert item["alt"] and "CC BY 4.0" in item["credit"]
+
+
+def test_each_value_names_its_command() -> None:
+    rows = [ROW, {**ROW, "of": "the file before", "value": 4.0, "command": "old", "machine": "m", "date": "2026-11-27"}]
+    assert cards.scores_tables(record(scores=rows)) == [
+        *(
+            "D:",
+            "",
+            "| Metric | this file | the file before |",
+            "|---|---|---|",
+            "| NME, % | 3.12 (1) | 4.00 (2) |",
+            "",
+        ),
+        *("Commands:", "", "- (1) `c`", "- (2) `old`; m; 2026-11-27"),
+    ]
+
+
+def test_values_by_name_get_one_line_each() -> None:
+    value = {"skin": {"mean": 90.0, "std": 0.25}, "nose": 80.0}
+    lines = cards.scores_tables(record(scores=[{**ROW, "value": value}]))
+    assert lines[2:6] == [
+        "| Metric | Value |",
+        "|---|---|",
+        "| NME, %: skin | 90.00 ± 0.25 (1) |",
+        "| NME, %: nose | 80.00 (1) |",
+    ]
+
+
+def test_a_new_row_replaces_the_one_of_the_same_data_and_metric() -> None:
+    described = record(scores=[ROW, {**ROW, "of": "other"}])
+    cards.add_scores(described, [{**ROW, "value": 1.0}, {**ROW, "metric": "m", "value": 2.0}])
+    assert [row["value"] for row in described["scores"]] == [1.0, 3.125, 2.0]
+
+
+def test_rows_of_replaced_weights_are_kept_and_marked() -> None:
+    described = record(scores=[ROW, {**ROW, "of": cards.BEFORE}, {**ROW, "metric": "m", "of": cards.BEFORE}])
+    assert not cards.renew(described)
+    described["sha256"] = "0" * 64
+    assert cards.renew(described) and not cards.renew(described)
+    assert described["scores"] == [{**ROW, "of": cards.BEFORE}, {**ROW, "metric": "m", "of": cards.OLDER}]
+
+
+def test_a_row_without_command_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = record(scores=[{**ROW, "command": ""}])
+    monkeypatch.setattr(cards, "FOLDER", tmp_path)
+    cards.save("attributes40", broken)
+    with pytest.raises(ValueError, match="attributes40.json: a row of scores lacks command"):
+        cards.load("attributes40")
+
+
+def test_a_generated_part_of_a_file_is_replaced() -> None:
+    assert cards.filled("a\n<!-- cards: t -->\nold\n<!-- cards: end -->\nb", "t", "new") == (
+        "a\n<!-- cards: t -->\nnew\n<!-- cards: end -->\nb"
+    )
+    with pytest.raises(ValueError, match="expected the comments"):
+        cards.filled("a", "t", "new")
