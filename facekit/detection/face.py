@@ -23,10 +23,13 @@ class Face:
     """A face in an image.
 
     Attributes:
-        box: (x0, y0, x1, y1) in pixels; (0, 0) is the centre of the top-left pixel.
+        box: (x0, y0, x1, y1) in pixels, from forehead to chin and from ear to ear; (0, 0) is the centre of the
+            top-left pixel.
         roll: Rotation of the box about its centre in degrees, positive = clockwise in the image; see
             `geometry.crop_matrix`.
         score: Confidence in [0, 1].
+        points: (x, y) of the left and the right eye in the image, the tip of the nose, and the left and the right
+            corner of the mouth; None if they are not known.
 
     Raises:
         ValueError: If the box has no area, or a value is not finite.
@@ -35,12 +38,20 @@ class Face:
     box: tuple[float, float, float, float]
     roll: float = 0.0
     score: float = 1.0
+    points: tuple[tuple[float, float], ...] | None = None
 
     def __post_init__(self) -> None:
         box = tuple(float(v) for v in self.box)
         if len(box) != 4 or not all(map(math.isfinite, (*box, self.roll))) or box[0] >= box[2] or box[1] >= box[3]:
             raise ValueError(f"face: expected a box of finite x0 < x1 and y0 < y1, got {box} with roll {self.roll}")
         object.__setattr__(self, "box", box)
+
+
+def check_rgb(image: Any, name: str) -> None:
+    """Raise ValueError, in the name of a function, for anything but an image (H,W,3) uint8."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"{name}: expected RGB (H,W,3) uint8, got {got}; load files by facekit.images.load_image")
 
 
 def landmark_box(face: Face) -> tuple[float, float, float, float]:

@@ -1,7 +1,7 @@
 """The network of the embedded face finder.
 
-One stage and no anchors, as in FCOS (https://arxiv.org/abs/1904.01355): each cell of three feature maps predicts whether
-the centre of a face is near, the face's box, and five points. The trunk is MobileNetV2
+One stage and no anchors, as in FCOS (https://arxiv.org/abs/1904.01355): each cell of three feature maps predicts
+whether the centre of a face is near, the face's box, and five points. The trunk is MobileNetV2
 (https://arxiv.org/abs/1801.04381) up to its first block of stride 32.
 """
 
@@ -50,8 +50,8 @@ class FaceNetwork(nn.Module):
         self.place_tower = nn.Sequential(_separable(CHANNELS), _separable(CHANNELS))
         self.score = nn.Conv2d(CHANNELS, 1, 1)
         self.place = nn.Conv2d(CHANNELS, OUTPUTS - 1, 1)
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255)
         for layer in (self.score, self.place):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)

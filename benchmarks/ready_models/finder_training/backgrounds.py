@@ -31,7 +31,9 @@ class Backgrounds:
         if not files:
             raise ValueError(f"{folder}: expected images without faces (.jpg or .png), got none")
         self.images = [_limited(load_image(path)) for path in files]
-        saturation = np.array([cv2.cvtColor(image[::4, ::4], cv2.COLOR_RGB2HSV)[..., 1].mean() for image in self.images])
+        saturation = np.array(
+            [cv2.cvtColor(image[::4, ::4], cv2.COLOR_RGB2HSV)[..., 1].mean() for image in self.images]
+        )
         white = np.array([(image[::4, ::4].min(-1) > 225).mean() for image in self.images])
         weight = np.where((saturation > _PHOTO_SATURATION) & (white < 0.4), _PHOTO_WEIGHT, 1.0)
         self._chance = weight / weight.sum()

@@ -21,6 +21,7 @@ from facekit.data.face_sources import (
     pseudo_landmarks,
 )
 from facekit.data.synthetic_faces.generator import GeneratedFaces
+from facekit.detection import Face, landmark_box
 from facekit.images.reader import load_image
 from facekit.labels import LANDMARKS_68
 from facekit.model import ready_model
@@ -33,15 +34,15 @@ WIDEN = 0.02
 RAISE = 0.28
 LOWER = 0.02
 CELEBAHQ = 8000
-LFW_STEP = 3
+LFW_STEP = 5
 GENERATED = 2400
 GENERATED_SIDE = 144
 # Turned away: the data sets of photos have few such faces.
 GENERATED_YAW = (-75.0, 75.0)
 GENERATED_FRAMING = 2.4
 # Faces of UTKFace and lfw_parts in their images, for the landmark model.
-UTKFACE_BOX = (4.0, 4.0, 123.0, 123.0)
-LFW_PARTS_BOX = (45.0, 50.0, 165.0, 170.0)
+UTKFACE_SQUARE = (-26.9, -28.3, 153.5, 152.5)
+LFW_PARTS_SQUARE = (19.0, 32.0, 191.0, 204.0)
 SIDE_300W = 192
 
 
@@ -109,7 +110,7 @@ def _cached(path: Path, read: Callable[[], FaceGroup]) -> FaceGroup:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, images=group.images, points=group.points, **heads)
     with np.load(path) as file:
-        return FaceGroup(file["images"], file["points"], file["heads"] if "heads" in file else None)
+        return FaceGroup(file["images"], file["points"], file.get("heads"))
 
 
 def _celebahq() -> FaceGroup:
@@ -129,9 +130,7 @@ def _train_300w() -> FaceGroup:
 
 def _generated() -> FaceGroup:
     """Generate faces of all yaws and pitches."""
-    faces = GeneratedFaces(
-        seed=21, size=GENERATED_SIDE, domain="wild", yaw=GENERATED_YAW, framing=GENERATED_FRAMING
-    )
+    faces = GeneratedFaces(seed=21, size=GENERATED_SIDE, domain="wild", yaw=GENERATED_YAW, framing=GENERATED_FRAMING)
     images, points, heads = [], [], []
     for start in range(0, GENERATED, 100):
         batch = faces.batch(range(start, start + 100), want=("image", "landmarks68", "mask"))
@@ -171,12 +170,12 @@ def _celebamask() -> FaceGroup:
 def _lfw_parts() -> FaceGroup:
     """Read LFW's photos of labelled parts."""
     folder = data_folder("lfw_parts")
-    return _pointed([load_image(path) for path in sorted((folder / "images").glob("*"))], LFW_PARTS_BOX)
+    return _pointed([load_image(path) for path in sorted((folder / "images").glob("*"))], LFW_PARTS_SQUARE)
 
 
 def _utkface() -> FaceGroup:
     """Read UTKFace without the images that are scored."""
-    return _pointed([load_image(path) for path in trained_images()], UTKFACE_BOX)
+    return _pointed([load_image(path) for path in trained_images()], UTKFACE_SQUARE)
 
 
 def _lfw() -> FaceGroup:
@@ -186,11 +185,25 @@ def _lfw() -> FaceGroup:
     return _pointed(images, tuple(v * side - 0.5 for v in CELEBAHQ_BOX))
 
 
-def _pointed(images: list[np.ndarray], box: tuple[float, ...]) -> FaceGroup:
-    """Label images by the ready landmark model; ``box`` is the face's place in all of them."""
-    model = ready_model("landmarks")
-    points = [face.points for result in model.predict(images, faces=[[box]] * len(images)) for face in result]
+def _pointed(images: list[np.ndarray], square: tuple[float, ...]) -> FaceGroup:
+    """Label images by the ready landmark model.
+
+    Args:
+        images: Images of one size.
+        square: (x0, y0, x1, y1) of the face in all of them, 1.6 times the box of its points.
+    """
+    boxes = [[_framed_by(square)]] * len(images)
+    results = ready_model("landmarks").predict(images, faces=boxes, align="box")
+    points = [face.points for result in results for face in result]
     return FaceGroup(np.stack(images), np.stack(points).astype(np.float32))
+
+
+def _framed_by(square: tuple[float, ...]) -> tuple[float, float, float, float]:
+    """Return the box of a face that `landmark_box` frames by a square."""
+    x0, y0, x1, y1 = landmark_box(Face((0.0, 0.0, 1.0, 1.0)))
+    side = (square[2] - square[0]) / (x1 - x0)
+    left, top = square[0] - x0 * side, square[1] - y0 * side
+    return (left, top, left + side, top + side)
 
 
 def _resized(faces: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]], side: int) -> FaceGroup:
