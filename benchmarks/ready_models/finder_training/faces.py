@@ -42,7 +42,7 @@ GENERATED_YAW = (-75.0, 75.0)
 GENERATED_FRAMING = 2.4
 # Faces of UTKFace and lfw_parts in their images, for the landmark model.
 UTKFACE_SQUARE = (-26.9, -28.3, 153.5, 152.5)
-LFW_PARTS_SQUARE = (19.0, 32.0, 191.0, 204.0)
+LFW_PARTS_SQUARE = (24.0, 35.0, 187.0, 198.0)
 SIDE_300W = 192
 
 
@@ -200,7 +200,7 @@ def _pointed(images: list[np.ndarray], square: tuple[float, ...]) -> FaceGroup:
 
 def _framed_by(square: tuple[float, ...]) -> tuple[float, float, float, float]:
     """Return the box of a face that `landmark_box` frames by a square."""
-    x0, y0, x1, y1 = landmark_box(Face((0.0, 0.0, 1.0, 1.0)))
+    x0, y0, x1, _ = landmark_box(Face((0.0, 0.0, 1.0, 1.0)))
     side = (square[2] - square[0]) / (x1 - x0)
     left, top = square[0] - x0 * side, square[1] - y0 * side
     return (left, top, left + side, top + side)
