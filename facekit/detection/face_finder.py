@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.global_state import default_settings
 from .embedded import embedded_rows
 from .face import Face, check_rgb
 from .found_faces import search_twice
@@ -15,6 +16,7 @@ from .yunet import yunet_file, yunet_rows
 DETECTORS = ("auto", "yunet", "embedded")
 
 
+@default_settings()
 def find_faces(image: NDArray[np.uint8], min_size: float | None = None, detector: str = "auto") -> list[Face]:
     """Find the faces in an image.
 

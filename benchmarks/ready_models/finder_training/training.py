@@ -101,7 +101,7 @@ class FinderProgram:
         self._frozen.eval()
         losses = finder_loss(decode(self.network(images.to(memory_format=torch.channels_last))), wanted)
         self.optimizer.zero_grad()
-        sum(losses.values()).backward()
+        torch.stack(list(losses.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
         self.optimizer.step()
         factor = min(AVERAGE, (index + 1) / (index + 10))
@@ -111,7 +111,7 @@ class FinderProgram:
                 mean.lerp_(value, 1 - factor)
             else:
                 mean.copy_(value)
-        return {name: float(loss) for name, loss in losses.items()}
+        return {name: loss.item() for name, loss in losses.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return weights, averages and the optimiser's state."""
