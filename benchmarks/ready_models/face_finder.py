@@ -2,8 +2,8 @@
 
     FACEKIT_DATA=... python -m benchmarks.ready_models.face_finder
 
-Columns: "embedded" is the network inside the package, "yunet" is OpenCV's (only if its file is in the cache), "haar" are
-the cascades of synthparse's paper. None of the scored images trained the embedded network.
+Columns: "embedded" is the network inside the package, "yunet" is OpenCV's (only if its file is in the cache), "haar"
+are the cascades of synthparse's paper. None of the scored images trained the embedded network.
 
 A found face is a labelled one if the centre of its box lies in the labelled box, and the two boxes' sides (square roots
 of the areas) differ by at most a factor of 2. Labelled boxes are: WIDER's own; for dlib's photos the box of the 68
