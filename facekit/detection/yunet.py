@@ -26,7 +26,7 @@ LEAST_SCORE = 0.7
 _OVERLAP = 0.3
 _MOST_FACES = 5000
 # Height over width of a face's box in its own frame. YuNet's boxes are upright rectangles around the rotated face.
-_SHAPE = 1.3
+_SHAPE = 1.21
 
 _local = threading.local()
 
