@@ -9,6 +9,8 @@ adapted-segmentation: the same with a label adapter. It lowers the scores (see i
 segmentation-fasseg: the ready parser with a label adapter to FASSEG's classes.
 farl-landmarks, farl-segmentation, attributes: the ready models on farl. ``segmentation`` is the teacher of the second.
 
+The face finder has a module of its own: `benchmarks.ready_models.finder_training.training`.
+
 All but the warm starts need ``FACEKIT_DATA``. Their backbones are trained by ``facekit pretrain``; the weight cards
 hold the commands.
 """

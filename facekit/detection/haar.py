@@ -39,9 +39,9 @@ _WORK_SIDE = 640
 _LARGEST_FACTOR = 2.0
 
 # From a window to the box of a face: side (square root of the area), how far the centre lies lower, over the window's
-# side, and height over width. `landmark_box` then gives a square 1.43 times as large as the window and 0.063 of its side
-# lower. Medians over the windows in 150 crops of 300w, 9 photos of dlib_faces and 60 of facesynthetics are 1.40 and 0.078
-# (680 frontal ones), 1.34 and 0.090 (125 of the profile); single windows deviate by 0.07 and 0.02.
+# side, and height over width. `landmark_box` then gives a square 1.43 times as large as the window and 0.063 of its
+# side lower. Medians over the windows in 150 crops of 300w, 9 photos of dlib_faces and 60 of facesynthetics are 1.40
+# and 0.078 (680 frontal ones), 1.34 and 0.090 (125 of the profile); single windows deviate by 0.07 and 0.02.
 _BOX_SIDE = 1.0106
 _BOX_DROP = 0.0367
 _BOX_SHAPE = 1.21
