@@ -7,7 +7,7 @@ A row has 15 numbers: score; centre x and y, width and height of the box in the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -40,14 +40,14 @@ _INSIDE = 0.7
 
 
 def search_twice(
-    image: NDArray[np.uint8], min_size: float | None, detect: Callable[[NDArray[np.uint8]], Rows]
+    image: NDArray[np.uint8], min_size: float | None, detect: Callable[[Sequence[NDArray[np.uint8]]], list[Rows]]
 ) -> list[Face]:
     """Search an image at a working size, and once more at a quarter of it for faces that fill the image.
 
     Args:
         image: (H,W,3) uint8 RGB.
         min_size: Height of the smallest face in pixels, or None.
-        detect: A detector, from (h,w,3) uint8 RGB, whose sides are multiples of 32, to rows in its pixels.
+        detect: A detector, from images (h,w,3) uint8 RGB, whose sides are multiples of 32, to rows in their pixels.
 
     Returns:
         The faces, best first.
@@ -57,13 +57,12 @@ def search_twice(
     # A larger factor than 2 would only show the squares of the pixels.
     fine, scale = resized(image, min(side / longest, 2.0))
     coarse, coarse_scale = resized(fine, min(COARSE_SIDE / max(fine.shape[:2]), 1.0))
-    rows = in_original_pixels(detect(bordered(fine, 0)), scale, 0)
-    large = in_original_pixels(
-        detect(bordered(coarse, COARSE_BORDER)), (coarse_scale[0] * scale[0], coarse_scale[1] * scale[1]), COARSE_BORDER
-    )
-    factor = math.sqrt(scale[0] * scale[1])
-    rows = rows[sides(rows) * factor <= _LARGEST]
-    large = large[sides(large) * factor * math.sqrt(coarse_scale[0] * coarse_scale[1]) >= _COARSE_SMALLEST]
+    rows, large = detect([bordered(fine, 0), bordered(coarse, COARSE_BORDER)])
+    rows = in_original_pixels(rows, scale, 0)
+    large_scale = (coarse_scale[0] * scale[0], coarse_scale[1] * scale[1])
+    large = in_original_pixels(large, large_scale, COARSE_BORDER)
+    rows = rows[sides(rows) * math.sqrt(scale[0] * scale[1]) <= _LARGEST]
+    large = large[sides(large) * math.sqrt(large_scale[0] * large_scale[1]) >= _COARSE_SMALLEST]
     rows = without_repetitions(np.concatenate([rows, large]))
     if min_size is not None:
         rows = rows[rows[:, 4] >= min_size]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -51,20 +52,25 @@ def check_sha256(path: Path) -> None:
         )
 
 
-def yunet_rows(image: NDArray[np.uint8]) -> Rows:
+def yunet_rows(images: Sequence[NDArray[np.uint8]]) -> list[Rows]:
     """Find faces.
 
     Args:
-        image: (h,w,3) uint8 RGB.
+        images: (h,w,3) uint8 RGB each.
 
     Returns:
-        Rows of faces, see `found_faces`.
+        Rows of faces for each image, see `found_faces`.
 
     Raises:
         FileNotFoundError: If YuNet's file is not in the cache.
         ValueError: If the file is not the published one.
     """
     detector = _detector()
+    return [_search(detector, image) for image in images]
+
+
+def _search(detector: cv2.FaceDetectorYN, image: NDArray[np.uint8]) -> Rows:
+    """Return the rows of one image."""
     h, w = image.shape[:2]
     detector.setInputSize((w, h))
     found = detector.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]

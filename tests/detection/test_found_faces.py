@@ -74,11 +74,13 @@ def test_borders_make_multiples_of_32() -> None:
 def test_an_image_is_searched_at_two_sizes() -> None:
     seen: list[tuple[int, ...]] = []
 
-    def detect(image: np.ndarray) -> np.ndarray:
-        seen.append(image.shape)
-        # The same face of the original (100, 80), in the pixels of each search.
-        scale, border = (0.64, 0) if len(seen) == 1 else (0.16, found_faces.COARSE_BORDER)
-        return row((100.5) * scale - 0.5 + border, (80.5) * scale - 0.5 + border, 300 * scale, 0.8)[None]
+    def detect(images: list[np.ndarray]) -> list[np.ndarray]:
+        seen.extend(image.shape for image in images)
+        # The same face, around (100, 80) of the original, in the pixels of each search.
+        return [
+            row(100.5 * scale - 0.5 + border, 80.5 * scale - 0.5 + border, 300 * scale, 0.8)[None]
+            for scale, border in ((0.64, 0), (0.16, found_faces.COARSE_BORDER))
+        ]
 
     (face,) = search_twice(np.zeros((750, 1000, 3), np.uint8), None, detect)
     assert seen == [(480, 640, 3), (192, 224, 3)]
@@ -88,9 +90,9 @@ def test_an_image_is_searched_at_two_sizes() -> None:
 def test_min_size_raises_the_working_size_up_to_a_limit() -> None:
     seen: list[tuple[int, ...]] = []
 
-    def detect(image: np.ndarray) -> np.ndarray:
-        seen.append(image.shape)
-        return row(60, 60, 30)[None] if len(seen) % 2 else np.zeros((0, COLUMNS))
+    def detect(images: list[np.ndarray]) -> list[np.ndarray]:
+        seen.extend(image.shape for image in images)
+        return [row(60, 60, 30)[None], np.zeros((0, COLUMNS))]
 
     image = np.zeros((1000, 2000, 3), np.uint8)
     assert len(search_twice(image, 40, detect)) == 1 and seen[0] == (512, 1024, 3)

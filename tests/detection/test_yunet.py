@@ -51,15 +51,15 @@ def test_without_its_file_an_error_says_how_to_get_it(home: Path) -> None:
 
 
 def test_auto_without_its_file_is_the_embedded_detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(face_finder, "embedded_rows", lambda image: np.zeros((0, 15)))
-    monkeypatch.setattr(face_finder, "yunet_rows", lambda image: pytest.fail("yunet was used"))
+    monkeypatch.setattr(face_finder, "embedded_rows", lambda images: [np.zeros((0, 15))] * 2)
+    monkeypatch.setattr(face_finder, "yunet_rows", lambda images: pytest.fail("yunet was used"))
     assert find_faces(IMAGE) == []
 
 
 def test_auto_with_its_file_is_yunet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_file(home, b"anything")
-    monkeypatch.setattr(face_finder, "embedded_rows", lambda image: pytest.fail("the embedded detector was used"))
-    monkeypatch.setattr(face_finder, "yunet_rows", lambda image: np.zeros((0, 15)))
+    monkeypatch.setattr(face_finder, "embedded_rows", lambda images: pytest.fail("the embedded detector was used"))
+    monkeypatch.setattr(face_finder, "yunet_rows", lambda images: [np.zeros((0, 15))] * 2)
     assert find_faces(IMAGE) == []
 
 
@@ -75,11 +75,11 @@ def test_its_rows_become_faces(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
     points = [30, 40, 50, 40, 40, 50, 33, 62, 47, 62]
     detector = FakeYuNet(np.array([[20, 22, 40, 52, *points, 0.93]], np.float32))
     monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: detector)
-    (row,) = yunet.yunet_rows(IMAGE)
+    ((row,),) = yunet.yunet_rows([IMAGE])
     assert row[:3] == pytest.approx([0.93, 39.5, 47.5]) and row[3] * row[4] == pytest.approx(40 * 52)
     assert np.allclose(row[5:], np.array(points) - 0.5)
     detector.rows = None
-    assert yunet.yunet_rows(IMAGE).shape == (0, 15)
+    assert yunet.yunet_rows([IMAGE])[0].shape == (0, 15)
 
 
 def test_a_download_is_checked(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
