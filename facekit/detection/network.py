@@ -41,6 +41,9 @@ _PRIOR_LOG_SIZE = 1.4
 class FaceNetwork(nn.Module):
     """Predict faces in every cell of three feature maps."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.features = _trunk()
@@ -54,10 +57,9 @@ class FaceNetwork(nn.Module):
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255)
         for layer in (self.score, self.place):
             nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
-        nn.init.constant_(self.score.bias, _PRIOR_LOGIT)
-        with torch.no_grad():
-            self.place.bias[2:4] = _PRIOR_LOG_SIZE
+        biases = (torch.tensor([_PRIOR_LOGIT]), torch.zeros(OUTPUTS - 1))
+        biases[1][2:4] = _PRIOR_LOG_SIZE
+        self.score.bias, self.place.bias = (nn.Parameter(bias) for bias in biases)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Predict faces.

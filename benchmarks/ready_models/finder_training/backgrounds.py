@@ -30,7 +30,7 @@ class Backgrounds:
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
         if not files:
             raise ValueError(f"{folder}: expected images without faces (.jpg or .png), got none")
-        self.images = [_limited(load_image(path)) for path in files]
+        self.images = [limited(load_image(path)) for path in files]
         saturation = np.array(
             [cv2.cvtColor(image[::4, ::4], cv2.COLOR_RGB2HSV)[..., 1].mean() for image in self.images]
         )
@@ -70,7 +70,7 @@ class Backgrounds:
         return np.asarray(cv2.resize(part, (width, height), interpolation=how))
 
 
-def _limited(image: np.ndarray) -> np.ndarray:
+def limited(image: np.ndarray) -> np.ndarray:
     """Return an image whose longest side is at most `LONGEST`."""
     scale = LONGEST / max(image.shape[:2])
     if scale >= 1:
