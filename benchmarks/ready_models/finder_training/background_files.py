@@ -2,10 +2,9 @@
 
     python -m benchmarks.ready_models.finder_training.background_files --packages FOLDER --out FOLDER
 
-The first folder holds Debian packages (bookworm), each unpacked into a folder of its own:
-
-    for name in opencv-doc mate-backgrounds ukui-wallpapers lomiri-wallpapers-20.04 plasma-workspace-wallpapers \\
-            gnome-backgrounds; do apt-get download $name; dpkg-deb -x ${name}_*.deb FOLDER/$name; done
+The first folder holds six packages of Debian 12, each unpacked into its own folder by ``apt-get download NAME`` and
+``dpkg-deb -x NAME_*.deb FOLDER/NAME``: opencv-doc, mate-backgrounds, ukui-wallpapers, lomiri-wallpapers-20.04,
+plasma-workspace-wallpapers, gnome-backgrounds.
 
 ``backgrounds.txt`` names their images that were looked at and show nobody's face. Sample images of scikit-image are
 added.
