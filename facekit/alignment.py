@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .core.arguments import check_choice
 from .detection.face import Face, check_boxes, landmark_box
 from .detection.face_finder import find_faces
 from .detection.haar import haar_faces
@@ -34,6 +35,9 @@ from .geometry.tanh_warp import ALPHA, MEAN_FACE, MEAN_FACE_SIDE
 from .labels import LANDMARKS_68, LandmarkSet, landmark_set
 
 ALIGN = ("none", "box", "landmarks", "mean", "tanh", "ffhq", "haar")
+# The user's own faces: a face, a box (x0, y0, x1, y1) in pixels, or a list or array (N,4) of these. For several images
+# one of these per image, None where faces are to be searched.
+FaceBoxes = Face | ArrayLike | Sequence[Face | ArrayLike | Sequence[Face | ArrayLike] | None]
 # The aligns that bring eyes, nose and mouth of a face to fixed places.
 POINT_FRAMED = ("mean", "tanh", "ffhq")
 # Of the five points. Two suffice for a similarity, but one eye and the nose alone place a face badly.
@@ -68,7 +72,15 @@ class Frame:
         return AffineCrop(plain, side) if self.box is None or self.alpha is None else TanhCrop(plain, side, self.alpha)
 
     def plain(self, image_size: tuple[int, int], side: int) -> Matrix:
-        """Return the matrix (3,3) from the image to the crop without the warp; arguments as in `crop`."""
+        """Return the matrix from the image to the crop without the warp.
+
+        Args:
+            image_size: (height, width) of the image in pixels.
+            side: Side of the crop in pixels.
+
+        Returns:
+            Float64 (3, 3).
+        """
         return fit_matrix(image_size, side) if self.box is None else crop_matrix(self.box, side, self.roll)
 
 
@@ -86,7 +98,7 @@ class FaceFramer:
     def __init__(self, pointer: Pointer | None = None):
         self.pointer = pointer
 
-    def frames(self, image: NDArray[np.uint8], align: str, boxes: object = None) -> list[Frame]:
+    def frames(self, image: NDArray[np.uint8], align: str, boxes: FaceBoxes | None = None) -> list[Frame]:
         """Return the frames of the faces in one image, best first.
 
         Args:
@@ -110,7 +122,7 @@ class FaceFramer:
         return self.frames_by_align(image, [align], boxes)[align]
 
     def frames_by_align(
-        self, image: NDArray[np.uint8], aligns: Collection[str], boxes: object = None
+        self, image: NDArray[np.uint8], aligns: Collection[str], boxes: FaceBoxes | None = None
     ) -> dict[str, list[Frame]]:
         """Return the frames of one image by several aligns; the search and the landmark model run once.
 
@@ -154,8 +166,7 @@ class FaceFramer:
 
 def check_align(align: str) -> str:
     """Return ``align``. Raises ValueError if it is not one of `ALIGN`."""
-    if align not in ALIGN:
-        raise ValueError(f"align={align!r}: expected one of {', '.join(map(repr, ALIGN))}")
+    check_choice(align, "align", ALIGN)
     return align
 
 

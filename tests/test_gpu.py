@@ -245,7 +245,7 @@ def test_label_adapters(faces: dict[str, Any], tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # three steps: classes that are absent
         model = facekit.adapt_labels(parser, faces["images"], faces["segmentation"], **settings)
-    assert facekit.predict(model, faces["images"][0]).naked is not None
+    assert facekit.predict(model, faces["images"][0]).unadapted is not None
     model.save(tmp_path / "a.facekit")
     x = torch.rand(2, 3, 64, 64)
     close(facekit.load(tmp_path / "a.facekit", DEVICE).maps(x), model.maps(x))

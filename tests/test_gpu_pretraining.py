@@ -56,7 +56,7 @@ PRETRAINED: dict[str, dict[str, Any]] = {
     "fsma": {},
     "tokenizer": {"vocabulary": 16},
     "stylegan2": {"reconstructed": 2, "r1_every": 1, "path_length_every": 2},
-    "stylegan2 projected": {"reconstructed": 2, "projected": True, "judged_again": True, "r1": 0.0},
+    "stylegan2 projected": {"reconstructed": 2, "projected": True, "discriminate_reconstructions": True, "r1": 0.0},
     "stylegan2 augmented": {"reconstructed": 0, "ada_every": 1, "ada_images": 8, "style_mixing": 0.5},
 }
 

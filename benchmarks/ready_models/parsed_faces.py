@@ -1,14 +1,16 @@
 """Faces in CelebAMask-HQ's 19 classes that the ready parsers are trained and scored on (``FACEKIT_DATA``).
 
-Whole masks come from generated faces and from Microsoft's rendered faces. Real faces have partial labels; other pixels
-are 255: CelebA-HQ with hair masks, and 300-W with the parts that landmarks outline. Each real face has one use only: to
-train the parser, to train its label adapter, or to score them. The same holds for the rendered people. celebamask19 and
-FASSEG are used in no parser's training; they score it with whole masks. Some of FASSEG's people train the label adapter
-to its way of drawing; the others score it.
+Whole masks come from CelebAMask-HQ, from generated faces and from Microsoft's rendered faces. Other real faces have
+partial labels; their other pixels are 255: CelebA-HQ with hair masks, and 300-W with the parts that landmarks outline.
+Each real face has one use only: to train the parser, to train its label adapter, or to score them. The same holds for
+the rendered people. The validation part of CelebAMask-HQ, celebamask19, LFW's part labels and FASSEG are used in no
+parser's training; they score it. Some of FASSEG's people train the label adapter to its way of drawing; the others
+score it.
 """
 
 from __future__ import annotations
 
+import csv
 import itertools
 from collections.abc import Sequence
 
@@ -16,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from facekit.annotations.mask_ids import read_ids
 from facekit.api.evaluation import evaluate
 from facekit.data.datasets import (
     GeneratedParsing,
@@ -27,8 +30,8 @@ from facekit.data.datasets import (
     hair_faces,
     outlined_faces,
 )
-from facekit.data.face_sources import PORTRAIT_LIFT, PORTRAIT_MARGIN, celebahq128
-from facekit.images.reader import to_tensor
+from facekit.data.face_sources import PORTRAIT_LIFT, PORTRAIT_MARGIN, celebahq128, data_folder
+from facekit.images.reader import load_image, to_tensor
 from facekit.labels import CELEBAMASK_19, FASSEG_6
 from facekit.model import Model
 from facekit.model import find_frames as frames_in
@@ -68,8 +71,35 @@ def _cropped(sources: Sequence[tuple[Sequence[ParsedFace], int]]) -> Crops:
     return images, masks
 
 
+def celebamask(split: str) -> Crops:
+    """Return the real faces of `celebamask`, 256 px, with masks of CelebAMask-HQ's 19 classes.
+
+    Args:
+        split: "train" (800 faces) or "validation" (100).
+    """
+    folder = data_folder("celebamask")
+    with (folder / "index.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split]
+    images = [load_image(folder / "images" / row["image"]) for row in rows]
+    return images, [read_ids(folder / "masks" / row["mask"]).ids for row in rows]
+
+
 def parser_faces(seed: int, generated: int) -> Crops:
-    """Return the faces that a parser is trained on.
+    """Return the faces that the ready parser is trained on: `celebamask` four times, and those of `mixed_faces` once.
+
+    The images of `celebamask` lie as on the mean face already.
+
+    Args:
+        seed: Seed of the generated faces.
+        generated: Number of generated faces, of people that nothing else here contains.
+    """
+    images, masks = celebamask("train")
+    more_images, more_masks = mixed_faces(seed, generated)
+    return images * 4 + more_images, masks * 4 + more_masks
+
+
+def mixed_faces(seed: int, generated: int) -> Crops:
+    """Return generated and rendered faces with whole masks, and real ones with partial labels.
 
     Args:
         seed: Seed of the generated faces.
@@ -122,7 +152,7 @@ def taught_faces(teacher: Model, count: int) -> Crops:
     for start in range(0, count, 50):
         x = to_tensor(images[start : start + 50])
         maps = F.interpolate(x, teacher.input_size, mode="bilinear", antialias=True)
-        maps = F.interpolate(teacher.naked.maps(maps), x.shape[-1], mode="bilinear")
+        maps = F.interpolate(teacher.unadapted.maps(maps), x.shape[-1], mode="bilinear")
         masks += list(maps.argmax(1).to(torch.uint8).cpu().numpy())
     return images, masks
 

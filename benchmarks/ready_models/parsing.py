@@ -2,7 +2,10 @@
 
     FACEKIT_DATA=... python -m benchmarks.ready_models.parsing [--sets NAME ...] [--model FILE] [--images FOLDER]
 
+celebamask: the validation part of CelebAMask-HQ, 100 faces, 19 classes. The images lie as the parser's crops, so they
+are parsed whole; celebamask-search finds the faces in them, as in ``facekit.predict``.
 celebamask19: 4 faces, 19 classes.
+lfw-parts: 600 photos of LFW with skin (including neck, ears, glasses and all facial parts) and hair of one person.
 hair: the last hundred of CelebA-HQ's hair masks, which no training here used.
 fasseg: all 202 images (six classes, people up to 90 degrees from the front), which no parser's training used. Faces are
 detected as in ``facekit.predict``. Pixels outside the crop count as background. An image in which no face is found is
@@ -38,12 +41,20 @@ from facekit.model import find_frames as frames_in
 from facekit.model import ready_model
 from facekit.results.types import Segmentation
 
-from .parsed_faces import FASSEG_FRONTAL, FASSEG_SCORED, HAIR_SCORED, fasseg_people
+from .parsed_faces import FASSEG_FRONTAL, FASSEG_SCORED, HAIR_SCORED, celebamask, fasseg_people
 
 Pair = tuple[np.ndarray, np.ndarray]
 HAIR = segmentation_set(["background", "hair"])
 BROWS = [CELEBAMASK_19.index(name) for name in ("left_brow", "right_brow")]
-SETS = ("celebamask19", "hair", "fasseg", "fasseg-people", "fasseg-frontal")
+LFW = segmentation_set(["background", "skin", "hair"])
+HEAD = (
+    *("skin", "nose", "glasses", "left_eye", "right_eye", "left_brow", "right_brow", "left_ear", "right_ear"),
+    *("inner_mouth", "upper_lip", "lower_lip", "neck"),
+)
+SETS = (
+    *("celebamask", "celebamask-search", "celebamask19", "hair", "lfw-parts"),
+    *("fasseg", "fasseg-people", "fasseg-frontal"),
+)
 
 
 def hair() -> Iterable[Pair]:
@@ -60,13 +71,32 @@ def pairs(faces: Iterable[ParsedFace]) -> Iterable[Pair]:
     return ((face.image, face.mask) for face in faces)
 
 
+def lfw_parts() -> Iterable[Pair]:
+    """Yield images and masks of three classes: background, skin and hair."""
+    folder = data_folder("lfw_parts")
+    for path in sorted((folder / "images").iterdir()):
+        yield facekit.load_image(path), read_ids(folder / "masks" / f"{path.stem}.png").ids
+
+
 def in_classes(result: Segmentation, labels: SegmentationSet) -> np.ndarray:
     """Return the mask in the labels' ids; classes that they do not contain become background."""
+    if labels == LFW:
+        mask = np.zeros(result.mask.shape, np.uint8)
+        mask[np.isin(result.mask, [CELEBAMASK_19.index(name) for name in HEAD])] = LFW.index("skin")
+        mask[result.mask == CELEBAMASK_19.index("hair")] = LFW.index("hair")
+        return mask
     mask = result.to(labels).mask
     return np.where(mask == labels.ignore, 0, mask)
 
 
-def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet, name: str, whole: bool = True) -> None:
+def scored(
+    model: facekit.Model,
+    faces: Iterable[Pair],
+    labels: SegmentationSet,
+    name: str,
+    whole: bool = True,
+    search: bool = True,
+) -> None:
     """Score a model on labelled faces and print the table.
 
     Args:
@@ -75,25 +105,25 @@ def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet,
         labels: Label set of the masks.
         name: Name of the data set in the output.
         whole: Whether images in which no face is found are parsed whole. Otherwise they are left out.
+        search: Whether faces are searched. Otherwise each image is parsed whole.
     """
     tables = {"naked": np.zeros((len(labels),) * 2, np.int64), "adapted": np.zeros((len(labels),) * 2, np.int64)}
     brows = np.zeros(3, np.int64)
     images = lost = 0
     started = time.monotonic()
     for image, truth in faces:
-        frames = frames_in(image, model.align, None)
+        frames = frames_in(image, model.align, None) if search else [Frame()]
         images, lost = images + 1, lost + (not frames)
         if not (frames or whole):
             continue
         # One face each: where more are found, the one nearest to the image's middle.
-        middle = np.array(image.shape[1::-1]) / 2
-        frame = min(frames, key=lambda f: np.hypot(*(np.reshape(f.box, (2, 2)).mean(0) - middle)), default=Frame())
+        frame = _middle_frame(frames, np.array(image.shape[1::-1]) / 2)
         result = model.predict_frames(image, [frame])[0]
         assert isinstance(result, Segmentation)
-        for state, said in (("naked", result.naked or result), ("adapted", result)):
+        for state, said in (("naked", result.unadapted or result), ("adapted", result)):
             tables[state] += confusion(in_classes(said, labels), truth, len(labels))
-        if labels == FASSEG_6 and result.naked is not None:
-            brow, hairy = np.isin(result.naked.mask, BROWS), FASSEG_6.index("hair_and_brows")
+        if labels == FASSEG_6 and result.unadapted is not None:
+            brow, hairy = np.isin(result.unadapted.mask, BROWS), FASSEG_6.index("hair_and_brows")
             brows += brow.sum(), (truth[brow] == hairy).sum(), (in_classes(result, labels)[brow] == hairy).sum()
     seconds = time.monotonic() - started
     print(f"{name}: {images} images, no face found in {lost}{'' if whole else ' (left out)'}, {seconds:.0f} s")
@@ -118,6 +148,13 @@ def scored(model: facekit.Model, faces: Iterable[Pair], labels: SegmentationSet,
         )
 
 
+def _middle_frame(frames: list[Frame], middle: np.ndarray) -> Frame:
+    """Return the frame whose centre is nearest to a point; a single frame may be the whole image."""
+    if len(frames) < 2:
+        return frames[0] if frames else Frame()
+    return min(frames, key=lambda f: float(np.hypot(*(np.reshape(f.box, (2, 2)).mean(0) - middle))))
+
+
 def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -126,14 +163,23 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="folder for drawn photos")
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
-        sys.exit("FACEKIT_DATA is not set: this benchmark needs celebamask19/, hair/, fasseg/ and dlib_faces/ there")
+        sys.exit(
+            "FACEKIT_DATA is not set: this benchmark needs celebamask/, celebamask19/, hair/, lfw_parts/, fasseg/ and "
+            "dlib_faces/ there"
+        )
     warnings.simplefilter("ignore")
     own = facekit.load(a.model) if a.model else None
     model = own or ready_model("segmentation")
+    for name in ("celebamask", "celebamask-search"):
+        if name in a.sets:
+            faces = zip(*celebamask("validation"), strict=True)
+            scored(model, faces, CELEBAMASK_19, name, search=name == "celebamask-search")
     if "celebamask19" in a.sets:
         scored(model, pairs(celebamask_faces(labels=CELEBAMASK_19)), CELEBAMASK_19, "celebamask19")
     if "hair" in a.sets:
         scored(model, hair(), HAIR, "hair")
+    if "lfw-parts" in a.sets:
+        scored(model, lfw_parts(), LFW, "lfw-parts")
     if "fasseg" in a.sets:
         scored(model, pairs(fasseg_faces(labels=FASSEG_6)), FASSEG_6, "fasseg")
     for name, people in (("fasseg-people", FASSEG_SCORED), ("fasseg-frontal", FASSEG_FRONTAL)):

@@ -3,10 +3,11 @@
     python -m benchmarks.ready_models.retrain MODEL --out FILE.facekit
 
 start-landmarks, start-segmentation: the warm starts of fsma's quick recipes; generated faces only.
-landmarks: the ready model on fsma, from that warm start.
-segmentation: the ready parser on synthparse, from ImageNet's weights.
+landmarks, segmentation: the ready landmarks and the ready parser on synthparse, from ImageNet's weights. They take
+10 and 13 minutes on one H100; two CPU cores need hours.
 adapted-segmentation: the same with a label adapter. It lowers the scores (see its card), so it is not embedded.
 segmentation-fasseg: the ready parser with a label adapter to FASSEG's classes.
+sketch, sketch-fs2k, shadow-removal: the ready models that make images, see `image_models`.
 farl-landmarks, farl-segmentation, attributes: the ready models on farl. ``segmentation`` is the teacher of the second.
 
 The face finder has a module of its own: `benchmarks.ready_models.finder_training.training`.
@@ -36,11 +37,13 @@ from facekit.images.reader import load_image
 from facekit.labels import CELEBA_40, CELEBAMASK_19, FACEKIT_27, FASSEG_6, LANDMARKS_44, LANDMARKS_98, landmark_set
 from facekit.model import Model, ready_model
 
+from . import image_models
 from .parsed_faces import (
     FASSEG_ADAPTER,
     GENERATED_SIDE,
     SIDE,
     adapter_faces,
+    celebamask,
     fasseg_people,
     parser_faces,
     parsing_scores,
@@ -50,26 +53,25 @@ from .parsed_faces import (
 
 SEEN = 8000  # CelebA-HQ images that farl's embedded tower learned from, too
 SCORED = 800  # the last ones
-PARSER: dict[str, Any] = {
-    "task": "segmentation",
+# The two ready models on synthparse: UNet on ImageNet's MobileNetV2, all layers trained.
+UNET: dict[str, Any] = {
     "backbone": "synthparse",
-    "names": CELEBAMASK_19,
-    "input_size": 160,
+    "weights": "imagenet",
+    "start": "none",
+    "input_size": 192,
     "decoder_channels": READY_CHANNELS,
-    "batch_size": 16,
+    "batch_size": 32,
     "lr": 2e-3,
     "tower_lr": 1e-3,
     "weight_decay": 1e-4,
-    "warmup": 50,
     "cosine": True,
     "bfloat16": True,
     "cache": False,
-    "views": 20,
-    "rotate": 25.0,
     "scale": (0.8, 1.2),
-    "shift": 0.05,
     "jitter": 0.35,
 }
+PARSER: dict[str, Any] = {**UNET, "warmup": 50, "views": 20, "rotate": 25.0, "shift": 0.05}
+POINTS: dict[str, Any] = {**UNET, "warmup": 100, "views": 40, "rotate": 30.0, "shift": 0.08}
 # Label maps need a smaller network than images: 1 MB.
 ADAPTER: dict[str, Any] = {
     "encoder": "tu-mobilenetv3_small_050",
@@ -158,29 +160,30 @@ def scored_landmarks(model: Model) -> Model:
     return model
 
 
-def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 6000) -> Model:
+def landmarks(seed: int = 0, steps: int = 5000, celeba: int = 8000) -> Model:
     """Train the ready landmarks: 68 points, scored on `lfpw_test`."""
     images, points = pointed_faces(celeba, cropped=True)
-    model = adapt(images, points, "landmarks", names="68", seed=seed, steps=steps, **LONG)
+    model = adapt(images, points, "landmarks", names="68", seed=seed, steps=steps, **POINTS)
     model.align = "landmarks"
     return scored_landmarks(model)
 
 
-def segmentation(seed: int = 0, steps: int = 1500, generated: int = 3000) -> Model:
-    """Train the ready parser: CelebAMask-HQ's 19 classes, synthparse's best model from ImageNet's weights."""
-    model = adapt(*parser_faces(seed, generated), weights="imagenet", start="none", seed=seed, steps=steps, **PARSER)
+def segmentation(seed: int = 0, steps: int = 5000, generated: int = 1500) -> Model:
+    """Train the ready parser: CelebAMask-HQ's 19 classes, scored on the validation part of `celebamask`."""
+    images, masks = parser_faces(seed, generated)
+    model = adapt(images, masks, "segmentation", names=CELEBAMASK_19, seed=seed, steps=steps, **PARSER)
     model.align = "mean"
-    model.about["celebamask19"] = parsing_scores(model)
+    model.about["celebamask_validation"] = evaluate(model, *celebamask("validation"), align="none")
     return model
 
 
 def adapted_segmentation(seed: int = 0, steps: int = 300, generated: int = 300) -> Model:
     """Train a label adapter for the ready parser on faces that the parser's training did not use."""
-    model = ready_model("segmentation").naked
+    model = ready_model("segmentation").unadapted
     model.align = "none"  # crops as they are
     adapted = adapt_labels(model, *adapter_faces(seed, generated), steps=steps, seed=seed, **ADAPTER)
     adapted.align = "mean"
-    adapted.about |= {"celebamask19": parsing_scores(adapted), "celebamask19_naked": parsing_scores(adapted.naked)}
+    adapted.about |= {"celebamask19": parsing_scores(adapted), "celebamask19_naked": parsing_scores(adapted.unadapted)}
     return adapted
 
 
@@ -190,7 +193,7 @@ def segmentation_fasseg(seed: int = 0, steps: int = 300) -> Model:
     It learns from four of FASSEG's people; the parser's training used none of them. `benchmarks.ready_models.parsing`
     scores it on the others.
     """
-    model = ready_model("segmentation").naked
+    model = ready_model("segmentation").unadapted
     images, masks = shown(fasseg_people(FASSEG_ADAPTER), model)
     model.align = "none"  # crops as they are
     adapted = adapt_labels(
@@ -226,7 +229,7 @@ def farl_landmarks(seed: int = 0, steps: int = 3000, celeba: int = 6000) -> Mode
 
 
 def farl_segmentation(seed: int = 0, steps: int = 2000, generated: int = 1500, taught: int = 3000) -> Model:
-    """Train parts on FaRL's tower, on the sources of `segmentation`, which is the teacher on real faces.
+    """Train parts on FaRL's tower, on the sources of `segmentation`, which is the teacher on other real faces.
 
     The tower's frozen features separate generated from real faces. Without the teacher, brows are found in generated
     faces only.
@@ -276,7 +279,14 @@ MODELS: dict[str, Callable[..., Model]] = {
     "farl-landmarks": farl_landmarks,
     "farl-segmentation": farl_segmentation,
     "attributes": attributes,
+    "sketch": lambda seed=0, steps=2000: image_models.sketch("sketches", seed, steps),
+    "sketch-fs2k": lambda seed=0, steps=2000: image_models.sketch("fs2k", seed, steps),
+    "shadow-removal": image_models.shadow_removal,
 }
+
+
+# The files that hold all weights: other files refer to the first, and no embedded weights are in the others.
+WHOLE = ("segmentation", "landmarks", "sketch", "sketch-fs2k", "shadow-removal")
 
 
 def main() -> None:
@@ -295,8 +305,7 @@ def main() -> None:
     for network in (model.network, model.adapter):
         if network is not None:
             network.half().float()
-    # Other files refer to this one, so it must contain all weights.
-    model.save(a.out, whole=a.model == "segmentation")
+    model.save(a.out, whole=a.model in WHOLE)
     print(model.about)
 
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..images.formats import ImageError
 from ..images.reader import load_image
-from .label_items import Names, Sizes, check_count, check_same_size, item_name, list_items, number_array
+from .label_items import Labels, Names, Sizes, check_count, check_same_size, item_name, list_items, number_array
 
 _MAX_LISTED = 8
 
 
-def check_landmarks(labels: Any, sizes: Sizes, names: Names = None, k: int | None = None) -> np.ndarray:
+def check_landmarks(labels: Labels | None, sizes: Sizes, names: Names = None, k: int | None = None) -> np.ndarray:
     """Check the landmarks of all images. Warns if all points lie in [0, 1], because pixels are expected.
 
     Args:
@@ -67,7 +66,7 @@ def check_landmarks(labels: Any, sizes: Sizes, names: Names = None, k: int | Non
     return points
 
 
-def check_targets(labels: Any, sizes: Sizes, names: Names = None) -> list[np.ndarray]:
+def check_targets(labels: Labels | None, sizes: Sizes, names: Names = None) -> list[np.ndarray]:
     """Check the target images of stylization and shadow removal.
 
     Args:
@@ -93,7 +92,9 @@ def check_targets(labels: Any, sizes: Sizes, names: Names = None) -> list[np.nda
     return targets
 
 
-def check_attributes(labels: Any, n: int, names: Names = None, attributes: Sequence[str] | None = None) -> np.ndarray:
+def check_attributes(
+    labels: Labels | None, n: int, names: Names = None, attributes: Sequence[str] | None = None
+) -> np.ndarray:
     """Check the attributes of all images.
 
     Args:

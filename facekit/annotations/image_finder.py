@@ -168,7 +168,15 @@ class ImageFinder:
         return f"its image {_MASK_ENDING.sub('', label.stem)}.* is missing, {self._advice()}"
 
     def default_path(self, written: str, labels: Path) -> Path:
-        """Return the path of a missing image: next to its label file."""
+        """Return the path of a missing image: next to its label file.
+
+        Args:
+            written: Path of the image as the label file gives it.
+            labels: The label file.
+
+        Returns:
+            The image's file name in the folder of the label file.
+        """
         return labels.parent / PureWindowsPath(written).name
 
     def _advice(self) -> str:

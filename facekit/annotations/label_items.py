@@ -9,18 +9,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from ..core.name_index import folded_name, plain_name
 from ..images.reader import list_images
+from ..images.types import Images
 
+# The labels of one or many images: an array, a tensor, a folder, or one item per image. See `facekit.adapt`.
+Labels = Images | ArrayLike
 # (H, W) of each image in pixels.
 Sizes = Sequence[tuple[int, int]]
 # Name of each image for errors: a file name or "image 3", counted from 0.
 Names = Sequence[str] | None
 
 
-def list_items(labels: Any, sizes: Sizes, rank: int, item: str, names: Names = None) -> list[Any]:
+def list_items(labels: Labels | None, sizes: Sizes, rank: int, item: str, names: Names = None) -> list[Any]:
     """Return labels as a list with one item per image.
 
     Args:

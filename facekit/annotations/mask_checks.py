@@ -13,14 +13,14 @@ from PIL import Image
 
 from ..labels import IGNORE_ID
 from ..labels.palettes import Colour, check_palettes
-from .label_items import Names, Sizes, check_count, check_same_size, item_name, list_items
+from .label_items import Labels, Names, Sizes, check_count, check_same_size, item_name, list_items
 from .mask_ids import ids_of_image, read_ids, warn_of_stretched
 
 _MAX_LISTED = 8
 
 
 def check_masks(
-    labels: Any,
+    labels: Labels | None,
     sizes: Sizes,
     classes: int | None,
     ignore: int = IGNORE_ID,

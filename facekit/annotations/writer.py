@@ -20,6 +20,7 @@ from . import coco, labelme, pts
 from .checks import check_landmarks
 from .coco_writer import faces_to_coco, masks_to_coco
 from .image_finder import image_size
+from .label_items import Labels
 from .label_names import check_writable
 from .labelme_writer import faces_to_labelme, mask_to_labelme
 from .mask_checks import check_masks
@@ -57,7 +58,7 @@ class _Target:
 def write_labels(
     path: str | os.PathLike[str],
     images: Any,
-    labels: Any,
+    labels: Labels,
     task: Task,
     names: Any = None,
     format: Format = "labelme",
@@ -114,7 +115,7 @@ def write_labels(
 
 
 def _landmark_contents(
-    target: _Target, labels: Any, user_set: LandmarkSet | None, visible: Any, origin: float
+    target: _Target, labels: Labels, user_set: LandmarkSet | None, visible: Any, origin: float
 ) -> list[tuple[Path, bytes]]:
     """Return path and content of each file of landmarks."""
     images, names, sizes = target.images, target.names, target.sizes
@@ -145,7 +146,7 @@ def _landmark_contents(
     return contents
 
 
-def _mask_contents(target: _Target, labels: Any, user_set: SegmentationSet | None) -> list[tuple[Path, bytes]]:
+def _mask_contents(target: _Target, labels: Labels, user_set: SegmentationSet | None) -> list[tuple[Path, bytes]]:
     """Return path and content of each file of masks."""
     items = [p.name for p in target.images]
     if user_set is None:

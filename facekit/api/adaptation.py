@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..alignment import check_align, warping
+from ..alignment import FaceBoxes, check_align, warping
+from ..annotations.label_items import Labels
 from ..backbones.base import Backbone
 from ..backbones.configuration import choose_config
-from ..core.arguments import check_checkpoint, check_name, check_path, check_progress, check_seed, check_validation
+from ..core.arguments import check_name, check_path, check_progress, check_seed, check_validation
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
-from ..core.output_paths import check_output
+from ..core.output_paths import check_checkpoint
 from ..images import ImageBatch, read_images
 from ..images.stream import stream_images
 from ..images.types import Images
@@ -41,7 +42,7 @@ log = logging.getLogger("facekit")
 @default_settings()
 def adapt(
     images: Images,
-    labels: Any = None,
+    labels: Labels | None = None,
     task: str = "landmarks",
     backbone: str = "fsma",
     *,
@@ -50,9 +51,9 @@ def adapt(
     weights: str | os.PathLike[str] = "auto",
     recipe: str | Adaptation = "quick",
     align: str = "none",
-    faces: Any = None,
+    faces: FaceBoxes | None = None,
     epochs: int | None = None,
-    validation: tuple[Images, Any] | None = None,
+    validation: tuple[Images, Labels] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     seed: int = 0,
@@ -153,14 +154,15 @@ def _check(
     check_name(backbone, "backbone")
     check_path(weights, "weights")
     check_progress(progress)
-    check_checkpoint(checkpoint)
     check_validation(validation)
     task_type, system = task_class(task), find_backbone(backbone)
     if task_type.family not in system.tasks:
-        raise ValueError(f"backbone {backbone!r} cannot do {task!r}: it does {', '.join(map(repr, system.tasks))}")
+        known = ", ".join(map(repr, system.tasks))
+        raise ValueError(
+            f"backbone {backbone!r} cannot do {task!r}: expected one of {known}; choose one, or another backbone"
+        )
     check_align(align)
-    if checkpoint is not None:
-        checkpoint = check_output(checkpoint)
+    checkpoint = check_checkpoint(checkpoint)
     if support_images is not None and not system.uses_support:
         raise ValueError(
             f"support_images: expected none, because backbone {backbone!r} learns from labelled images only; omit it"
@@ -194,7 +196,7 @@ def _about(
     }
 
 
-def _labelled(task: Task, images: Any, labels: Any) -> tuple[ImageBatch, list[Any]]:
+def _labelled(task: Task, images: Images, labels: Labels) -> tuple[ImageBatch, list[Any]]:
     """Return validation images and their checked labels."""
     batch = stream_images(images)
     return batch, task.check(labels, batch.sizes, batch.names)
@@ -204,7 +206,11 @@ def _warm_start(program: FiniteProgram, model: Model, start: str) -> str:
     """Start the trained layers as the configuration says. Return what they were started from."""
     if start == "none" or not model.network.can_warm_start:
         return "none"
-    assert isinstance(program, FineTuning)
+    if not isinstance(program, FineTuning):
+        raise TypeError(
+            f"backbone {model.backbone!r}: expected a FineTuning program for a warm start, got "
+            f"{type(program).__name__}; return one from its method program, or pass start='none'"
+        )
     task, network = model.task, model.network
     if start == "embedded":
         if task.name not in network.starts:
@@ -215,7 +221,7 @@ def _warm_start(program: FiniteProgram, model: Model, start: str) -> str:
     else:
         source = load(start, program.device)
         check_warm_start(start, task, network, source.task, source.network, source.backbone)
-        source = source.naked
+        source = source.unadapted
     warm_start(network, program.views, task, source.network, source.task)
     return start
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterable
 
 import torch
 
+from ..annotations.label_items import Labels
 from ..core.global_state import default_settings
 from ..images import read_images
 from ..images.types import Images
@@ -19,7 +20,7 @@ from ..model.evaluation import predict_labelled
 def evaluate(
     model: Model | str | os.PathLike[str],
     images: Images,
-    labels: Any,
+    labels: Labels,
     *,
     align: str | None = None,
     device: str | torch.device | None = None,
@@ -52,8 +53,8 @@ def evaluate(
 def evaluate_by(
     model: Model | str | os.PathLike[str],
     images: Images,
-    labels: Any,
-    groups: Any,
+    labels: Labels,
+    groups: Iterable[str | float | None],
     *,
     align: str | None = None,
     device: str | torch.device | None = None,

@@ -10,14 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..alignment import FaceBoxes
+from ..annotations.label_items import Labels
 from ..backbones.synthparse.config import EPOCHS, PAPER
 from ..backbones.synthparse.imagenet_weights import imagenet_state
-from ..backbones.synthparse.label_adapter import LabelAdaptation, LabelAdapter
+from ..backbones.synthparse.label_adapter import READS, LabelAdaptation, LabelAdapter
 from ..backbones.synthparse.network import ParserSize
-from ..core.arguments import check_checkpoint, check_progress, check_seed
+from ..core.arguments import check_choice, check_progress, check_seed
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
-from ..core.output_paths import check_output
+from ..core.output_paths import check_checkpoint
 from ..images.stream import stream_images
 from ..images.types import Images
 from ..model import CROPPER, Model, resolve_model
@@ -34,7 +36,7 @@ WEIGHTS = ("auto", "imagenet", "none")
 def adapt_labels(
     model: Model | str | os.PathLike[str],
     images: Images,
-    labels: Any,
+    labels: Labels,
     *,
     names: Any = None,
     reads: str = "onehot",
@@ -42,7 +44,7 @@ def adapt_labels(
     encoder: str = "mobilenet_v2",
     decoder_channels: tuple[int, ...] | None = None,
     weights: str = "auto",
-    faces: Any = None,
+    faces: FaceBoxes | None = None,
     steps: int | None = None,
     batch_size: int = PAPER.batch_size,
     lr: float = PAPER.lr,
@@ -55,7 +57,7 @@ def adapt_labels(
 
     The adapter learns from the parser's label maps and the target labels of the same faces, never from pixels. The maps
     are turned by up to 11 degrees and moved in perspective. Results of the new model hold the adapter's mask, and
-    in ``naked`` the parser's mask.
+    in ``unadapted`` the parser's mask.
 
     Args:
         model: A segmentation model, its file, or the name of a ready one. It is not changed.
@@ -77,23 +79,21 @@ def adapt_labels(
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
 
     Returns:
-        A new model: the parser with the adapter. Its ``naked`` is the parser alone.
+        A new model: the parser with the adapter. Its ``unadapted`` is the parser alone.
 
     Raises:
         ValueError: As in `facekit.adapt`, and if the model is not for segmentation or has an adapter already.
     """
     model = resolve_model(model)
     if not isinstance(model.task, SegmentationTask):
-        raise ValueError(f"expected a model for segmentation, got one for {model.task.name}; pass a parser")
+        raise ValueError(f"model: expected one for segmentation, got one for {model.task.name}; pass a parser")
     if model.adapter is not None:
-        raise ValueError("this model has a label adapter already: pass model.naked")
-    if weights not in WEIGHTS:
-        raise ValueError(f"weights={weights!r}: expected one of {', '.join(map(repr, WEIGHTS))}")
+        raise ValueError("model: expected one without a label adapter, got one with it already; pass model.unadapted")
+    check_choice(weights, "weights", WEIGHTS)
+    check_choice(reads, "reads", READS)
     rates = Adaptation(steps=1 if steps is None else steps, batch_size=batch_size, lr=lr)
     check_progress(progress)
-    check_checkpoint(checkpoint)
-    if checkpoint is not None:
-        checkpoint = check_output(checkpoint)
+    checkpoint = check_checkpoint(checkpoint)
     seed = check_seed(seed)
     size = ParserSize(decoder, encoder, model.input_size, decoder_channels)
     started, target_device = time.monotonic(), pick_device(device)

@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 
 import torch
 
+from ..alignment import FaceBoxes
 from ..core.global_state import default_settings
 from ..images.types import ImageLike, Images
 from ..model import Model, resolve_model
@@ -21,7 +22,7 @@ def predict(
     model: ModelLike,
     images: ImageLike,
     *,
-    faces: Any = None,
+    faces: FaceBoxes | None = None,
     align: str | None = None,
     on_error: Literal["raise", "skip"] = "raise",
     device: str | torch.device | None = None,
@@ -31,7 +32,7 @@ def predict(
     model: ModelLike | Sequence[ModelLike],
     images: Images,
     *,
-    faces: Any = None,
+    faces: FaceBoxes | None = None,
     align: str | None = None,
     on_error: Literal["raise", "skip"] = "raise",
     device: str | torch.device | None = None,
@@ -41,7 +42,7 @@ def predict(
     model: ModelLike | Sequence[ModelLike],
     images: Images,
     *,
-    faces: Any = None,
+    faces: FaceBoxes | None = None,
     align: str | None = None,
     on_error: Literal["raise", "skip"] = "raise",
     device: str | torch.device | None = None,

@@ -15,11 +15,11 @@ from safetensors.torch import save
 from typing_extensions import override
 
 from ..backbones.registry import pretrainings
-from ..core.arguments import check_checkpoint, check_count, check_name, check_path, check_progress, check_seed
+from ..core.arguments import check_choice, check_count, check_name, check_path, check_progress, check_seed
 from ..core.atomic_file import whole_file
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
-from ..core.output_paths import check_output
+from ..core.output_paths import check_checkpoint, check_output
 from ..core.rescue import save_or_rescue
 from ..model import find_backbone
 from ..training.distributed import join, local_device
@@ -53,8 +53,9 @@ def pretrain(
     Args:
         backbone: "fsma", "farl", "tokenizer" (FaRL's visual tokens), "stylegan2" (PFTGAN's generator) or "inversion"
             (the encoder to the latent codes of the generator in ``weights``).
-        images: One or more of: a folder of face crops, "celebahq128", "celebahq128:COUNT" (under FACEKIT_DATA),
-            "generated:COUNT". For "farl" shards of image-text pairs, or folders of them, from `facekit shard`.
+        images: One or more of: a folder of face crops; a folder of images with ``boxes.csv`` (columns image, x0, y0,
+            x1, y1); "celebahq128", "lfw128" or "300w" (in FACEKIT_DATA), also with ":COUNT"; "generated:COUNT".
+            For "farl" shards of image-text pairs, or folders of them, from `facekit shard`.
         preset: "mini" (the size of the embedded weights, default), or the paper's sizes: "128" and "256" for fsma,
             "base" for farl, "256" and "1024" for stylegan2.
         out: The .safetensors file, in half precision. A card (.json) of data, steps and throughput is next to it.
@@ -81,11 +82,9 @@ def pretrain(
     """
     check_name(backbone, "backbone")
     owners = pretrainings()
-    if backbone not in owners:
-        raise ValueError(f"backbone={backbone!r}: expected one of {', '.join(map(repr, owners))}")
+    check_choice(backbone, "backbone", owners)
     check_path(out, "out")
     check_progress(progress)
-    check_checkpoint(checkpoint)
     seed, steps, until = check_seed(seed), check_count(steps, "steps"), check_count(until, "until")
     for argument, path in (("weights", weights), ("pool", pool)):
         if path is not None:
@@ -95,7 +94,7 @@ def pretrain(
     if isinstance(save_every, bool) or not isinstance(save_every, (int, float)) or not save_every >= 0:
         raise ValueError(f"save_every={save_every!r}: expected seconds, 0 or more; pass a number")
     target = check_output(out, (".safetensors",))
-    checkpoint_path = check_output(checkpoint if checkpoint is not None else target.with_suffix(".checkpoint.pt"))
+    checkpoint_path = check_checkpoint(target.with_suffix(".checkpoint.pt") if checkpoint is None else checkpoint)
     sources = [images] if isinstance(images, (str, os.PathLike)) else _sources(images)
     target_device = pick_device(local_device(device))
     with join(target_device) as processes:

@@ -69,7 +69,7 @@ def make_shards(
     """
     settings = Settings(per_shard, score, longest)
     if workers < 1:
-        raise ValueError(f"workers={workers}: expected at least 1")
+        raise ValueError(f"workers={workers}: expected at least 1; pass 1 or more")
     opened = open_sources(sources, texts, download, size, seed, pick_device(device))
     return write_sources(opened, out, find_points, settings, workers, progress)
 

@@ -16,6 +16,7 @@ from typing_extensions import override
 from ..alignment import Frame
 from ..backbones.farl.grad_cam import grad_cam
 from ..backbones.farl.image_text_model import ImageTextModel
+from ..core.arguments import check_path, short_repr
 from ..core.device import pick_device
 from ..core.global_state import default_settings, preserved_random_state
 from ..geometry.crop import Crop
@@ -78,11 +79,13 @@ def match(
         Float32 of shape (N, M), or (M,) for one image. Rows sum to 1.
 
     Raises:
-        ValueError: If the weights have no text tower.
+        TypeError: If a text is no str.
+        ValueError: If there is no text, or the weights have no text tower.
 
     Example:
         >>> facekit.match("photo.jpg", ["a smiling face", "a serious face"], align="mean")
     """
+    check_path(weights, "weights")
     target_device = pick_device(device)
     pair = _pair(os.fspath(weights)).to(target_device)
     photos = read_images(images)
@@ -115,13 +118,19 @@ def explain(
         The heat map in pixels of the image, with the text.
 
     Raises:
+        TypeError: If the text is no str.
         ValueError: If there is more than one image, or the weights have no text tower.
     """
+    check_path(weights, "weights")
     target_device = pick_device(device)
     pair = _pair(os.fspath(weights)).to(target_device)
+    if not isinstance(text, str):
+        raise TypeError(
+            f"text={short_repr(text)}: expected one text (str), got {type(text).__name__}; call explain for each text"
+        )
     images = read_images(image)
     if len(images.arrays) != 1:
-        raise ValueError(f"expected one image, got {len(images.arrays)}; call explain for each image")
+        raise ValueError(f"image: expected one image, got {len(images.arrays)}; call explain for each image")
     ((photo, frame),) = _framed(images, align)
     crop = frame.crop(photo.shape[:2], _side(pair))
     heat = grad_cam(pair, to_tensor([crop.image(photo)]).to(target_device), text)

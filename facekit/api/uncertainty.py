@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..backbones.pftgan.baselines import BaselineNetwork
-from ..backbones.pftgan.network import PFTGANNetwork
+from ..alignment import FaceBoxes
 from ..core.global_state import default_settings
 from ..images.reader import read_images, to_tensor
 from ..images.types import Images
@@ -19,7 +17,7 @@ from ..model import Model, find_frames, resolve_model
 
 @default_settings()
 def uncertainty(
-    model: Model | str | os.PathLike[str], images: Images, *, faces: Any = None, align: str | None = None
+    model: Model | str | os.PathLike[str], images: Images, *, faces: FaceBoxes | None = None, align: str | None = None
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
     """Compute the Jensen-Shannon divergence of a pftgan model's classifiers at every pixel, in nats.
 
@@ -37,22 +35,23 @@ def uncertainty(
         ValueError: If the model has fewer than two classifiers.
     """
     runner = resolve_model(model)
-    network: Any = runner.network
-    is_ensemble = isinstance(network, PFTGANNetwork | BaselineNetwork) and network.heads is not None
-    if not is_ensemble or len(network.heads.members) < 2:
+    if runner.network.members < 2:
         raise ValueError(
-            f"{runner!r} has no classifiers that could disagree, expected several: adapt(task='segmentation', "
-            "backbone='pftgan', members=10) makes such a model"
+            f"{runner!r} has no classifiers that could disagree, expected several; pass a model of "
+            "adapt(task='segmentation', backbone='pftgan', members=10)"
         )
     batch = read_images(images)
     if faces is not None and not batch.single:
         raise ValueError(f"faces: expected one image, got {len(batch.arrays)}; pass one image at a time")
-    maps = [_divergence(runner, network, image, align or runner.align, faces) for image in batch.arrays]
+    maps = [_divergence(runner, image, align or runner.align, faces) for image in batch.arrays]
     return maps[0] if batch.single else maps
 
 
 def _divergence(
-    model: Model, network: PFTGANNetwork | BaselineNetwork, image: NDArray[np.uint8], align: str, faces: Any
+    model: Model,
+    image: NDArray[np.uint8],
+    align: str,
+    faces: FaceBoxes | None,
 ) -> NDArray[np.float32]:
     """Return the divergence of one image."""
     out = np.full(image.shape[:2], np.nan, np.float32)
@@ -60,7 +59,7 @@ def _divergence(
         crop = frame.crop(image.shape[:2], model.input_size)
         x = to_tensor([crop.image(image)]).to(model.device)
         with torch.inference_mode():
-            divergence = network.votes(x).divergence[0].float().cpu().numpy()
+            divergence = model.network.divergence(x)[0].float().cpu().numpy()
         values, (rows, columns) = crop.paste(divergence, image.shape[:2])
         inside = crop.paste_mask(np.ones(divergence.shape, np.uint8), image.shape[:2])[rows, columns] > 0
         region = out[rows, columns]

@@ -116,7 +116,13 @@ class Backbone(ABC, Generic[Config, Network]):
     def discriminator(self, weights: Weights, seed: int) -> nn.Module | None:
         """Return a discriminator for the adversarial loss of image-to-image tasks.
 
-        It maps RGB images (N, 3, S, S) in [0, 1] to logits (N,). None trains without an adversarial loss.
+        Args:
+            weights: As for ``load``.
+            seed: Seed of the new layers.
+
+        Returns:
+            A module that maps RGB images (N, 3, S, S) in [0, 1] to logits, one or several per image, or None for no
+            adversarial loss.
         """
         return None
 
@@ -144,19 +150,15 @@ class Backbone(ABC, Generic[Config, Network]):
         Raises:
             ValueError: If the data do not fit this backbone.
         """
-        discriminator = self.discriminator(weights, seed) if task.paints else None
+        discriminator = self.discriminator(weights, seed) if task.paints and config.adversarial_weight else None
         return FineTuning(network, task, data, config, device, seed, discriminator)
 
     @abstractmethod
     def network_from_dict(self, settings: dict[str, Any]) -> Network:
         """Build the network that ``AdaptedNetwork.to_dict`` describes, with random weights."""
 
-    def frozen_keys(self, network: Network) -> set[str]:
-        """Return the names of tensors that are this backbone's own embedded weights."""
-        return set()
-
     def embedded_state(self) -> dict[str, Tensor]:
-        """Return the embedded tensors that ``frozen_keys`` names."""
+        """Return the embedded tensors by their names in networks of this backbone. Files may leave them out."""
         return {}
 
     def pretraining(self, kind: str, request: Request) -> Run:

@@ -52,7 +52,7 @@ def backbone_class(name: str) -> type[Backbone]:
     if name in _REGISTERED:
         return _REGISTERED[name]
     if name not in _CLASSES:
-        raise ValueError(f"backbone={name!r}: expected one of {', '.join(map(repr, backbone_names()))}")
+        raise ValueError(f"backbone={name!r}: expected one of {', '.join(map(repr, backbone_names()))}; choose one")
     module, _, attribute = _CLASSES[name].partition(":")
     from ..core.global_state import isolated_import  # imports torch, for which `facekit --help` does not wait
 

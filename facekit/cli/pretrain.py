@@ -56,7 +56,8 @@ def _add_pretrain(add_command: AddCommand) -> None:
         "--faces",
         nargs="+",
         required=True,
-        help="folders of faces, celebahq128[:COUNT], generated:COUNT; farl: shards (`facekit shard`)",
+        help="folders of face crops, folders of images with boxes.csv, celebahq128[:COUNT], lfw128[:COUNT], "
+        "300w[:COUNT], generated:COUNT; farl: shards (`facekit shard`)",
     )
     p.add_argument("--preset", help="mini; fsma also 128, 256; farl also base; stylegan2 also 256, 1024")
     p.add_argument("--steps", type=int, help="number of training steps, instead of the preset's")

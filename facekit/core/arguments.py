@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
 _LARGEST_SEED = 2**63 - 1
@@ -29,6 +29,21 @@ def check_name(value: Any, argument: str) -> None:
         raise TypeError(
             f"{argument}={short_repr(value)}: expected a name (str), got {type(value).__name__}; pass a str"
         )
+
+
+def check_choice(value: Any, argument: str, choices: Collection[str]) -> None:
+    """Check that an argument is one of several names.
+
+    Args:
+        value: The value of the argument.
+        argument: Its name, for the message.
+        choices: The names.
+
+    Raises:
+        ValueError: If the value is none of them. The message lists them.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{argument}={short_repr(value)}: expected one of {', '.join(map(repr, choices))}; choose one")
 
 
 def check_seed(seed: Any) -> int:
@@ -110,23 +125,6 @@ def check_path(value: Any, argument: str) -> None:
             f"{argument}={short_repr(value)}: expected a name or a path (str or PathLike), got {type(value).__name__}; "
             "pass one"
         )
-
-
-def check_checkpoint(checkpoint: Any) -> None:
-    """Check the argument `checkpoint` without touching the disk. `output_paths.check_output` tries to write it.
-
-    Args:
-        checkpoint: Path of a checkpoint file, which need not exist, or None.
-
-    Raises:
-        TypeError: If it is neither a path nor None.
-        ValueError: If it is a folder.
-    """
-    if checkpoint is None:
-        return
-    check_path(checkpoint, "checkpoint")
-    if os.fspath(checkpoint) == "" or Path(checkpoint).is_dir():
-        raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: expected a file, got a folder; add a file name to it")
 
 
 def check_validation(validation: Any) -> None:

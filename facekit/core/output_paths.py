@@ -11,6 +11,7 @@ import stat
 from collections.abc import Collection
 from pathlib import Path
 
+from .arguments import check_path
 from .temporary_files import new_temporary, remove_leftovers, remove_temporary
 
 # Bytes of the probe. A disk without this much space counts as full.
@@ -55,6 +56,28 @@ def check_output(path: str | os.PathLike[str], suffixes: Collection[str] = (), *
     finally:
         remove_temporary(probe)
     return target
+
+
+def check_checkpoint(checkpoint: str | os.PathLike[str] | None) -> Path | None:
+    """Check the argument `checkpoint` of a training, and that the file can be written.
+
+    Args:
+        checkpoint: Path of a checkpoint file, which need not exist, or None.
+
+    Returns:
+        The path to write to, or None.
+
+    Raises:
+        TypeError: If it is neither a path nor None.
+        ValueError: If it is a folder.
+        OutputError: If it cannot be written.
+    """
+    if checkpoint is None:
+        return None
+    check_path(checkpoint, "checkpoint")
+    if os.fspath(checkpoint) == "" or Path(checkpoint).is_dir():
+        raise ValueError(f"checkpoint={os.fspath(checkpoint)!r}: expected a file, got a folder; add a file name to it")
+    return check_output(checkpoint)
 
 
 def output_file(path: str | os.PathLike[str], suffixes: Collection[str] = ()) -> Path:

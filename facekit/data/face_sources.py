@@ -1,4 +1,4 @@
-"""Sources of faces: named sources for face pools, and readers of the data sets in FACEKIT_DATA."""
+"""Readers of faces: of the data sets in FACEKIT_DATA, of folders with boxes, and generated faces."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ import torch
 from PIL import Image
 
 from ..alignment import ffhq_frame
+from ..detection.face import check_boxes, landmark_box
+from ..images.reader import load_image
 from ..labels import LANDMARKS_68
-from .face_pool import MARGIN, Face, pool_side
+from .face_pool import MARGIN, Face, pool_side, whole_image_boxes
 from .synthetic_faces.generator import GeneratedFaces
 
 # The subset of 300-W on which models are scored.
 TEST_300W = "lfpw_test"
+_CORNERS = ("x0", "y0", "x1", "y1")
 # Box (x0,y0,x1,y1) of a face in CelebA-HQ, relative to the image's side. It is the mean square of 1.6 times the 68
 # points' box in 9,964 images of 128 px, shifted as in the 300-W crops.
 CELEBAHQ_BOX = (0.053, 0.153, 0.950, 1.050)
@@ -50,30 +53,31 @@ def data_folder(name: str) -> Path:
     return path
 
 
-def named_source(text: str) -> tuple[str, int | None] | None:
-    """Parse the name of a source.
+def tar_faces(folder: str | os.PathLike[str]) -> Iterator[Face]:
+    """Read aligned faces without labels from the tar shards of JPEG files in a folder.
+
+    The images are framed as in CelebA-HQ.
 
     Args:
-        text: "celebahq128", "celebahq128:COUNT" or "generated:COUNT".
+        folder: Folder of the shards, such as celebahq128 or lfw128 in FACEKIT_DATA.
 
-    Returns:
-        Name and count. The count is None for "celebahq128". The result is None for any other text, which is a path.
-
-    Raises:
-        ValueError: If COUNT is not a positive integer.
+    Yields:
+        Name, image (S,S,3) uint8 RGB and box of each face. The box is the same for all.
     """
-    name, colon, count = text.partition(":")
-    if text == "celebahq128":
-        return name, None
-    if not colon or name not in ("celebahq128", "generated"):
-        return None
-    if not count.isdigit() or int(count) == 0:
-        raise ValueError(f"{text!r}: expected {name}:COUNT, e.g. {name}:5000")
-    return name, int(count)
+    for shard in sorted(Path(folder).glob("*.tar")):
+        with tarfile.open(shard) as tar:
+            for member in tar:
+                file = tar.extractfile(member)
+                if file is None:
+                    continue
+                image = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
+                side = image.shape[0]
+                x0, y0, x1, y1 = (v * side - 0.5 for v in CELEBAHQ_BOX)
+                yield member.name, image, (x0, y0, x1, y1)
 
 
 def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
-    """Read the aligned CelebA-HQ faces from tar shards of JPEG files. They have no labels.
+    """Read the aligned CelebA-HQ faces. They have no labels.
 
     Args:
         folder: Folder of the shards. None is celebahq128 in FACEKIT_DATA.
@@ -84,17 +88,52 @@ def celebahq128(folder: str | os.PathLike[str] | None = None) -> Iterator[Face]:
     Raises:
         FileNotFoundError: If FACEKIT_DATA is not set or lacks the folder.
     """
-    root = Path(folder) if folder is not None else data_folder("celebahq128")
-    for shard in sorted(root.glob("*.tar")):
-        with tarfile.open(shard) as tar:
-            for member in tar:
-                file = tar.extractfile(member)
-                if file is None:
-                    continue
-                image = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
-                side = image.shape[0]
-                x0, y0, x1, y1 = (v * side - 0.5 for v in CELEBAHQ_BOX)
-                yield member.name, image, (x0, y0, x1, y1)
+    yield from tar_faces(data_folder("celebahq128") if folder is None else folder)
+
+
+def train_300w() -> Iterator[Face]:
+    """Read the training crops of 300-W without their landmarks; the subset that scores models is left out.
+
+    Yields:
+        Name, image (256,256,3) uint8 RGB and box of each face: the whole image.
+
+    Raises:
+        FileNotFoundError: If FACEKIT_DATA is not set or lacks the folder.
+    """
+    paths, subsets, _ = landmarks_300w()
+    train = (path for path, subset in zip(paths, subsets, strict=True) if subset != TEST_300W)
+    yield from whole_image_boxes((path.name, load_image(path)) for path in train)
+
+
+def boxed_faces(folder: str | os.PathLike[str], boxes: str | os.PathLike[str]) -> Iterator[Face]:
+    """Read the images of a folder and the boxes of the faces in them.
+
+    Args:
+        folder: The folder.
+        boxes: CSV file with a header line and the columns image, x0, y0, x1, y1: one line per face, in pixels of the
+            image, as face detectors and ``faces=`` have them. The crop is the square of `landmark_box`.
+
+    Yields:
+        Name, image (H,W,3) uint8 RGB and box of each face.
+
+    Raises:
+        ValueError: If the file lacks a column, or a value is no number.
+        ImageError: If an image is missing or damaged.
+    """
+    with Path(boxes).open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"image", *_CORNERS} <= rows[0].keys():
+        raise ValueError(f"{boxes}: expected columns image,x0,y0,x1,y1 and a line per face; write them in this order")
+    last, image = "", np.zeros((0, 0, 3), np.uint8)
+    for number, row in enumerate(rows, start=2):
+        if row["image"] != last:
+            last, image = row["image"], load_image(Path(folder) / row["image"])
+        try:
+            x0, y0, x1, y1 = (float(row[key]) for key in _CORNERS)
+            face = check_boxes((x0, y0, x1, y1), image.shape[:2])[0]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{boxes}, line {number}: {error}") from error
+        yield f"{row['image']} {number}", image, landmark_box(face)
 
 
 def generated(

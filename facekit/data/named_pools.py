@@ -1,4 +1,4 @@
-"""Face pools of sources that are given by name: folders, CelebA-HQ and generated faces."""
+"""Face pools of sources that are given by name: folders, data sets in FACEKIT_DATA and generated faces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import torch
 
 from ..images.reader import iter_images
 from .face_pool import Face, FacePool, build_pool, whole_image_boxes
-from .face_sources import celebahq128, generated, named_source
+from .face_sources import boxed_faces, data_folder, generated, tar_faces, train_300w
+from .source_names import FACE_SOURCES, list_sources, named_source
+
+BOXES = "boxes.csv"
+"""File of face boxes in a folder of images, see `face_sources.boxed_faces`."""
 
 
 def open_pool(
@@ -25,12 +29,13 @@ def open_pool(
     """Crop the faces of named sources into one memory-mapped file, or open the file of an earlier call.
 
     Args:
-        sources: Folders of images, "celebahq128", "celebahq128:COUNT" or "generated:COUNT".
+        sources: Folders of face crops, folders of images with ``boxes.csv``, "celebahq128", "lfw128", "300w" (its
+            training part), each with or without ":COUNT", or "generated:COUNT".
         input_size: Side of the network's input, px.
         folder: Folder of the pool's file.
         progress: Whether to show a progress bar.
-        portraits: Crop as much around the face as the images of FFHQ and CelebA-HQ contain. Images of a folder are
-            used whole in either case.
+        portraits: Crop as much around the face as the images of FFHQ and CelebA-HQ contain. Crops of a folder and of
+            300-W are used whole in either case.
         device: Device that renders generated faces. None is the CPU.
 
     Returns:
@@ -42,25 +47,33 @@ def open_pool(
     """
     readers: dict[str, Iterable[Face]] = {}
     for source in [os.fspath(s) for s in sources]:
-        named = named_source(source)
+        named = named_source(source, FACE_SOURCES)
         if named is None:
-            path = Path(source)
-            if not path.is_dir():
-                raise FileNotFoundError(
-                    f"{source!r}: expected a folder, 'celebahq128', 'celebahq128:COUNT' or 'generated:COUNT', got no "
-                    "such folder; check the path"
-                )
-            # The file of the pool is named by this text, so that a changed folder gets a new one.
-            stamp = f"{path.resolve()} {len(list(path.iterdir()))} files, {path.stat().st_mtime_ns}"
-            readers[stamp] = whole_image_boxes(iter_images(path, on_error="skip"))
+            readers.update([_folder_faces(source)])
             continue
         name, count = named
         faces: Iterable[Face]
-        if name == "celebahq128":
-            faces = itertools.islice(celebahq128(), count)
-        else:
+        if name == "generated":
             faces = generated(count or 0, input_size, portraits=portraits, device=device)
-        if portraits and name == "celebahq128":
-            faces = whole_image_boxes((key, image) for key, image, _ in faces)
+        elif name == "300w":
+            faces = itertools.islice(train_300w(), count)
+        else:
+            faces = itertools.islice(tar_faces(data_folder(name)), count)
+            if portraits:
+                faces = whole_image_boxes((key, image) for key, image, _ in faces)
         readers[f"{source}, as FFHQ" if portraits else source] = faces
     return build_pool(readers, input_size, folder, progress)
+
+
+def _folder_faces(source: str) -> tuple[str, Iterable[Face]]:
+    """Return the faces of a folder, and a text that changes with its content: it names the pool's file."""
+    path = Path(source)
+    if not path.is_dir():
+        raise FileNotFoundError(
+            f"{source!r}: expected a folder or one of {list_sources(FACE_SOURCES)}, got no such folder; check the path"
+        )
+    stamp = f"{path.resolve()} {len(list(path.iterdir()))} files, {path.stat().st_mtime_ns}"
+    boxes = path / BOXES
+    if boxes.is_file():
+        return f"{stamp}, boxes {boxes.stat().st_mtime_ns}", boxed_faces(path, boxes)
+    return stamp, whole_image_boxes(iter_images(path, on_error="skip"))

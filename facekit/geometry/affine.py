@@ -108,7 +108,15 @@ def similarity_from_points(source: ArrayLike, target: ArrayLike) -> Matrix:
 
 
 def shift_matrix(x: float, y: float) -> Matrix:
-    """Return the matrix (3,3) that adds (x, y)."""
+    """Return the matrix that adds (x, y).
+
+    Args:
+        x: Shift to the right in pixels.
+        y: Shift down in pixels.
+
+    Returns:
+        Float64 (3, 3).
+    """
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 

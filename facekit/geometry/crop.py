@@ -277,6 +277,16 @@ def corners_of(size: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def is_inside(x: NDArray[Any], y: NDArray[Any], size: tuple[int, ...], rim: float = 0.0) -> NDArray[np.bool_]:
-    """Return which positions lie within an array of a size (h, w), at least ``rim`` pixels from its edge."""
+    """Return which positions lie within an array.
+
+    Args:
+        x: x of the positions in pixels, any shape.
+        y: y of the positions in pixels, same shape.
+        size: (height, width) of the array.
+        rim: Least distance from the edge in pixels.
+
+    Returns:
+        Bool, same shape.
+    """
     h, w = size
     return np.asarray((x >= rim - 0.5) & (x < w - 0.5 - rim) & (y >= rim - 0.5) & (y < h - 0.5 - rim))

@@ -25,7 +25,15 @@ _STRIP_PIXELS = 1 << 22
 
 
 def check_names(border: str, interpolation: str) -> None:
-    """Raise ValueError for a border or an interpolation that does not exist."""
+    """Check the names of a border and an interpolation.
+
+    Args:
+        border: One of `BORDERS`.
+        interpolation: One of `INTERPOLATIONS`.
+
+    Raises:
+        ValueError: If there is no such border or interpolation.
+    """
     if border not in BORDERS:
         raise ValueError(f"border: expected one of {', '.join(map(repr, BORDERS))}, got {border!r}")
     if interpolation not in INTERPOLATIONS:

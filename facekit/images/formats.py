@@ -63,7 +63,16 @@ def check_size(width: int, height: int, name: str) -> None:
 
 
 def size_message(name: str, pixels: int, got: str) -> str:
-    """Return the message about an image above `MAX_PIXELS`."""
+    """Return the message about an image above `MAX_PIXELS`.
+
+    Args:
+        name: Name of the image.
+        pixels: Number of its pixels.
+        got: Its size as text, such as "9000 x 9000 pixels".
+
+    Returns:
+        The message.
+    """
     limit = MAX_PIXELS // 10**6
     return f"{name}: expected at most {limit} megapixels, got {got} ({pixels / 1e6:.1f} megapixels); shrink it first"
 

@@ -75,7 +75,15 @@ def check_flip(flip: Sequence[int], n: int) -> None:
 
 
 def shortened(names: Collection[str], most: int = 12) -> str:
-    """Join names for a message, the first ones if there are many."""
+    """Join names for a message, the first ones if there are many.
+
+    Args:
+        names: The names.
+        most: How many are written at most.
+
+    Returns:
+        The names with commas, followed by "..." if some are left out.
+    """
     return ", ".join(list(names)[:most]) + (" ..." if len(names) > most else "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..annotations.label_names import natural_key
@@ -16,7 +16,7 @@ ALL, DISCREPANCY = "all", "discrepancy"
 Scores = dict[str, float]
 
 
-def group_members(groups: Any, images: int) -> dict[str, list[int]]:
+def group_members(groups: Iterable[str | float | None], images: int) -> dict[str, list[int]]:
     """Return the images of each group, and warn of images without a group.
 
     Args:
@@ -30,11 +30,13 @@ def group_members(groups: Any, images: int) -> dict[str, list[int]]:
         ValueError: If the number of groups is wrong, all images are without a group, or a group is called "all" or
             "discrepancy".
     """
-    if isinstance(groups, str):
+    if isinstance(groups, str) or not isinstance(groups, Iterable):
         raise ValueError(f"groups: expected one group's name per image, got {groups!r}; pass a list")
     named = [_name(group) for group in groups]
     if len(named) != images:
-        raise ValueError(f"groups: expected one group per image, got {images} images but {len(named)} groups")
+        raise ValueError(
+            f"groups: expected one group per image, got {images} images but {len(named)} groups; pass None for no group"
+        )
     members: dict[str, list[int]] = {}
     for i, name in enumerate(named):
         if name:

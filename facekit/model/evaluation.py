@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..alignment import Frame, check_align, frame_points
+from ..annotations.label_items import Labels
 from ..images import ImageBatch
 from ..results import Drawable
 from ..tasks import LandmarkTask
@@ -18,7 +19,7 @@ from .trained_model import AT_ONCE, TrainedModel
 
 
 def predict_labelled(
-    model: TrainedModel, images: ImageBatch, labels: Any, align: str | None, stacklevel: int
+    model: TrainedModel, images: ImageBatch, labels: Labels, align: str | None, stacklevel: int
 ) -> tuple[list[Drawable], list[Any]]:
     """Predict labelled images, one face each, and check their labels.
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Collection
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..alignment import FaceFramer, Frame
-from ..results import Landmarks, Segmentation
-from ..training.crops import Cropper
+from ..alignment import FaceBoxes, FaceFramer, Frame
+from ..results import Landmarks
 from ..zoo import embedded_file
 from .model_reader import read_parts
 from .trained_model import TrainedModel
@@ -43,7 +40,7 @@ def landmarks_68(image: np.ndarray, frame: Frame) -> np.ndarray:
     return result.points
 
 
-def find_frames(image: np.ndarray, align: str, faces: Any) -> list[Frame]:
+def find_frames(image: np.ndarray, align: str, faces: FaceBoxes | None) -> list[Frame]:
     """Return the frames of the faces in an image, best first.
 
     Args:
@@ -54,26 +51,18 @@ def find_frames(image: np.ndarray, align: str, faces: Any) -> list[Frame]:
     return FRAMER.frames(image, align, faces)
 
 
-def find_frames_by_align(image: np.ndarray, aligns: Collection[str], faces: Any) -> dict[str, list[Frame]]:
-    """Return what `find_frames` returns for each of several alignments, with one search for faces."""
+def find_frames_by_align(image: np.ndarray, aligns: Collection[str], faces: FaceBoxes | None) -> dict[str, list[Frame]]:
+    """Return the frames of several alignments, with one search for faces.
+
+    Args:
+        image: RGB uint8, shape (H, W, 3).
+        aligns: Alignments as in `facekit.adapt`.
+        faces: Boxes (x0, y0, x1, y1) in pixels, or None to search.
+
+    Returns:
+        What `find_frames` returns, by alignment.
+    """
     return FRAMER.frames_by_align(image, aligns, faces)
 
 
-def with_portrait(clean: np.ndarray, frame: Frame) -> np.ndarray:
-    """Add the outline of the person to an image.
-
-    Args:
-        clean: RGB uint8, shape (H, W, 3).
-        frame: A frame in which there is a face.
-
-    Returns:
-        Shape (H, W, 4). The last channel is 255 on the person that the embedded parser finds, else 0.
-    """
-    # The parser was trained on faces that were not warped.
-    result = embedded_model("segmentation").predict_frames(clean, [dataclasses.replace(frame, alpha=None)])[0]
-    assert isinstance(result, Segmentation)
-    return np.dstack([clean, 255 * (result.mask > 0).astype(np.uint8)])
-
-
 FRAMER = FaceFramer(landmarks_68)
-CROPPER = Cropper(find_frames, with_portrait)

@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 import torch
 
+from ..alignment import FaceBoxes
+from ..annotations.label_items import Labels
+from ..core.arguments import check_path
 from ..core.global_state import default_settings
 from ..images import read_images
 from ..images.types import Images
@@ -30,7 +33,7 @@ class Model(TrainedModel):
         self,
         images: Images,
         *,
-        faces: Any = None,
+        faces: FaceBoxes | None = None,
         align: str | None = None,
         on_error: Literal["raise", "skip"] = "raise",
     ) -> Any:
@@ -55,7 +58,7 @@ class Model(TrainedModel):
         return predict_all([self], images, faces, align, on_error, stacklevel=4)[0]
 
     @default_settings()
-    def evaluate(self, images: Images, labels: Any, *, align: str | None = None) -> dict[str, float]:
+    def evaluate(self, images: Images, labels: Labels, *, align: str | None = None) -> dict[str, float]:
         """Score this model on labelled images with one face each.
 
         Args:
@@ -85,11 +88,13 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
 
     Raises:
         FileNotFoundError: If there is no such file.
+        TypeError: If ``path`` is no path.
         ValueError: If the file is no model, is damaged, or comes from a newer facekit.
 
     Example:
         >>> model = facekit.load("mine.facekit")
     """
+    check_path(path, "path")
     return Model(**vars(read_parts(path))).to(device)
 
 
@@ -139,6 +144,7 @@ def resolve_model(model: Model | str | os.PathLike[str], device: str | torch.dev
     else:
         type_name = type(model).__name__
         raise TypeError(
-            f"model is {type_name}: expected a facekit.Model, the path of a .facekit file, or one of {known}"
+            f"model is {type_name}: expected a facekit.Model, the path of a .facekit file, or one of {known}; pass one "
+            "of these"
         )
     return resolved if device is None else resolved.to(device)

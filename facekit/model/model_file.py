@@ -7,6 +7,7 @@ device first, where their size costs nothing, and are compared with the tensors 
 from __future__ import annotations
 
 import functools
+import hashlib
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from ..tasks import Task
 
 FORMAT = 1
 ADAPTER = "adapter."  # before the names of the label adapter's tensors
+LEFT_OUT = "left_out"  # field of model.json: digest of the embedded tensors that the file leaves out
 # Side of a network's input, px.
 _SIDES = range(8, 4097)
 # Calls of torch that lay out a network. The largest here, e4e's encoder for 1024 px, takes about 6,000.
@@ -68,7 +70,7 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ValueError: If it is no model, is damaged or compressed, has NaN or infinite weights, or is of a newer facekit.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; expected one that model.save() wrote")
+        raise FileNotFoundError(f"{path}: no such file; expected one that model.save() wrote; check the path")
     if not path.is_file():
         raise ValueError(
             f"{path}: expected a .facekit file that model.save() wrote, got a folder or device; pass a file"
@@ -100,7 +102,18 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def built(path: Path, make: Callable[[], T]) -> T:
-    """Return what `make` makes of a file's settings. Raises ValueError that names the file where they are malformed."""
+    """Build something from a file's settings.
+
+    Args:
+        path: The file, for messages.
+        make: Builds it.
+
+    Returns:
+        What ``make`` returns.
+
+    Raises:
+        ValueError: If the settings are malformed. The message names the file.
+    """
     try:
         return make()
     except _MALFORMED as error:
@@ -116,6 +129,7 @@ def network_of(
     settings: dict[str, Any],
     state: dict[str, Tensor],
     embedded_state: Callable[[], dict[str, Tensor]] | None = None,
+    left_out: str | None = None,
 ) -> Any:
     """Build a network and give it its weights, once its settings fit the tensors.
 
@@ -125,6 +139,7 @@ def network_of(
         settings: What it builds it from.
         state: The file's tensors by the network's names.
         embedded_state: Returns the weights that the file leaves out, or None for a whole file.
+        left_out: Digest of the weights that the file leaves out. None is not checked: earlier versions wrote none.
 
     Returns:
         The network, on the CPU.
@@ -140,7 +155,13 @@ def network_of(
 
     expected = built(path, laid_out).state_dict()
     if embedded_state is not None and state.keys() != expected.keys():
-        state = state | embedded_state()
+        missing = {k: v for k, v in embedded_state().items() if k in expected and k not in state}
+        if left_out is not None and digest(missing) != left_out:
+            raise ValueError(
+                f"{path}: expected the embedded weights that it was saved with, got those of another version of "
+                "facekit; load it with that version and save it with whole=True, or adapt again"
+            )
+        state = state | missing
     check_names(path, state, expected, "the network in its model.json")
     _check_kinds(path, state, expected)
     network = built(path, lambda: from_dict(settings))
@@ -148,8 +169,28 @@ def network_of(
     return network
 
 
+def digest(state: Mapping[str, Tensor]) -> str:
+    """Return a text that identifies tensors: BLAKE2 of their names and values."""
+    value = hashlib.blake2b(digest_size=16)
+    for name in sorted(state):
+        value.update(name.encode())
+        value.update(state[name].detach().cpu().contiguous().numpy().tobytes())
+    return value.hexdigest()
+
+
 def check_fits(path: Path, network: Any, task: Task, adapter: Any, target: Task | None) -> None:
-    """Check that a file's networks and tasks belong together. Raises ValueError that names the file."""
+    """Check that a file's networks and tasks belong together.
+
+    Args:
+        path: The file, for messages.
+        network: The network.
+        task: The network's task.
+        adapter: The label adapter, or None.
+        target: The adapter's task, or None.
+
+    Raises:
+        ValueError: If they do not belong together. The message names the file.
+    """
     for checked in (task, target):
         if checked is not None:
             built(path, functools.partial(_try, checked))
@@ -216,7 +257,8 @@ def _check_fields(path: Path, about: Any) -> None:
             f"{path}: written in format {version}, this facekit reads up to {FORMAT}; expected an older file, or "
             "upgrade facekit"
         )
-    fields = dict(_FIELDS, adapter=dict) if "adapter" in about else _FIELDS
+    optional: dict[str, type] = {"adapter": dict, LEFT_OUT: str}
+    fields = _FIELDS | {name: kind for name, kind in optional.items() if name in about}
     for name, kind in fields.items():
         if not isinstance(about.get(name), kind):
             type_name = type(about[name]).__name__ if name in about else "nothing"

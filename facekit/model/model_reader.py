@@ -16,7 +16,7 @@ from ..core.global_state import preserved_random_state
 from ..tasks import Task, task_from_dict
 from ..training.adapted_network import AdaptedNetwork
 from ..zoo import cached_file, embedded_file, official_file
-from .model_file import ADAPTER, built, check_fits, network_of, read_model_file
+from .model_file import ADAPTER, LEFT_OUT, built, check_fits, network_of, read_model_file
 
 if TYPE_CHECKING:
     from ..backbones.farl.backbone import FaRL
@@ -100,7 +100,9 @@ def read_parts(path: str | os.PathLike[str]) -> ModelParts:
     # A file with all weights needs no others. The ready parser itself completes files of synthparse.
     completed = None if about["whole"] else backbone.embedded_state
     network_state = {k: v for k, v in state.items() if not k.startswith(ADAPTER)}
-    network = network_of(source, backbone.network_from_dict, about["network"], network_state, completed).eval()
+    network = network_of(
+        source, backbone.network_from_dict, about["network"], network_state, completed, about.get(LEFT_OUT)
+    ).eval()
     task = built(source, lambda: task_from_dict(about["task"], about["labels"]))
     check_fits(source, network, task, adapter, target)
     return ModelParts(about["backbone"], network, task, about["align"], about["about"], adapter, target)

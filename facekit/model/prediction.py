@@ -9,11 +9,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..alignment import Frame
+from ..alignment import FaceBoxes, Frame, check_align
+from ..core.arguments import short_repr
 from ..images import read_images
+from ..images.types import Images
 from ..results.faces import Faces
-from ..results.types import Drawable
+from ..results.types import Drawable, ImageResult
 from .face_frames import find_frames_by_align
+from .portraits import blend_portrait
 from .trained_model import AT_ONCE, TrainedModel
 
 # Pixels of the images that `predict_stream` holds at once, unless a single image has more.
@@ -22,8 +25,8 @@ STREAM_PIXELS = 16_000_000
 
 def predict_all(
     models: Sequence[TrainedModel],
-    images: Any,
-    faces: Any,
+    images: Images,
+    faces: FaceBoxes | None,
     align: str | None,
     on_error: Literal["raise", "skip"],
     stacklevel: int,
@@ -57,7 +60,10 @@ def predict_all(
 
 
 def predict_group(
-    models: Sequence[TrainedModel], images: Sequence[NDArray[np.uint8]], boxes: Sequence[Any], align: str | None
+    models: Sequence[TrainedModel],
+    images: Sequence[NDArray[np.uint8]],
+    boxes: Sequence[FaceBoxes | None],
+    align: str | None,
 ) -> list[list[Drawable]]:
     """Run models on some images at once. Faces are searched once for all models.
 
@@ -70,7 +76,7 @@ def predict_group(
     Returns:
         Per model one outcome per image: `Faces`, or with align="none" and no boxes the single result.
     """
-    aligns = {align or model.align for model in models}
+    aligns = {check_align(align or model.align) for model in models}
     framed = [find_frames_by_align(image, aligns, face_boxes) for image, face_boxes in zip(images, boxes, strict=True)]
     shared_levels: dict[Any, Any] | None = {} if len(models) > 1 else None
     outcomes: list[list[Drawable]] = []
@@ -78,6 +84,8 @@ def predict_group(
         frame_align = align or model.align
         frames: list[list[Frame]] = [by_align[frame_align] for by_align in framed]
         predicted = model.predict_images(images, frames, shared_levels)
+        if model.task.blends:
+            predicted = [_blended(*found) for found in zip(predicted, frames, strict=True)]
         outcomes.append(
             [
                 results[0] if frame_align == "none" and face_boxes is None else Faces(results, image=image)
@@ -85,6 +93,14 @@ def predict_group(
             ]
         )
     return outcomes
+
+
+def _blended(results: list[Drawable], frames: list[Frame]) -> list[Drawable]:
+    """Blend the new faces of one image into it."""
+    return [
+        blend_portrait(result, frame) if isinstance(result, ImageResult) else result
+        for result, frame in zip(results, frames, strict=True)
+    ]
 
 
 def predict_stream(
@@ -124,6 +140,11 @@ def _boxes_per_image(faces: Any, single: bool, kept: list[int]) -> list[Any]:
     """Return the boxes of each image that was read, None where faces are to be searched."""
     if faces is None or single:
         return [faces] * len(kept)
+    if isinstance(faces, (str, bytes)) or not hasattr(faces, "__len__"):
+        raise TypeError(
+            f"faces={short_repr(faces)}: expected a list of boxes per image, got {type(faces).__name__}; pass one list "
+            "of boxes per image"
+        )
     if len(faces) <= max(kept, default=-1):
         raise ValueError(
             f"faces: expected boxes for {max(kept) + 1} images, got {len(faces)}; pass one list of boxes per image"

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import os
+import warnings
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +30,7 @@ from ..results.types import Drawable, Segmentation
 from ..tasks import Task
 from ..training.adapted_network import AdaptedNetwork
 from ..training.loop import check_finite
-from .model_file import ADAPTER, FORMAT
+from .model_file import ADAPTER, FORMAT, LEFT_OUT, digest
 from .model_reader import find_backbone
 
 # Images per batch. On CPUs, larger batches take more time per image because activations do not fit into the caches.
@@ -104,9 +105,17 @@ class TrainedModel:
         return self
 
     @property
-    def naked(self) -> Self:
+    def unadapted(self) -> Self:
         """Return this model without its label adapter."""
         return type(self)(self.backbone, self.network, self._own_task, self.align, self.about)
+
+    @property
+    def naked(self) -> Self:
+        """Return ``unadapted`` under its name of the last release."""
+        warnings.warn(
+            "Model.naked was renamed, expected Model.unadapted; use that name", DeprecationWarning, stacklevel=2
+        )
+        return self.unadapted
 
     @functools.cached_property
     def _runner(self) -> Any:
@@ -174,7 +183,16 @@ class TrainedModel:
     def predict_frames(
         self, image: np.ndarray, frames: list[Frame], shared_levels: dict[Any, SharedLevels] | None = None
     ) -> list[Drawable]:
-        """Predict the framed faces of one image. Arguments and results are those of `predict_images`."""
+        """Predict the framed faces of one image.
+
+        Args:
+            image: RGB uint8, shape (H, W, 3).
+            frames: Frames of the faces.
+            shared_levels: As for ``predict_images``.
+
+        Returns:
+            One result per frame, in pixels of the image.
+        """
         return self.predict_images([image], [frames], shared_levels)[0]
 
     def predict_images(
@@ -208,7 +226,7 @@ class TrainedModel:
             if self.adapter is not None:
                 adapted = self._results(self._adapted(maps), self.task, places)
                 face_results = [
-                    dataclasses.replace(a, naked=n)
+                    dataclasses.replace(a, unadapted=n)
                     for a, n in zip(adapted, face_results, strict=True)
                     if isinstance(a, Segmentation) and isinstance(n, Segmentation)
                 ]
@@ -232,7 +250,8 @@ class TrainedModel:
 
         Args:
             path: The file.
-            whole: Whether the file holds all weights. False leaves out the embedded ones, for files in this package.
+            whole: Whether the file holds all weights. False leaves out tensors that equal the embedded ones, for files
+                in this package. Such a file loads with the same embedded weights only.
 
         Raises:
             OutputError: If the file cannot be written.
@@ -240,9 +259,8 @@ class TrainedModel:
         """
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
         check_finite(state, "in this model")
-        if not whole:
-            left_out = find_backbone(self.backbone).frozen_keys(self.network)
-            state = {k: v for k, v in state.items() if k not in left_out}
+        left_out = {} if whole else _embedded_tensors(state, find_backbone(self.backbone).embedded_state())
+        state = {k: v for k, v in state.items() if k not in left_out}
         adapter = {}
         if self.adapter is not None:
             state |= {f"{ADAPTER}{k}": v.detach().cpu().contiguous() for k, v in self.adapter.state_dict().items()}
@@ -256,6 +274,7 @@ class TrainedModel:
             "align": self.align,
             "whole": whole,
             "about": self.about,
+            **({LEFT_OUT: digest(left_out)} if left_out else {}),
             **adapter,
         }
         packed = save_tensors({k: _smallest(v) for k, v in state.items()})
@@ -298,6 +317,11 @@ class TrainedModel:
                 external_data=False,
                 verbose=False,
             )
+
+
+def _embedded_tensors(state: dict[str, Tensor], embedded: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a network that equal the embedded tensors of the same names."""
+    return {k: v for k, v in state.items() if k in embedded and torch.equal(v, embedded[k].cpu())}
 
 
 def _smallest(tensor: Tensor) -> Tensor:

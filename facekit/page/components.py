@@ -45,6 +45,18 @@ def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def training_buttons() -> tuple[gr.Button, gr.Button, gr.Markdown]:
+    """Lay out the buttons of a training.
+
+    Returns:
+        The buttons "Adapt" and "Stop", and the text of the progress below them.
+    """
+    with gr.Row():
+        start = gr.Button("Adapt", variant="primary", scale=4)
+        stop = gr.Button("Stop", scale=1)
+    return start, stop, gr.Markdown("Nothing is trained yet.", elem_classes="progress")
+
+
 def draw_result(result: Any) -> np.ndarray:
     """Draw a result on its image, with a legend of the parts if it has parts.
 

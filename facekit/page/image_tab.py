@@ -16,7 +16,7 @@ from ..augmentation.shadows import cast_shadows
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..images.reader import load_image
 from ..results.faces import Faces
-from .components import CROP, EXAMPLE_LABEL, MOST_IMAGES, NO_IMAGE, PHOTO, example_photo, show_errors
+from .components import CROP, EXAMPLE_LABEL, MOST_IMAGES, NO_IMAGE, PHOTO, example_photo, show_errors, training_buttons
 from .sessions import connect_stop_button, new_file, progress_reporter
 from .uploads import image_field
 
@@ -229,58 +229,16 @@ def _task_part(task: str) -> None:
     """Lay out one task: images, training, test."""
     example, model = gr.State(), gr.State()
     gr.Markdown("### 1 · Choose a few images, one face each", elem_classes="step")
-    pairs = task == STYLE
-    upload: dict[str, Any] = {"file_count": "multiple", "height": 190}
-    with gr.Row():
-        label = "Images" if pairs else "Images without shadows"
-        images = gr.File(label=label, allow_reordering=pairs, scale=3, **upload)
-        label = "The same in the new style, in order"
-        targets = gr.File(label=label, allow_reordering=True, visible=pairs, scale=3, **upload)
-        with gr.Column(scale=2):
-            style = gr.Radio(list(STYLES), value="Pencil", label="Style of the example", visible=pairs)
-            load = gr.Button(f"Load the example: {EXAMPLES[task]} generated faces")
-            note = "The example has one more face" + (
-                ", to test the model on." if pairs else " with a shadow, for step 3."
-            )
-            gr.Markdown(note, elem_classes="aside")
-    text = gr.Markdown(NO_IMAGES)
-    shown = gr.Image(format="png", interactive=False, visible=False, container=False, buttons=[])
+    images, targets, style, load, text, shown = _image_fields(task)
     gr.Markdown("### 2 · Adapt", elem_classes="step")
     with gr.Row():
         info = "In a photo the face is found first. Only the face is changed."
         kind = gr.Radio(list(ALIGN), value=CROP, label="Each image is a", info=info)
         info = f"More steps take longer. {STEPS} steps take one to two minutes on two cores."
         steps = gr.Slider(50, 1000, value=STEPS, step=50, label="Training steps", scale=2, info=info)
-    with gr.Row():
-        start = gr.Button("Adapt", variant="primary", scale=4)
-        stop = gr.Button("Stop", scale=1)
-    status = gr.Markdown("Nothing is trained yet.", elem_classes="progress")
+    start, stop, status = training_buttons()
     gr.Markdown("### 3 · Use your model", elem_classes="step")
-    with gr.Row():
-        with gr.Column():
-            photo = image_field("A new image", 420)
-            photo_kind = gr.Radio(list(ALIGN), value=CROP, label="This image is a")
-            run = gr.Button("Make the new image", variant="primary")
-            if pairs and (path := example_photo()):
-                gr.Examples(
-                    [[path, PHOTO]],
-                    [photo, photo_kind],
-                    label=EXAMPLE_LABEL,
-                    example_labels=["A photo: astronaut Eileen Collins"],
-                    api_name="stylization_example_photo",
-                )
-        with gr.Column():
-            pair = gr.ImageSlider(
-                label="Before | after",
-                interactive=False,
-                height=420,
-                max_height=420,
-                format="png",
-                buttons=["fullscreen"],
-            )
-            with gr.Row():
-                image_file = gr.DownloadButton("Download the image", interactive=False)
-                model_file = gr.DownloadButton("Download the model", interactive=False)
+    photo, photo_kind, run, pair, image_file, model_file = _test_fields(task)
 
     chosen = [images, targets, example]
     gr.on(
@@ -306,3 +264,56 @@ def _task_part(task: str) -> None:
     run.click(
         make_image, [model, photo, photo_kind], [pair, image_file], api_name=f"{task}_make", show_progress_on=pair
     )
+
+
+def _image_fields(task: str) -> tuple[gr.File, gr.File, gr.Radio, gr.Button, gr.Markdown, gr.Image]:
+    """Lay out step 1: images, targets, style and button of the example; a text and the chosen images."""
+    pairs = task == STYLE
+    upload: dict[str, Any] = {"file_count": "multiple", "height": 190}
+    with gr.Row():
+        label = "Images" if pairs else "Images without shadows"
+        images = gr.File(label=label, allow_reordering=pairs, scale=3, **upload)
+        label = "The same in the new style, in order"
+        targets = gr.File(label=label, allow_reordering=True, visible=pairs, scale=3, **upload)
+        with gr.Column(scale=2):
+            style = gr.Radio(list(STYLES), value="Pencil", label="Style of the example", visible=pairs)
+            load = gr.Button(f"Load the example: {EXAMPLES[task]} generated faces")
+            note = "The example has one more face" + (
+                ", to test the model on." if pairs else " with a shadow, for step 3."
+            )
+            gr.Markdown(note, elem_classes="aside")
+    text = gr.Markdown(NO_IMAGES)
+    shown = gr.Image(format="png", interactive=False, visible=False, container=False, buttons=[])
+    return images, targets, style, load, text, shown
+
+
+def _test_fields(
+    task: str,
+) -> tuple[gr.Image, gr.Radio, gr.Button, gr.ImageSlider, gr.DownloadButton, gr.DownloadButton]:
+    """Lay out step 3: a new image, its kind and a button; the result, its file and the model's file."""
+    with gr.Row():
+        with gr.Column():
+            photo = image_field("A new image", 420)
+            photo_kind = gr.Radio(list(ALIGN), value=CROP, label="This image is a")
+            run = gr.Button("Make the new image", variant="primary")
+            if task == STYLE and (path := example_photo()):
+                gr.Examples(
+                    [[path, PHOTO]],
+                    [photo, photo_kind],
+                    label=EXAMPLE_LABEL,
+                    example_labels=["A photo: astronaut Eileen Collins"],
+                    api_name="stylization_example_photo",
+                )
+        with gr.Column():
+            pair = gr.ImageSlider(
+                label="Before | after",
+                interactive=False,
+                height=420,
+                max_height=420,
+                format="png",
+                buttons=["fullscreen"],
+            )
+            with gr.Row():
+                image_file = gr.DownloadButton("Download the image", interactive=False)
+                model_file = gr.DownloadButton("Download the model", interactive=False)
+    return photo, photo_kind, run, pair, image_file, model_file

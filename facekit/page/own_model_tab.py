@@ -12,7 +12,7 @@ import facekit
 
 from ..images.reader import load_image
 from ..results.faces import Faces
-from .components import NO_IMAGE, draw_result, show_errors
+from .components import NO_IMAGE, draw_result, show_errors, training_buttons
 from .label_canvas import SIDE
 from .label_editor import (
     EVERY_PRESS,
@@ -124,57 +124,18 @@ def own_model_tab() -> None:
     """Lay out the tab: choose images, label them, adapt, use the model."""
     sheet, model = gr.State(Sheet()), gr.State()
     gr.Markdown("### 1 · Choose a few images, one face each", elem_classes="step")
-    with gr.Row():
-        files = gr.File(file_count="multiple", label="Images", height=190)
-        with gr.Column():
-            kind = gr.Radio([POINTS, PARTS], value=POINTS, label="What do you want to label?")
-            point_text = gr.Textbox(POINT_NAMES, label="Names of the points, in the order of your clicks")
-            part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, at most {MOST_PARTS}", visible=False)
-            example = gr.Button("Load the example: 6 generated faces, labelled")
+    files, kind, point_text, part_text, example = _choice_fields()
     gr.Markdown("### 2 · Label them", elem_classes="step")
-    instruction = gr.Markdown(NO_IMAGES)
-    chips = gr.HTML(visible=False)
-    image = gr.Image(
-        format="jpeg", label="Click the points", interactive=False, height=560, elem_id="click", buttons=[]
-    )
-    editor = PaintEditor(
-        format="png",
-        label="Paint the parts",
-        sources=(),
-        transforms=(),
-        layers=False,
-        visible=False,
-        height=660,
-        canvas_size=(SIDE, SIDE),
-    )
-    shown = gr.Number(-1, visible="hidden", precision=0)
-    with gr.Row():
-        buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}
-    with gr.Row(elem_classes="level"):
-        manual = gr.Number(MANUAL_IMAGES, label="Images to label by hand", precision=0, minimum=1, scale=2)
-        with gr.Column(scale=4):
-            estimate = gr.Markdown(saved_time(Sheet(), POINTS, POINT_NAMES, MANUAL_IMAGES), elem_classes="aside")
-        download = gr.Button("Download the labels (LabelMe)", size="md", scale=2)
-    # A download button needs a file that exists. This file is written after the press, then the browser fetches it.
-    archive = gr.DownloadButton(visible="hidden")
+    instruction, chips, image, editor, shown, buttons = _label_fields()
+    manual, estimate, download, archive = _saved_time_fields()
     gr.Markdown("### 3 · Adapt", elem_classes="step")
     info = "More steps take longer. For a few images, 100 to 200 are enough."
     steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps", info=info)
-    with gr.Row():
-        start = gr.Button("Adapt", variant="primary", scale=4)
-        stop = gr.Button("Stop", scale=1)
-    text = gr.Markdown("Nothing is trained yet.", elem_classes="progress")
+    start, stop, text = training_buttons()
     label = "Results of your model on your images"
     gallery = gr.Gallery(label=label, columns=3, height=340, format="png", object_fit="contain", visible=False)
     gr.Markdown("### 4 · Use your model", elem_classes="step")
-    with gr.Row():
-        with gr.Column():
-            photo = image_field("A new image", 360)
-            run = gr.Button("Predict", variant="primary")
-        with gr.Column():
-            tools: Any = ["download", "fullscreen"]
-            result = gr.Image(format="png", label="Result of your model", interactive=False, height=360, buttons=tools)
-            file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
+    photo, run, result, file = _test_fields()
 
     settings, outputs = [kind, point_text, part_text], [sheet, image, editor, instruction, chips, shown]
     labels = [sheet, editor, *settings]
@@ -201,3 +162,63 @@ def own_model_tab() -> None:
     )
     connect_stop_button("adapt", started, text, stop)
     run.click(predict, [model, photo], result, api_name="use")
+
+
+def _choice_fields() -> tuple[gr.File, gr.Radio, gr.Textbox, gr.Textbox, gr.Button]:
+    """Lay out step 1: images, what to label, names of points and of parts, the button of the example."""
+    with gr.Row():
+        files = gr.File(file_count="multiple", label="Images", height=190)
+        with gr.Column():
+            kind = gr.Radio([POINTS, PARTS], value=POINTS, label="What do you want to label?")
+            point_text = gr.Textbox(POINT_NAMES, label="Names of the points, in the order of your clicks")
+            part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, at most {MOST_PARTS}", visible=False)
+            example = gr.Button("Load the example: 6 generated faces, labelled")
+    return files, kind, point_text, part_text, example
+
+
+def _label_fields() -> tuple[gr.Markdown, gr.HTML, gr.Image, PaintEditor, gr.Number, dict[str, gr.Button]]:
+    """Lay out step 2: instruction, list of names, image to click on, paint editor, its index, buttons by name."""
+    instruction = gr.Markdown(NO_IMAGES)
+    chips = gr.HTML(visible=False)
+    image = gr.Image(
+        format="jpeg", label="Click the points", interactive=False, height=560, elem_id="click", buttons=[]
+    )
+    editor = PaintEditor(
+        format="png",
+        label="Paint the parts",
+        sources=(),
+        transforms=(),
+        layers=False,
+        visible=False,
+        height=660,
+        canvas_size=(SIDE, SIDE),
+    )
+    shown = gr.Number(-1, visible="hidden", precision=0)
+    with gr.Row():
+        buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}
+    return instruction, chips, image, editor, shown, buttons
+
+
+def _saved_time_fields() -> tuple[gr.Number, gr.Markdown, gr.Button, gr.DownloadButton]:
+    """Lay out the estimate of the saved time, and the button and the file of the labels."""
+    with gr.Row(elem_classes="level"):
+        manual = gr.Number(MANUAL_IMAGES, label="Images to label by hand", precision=0, minimum=1, scale=2)
+        with gr.Column(scale=4):
+            estimate = gr.Markdown(saved_time(Sheet(), POINTS, POINT_NAMES, MANUAL_IMAGES), elem_classes="aside")
+        download = gr.Button("Download the labels (LabelMe)", size="md", scale=2)
+    # A download button needs a file that exists. This file is written after the press, then the browser fetches it.
+    archive = gr.DownloadButton(visible="hidden")
+    return manual, estimate, download, archive
+
+
+def _test_fields() -> tuple[gr.Image, gr.Button, gr.Image, gr.DownloadButton]:
+    """Lay out step 4: a new image and a button; the result and the model's file."""
+    with gr.Row():
+        with gr.Column():
+            photo = image_field("A new image", 360)
+            run = gr.Button("Predict", variant="primary")
+        with gr.Column():
+            tools: Any = ["download", "fullscreen"]
+            result = gr.Image(format="png", label="Result of your model", interactive=False, height=360, buttons=tools)
+            file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
+    return photo, run, result, file

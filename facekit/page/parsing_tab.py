@@ -103,7 +103,7 @@ def select_view(results: Sequence[Segmentation], view: str) -> Segmentation:
     """
     if view == ANNOTATORS:
         return join_faces(results)
-    return join_faces([getattr(result, "naked", None) or result for result in results])
+    return join_faces([getattr(result, "unadapted", None) or result for result in results])
 
 
 def overlay(result: Segmentation, opacity: float) -> np.ndarray:
@@ -153,7 +153,7 @@ def find_parts(path: str | None, kind: str, opacity: float) -> tuple[Any, ...]:
         gr.Warning("No face was found in this image.")
         empty = gr.DownloadButton(value=None, interactive=False)
         return None, gr.Radio(visible=False), outcome.draw(), NO_FACE, "", empty
-    adapted = getattr(results[0], "naked", None) is not None
+    adapted = getattr(results[0], "unadapted", None) is not None
     view = ANNOTATORS if adapted else PARSER
     result = select_view(results, view)
     faces = f"{len(results)} {'face' if len(results) == 1 else 'faces'}"
@@ -182,7 +182,16 @@ def change_view(results: list[Segmentation] | None, view: str, opacity: float) -
 
 
 def change_opacity(results: list[Segmentation] | None, view: str, opacity: float) -> Any:
-    """Return the drawing in another opacity. Arguments as of `change_view`."""
+    """Draw the same faces in another opacity.
+
+    Args:
+        results: The result of each face, or None before the first prediction.
+        view: PARSER or ANNOTATORS.
+        opacity: Opacity of the colours in [0, 1].
+
+    Returns:
+        The drawing. Nothing changes if there are no results.
+    """
     return overlay(select_view(results, view), opacity) if results else gr.skip()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from . import label_editor
-from .components import EXAMPLE_LABEL, PHOTO, example_photo, show_errors
+from .components import EXAMPLE_LABEL, PHOTO, example_photo, show_errors, training_buttons
 from .label_canvas import SIDE
 from .label_editor import EVERY_PRESS, FETCH, NO_IMAGES, PARTS, labelling_outputs, write_zip
 from .label_sheet import MOST_PARTS, PART_NAMES, POINT_NAMES, Sheet, example_faces
@@ -90,7 +90,16 @@ def button_handler(action: str) -> Callable[..., tuple[Any, ...]]:
 
 
 def write_painted(sheet: Sheet, editor: Any, part_text: str) -> str:
-    """Write the painted images and their LabelMe files to a zip file, and return its path."""
+    """Write the painted images and their LabelMe files to a zip file.
+
+    Args:
+        sheet: The images with their labels.
+        editor: Value of the image editor.
+        part_text: Names of the parts, with commas.
+
+    Returns:
+        Path of the zip file.
+    """
     return write_zip(sheet, editor, PARTS, POINT_NAMES, part_text)
 
 
@@ -109,31 +118,8 @@ def _training_steps() -> None:
     """Lay out the three steps: paint, adapt, use the model."""
     sheet, model = gr.State(Sheet()), gr.State()
     gr.Markdown(f"### 1 · Paint one image, or up to {MOST_PAINTED}", elem_classes="step")
-    with gr.Row():
-        files = gr.File(file_count="multiple", label="Images, one face each", height=190)
-        with gr.Column():
-            part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, at most {MOST_PARTS}")
-            load = gr.Button(f"Load the example: 1 painted face, {UNLABELLED} without paint")
-            note = (
-                "Images without paint are used as support images: the generator is also trained to reconstruct them. "
-                "Add images of the faces that you want to segment later."
-            )
-            gr.Markdown(note, elem_classes="aside")
-    instruction = gr.Markdown(NO_IMAGES)
-    chips = gr.HTML(visible=False)
-    editor = PaintEditor(
-        format="png",
-        label="Paint the parts",
-        sources=(),
-        transforms=(),
-        layers=False,
-        height=660,
-        canvas_size=(SIDE, SIDE),
-    )
-    with gr.Row():
-        buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "clear", "next")}
-        download = gr.Button("Download the labels")
-    archive = gr.DownloadButton(visible="hidden")
+    files, part_text, load = _choice_fields()
+    instruction, chips, editor, buttons, download, archive = _paint_fields()
     gr.Markdown("### 2 · Adapt", elem_classes="step")
     with gr.Row():
         info = "In a photo the face is found first, and turned upright."
@@ -141,26 +127,9 @@ def _training_steps() -> None:
         recipe = gr.Radio(list(RECIPES), value=TUNED, label="Generator", min_width=240)
         steps = gr.Slider(20, 600, value=STEPS, step=20, label="Training steps of each stage", min_width=240)
     cost = gr.Markdown(elem_classes="aside")
-    with gr.Row():
-        start = gr.Button("Adapt", variant="primary", scale=4)
-        stop = gr.Button("Stop", scale=1)
-    status = gr.Markdown("Nothing is trained yet.", elem_classes="progress")
+    start, stop, status = training_buttons()
     gr.Markdown("### 3 · Use your model", elem_classes="step")
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
-            photo = image_field("A new image", 360)
-            photo_kind = gr.Radio(list(ALIGN), value=PHOTO, label="This image is a")
-            run = gr.Button("Find the parts", variant="primary")
-            if example := example_photo():
-                gr.Examples(
-                    [[example, PHOTO]],
-                    [photo, photo_kind],
-                    label=EXAMPLE_LABEL,
-                    example_labels=["A photo: astronaut Eileen Collins"],
-                    api_name="one_shot_example_photo",
-                )
-        with gr.Column(scale=3, min_width=300):
-            results, text, file = _result_fields()
+    photo, photo_kind, run, results, text, file = _test_fields()
 
     outputs, painted = [sheet, editor, instruction, chips], [sheet, editor, part_text]
     files.upload(choose, [files, part_text], outputs, api_name="one_shot_choose")
@@ -196,6 +165,61 @@ def _training_steps() -> None:
         api_name="one_shot_use",
         show_progress_on=results[0],
     )
+
+
+def _choice_fields() -> tuple[gr.File, gr.Textbox, gr.Button]:
+    """Lay out the choice of step 1: images, names of the parts, the button of the example."""
+    with gr.Row():
+        files = gr.File(file_count="multiple", label="Images, one face each", height=190)
+        with gr.Column():
+            part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, at most {MOST_PARTS}")
+            load = gr.Button(f"Load the example: 1 painted face, {UNLABELLED} without paint")
+            note = (
+                "Images without paint are used as support images: the generator is also trained to reconstruct them. "
+                "Add images of the faces that you want to segment later."
+            )
+            gr.Markdown(note, elem_classes="aside")
+    return files, part_text, load
+
+
+def _paint_fields() -> tuple[gr.Markdown, gr.HTML, PaintEditor, dict[str, gr.Button], gr.Button, gr.DownloadButton]:
+    """Lay out the paint of step 1: instruction, list of names, editor, buttons; button and file of the labels."""
+    instruction = gr.Markdown(NO_IMAGES)
+    chips = gr.HTML(visible=False)
+    editor = PaintEditor(
+        format="png",
+        label="Paint the parts",
+        sources=(),
+        transforms=(),
+        layers=False,
+        height=660,
+        canvas_size=(SIDE, SIDE),
+    )
+    with gr.Row():
+        buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "clear", "next")}
+        download = gr.Button("Download the labels")
+    archive = gr.DownloadButton(visible="hidden")
+    return instruction, chips, editor, buttons, download, archive
+
+
+def _test_fields() -> tuple[gr.Image, gr.Radio, gr.Button, list[gr.Image], gr.Markdown, gr.DownloadButton]:
+    """Lay out step 3: a new image, its kind and a button; the results, a text and the model's file."""
+    with gr.Row():
+        with gr.Column(scale=2, min_width=300):
+            photo = image_field("A new image", 360)
+            photo_kind = gr.Radio(list(ALIGN), value=PHOTO, label="This image is a")
+            run = gr.Button("Find the parts", variant="primary")
+            if example := example_photo():
+                gr.Examples(
+                    [[example, PHOTO]],
+                    [photo, photo_kind],
+                    label=EXAMPLE_LABEL,
+                    example_labels=["A photo: astronaut Eileen Collins"],
+                    api_name="one_shot_example_photo",
+                )
+        with gr.Column(scale=3, min_width=300):
+            results, text, file = _result_fields()
+    return photo, photo_kind, run, results, text, file
 
 
 def _result_fields() -> tuple[list[gr.Image], gr.Markdown, gr.DownloadButton]:

@@ -85,7 +85,12 @@ def png_bytes(image: Image.Image) -> bytes:
 
 
 def store(result: Drawable, **values: Any) -> None:
-    """Set fields of a frozen result."""
+    """Set fields of a frozen result.
+
+    Args:
+        result: The result, changed in place.
+        **values: Values by field.
+    """
     for name, value in values.items():
         object.__setattr__(result, name, value)
 
@@ -109,7 +114,18 @@ def box_numbers(box: Any) -> Box | None:
 
 
 def same_size(canvas: NDArray[np.uint8], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the canvas. Raises ValueError if it has another shape than the image."""
+    """Check the size of a canvas.
+
+    Args:
+        canvas: RGB uint8, shape (H, W, 3).
+        image: The result's image, RGB uint8.
+
+    Returns:
+        The canvas.
+
+    Raises:
+        ValueError: If it has another shape than the image.
+    """
     if canvas.shape != image.shape:
         raise ValueError(f"canvas: expected the shape of the result's image {image.shape}, got {canvas.shape}")
     return canvas
@@ -133,6 +149,11 @@ def about_frame(result: Any) -> str:
 
 
 def write_whole(target: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file atomically; ``write`` gets a temporary path. Missing folders are made."""
+    """Write a file atomically. Missing folders are created.
+
+    Args:
+        target: The file.
+        write: Writes the contents to the temporary path that it is given.
+    """
     with whole_file(target) as temporary:
         write(temporary)

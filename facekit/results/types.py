@@ -112,7 +112,7 @@ class Segmentation(Drawable):
         labels: The set that names the classes.
         image: (H,W,3) uint8 RGB.
         box: The face's box (x0, y0, x1, y1); None if the whole image was used.
-        naked: The parts that a label adapter got as input; None without one.
+        unadapted: The parts that a label adapter got as input; None without one.
 
     Raises:
         ValueError: If the mask has another size than the image, or holds other ids.
@@ -122,7 +122,7 @@ class Segmentation(Drawable):
     labels: SegmentationSet
     image: NDArray[np.uint8]
     box: Box | None = None
-    naked: Segmentation | None = None
+    unadapted: Segmentation | None = None
 
     def __post_init__(self) -> None:
         mask, image = np.asarray(self.mask), rgb_array(self.image)
@@ -183,6 +183,14 @@ class Segmentation(Drawable):
         image = palette_image(self.mask, self.labels)
         write_whole(target, lambda file: image.save(file, format="PNG"))
 
+    @property
+    def naked(self) -> Segmentation | None:
+        """Return ``unadapted`` under its name of the last release."""
+        warnings.warn(
+            "the field 'naked' was renamed, expected 'unadapted'; use that name", DeprecationWarning, stacklevel=2
+        )
+        return self.unadapted
+
     def to_dict(self) -> dict[str, Any]:
         """Return the classes, colours and the mask as runs, ready for JSON."""
         return {
@@ -191,7 +199,8 @@ class Segmentation(Drawable):
             "classes": list(self.labels.classes),
             "palette": [list(colour) for colour in self.labels.palette],
             "runs": mask_to_runs(self.mask),
-            **({} if self.naked is None else {"naked": self.naked.to_dict()}),
+            # The key of files that were written before the field was renamed.
+            **({} if self.unadapted is None else {"naked": self.unadapted.to_dict()}),
             **frame_dict(self),
         }
 

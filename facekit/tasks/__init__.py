@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.arguments import check_choice
 from .attributes import AttributesTask
 from .base import ParsedLabels, Task
 from .image_to_image import ImageToImageTask, ShadowRemovalTask, StylizationTask
@@ -35,13 +36,23 @@ def task_class(name: str) -> type[Task]:
     Raises:
         ValueError: If there is no task of that name. The message lists them.
     """
-    if name not in TASKS:
-        raise ValueError(f"task={name!r}: expected one of {', '.join(map(repr, TASKS))}")
+    check_choice(name, "task", TASKS)
     return TASKS[name]
 
 
 def task_from_dict(name: str, settings: dict[str, Any]) -> Task:
-    """Return the task that ``Task.to_dict`` described."""
+    """Return the task that ``Task.to_dict`` described.
+
+    Args:
+        name: Name of the task.
+        settings: What ``to_dict`` returned.
+
+    Returns:
+        The task.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
     return task_class(name).from_dict(settings)
 
 

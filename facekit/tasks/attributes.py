@@ -12,6 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..annotations.checks import check_attributes
+from ..annotations.label_items import Labels
 from ..augmentation.affine import Moves
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
@@ -46,7 +47,7 @@ class AttributesTask(LabelSetTask):
 
     @classmethod
     @override
-    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+    def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:
         chosen = None if names is None else attribute_set(names)
         values = check_attributes(labels, len(images.arrays), images.names, None if chosen is None else chosen.names)
         chosen = attribute_set(chosen, values.shape[1])
@@ -57,7 +58,7 @@ class AttributesTask(LabelSetTask):
         return ParsedLabels(chosen, list(values))
 
     @override
-    def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
+    def check(self, labels: Labels | None, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return list(check_attributes(labels, len(sizes), items, self.labels.names))
 
     @override

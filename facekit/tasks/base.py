@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from ..annotations.label_items import Labels
 from ..augmentation.affine import Moves
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
@@ -82,6 +83,7 @@ class Task(ABC):
         averages: Whether predictions are averaged with those of the mirrored image.
         paints: Whether the first three maps are an RGB image in [0, 1].
         needs_portrait: Whether labels in a crop need an outline of the person as their fourth channel.
+        blends: Whether the new image of a found face is blended into the photo along the person's outline.
         mirroring: Whether mirrored images may be used.
     """
 
@@ -94,6 +96,7 @@ class Task(ABC):
     averages: ClassVar[bool] = True
     paints: ClassVar[bool] = False
     needs_portrait: ClassVar[bool] = False
+    blends: ClassVar[bool] = False
     mirroring: bool = True
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -117,7 +120,7 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+    def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:
         """Check the user's labels and find out what they mean.
 
         Args:
@@ -132,11 +135,28 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def create(cls, label_set: Any, settings: TaskSettings) -> Task:
-        """Return the task for ``ParsedLabels.label_set``."""
+        """Return the task for a label set.
+
+        Args:
+            label_set: ``ParsedLabels.label_set``.
+            settings: The settings that the task depends on.
+        """
 
     @classmethod
-    def from_labels(cls, labels: Any, names: Any, images: ImageBatch) -> tuple[Task, Sequence[np.ndarray]]:
-        """Parse labels and return the task with default settings and one clean label per image."""
+    def from_labels(cls, labels: Labels | None, names: Any, images: ImageBatch) -> tuple[Task, Sequence[np.ndarray]]:
+        """Parse labels and create the task with default settings.
+
+        Args:
+            labels: As in `facekit.adapt`.
+            names: A label set, its name, a list of names, or None.
+            images: The images that the labels belong to.
+
+        Returns:
+            The task and one clean label per image.
+
+        Raises:
+            ValueError: If a label is wrong. The message names it.
+        """
         parsed = cls.parse(labels, names, images)
         return cls.create(parsed.label_set, DefaultSettings()), parsed.clean
 
@@ -156,7 +176,7 @@ class Task(ABC):
         return type(self) is type(other) and own_settings == other_settings
 
     @abstractmethod
-    def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
+    def check(self, labels: Labels | None, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         """Check labels against this task's label set.
 
         Args:
@@ -226,6 +246,18 @@ class Task(ABC):
             maps: Outputs of the network.
             labels: Targets, in input pixels.
         """
+
+    def adversarial_images(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images that a discriminator compares. Only for tasks that paint.
+
+        Args:
+            maps: Outputs of the network, shape (N, C, S, S).
+            labels: Targets, shape (N, C, S, S).
+
+        Returns:
+            The real and the generated images, RGB in [0, 1], shape (N, 3, S, S).
+        """
+        return labels[:, :3], maps[:, :3]
 
     @abstractmethod
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
@@ -306,7 +338,12 @@ class LabelSetTask(Task):
 
     @classmethod
     def log_mirroring(cls, labels: LandmarkSet | SegmentationSet | AttributeSet, settings: TaskSettings) -> None:
-        """Log why mirrored images are not used although the settings allow them."""
+        """Log why mirrored images are not used although the settings allow them.
+
+        Args:
+            labels: The label set.
+            settings: Settings of the training.
+        """
         if settings.mirror and not labels.mirrors:
             log.warning(
                 "%s: %s; images are not mirrored, in training nor in prediction", cls.name, _no_mirroring(labels)

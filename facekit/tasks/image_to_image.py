@@ -13,6 +13,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..annotations.checks import check_targets
+from ..annotations.label_items import Labels
 from ..augmentation.affine import Moves, warp
 from ..augmentation.shadows import cast_shadows
 from ..geometry.crop import Crop
@@ -63,7 +64,7 @@ class ImageToImageTask(Task):
         return maps.flip(-1)
 
     @override
-    def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
+    def check(self, labels: Labels | None, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return check_targets(labels, sizes, items)
 
     @override
@@ -73,10 +74,6 @@ class ImageToImageTask(Task):
     @override
     def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
         return warp(labels.float().div_(255), moves, out)
-
-    def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the real and the generated images (N, 3, S, S) in [0, 1] for the discriminator."""
-        return labels[:, :3], maps[:, :3]
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:
         """Return L_rec, the mean absolute error in grey levels, of maps and labels (N, 3, S, S) in [0, 1]."""
@@ -122,10 +119,11 @@ class StylizationTask(ImageToImageTask):
     """Draw a face in another style, learned from pairs of images."""
 
     name: ClassVar[str] = "stylization"
+    blends: ClassVar[bool] = True
 
     @classmethod
     @override
-    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+    def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:
         _check_no_names(names, cls.name)
         return ParsedLabels(None, check_targets(labels, images.sizes, images.names))
 
@@ -165,7 +163,7 @@ class ShadowRemovalTask(ImageToImageTask):
 
     @classmethod
     @override
-    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+    def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:
         _check_no_names(names, cls.name)
         if labels is None:
             return ParsedLabels(True, images.arrays)  # not a list: thousands of images do not fit into memory
@@ -192,7 +190,7 @@ class ShadowRemovalTask(ImageToImageTask):
         return torch.cat([images().to(labels), labels[:, 3:]], 1) if self.synthesised else labels
 
     @override
-    def judged(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def adversarial_images(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         return labels[:, :3], torch.lerp(labels[:, :3], maps[:, :3], labels[:, 3:])
 
     def loss(self, maps: Tensor, labels: Tensor) -> Tensor:

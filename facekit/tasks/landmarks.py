@@ -14,7 +14,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..annotations.checks import check_landmarks
+from ..annotations.label_items import Labels
 from ..augmentation.affine import Moves, warp_points
+from ..core.arguments import check_choice
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
@@ -54,8 +56,7 @@ class LandmarkTask(LabelSetTask):
             ValueError: If there is no such kind of heatmap.
         """
         super().__init__(labels, mirroring)
-        if heatmaps not in KINDS:
-            raise ValueError(f"heatmaps={heatmaps!r}: expected one of {', '.join(map(repr, KINDS))}")
+        check_choice(heatmaps, "heatmaps", KINDS)
         self.heatmaps, self.sigma = heatmaps, KINDS[heatmaps].sigma
 
     @property
@@ -82,7 +83,7 @@ class LandmarkTask(LabelSetTask):
 
     @classmethod
     @override
-    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+    def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:
         points = check_landmarks(labels, images.sizes, images.names)
         k = points.shape[1]
         # 68 and 98 points are the field's sets. Every other number is the user's own set unless it is named.
@@ -97,7 +98,7 @@ class LandmarkTask(LabelSetTask):
         return ParsedLabels(chosen, list(points))
 
     @override
-    def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
+    def check(self, labels: Labels | None, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return list(check_landmarks(labels, sizes, items, len(self.labels)))
 
     @override

@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
+from ..annotations.label_items import Labels
 from ..annotations.mask_checks import check_masks
 from ..augmentation.affine import Moves, warp_masks
+from ..core.arguments import check_choice
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import IGNORE_ID, SegmentationSet, segmentation_set
@@ -60,8 +62,7 @@ class SegmentationTask(LabelSetTask):
             ValueError: If the activation is another one.
         """
         super().__init__(labels, mirroring)
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation={activation!r}: expected one of {', '.join(map(repr, ACTIVATIONS))}")
+        check_choice(activation, "activation", ACTIVATIONS)
         self.activation = activation
 
     @classmethod
@@ -77,7 +78,7 @@ class SegmentationTask(LabelSetTask):
 
     @classmethod
     @override
-    def parse(cls, labels: Any, names: Any, images: ImageBatch) -> ParsedLabels:
+    def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:
         sizes, items = images.sizes, images.names
         chosen = None if names is None else segmentation_set(names)
         known, ignore = (None, IGNORE_ID) if chosen is None else (len(chosen.classes), chosen.ignore)
@@ -98,7 +99,7 @@ class SegmentationTask(LabelSetTask):
         return ParsedLabels(chosen, masks)
 
     @override
-    def check(self, labels: Any, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
+    def check(self, labels: Labels | None, sizes: list[tuple[int, int]], items: list[str]) -> list[np.ndarray]:
         return check_masks(labels, sizes, len(self.labels.classes), self.labels.ignore, items, self.labels.palette)
 
     @override

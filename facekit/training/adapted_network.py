@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 # The class token (N, D) and the feature map (N, D, h, w) of one transformer block.
 Level = tuple[Tensor, Tensor]
@@ -79,11 +80,11 @@ class AdaptedNetwork(nn.Module, ABC):
         """Whether ``start_from`` is implemented."""
         return False
 
-    def matches(self, other: AdaptedNetwork) -> bool:
-        """Return whether the trained layers of another network fit into this one."""
+    def matches(self, other: Self) -> bool:
+        """Return whether the trained layers of another network of this class fit into this one."""
         return False
 
-    def start_from(self, other: AdaptedNetwork, mixing: Tensor) -> None:
+    def start_from(self, other: Self, mixing: Tensor) -> None:
         """Copy the trained layers of a network that ``matches``.
 
         Args:
@@ -109,6 +110,27 @@ class AdaptedNetwork(nn.Module, ABC):
         """Return what ``from_features`` needs of the levels of the trunk."""
         raise ValueError(f"{type(self).__name__} shares no trunk, expected a network with a trunk_id")
 
+    @property
+    def members(self) -> int:
+        """Number of classifiers that vote. 1 if the network is no ensemble."""
+        return 1
+
+    def divergence(self, x: Tensor) -> Tensor:
+        """Compute how much the classifiers of an ensemble disagree.
+
+        Args:
+            x: RGB images in [0, 1], shape (N, 3, S, S).
+
+        Returns:
+            Jensen-Shannon divergence in nats, shape (N, S, S).
+
+        Raises:
+            ValueError: If the network is no ensemble.
+        """
+        raise ValueError(
+            f"{type(self).__name__} is no ensemble, expected several classifiers; pass members=10 to adapt"
+        )
+
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which the backbone builds the same network. Weights are not included."""
@@ -116,6 +138,11 @@ class AdaptedNetwork(nn.Module, ABC):
 
 @torch.no_grad()
 def same_pretrained_weights(network: nn.Module, other: nn.Module) -> bool:
-    """Return whether two networks have the same pretrained weights, judged by their first parameter."""
+    """Return whether two networks have the same pretrained weights, going by their first parameter.
+
+    Args:
+        network: A network.
+        other: The network to compare with.
+    """
     first, other_first = next(network.parameters()), next(other.parameters())
     return first.shape == other_first.shape and torch.equal(first.cpu(), other_first.cpu())

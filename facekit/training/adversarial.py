@@ -20,7 +20,7 @@ class Adversary:
         """Put the discriminator into training mode.
 
         Args:
-            discriminator: Maps RGB images (N, 3, S, S) in [0, 1] to logits (N,).
+            discriminator: Maps RGB images (N, 3, S, S) in [0, 1] to logits, one or several per image.
             weight: Weight of the adversarial loss.
             lr: Learning rate of the network that generates the images.
             betas: Adam's decay rates.

@@ -7,6 +7,7 @@ Each backbone has a subclass with further fields in its own folder: `FSMAAdaptat
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -120,3 +121,25 @@ class Adaptation(Checked):
                 "the configuration of the backbone that you chose"
             )
         return kind(**{f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
+
+
+def check_recipe(recipe: str, names: Collection[str], task: str, paper_tasks: Collection[str]) -> None:
+    """Check the name of a recipe.
+
+    Args:
+        recipe: The name. "quick" exists for every task.
+        names: Names of the backbone's recipes.
+        task: Name of the task.
+        paper_tasks: Tasks that the other recipes, the paper's, are for.
+
+    Raises:
+        ValueError: If there is no such recipe for the task. The message lists what there is.
+    """
+    if recipe not in names:
+        known = ", ".join(map(repr, names))
+        raise ValueError(f"recipe={recipe!r}: expected one of {known} for {task!r}, or an Adaptation; choose one")
+    if recipe != "quick" and task not in paper_tasks:
+        raise ValueError(
+            f"recipe={recipe!r}: expected a task of the paper ({', '.join(paper_tasks)}), got {task!r}; take "
+            "recipe='quick'"
+        )

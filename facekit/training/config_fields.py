@@ -90,7 +90,9 @@ RANGES: dict[str, Range] = {
         ),
         _NOT_NEGATIVE,
     ),
-    **dict.fromkeys(("shift", "jitter", "decay", "free", "style_mixing", "ada_target", "interpolation"), _PART),
+    **dict.fromkeys(
+        ("shift", "jitter", "erase", "decay", "free", "style_mixing", "ada_target", "interpolation"), _PART
+    ),
     **dict.fromkeys(("start", "tower", "decoder", "encoder", "tokenizer", "perceptual", "inversion"), _NOT_EMPTY),
     "members": _between(1, 255),
     "rotate": ("degrees from 0 to 180", lambda value: 0 <= value <= 180),

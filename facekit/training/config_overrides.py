@@ -18,6 +18,7 @@ RENAMED = {
     "ada_pictures": "ada_images",
     "keep_critic": "keep_discriminator",
     "again": "reconstruction",
+    "judged_again": "discriminate_reconstructions",
 }
 
 
@@ -58,7 +59,8 @@ def _unknown(name: str, known: list[str], caller: str, others: Mapping[str, type
     problem = f"{caller} has no field {name!r}"
     owners = [repr(other) for other, kind in others.items() if name in field_types(kind)]
     if owners:
-        return f"{problem}: expected its own, and {name} belongs to backbone {' and '.join(owners)}; leave it out"
+        owner = owners[0] if len(owners) == 1 else f"{', '.join(owners[:-1])} and {owners[-1]}"
+        return f"{problem}: expected its own, and {name} belongs to backbone {owner}; leave it out"
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"{problem}: expected one of its fields; did you mean {near[0]!r}?"

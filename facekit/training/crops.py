@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..alignment import POINT_FRAMED, Frame, frame_points, point_frame
+from ..alignment import POINT_FRAMED, FaceBoxes, Frame, frame_points, point_frame
 from ..core.arguments import short_repr
 from ..core.large_arrays import LIMIT, large_array
 from ..detection import check_boxes
@@ -20,7 +20,7 @@ from ..results import Box
 from ..tasks import LandmarkTask, Task
 
 # Finds the faces of an RGB uint8 image (H, W, 3): (image, align, boxes or None) -> frames, best first.
-FrameFinder = Callable[[np.ndarray, str, Any], list[Frame]]
+FrameFinder = Callable[[np.ndarray, str, FaceBoxes | None], list[Frame]]
 # Adds a fourth channel to an RGB uint8 image: 255 on the person in the frame, else 0.
 PortraitMaker = Callable[[np.ndarray, Frame], np.ndarray]
 
@@ -43,7 +43,7 @@ class Cropper:
         labels: Sequence[np.ndarray],
         task: Task,
         align: str,
-        faces: Any,
+        faces: FaceBoxes | None,
         side: int,
         limit: int = LIMIT,
     ) -> tuple[Tensor, Tensor]:
@@ -143,7 +143,7 @@ class Cropper:
             yield image, max(found, key=_area), label
 
 
-def check_faces(faces: Any, count: int, align: str) -> None:
+def check_faces(faces: FaceBoxes | None, count: int, align: str) -> None:
     """Check the boxes that come with labelled images.
 
     Args:
@@ -157,7 +157,7 @@ def check_faces(faces: Any, count: int, align: str) -> None:
     """
     if faces is None:
         return
-    if isinstance(faces, (str, bytes)) or not hasattr(faces, "__len__"):
+    if isinstance(faces, (str, bytes)) or not isinstance(faces, Sized):
         raise TypeError(f"faces={short_repr(faces)}: expected one box per image (x0, y0, x1, y1); pass a list of boxes")
     if len(faces) != count:
         raise ValueError(f"{count} images but {len(faces)} face boxes: pass one box per image, {count} are expected")
@@ -168,7 +168,16 @@ def check_faces(faces: Any, count: int, align: str) -> None:
 
 
 def own_frame(label: np.ndarray, task: Task, align: str) -> Frame | None:
-    """Return the frame of a face by its labelled points, or None if ``align`` or the task do not use them."""
+    """Return the frame of a face by its labelled points.
+
+    Args:
+        label: The face's label in pixels of the image.
+        task: The task.
+        align: As in `facekit.adapt`.
+
+    Returns:
+        The frame, or None if ``align`` or the task do not use the labelled points.
+    """
     if align not in POINT_FRAMED or not isinstance(task, LandmarkTask):
         return None
     return point_frame(label, task.labels, align)

@@ -25,7 +25,12 @@ class FeatureCache:
         self._stores: list[np.ndarray] = []
 
     def write(self, start: int, features: list[Tensor]) -> None:
-        """Store the features, tensors (n, ...), of views ``start``, ``start + 1``, ..."""
+        """Store the features of consecutive views in half precision.
+
+        Args:
+            start: Number of the first view.
+            features: Tensors (n, ...), the same number and shapes at every call.
+        """
         if not self._stores:
             shapes = [(self.count, *f.shape[1:]) for f in features]
             fits = sum(2 * math.prod(shape) for shape in shapes) <= self.limit
@@ -34,5 +39,13 @@ class FeatureCache:
             store[start : start + len(f)] = f.half().cpu().numpy()
 
     def read(self, indices: Tensor, device: torch.device) -> list[Tensor]:
-        """Return the features of views (n,) as float32 on a device."""
+        """Return the features of views.
+
+        Args:
+            indices: Numbers of the views, int64 (n,) on the CPU.
+            device: Where to put them.
+
+        Returns:
+            Float32 tensors (n, ...).
+        """
         return [torch.from_numpy(store[indices.numpy()]).to(device).float() for store in self._stores]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..core.device import autocast
 from ..core.global_state import seeded_random
 from ..core.random_streams import generator_for
-from ..tasks import ImageToImageTask, Task
+from ..tasks import Task
 from .adapted_network import AdaptedNetwork
 from .adversarial import Adversary
 from .batch_norm import copies_needed
@@ -85,8 +85,7 @@ class FineTuning:
         loss = self.loss(maps, targets)
         losses = {"loss": loss.item()}
         if self.adversary is not None:
-            assert isinstance(self.task, ImageToImageTask)
-            real, painted = self.task.judged(maps, targets)
+            real, painted = self.task.adversarial_images(maps, targets)
             losses |= self.adversary.learn(index, self.learning_rate(index), real, painted.detach())
             adversarial = self.adversary.loss(painted)
             losses["adv"] = adversarial.item()

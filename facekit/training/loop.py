@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import torch
 from tqdm.auto import tqdm
 
-from ..core.arguments import check_checkpoint, check_progress
+from ..core.arguments import check_progress
 from ..core.atomic_file import whole_file
-from ..core.output_paths import check_output
+from ..core.output_paths import check_checkpoint
 from ..core.weight_files import read_contents
 from .distributed import ALONE, Processes
 from .loss_curve import LossCurve
@@ -63,7 +63,12 @@ class Hook:
         """Prepare step ``index``."""
 
     def after_step(self, index: int, losses: dict[str, float]) -> None:
-        """Use or extend the losses of step ``index``, in place."""
+        """Use or extend the losses of a step.
+
+        Args:
+            index: Number of the step, from 0.
+            losses: Losses by name. Entries may be added in place.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint holds of this hook."""
@@ -96,7 +101,15 @@ def check_finite(state: Any, when: str) -> None:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint atomically: an interruption leaves the old file or the new one, never half a file."""
+    """Write a checkpoint atomically: an interruption leaves the old file or the new one, never half a file.
+
+    Args:
+        path: The file.
+        state: Plain data and tensors.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
     with whole_file(path) as temporary, temporary.open("wb") as file:
         try:
             torch.save(state, file)
@@ -170,9 +183,8 @@ def train(
         OutputError: If the checkpoint cannot be written at the start.
         FloatingPointError: If a loss, or a weight to be saved, is not finite.
     """
-    check_checkpoint(checkpoint)
     check_progress(progress)
-    path = None if checkpoint is None else check_output(checkpoint) if processes.first else Path(checkpoint)
+    path = check_checkpoint(checkpoint) if processes.first or checkpoint is None else Path(checkpoint)
     start = 0
     losses: dict[str, float] = {}
     if path is not None and path.exists():

@@ -30,7 +30,12 @@ class LossCurve:
         self._file: Any = path.open("ab", buffering=0)
 
     def add(self, step: int, losses: dict[str, float]) -> None:
-        """Append the losses of a step."""
+        """Append the losses of a step. A file that cannot be written is closed with a warning.
+
+        Args:
+            step: Number of the step, from 0.
+            losses: Losses by name.
+        """
         if self._file is None:
             return
         try:

@@ -59,10 +59,26 @@ def contrast_structure(x: Tensor, y: Tensor, data_range: float = 1.0) -> Tensor:
 
 
 def ssim_loss(x: Tensor, y: Tensor) -> Tensor:
-    """Return L_ssim, 1 minus the mean contrast-structure term, of images (N, C, H, W) in [0, 1] up to a shift."""
+    """Return L_ssim: 1 minus the mean contrast-structure term.
+
+    Args:
+        x: Images (N, C, H, W) in [0, 1], up to a constant that is added.
+        y: The images to compare with, same shape.
+
+    Returns:
+        A scalar.
+    """
     return 1 - contrast_structure(x, y).mean()
 
 
 def gan_loss(logits: Tensor, real: bool) -> Tensor:
-    """Return the mean of -log D for real images, or of -log(1 - D) for generated ones, from logits of any shape."""
+    """Return the mean of -log D for real images, or of -log(1 - D) for generated ones.
+
+    Args:
+        logits: Outputs of the discriminator, any shape.
+        real: Whether real images are the goal.
+
+    Returns:
+        A scalar.
+    """
     return F.softplus(-logits if real else logits).mean()

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.arguments import check_choice
 from ..core.cache_folder import cache_folder
 from ..data.face_pool import FacePool
 from ..data.named_pools import open_pool
@@ -79,8 +80,7 @@ def chosen_preset(preset: str | None, presets: dict[str, Any]) -> str:
     """
     if preset is None:
         return next(iter(presets))
-    if preset not in presets:
-        raise ValueError(f"preset={preset!r}: expected one of {', '.join(map(repr, presets))}")
+    check_choice(preset, "preset", presets)
     return preset
 
 

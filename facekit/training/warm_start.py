@@ -34,7 +34,10 @@ def check_warm_start(
         ValueError: If the model is for another task or its network is built otherwise.
     """
     if known_task.name != task.name:
-        raise ValueError(f"start={start!r}: a model for {known_task.name}, but this adaptation is for {task.name}")
+        raise ValueError(
+            f"start={start!r}: a model for {known_task.name}, but this adaptation is for {task.name}; pass a model for "
+            f"{task.name}, or start='none'"
+        )
     if not fits(network, known):
         raise ValueError(
             f"start={start!r}: made on {known_backbone} with other weights or built otherwise "
@@ -43,12 +46,22 @@ def check_warm_start(
 
 
 def fits(network: AdaptedNetwork, known: AdaptedNetwork) -> bool:
-    """Return whether both networks are built alike."""
+    """Return whether both networks are built alike.
+
+    Args:
+        network: The network to be trained.
+        known: The network to copy from.
+    """
     return type(known) is type(network) and network.matches(known)
 
 
 def fits_embedded(network: AdaptedNetwork, known: AdaptedNetwork) -> bool:
-    """Return whether both networks are built alike and have the same pretrained weights."""
+    """Return whether both networks are built alike and have the same pretrained weights.
+
+    Args:
+        network: The network to be trained.
+        known: The network to copy from.
+    """
     if fits(network, known) and same_pretrained_weights(network, known):
         return True
     log.info("no embedded start for these weights or this build: trained layers start anew")

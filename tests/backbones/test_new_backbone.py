@@ -32,7 +32,7 @@ def test_a_backbone_in_one_folder(tmp_path: Path) -> None:
 
 def test_errors_name_it() -> None:
     image, mask = np.zeros((64, 64, 3), np.uint8), np.eye(64, dtype=np.uint8)
-    with pytest.raises(ValueError, match="backbone 'pixels' cannot do 'landmarks': it does 'segmentation'"):
+    with pytest.raises(ValueError, match="backbone 'pixels' cannot do 'landmarks': expected one of 'segmentation'"):
         facekit.adapt(image, np.zeros((1, 3, 2)), "landmarks", "pixels")
     with pytest.raises(TypeError, match="backbone 'pixels' has no field 'widht': .* did you mean 'width'"):
         facekit.adapt(image, mask, "segmentation", "pixels", names=NAMES, widht=3)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import facekit
 from facekit.backbones.farl.config import FaRLAdaptation
@@ -34,6 +35,23 @@ def relabel(model: Any, **settings: Any) -> Any:
     return facekit.adapt_labels(model, IMAGES, MASKS, **{"progress": False, "steps": 1, **settings})
 
 
+def backbone_call(name: str, method: str, value: Any) -> Any:
+    return getattr(facekit.load_backbone(name), method)(value)
+
+
+BACKBONE_CALLS: list[tuple[str, str, Any, type[Exception], str]] = [
+    ("farl", "features", 5, TypeError, "x=5: expected a tensor of RGB images"),
+    ("farl", "encode", torch.zeros(3, 96, 96), ValueError, r"got shape \(3, 96, 96\); for one image pass x\[None\]"),
+    ("fsma", "encode", torch.zeros(1, 3, 128, 128, dtype=torch.uint8), TypeError, "got torch.uint8"),
+    ("fsma", "decode", torch.zeros(2, 98), ValueError, r"z: expected latent codes \(N, 99\), got shape \(2, 98\)"),
+    ("fsma", "features", torch.zeros(1, 1, 128, 128), ValueError, r"got shape \(1, 1, 128, 128\)"),
+    ("synthparse", "features", "face.jpg", TypeError, "x='face.jpg': expected a tensor"),
+    ("pftgan", "generate", 5, TypeError, "z=5: expected a tensor of latent codes"),
+    ("pftgan", "synthesize", torch.zeros(1, 3), ValueError, "w: expected latent codes"),
+    ("pftgan", "encode", np.zeros((1, 3, 64, 64)), TypeError, "expected a tensor of RGB images"),
+]
+
+
 def field(name: str, value: Any, kind: type[Exception], message: str, backbone: str = "fsma") -> Row:
     return f"field {name}={value!r} of {backbone}", kind, lambda f: adapt(backbone, **{name: value}), message
 
@@ -58,6 +76,50 @@ ROWS: list[Row] = [
      lambda f: parts(recipe=facekit.Adaptation(steps=1, heatmaps="l2")), "heatmaps has no effect.*expected"),
     ("another backbone's recipe", TypeError, lambda f: adapt(recipe=FaRLAdaptation(steps=1)),
      "recipe is FaRLAdaptation: expected a FSMAAdaptation"),
+    # Arguments of the public functions: name of the argument, what was expected, what to do.
+    ("match with a number", TypeError, lambda f: facekit.match(IMAGES[0], 5),  # type: ignore[arg-type]
+     r"^texts=5: expected texts \(str\), got int; pass a list"),
+    ("match with a number among texts", TypeError, lambda f: facekit.match(IMAGES[0], ["a", 3]),
+     r"^text 1: expected str, got int \(3\); pass a str"),
+    ("match with wrong weights", TypeError, lambda f: facekit.match(IMAGES[0], "a", weights=3),  # type: ignore[arg-type]
+     "^weights=3: expected a name or a path .*; pass one"),
+    ("explain several texts", TypeError, lambda f: facekit.explain(IMAGES[0], ["a"]),  # type: ignore[arg-type]
+     r"^text=\['a'\]: expected one text .*got list; call explain for each text"),
+    ("explain several images", ValueError, lambda f: facekit.explain(IMAGES, "a"),
+     "^image: expected one image, got 2; call explain for each image"),
+    ("a list as align", ValueError, lambda f: facekit.predict("landmarks", IMAGES[0], align=["mean"]),  # type: ignore[call-overload]
+     r"^align=\['mean'\]: expected one of 'none', .*; choose one"),
+    ("a number as boxes of images", TypeError, lambda f: facekit.predict("landmarks", IMAGES, faces=5),
+     "^faces=5: expected a list of boxes per image, got int; pass one list"),
+    ("another model", TypeError, lambda f: facekit.predict(5, IMAGES[0]),  # type: ignore[call-overload]
+     "^model is int: expected .*; pass one of these"),
+    ("a number as groups", ValueError, lambda f: facekit.evaluate_by("landmarks", IMAGES, POINTS, 5),  # type: ignore[arg-type]
+     "^groups: expected one group's name per image, got 5; pass a list"),
+    ("too few groups", ValueError, lambda f: facekit.evaluate_by("landmarks", IMAGES, POINTS, ["a"]),
+     "^groups: expected one group per image, got 2 images but 1 groups; pass None"),
+    ("load a number", TypeError, lambda f: facekit.load(5),  # type: ignore[arg-type]
+     "^path=5: expected a name or a path .*; pass one"),
+    ("load what is not there", FileNotFoundError, lambda f: facekit.load("nope.facekit"),
+     "^nope.facekit: no such file; expected .*; check the path"),
+    ("an unknown task", ValueError, lambda f: facekit.adapt(IMAGES, POINTS, "points"),
+     "^task='points': expected one of 'landmarks', .*; choose one"),
+    ("an unknown backbone", ValueError, lambda f: adapt("resnet"),
+     "^backbone='resnet': expected one of .*; choose one"),
+    ("a task that a backbone lacks", ValueError, lambda f: facekit.adapt(IMAGES, POINTS, "attributes"),
+     "^backbone 'fsma' cannot do 'attributes': expected one of .*; choose one, or"),
+    ("an unknown recipe", ValueError, lambda f: adapt(recipe="fast"), "^recipe='fast': expected one of .*; choose one"),
+    ("a recipe of another task", ValueError, lambda f: adapt("pftgan", recipe="paper"),
+     r"^recipe='paper': expected a task of the paper \(segmentation\), got 'landmarks'; take recipe='quick'"),
+    ("adapter without parser", ValueError, lambda f: relabel("landmarks"),
+     "^model: expected one for segmentation, got one for landmarks; pass a parser"),
+    ("adapter with unknown reads", ValueError, lambda f: relabel("segmentation", reads="x"),
+     "^reads='x': expected one of 'onehot', 'ids'; choose one"),
+    ("adapter with unknown encoder", ValueError, lambda f: relabel("segmentation", encoder="x"),
+     "^encoder='x': expected an encoder of .*; pass one, such as 'mobilenet_v2'"),
+    ("adapter with one channel", TypeError, lambda f: relabel("segmentation", decoder_channels=5),
+     "^decoder_channels=5: expected five numbers, got int; pass a tuple"),
+    ("uncertainty of one network", ValueError, lambda f: facekit.uncertainty("landmarks", IMAGES[0]),
+     "no classifiers that could disagree, expected several; pass a model of"),
     ("a recipe of another type", TypeError, lambda f: adapt(recipe=3), "recipe=3: expected a recipe's name"),
     ("tower with a generator", ValueError, lambda f: parts("pftgan", tower="vit_tiny_patch16_224"),
      "tower=.* with features='generator': expected None"),
@@ -146,6 +208,8 @@ ROWS: list[Row] = [
     ("load_backbone name", TypeError, lambda f: facekit.load_backbone(3), "name=3: expected"),  # type: ignore
     ("load_backbone weights", TypeError, lambda f: facekit.load_backbone("fsma", 3),  # type: ignore[arg-type]
      "weights=3: expected"),
+    *[(f"{name}.{method}({value!r})", kind, lambda f, n=name, m=method, v=value: backbone_call(n, m, v), message)
+      for name, method, value, kind, message in BACKBONE_CALLS],
     ("Adaptation with views 0", ValueError, lambda f: facekit.Adaptation(steps=1, views=0), "views=0: expected"),
     ("Adaptation with lr NaN", ValueError, lambda f: facekit.Adaptation(steps=1, lr=NAN), "lr=nan: expected"),
     ("adapt_labels without a model", TypeError, lambda f: relabel(None), "expected a facekit.Model"),

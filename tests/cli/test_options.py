@@ -180,7 +180,7 @@ def test_adapt_labels(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     about = outcome(capsys)
     assert about["model"] == str(target) and about["adapter"]["steps"] == 1 and (folder / "c.pt").is_file()
     model = facekit.load(target)
-    assert model.task.labels.classes == ("background", "face") and model.naked.task.labels.name == "celebamask19"
+    assert model.task.labels.classes == ("background", "face") and model.unadapted.task.labels.name == "celebamask19"
     assert main(["adapt-labels", "landmarks", "--labels", str(folder / "masks"), "--out", str(target)]) == 2
     assert "got a model for landmarks, expected one for segmentation" in capsys.readouterr().err
 

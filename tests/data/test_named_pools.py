@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from facekit.data.face_sources import landmarks_300w, train_300w
 from facekit.data.named_pools import open_pool
 from facekit.images.reader import save_image
 
@@ -27,8 +28,43 @@ def test_a_source_may_be_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             tar.addfile(member, io.BytesIO(content))
     pool = open_pool(["celebahq128:3"], 64, tmp_path / "pools", False)
     assert pool[torch.arange(len(pool))][:, 0, 0, 0].tolist() == [0, 40, 80]
-    for wrong in ("celebahq128:0", "celebahq128:", "generated:many"):
+    for wrong in ("celebahq128:0", "lfw128:", "300w:-1", "generated:many"):
         with pytest.raises(ValueError, match="COUNT"):
             open_pool([wrong], 64, tmp_path / "pools", False)
     with pytest.raises(FileNotFoundError, match="celebahq129"):
         open_pool(["celebahq129:3"], 64, tmp_path / "pools", False)
+
+
+def test_images_of_a_folder_are_cropped_by_its_boxes(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photo = np.zeros((200, 300, 3), np.uint8)
+    photo[50:150, 30:130] = 200
+    save_image(photo, folder / "a.png")
+    save_image(photo, folder / "not listed.png")
+    (folder / "boxes.csv").write_text("image,x0,y0,x1,y1\na.png,40,60,120,140\na.png,180,60,260,140\n")
+    pool = open_pool([folder], 64, tmp_path / "pools", False)
+    middle = pool[torch.arange(len(pool))][:, 0, 40, 40].tolist()
+    assert middle == [200, 0]
+    for text, message in (
+        ("image,x0,y0,x1\na.png,1,2,3\n", "columns image,x0,y0,x1,y1"),
+        ("image,x0,y0,x1,y1\na.png,1,2,3,many\n", "line 2"),
+        ("image,x0,y0,x1,y1\na.png,400,2,500,90\n", "outside the image"),
+    ):
+        (folder / "boxes.csv").write_text(text)
+        with pytest.raises(ValueError, match=message):
+            open_pool([folder], 64, tmp_path / "other", False)
+
+
+@pytest.mark.usefixtures("data")
+def test_the_scored_part_of_300w_is_no_source() -> None:
+    names = {name for name, _, _ in train_300w()}
+    paths, subsets, _ = landmarks_300w()
+    assert len(names) == 2012
+    assert not names & {path.name for path, subset in zip(paths, subsets, strict=True) if subset == "lfpw_test"}
+
+
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize("source", ["lfw128:3", "300w:3"])
+def test_sources_are_folders_of_the_data(source: str, tmp_path: Path) -> None:
+    assert len(open_pool([source], 64, tmp_path / "pools", False)) == 3

@@ -44,12 +44,12 @@ def parsed(left: int, adapted: bool) -> Segmentation:
     mask = np.zeros(SIZE, np.uint8)
     mask[10:50, left : left + 30] = SKIN
     mask[25:31, left + 12 : left + 18] = NOSE
-    naked = Segmentation(mask, SYNTHPARSE_11, image, (left, 10, left + 30, 50))
+    unadapted = Segmentation(mask, SYNTHPARSE_11, image, (left, 10, left + 30, 50))
     if not adapted:
-        return naked
+        return unadapted
     drawn = mask.copy()
     drawn[40:] = 0
-    return Segmentation(drawn, LAPA_11, image, naked.box, naked)
+    return Segmentation(drawn, LAPA_11, image, unadapted.box, unadapted)
 
 
 @pytest.fixture
@@ -91,10 +91,10 @@ def test_both_views_of_several_faces(monkeypatch: pytest.MonkeyPatch, photo: str
     both = file_of(file)
     assert both.shape == SIZE and not both[41:].any() and both[20, 20] == 1 and both[28, 15] == NOSE
 
-    naked, named_naked, file = change_view(results, PARSER, 0.5)
+    unadapted, named_unadapted, file = change_view(results, PARSER, 0.5)
     ids = file_of(file)
-    assert ids[45, 10] == SKIN and ids[28, 72] == NOSE and "skin ears neck" in named_naked
-    assert "skin ears neck" not in named and not np.array_equal(naked, drawn)
+    assert ids[45, 10] == SKIN and ids[28, 72] == NOSE and "skin ears neck" in named_unadapted
+    assert "skin ears neck" not in named and not np.array_equal(unadapted, drawn)
     again, *_ = change_view(results, ANNOTATORS, 0.5)
     assert np.array_equal(again, drawn)
 
@@ -128,7 +128,7 @@ def test_where_faces_meet_the_first_is_kept() -> None:
     second = dataclasses.replace(second, mask=np.where(second.mask > 0, HAIR, 255).astype(np.uint8))
     whole = join_faces([first, second]).mask
     assert whole[15, 40] == SKIN and whole[15, 55] == HAIR and whole[0, 0] == 0
-    assert np.array_equal(select_view([first, second], ANNOTATORS).mask, whole), "naked or not, it is all there is"
+    assert np.array_equal(select_view([first, second], ANNOTATORS).mask, whole), "unadapted or not, it is all there is"
 
 
 def test_shares_are_of_the_pixels_with_a_class() -> None:

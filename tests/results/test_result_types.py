@@ -18,6 +18,7 @@ from facekit.labels import (
     CELEBA_40,
     CELEBAMASK_19,
     FACEKIT_27,
+    HELEN_11,
     LANDMARKS_5,
     LANDMARKS_68,
     LANDMARKS_98,
@@ -297,3 +298,11 @@ def test_old_names_of_image_results_warn() -> None:
         old = results.Picture
     with pytest.warns(DeprecationWarning, match="output"):
         assert np.array_equal(old(image, image).picture, image)
+
+
+def test_the_old_name_of_unadapted_parts_warns() -> None:
+    mask, image = np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.uint8)
+    parts = Segmentation(mask, HELEN_11, image)
+    adapted = Segmentation(mask, HELEN_11, image, unadapted=parts)
+    with pytest.warns(DeprecationWarning, match="unadapted"):
+        assert adapted.naked is parts

@@ -20,7 +20,7 @@ from facekit.images.reader import read_images
 from facekit.metrics.perceptual import lpips_distance
 from facekit.metrics.scores import psnr, ssim
 from facekit.model import find_backbone
-from facekit.model.face_frames import with_portrait
+from facekit.model.portraits import with_portrait
 from facekit.tasks import ShadowRemovalTask, StylizationTask
 
 fsma = find_backbone("fsma")
@@ -67,7 +67,7 @@ def test_shadows_fall_on_the_portrait_only() -> None:
     assert (shadowed <= clean).all() and (shadowed < clean - 0.02).any(dim=3).any(dim=2).any(dim=1).all()
     targets = task.targets(labels, lambda: clean)
     assert torch.equal(targets[:, :3], clean) and torch.equal(targets[:, 3:], portrait)
-    real, painted = task.judged(torch.zeros(3, 4, 64, 64), targets)
+    real, painted = task.adversarial_images(torch.zeros(3, 4, 64, 64), targets)
     assert torch.equal(real, clean) and torch.equal(painted[..., :16, :], clean[..., :16, :])
     assert (painted[..., 16:48, 16:48] == 0).all()
 

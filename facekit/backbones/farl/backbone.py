@@ -85,10 +85,6 @@ class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
         return FaRLNetwork(ImageTower(TowerSize(**about)), **rest)
 
     @override
-    def frozen_keys(self, network: FaRLNetwork) -> set[str]:
-        return {k for k in network.state_dict() if k.startswith("tower.")} if network.frozen else set()
-
-    @override
     def embedded_state(self) -> dict[str, Tensor]:
         return {f"tower.{k}": v for k, v in self.load("embedded").image.state_dict().items()}
 

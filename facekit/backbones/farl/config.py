@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from ...training.config import Adaptation
+from ...training.config import Adaptation, check_recipe
 from ...training.config_fields import Checked
 
 
@@ -212,12 +212,9 @@ def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FaRLAd
     Raises:
         ValueError: If there is no such recipe for the task.
     """
-    if recipe not in NAMES:
-        raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or an Adaptation")
+    check_recipe(recipe, NAMES, task, PAPER)
     if recipe == "quick":
         return QUICK[task](faces)
-    if task not in PAPER:
-        raise ValueError(f"recipe={recipe!r}: the paper has {', '.join(PAPER)}, not {task!r}: take recipe='quick'")
     settings = PAPER[task]
     if task == "attributes":
         settings = replace(settings, steps=100 * -(-faces // settings.batch_size))  # 100 epochs

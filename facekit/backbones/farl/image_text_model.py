@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.global_state import seeded_random
+from ...core.tensor_arguments import check_image_tensor
 from ...core.weight_files import first_names, likely_network, read_weights
 from ..image_tower import ImageTower, Level, TowerSize, clip_names, spread_layers, tower_from_clip
 from .contrastive_loss import TEMPERATURE
@@ -49,7 +50,7 @@ class ImageTextModel(nn.Module):
         Args:
             x: RGB images (N, 3, S, S) in [0, 1]. S is a multiple of the patch size.
         """
-        return [m for _, m in self.levels(x)]
+        return [m for _, m in self.levels(check_image_tensor(x))]
 
     def levels(self, x: Tensor) -> list[Level]:
         """Return what ``features`` returns, with each block's class token (N, D) before its map."""
@@ -57,7 +58,7 @@ class ImageTextModel(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the embeddings (N, E), of length 1, of RGB images (N, 3, S, S) in [0, 1]."""
-        return self.image.encode(x)
+        return self.image.encode(check_image_tensor(x))
 
     def encode_text(self, texts: str | list[str]) -> Tensor:
         """Return the embeddings (N, E), of length 1, of texts.

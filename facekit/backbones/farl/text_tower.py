@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import QuickGELU, TextTransformer
 from torch import Tensor, nn
 
+from ...core.arguments import short_repr
 from ...core.weight_files import check_names
 
 CLIP_VOCABULARY = 49_408
@@ -82,12 +83,14 @@ class TextTower(nn.Module):
             ValueError: If there is no text.
             TypeError: If something is no text.
         """
+        if not isinstance(texts, Iterable):
+            raise TypeError(f"texts={short_repr(texts)}: expected texts (str), got {type(texts).__name__}; pass a list")
         listed = [texts] if isinstance(texts, str) else list(texts)
         if not listed:
             raise ValueError("texts: expected at least one, got none; pass a text")
-        wrong = next((t for t in listed if not isinstance(t, str)), None)
-        if wrong is not None:
-            raise TypeError(f"a text is {type(wrong).__name__} ({wrong!r}): expected str")
+        for i, text in enumerate(listed):
+            if not isinstance(text, str):
+                raise TypeError(f"text {i}: expected str, got {type(text).__name__} ({short_repr(text)}); pass a str")
         words = tokenizer(self.size.vocabulary)
         ids = words(listed, self.size.context)
         return ids[:, : 1 + int((ids == words.eot_token_id).int().argmax(1).max())]

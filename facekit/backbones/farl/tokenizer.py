@@ -24,7 +24,15 @@ class Tokens(Protocol):
     vocabulary: int
 
     def ids(self, x: Tensor, side: int) -> Tensor:
-        """Return the ids (N, side*side) int64, row by row, of images (N, 3, S, S) in [0, 1]."""
+        """Return the token ids of images.
+
+        Args:
+            x: RGB images in [0, 1], shape (N, 3, S, S).
+            side: Number of tokens per row and column.
+
+        Returns:
+            Int64 of shape (N, side * side), row by row.
+        """
 
 
 def _down(channels_in: int, channels: int) -> nn.Sequential:
@@ -86,7 +94,15 @@ class VisualTokenizer(nn.Module):
 
     @torch.no_grad()
     def ids(self, x: Tensor, side: int) -> Tensor:
-        """Return the ids (N, side*side) int64, row by row, of images (N, 3, S, S) in [0, 1]."""
+        """Return the token ids of images.
+
+        Args:
+            x: RGB images in [0, 1], shape (N, 3, S, S).
+            side: Number of tokens per row and column.
+
+        Returns:
+            Int64 of shape (N, side * side), row by row.
+        """
         x = F.interpolate(x, (side * self.patch,) * 2, mode="bilinear", align_corners=False, antialias=True)
         # With channels last, CPUs take half the time.
         return self.nearest(self.encode(x.contiguous(memory_format=torch.channels_last))).flatten(1)

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from ...core.tensor_arguments import check_codes, check_image_tensor
+
 # Mean colour that 3FabRec subtracts from RGB in [0, 1]. Nothing is divided by a standard deviation.
 MEAN_RGB = (0.518, 0.418, 0.361)
 
@@ -197,11 +199,11 @@ class AutoEncoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the latent codes (N, Z) of RGB images (N, 3, S, S) in [0, 1]."""
-        return self.Q(self.normalise(x))[0]
+        return self.Q(self.normalise(check_image_tensor(x)))[0]
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the RGB images (N, 3, S, S) in [0, 1] of latent codes (N, Z)."""
-        return (self.P(z) + self.centred.mean).clamp(0, 1)
+        return (self.P(check_codes(z, "z", self.size.z_dim)) + self.centred.mean).clamp(0, 1)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Encode and decode RGB images (N, 3, S, S) in [0, 1]."""
@@ -209,7 +211,7 @@ class AutoEncoder(nn.Module):
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Return the encoder's maps of RGB images (N, 3, S, S) in [0, 1], from S/2 down to 4x4."""
-        return self.Q(self.normalise(x))[1]
+        return self.Q(self.normalise(check_image_tensor(x)))[1]
 
 
 class LatentDiscriminator(nn.Module):
@@ -223,7 +225,15 @@ class LatentDiscriminator(nn.Module):
         self.lin3 = nn.Linear(1000, 1)
 
     def dropout(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw the factors (2, n, 1000) of both hidden layers on the CPU: 0 for a fifth of them, else 1.25."""
+        """Draw the dropout factors of both hidden layers.
+
+        Args:
+            n: Number of latent codes.
+            generator: Source of random numbers on the CPU.
+
+        Returns:
+            Float32 of shape (2, n, 1000) on the CPU. A fifth of the factors is 0, the others are 1.25.
+        """
         return torch.empty(2, n, self.lin2.in_features).bernoulli_(0.8, generator=generator) / 0.8
 
     def forward(self, z: Tensor, dropout: Tensor | None = None) -> Tensor:

@@ -103,10 +103,6 @@ class FSMA(Backbone[FSMAAdaptation, FSMANetwork]):
         return FSMANetwork(AutoEncoder(size), **{k: settings[k] for k in keys if k in settings})
 
     @override
-    def frozen_keys(self, network: FSMANetwork) -> set[str]:
-        return {k for k in network.state_dict() if k.startswith("autoencoder.")} if network.frozen else set()
-
-    @override
     def embedded_state(self) -> dict[str, Tensor]:
         return {f"autoencoder.{k}": v for k, v in self.load("embedded").state_dict().items()}
 

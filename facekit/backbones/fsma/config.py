@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from ...training.config import Adaptation
+from ...training.config import Adaptation, check_recipe
 from ...training.config_fields import Checked, check_range, one_of
 
 
@@ -29,6 +29,10 @@ class FSMAPretraining(Checked):
             without ranges; the ranges are ours.
         scale: Smallest and largest zoom.
         shift: Largest shift as a part of the side.
+        jitter: Largest change of exposure, contrast and colours, of input and target alike. Ours: few faces are learned
+            by heart without it.
+        erase: Largest side of a grey rectangle in the input, as a part of the side. The target is the whole image.
+            Ours, for the same reason.
         decay: Part of the run over which the learning rate falls to a tenth.
         bfloat16: Whether to compute in bfloat16 where the machine supports it.
         steps: Number of steps. The default is 50 epochs of 2.1 million images.
@@ -44,6 +48,8 @@ class FSMAPretraining(Checked):
     rotate: float = 30.0
     scale: tuple[float, float] = (0.85, 1.15)
     shift: float = 0.06
+    jitter: float = 0.0
+    erase: float = 0.0
     decay: float = 0.0
     bfloat16: bool = False
     steps: int = 1_050_000
@@ -109,52 +115,26 @@ def quick_landmarks(faces: int) -> FSMAAdaptation:
     )
 
 
+# Of our settings for maps and for images.
+_QUICK_MAPS: dict[str, Any] = {"lr": 2e-3, "warmup": 10, "cosine": True, "bfloat16": True}
+_QUICK_IMAGES: dict[str, Any] = {"batch_size": 8, "betas": (0.5, 0.999), **_QUICK_MAPS}
+
+
 def quick_segmentation(faces: int) -> FSMAAdaptation:
     """Return our settings for segmentation. The number of faces has no effect, as parts overfit later than points."""
     return FSMAAdaptation(
-        steps=400,
-        batch_size=12,
-        lr=2e-3,
-        warmup=10,
-        cosine=True,
-        least_views=300,
-        rotate=15.0,
-        jitter=0.35,
-        start="embedded",
-        bfloat16=True,
+        steps=400, batch_size=12, least_views=300, rotate=15.0, jitter=0.35, start="embedded", **_QUICK_MAPS
     )
 
 
 def quick_stylization(faces: int) -> FSMAAdaptation:
     """Return our settings for stylization. The number of pairs has no effect, as every pair shows the style."""
-    return FSMAAdaptation(
-        steps=400,
-        batch_size=8,
-        lr=2e-3,
-        betas=(0.5, 0.999),
-        warmup=10,
-        cosine=True,
-        least_views=300,
-        rotate=10.0,
-        adv=3.0,
-        bfloat16=True,
-    )
+    return FSMAAdaptation(steps=400, least_views=300, rotate=10.0, adv=3.0, **_QUICK_IMAGES)
 
 
 def quick_shadow_removal(faces: int) -> FSMAAdaptation:
     """Return our settings for shadow removal. The number of images has no effect, as every view has its own shadow."""
-    return FSMAAdaptation(
-        steps=600,
-        batch_size=8,
-        lr=2e-3,
-        betas=(0.5, 0.999),
-        warmup=10,
-        cosine=True,
-        least_views=SHADOW_PAIRS,
-        rotate=15.0,
-        bfloat16=True,
-        cache=False,
-    )
+    return FSMAAdaptation(steps=600, least_views=SHADOW_PAIRS, rotate=15.0, cache=False, **_QUICK_IMAGES)
 
 
 @dataclass(frozen=True)
@@ -288,12 +268,8 @@ def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FSMAAd
     Raises:
         ValueError: If there is no such recipe. The message lists them.
     """
+    check_recipe(recipe, ["quick", "paper", *(name for name, row in TABLE_7.items() if row.task == task)], task, QUICK)
     if recipe == "quick":
         return QUICK[task](faces)
-    if recipe == "paper":
-        return paper_row(task, customised, faces)(faces)
-    fitting = [name for name, row in TABLE_7.items() if row.task == task]
-    if recipe not in fitting:
-        known = ", ".join(map(repr, ["quick", "paper", *fitting]))
-        raise ValueError(f"recipe={recipe!r}: expected one of {known} for {task!r}, or an Adaptation")
-    return TABLE_7[recipe](faces)
+    row = paper_row(task, customised, faces) if recipe == "paper" else TABLE_7[recipe]
+    return row(faces)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from typing_extensions import override
+from typing_extensions import Self, override
 
 from ...training.adapted_network import AdaptedNetwork
 from .autoencoder import AutoEncoder
@@ -163,9 +163,8 @@ class FSMANetwork(AdaptedNetwork):
             "frozen": self.frozen,
         }
 
-    def matches(self, other: AdaptedNetwork) -> bool:
+    def matches(self, other: Self) -> bool:
         """Return whether another network has the same frozen weights, skip code and map size."""
-        assert isinstance(other, FSMANetwork)
         autoencoder, other_autoencoder = self.autoencoder, other.autoencoder
         return (
             autoencoder.size == other_autoencoder.size
@@ -177,9 +176,8 @@ class FSMANetwork(AdaptedNetwork):
         )
 
     @torch.no_grad()
-    def start_from(self, other: AdaptedNetwork, mixing: Tensor) -> None:
+    def start_from(self, other: Self, mixing: Tensor) -> None:
         """Copy the trained layers of a network that ``matches``, and mix its output channels."""
-        assert isinstance(other, FSMANetwork)
         self.transfer.load_state_dict(other.transfer.state_dict())
         self.skip.load_state_dict(other.skip.state_dict())
         mixed = torch.einsum("ck,wkij->wcij", mixing.to(other.output.weight), other.output.weight)

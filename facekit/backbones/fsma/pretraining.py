@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...augmentation.affine import Affine, random_matrices
+from ...augmentation.affine import Affine, jitter, random_matrices
 from ...core.device import autocast
 from ...core.random_streams import generator_for, shuffled_batch
 from ...data.face_pool import Pool, views
@@ -74,10 +74,30 @@ class Pretraining:
         self.autocast = autocast(device, recipe.bfloat16)
 
     def batch(self, index: int, part: slice = slice(None)) -> Tensor:
-        """Return the augmented images of step ``index``, or a part of them: RGB (N, 3, S, S) in [0, 1]."""
+        """Return the augmented images of a step.
+
+        Args:
+            index: Step, from 0.
+            part: Which of the images to return. The default is all.
+
+        Returns:
+            RGB in [0, 1], shape (N, 3, S, S), on the training's device.
+        """
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(self.seed, index, 3))
-        return views(self.pool, chosen[part], matrices[part], self.net.size.input_size, self.device)
+        images = views(self.pool, chosen[part], matrices[part], self.net.size.input_size, self.device)
+        if not self.recipe.jitter:
+            return images
+        first = index * self.recipe.batch_size
+        numbers = range(first, first + self.recipe.batch_size)[part]
+        return jitter(images, self.recipe.jitter, [generator_for(self.seed, number, 5) for number in numbers])
+
+    def _inputs(self, x: Tensor, index: int) -> Tensor:
+        """Return the network's inputs of step ``index``: images ``x`` (N, 3, S, S), centred, with erased rectangles."""
+        if not self.recipe.erase:
+            return x
+        draws = torch.rand(self.recipe.batch_size, 4, generator=generator_for(self.seed, index, 6))[self.part].to(x)
+        return x * erasing_mask(draws, self.recipe.erase, x.shape[-1])
 
     def learning_rate(self, index: int) -> float:
         """Return the learning rate: constant, then linear to a tenth over the last part (``decay``) of the run."""
@@ -99,7 +119,7 @@ class Pretraining:
         x = self.net.normalise(self.batch(index, self.part)).contiguous(memory_format=torch.channels_last)
         losses: dict[str, Tensor] = {}
         with self.autocast:
-            z, _ = self.net.Q(x)
+            z, _ = self.net.Q(self._inputs(x, index))
             y = self.net.P(z)
         z, y = z.to(x.dtype), y.to(x.dtype)
         if index % 4 == 0:
@@ -166,6 +186,25 @@ class Pretraining:
             "optimiser_critic": self.optimiser_discriminator,
             "optimiser_critic_z": self.optimiser_discriminator_z,
         }
+
+
+def erasing_mask(draws: Tensor, largest: float, side: int) -> Tensor:
+    """Return masks with one empty rectangle each.
+
+    Args:
+        draws: (N, 4) in [0, 1): height and width of each rectangle relative to the largest, and the relative position
+            of its top left corner.
+        largest: Largest side of a rectangle, as a part of the side.
+        side: Side of the masks in pixels.
+
+    Returns:
+        (N, 1, side, side): 0 in the rectangle, else 1.
+    """
+    size = draws[:, :2] * largest
+    low = draws[:, 2:] * (1 - size)
+    places = (torch.arange(side, device=draws.device) + 0.5) / side
+    inside = (places >= low[..., None]) & (places < (low + size)[..., None])
+    return 1 - (inside[:, 0, :, None] & inside[:, 1, None, :]).to(draws)[:, None]
 
 
 @torch.no_grad()

@@ -55,7 +55,20 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
         return GeneratorWithEncoder(*self.load_pair(weights, inversion, seed)).eval()
 
     def load_pair(self, weights: Weights = "auto", inversion: Weights | None = None, seed: int = 0) -> Pair:
-        """Load the generator and its encoder as two modules. Arguments and errors are those of ``load``."""
+        """Load the generator and its encoder as two modules.
+
+        Args:
+            weights: As for ``load``.
+            inversion: As for ``load``.
+            seed: Seed of random weights.
+
+        Returns:
+            The generator and its encoder, with their sources.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If a file holds something else, or the two files do not belong together.
+        """
         if weights == "official":
             raise ValueError(
                 "weights='official': PFTGAN's authors published none; pass a StyleGAN2 file, such as NVIDIA's ffhq.pkl "
@@ -118,12 +131,9 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
         kind = BaselineNetwork if "features" in settings else PFTGANNetwork
         return kind.from_dict(settings)
 
-    def frozen_keys(self, network: PartNetwork) -> set[str]:
-        """Return the names of the encoder's tensors. The generator's are fine-tuned."""
-        return {name for name in network.state_dict() if name.startswith("encoder.")}
-
     @override
     def embedded_state(self) -> dict[str, Tensor]:
+        """Return the encoder's tensors. The generator's are fine-tuned."""
         _, encoder = self.load_pair("embedded")
         return {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
 

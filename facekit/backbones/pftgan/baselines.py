@@ -104,6 +104,15 @@ class BaselineNetwork(AdaptedNetwork):
         """Return the votes of the classifiers for RGB images (N, 3, S, S) in [0, 1], at S px."""
         return self.heads.vote(self.frozen_features(x), self.input_size)
 
+    @property
+    @override
+    def members(self) -> int:
+        return len(self.heads.members)
+
+    @override
+    def divergence(self, x: Tensor) -> Tensor:
+        return self.votes(x).divergence
+
     @override
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...training.config import Adaptation
+from ...training.config import Adaptation, check_recipe
 from ...training.config_fields import Checked, check_range, one_of
 
 
@@ -33,7 +33,7 @@ class StyleGAN2Pretraining(Checked):
         reconstructed: Real images per step that an encoder encodes and the generator reconstructs. The file then holds
             the encoder, too. 0, as in the paper, trains no encoder.
         reconstruction: Weight of the losses of these reconstructions, where the discriminator's loss has weight 1.
-        judged_again: Whether the discriminator judges reconstructions, too, which makes them sharper.
+        discriminate_reconstructions: Whether the discriminator is trained on reconstructions, too, which sharpens them.
         projected: Whether the discriminator works on frozen features (Projected GANs). It needs r1=0.
         keep_discriminator: Whether the file holds StyleGAN2's discriminator.
         bfloat16: Whether to compute in bfloat16 where the machine supports it.
@@ -56,7 +56,7 @@ class StyleGAN2Pretraining(Checked):
     ada_every: int = 4
     reconstructed: int = 0
     reconstruction: float = 1.0
-    judged_again: bool = False
+    discriminate_reconstructions: bool = False
     projected: bool = False
     keep_discriminator: bool = True
     bfloat16: bool = False
@@ -260,10 +260,7 @@ def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> PFTGAN
     Raises:
         ValueError: If there is no such recipe for the task.
     """
-    if recipe not in NAMES:
-        raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or a PFTGANAdaptation")
+    check_recipe(recipe, NAMES, task, ("segmentation",))
     if recipe == "quick":
         return QUICK[task]
-    if task != "segmentation":
-        raise ValueError(f"recipe={recipe!r}: the paper is about segmentation, not {task!r}: take recipe='quick'")
     return PAPER if recipe == "paper" else COMPARED[recipe]

@@ -30,6 +30,15 @@ class Conv(nn.Module):
 
     @override
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
+        """Convolve, add the bias and apply the activation. A layer with ``down`` halves height and width.
+
+        Args:
+            x: Maps (N, C, H, W).
+            gain: Factor of the result.
+
+        Returns:
+            Maps (N, C_out, H, W), or (N, C_out, H/2, W/2) with ``down``.
+        """
         kernel, weight = self.weight.shape[-1], self.weight * self.scale
         if not self.down:
             x = F.conv2d(x, weight, padding=kernel // 2)

@@ -33,6 +33,14 @@ def blur(x: Tensor, kernel: Tensor, pad: int, stride: int = 1) -> Tensor:
 
 
 def double(x: Tensor, kernel: Tensor) -> Tensor:
-    """Upsample maps (N, C, H, W) to (N, C, 2H, 2W): insert zeros and filter with four times the kernel."""
+    """Upsample maps by two: insert zeros and filter with four times the kernel.
+
+    Args:
+        x: Maps (N, C, H, W).
+        kernel: Low-pass kernel (4, 4) that sums to 1.
+
+    Returns:
+        Maps (N, C, 2H, 2W) of the same dtype.
+    """
     weight = (4 * kernel).to(x.dtype).expand(x.shape[1], 1, -1, -1)
     return F.conv_transpose2d(x, weight, stride=2, padding=1, groups=x.shape[1])

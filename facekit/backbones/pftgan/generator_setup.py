@@ -44,8 +44,11 @@ def prepare(request: Request, files: WeightFiles) -> Run:
     """
     preset = chosen_preset(request.preset, RECIPES)
     recipe, size = overridden(RECIPES[preset], request.overrides, "pretrain()"), SIZES[preset]
-    if recipe.judged_again and not recipe.reconstructed:
-        raise ValueError("judged_again=True: expected reconstructed images, got reconstructed=0; pass reconstructed=16")
+    if recipe.discriminate_reconstructions and not recipe.reconstructed:
+        raise ValueError(
+            "discriminate_reconstructions=True: expected reconstructed images, got reconstructed=0; pass "
+            "reconstructed=16"
+        )
     start = None
     if request.weights is not None:
         start = _read_start(request.weights, files)

@@ -148,7 +148,15 @@ class Pretraining:
         return torch.where(later, second[:, None], first[:, None])
 
     def image(self, codes: Tensor, draws: torch.Generator) -> Tensor:
-        """Synthesise images (n,3,S,S), float32 in about [-1, 1], of codes (n,L,w_dim)."""
+        """Synthesise images with random noise.
+
+        Args:
+            codes: Style codes (n, L, w_dim).
+            draws: Source of the noise.
+
+        Returns:
+            Float32 RGB in about [-1, 1], shape (n, 3, S, S).
+        """
         with self.autocast:
             generated: Tensor = self.generator.synthesis(codes, "random", draws)
         return generated.float()
@@ -170,7 +178,7 @@ class Pretraining:
         fakes, reconstruction = generated, None
         if self.joint is not None:
             reconstruction = self._encode_and_reconstruct(generated, index, draws)
-            if self.recipe.judged_again:
+            if self.recipe.discriminate_reconstructions:
                 fakes = torch.cat([generated, reconstruction.reconstructed[: len(generated)]])
         losses = {"discriminator": self._update_discriminator(real, fakes.detach(), draws)}
         if self.recipe.r1 and index % self.recipe.r1_every == 0:

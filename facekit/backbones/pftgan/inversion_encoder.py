@@ -262,7 +262,19 @@ class InversionEncoder(StyleEncoder):
 
 
 def code_rows(latent_avg: Tensor, layers: int, w_dim: int) -> Tensor:
-    """Expand a mean code to (layers, w_dim)."""
+    """Expand a mean code to one row per layer.
+
+    Args:
+        latent_avg: Mean code of shape (w_dim,) or (layers, w_dim).
+        layers: Number of layers of the generator.
+        w_dim: Length of a code.
+
+    Returns:
+        A new tensor of shape (layers, w_dim).
+
+    Raises:
+        ValueError: If the mean code has another shape.
+    """
     if latent_avg.numel() not in (w_dim, layers * w_dim) or latent_avg.shape[-1] != w_dim:
         raise ValueError(f"latent_avg {tuple(latent_avg.shape)}: expected ({w_dim},) or ({layers}, {w_dim})")
     return latent_avg.reshape(-1, w_dim).expand(layers, w_dim).clone()

@@ -75,7 +75,15 @@ class Inverting:
 
     @torch.no_grad()
     def own(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return generated images in [0, 1] and their codes (n, L, w_dim)."""
+        """Generate images with known codes.
+
+        Args:
+            count: Number of images n.
+            draws: Source of random numbers on the CPU.
+
+        Returns:
+            RGB images (n, 3, S, S) in [0, 1] and their codes (n, L, w_dim).
+        """
         z = torch.randn(count, self.generator.size.z_dim, generator=draws).to(self.device)
         codes = self.generator.codes(z, self.recipe.truncation)
         return images_of(self.generator.synthesis, codes).clamp(0, 1), codes
@@ -118,7 +126,15 @@ class Inverting:
 
 
 def images_of(synthesis: Synthesis, codes: Tensor) -> Tensor:
-    """Return the RGB images (N, 3, S, S) in about [0, 1] of codes."""
+    """Return the images of codes.
+
+    Args:
+        synthesis: The synthesis network.
+        codes: Style codes (N, L, w_dim).
+
+    Returns:
+        RGB in about [0, 1], shape (N, 3, S, S).
+    """
     shown: Tensor = (synthesis(codes) + 1) / 2
     return shown
 

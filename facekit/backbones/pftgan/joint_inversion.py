@@ -136,7 +136,7 @@ class JointInversion:
             "deltas": (codes[:, 1:] - codes[:, :1]).square().sum(2).sqrt().mean(),
             "prior": F.softplus(-self.discriminator(found)).mean(),
             "mapped": F.softplus(self.discriminator(known.flatten(0, 1))).mean(),
-            "judged": self._update_discriminator(known.detach().flatten(0, 1), found.detach()),
+            "discriminator_reconstructed": self._update_discriminator(known.detach().flatten(0, 1), found.detach()),
         }
 
     def _update_discriminator(self, generated: Tensor, found: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...core.tensor_arguments import check_codes, check_image_tensor
 from .generator_files import Encoder
 from .inversion_training import images_of
 from .network import at_encoder
@@ -30,7 +31,7 @@ class GeneratorWithEncoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the codes of images of any size."""
-        return self.encoder(at_encoder(x, self.encoder))
+        return self.encoder(at_encoder(check_image_tensor(x), self.encoder))
 
     def generate(self, z: Tensor, truncation: float = 1.0) -> Tensor:
         """Generate images.
@@ -42,10 +43,12 @@ class GeneratorWithEncoder(nn.Module):
         Returns:
             RGB images (N, 3, S, S) in [0, 1].
         """
+        z = check_codes(z, "z", self.generator.size.z_dim)
         return self.synthesize(self.generator.codes(z, truncation))
 
     def synthesize(self, w: Tensor) -> Tensor:
         """Return the images (N, 3, S, S) in [0, 1] of codes."""
+        w = check_codes(w, "w", self.generator.size.w_dim)
         return images_of(self.generator.synthesis, w).clamp(0, 1)
 
     def reconstruct(self, x: Tensor) -> Tensor:

@@ -18,13 +18,29 @@ from .stylegan2 import GeneratorSize, Synthesis
 
 
 def layer_channels(size: GeneratorSize, colours: bool = False) -> tuple[int, ...]:
-    """Return the channels of the maps that `Synthesis.features` returns."""
+    """Return the channels of the maps that `Synthesis.features` returns.
+
+    Args:
+        size: Size of the generator.
+        colours: Whether toRGB images are among the maps.
+
+    Returns:
+        One number per map, coarsest first.
+    """
     blocks = [[size.channels(side)] * (1 if side == 4 else 2) + [3] * colours for side in size.sides]
     return tuple(itertools.chain.from_iterable(blocks))
 
 
 def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tensor:
-    """Resize images (N, 3, S, S) to the encoder's input size."""
+    """Resize images to the encoder's input size.
+
+    Args:
+        x: Images (N, 3, S, S).
+        encoder: The encoder. Reference encoders take 256 px.
+
+    Returns:
+        Images (N, 3, S', S'), ``x`` itself where the size is right.
+    """
     side = encoder.size.input_size if isinstance(encoder, InversionEncoder) else 256
     return x if x.shape[-1] == side else F.interpolate(x, side, mode="bilinear", antialias=True)
 
@@ -110,6 +126,15 @@ class PFTGANNetwork(AdaptedNetwork):
         (codes,) = self.frozen_features(x)
         return self.heads.vote(self.maps(codes), self.input_size)
 
+    @property
+    @override
+    def members(self) -> int:
+        return 1 if self.heads is None else len(self.heads.members)
+
+    @override
+    def divergence(self, x: Tensor) -> Tensor:
+        return super().divergence(x) if self.heads is None else self.votes(x).divergence
+
     @override
     def to_dict(self) -> dict[str, Any]:
         size, encoder = self.stream.size, self.encoder
@@ -167,7 +192,16 @@ def ensemble_logits(heads: Ensemble, maps: Sequence[Tensor], side: int) -> Tenso
 
 
 def dense_logits(head: PixelClassifier, maps: list[Tensor], side: int) -> Tensor:
-    """Compute what `PixelClassifier.logits` returns, (N, C, side, side), with gradients and in training mode."""
+    """Compute what `PixelClassifier.logits` returns, with gradients and in training mode.
+
+    Args:
+        head: The classifier.
+        maps: Maps [(N, C_i, H_i, W_i)].
+        side: Side of the result in pixels.
+
+    Returns:
+        Float32 of shape (N, classes, side, side).
+    """
     one = head.layers[0]
     assert isinstance(one, nn.Linear)
     total: Tensor | None = None

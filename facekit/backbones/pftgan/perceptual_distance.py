@@ -50,7 +50,15 @@ class ParserFeatures(nn.Module):
 
     @override
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return the distances (N,) of images (N,3,S,S) in [-1, 1]."""
+        """Return the distances of image pairs.
+
+        Args:
+            x: RGB images in [-1, 1], shape (N, 3, S, S).
+            y: The images to compare with, same shape and range.
+
+        Returns:
+            Shape (N,). 0 for equal images.
+        """
         side = -(-x.shape[-1] // 32) * 32
         if x.shape[-1] != side:
             x, y = (F.interpolate(p, side, mode="bilinear", align_corners=False) for p in (x, y))

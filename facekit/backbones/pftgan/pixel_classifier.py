@@ -153,7 +153,19 @@ class Ensemble(nn.Module):
 
     @torch.no_grad()
     def vote(self, maps: Sequence[Tensor], side: Side, memory_limit: int | None = None) -> Votes:
-        """Return the votes on maps. Arguments and errors are those of `PixelClassifier.logits`."""
+        """Return the votes of all members on maps.
+
+        Args:
+            maps: Maps [(N, C_i, H_i, W_i)].
+            side: Side of the result in pixels, or (height, width).
+            memory_limit: Bytes besides the maps, with the result. Rows are processed in bands that fit.
+
+        Returns:
+            Labels, mean probabilities and divergence of every pixel.
+
+        Raises:
+            ValueError: If maps do not fit the networks, the limit is too low for one row, or in training mode.
+        """
         h, w = height_width(side)
         rows = _checked_rows(self.each()[0], maps, (h, w), memory_limit, votes=True)
         images = maps[0].new_empty((len(maps[0]), h * w, self.classes), dtype=torch.float32)

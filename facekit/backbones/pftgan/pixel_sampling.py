@@ -172,5 +172,13 @@ def _affordable(channels: Sequence[int], total: int, pixels: int | None, memory_
 
 
 def bank_bytes(channels: Sequence[int], pixels: int) -> int:
-    """Return the bytes that drawn pixels need with labels and order, and temporarily while they are drawn."""
+    """Return how much memory drawn pixels need with labels and order, and temporarily while they are drawn.
+
+    Args:
+        channels: Channels of each map.
+        pixels: Number of pixels.
+
+    Returns:
+        Bytes.
+    """
     return pixels * (4 * sum(channels) + 24) + 4 * _CHUNK * (sum(channels) + 3 * max(channels))

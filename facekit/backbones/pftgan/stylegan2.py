@@ -92,7 +92,15 @@ class Linear(nn.Module):
 
 
 def activated(x: Tensor, gain: float = 1.0) -> Tensor:
-    """Apply a leaky ReLU (0.2), times sqrt(2), which keeps the variance, and a gain."""
+    """Apply a leaky ReLU (0.2), times sqrt(2), which keeps the variance, and a gain.
+
+    Args:
+        x: Any shape.
+        gain: Factor of the result.
+
+    Returns:
+        Same shape.
+    """
     return F.leaky_relu(x, 0.2) * (math.sqrt(2) * gain)
 
 
@@ -176,6 +184,15 @@ class ToRGB(ModulatedConv):
 
     @override
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Compute a block's contribution to the image.
+
+        Args:
+            x: Maps (N, C, s, s).
+            w: Style codes (N, w_dim).
+
+        Returns:
+            RGB (N, 3, s, s), of any range.
+        """
         style = self.affine(w) / math.sqrt(self.weight.shape[1])
         colours = F.conv2d(x * style.to(x.dtype)[:, :, None, None], self.weight)
         return colours + self.bias.to(colours.dtype)[:, None, None]
@@ -287,6 +304,16 @@ class Synthesis(nn.Module):
 
     @override
     def forward(self, ws: Tensor, noise: Noise = "const", draws: torch.Generator | None = None) -> Tensor:
+        """Generate images of style codes.
+
+        Args:
+            ws: Style codes (N, L, w_dim).
+            noise: As for ``run``.
+            draws: Source of random noise.
+
+        Returns:
+            Float32 RGB in about [-1, 1], shape (N, 3, S, S).
+        """
         image = self.run(ws, self.size.sides, noise=noise, draws=draws).image
         assert image is not None
         return image
@@ -332,6 +359,15 @@ class Generator(nn.Module):
         return near if cutoff is None else torch.cat([near[:, :cutoff], ws[:, cutoff:]], 1)
 
     def forward(self, z: Tensor, truncation: float = 1.0, noise: Noise = "const") -> Tensor:
-        """Generate images (N, 3, S, S) in about [-1, 1] from normal random numbers (N, z_dim)."""
+        """Generate images of random numbers.
+
+        Args:
+            z: Normal random numbers (N, z_dim).
+            truncation: As for ``codes``. 1 does not truncate.
+            noise: As for ``Synthesis.run``.
+
+        Returns:
+            Float32 RGB in about [-1, 1], shape (N, 3, S, S).
+        """
         image: Tensor = self.synthesis(self.codes(z, truncation), noise)
         return image

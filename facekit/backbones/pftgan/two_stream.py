@@ -113,12 +113,29 @@ def label_image(masks: Tensor, palette: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def interpolated(images: Tensor, maps: Tensor, share: float) -> Tensor:
-    """Compute X_M = lambda X + (1 - lambda) M (equation 5). The paper's lambda is 0.1."""
+    """Compute X_M = lambda X + (1 - lambda) M (equation 5).
+
+    Args:
+        images: Images X, any shape.
+        maps: Maps M, same shape.
+        share: lambda, in [0, 1]. The paper's is 0.1.
+
+    Returns:
+        X_M, same shape.
+    """
     return share * images + (1 - share) * maps
 
 
 def resized_masks(masks: Tensor, side: int) -> Tensor:
-    """Resize class ids (N, H, W) to (N, side, side) by the nearest pixel."""
+    """Resize class ids by the nearest pixel.
+
+    Args:
+        masks: Class ids (N, H, W) of square masks.
+        side: Side of the result in pixels.
+
+    Returns:
+        Shape (N, side, side), same dtype.
+    """
     if masks.shape[-1] == side:
         return masks
     places = ((torch.arange(side, device=masks.device) + 0.5) * masks.shape[-1] / side).long()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from ...core.global_state import seeded_random
@@ -14,6 +13,7 @@ from ...tasks import Task
 from ...training.config import Adaptation
 from ..base import Backbone, Weights
 from .config import SynthparseAdaptation, named_recipe
+from .discriminator import PatchDiscriminator
 from .imagenet_weights import imagenet_state
 from .network import ParserNetwork, ParserSize
 
@@ -73,8 +73,17 @@ class SynthParse(Backbone[SynthparseAdaptation, ParserNetwork]):
     def embedded_parser(self) -> ParserNetwork:
         """Return the network of the ready model "segmentation"."""
         network = self.files.ready_network("segmentation")
-        assert isinstance(network, ParserNetwork)
+        if not isinstance(network, ParserNetwork):
+            raise TypeError(
+                f"ready model 'segmentation': expected a ParserNetwork, got {type(network).__name__}; return one from "
+                "WeightFiles.ready_network"
+            )
         return network
+
+    @override
+    def discriminator(self, weights: Weights, seed: int) -> nn.Module:
+        with seeded_random(seed):
+            return PatchDiscriminator()
 
     def build(self, weights: Weights, seed: int, task: Task, config: SynthparseAdaptation) -> ParserNetwork:
         """Build the segmentation model. Its encoder is frozen if ``config.tower_lr`` is None."""
@@ -93,17 +102,6 @@ class SynthParse(Backbone[SynthparseAdaptation, ParserNetwork]):
         rest = dict(settings)
         size = {k: rest.pop(k) for k in ("decoder", "encoder", "input_size", "decoder_channels")}
         return ParserNetwork(ParserSize(**size), **rest)
-
-    def frozen_keys(self, network: ParserNetwork) -> set[str]:
-        """Return all names if the network is the ready parser, as under a label adapter, else none.
-
-        Other networks train as a whole.
-        """
-        state, embedded = network.state_dict(), self.embedded_state()
-        same = state.keys() == embedded.keys() and all(
-            torch.equal(v.cpu(), embedded[k].cpu()) for k, v in state.items()
-        )
-        return set(state) if same else set()
 
     @override
     def embedded_state(self) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from ...training.config import Adaptation
+from ...training.config import Adaptation, check_recipe
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class SynthparseAdaptation(Adaptation):
         decoder_channels: Channels of UNet's five stages, coarsest first. None is the library's default.
         input_size: Side of the input in pixels. None is the paper's 128.
         tower_lr: Learning rate of the encoder. None freezes it.
+        adv: Weight of the adversarial loss beside L_rec in grey levels, for image-to-image tasks. 0 is none.
     """
 
     decoder: str = "unet"
@@ -28,6 +29,7 @@ class SynthparseAdaptation(Adaptation):
     decoder_channels: tuple[int, ...] | None = None
     input_size: int | None = None
     tower_lr: float | None = None
+    adv: float = 0.0
 
     WARM_STARTS: ClassVar[bool] = True
 
@@ -35,6 +37,16 @@ class SynthparseAdaptation(Adaptation):
     @override
     def tuned_lr(self) -> float | None:
         return self.tower_lr
+
+    @property
+    @override
+    def adversarial_weight(self) -> float:
+        return self.adv
+
+    @override
+    def unread(self, task: str) -> dict[str, str]:
+        adv = {} if task in ("stylization", "shadow_removal") else {"adv": "for stylization and shadow_removal"}
+        return super().unread(task) | adv
 
 
 EPOCHS = 30
@@ -110,11 +122,8 @@ def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> Synthp
     Raises:
         ValueError: If there is no such recipe for the task.
     """
-    if recipe not in NAMES:
-        raise ValueError(f"recipe={recipe!r}: expected one of {', '.join(map(repr, NAMES))} or an Adaptation")
+    check_recipe(recipe, NAMES, task, ("segmentation",))
     if recipe == "quick":
         return QUICK[task](faces)
-    if task != "segmentation":
-        raise ValueError(f"recipe={recipe!r}: the paper is about segmentation, not {task!r}: take recipe='quick'")
     chosen: dict[str, Any] = MODELS.get(recipe.removeprefix("paper-"), {})
     return replace(PAPER, steps=EPOCHS * max(1, -(-faces // PAPER.batch_size)), **chosen)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from ...augmentation.in_the_wild import LABEL_MAPS
+from ...core.arguments import check_choice
 from ...core.device import autocast
 from ...core.global_state import seeded_random
 from ...core.random_streams import generator_for, shuffled_batch
@@ -43,8 +44,7 @@ class LabelAdapter(nn.Module):
             ValueError: If ``reads`` is another one.
         """
         super().__init__()
-        if reads not in READS:
-            raise ValueError(f"reads={reads!r}: expected one of {', '.join(map(repr, READS))}")
+        check_choice(reads, "reads", READS)
         self.size, self.known, self.channels, self.reads = size, known, channels, reads
         self.model = new_model(size, channels, inputs=3 if reads == "ids" else known)
         self.relabelling = None if reads == "ids" else nn.Conv2d(known, channels, 1, bias=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -14,8 +14,10 @@ import torch
 from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from typing_extensions import override
+from typing_extensions import Self, override
 
+from ...core.arguments import check_choice, short_repr
+from ...core.tensor_arguments import check_image_tensor
 from ...training.adapted_network import AdaptedNetwork
 from ..normalisation import Normalise
 from .fcn import FCN
@@ -52,24 +54,28 @@ class ParserSize:
     decoder_channels: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.decoder not in DECODERS:
-            raise ValueError(f"decoder={self.decoder!r}: expected one of {', '.join(map(repr, DECODERS))}")
+        check_choice(self.decoder, "decoder", DECODERS)
         # timm would fetch names such as "hf-hub:..." from the web.
         is_known = timm.is_model(self.encoder[3:]) if self.encoder[:3] == "tu-" else self.encoder in get_encoder_names()
         if not is_known:
             raise ValueError(
-                f"encoder={self.encoder!r}: segmentation_models_pytorch has no such encoder; the paper's are "
-                "'mobilenet_v2' and 'resnet101'"
+                f"encoder={self.encoder!r}: expected an encoder of segmentation_models_pytorch; pass one, such as "
+                "'mobilenet_v2' or 'resnet101'"
             )
         if self.input_size < STEP or self.input_size % STEP:
             raise ValueError(f"input_size={self.input_size}: expected a multiple of {STEP} px")
         if self.decoder_channels is None:
             return
+        if not isinstance(self.decoder_channels, Iterable):
+            raise TypeError(
+                f"decoder_channels={short_repr(self.decoder_channels)}: expected five numbers, got "
+                f"{type(self.decoder_channels).__name__}; pass a tuple, or None for the library's default"
+            )
         object.__setattr__(self, "decoder_channels", tuple(self.decoder_channels))  # JSON gives lists
         if self.decoder != "unet" or len(self.decoder_channels) != 5:
             raise ValueError(
                 f"decoder_channels={self.decoder_channels} for decoder={self.decoder!r}: expected five numbers, and "
-                "decoder='unet'"
+                "decoder='unet'; pass five, or leave decoder_channels out"
             )
 
     def fits(self, other: ParserSize) -> bool:
@@ -148,16 +154,14 @@ class ParserNetwork(AdaptedNetwork):
     def can_warm_start(self) -> bool:
         return True
 
-    def matches(self, other: AdaptedNetwork) -> bool:
+    def matches(self, other: Self) -> bool:
         """Return whether another network is built alike. Heads and input sizes may differ."""
-        assert isinstance(other, ParserNetwork)
         alike: bool = (self.stride, self.paints) == (other.stride, other.paints)
         return alike and self.size.fits(other.size)
 
     @torch.no_grad()
-    def start_from(self, other: AdaptedNetwork, mixing: Tensor) -> None:
+    def start_from(self, other: Self, mixing: Tensor) -> None:
         """Copy a network that ``matches``, and mix its output channels."""
-        assert isinstance(other, ParserNetwork)
         self.encoder.load_state_dict(other.encoder.state_dict())
         self.model.decoder.load_state_dict(other.model.decoder.state_dict())
         heads = (network.model.segmentation_head.modules() for network in (self, other))
@@ -181,7 +185,7 @@ class ParserNetwork(AdaptedNetwork):
         Args:
             x: RGB images (N, 3, S, S) in [0, 1]. S is a multiple of 32.
         """
-        return self.encoder(self.normalise(x))[1:]
+        return self.encoder(self.normalise(check_image_tensor(x)))[1:]
 
     @torch.no_grad()
     def frozen_features(self, x: Tensor) -> list[Tensor]:

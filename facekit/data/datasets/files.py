@@ -37,7 +37,17 @@ def dataset_folder(folder: str | os.PathLike[str], inside: tuple[str, ...], titl
 
 
 def missing_files(missing: str, title: str, layout: str, home: str) -> FileNotFoundError:
-    """Return the error about missing files of a data set. The arguments are those of `dataset_folder`."""
+    """Return the error about missing files of a data set.
+
+    Args:
+        missing: Paths of what is missing, for the message.
+        title: Name of the data set.
+        layout: Expected layout of its folder.
+        home: Where users get it.
+
+    Returns:
+        The error. The caller raises it.
+    """
     why = "its licence does not let facekit distribute it"
     return FileNotFoundError(f"{missing} does not exist, expected {title} ({layout}); {why}, so get it from {home}")
 

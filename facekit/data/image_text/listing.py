@@ -73,7 +73,15 @@ class Listing:
         return self.count
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """Read rows `start` to `stop - 1`, see `pair_sources.Source.read`."""
+        """Read rows `start` to `stop - 1`. The same range always gives the same rows.
+
+        Args:
+            start: First row, from 0.
+            stop: End of the range, exclusive.
+
+        Yields:
+            A pair or a failure per row.
+        """
         if self._reader is None or start < self._position:
             self._reader, self._position = self._rows(start), start
         next(itertools.islice(self._reader, start - self._position, start - self._position), None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ..face_sources import named_source
+from ..source_names import PAIR_SOURCES, list_sources, named_source
 from .listing import SUFFIXES, Listing
 from .pair import Pair
 from .pair_sources import CelebaHQ, Failure, Folder, Generated, Shards, Source
@@ -44,15 +44,15 @@ def open_sources(
     sources: list[Source] = []
     for text in names:
         path = Path(text).expanduser()
-        named = named_source(text)
+        named = named_source(text, PAIR_SOURCES)
         if named is not None:
             name, count = named
             celeba = name == "celebahq128"
             sources.append(CelebaHQ(seed, count) if celeba else Generated(count or 0, size, seed, device))
         elif not path.exists():
             raise FileNotFoundError(
-                f"{text!r}: expected a folder of images or .tar shards, a .parquet or .csv listing, 'celebahq128', "
-                "'celebahq128:COUNT' or 'generated:COUNT', got no such file or folder; check the path"
+                f"{text!r}: expected a folder of images or .tar shards, a .parquet or .csv listing, or one of "
+                f"{list_sources(PAIR_SOURCES)}, got no such file or folder; check the path"
             )
         elif path.suffix == ".tar" or (path.is_dir() and any(path.glob("*.tar"))):
             sources.append(Shards(path))

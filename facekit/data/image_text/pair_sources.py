@@ -99,7 +99,15 @@ class Folder:
         return len(self._rows)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """Read items `start` to `stop - 1`, see `Source.read`."""
+        """Read items `start` to `stop - 1`. The same range always gives the same items.
+
+        Args:
+            start: First item, from 0.
+            stop: End of the range, exclusive.
+
+        Yields:
+            A pair or a failure per item.
+        """
         for name, text in self._rows[start:stop]:
             try:
                 if text is None:
@@ -155,7 +163,15 @@ class Generated:
         return self.count
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """Render items `start` to `stop - 1`, see `Source.read`."""
+        """Render items `start` to `stop - 1`. The same range always gives the same items.
+
+        Args:
+            start: First item, from 0.
+            stop: End of the range, exclusive.
+
+        Yields:
+            A pair per item.
+        """
         faces = GeneratedFaces(self.seed, self.size, "wild", self.device, self.count, framing=_FRAMING)
         for first in range(start, stop, _RENDERED):
             indices = range(first, min(first + _RENDERED, stop))
@@ -193,7 +209,15 @@ class CelebaHQ:
         return len(self._images)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """Read items `start` to `stop - 1`, see `Source.read`."""
+        """Read items `start` to `stop - 1`. The same range always gives the same items.
+
+        Args:
+            start: First item, from 0.
+            stop: End of the range, exclusive.
+
+        Yields:
+            A pair or a failure per item.
+        """
         for shard, key, (offset, size) in self._images[start:stop]:
             with shard.open("rb") as file:
                 file.seek(offset)
@@ -229,7 +253,15 @@ class Shards:
         return len(self.pool)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """Read items `start` to `stop - 1`, see `Source.read`."""
+        """Read items `start` to `stop - 1`. The same range always gives the same items.
+
+        Args:
+            start: First item, from 0.
+            stop: End of the range, exclusive.
+
+        Yields:
+            A pair or a failure per item.
+        """
         for i in range(start, stop):
             try:
                 yield self.pool[i]

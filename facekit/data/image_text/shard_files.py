@@ -14,7 +14,15 @@ from .pair import Pair, pack
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """Return the path of a shard, for example shard-000007.tar."""
+    """Return the path of a shard.
+
+    Args:
+        folder: Folder of the shards.
+        number: Number of the shard, from 0.
+
+    Returns:
+        For example shard-000007.tar in the folder.
+    """
     return folder / f"shard-{number:06d}.tar"
 
 

@@ -132,7 +132,7 @@ def test_recipes_are_the_papers() -> None:
     assert tags.lr == 0.3 and tags.cosine and named_recipe("paper", "attributes", True, 1000).steps == 100 * 10
     assert named_recipe("paper-ft-448", "segmentation", True, 10).input_size == 448
     assert named_recipe("paper-ft", "landmarks", True, 10).tower_lr == 1e-4
-    with pytest.raises(ValueError, match="the paper has segmentation, landmarks, attributes"):
+    with pytest.raises(ValueError, match="a task of the paper .segmentation, landmarks, attributes., got"):
         named_recipe("paper", "stylization", True, 10)
     with pytest.raises(ValueError, match="'paper-ft-448'"):
         named_recipe("300w-5%", "landmarks", True, 10)

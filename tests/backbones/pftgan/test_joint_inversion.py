@@ -18,7 +18,7 @@ from facekit.backbones.pftgan.projected_discriminator import CHANNELS, Projected
 from facekit.backbones.pftgan.stylegan2 import GeneratorSize
 from facekit.model.model_reader import ready_network
 
-PROJECTED: dict[str, Any] = {"projected": True, "judged_again": True, "r1": 0.0}
+PROJECTED: dict[str, Any] = {"projected": True, "discriminate_reconstructions": True, "r1": 0.0}
 
 
 class Stripes:
@@ -62,7 +62,9 @@ def test_encoder_and_generator_learn_to_reconstruct_images() -> None:
     program = joint_training()
     losses = [program.step(i) for i in range(100)]  # 0.4 of the first error is left then, 0.53 after 60 steps
     assert sum(x["l2"] for x in losses[-10:]) < 0.6 * sum(x["l2"] for x in losses[:10])
-    assert {"discriminator", "generator", "l2", "codes", "deltas", "prior", "judged"} <= set(losses[0])
+    assert {"discriminator", "generator", "l2", "codes", "deltas", "prior", "discriminator_reconstructed"} <= set(
+        losses[0]
+    )
 
 
 def test_the_latent_discriminator_draws_codes_of_the_encoder_to_those_of_the_mapping() -> None:
@@ -119,8 +121,8 @@ def test_the_discriminator_gets_reconstructions_too() -> None:
     seen: list[int] = []
     for program in (
         joint_training(),
-        joint_training(judged_again=True),
-        joint_training(reconstructed=2, judged_again=True),
+        joint_training(discriminate_reconstructions=True),
+        joint_training(reconstructed=2, discriminate_reconstructions=True),
     ):
         program.discriminator.register_forward_hook(lambda _, x, __: seen.append(len(x[0])))
         program.step(1)  # without R1
@@ -154,6 +156,10 @@ def test_only_the_heads_of_a_projected_discriminator_learn() -> None:
         assert torch.equal(weight, before[name]) != name.startswith("heads"), name
 
 
-def test_judged_again_needs_reconstructed_images(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="judged_again=True: expected .*, got reconstructed=0; pass reconstructed=16"):
-        facekit.pretrain("stylegan2", tmp_path, out=tmp_path / "g.safetensors", judged_again=True, reconstructed=0)
+def test_discriminate_reconstructions_needs_reconstructed_images(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match="discriminate_reconstructions=True: expected .*, got reconstructed=0; pass reconstructed=16"
+    ):
+        facekit.pretrain(
+            "stylegan2", tmp_path, out=tmp_path / "g.safetensors", discriminate_reconstructions=True, reconstructed=0
+        )

@@ -98,15 +98,17 @@ def test_label_adapter(reads: str, parser: facekit.Model, faces: Any, tmp_path: 
     )
     assert all(torch.equal(v, before[k]) for k, v in parser.network.state_dict().items()), "the parser stays"
     result = facekit.predict(adapted, images[0])
-    assert isinstance(result, Segmentation) and isinstance(result.naked, Segmentation)
+    assert isinstance(result, Segmentation) and isinstance(result.unadapted, Segmentation)
     plain = facekit.predict(parser, images[0])
-    assert np.array_equal(result.naked.mask, plain.mask)
-    assert np.array_equal(facekit.predict(adapted.naked, images[0]).mask, plain.mask)
-    assert result.to_dict()["naked"] == result.naked.to_dict()
+    assert np.array_equal(result.unadapted.mask, plain.mask)
+    assert np.array_equal(facekit.predict(adapted.unadapted, images[0]).mask, plain.mask)
+    assert result.to_dict()["naked"] == result.unadapted.to_dict()
+    with pytest.warns(DeprecationWarning, match="Model.unadapted"):
+        assert adapted.naked.adapter is None
     adapted.save(tmp_path / "a.facekit")
     again = facekit.load(tmp_path / "a.facekit", "cpu")
     x = torch.rand(2, 3, 64, 64)
-    assert torch.equal(again.maps(x), adapted.maps(x)) and torch.equal(again.naked.maps(x), parser.maps(x))
+    assert torch.equal(again.maps(x), adapted.maps(x)) and torch.equal(again.unadapted.maps(x), parser.maps(x))
     assert set(facekit.evaluate(adapted, images[:2], masks[:2])) >= {"f1", "miou"}
     with pytest.raises(ValueError, match="already"):
         facekit.adapt_labels(adapted, images, masks)
@@ -163,7 +165,7 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=match):
             facekit.adapt(images, masks, "segmentation", "synthparse", **{**FAST, "steps": 1, **wrong})
-    with pytest.raises(ValueError, match="the paper is about segmentation"):
+    with pytest.raises(ValueError, match="a task of the paper .segmentation., got"):
         named_recipe("paper", "landmarks", True, 10)
     with pytest.raises(ValueError, match="'quick', 'paper'"):
         named_recipe("best", "segmentation", True, 10)
@@ -183,7 +185,7 @@ def test_bad_input(parser: facekit.Model, faces: Any, tmp_path: Path) -> None:
         facekit.adapt(
             images, np.full((6, 3, 2), 40.0), "landmarks", "synthparse", steps=1, input_size=64, wild=True, **FAST
         )
-    with pytest.raises(ValueError, match="expected a model for segmentation, got one for landmarks"):
+    with pytest.raises(ValueError, match="model: expected one for segmentation, got one for landmarks"):
         facekit.adapt_labels(points, images, masks)
 
 
@@ -194,3 +196,24 @@ def test_an_encoders_file_is_taken_over(tmp_path: Path) -> None:
     assert all(torch.equal(v, donor.encoder.state_dict()[k]) for k, v in taken.encoder.state_dict().items())
     maps = taken.features(torch.rand(1, 3, 64, 64))
     assert [m.shape[-1] for m in maps] == [32, 16, 8, 4, 2]
+
+
+def test_image_tasks_have_a_discriminator_of_patches(faces: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
+    images, _ = faces
+    discriminator = synthparse.discriminator("none", 0)
+    logits = discriminator(torch.rand(2, 3, 64, 64))
+    assert logits.shape == (2, 1, 7, 7)
+    # Each patch has 46 pixels: the middle logit does not depend on the pixels around them.
+    x = torch.rand(1, 3, 64, 64, requires_grad=True)
+    discriminator.eval()(x)[0, 0, 3, 3].backward()
+    rows, columns = torch.nonzero(x.grad.abs().sum((0, 1)), as_tuple=True)  # type: ignore[union-attr]
+    assert rows.max() - rows.min() + 1 == columns.max() - columns.min() + 1 == 46
+    settings = {**FAST, "steps": 2, "input_size": 64, "align": "none"}
+    losses: list[dict[str, float]] = []
+    settings["progress"] = lambda done, steps, loss: losses.append(loss)
+    for adv in (0.0, 1.0):
+        losses.clear()
+        facekit.adapt(images, images, "stylization", "synthparse", adv=adv, **settings)
+        assert ("adv" in losses[0], "discriminator" in losses[0]) == (adv > 0, adv > 0)
+    with pytest.raises((TypeError, ValueError), match="adv"):
+        facekit.adapt(*faces, "segmentation", "synthparse", names=SYNTHPARSE_11, adv=1.0, **settings)

@@ -86,7 +86,7 @@ def test_the_papers_four_models(name: str, side: int, faces: Any, tmp_path: Path
     size = model.network.size
     assert (size.decoder, size.encoder) == (MODELS[name]["decoder"], MODELS[name]["encoder"])
     result = facekit.predict(model, faces[0][0])
-    assert isinstance(result, Segmentation) and result.mask.shape == (96, 96) and result.naked is None
+    assert isinstance(result, Segmentation) and result.mask.shape == (96, 96) and result.unadapted is None
     model.save(tmp_path / "m.facekit")
     loaded = facekit.load(tmp_path / "m.facekit", "cpu")
     x = torch.rand(2, 3, side, side)
@@ -105,7 +105,7 @@ def test_fcn_adapts_labels(encoder: str, side: int, faces: Any, tmp_path: Path) 
     model = facekit.adapt_labels(plain, *faces, decoder="fcn", encoder=encoder, batch_size=4, **settings)
     assert isinstance(model.adapter.model, FCN) and model.adapter.size.encoder == encoder
     result = facekit.predict(model, faces[0][0])
-    assert isinstance(result, Segmentation) and result.naked is not None
+    assert isinstance(result, Segmentation) and result.unadapted is not None
     model.save(tmp_path / "a.facekit")
     loaded = facekit.load(tmp_path / "a.facekit", "cpu")
     x = torch.rand(2, 3, side, side)
@@ -113,7 +113,7 @@ def test_fcn_adapts_labels(encoder: str, side: int, faces: Any, tmp_path: Path) 
     if side > 64:
         return  # exporting takes seconds, and once for both is enough
     sure = surely_parsed(loaded.network, crops(faces, side, 100))
-    assert len(sure) >= 3 and len(loaded.naked.maps(sure[:3]).argmax(1).unique()) > 3
+    assert len(sure) >= 3 and len(loaded.unadapted.maps(sure[:3]).argmax(1).unique()) > 3
     check_onnx(loaded, Relabelled(loaded.network, loaded.adapter), sure, tmp_path / "a.onnx")
 
 

@@ -1,0 +1,81 @@
+"""Outlines of people: shadow removal learns them, and stylised faces are blended into photos with them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..alignment import Frame
+from ..results import ImageResult, Segmentation
+from ..training.crops import Cropper
+from .face_frames import embedded_model, find_frames
+
+# Standard deviation of the soft edge, relative to the side of the face's frame.
+_EDGE = 0.015
+# The face is a disc of this radius around the frame's centre, relative to the side. A person who covers less than half
+# of it was not found.
+_FACE_RADIUS = 0.2
+_FOUND = 0.5
+
+
+def person_mask(image: NDArray[np.uint8], frame: Frame) -> NDArray[np.bool_]:
+    """Find the pixels of the framed person with the embedded parser.
+
+    Args:
+        image: RGB uint8, shape (H, W, 3).
+        frame: A frame in which there is a face.
+
+    Returns:
+        Shape (H, W). True at all classes but the background.
+    """
+    # The parser was trained on faces that were not warped.
+    result = embedded_model("segmentation").predict_frames(image, [dataclasses.replace(frame, alpha=None)])[0]
+    assert isinstance(result, Segmentation)
+    return (result.mask > 0) & (result.mask != result.labels.ignore)
+
+
+def with_portrait(clean: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
+    """Add the outline of the person to an image.
+
+    Args:
+        clean: RGB uint8, shape (H, W, 3).
+        frame: A frame in which there is a face.
+
+    Returns:
+        Shape (H, W, 4). The last channel is 255 on the person that the embedded parser finds, else 0.
+    """
+    return np.dstack([clean, 255 * person_mask(clean, frame).astype(np.uint8)])
+
+
+def blend_portrait(result: ImageResult, frame: Frame) -> ImageResult:
+    """Keep the new image on the framed person only, with a soft edge; the rest is the original image.
+
+    Args:
+        result: The new image of one face.
+        frame: The face's frame. A whole image is left as it is.
+
+    Returns:
+        The blended image. If the parser finds no person at the face, it is ``result``.
+    """
+    if frame.box is None:
+        return result
+    height, width = result.image.shape[:2]
+    side = frame.box[2] - frame.box[0]
+    centre = np.array([frame.box[0] + frame.box[2], frame.box[1] + frame.box[3]]) / 2
+    y, x = np.mgrid[:height, :width]
+    face = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < (_FACE_RADIUS * side) ** 2
+    mask = person_mask(result.image, frame)
+    if not face.any() or mask[face].mean() < _FOUND:
+        return result
+    # Neighbours in the same crop are other components of the mask.
+    _, components = cv2.connectedComponents(mask.astype(np.uint8))
+    person = components == np.bincount(components[face & mask]).argmax()
+    alpha = cv2.GaussianBlur(person.astype(np.float32), (0, 0), max(0.5, _EDGE * side))[..., None]
+    old, new = result.image.astype(np.float32), result.output.astype(np.float32)
+    return dataclasses.replace(result, output=np.rint(old + (new - old) * alpha).astype(np.uint8))
+
+
+CROPPER = Cropper(find_frames, with_portrait)
