@@ -39,7 +39,7 @@ from .utkface_groups import SCORED, scored_groups
 Box = tuple[float, float, float, float]
 Search = Callable[[np.ndarray], list[Face]]
 
-# WIDER's faces whose longer side is shorter are neither right nor wrong.
+# WIDER's faces whose longer side is shorter are neither right nor wrong, nor are false ones that small.
 LEAST_SIDE = 20.0
 PRECISION = 0.95
 # A found box for each score is compared at this precision; scores are used as they come.
@@ -89,7 +89,7 @@ def wider(search: Search) -> dict[str, float]:
         total += sum(large)
         faces = sorted(search(load_image(folder / "images" / name)), key=lambda f: -f.score)
         for face, k in zip(faces, matched(faces, boxes), strict=True):
-            if k is None or large[k]:
+            if (max(face.box[2] - face.box[0], face.box[3] - face.box[1]) >= LEAST_SIDE) if k is None else large[k]:
                 hits.append((face.score, k is not None))
     return {
         "labelled": total,

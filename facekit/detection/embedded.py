@@ -22,7 +22,7 @@ FILE = Path(__file__).parents[1] / "zoo" / "weights" / "face-finder.safetensors"
 LEAST_SCORE = 0.5
 # Score = logistic(SCALE * logit + SHIFT): the probability that a found face is one. Fitted by logistic regression to
 # what the network finds in the photos of WIDER FACE and dlib that score it.
-SCALE = 1.0
+SCALE = 2.1
 SHIFT = 0.0
 
 _lock = threading.Lock()

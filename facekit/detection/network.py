@@ -70,6 +70,10 @@ class FaceNetwork(nn.Module):
         Returns:
             Predictions (N,OUTPUTS,H/s,W/s) float32 for each stride s of `STRIDES`, to be read by `decode`.
         """
+        return [self._head(x) for x in self.pyramid(images)]
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Return the feature maps (N,CHANNELS,H/s,W/s) in front of the last layers; arguments as in `forward`."""
         x = (images.float() - self.mean) / self.std
         taps = []
         for i, block in enumerate(self.features):
@@ -79,7 +83,7 @@ class FaceNetwork(nn.Module):
         maps = [lateral(tap) for lateral, tap in zip(self.lateral, taps, strict=True)]
         for finer in (1, 0):
             maps[finer] = maps[finer] + F.interpolate(maps[finer + 1], scale_factor=2.0, mode="nearest")
-        return [self._head(smooth(x)) for smooth, x in zip(self.smooth, maps, strict=True)]
+        return [smooth(x) for smooth, x in zip(self.smooth, maps, strict=True)]
 
     def _head(self, x: Tensor) -> Tensor:
         """Predict from one feature map; all share these layers."""

@@ -225,7 +225,7 @@ def test_all_groups_of_people_are_found(data: Path) -> None:
 @pytest.mark.slow
 def test_all_poses_are_found(data: Path) -> None:
     scores = face_finder.fasseg(embedded)
-    assert scores["labelled"] == 202 and scores["found"] >= 190 and scores["false"] <= 6, scores
+    assert scores["labelled"] == 202 and scores["found"] >= 186 and scores["false"] <= 12, scores
 
 
 @pytest.mark.slow
