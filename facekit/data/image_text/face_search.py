@@ -19,8 +19,8 @@ from .pair import Pair, boxes_of, five_points
 # An image (H,W,3) uint8 RGB and n faces found in it -> their 68 points (n,68,2) float32 x,y in the image's pixels.
 PointFinder = Callable[[NDArray[np.uint8], Sequence[Face]], NDArray[np.float32]]
 
-# FaRL (section 3.1) keeps images in which its detector, RetinaFace, scores a face above 0.9. The embedded finder's score
-# is a probability as well (see `detection.embedded`). YuNet's scores of clear faces are above 0.9, too.
+# FaRL (section 3.1) keeps images in which its detector, RetinaFace, scores a face above 0.9. The score of the embedded
+# finder is a probability as well (see `detection.embedded`).
 SCORE = 0.9
 # Side at which find_faces searches, px. Larger images cost disk space and decoding time, and a view has only 224 px.
 LONGEST = 640
