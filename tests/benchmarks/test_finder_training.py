@@ -73,7 +73,7 @@ def test_targets_are_what_decode_gives() -> None:
 def test_an_image_without_faces_has_a_loss() -> None:
     empty = torch.zeros(1, 10, OUTPUTS)
     losses = finder_loss(torch.ones(1, 10, OUTPUTS, requires_grad=True), empty)
-    assert float(losses["score"].detach()) > 0 and float(losses["box"]) == 0 and float(losses["points"]) == 0
+    assert float(losses["score"].detach()) > 0 and losses["box"].item() == 0 and losses["points"].item() == 0
     sum(losses.values(), torch.zeros(())).backward()
 
 
