@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = (
     "benchmarks/*.md",
     "notebooks/*.ipynb",
+    "facekit/data/samples/README.md",
     "facekit/metrics/*.md",
     "facekit/zoo/weights/*.md",
     "facekit/zoo/weights/*.jpg",

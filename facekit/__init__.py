@@ -23,7 +23,11 @@ _MODULES = {
     **dict.fromkeys(("load_image", "ImageError"), "images"),
 }
 
+# Subpackages that are imported at first use, too: facekit.data.samples().
+_PACKAGES = ("data",)
+
 if TYPE_CHECKING:
+    from . import data
     from .api.adaptation import adapt
     from .api.backbone_loading import load_backbone
     from .api.evaluation import evaluate, evaluate_by
@@ -43,6 +47,7 @@ __all__ = [
     "Model",
     "adapt",
     "adapt_labels",
+    "data",
     "evaluate",
     "evaluate_by",
     "explain",
@@ -58,6 +63,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f".{name}", __name__)
     if name not in _MODULES:
         raise AttributeError(f"facekit has no {name!r}; its public names are {', '.join(__all__)}")
     value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)

@@ -99,10 +99,9 @@ def faces_image() -> Image.Image:
 
 def example_image() -> Image.Image:
     """Run the README's example."""
-    faces = GeneratedFaces(seed=3, size=256).batch(range(12), want=("image", "landmarks68"))
-    images, points = faces["image"], faces["landmarks68"]
-    model = facekit.adapt(images[:10], points[:10], task="landmarks", names="68", progress=False)
-    return facekit.predict(model, images[11]).show()
+    faces = facekit.data.samples()
+    model = facekit.adapt(faces.images[:8], faces.landmarks[:8], task="landmarks", names="london189", progress=False)
+    return facekit.predict(model, faces.images[8]).show()
 
 
 def halves(left: Image.Image, right: Image.Image) -> Image.Image:

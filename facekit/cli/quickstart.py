@@ -15,31 +15,39 @@ from ..api.evaluation import evaluate
 from ..api.prediction import predict
 from ..core.global_state import default_settings, no_warnings
 from ..core.output_paths import check_output
-from ..data.synthetic_faces.generator import GeneratedFaces
+from ..data.sample_faces import SampleFaces, samples
 from ..images.reader import save_image
-from ..labels import FACEKIT_27, HELEN_11, segmentation_map
+from ..labels import CELEBAMASK_19, segmentation_map, segmentation_set
 from ..results.types import Landmarks, Segmentation
 
-FACES = 10  # labelled faces to adapt on
-UNSEEN = 12  # other faces to score the model on
-SIDE = 256  # side of all generated faces, px
-DRAWN = 3  # unseen faces on the written image
+LABELLED = 8  # sample people to adapt on; the other eight are only scored
+SHOWN = (0, 1, 7)  # of the others, on the written image
+SIDE = 256  # side of a cell of that image, px
+STEPS = {"landmarks": 60, "segmentation": 100}
+# The sample people wear no hats or glasses, only one of them has earrings, and their mouths are closed.
+PARTS = segmentation_set(
+    [name for name in CELEBAMASK_19.classes if name not in ("glasses", "hat", "earring", "necklace", "inner_mouth")]
+)
 
 
 @default_settings()
 def quickstart(
-    out: str | os.PathLike[str] = "facekit_quickstart.png", seed: int = 0, steps: int = 150, progress: bool = True
+    out: str | os.PathLike[str] = "facekit_quickstart.png",
+    seed: int = 0,
+    steps: int | None = None,
+    progress: bool = True,
 ) -> dict[str, Any]:
-    """Adapt two models on generated faces, score them, and write one image of the results.
+    """Adapt two models on the sample faces, score them, and write one image of the results.
 
-    One model predicts 68 landmarks, the other one 11 face parts. Both are adapted on `FACES` labelled faces and
-    scored on `UNSEEN` others. The ready models run on a photo, if scikit-image is installed: its astronaut. The
-    written image shows input, ground truth and prediction of three unseen faces, and the photo below.
+    One model predicts 189 landmarks, the other one 13 face parts. Both are adapted on `LABELLED` of
+    `facekit.data.samples` and scored on the other people. The ready models run on a photo, if scikit-image is
+    installed: its astronaut. The written image shows input, ground truth and prediction of three unseen people, and the
+    photo below.
 
     Args:
         out: The .png or .jpg file to write.
-        seed: Chooses the faces and the order of training.
-        steps: Number of training steps per model.
+        seed: Chooses the order of training.
+        steps: Number of training steps per model. None is `STEPS`.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -51,36 +59,30 @@ def quickstart(
     """
     check_output(out, (".png", ".jpg", ".jpeg"))
     started = time.monotonic()
-    poses: dict[str, Any] = {"yaw": (-30.0, 30.0), "pitch": (-15.0, 15.0), "roll": (-15.0, 15.0)}
-    want = ("image", "mask", "landmarks68")
-    # Each seed draws other identities. Neither these faces nor the scored ones were in a training of the weights.
-    few = GeneratedFaces(seed=1000 + seed, size=SIDE, **poses).batch(range(FACES), want=want)
-    test_faces = GeneratedFaces(seed=2000 + seed, size=SIDE, **poses).batch(range(UNSEEN), want=want)
-    to_parts = segmentation_map(FACEKIT_27, HELEN_11)
-    scores: dict[str, Any] = {"rendering_seconds": round(time.monotonic() - started, 1)}
+    faces = samples()
+    few, others = faces[:LABELLED], faces[LABELLED:]
+    scores: dict[str, Any] = {}
     shown = []
-    for task in ("landmarks", "segmentation"):
+    for task in STEPS:
         begin = time.monotonic()
         model = adapt(
-            few["image"],
-            _labels(few, task, to_parts),
+            few.images,
+            _labels(few, task),
             task,
-            names=_names(task),
-            steps=steps,
+            names="london189" if task == "landmarks" else PARTS,
+            steps=steps or STEPS[task],
             seed=seed,
             progress=progress,
         )
         scores[f"{task}_adapt_seconds"] = round(time.monotonic() - begin, 1)
-        result = evaluate(model, test_faces["image"], _labels(test_faces, task, to_parts))
+        result = evaluate(model, others.images, _labels(others, task))
         metric = model.task.headline
         scores[f"{task}_{metric}"] = round(result[metric], 2)
-        images = test_faces["image"][:DRAWN]
+        images = [others.images[i] for i in SHOWN]
         begin = time.monotonic()
         predictions = predict(model, images)
         scores[f"{task}_predict_ms"] = round(1000 * (time.monotonic() - begin) / len(images), 1)
-        shown.append(
-            (task, images.permute(0, 2, 3, 1).numpy(), _labels(test_faces, task, to_parts)[:DRAWN], predictions)
-        )
+        shown.append((task, images, [_labels(others, task)[i] for i in SHOWN], predictions))
     photo = astronaut()
     drawn = photo
     if photo is not None:
@@ -107,14 +109,9 @@ def astronaut() -> NDArray[np.uint8] | None:
     return np.asarray(image())
 
 
-def _names(task: str) -> Any:
-    """Return the label set of a task."""
-    return "68" if task == "landmarks" else HELEN_11
-
-
-def _labels(batch: dict[str, Any], task: str, to_parts: NDArray[np.uint8]) -> Any:
-    """Return the labels of generated faces for a task. ``to_parts`` maps class ids of the generator to HELEN's."""
-    return batch["landmarks68"].cpu() if task == "landmarks" else to_parts[batch["mask"].cpu().numpy()]
+def _labels(faces: SampleFaces, task: str) -> NDArray[Any]:
+    """Return the labels of sample faces for a task. Pixels of parts that are not in `PARTS` are ignored."""
+    return faces.landmarks if task == "landmarks" else segmentation_map(faces.mask_labels, PARTS)[faces.masks]
 
 
 def _result_sheet(
@@ -123,7 +120,7 @@ def _result_sheet(
     """Draw a row per unseen face, with input, ground truth and predictions, and the photo below.
 
     Args:
-        shown: Per task its name, the images (DRAWN, H, W, 3) uint8, their labels and the predictions.
+        shown: Per task its name, the images (H, W, 3) uint8, their labels and the predictions.
         photo: RGB (H, W, 3) uint8, or None.
         drawn: The photo with the results of the ready models, same shape.
 
@@ -131,7 +128,7 @@ def _result_sheet(
         RGB (H, W, 3) uint8.
     """
     rows = []
-    for i in range(DRAWN):
+    for i in range(len(SHOWN)):
         cells = []
         for task, images, truths, predictions in shown:
             prediction, labels = predictions[i], predictions[i].labels

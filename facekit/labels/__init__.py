@@ -12,6 +12,7 @@ from .landmarks import (
     LANDMARKS_68,
     LANDMARKS_98,
     LANDMARKS_112,
+    LANDMARKS_189,
     LandmarkSet,
     landmark_set,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "LANDMARKS_68",
     "LANDMARKS_98",
     "LANDMARKS_112",
+    "LANDMARKS_189",
     "LANDMARK_SETS",
     "LAPA_11",
     "PART_SETS",

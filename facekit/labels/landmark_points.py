@@ -82,6 +82,48 @@ _CHEEKS = (_numbered("left_cheek", range(6)), _numbered("right_cheek", range(5, 
 _CHIN = ["left_chin", "chin_middle", "right_chin"]
 POINTS_44 = [*_FOREHEAD, *_SOCKETS[0], *_SOCKETS[1], *_ALAE[0], *_ALAE[1], *_CHEEKS[0], *_CHIN, *_CHEEKS[1]]
 
+# The Face Research Lab London Set, in the order of its files. Points that 300-W or WFLW define in the same way have the
+# same names. Numbers count from the outside inwards, on vertical lines from the top down.
+_IRIS = ("top", "top_outer", "outer", "bottom_outer", "bottom", "bottom_inner", "inner", "top_inner")
+_LEFT_IRIS = [f"left_iris_{part}" for part in _IRIS]
+_RIGHT_IRIS = [f"right_iris_{part}" for part in (_IRIS[0], *_IRIS[:0:-1])]
+_CREASES = (_numbered("left_lid_crease", range(5)), _numbered("right_lid_crease", range(4, -1, -1)))
+_UNDER_EYES = (_numbered("left_under_eye", range(3)), _numbered("right_under_eye", range(2, -1, -1)))
+_RIDGES = (_numbered("left_nose_ridge", range(5)), _numbered("right_nose_ridge", range(5)))
+_WINGS = (_numbered("left_nose_wing", range(5)), _numbered("right_nose_wing", range(5)))
+_INNER_UPPER = [
+    *("left_inner_upper_outer", "left_inner_upper", "inner_upper"),
+    *("right_inner_upper", "right_inner_upper_outer"),
+]
+_INNER_LOWER = [point.replace("upper", "lower") for point in _INNER_UPPER]
+_SIDES = (_numbered("left_face_side", range(5)), _numbered("right_face_side", range(5)))
+_EARS = (_numbered("left_ear", range(5)), _numbered("right_ear", range(5)))
+_JAWLINE = [*_numbered("left_jawline", range(4)), "jaw_bottom", *_numbered("right_jawline", range(3, -1, -1))]
+_HAIRLINE = [*_numbered("left_hairline", range(5)), "hairline_middle", *_numbered("right_hairline", range(4, -1, -1))]
+_HAIR = [
+    *_numbered("left_hair_outline", range(6)),
+    "hair_outline_top",
+    *_numbered("right_hair_outline", range(5, -1, -1)),
+]
+_CHEEK_FOLDS = (_numbered("left_cheek_fold", range(3)), _numbered("right_cheek_fold", range(3)))
+_CHEEKBONES = (_numbered("left_cheekbone", range(3)), _numbered("right_cheekbone", range(3)))
+_PHILTRUM = (_numbered("left_philtrum", range(2)), _numbered("right_philtrum", range(2)))
+_CHIN_FOLD = ["left_chin_fold", "chin_fold_middle", "right_chin_fold"]
+POINTS_LONDON = [
+    *("left_pupil", "right_pupil", *_LEFT_IRIS, *_RIGHT_IRIS),
+    *(*_LEFT_EYE[:5], *_RIGHT_EYE[:5], *_LEFT_EYE[:4:-1], *_RIGHT_EYE[:4:-1]),
+    *(*_CREASES[0], *_CREASES[1], *_UNDER_EYES[0], *_UNDER_EYES[1]),
+    *(*_RIDGES[0], "nose_base", *_RIDGES[1], *_WINGS[0], *_WINGS[1]),
+    *(*_BROWS[0], "left_brow_lower_3", "right_brow_lower_3", *_BROWS[1]),
+    *("left_brow_lower_1", "left_brow_lower_2", "right_brow_lower_2", "right_brow_lower_1"),
+    *(*_LIPS[:7], *_INNER_UPPER, *_INNER_LOWER, *_LIPS[:6:-1]),
+    *(*_SIDES[0][::2], *_SIDES[1][::2], *_EARS[0], *_EARS[1], *_JAWLINE, *_HAIRLINE, *_HAIR),
+    *(*_CHEEK_FOLDS[0], *_CHEEK_FOLDS[1], *_CHEEKBONES[0], *_CHEEKBONES[1], *_PHILTRUM[0], *_PHILTRUM[1]),
+    *("chin_upper", "chin_lower", *_CHIN_FOLD),
+    *("left_inner_nostril_0", "left_inner_nostril_1", "right_inner_nostril_1", "right_inner_nostril_0"),
+    *("left_neck", "right_neck", *_SIDES[0][1::2], *_SIDES[1][1::2]),
+]
+
 # (points of a line, whether the line is closed)
 _LINES: tuple[tuple[Sequence[str], bool], ...] = (
     (_JAW_98, False),
@@ -94,7 +136,7 @@ _LINES: tuple[tuple[Sequence[str], bool], ...] = (
     (_LEFT_EYE, True),
     (_RIGHT_EYE, True),
     (_LIPS, True),
-    (_INNER_LIPS, True),
+    (["left_inner_corner", *_INNER_UPPER, "right_inner_corner", *_INNER_LOWER[::-1]], True),
     (_FOREHEAD, False),
     (_SOCKETS[0], False),
     (_SOCKETS[1], False),
@@ -103,6 +145,14 @@ _LINES: tuple[tuple[Sequence[str], bool], ...] = (
     (_CHEEKS[0], False),
     (_CHEEKS[1], False),
     (_CHIN, False),
+    (_LEFT_IRIS, True),
+    (_RIGHT_IRIS, True),
+    *((line, False) for pair in (_CREASES, _UNDER_EYES, _RIDGES, _WINGS, _EARS, _CHEEK_FOLDS) for line in pair),
+    *((line, False) for pair in (_CHEEKBONES, _PHILTRUM) for line in pair),
+    ([*_SIDES[0], *_JAWLINE, *_SIDES[1][::-1]], False),
+    (_HAIRLINE, False),
+    (_HAIR, False),
+    (_CHIN_FOLD, False),
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .landmark_points import EYES_68, POINTS_5, POINTS_19, POINTS_44, POINTS_68, POINTS_98, edges_of
+from .landmark_points import EYES_68, POINTS_5, POINTS_19, POINTS_44, POINTS_68, POINTS_98, POINTS_LONDON, edges_of
 from .mirror_pairs import Pair, check_different, check_flip, flip_of
 from .sides import separated_words, sides_of
 
@@ -83,15 +83,21 @@ LANDMARKS_44 = _published("44", POINTS_44, None)
 """FSMA's additional points: 13 forehead, 10 lower eye sockets, 6 nostrils and alae, 15 cheeks and chin."""
 LANDMARKS_112 = _published("112", [*POINTS_68, *POINTS_44], EYES_68)
 """300-W's 68 followed by FSMA's additional 44."""
+LANDMARKS_189 = _published("london189", POINTS_LONDON, _PUPILS)
+"""Face Research Lab London Set, 189 points: also irises, lid creases, ears, hairline and the outline of the hair."""
 
 LANDMARK_SETS: dict[str, LandmarkSet] = {
-    s.name: s for s in (LANDMARKS_5, LANDMARKS_19, LANDMARKS_44, LANDMARKS_68, LANDMARKS_98, LANDMARKS_112)
+    s.name: s
+    for s in (LANDMARKS_5, LANDMARKS_19, LANDMARKS_44, LANDMARKS_68, LANDMARKS_98, LANDMARKS_112, LANDMARKS_189)
 }
 # Points on the mirror axis: those of the published sets, and common words.
 _AXIS_NAMES = frozenset(
     separated_words(s.points[i]) for s in LANDMARK_SETS.values() for i, other in enumerate(s.flip) if other == i
 ) | {"nose", "mouth", "chin", "forehead"}
-_ALIASES = {"300w": "68", "ibug": "68", "wflw": "98", "aflw": "19", "aflw19": "19", "fsma": "112", "fsma44": "44"}
+_ALIASES = {
+    **{"300w": "68", "ibug": "68", "wflw": "98", "aflw": "19", "aflw19": "19", "fsma": "112", "fsma44": "44"},
+    **{"london": "london189", "189": "london189"},
+}
 
 
 def landmark_set(
@@ -102,7 +108,8 @@ def landmark_set(
     """Return the landmark set that an argument stands for.
 
     Args:
-        spec: A set; its name ("68", "98", "19", "5", "44", "112", also "300w", "wflw", "aflw"); a list of point names;
+        spec: A set; its name ("68", "98", "19", "5", "44", "112", "london189", also "300w", "wflw", "aflw"); a
+            list of point names;
             or None for k unnamed points.
         k: Number of points of the labels. The set must have as many.
         pairs: Left-right pairs of a new set, two indices or two names each. Without them, names form pairs by their

@@ -21,7 +21,7 @@ import facekit
 
 from ..images.reader import load_image
 from . import sessions
-from .components import EXAMPLE_LABEL, NO_IMAGE, draw_result, example_photo, show_errors
+from .components import EXAMPLE_LABEL, NO_IMAGE, draw_result, example_photos, show_errors
 from .hosts import AllowedHosts, allowed_names
 from .image_tab import images_tab
 from .own_model_tab import own_model_tab
@@ -100,8 +100,7 @@ def try_tab() -> None:
             photo = image_field("Your image", 400)
             kind = gr.Radio(list(READY), value="Points", label="What to find")
             run = gr.Button("Find faces", variant="primary")
-            if example := example_photo():
-                gr.Examples([[example]], [photo], label=EXAMPLE_LABEL, api_name="example_photo")
+            gr.Examples([[path] for path in example_photos()], [photo], label=EXAMPLE_LABEL, api_name="example_photo")
         with gr.Column():
             buttons: Any = ["download", "fullscreen"]
             shown = gr.Image(format="png", label="Result", interactive=False, height=520, buttons=buttons)

@@ -1,4 +1,4 @@
-"""Helpers that all tabs share: limits, error messages, drawings, the example photo."""
+"""Helpers that all tabs share: limits, error messages, drawings, the example photos."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from ..data.sample_faces import FOLDER
 from ..results.faces import Faces
 from ..results.types import Segmentation
 from .sessions import StoppedError
@@ -19,7 +20,8 @@ CROP, PHOTO = "Face crop", "Photo"
 MOST_IMAGES = 100
 MOST_TEXT = 10_000  # characters of a text field
 NO_IMAGE = "expected an image, got none; upload one first"
-EXAMPLE_LABEL = "Or take this image"
+EXAMPLE_LABEL = "Or take one of these images"
+EXAMPLE_PEOPLE = ("129", "008", "136")  # of the sample faces
 
 
 def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,6 +76,12 @@ def example_photo() -> str | None:
     spec = find_spec("skimage")
     photo = Path(spec.origin).parent / "data" / "astronaut.png" if spec and spec.origin else None
     return str(photo) if photo and photo.is_file() else None
+
+
+def example_photos() -> list[str]:
+    """Return the paths of photos to try: scikit-image's astronaut, if installed, and three of the sample people."""
+    people = [str(FOLDER / f"{name}.jpg") for name in EXAMPLE_PEOPLE]
+    return [photo for photo in (example_photo(), *people) if photo]
 
 
 def check_length(text: str) -> str:

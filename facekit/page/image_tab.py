@@ -16,7 +16,7 @@ from ..augmentation.shadows import cast_shadows
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..images.reader import load_image
 from ..results.faces import Faces
-from .components import CROP, EXAMPLE_LABEL, MOST_IMAGES, NO_IMAGE, PHOTO, example_photo, show_errors, training_buttons
+from .components import CROP, EXAMPLE_LABEL, MOST_IMAGES, NO_IMAGE, PHOTO, example_photos, show_errors, training_buttons
 from .sessions import connect_stop_button, new_file, progress_reporter
 from .uploads import image_field
 
@@ -296,12 +296,11 @@ def _test_fields(
             photo = image_field("A new image", 420)
             photo_kind = gr.Radio(list(ALIGN), value=CROP, label="This image is a")
             run = gr.Button("Make the new image", variant="primary")
-            if task == STYLE and (path := example_photo()):
+            if task == STYLE:
                 gr.Examples(
-                    [[path, PHOTO]],
+                    [[path, PHOTO] for path in example_photos()],
                     [photo, photo_kind],
                     label=EXAMPLE_LABEL,
-                    example_labels=["A photo: astronaut Eileen Collins"],
                     api_name="stylization_example_photo",
                 )
         with gr.Column():

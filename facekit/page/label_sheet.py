@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ..annotations import write_labels
+from ..data.sample_faces import samples
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..labels import (
     FACEKIT_27,
@@ -30,7 +31,7 @@ POINT_NAMES = ", ".join(LANDMARKS_5.points)
 PART_NAMES = "skin, brows, eyes, nose, mouth, hair"
 MOST_PARTS = 6
 MOST_POINTS = 200  # the largest published set has 194
-EXAMPLE_FACES = 6
+EXAMPLE_FACES = 8
 # A canvas shows none of the images if it differs from each of them by more than this mean, in grey levels.
 OTHER_IMAGE = 20.0
 
@@ -139,7 +140,29 @@ def parts_in(text: str) -> SegmentationSet:
     return segmentation_set(["background", *names])
 
 
-def example_faces(count: int = EXAMPLE_FACES, size: int = 320, framing: float = 1.6) -> tuple[Sheet, np.ndarray]:
+def example_faces() -> tuple[Sheet, np.ndarray]:
+    """Take sample people that are labelled with five points and six parts, and one more to test a model on.
+
+    Returns:
+        The labelled images, and the image without labels, RGB (256, 256, 3) uint8.
+    """
+    faces = samples()
+    points = convert_landmarks(faces.landmarks, faces.landmark_labels, LANDMARKS_5)
+    table = _part_table(faces.mask_labels)
+    sheet = Sheet()
+    for image, image_points, mask in zip(faces.images[:EXAMPLE_FACES], points, faces.masks, strict=False):
+        sheet.add(image, image_points.tolist(), table[mask])
+    return sheet, faces.images[EXAMPLE_FACES]
+
+
+def _part_table(labels: SegmentationSet) -> np.ndarray:
+    """Return the table from ids of a set to those of PART_NAMES; other parts are background."""
+    table = segmentation_map(labels, parts_in(PART_NAMES))
+    table[table == IGNORE_ID] = 0
+    return table
+
+
+def generated_faces(count: int, size: int, framing: float) -> tuple[Sheet, np.ndarray]:
     """Generate faces that are labelled with five points and six parts, and one more image to test a model on.
 
     Args:
@@ -152,8 +175,7 @@ def example_faces(count: int = EXAMPLE_FACES, size: int = 320, framing: float = 
     """
     faces = GeneratedFaces(seed=17, size=size, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10), framing=framing)
     batch = faces.batch(range(count + 1))
-    table = segmentation_map(FACEKIT_27, parts_in(PART_NAMES))
-    table[table == IGNORE_ID] = 0
+    table = _part_table(FACEKIT_27)
     images = batch["image"].permute(0, 2, 3, 1).contiguous().numpy()
     points = convert_landmarks(batch["landmarks68"].numpy(), LANDMARKS_68, LANDMARKS_5)
     sheet = Sheet()

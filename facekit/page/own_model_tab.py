@@ -37,13 +37,13 @@ from .uploads import PaintEditor, image_field
 
 @show_errors
 def load_example(kind: str) -> tuple[Any, ...]:
-    """Load six labelled faces and a seventh image to test the model on.
+    """Load eight labelled people and the image of a ninth to test the model on.
 
     Args:
         kind: POINTS or PARTS.
 
     Returns:
-        The outputs of `labelling_outputs`, the names of the points, the names of the parts, and the seventh image.
+        The outputs of `labelling_outputs`, the names of the points, the names of the parts, and the ninth image.
     """
     sheet, another = example_faces()
     outputs = labelling_outputs(sheet, kind, POINT_NAMES, PART_NAMES)
@@ -172,7 +172,7 @@ def _choice_fields() -> tuple[gr.File, gr.Radio, gr.Textbox, gr.Textbox, gr.Butt
             kind = gr.Radio([POINTS, PARTS], value=POINTS, label="What do you want to label?")
             point_text = gr.Textbox(POINT_NAMES, label="Names of the points, in the order of your clicks")
             part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, at most {MOST_PARTS}", visible=False)
-            example = gr.Button("Load the example: 6 generated faces, labelled")
+            example = gr.Button("Load the example: 8 people, labelled")
     return files, kind, point_text, part_text, example
 
 

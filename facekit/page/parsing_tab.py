@@ -16,13 +16,13 @@ from ..images.reader import load_image
 from ..results.drawing import draw_mask, readable
 from ..results.faces import Faces
 from ..results.types import Segmentation
-from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, example_photo, show_errors
+from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, example_photos, show_errors
 from .sessions import new_file
 from .uploads import image_field
 
 READY = "segmentation"
 PARSER, ANNOTATORS = "Output of the model", "As annotators draw (label adapter)"
-OPACITY = 0.55
+OPACITY = 0.7
 LARGEST = 1400  # longest side of the shown drawing, px; the download has the full size
 NO_FACE = (
     "**No face was found.** Try an image where the face is larger, upright and well lit. If the face lies on its side, "
@@ -111,7 +111,7 @@ def overlay(result: Segmentation, opacity: float) -> np.ndarray:
 
     Args:
         result: A segmentation.
-        opacity: Opacity of the colours in [0, 1]. Outlines are always drawn.
+        opacity: Strength of the tints in [0, 1]. Outlines are always drawn.
 
     Returns:
         RGB (H, W, 3) uint8, scaled down so that no side is longer than LARGEST.
@@ -204,14 +204,13 @@ def parsing_tab() -> None:
             info = "In a photo the faces are found first. A face crop is filled by one face."
             kind = gr.Radio([PHOTO, CROP], value=PHOTO, label="This image is a", info=info)
             run = gr.Button("Find the parts", variant="primary")
-            if example := example_photo():
-                gr.Examples([[example]], [photo], label=EXAMPLE_LABEL, api_name="example_parts")
+            gr.Examples([[path] for path in example_photos()], [photo], label=EXAMPLE_LABEL, api_name="example_parts")
             gr.Markdown(NOTE, elem_classes="aside")
         with gr.Column(scale=3, min_width=300):
             buttons: Any = ["download", "fullscreen"]
             shown = gr.Image(format="png", label="Parts", interactive=False, height=480, buttons=buttons)
             view = gr.Radio([PARSER, ANNOTATORS], value=PARSER, label="View", visible=False)
-            opacity = gr.Slider(0, 1, value=OPACITY, step=0.05, label="Opacity of the colours")
+            opacity = gr.Slider(0, 1, value=OPACITY, step=0.05, label="Strength of the colours")
             text = gr.Markdown()
             classes = gr.HTML()
             file = gr.DownloadButton("Download the mask (PNG of class ids)", interactive=False)

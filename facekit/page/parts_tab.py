@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from . import label_editor
-from .components import EXAMPLE_LABEL, PHOTO, example_photo, show_errors, training_buttons
+from .components import EXAMPLE_LABEL, PHOTO, example_photos, show_errors, training_buttons
 from .label_canvas import SIDE
 from .label_editor import EVERY_PRESS, FETCH, NO_IMAGES, PARTS, labelling_outputs, write_zip
-from .label_sheet import MOST_PARTS, PART_NAMES, POINT_NAMES, Sheet, example_faces
+from .label_sheet import MOST_PARTS, PART_NAMES, POINT_NAMES, Sheet, generated_faces
 from .parts_model import (
     ALIGN,
     MOST_PAINTED,
@@ -66,7 +66,7 @@ def load_example() -> tuple[Any, ...]:
         The outputs of `painting_outputs`, the names of the parts, an image to test the model on, and the kind of image
         twice.
     """
-    sheet, another = example_faces(1 + UNLABELLED, EXAMPLE_SIDE, FRAMING)
+    sheet, another = generated_faces(1 + UNLABELLED, EXAMPLE_SIDE, FRAMING)
     sheet.masks[1:] = [np.zeros_like(mask) for mask in sheet.masks[1:]]
     outputs = painting_outputs(labelling_outputs(sheet, PARTS, POINT_NAMES, PART_NAMES))
     return *outputs, PART_NAMES, Image.fromarray(another), PHOTO, PHOTO
@@ -209,14 +209,12 @@ def _test_fields() -> tuple[gr.Image, gr.Radio, gr.Button, list[gr.Image], gr.Ma
             photo = image_field("A new image", 360)
             photo_kind = gr.Radio(list(ALIGN), value=PHOTO, label="This image is a")
             run = gr.Button("Find the parts", variant="primary")
-            if example := example_photo():
-                gr.Examples(
-                    [[example, PHOTO]],
-                    [photo, photo_kind],
-                    label=EXAMPLE_LABEL,
-                    example_labels=["A photo: astronaut Eileen Collins"],
-                    api_name="one_shot_example_photo",
-                )
+            gr.Examples(
+                [[path, PHOTO] for path in example_photos()],
+                [photo, photo_kind],
+                label=EXAMPLE_LABEL,
+                api_name="one_shot_example_photo",
+            )
         with gr.Column(scale=3, min_width=300):
             results, text, file = _result_fields()
     return photo, photo_kind, run, results, text, file

@@ -12,7 +12,7 @@ import numpy as np
 import facekit
 
 from ..images.reader import load_image
-from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, check_length, example_photo, show_errors
+from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, check_length, example_photos, show_errors
 from .uploads import image_field
 
 SENTENCES = "a woman with a smile\na man with a beard\na man with glasses\na young woman with blond hair"
@@ -95,8 +95,7 @@ def text_tab() -> None:
             kind = gr.Radio([PHOTO, CROP], value=PHOTO, label="This image is a")
             text = gr.Textbox(SENTENCES, lines=5, label="Sentences, one per line")
             run = gr.Button("Match the sentences", variant="primary")
-            if example := example_photo():
-                gr.Examples([[example]], [photo], label=EXAMPLE_LABEL, api_name="example_words")
+            gr.Examples([[path] for path in example_photos()], [photo], label=EXAMPLE_LABEL, api_name="example_words")
         with gr.Column():
             probabilities = gr.Label(label="Probability, if one of the sentences is true", num_top_classes=MOST)
             chosen = gr.Radio([], label="Show where a sentence matches", visible=False)

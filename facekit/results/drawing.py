@@ -1,11 +1,13 @@
 """Draw points, outlines and masks on RGB images (H,W,3) uint8. Every function returns a new array.
 
-Line widths follow the size of image and face, so that a 128 px crop and a 20-megapixel photo look alike. Small images
-are enlarged by a whole factor, drawn on, and averaged back. So lines are smooth, and other pixels do not change.
+Sizes of landmarks follow the face, widths of other lines follow the image, so that a 128 px crop and a 20-megapixel
+photo look alike. Small images are enlarged by a whole factor, drawn on, and averaged back. So lines are smooth, and
+other pixels do not change.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -20,60 +22,106 @@ Colour = tuple[int, int, int]
 
 _LINE = (0, 200, 255)
 _DOT = (255, 255, 255)
+_OWN = (255, 214, 0)
 _DARK = (16, 24, 40)
 _PAPER = (24, 27, 33)
 _INK = (238, 240, 244)
 _DIM = (134, 142, 156)
 _FINE_SIDE = 2048
 _SHIFT = 4
-_FILL = 0.45
+_FILL = 0.7
+# Skin is tinted less, so that it keeps its own hue. The other parts stand out from it.
+_SKIN_FILL = 0.3
+_SKIN = ("skin", "skin_ears_neck", "face")
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def draw_landmarks(canvas: Canvas, points: NDArray[np.floating], labels: LandmarkSet) -> Canvas:
+def draw_landmarks(
+    canvas: Canvas,
+    points: NDArray[np.floating],
+    labels: LandmarkSet,
+    visible: NDArray[np.bool_] | None = None,
+    face_size: float | None = None,
+) -> Canvas:
     """Draw points as dots, joined by the lines of their set.
+
+    Dots and lines follow the size of the face, down to dots of one pixel. Points of sets without lines are larger.
+    Points that are not visible are small faded rings without lines.
 
     Args:
         canvas: (H,W,3) uint8.
         points: (K,2) in pixels; NaN points are left out.
         labels: The set with the lines.
+        visible: (K,) bool; None draws all points as visible.
+        face_size: Side of the face in pixels; None takes it from the points.
 
     Returns:
         The drawing, (H,W,3) uint8.
     """
     good = np.isfinite(points).all(1)
+    out = canvas.copy()
     if not good.any():
-        return canvas.copy()
-    fine, times = _enlarged(canvas)
-    extent = float(np.ptp(points[good], axis=0).max()) if good.sum() > 1 else max(canvas.shape[:2]) / 2
-    # Sets of more points get smaller dots; nothing is drawn thinner than half a pixel of the image.
-    parts = 45 if len(labels) <= 10 else 110 if len(labels) < 40 else 175
-    unit = max(extent / parts, max(canvas.shape[:2]) / 900, 0.5) * times
-    centres = {int(i): _fixed_point((points[i] + 0.5) * times - 0.5) for i in np.flatnonzero(good)}
-    lines = [(centres[a], centres[b]) for a, b in labels.edges if a in centres and b in centres]
-    for colour, width in ((_DARK, 1.9), (_LINE, 1.0)):
+        return out
+    # Wrong points may be far outside.
+    size = min(face_size or _face_size(points[good], canvas), 2 * max(canvas.shape[:2]))
+    unit = size / (340 if len(labels) > 120 else 175 if len(labels) >= 40 else 110 if len(labels) > 10 else 75)
+    if not labels.edges:
+        unit *= 1.3
+    radius = max(1.2 * unit, 0.5)
+    margin = 4 * radius + 3
+    window = _window(out, *(points[good].min(0) - margin), *(points[good].max(0) + margin))
+    if not window.size:
+        return out
+    fine, times = _enlarged(window)
+    # Dots that cover more than a small face have no rim.
+    rim = 0.6 * unit if unit > 0.35 else 0.0
+    offset = np.array(_window_start(points[good].min(0) - margin))
+    centres = {int(i): _fixed_point((points[i] - offset + 0.5) * times - 0.5) for i in np.flatnonzero(good)}
+    shown = {i: c for i, c in centres.items() if visible is None or visible[i]}
+    lines = [(shown[a], shown[b]) for a, b in labels.edges if a in shown and b in shown]
+    for colour, width in ((_DARK, unit + 1.5 * rim), (_LINE, unit)):
         layer = fine.copy()
         for a, b in lines:
-            cv2.line(layer, a, b, colour, max(1, round(unit * width)), cv2.LINE_AA, _SHIFT)
-        fine = cv2.addWeighted(layer, 0.75, fine, 0.25, 0).astype(np.uint8)
-    for colour, radius in ((_DARK, 1.75), (_DOT, 1.15)):
-        for centre in centres.values():
-            cv2.circle(fine, centre, max(1, round(unit * radius * 2**_SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
-    return _reduced(fine, canvas)
+            cv2.line(layer, a, b, colour, max(1, round(width * times)), cv2.LINE_AA, _SHIFT)
+        weight = 0.75 * min(1.0, unit * 2)
+        fine = cv2.addWeighted(layer, weight, fine, 1 - weight, 0).astype(np.uint8)
+    layer = fine.copy()
+    for i in centres.keys() - shown.keys():
+        for colour, width in ((_DARK, 0.9 * unit), (_DOT, 0.5 * unit)):
+            cv2.circle(
+                layer, centres[i], _length(radius, times), colour, max(1, round(width * times)), cv2.LINE_AA, _SHIFT
+            )
+    fine = cv2.addWeighted(layer, 0.6, fine, 0.4, 0).astype(np.uint8)
+    layer = fine.copy()
+    dots = [(_DARK, radius + rim), (_DOT if labels.edges else _OWN, radius)]
+    for colour, length in dots if rim else dots[1:]:
+        for centre in shown.values():
+            cv2.circle(layer, centre, _length(length, times), colour, -1, cv2.LINE_AA, _SHIFT)
+    # Where dots of one pixel would cover a tiny face, they are translucent.
+    weight = float(np.clip(size**2 / (8 * len(labels)), 0.4, 1.0))
+    fine = cv2.addWeighted(layer, weight, fine, 1 - weight, 0).astype(np.uint8)
+    window[:] = _reduced(fine, window)
+    return out
 
 
 def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, fill: float = _FILL) -> Canvas:
-    """Draw a mask as translucent colours with outlines.
+    """Draw a mask as tints with outlines.
+
+    A tint changes hue and saturation only: every pixel keeps its luma (0.299 R + 0.587 G + 0.114 B). So dark skin stays
+    dark, and light and shadow of the photo remain.
 
     Args:
         canvas: (H,W,3) uint8.
         mask: (H,W) uint8 class ids. Background (0) and ids outside the set are not drawn.
         labels: The set with the colours.
-        fill: Opacity of the colours, in [0, 1].
+        fill: Strength of the tints, in [0, 1]. Skin is tinted less.
 
     Returns:
         The drawing, (H,W,3) uint8.
     """
     fine, times = _enlarged(canvas)
+    thick = max(1, round(max(max(canvas.shape[:2]) / 600, 0.5) * times))
+    outlined = []
     for i in np.unique(mask):
         if i == 0 or i >= len(labels):
             continue
@@ -85,13 +133,36 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
         soft = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
         soft = cv2.GaussianBlur(soft, (0, 0), 0.5 * times)
         window = fine[y0 * times : y1 * times, x0 * times : x1 * times]
-        alpha = (soft.astype(np.float32) * (fill / 255))[..., None]
-        window[:] = np.rint(window * (1 - alpha) + np.array(colour, np.float32) * alpha).astype(np.uint8)
+        strength = fill * (_SKIN_FILL if labels.classes[i] in _SKIN else 1)
+        alpha = (soft.astype(np.float32) * (strength / 255))[..., None]
+        window[:] = np.rint(window * (1 - alpha) + tinted(window, colour) * alpha).astype(np.uint8)
         outlines, _ = cv2.findContours((soft > 127).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        thick = max(1, round(max(canvas.shape[:2]) / 700 * times))
+        outlined.append((window, outlines, colour))
+    for window, outlines, colour in outlined:
         edged = cv2.drawContours(np.ascontiguousarray(window), outlines, -1, colour, thick, cv2.LINE_AA)
         window[:] = cv2.addWeighted(edged, 0.85, np.ascontiguousarray(window), 0.15, 0)
     return _reduced(fine, canvas)
+
+
+def tinted(image: Canvas, colour: Colour) -> NDArray[np.float32]:
+    """Give an image the hue of a colour, and keep its luma.
+
+    Each pixel becomes the colour in the brightness of the pixel. Where the colour cannot be so bright, white is
+    mixed in.
+
+    Args:
+        image: (H,W,3) uint8.
+        colour: RGB, 0 to 255.
+
+    Returns:
+        (H,W,3) float32, 0 to 255.
+    """
+    luma = image.astype(np.float32) @ _LUMA
+    hue = np.array(colour, np.float32) / max(float(np.array(colour) @ _LUMA), 1.0)
+    # From grey (0) to the scaled colour (1), as far as no channel is above 255.
+    highest = luma * float(hue.max())
+    saturation = np.clip((255 - luma) / np.maximum(highest - luma, 1e-3), 0, 1)[..., None]
+    return (luma[..., None] * (1 + saturation * (hue - 1))).astype(np.float32)
 
 
 def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> Canvas:
@@ -232,6 +303,29 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
             "expected Pillow with FreeType, got one without, so text cannot be drawn; install Pillow's wheel"
         )
     return font
+
+
+def _face_size(points: NDArray[np.floating], canvas: Canvas) -> float:
+    """Estimate the side of a face in pixels from its points. A few points cover less than it."""
+    if len(points) < 2:
+        return max(canvas.shape[:2]) / 2
+    return float(np.ptp(points, axis=0).max()) * (1.4 if len(points) <= 10 else 1)
+
+
+def _window_start(low: NDArray[np.floating]) -> tuple[int, int]:
+    """Return the first column and row of a window that begins at a point; it is inside the image."""
+    return max(0, math.floor(low[0])), max(0, math.floor(low[1]))
+
+
+def _window(canvas: Canvas, x0: float, y0: float, x1: float, y1: float) -> Canvas:
+    """Return the part of an image between two corners, as a view."""
+    left, top = _window_start(np.array([x0, y0]))
+    return canvas[top : max(0, math.ceil(y1) + 1), left : max(0, math.ceil(x1) + 1)]
+
+
+def _length(pixels: float, times: int) -> int:
+    """Return a length in OpenCV's fixed-point numbers."""
+    return max(1, round(pixels * times * 2**_SHIFT))
 
 
 def _enlarged(canvas: Canvas) -> tuple[Canvas, int]:

@@ -36,6 +36,7 @@ from .drawable import (
     store,
     write_whole,
 )
+from .visibility import visible_points
 
 __all__ = ["Attributes", "Box", "Drawable", "ImageResult", "Landmarks", "Segmentation"]
 
@@ -74,8 +75,18 @@ class Landmarks(Drawable):
         return f"Landmarks({len(self.labels)} points of set {self.labels.name!r}, {about_frame(self)})"
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the points on a copy of an image of the same size, (H,W,3) uint8."""
-        return drawing.draw_landmarks(same_size(canvas, self.image), self.points, self.labels)
+        """Draw the points on a copy of an image of the same size, (H,W,3) uint8. Hidden points are faded rings."""
+        # Frames are 1.6 times as large as the face.
+        size = None if self.box is None else max(self.box[2] - self.box[0], self.box[3] - self.box[1]) / 1.6
+        return drawing.draw_landmarks(same_size(canvas, self.image), self.points, self.labels, self.visible, size)
+
+    @property
+    def visible(self) -> NDArray[np.bool_]:
+        """Judge which points can be seen, (K,) bool; see `results.visibility`.
+
+        Hidden are points of the far side of a turned head, and points with a score below 0.2.
+        """
+        return visible_points(self.points, self.labels, self.scores)
 
     def to(self, target: LandmarkSet | str) -> Landmarks:
         """Convert the points to another set, by their names.
@@ -99,6 +110,7 @@ class Landmarks(Drawable):
             "names": list(self.labels.points),
             "points": [None if not np.isfinite(p).all() else [json_number(v) for v in p] for p in self.points],
             "scores": [json_number(v) for v in self.scores],
+            "visible": self.visible.tolist(),
             **frame_dict(self),
         }
 

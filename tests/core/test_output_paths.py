@@ -151,7 +151,7 @@ def test_long_work_begins_after_the_check(shape: str, tmp_path: Path, monkeypatc
 
     (tmp_path / "file").write_bytes(b"")
     below = tmp_path / "file" / "out"
-    monkeypatch.setattr(quick, "GeneratedFaces", refuse)
+    monkeypatch.setattr(quick, "samples", refuse)
     monkeypatch.setattr(shard_writer, "_write", refuse)
     monkeypatch.setattr(facekit.api.pretraining, "join", refuse)
     with pytest.raises(OutputError, match="is not a folder, expected"):  # noqa: PT012

@@ -145,8 +145,11 @@ def test_shares_are_of_the_pixels_with_a_class() -> None:
 
 def test_opacity_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
     result = parsed(30, False)
-    colour = np.array(SYNTHPARSE_11.palette[SKIN])
-    assert (overlay(result, 0.0)[20, 50] == 120).all() and (overlay(result, 1.0)[20, 50] == colour).all()
+    drawn = overlay(result, 1.0)
+    assert (overlay(result, 0.0)[20, 50] == 120).all() and (drawn[20, 50] != 120).any()
+    # A tint keeps the luma; the nose gets all of its hue.
+    assert abs(drawn[28, 44] @ [0.299, 0.587, 0.114] - 120) < 1
+    assert (np.argsort(drawn[28, 44]) == np.argsort(SYNTHPARSE_11.palette[NOSE])).all()
     assert np.array_equal(change_opacity([result], PARSER, 1.0), overlay(result, 1.0))
     monkeypatch.setattr(parsing, "LARGEST", 45)
     assert overlay(result, 0.5).shape == (30, 45, 3)
