@@ -10,6 +10,8 @@ segmentation-fasseg: the ready parser with a label adapter to FASSEG's classes.
 sketch, sketch-fs2k, shadow-removal: the ready models that make images, see `image_models`.
 farl-landmarks, farl-segmentation, attributes: the ready models on farl. ``segmentation`` is the teacher of the second.
 
+The face finder has a module of its own: `benchmarks.ready_models.finder_training.training`.
+
 All but the warm starts need ``FACEKIT_DATA``. Their backbones are trained by ``facekit pretrain``; the weight cards
 hold the commands.
 """

@@ -12,6 +12,7 @@ EMBEDDED = {
     "pftgan": "pftgan-mini.safetensors",  # A generator and its inversion encoder.
     "tokenizer": "tokenizer.safetensors",  # Visual tokens of FaRL's masked image modelling.
     "alexnet": "../../metrics/alexnet-lpips.safetensors",  # The network of LPIPS, in the folder of the metric.
+    "face-finder": "face-finder.safetensors",  # Read by facekit.detection.
     "landmarks": "landmarks68.facekit",
     "segmentation": "parsing.facekit",
     "segmentation-fasseg": "parsing-fasseg.facekit",  # A label adapter on "segmentation".

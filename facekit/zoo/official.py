@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import urllib.request
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from ..core.atomic_file import whole_file
 from ..core.cache_folder import cache_folder
+from ..detection import yunet
 
 log = logging.getLogger("facekit")
 
@@ -18,23 +20,29 @@ TIMEOUT = 30.0  # Seconds without data until a download is given up.
 
 @dataclass(frozen=True)
 class Official:
-    """A published file. Its authors published no checksum.
+    """A published file.
 
     Attributes:
         url: Address of the file.
         licence: Name of its licence.
         about: What it contains.
+        sha256: Checksum that its authors published, or None.
     """
 
     url: str
     licence: str
     about: str
+    sha256: str | None = None
 
 
+_OPENCV_ZOO = "https://github.com/opencv/opencv_zoo/raw/47534e27c9851bb1128ccc0102f1145e27f23f98/models"
 _FARL = "https://github.com/FacePerceiver/FaRL/releases/download/pretrained_weights/FaRL-Base-Patch16-LAIONFace20M"
 OFFICIAL = {
     "farl-ep16": Official(f"{_FARL}-ep16.pth", "MIT", "ViT-B/16, 20 million pairs of LAION-FACE, 16 epochs"),
     "farl-ep64": Official(f"{_FARL}-ep64.pth", "MIT", "ViT-B/16, 20 million pairs of LAION-FACE, 64 epochs"),
+    "yunet": Official(
+        f"{_OPENCV_ZOO}/face_detection_yunet/{yunet.FILE}", "MIT", "face detector YuNet of March 2023", yunet.SHA256
+    ),
 }
 
 
@@ -51,7 +59,8 @@ def official_file(name: str) -> Path:
         name: A key of ``OFFICIAL``.
 
     Raises:
-        ConnectionError: If the download fails. The message says where to put the file by hand.
+        ConnectionError: If the download fails, or gives another file than the published one. The message says where to
+            put the file by hand.
     """
     entry = OFFICIAL[name]
     path = _cache_path(entry)
@@ -66,6 +75,8 @@ def official_file(name: str) -> Path:
                 shutil.copyfileobj(source, file)
             if expected and temporary.stat().st_size != expected:
                 raise ConnectionError(f"got {temporary.stat().st_size} of {expected} bytes")
+            if entry.sha256 and (got := hashlib.sha256(temporary.read_bytes()).hexdigest()) != entry.sha256:
+                raise ConnectionError(f"got a file with sha256 {got}, expected {entry.sha256}")
     except OSError as error:  # Also URLError, timeouts and broken connections.
         raise ConnectionError(
             f"{entry.url} could not be downloaded ({error}): put the file at {path} yourself, pass weights=<file>, or "

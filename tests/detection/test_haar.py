@@ -98,6 +98,13 @@ def test_threads_agree(astronaut: np.ndarray) -> None:
     assert results == [expected] * 3
 
 
+def test_missing_cascades_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cv2.data, "haarcascades", str(tmp_path))
+    monkeypatch.setattr(haar, "_local", threading.local())
+    with pytest.raises(RuntimeError, match="opencv-python-headless>=4.10,<5"):
+        haar_faces(np.zeros((100, 100, 3), np.uint8))
+
+
 def test_wrong_images_are_refused(astronaut: np.ndarray) -> None:
     with pytest.raises(ValueError, match="float32"):
         haar_faces(astronaut.astype(np.float32))

@@ -19,9 +19,8 @@ from .pair import Pair, boxes_of, five_points
 # An image (H,W,3) uint8 RGB and n faces found in it -> their 68 points (n,68,2) float32 x,y in the image's pixels.
 PointFinder = Callable[[NDArray[np.uint8], Sequence[Face]], NDArray[np.float32]]
 
-# FaRL (section 3.1) keeps images in which its detector, RetinaFace, scores a face above 0.9. Our score is a probability
-# as well: a logistic regression over OpenCV's cascades. The best face of an image scored above 0.9 in all 40 images of
-# CelebA-HQ examined, and in 36 of 38 images of 300-W. Of 16 images without a face, one had such a score.
+# FaRL (section 3.1) keeps images in which its detector, RetinaFace, scores a face above 0.9. The score of the embedded
+# finder is a probability as well (see `detection.embedded`).
 SCORE = 0.9
 # Side at which find_faces searches, px. Larger images cost disk space and decoding time, and a view has only 224 px.
 LONGEST = 640

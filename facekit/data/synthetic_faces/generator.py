@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...core.global_state import default_settings
+from ...core.parallel_jobs import parallel_map
 from .annotator import annotate_mask, annotate_points, points_visible
 from .background import render_background
 from .camera import develop
@@ -29,7 +30,7 @@ from .face_captions import caption
 from .generated_face import GeneratedFace
 from .identity_parameters import Params, sample_identity
 from .image_parameters import sample_image_parameters
-from .parallel import map_in_parts, parallel_map
+from .parallel import map_in_parts
 from .parameter_tensors import stack_parameters
 from .random_streams import ANNOTATION, CAPTION, CAPTURE, IDENTITY, random_stream
 from .raycast import FAR
