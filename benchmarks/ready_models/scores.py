@@ -257,7 +257,7 @@ def rows(name: str, chosen: list[str] | None) -> list[dict[str, Any]]:
         }
         for score in sets[key](model):
             row = {k: v for k, v in dataclasses.asdict(score).items() if v != ""}
-            row["value"] = _rounded(row["value"], score.digits + 1)
+            row["value"] = _rounded(row["value"], score.digits + 3)  # Not the shown digits: rounding twice is wrong.
             found.append({**row, **shared})
             value = cards.value_text(score.value, score.digits)
             print("; ".join(filter(None, (score.data, score.metric, score.of))), value, sep=": ", flush=True)
