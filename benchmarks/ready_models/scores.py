@@ -95,7 +95,7 @@ def lfpw_test(model: facekit.Model) -> Iterator[Score]:
 def dlib(model: facekit.Model) -> Iterator[Score]:
     """Score 68 points on dlib's photos, in which faces are searched."""
     found = photos.measure(model)
-    data = "dlib's photos of several people, most labels from dlib's predictor"
+    data = "Photos of several people (dlib), most labels from dlib's predictor"
     labelled = len(found.errors) + found.missed
     yield Score(data, "labelled faces found", f"{len(found.errors)} of {labelled}")
     yield Score(data, "false faces", str(found.extra))
