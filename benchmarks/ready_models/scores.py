@@ -182,7 +182,8 @@ def utkface_groups(model: facekit.Model) -> Iterator[Score]:
     labels[:, CELEBA_40.names.index("Male")] = gender == "male"
     ages = [next(name for bound, name in AGES if years < bound) for years in age]
     images = [load_image(path) for path in paths]
-    for kind, groups in (("sex", gender), ("race", race), ("age", ages), ("sex and race", gender + " " + race)):
+    both = [f"{sex} {name}" for sex, name in zip(gender, race, strict=True)]
+    for kind, groups in (("sex", gender), ("race", race), ("age", ages), ("sex and race", both)):
         found = evaluate_by(model, images, labels, groups)
         data = f"UTKFace, {len(paths)} faces, by {kind}"
         value = {group: scores["accuracy_Male"] for group, scores in found.items()}
