@@ -95,7 +95,7 @@ def lfpw_test(model: facekit.Model) -> Iterator[Score]:
 def dlib(model: facekit.Model) -> Iterator[Score]:
     """Score 68 points on dlib's photos, in which faces are searched."""
     found = photos.measure(model)
-    data = "dlib's photos of several people, most labels from dlib's predictor"
+    data = "Photos of several people (dlib), most labels from dlib's predictor"
     labelled = len(found.errors) + found.missed
     yield Score(data, "labelled faces found", f"{len(found.errors)} of {labelled}")
     yield Score(data, "false faces", str(found.extra))
@@ -182,7 +182,8 @@ def utkface_groups(model: facekit.Model) -> Iterator[Score]:
     labels[:, CELEBA_40.names.index("Male")] = gender == "male"
     ages = [next(name for bound, name in AGES if years < bound) for years in age]
     images = [load_image(path) for path in paths]
-    for kind, groups in (("sex", gender), ("race", race), ("age", ages), ("sex and race", gender + " " + race)):
+    both = [f"{sex} {name}" for sex, name in zip(gender, race, strict=True)]
+    for kind, groups in (("sex", gender), ("race", race), ("age", ages), ("sex and race", both)):
         found = evaluate_by(model, images, labels, groups)
         data = f"UTKFace, {len(paths)} faces, by {kind}"
         value = {group: scores["accuracy_Male"] for group, scores in found.items()}
@@ -257,7 +258,7 @@ def rows(name: str, chosen: list[str] | None) -> list[dict[str, Any]]:
         }
         for score in sets[key](model):
             row = {k: v for k, v in dataclasses.asdict(score).items() if v != ""}
-            row["value"] = _rounded(row["value"], score.digits + 1)
+            row["value"] = _rounded(row["value"], score.digits + 3)  # Not the shown digits: rounding twice is wrong.
             found.append({**row, **shared})
             value = cards.value_text(score.value, score.digits)
             print("; ".join(filter(None, (score.data, score.metric, score.of))), value, sep=": ", flush=True)
