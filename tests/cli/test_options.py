@@ -19,11 +19,12 @@ import facekit
 import facekit.api.adaptation
 from facekit.alignment import ALIGN
 from facekit.api.text_matching import explain, match
-from facekit.cli import command, predict
+from facekit.cli import command, download, predict
 from facekit.cli.main import GROUPS, main, parser
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
 from facekit.model import ready_model
+from facekit.zoo.official import OFFICIAL
 
 COMMANDS = (
     "quickstart", "demo", "doctor", "adapt", "adapt-labels", "predict", "evaluate", "match", "explain", "uncertainty",
@@ -67,7 +68,8 @@ def test_every_command_has_an_example() -> None:
 
 
 def test_lists_are_those_of_the_package() -> None:
-    assert command.ALIGN == ALIGN and len(GROUPS) == 7
+    assert command.ALIGN == ALIGN and len(GROUPS) == 8
+    assert tuple(OFFICIAL) == download.NAMES
     assert set(predict._FORMATS) == {"json", "drawing", "mask", "labelme", "coco"}
 
 
