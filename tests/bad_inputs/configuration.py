@@ -60,7 +60,7 @@ def field(name: str, value: Any, kind: type[Exception], message: str, backbone: 
 ROWS: list[Row] = [
     # Fields of another backbone, of another task, and misspelt ones.
     ("fsma with input_size", TypeError, lambda f: adapt(input_size=256),
-     r"backbone 'fsma' has no field 'input_size'.*expected.*'farl' and 'synthparse'"),
+     r"backbone 'fsma' has no field 'input_size'.*expected.*'farl', 'synthparse' and 'pftgan'"),
     ("fsma with decoder", TypeError, lambda f: adapt(decoder="nonsense"), "no field 'decoder'.*expected.*'synthparse'"),
     ("fsma with tower_lr", TypeError, lambda f: adapt(tower_lr=1e-3), "no field 'tower_lr'.*expected.*'farl'"),
     ("farl with skip", TypeError, lambda f: adapt("farl", skip="1111"), "'farl' has no field 'skip'.*expected.*'fsma'"),

@@ -69,6 +69,15 @@ def test_crop_refuses_nonsense(side: int, margin: float) -> None:
         cropped(face(), side, margin)
 
 
+def differing(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the share of other pixels.
+
+    The box of a face that is rendered with others differs by 1e-6 px from that of the face alone, on some processors.
+    Pixels whose place is halfway between two of the image then flip.
+    """
+    return float((a != b).mean())
+
+
 def test_crops_come_in_order_from_every_kind_of_source() -> None:
     generated = GeneratedParsing(40, seed=4, side=16)
     sources = {"known": Known(50, value=3), "generated": generated}
@@ -80,8 +89,9 @@ def test_crops_come_in_order_from_every_kind_of_source() -> None:
         if name == "known":
             assert np.array_equal(mask, cropped(face(value=3), 12, 1.25)[1])
         elif place % 8 == 0:
-            assert np.array_equal(mask, cropped(generated[place], 12, 1.25)[1])
-    assert np.array_equal(crops(generated[:2], 12)[1][1], cropped(generated[1], 12)[1])
+            assert differing(mask, cropped(generated[place], 12, 1.25)[1]) < 0.05
+            assert differing(mask, cropped(generated[place ^ 1], 12, 1.25)[1]) > 0.1
+    assert differing(crops(generated[:2], 12)[1][1], cropped(generated[1], 12)[1]) < 0.05
 
 
 def test_crops_name_and_leave_out_what_cannot_be_read(tmp_path: Path) -> None:

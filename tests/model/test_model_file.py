@@ -121,15 +121,15 @@ def test_malformed_files_give_one_sentence(tmp_path: Path, case: str, stylizatio
         (lambda a, s: a.update(format=2), "format 2, .*upgrade"),
         (lambda a, s: a.update(backbone="other"), "backbone='other'"),
         (lambda a, s: a.update(task="other"), "task='other'"),
-        (lambda a, s: a["network"].update(width=1500), "of another shape"),
+        (lambda a, s: a["network"].update(decoder_channels=[96, 64, 48, 32, 8]), "of another shape"),
         (lambda a, s: a["network"].update(channels=7), "of another shape"),
         (lambda a, s: a["labels"].update(names=["a"]), "malformed"),
         (lambda a, s: a.update(whole="yes"), "'whole'.*expected a bool"),
         (
-            lambda a, s: s.update({k: v.new_full(v.shape, float("inf")) for k, v in s.items() if "output" in k}),
-            "output.weight has NaN or infinite",
+            lambda a, s: s.update({k: v.new_full(v.shape, float("inf")) for k, v in s.items() if "_head" in k}),
+            "segmentation_head.0.weight has NaN or infinite",
         ),
-        (lambda a, s: s.update({k: v.long() for k, v in s.items() if "output" in k}), "got torch.int64"),
+        (lambda a, s: s.update({k: v.long() for k, v in s.items() if "segmentation_head" in k}), "got torch.int64"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, change: Callable[..., Any], message: str) -> None:
