@@ -257,6 +257,8 @@ def _mistaken_masks(
         "upside down": (all_classes, lambda m: m[::-1]),
         "x and y exchanged": (all_classes, lambda m: m.T),
     }
+    # On frontal faces several fit, because a mirrored face nearly has its parts at their places. The best one counts.
+    fitting: dict[str, tuple[float, list[int]]] = {}
     for mistake, (classes, move) in undone.items():
         moved = [move(m) for m in masks]
         if not classes or any(m.shape != s.shape for m, s in zip(moved, predicted, strict=True)):
@@ -264,7 +266,11 @@ def _mistaken_masks(
         before = np.array([_f1(m, s, classes) for m, s in zip(masks, predicted, strict=True)])
         f1 = np.array([_f1(m, s, classes) for m, s in zip(moved, predicted, strict=True)])
         if _parts_fit(f1, before):
-            return mistake, [i for i, a, b in zip(indices, f1, before, strict=True) if a > b]
+            whole = float(np.median([_f1(m, s, all_classes) for m, s in zip(moved, predicted, strict=True)]))
+            fitting[mistake] = whole, [i for i, a, b in zip(indices, f1, before, strict=True) if a > b]
+    if fitting:
+        best_fit = max(fitting, key=lambda mistake: fitting[mistake][0])
+        return best_fit, fitting[best_fit][1]
     before = np.array([_f1(m, s, all_classes) for m, s in zip(masks, predicted, strict=True)])
     if len(labels) > 1:
         others = sorted(
