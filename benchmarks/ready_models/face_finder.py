@@ -1,6 +1,7 @@
 """Score the face finders: WIDER FACE, UTKFace by groups of people, FASSEG, dlib's photos, time.
 
     FACEKIT_DATA=... python -m benchmarks.ready_models.face_finder
+    FACEKIT_DATA=... python -m benchmarks.ready_models.face_finder --points    # points and rolls on 300-W's lfpw_test
 
 Columns: "embedded" is the network inside the package, "yunet" is OpenCV's (only if its file is in the cache), "haar"
 are the cascades of synthparse's paper. None of the scored images trained the embedded network.
@@ -29,9 +30,11 @@ import cv2
 import numpy as np
 
 from facekit import detection
-from facekit.data.face_sources import data_folder
+from facekit.alignment import five_points, roll_of_points
+from facekit.data.face_sources import TEST_300W, data_folder, landmarks_300w
 from facekit.detection import Face, find_faces, haar_faces
 from facekit.images.reader import load_image
+from facekit.labels import LANDMARKS_68
 
 from .photos import labelled
 from .utkface_groups import SCORED, scored_groups
@@ -257,14 +260,31 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def point_errors(search: Search) -> dict[str, float]:
+    """Return the medians of the errors: roll in degrees, points in percent of the distance of the eyes."""
+    rolls, errors = [], []
+    for path, subset, points in zip(*landmarks_300w(), strict=True):
+        faces = search(load_image(path)) if subset == TEST_300W else []
+        five = five_points(points, LANDMARKS_68)
+        if faces and faces[0].points is not None and five is not None:
+            rolls.append(abs(faces[0].roll - roll_of_points(points, LANDMARKS_68)))
+            distances = np.linalg.norm(np.array(faces[0].points) - five, axis=1)
+            errors.append(100 * distances.mean() / np.linalg.norm(five[1] - five[0]))
+    return {"faces": len(rolls), "roll": statistics.median(rolls), "points": statistics.median(errors)}
+
+
 def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--untimed", action="store_true", help="leave out the times")
+    parser.add_argument("--points", action="store_true", help="only the embedded finder's points and rolls")
     parser.add_argument("--json", type=Path, help="file for the figures")
     a = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
         sys.exit("FACEKIT_DATA is not set: this benchmark needs wider/, utkface/, fasseg/ and dlib_faces/ there")
+    if a.points:
+        print(point_errors(searches()["embedded"]))
+        return
     results = {name: scores(search, name, not a.untimed) for name, search in searches().items()}
     print(table(results))
     if a.json:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.global_state import default_settings
-from .embedded import embedded_rows
+from .embedded import embedded_rows, placed_points
 from .face import Face, check_rgb
 from .found_faces import search_twice
 from .yunet import yunet_file, yunet_rows
@@ -41,4 +41,6 @@ def find_faces(image: NDArray[np.uint8], min_size: float | None = None, detector
         raise ValueError(f"detector={detector!r}: expected one of {', '.join(map(repr, DETECTORS))}")
     if detector == "auto":
         detector = "embedded" if yunet_file() is None else "yunet"
-    return search_twice(image, min_size, yunet_rows if detector == "yunet" else embedded_rows)
+    if detector == "yunet":
+        return search_twice(image, min_size, yunet_rows)
+    return search_twice(image, min_size, embedded_rows, placed_points)

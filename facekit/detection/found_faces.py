@@ -44,7 +44,10 @@ _INSIDE = 0.7
 
 
 def search_twice(
-    image: NDArray[np.uint8], min_size: float | None, detect: Callable[[Sequence[NDArray[np.uint8]]], list[Rows]]
+    image: NDArray[np.uint8],
+    min_size: float | None,
+    detect: Callable[[Sequence[NDArray[np.uint8]]], list[Rows]],
+    place_points: Callable[[NDArray[np.uint8], Rows], Rows] | None = None,
 ) -> list[Face]:
     """Search an image at a working size, and once more at a quarter of it for faces that fill the image.
 
@@ -52,6 +55,7 @@ def search_twice(
         image: (H,W,3) uint8 RGB.
         min_size: Height of the smallest face in pixels, or None.
         detect: A detector, from images (h,w,3) uint8 RGB, whose sides are multiples of 32, to rows in their pixels.
+        place_points: Places the points of rows in the pixels of the image anew, or None.
 
     Returns:
         The faces, best first.
@@ -73,6 +77,8 @@ def search_twice(
     rows = rows[~small_face | (rows[:, 0] >= _LEAST_SCORE_OF_SMALL)]
     smallest = SMALLEST / math.sqrt(scale[0] * scale[1]) if min_size is None else min_size
     rows = rows[rows[:, 4] >= smallest]
+    if place_points is not None:
+        rows = place_points(image, rows)
     return [face_of_row(row) for row in rows]
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from facekit.detection import embedded
 from facekit.detection.network import OUTPUTS, POINTS, STRIDES, FaceNetwork, decode, fold_norms
+from facekit.detection.point_network import SIDE, PointNetwork
+from facekit.geometry.affine_crop import AffineCrop
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +63,37 @@ def test_folded_norms_give_the_same(network: FaceNetwork) -> None:
 def test_the_embedded_file_is_small_and_complete() -> None:
     assert embedded.FILE.stat().st_size <= 2_000_000
     tensors = load_file(embedded.FILE)
-    wanted = {k for k in FaceNetwork().state_dict() if not k.endswith("num_batches_tracked")}
+    names = [*FaceNetwork().state_dict(), *(f"points.{name}" for name in PointNetwork().state_dict())]
+    wanted = {name for name in names if not name.endswith("num_batches_tracked")}
     assert set(tensors) == wanted and all(v.dtype == torch.float16 for v in tensors.values())
     assert len(tensors["score.weight"]) == 1 and len(tensors["place.weight"]) == 4 + 2 * POINTS
 
 
 def test_the_file_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "_loaded", {})
-    assert embedded.face_network(embedded.FILE) is embedded.face_network(embedded.FILE)
+    assert embedded.networks(embedded.FILE) is embedded.networks(embedded.FILE)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="reinstall facekit"):
-        embedded.face_network(tmp_path / "face-finder.safetensors")
+        embedded.networks(tmp_path / "face-finder.safetensors")
+
+
+def test_point_network_counts_in_pixels_of_the_crop() -> None:
+    network = PointNetwork().eval()
+    torch.nn.init.zeros_(network.head[-1].weight)
+    torch.nn.init.zeros_(network.head[-1].bias)
+    points = network(torch.zeros(2, 3, SIDE, SIDE, dtype=torch.uint8))
+    # Without any output all points lie in the middle.
+    torch.testing.assert_close(points, torch.full((2, POINTS, 2), (SIDE - 1) / 2))
+
+
+def test_faces_are_upright_in_their_crops() -> None:
+    row = np.array([0.9, 50.0, 60.0, 20.0, 30.0, *[0.0] * 10])
+    c, s = np.cos(np.radians(30)), np.sin(np.radians(30))
+    # Eyes on the line that is turned by 30 degrees, the mouth at right angles to it.
+    row[5:] = (np.array([[-5, 0], [5, 0], [0, 5], [-4, 10], [4, 10]]) @ np.array([[c, s], [-s, c]]) + (50, 60)).ravel()
+    eyes = AffineCrop(embedded.face_matrix(row), SIDE).points(row[5:9].reshape(2, 2))
+    assert eyes[0, 1] == pytest.approx(eyes[1, 1]) and eyes[0, 0] < eyes[1, 0]
+    assert eyes[1, 0] - eyes[0, 0] == pytest.approx(10 * SIDE / (1.5 * np.sqrt(600)))
+    np.testing.assert_allclose(eyes.mean(0), (SIDE - 1) / 2)
