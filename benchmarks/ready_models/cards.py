@@ -5,145 +5,21 @@
     python -m benchmarks.ready_models.cards --renew NAME   # after NAME's weights were replaced
     python -m benchmarks.ready_models.cards --images       # draw the images of failures again, see `failures`
 
-Each record describes one embedded file and becomes one card, ``NAME.md`` beside that file. It has these fields; texts
-are Markdown:
-
-* ``file``: path of the weights in the repository. ``sha256``: their digest, so that a card cannot outlive its file.
-* ``title``, ``summary`` (paragraphs), ``licence``.
-* ``ready``, for ready models only: ``name``, ``backbone``, ``result`` and ``score`` for the tables of ready models.
-  ``score`` names a row of ``scores`` by ``data`` and ``metric``. Its ``text`` holds ``{value}``.
-* ``data`` (items), ``commands`` (texts), ``command_notes`` (items), ``seed``, ``machine``, ``time``: the training.
-* ``scores``: rows with ``data``, ``metric``, ``value``, ``digits``, ``command``, and optionally ``of``, ``machine``,
-  ``date``. ``of`` says what was scored if it is not this file. A value is a number, a text, ``{"mean": 5.0, "std":
-  0.1}``, or several of these by name. ``benchmarks.ready_models.scores`` adds rows. ``score_notes``: items.
-* ``images``, ``failures``: ``text``, and optionally ``image``, ``alt`` and ``credit``.
-* ``limits``: what the model cannot do. ``tried``: what was tried and left. Both are items.
+`card_records` describes the fields of a record.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .card_records import REPOSITORY, THIS, Record, digest, load, names, renew, save, value_text
+from .card_tables import card_list, long_table, short_table
+
 MODULE = "benchmarks.ready_models.cards"
-REPOSITORY = Path(__file__).resolve().parents[2]
-FOLDER = REPOSITORY / "benchmarks" / "results" / "cards"
-REQUIRED = (
-    *("file", "sha256", "title", "summary", "licence", "data", "commands", "command_notes", "seed", "machine", "time"),
-    *("scores", "score_notes", "images", "limits", "failures", "tried"),
-)
-REQUIRED_SCORE = ("data", "metric", "value", "command")
-# What was scored: these weights and replaced ones. ``of`` holds the latter.
-THIS, BEFORE, OLDER = "this file", "the file before", "an older file"
-# Order of the ready models in tables.
-READY = ("landmarks", "segmentation", "segmentation-fasseg", "attributes", "farl-landmarks", "farl-segmentation")
-
-Record = dict[str, Any]
-
-
-def names() -> list[str]:
-    """Return the names of all records."""
-    return sorted(path.stem for path in FOLDER.glob("*.json"))
-
-
-def load(name: str) -> Record:
-    """Read a record and check its fields.
-
-    Args:
-        name: Name of the embedded file without its ending, such as "parsing".
-
-    Raises:
-        ValueError: If there is no such record, or a field is missing. The message names it.
-    """
-    path = FOLDER / f"{name}.json"
-    if not path.is_file():
-        raise ValueError(f"card {name!r}: expected one of {', '.join(names())}; or add {path.relative_to(REPOSITORY)}")
-    record: Record = json.loads(path.read_text(encoding="utf-8"))
-    missing = [field for field in REQUIRED if field not in record]
-    if missing:
-        raise ValueError(f"{path.name}: the fields {', '.join(missing)} are missing; add them")
-    for row in record["scores"]:
-        missing = [field for field in REQUIRED_SCORE if row.get(field) in (None, "")]
-        if missing:
-            raise ValueError(f"{path.name}: a row of scores lacks {', '.join(missing)}: {row}; add them")
-    return record
-
-
-def save(name: str, record: Record) -> None:
-    """Write a record."""
-    text = json.dumps(record, indent=1, ensure_ascii=False)
-    (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-
-
-def digest(record: Record) -> str:
-    """Return the SHA-256 of a record's weights."""
-    return hashlib.sha256((REPOSITORY / record["file"]).read_bytes()).hexdigest()
-
-
-def renew(record: Record) -> bool:
-    """Store the digest of replaced weights. The rows of the old weights are kept and marked by ``of``.
-
-    Args:
-        record: The record, changed in place.
-
-    Returns:
-        Whether the weights had been replaced.
-    """
-    new = digest(record)
-    if new == record["sha256"]:
-        return False
-    record["sha256"] = new
-    moved = {(row["data"], row["metric"]) for row in record["scores"] if "of" not in row}
-    rows = []
-    for row in record["scores"]:
-        if row.get("of") == BEFORE:
-            if (row["data"], row["metric"]) in moved:
-                continue
-            row["of"] = OLDER
-        rows.append({**row, "of": row.get("of", BEFORE)})
-    record["scores"] = rows
-    return True
-
-
-def add_scores(record: Record, rows: Iterable[dict[str, Any]]) -> None:
-    """Put rows into a record. A row replaces the one with the same data, metric and ``of``.
-
-    Args:
-        record: The record, changed in place.
-        rows: New rows of ``scores``.
-    """
-    for row in rows:
-        same = [i for i, old in enumerate(record["scores"]) if _key(old) == _key(row)]
-        if same:
-            record["scores"][same[0]] = row
-        else:
-            record["scores"].append(row)
-
-
-def _key(row: dict[str, Any]) -> tuple[str, str, str]:
-    return row["data"], row["metric"], row.get("of", "")
-
-
-def value_text(value: Any, digits: int = 1) -> str:
-    """Return a value of a score as text.
-
-    Args:
-        value: A number, a text, a mean with its standard deviation, or several of these by name.
-        digits: Number of decimals.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict):
-        if value.keys() == {"mean", "std"}:
-            return f"{value['mean']:.{digits}f} ± {value['std']:.{digits}f}"
-        return ", ".join(f"{name} {value_text(one, digits)}" for name, one in value.items())
-    return f"{value:.{digits}f}"
 
 
 def scores_tables(record: Record) -> list[str]:
@@ -241,52 +117,6 @@ def card(record: Record) -> str:
 def card_path(record: Record) -> Path:
     """Return the path of a record's card."""
     return (REPOSITORY / record["file"]).with_suffix(".md")
-
-
-def ready_records() -> list[Record]:
-    """Return the records of ready models, in the order of the tables."""
-    found = [record for name in names() if "ready" in (record := load(name))]
-    order = {name: i for i, name in enumerate(READY)}
-    return sorted(found, key=lambda r: (order.get(r["ready"]["name"], len(order)), r["ready"]["name"]))
-
-
-def headline(record: Record) -> str:
-    """Return a ready model's score for the tables, with the value of the row that it names.
-
-    Raises:
-        ValueError: If the record has no such row.
-    """
-    score = record["ready"]["score"]
-    for row in record["scores"]:
-        if _key(row) == (score["data"], score["metric"], score.get("of", "")):
-            return score["text"].format(value=value_text(row["value"], row.get("digits", 1)))
-    raise ValueError(f"{record['file']}: expected a row of scores with data {score['data']!r}; add it or change ready")
-
-
-def short_table() -> str:
-    """Return the README's table of ready models."""
-    lines = ["| Model | Result | Score |", "|---|---|---|"]
-    for record in ready_records():
-        ready = record["ready"]
-        lines.append(f'| `"{ready["name"]}"` | {ready["result"]} | {headline(record)} |')
-    return "\n".join(lines)
-
-
-def long_table() -> str:
-    """Return the table of ready models in ``docs/ready-models.md``."""
-    lines = ["| Model | Backbone | Result | Score | Card |", "|---|---|---|---|---|"]
-    for record in ready_records():
-        ready, link = record["ready"], f"[{Path(record['file']).stem}](../{Path(record['file']).with_suffix('.md')})"
-        cells = [f'`"{ready["name"]}"`', f"`{ready['backbone']}`", ready["result"], headline(record), link]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def card_list() -> str:
-    """Return the list of all cards in ``docs/ready-models.md``."""
-    records = [load(name) for name in names()]
-    links = [f"- [{Path(r['file']).stem}](../{Path(r['file']).with_suffix('.md')}): {r['title']}" for r in records]
-    return "\n".join(links)
 
 
 # Generated parts of other files, between the comments <!-- cards: NAME --> and <!-- cards: end -->.

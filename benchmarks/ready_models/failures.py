@@ -33,7 +33,7 @@ from facekit.model import ready_model
 from facekit.model.evaluation import results_for
 from facekit.results import Attributes, Drawable, Landmarks, Segmentation
 
-from . import cards
+from . import card_records
 
 # Generated people who are in no training: other files use the seeds 0, 11, 12, 13 and 14.
 SEED, SIDE, CHECKED, LEAST_YAW = 77, 256, 120, 50
@@ -195,8 +195,8 @@ def attribute_lines(found: Drawable | None, names: Sequence[str]) -> list[str]:
 
 def draw_all() -> None:
     """Draw the image of each failure that has cases, with at most `MOST_BYTES`."""
-    for name in cards.names():
-        record = cards.load(name)
+    for name in card_records.names():
+        record = card_records.load(name)
         for item in record["failures"]:
             if "cases" not in item:
                 continue
@@ -206,7 +206,7 @@ def draw_all() -> None:
                 shown = item["attributes"][number] if "attributes" in item else []
                 tiles.append(tile(found, case, attribute_lines(found, shown)))
             page = strip(tiles, len(tiles))
-            path = cards.REPOSITORY / item["image"]
+            path = card_records.REPOSITORY / item["image"]
             path.parent.mkdir(parents=True, exist_ok=True)
             for quality in range(90, 30, -5):
                 page.save(path, quality=quality, optimize=True)

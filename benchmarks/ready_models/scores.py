@@ -42,7 +42,7 @@ from facekit.labels import CELEBA_40
 from facekit.model import ready_model
 from facekit.zoo import embedded_file
 
-from . import cards, failures, parsing, photos
+from . import card_records, cards, failures, parsing, photos
 from .image_models import sketch_pairs
 from .retrain import SCORED, attribute_faces, lfpw_faces
 
@@ -260,7 +260,7 @@ def rows(name: str, chosen: list[str] | None) -> list[dict[str, Any]]:
             row = {k: v for k, v in dataclasses.asdict(score).items() if v != ""}
             row["value"] = _rounded(row["value"], score.digits + 3)  # Not the shown digits: rounding twice is wrong.
             found.append({**row, **shared})
-            value = cards.value_text(score.value, score.digits)
+            value = card_records.value_text(score.value, score.digits)
             print("; ".join(filter(None, (score.data, score.metric, score.of))), value, sep=": ", flush=True)
     return found
 
@@ -286,11 +286,11 @@ def main() -> None:
         if a.dry_run:
             continue
         card = embedded_file(name).stem
-        record = cards.load(card)
-        if cards.renew(record):
+        record = card_records.load(card)
+        if card_records.renew(record):
             print(f"{name}: the weights were replaced. The old rows are marked; adapt the record's texts by hand.")
-        cards.add_scores(record, found)
-        cards.save(card, record)
+        card_records.add_scores(record, found)
+        card_records.save(card, record)
     if not a.dry_run:
         for path, text in cards.files().items():
             path.write_text(text, encoding="utf-8")

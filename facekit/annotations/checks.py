@@ -59,7 +59,7 @@ def check_landmarks(labels: Labels | None, sizes: Sizes, names: Names = None, k:
     if labelled.size == 0:
         got = f"all {points.shape[1]} points of all {len(points)} images as NaN"
         raise ValueError(f"landmarks: expected some labelled points, got {got}; check how the labels were read")
-    _warn_of_placeholders(points, names)
+    _warn_of_repeated_values(points, names)
     if labelled.size > 2 and labelled.min() >= 0 and labelled.max() <= 1 and min(min(size) for size in sizes) > 8:
         fix = "multiply x by the width and y by the height"
         warnings.warn(f"expected landmarks in pixels, got all of them in [0,1]; {fix}", stacklevel=2)
@@ -136,7 +136,7 @@ def check_attributes(
     return values.astype(np.float32)
 
 
-def _warn_of_placeholders(points: np.ndarray, names: Names) -> None:
+def _warn_of_repeated_values(points: np.ndarray, names: Names) -> None:
     """Warn if several points of a face are (0, 0) or (-1, -1).
 
     Some annotation tools write these values for points that are not labelled; facekit expects NaN.

@@ -41,7 +41,8 @@ def choose_config(
     if isinstance(recipe, Adaptation):
         base = recipe.adopted(backbone.config)
         defaults = backbone.config.__dataclass_fields__
-        changed = [name for name in TASK_FIELDS if getattr(recipe, name) != defaults[name].default]
+        known = [name for name in TASK_FIELDS if name in recipe.__dataclass_fields__]
+        changed = [name for name in known if getattr(recipe, name) != defaults[name].default]
     elif isinstance(recipe, str):
         base, changed = backbone.recipe(recipe, task.family, customised, faces), []
     else:

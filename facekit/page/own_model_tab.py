@@ -32,7 +32,7 @@ from .label_editor import (
 )
 from .label_sheet import MOST_PARTS, PART_NAMES, POINT_NAMES, Sheet, example_faces, names_in, parts_in, store_paint
 from .sessions import connect_stop_button, new_file, progress_reporter
-from .uploads import PaintEditor, image_field
+from .uploads import PaintEditor, image_field, paint_field
 
 
 @show_errors
@@ -183,16 +183,7 @@ def _label_fields() -> tuple[gr.Markdown, gr.HTML, gr.Image, PaintEditor, gr.Num
     image = gr.Image(
         format="jpeg", label="Click the points", interactive=False, height=560, elem_id="click", buttons=[]
     )
-    editor = PaintEditor(
-        format="png",
-        label="Paint the parts",
-        sources=(),
-        transforms=(),
-        layers=False,
-        visible=False,
-        height=660,
-        canvas_size=(SIDE, SIDE),
-    )
+    editor = paint_field(SIDE, visible=False)
     shown = gr.Number(-1, visible="hidden", precision=0)
     with gr.Row():
         buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}

@@ -26,7 +26,7 @@ from .parts_model import (
     sample_faces,
 )
 from .sessions import connect_stop_button
-from .uploads import PaintEditor, image_field
+from .uploads import PaintEditor, image_field, paint_field
 
 UNLABELLED = 6  # example faces without paint
 EXAMPLE_SIDE = 256  # px
@@ -186,15 +186,7 @@ def _paint_fields() -> tuple[gr.Markdown, gr.HTML, PaintEditor, dict[str, gr.But
     """Lay out the paint of step 1: instruction, list of names, editor, buttons; button and file of the labels."""
     instruction = gr.Markdown(NO_IMAGES)
     chips = gr.HTML(visible=False)
-    editor = PaintEditor(
-        format="png",
-        label="Paint the parts",
-        sources=(),
-        transforms=(),
-        layers=False,
-        height=660,
-        canvas_size=(SIDE, SIDE),
-    )
+    editor = paint_field(SIDE)
     with gr.Row():
         buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "clear", "next")}
         download = gr.Button("Download the labels")

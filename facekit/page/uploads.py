@@ -80,6 +80,25 @@ class PaintEditor(gr.ImageEditor, metaclass=_WithoutStub):
         return {"background": load_image(payload.background.path), "layers": layers}
 
 
+def paint_field(side: int, visible: bool = True) -> PaintEditor:
+    """Create an editor to paint parts on an image that the page sets.
+
+    Args:
+        side: Side of the canvas in pixels.
+        visible: Whether it is shown at first.
+    """
+    return PaintEditor(
+        format="png",
+        label="Paint the parts",
+        sources=(),
+        transforms=(),
+        layers=False,
+        visible=visible,
+        height=660,
+        canvas_size=(side, side),
+    )
+
+
 def image_field(label: str, height: int) -> ImageFile:
     """Create a field for one image. It checks an upload at once and shows images of all formats.
 

@@ -20,7 +20,8 @@ from ..labels import AttributeSet, attribute_set
 from ..labels.sides import prefix_flip
 from ..metrics.scores import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
 from ..results.types import Attributes, Drawable
-from .base import LabelSetTask, ParsedLabels, Task, TaskSettings
+from .base import ParsedLabels, Task, TaskSettings
+from .label_set_task import LabelSetTask
 
 _LISTED = 8
 

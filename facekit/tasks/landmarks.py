@@ -24,8 +24,9 @@ from ..labels.sides import sides_of
 from ..labels.symmetry import flip_against_names, flip_of_points
 from ..metrics.scores import LandmarkScores, auc, failure_rate, nme
 from ..results.types import Drawable, Landmarks
-from .base import LabelSetTask, ParsedLabels, Task, TaskSettings
+from .base import ParsedLabels, Task, TaskSettings
 from .heatmaps import KINDS
+from .label_set_task import LabelSetTask
 
 
 class LandmarkTask(LabelSetTask):

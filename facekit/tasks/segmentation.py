@@ -24,7 +24,8 @@ from ..labels.sides import sides_of
 from ..labels.symmetry import flip_of_masks
 from ..metrics.scores import confusion, f1_by_class, iou_by_class
 from ..results.types import Drawable, Segmentation
-from .base import LabelSetTask, Loss, ParsedLabels, Task, TaskSettings
+from .base import Loss, ParsedLabels, Task, TaskSettings
+from .label_set_task import LabelSetTask
 
 # Names of the background class.
 _BACKGROUNDS = frozenset(

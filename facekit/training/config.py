@@ -13,8 +13,12 @@ from typing import ClassVar
 
 from .config_fields import Checked
 
-# Fields that have an effect for one task only.
-TASK_FIELDS: dict[str, str] = {"heatmaps": "landmarks", "activation": "segmentation"}
+# Fields that have an effect for some tasks only.
+TASK_FIELDS: dict[str, tuple[str, ...]] = {
+    "heatmaps": ("landmarks",),
+    "activation": ("segmentation",),
+    "adv": ("stylization", "shadow_removal"),
+}
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,12 @@ class Adaptation(Checked):
 
     def unread(self, task: str) -> dict[str, str]:
         """Return the fields that have no effect for a task, each with the reason."""
-        return {name: f"for {owner}" for name, owner in TASK_FIELDS.items() if owner != task}
+        own = {field.name for field in dataclasses.fields(self)}
+        return {
+            name: f"for {' and '.join(tasks)}"
+            for name, tasks in TASK_FIELDS.items()
+            if name in own and task not in tasks
+        }
 
     def adopted(self, kind: type[Adaptation]) -> Adaptation:
         """Return these settings as a backbone's own configuration.

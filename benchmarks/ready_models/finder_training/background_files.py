@@ -6,8 +6,8 @@ The first folder holds six packages of Debian 12, each unpacked into its own fol
 ``dpkg-deb -x NAME_*.deb FOLDER/NAME``: opencv-doc, mate-backgrounds, ukui-wallpapers, lomiri-wallpapers-20.04,
 plasma-workspace-wallpapers, gnome-backgrounds.
 
-``backgrounds.txt`` names their images that were looked at and show nobody's face. Sample images of scikit-image are
-added.
+``backgrounds.txt`` lists those of their images that contain no faces; each was checked by eye. Sample images of
+scikit-image are added.
 """
 
 from __future__ import annotations

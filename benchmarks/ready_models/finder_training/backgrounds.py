@@ -20,7 +20,7 @@ class Backgrounds:
     """Draws backgrounds from a folder of images without faces, plain colours, gradients and noise.
 
     Args:
-        folder: Image files on which nobody's face is seen.
+        folder: Folder of image files without faces.
 
     Raises:
         ValueError: If the folder holds no image.

@@ -28,6 +28,7 @@ from facekit.training.loop import train
 from .camera_effects import camera, recoloured
 from .faces import FaceGroup, face_groups, face_of_points
 from .scene import Cutout
+from .training import add_options
 
 # How often each source is drawn: the ones with manual or exact points more often.
 SHARES = {
@@ -124,10 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--finder", type=Path, required=True, help="file of the face finder; its points are replaced")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
-    parser.add_argument("--cache", type=Path, default=Path("finder-faces"), help="folder for labelled faces")
-    parser.add_argument("--checkpoint", type=Path, help="file to resume from")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=STEPS)
+    add_options(parser, STEPS)
     a = parser.parse_args()
     program = PointProgram(Crops(face_groups(a.cache), a.seed), a.steps, a.seed)
     train(program, a.steps, checkpoint=a.checkpoint, name="points of faces")

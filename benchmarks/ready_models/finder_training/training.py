@@ -162,15 +162,25 @@ def _imagenet_trunk(network: FaceNetwork) -> dict[str, Tensor]:
     return {k: v for k, v in state.items() if k in own}
 
 
+def add_options(parser: argparse.ArgumentParser, steps: int) -> None:
+    """Add the options that all trainings of the finder have.
+
+    Args:
+        parser: The parser.
+        steps: Default number of steps.
+    """
+    parser.add_argument("--cache", type=Path, default=Path("finder-faces"), help="folder for labelled faces")
+    parser.add_argument("--checkpoint", type=Path, help="file to resume from")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=steps)
+
+
 def main() -> None:
     """Train from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--backgrounds", type=Path, required=True, help="folder of images without faces")
-    parser.add_argument("--cache", type=Path, default=Path("finder-faces"), help="folder for labelled faces")
-    parser.add_argument("--checkpoint", type=Path, help="file to resume from")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=STEPS)
+    add_options(parser, STEPS)
     a = parser.parse_args()
     train_finder(a.out, a.backgrounds, a.cache, seed=a.seed, steps=a.steps, checkpoint=a.checkpoint)
 

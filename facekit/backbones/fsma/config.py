@@ -92,11 +92,6 @@ class FSMAAdaptation(Adaptation):
     def adversarial_weight(self) -> float:
         return self.adv
 
-    @override
-    def unread(self, task: str) -> dict[str, str]:
-        adv = {} if task in ("stylization", "shadow_removal") else {"adv": "for stylization and shadow_removal"}
-        return super().unread(task) | adv
-
 
 # "The number of synthesized training data is 5,000 despite the exact amount of clean images" (supplement section 2.2).
 SHADOW_PAIRS = 5000

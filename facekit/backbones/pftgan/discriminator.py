@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from .filters import binomial_filter, blur
-from .stylegan2 import GeneratorSize, Linear, activated
+from .stylegan2 import GeneratorSize
+from .stylegan2_layers import Linear, activated
 
 # Images per group of the minibatch standard deviation.
 GROUP = 4

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from .ir_se import Trunk, TrunkSize
-from .stylegan2 import Linear
+from .stylegan2_layers import Linear
 
 # Kind: (heads read a pyramid, codes are w0 plus deltas). Files of the first two hold tensors of the same names and
 # shapes.

@@ -16,7 +16,8 @@ from ...data.face_pool import Pool, views
 from ...training.distributed import ALONE, Processes
 from .config import InversionPretraining
 from .inversion_encoder import InversionEncoder
-from .stylegan2 import Generator, Linear
+from .stylegan2 import Generator
+from .stylegan2_layers import Linear
 
 
 class LatentDiscriminator(nn.Module):

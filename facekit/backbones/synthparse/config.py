@@ -43,11 +43,6 @@ class SynthparseAdaptation(Adaptation):
     def adversarial_weight(self) -> float:
         return self.adv
 
-    @override
-    def unread(self, task: str) -> dict[str, str]:
-        adv = {} if task in ("stylization", "shadow_removal") else {"adv": "for stylization and shadow_removal"}
-        return super().unread(task) | adv
-
 
 EPOCHS = 30
 # Section 3.1.3. Views are augmented anew at every step, so nothing can be cached.

@@ -213,7 +213,7 @@ def _add_glasses(
     direction: raycast.Vec,
     rotation: Tensor,
 ) -> Tensor | None:
-    """Add glasses to the layers; return the rays (N, S, S) behind clear lenses, or None where nobody wears them."""
+    """Add glasses to the layers; return the rays (N, S, S) behind clear lenses, or None if there are no glasses."""
     worn = torch.nonzero(b["glasses"] > 0)[:, 0]
     if not len(worn):
         return None

@@ -22,7 +22,8 @@ from facekit.backbones.pftgan.discriminator import Discriminator, spread
 from facekit.backbones.pftgan.filters import binomial_filter, blur, double
 from facekit.backbones.pftgan.generator_training import Pretraining
 from facekit.backbones.pftgan.released_generators import read_released
-from facekit.backbones.pftgan.stylegan2 import Generator, GeneratorSize, ModulatedConv, SynthesisLayer
+from facekit.backbones.pftgan.stylegan2 import Generator, GeneratorSize
+from facekit.backbones.pftgan.stylegan2_layers import ModulatedConv, SynthesisLayer
 
 TINY = GeneratorSize(16, 8, 8, 256, 16, 2)
 RECIPE = replace(PRETRAIN_MINI, batch_size=8, bfloat16=False, path_length_every=2, r1_every=2)
