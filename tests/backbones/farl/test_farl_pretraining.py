@@ -54,18 +54,22 @@ class Batches:
             yield {"image": images[self.part], "text": texts[self.part]}
             step += 1
 
-torch.manual_seed(0)
-tokens = VisualTokenizer(40, 8, (8, 8, 8, 8)).eval()
-recipe = FaRLPretraining(batch_size=8, warmup=2, mim_layers=1, bfloat16=False)
-with join(torch.device("cpu")) as processes:
-    batches = Batches(processes.part(8))
-    program = Pretraining(tiny_pair(), batches, tokens, recipe, 10, torch.device("cpu"), 0, processes)
-    losses = processes.average(program.gradients(0))
-    gradients = {k: p.grad.clone() for k, p in program.networks.named_parameters()}
-    curve = [program.step(i) for i in range(3)]
-    state = program.state_dict()
-    if processes.first:
-        torch.save({"losses": losses, "gradients": gradients, "curve": curve, "state": state}, sys.argv[2])
+def main():
+    torch.manual_seed(0)
+    tokens = VisualTokenizer(40, 8, (8, 8, 8, 8)).eval()
+    recipe = FaRLPretraining(batch_size=8, warmup=2, mim_layers=1, bfloat16=False)
+    with join(torch.device("cpu")) as processes:
+        batches = Batches(processes.part(8))
+        program = Pretraining(tiny_pair(), batches, tokens, recipe, 10, torch.device("cpu"), 0, processes)
+        losses = processes.average(program.gradients(0))
+        gradients = {k: p.grad.clone() for k, p in program.networks.named_parameters()}
+        curve = [program.step(i) for i in range(3)]
+        state = program.state_dict()
+        if processes.first:
+            torch.save({"losses": losses, "gradients": gradients, "curve": curve, "state": state}, sys.argv[2])
+
+# In a function: the sharded optimiser holds the process group, and a group that outlives Python's end may abort there.
+main()
 """
 
 # A run through `facekit.pretrain`, stopped by a signal to itself after so many steps.
