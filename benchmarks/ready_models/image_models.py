@@ -10,9 +10,12 @@ import csv
 from typing import Any
 
 import numpy as np
+import torch
 
 from facekit.api.adaptation import adapt
 from facekit.api.evaluation import evaluate
+from facekit.augmentation.shadows import cast_shadows
+from facekit.core.random_streams import generator_for
 from facekit.data.face_sources import data_folder
 from facekit.images.reader import load_image
 from facekit.model import Model
@@ -82,3 +85,18 @@ def shadow_removal(seed: int = 0, steps: int = 3000) -> Model:
     model = adapt(images, None, "shadow_removal", seed=seed, steps=steps, adv=2.0, **{**PAINTER, "align": "none"})
     model.align = "mean"
     return model
+
+
+def shadowed_faces() -> Pairs:
+    """Return the validation faces of `celebamask` with a synthetic shadow on the person, and without.
+
+    The person is what the masks do not call background. Face i gets the i-th shadow, the same in each call.
+    """
+    images, masks = celebamask("validation")
+    shadowed = []
+    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        clean = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+        person = torch.from_numpy(mask != 0)[None, None].float()
+        dark = cast_shadows(clean, generator_for(0, i), person)[0].permute(1, 2, 0)
+        shadowed.append((255 * dark).round().clamp(0, 255).byte().numpy())
+    return shadowed, images

@@ -10,6 +10,7 @@ NAME is a ready model, such as landmarks. Each set is one of its task's:
 * attributes: celebahq (the last 800 images), utkface (``Male`` by groups of people), london
   (``Male`` and ``Smiling`` by stated ethnicity).
 * stylization: sketches, fs2k (every eighth pair).
+* shadow_removal: celebamask (synthetic shadows), yaleb (real ones; 119 grey images of 20 people).
 
 Without ``--sets`` all sets of the task are scored. No model was trained on these images. A new row of the card replaces
 the one of the same data and metric; it has command, machine and date. If the weights were replaced since the last
@@ -22,6 +23,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import functools
 import os
 import platform
 import statistics
@@ -42,8 +44,9 @@ from facekit.labels import CELEBA_40
 from facekit.model import ready_model
 from facekit.zoo import embedded_file
 
-from . import card_records, cards, failures, parsing, photos
-from .image_models import sketch_pairs
+from ..splits import split_yaleb
+from . import card_records, cards, failures, image_models, parsing, photos
+from .image_models import shadowed_faces, sketch_pairs
 from .retrain import SCORED, attribute_faces, lfpw_faces
 
 # Upper bounds of UTKFace's age groups in years, and their names.
@@ -190,30 +193,44 @@ def utkface_groups(model: facekit.Model) -> Iterator[Score]:
         yield Score(data, "accuracy of `Male`, %", value)
 
 
-def drawn(folder: str) -> Callable[[facekit.Model], Iterator[Score]]:
-    """Return the function that scores sketches.
+def image_pairs(data: str, pairs: Callable[[], image_models.Pairs]) -> Callable[[facekit.Model], Iterator[Score]]:
+    """Return the function that scores a model that makes images.
 
     Args:
-        folder: As for `image_models.sketch_pairs`.
+        data: The data set in words.
+        pairs: Function that returns the images and their targets.
     """
 
     def scored(model: facekit.Model) -> Iterator[Score]:
-        images, sketches = sketch_pairs(folder, scored=True)
-        found = evaluate(model, images, sketches)
-        data = f"`{folder}`, {len(images)} pairs (every eighth)"
+        images, targets = pairs()
+        found = evaluate(model, images, targets)
         for metric, digits in (("ssim", 3), ("psnr", 1), ("lpips", 3)):
             unit = f"{metric.upper()}, dB" if metric == "psnr" else metric.upper()
-            yield Score(data, unit, found[metric], digits)
-            yield Score(data, unit, found[f"{metric}_before"], digits, of="the photo itself")
+            where = f"{data}, {len(images)} images"
+            yield Score(where, unit, found[metric], digits)
+            yield Score(where, unit, found[f"{metric}_before"], digits, of="the photo itself")
 
     return scored
+
+
+def yale_pairs() -> image_models.Pairs:
+    """Return every eighth lit image of Extended Yale B, and the same people under frontal light."""
+    split = split_yaleb(0, 0)
+    return split.unseen, split.truth
 
 
 SETS: dict[str, dict[str, Callable[[facekit.Model], Iterator[Score]]]] = {
     "landmarks": {"lfpw_test": lfpw_test, "dlib": dlib, "london": london_points},
     "segmentation": {name: parts(name) for name in parsing.SETS},
     "attributes": {"celebahq": celebahq, "utkface": utkface_groups, "london": london_attributes},
-    "stylization": {name: drawn(name) for name in ("sketches", "fs2k")},
+    "stylization": {
+        name: image_pairs(f"`{name}`, every eighth pair", functools.partial(sketch_pairs, name, scored=True))
+        for name in ("sketches", "fs2k")
+    },
+    "shadow_removal": {
+        "celebamask": image_pairs("CelebAMask-HQ, validation faces with synthetic shadows", shadowed_faces),
+        "yaleb": image_pairs("Extended Yale B, every eighth lit image; target: frontal light", yale_pairs),
+    },
 }
 
 
