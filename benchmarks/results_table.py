@@ -34,8 +34,8 @@ This file is written by `python -m benchmarks.results_table` from `benchmarks/re
 Numbers after ± are standard deviations over draws of the labelled faces or over trainings. Bold marks the best mean of
 a column. Commands that use real faces (300-W, FASSEG and others) need the environment variable `FACEKIT_DATA`.
 
-The embedded weights are small: half the paper's width and size, and 15,000 faces instead of 2.1
-million. These figures therefore do not show what the papers' weights reach.
+The embedded weights are small. For example, `fsma`'s auto-encoder has half the paper's width and size, and was trained on
+15,000 faces instead of 2.1 million. These figures therefore do not show what the papers' weights reach.
 """
 
 
