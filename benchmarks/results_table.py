@@ -11,6 +11,9 @@ A cell is a text, ``null``, or one of these objects, all with ``digits``, the nu
 * ``{"runs": [5.1, 4.9, 5.0]}``: the scores of all draws; mean and sample standard deviation are computed.
 * ``{"mean": 5.0, "std": 0.1}``: their mean and standard deviation, where single runs were not kept.
 * ``{"value": 5.0}``: one number. ``"sign": true`` prints a plus before positive numbers.
+* ``{"card": "parsing", "data": "...", "metric": "F1, %"}``: a score of a weight card, see ``ready_models.card_records``.
+  ``of`` is that of the card's row. ``names`` lists the values to print of a score by name. ``text`` holds ``{}``, which
+  is replaced. The card gives the decimals.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ import statistics
 import sys
 from pathlib import Path
 from typing import Any
+
+from .ready_models.card_records import load, row_key, value_text
 
 FOLDER = Path(__file__).parent / "results"
 OUT = Path(__file__).parent / "RESULTS.md"
@@ -37,6 +42,25 @@ a column. Commands that use real faces (300-W, FASSEG and others) need the envir
 The embedded weights are small. For example, `fsma`'s auto-encoder has half the paper's width and size, and was trained on
 15,000 faces instead of 2.1 million. These figures therefore do not show what the papers' weights reach.
 """
+
+
+def from_card(cell: Any) -> Any:
+    """Return a cell that names a score of a weight card with the card's value. Return other cells unchanged.
+
+    Raises:
+        ValueError: If the card has no such score.
+    """
+    if not isinstance(cell, dict) or "card" not in cell:
+        return cell
+    key = cell["data"], cell["metric"], cell.get("of", "")
+    rows = [row for row in load(cell["card"])["scores"] if row_key(row) == key]
+    if not rows:
+        raise ValueError(f"card {cell['card']!r}: expected a row of scores with {key}; add it or change the cell")
+    value, digits = rows[0]["value"], rows[0].get("digits", 1)
+    values = [value[name] for name in cell["names"]] if "names" in cell else [value]
+    if len(values) == 1 and isinstance(values[0], (int, float)) and "text" not in cell:
+        return {"value": values[0], "digits": digits}
+    return cell.get("text", "{}").format(", ".join(value_text(one, digits) for one in values))
 
 
 def number(cell: Any) -> float | None:
@@ -71,7 +95,7 @@ def best_rows(rows: list[list[Any]], column: int, direction: str) -> set[int]:
 
 def table(record: dict[str, Any]) -> str:
     """Return one table as Markdown, with its metric, data, seeds, machine, command and notes."""
-    columns, rows = record["columns"], record["rows"]
+    columns, rows = record["columns"], [[from_card(cell) for cell in row] for row in record["rows"]]
     for row in rows:
         if len(row) != len(columns):
             raise ValueError(f"table {record['title']!r}: expected {len(columns)} cells per row, got {len(row)}: {row}")

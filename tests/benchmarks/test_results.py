@@ -46,6 +46,15 @@ def test_cells() -> None:
     assert results_table.text(None) == ""
 
 
+def test_cells_of_weight_cards() -> None:
+    row = {"card": "parsing", "data": "FASSEG, all 202 images", "metric": "F1, %", "of": "the file before"}
+    assert results_table.from_card({**row, "names": ["nose"]}) == {"value": 80.3, "digits": 1}
+    assert results_table.from_card({**row, "names": ["nose", "mouth"], "text": "{} %"}) == "80.3, 81.3 %"
+    assert results_table.from_card("10 s") == "10 s"
+    with pytest.raises(ValueError, match="card 'parsing': expected a row of scores"):
+        results_table.from_card({**row, "metric": "NME"})
+
+
 def test_the_best_cell_of_a_column() -> None:
     rows = [["a", {"value": 2.0, "digits": 1}], ["b", {"value": 1.0, "digits": 1}], ["c", None]]
     assert results_table.best_rows(rows, 1, "min") == {1}
