@@ -11,9 +11,9 @@ A cell is a text, ``null``, or one of these objects, all with ``digits``, the nu
 * ``{"runs": [5.1, 4.9, 5.0]}``: the scores of all draws; mean and sample standard deviation are computed.
 * ``{"mean": 5.0, "std": 0.1}``: their mean and standard deviation, where single runs were not kept.
 * ``{"value": 5.0}``: one number. ``"sign": true`` prints a plus before positive numbers.
-* ``{"card": "parsing", "data": "...", "metric": "F1, %"}``: a score of a weight card, see ``ready_models.card_records``.
-  ``of`` is that of the card's row. ``names`` lists the values to print of a score by name. ``text`` holds ``{}``, which
-  is replaced. The card gives the decimals.
+* ``{"card": "parsing", "data": "...", "metric": "F1, %"}``: a score of a weight card, with the card's decimals; see
+  ``ready_models.card_records``. ``of`` is that of the card's row. ``names`` lists the values to print of a score by
+  name. ``text`` holds ``{}``, which is replaced.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ This file is written by `python -m benchmarks.results_table` from `benchmarks/re
 Numbers after ± are standard deviations over draws of the labelled faces or over trainings. Bold marks the best mean of
 a column. Commands that use real faces (300-W, FASSEG and others) need the environment variable `FACEKIT_DATA`.
 
-The embedded weights are small. For example, `fsma`'s auto-encoder has half the paper's width and size, and was trained on
-15,000 faces instead of 2.1 million. These figures therefore do not show what the papers' weights reach.
+The embedded weights are small. For example, `fsma`'s auto-encoder has half the paper's width and size, and was trained
+on 15,000 faces instead of 2.1 million. These figures therefore do not show what the papers' weights reach.
 """
 
 
