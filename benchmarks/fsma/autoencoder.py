@@ -1,15 +1,15 @@
-r"""Judge auto-encoders by faces of people that they never saw.
+r"""Score auto-encoders by few-shot landmarks on people outside their training.
 
     FACEKIT_DATA=... python -m benchmarks.fsma.autoencoder FILE ... [--draws 3]
     FACEKIT_DATA=... python -m benchmarks.fsma.autoencoder --train FILE --faces celebahq128 lfw128 generated:6000 \
         --steps 8000 --every 1000
 
-Reconstructions don't tell how well few labelled faces work: an auto-encoder that has learned its faces by heart
-reconstructs other people well and adapts badly. So each file is judged by the NME of landmarks from 10 faces without a
-warm start, and by the spread of its codes. Adapted and scored are faces of 300-W's training part, which must not be
-among ``--faces``; the final test `lfpw_test` is not used.
+Reconstruction errors do not predict few-shot accuracy. An auto-encoder that has overfitted reconstructs other people
+well and adapts badly. Each file is scored by the NME of landmarks from 10 faces without a warm start, and by the
+standard deviation of its codes. All faces are of 300-W's training part, which must not be among ``--faces``. The test
+part `lfpw_test` is not used.
 
-``--train`` pre-trains with stops. The file of each stop is judged; the best one is written to FILE (early stopping).
+``--train`` pre-trains with stops. The file of each stop is scored, and the best one is written to FILE (early stopping).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from facekit.images.reader import to_tensor
 FEW, UNSEEN = 10, 150
 
 
-def judge(path: Path | str, draws: int) -> dict[str, float]:
+def score_autoencoder(path: Path | str, draws: int) -> dict[str, float]:
     """Return NME (inter-ocular, percent) from 10 faces, its standard deviation, and the standard deviation of codes.
 
     Args:
@@ -88,7 +88,7 @@ def train(a: argparse.Namespace) -> None:
             progress=False,
             **parse_settings(a.set, {}),
         )
-        scores = judge(at_stop, a.draws)
+        scores = score_autoencoder(at_stop, a.draws)
         print(stop, {k: round(v, 3) for k, v in scores.items()}, flush=True)
         if scores["nme"] < best:
             best, kept = scores["nme"], stop
@@ -105,11 +105,11 @@ def main() -> None:
     parser.add_argument("--faces", nargs="+", default=["celebahq128", "lfw128", "generated:6000"])
     parser.add_argument("--weights", help="weights to go on from")
     parser.add_argument("--steps", type=int, default=8000)
-    parser.add_argument("--every", type=int, default=1000, help="steps between two judgements")
+    parser.add_argument("--every", type=int, default=1000, help="steps between two scores")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="fields of the pre-training")
     a = parser.parse_args()
     for file in a.files:
-        print(file, {k: round(v, 3) for k, v in judge(file, a.draws).items()}, flush=True)
+        print(file, {k: round(v, 3) for k, v in score_autoencoder(file, a.draws).items()}, flush=True)
     if a.train:
         train(a)
 
