@@ -9,7 +9,7 @@ well and adapts badly. Each file is scored by the NME of landmarks from 10 faces
 standard deviation of its codes. All faces are of 300-W's training part, which must not be among ``--faces``. The test
 part `lfpw_test` is not used.
 
-``--train`` pre-trains with stops. The file of each stop is scored, and the best one is written to FILE (early stopping).
+``--train`` pre-trains with stops. The file of each stop is scored. The best one is written to FILE (early stopping).
 """
 
 from __future__ import annotations
