@@ -23,7 +23,7 @@ _HOME = "http://www.cs.wisc.edu/~lizhang/projects/face-parsing/"
 _HALF = 127
 
 
-def helen_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFaces[str]:
+def helen_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFaces[ParsedFace]:
     """Open Helen. Its ears, neck and clothes are background.
 
     Args:

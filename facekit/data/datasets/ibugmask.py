@@ -23,7 +23,7 @@ _POINT_FILES = ("{}_landmark.txt", "{}.pts", "{}.npy")
 _POINTS = 68
 
 
-def ibugmask_faces(folder: str | os.PathLike[str], split: str = "test") -> LazyFaces[Path]:
+def ibugmask_faces(folder: str | os.PathLike[str], split: str = "test") -> LazyFaces[ParsedFace]:
     """Open iBugMask. Faces are framed by their 68 points or, where these are missing, by the mask.
 
     The classes are those of LaPa.

@@ -18,7 +18,7 @@ _HOME = "https://github.com/JDAI-CV/lapa-dataset"
 _POINTS = 106
 
 
-def lapa_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFaces[Path]:
+def lapa_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFaces[ParsedFace]:
     """Open LaPa. Faces are framed by their 106 points. Neck and clothes are background.
 
     Args:
