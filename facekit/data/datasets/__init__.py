@@ -14,11 +14,14 @@ Example:
     >>> images, masks = crops(train, 128)
 """
 
+from .aflw import aflw_faces
+from .animal_faces import DOG_HEAD_6, cat_head_faces, stanford_extra_faces
 from .crop import crops
 from .face import ParsedFace, cropped
 from .facesynthetics import facesynthetics_faces
 from .generated_parsing import GeneratedParsing
 from .helen import helen_faces
+from .helen_points import helen194_faces
 from .ibugmask import ibugmask_faces
 from .lapa import lapa_faces
 from .lazy_faces import LazyFaces
@@ -26,18 +29,25 @@ from .mixtures import ParsingSet, mix, split
 from .outlines import outlined_faces
 from .part_masks import labelled_parts
 from .shared_folder import celebamask_faces, fasseg_faces, hair_faces
+from .w300 import w300_faces
+from .wflw import WFLW_SUBSETS, wflw_faces
 
 __all__ = [
+    "DOG_HEAD_6",
+    "WFLW_SUBSETS",
     "GeneratedParsing",
     "LazyFaces",
     "ParsedFace",
     "ParsingSet",
+    "aflw_faces",
+    "cat_head_faces",
     "celebamask_faces",
     "cropped",
     "crops",
     "facesynthetics_faces",
     "fasseg_faces",
     "hair_faces",
+    "helen194_faces",
     "helen_faces",
     "ibugmask_faces",
     "labelled_parts",
@@ -45,4 +55,7 @@ __all__ = [
     "mix",
     "outlined_faces",
     "split",
+    "stanford_extra_faces",
+    "w300_faces",
+    "wflw_faces",
 ]
