@@ -2,8 +2,8 @@
 
 Sagonas et al., "300 Faces In-The-Wild Challenge: Database and Results", 2016, https://ibug.doc.ic.ac.uk/resources/300-W/.
 
-The .pts files count pixels from 1, as Matlab does, so 1 is subtracted. Menpo, which reads these files for the authors'
-group, does the same, and FaRL's code comes to the same points.
+The .pts files count pixels from 1, as Matlab does, so 1 is subtracted. Menpo, the library of the authors' group, does
+the same when it reads .pts files.
 """
 
 from __future__ import annotations
