@@ -8,6 +8,10 @@ Trained Models", section 3.1.2.
 for a network. `part_masks` is separate: it reads images of faces or cars with masks of parts (FFHQ_34 or CAR_20), which
 are the data of PFTGAN.
 
+Other data sets have other labels, see `records`. `celeba`, `lfwa` and `celebamask_hq` read attributes. `fairface` and
+`utkface` read groups of people, `person_folders` images without labels. `sketches` and `yale_b` read pairs of images.
+`laion_face` reads the numbers and detected faces of LAION-Face.
+
 Example:
     >>> sources = {"lapa": lapa_faces("LaPa"), "studio": GeneratedParsing(5000)}
     >>> train, val, test = split(mix({"lapa": 0.5, "studio": 0.5}, 2330, sources))

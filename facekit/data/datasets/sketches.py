@@ -116,7 +116,9 @@ def fs2k_faces(folder: str | os.PathLike[str] | None = None, split: str = "train
     dataset_folder(root, (annotations.name, "photo", "sketch"), f"FS2K, {split}", _FS2K_LAYOUT, _FS2K_HOME)
     entries = parse_json(annotations.read_text(encoding="utf-8"), annotations.name)
     if not isinstance(entries, list) or not entries:
-        raise ValueError(f"{annotations.name}: expected a list of images, got {type(entries).__name__}; download again")
+        raise ValueError(
+            f"{annotations.name}: expected a list of images, got {type(entries).__name__}; download it again"
+        )
     items = [_fs2k_item(entry, f"{annotations.name}, image {i}") for i, entry in enumerate(entries)]
 
     def read(item: tuple[str, dict[str, str]]) -> ImagePair:

@@ -46,6 +46,7 @@ def utkface_faces(folder: str | os.PathLike[str] | None = None) -> LazyFaces[Fac
 
     Raises:
         FileNotFoundError: If files are missing. The text lists the expected files.
+        ValueError: If all images have other names.
     """
     root = Path(folder).expanduser() if folder is not None else data_folder("utkface")
     rows = _sample_rows(root) if (root / "index.csv").exists() else _named_rows(root)
@@ -75,11 +76,15 @@ def _named_rows(root: Path) -> list[tuple[Path, int, str, str]]:
             continue
         age, gender, race = (int(digits) for digits in match.groups()[:3])
         rows.append((path, age, UTKFACE_GENDERS[gender], UTKFACE_RACES[race]))
+    listing = ", ".join(malformed[:_LISTED]) + (" ..." if len(malformed) > _LISTED else "")
+    if malformed and not rows:
+        raise ValueError(
+            f"{root}: expected names AGE_GENDER_RACE_DATE.jpg, got {len(malformed)} images with other names, {listing}"
+            "; pass the folder UTKFace"
+        )
     if not rows:
-        got = f", and {len(malformed)} images with other names do" if malformed else ""
-        raise missing_files(f"{root / '*.jpg.chip.jpg'}{got}", "UTKFace", _LAYOUT, _HOME)
+        raise missing_files(str(root / "*.jpg.chip.jpg"), "UTKFace", _LAYOUT, _HOME)
     if malformed:
-        listing = ", ".join(malformed[:_LISTED]) + (" ..." if len(malformed) > _LISTED else "")
         warnings.warn(
             f"UTKFace: {len(malformed)} of {len(malformed) + len(rows)} images are left out, expected names "
             f"AGE_GENDER_RACE_DATE.jpg, got {listing}",

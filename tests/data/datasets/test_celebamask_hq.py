@@ -14,7 +14,13 @@ from facekit.data.datasets.celebamask_hq import merge_parts
 from facekit.labels import CELEBA_40, CELEBAMASK_19, SYNTHPARSE_11, segmentation_map
 
 # Number of the image, the original's name, and the split of the original.
-IMAGES = {0: ("000007.jpg", 0), 1: ("000003.jpg", 2), 2: ("000009.jpg", 1), 2001: ("000001.jpg", 2), 5: ("000002.jpg", 0)}
+IMAGES = {
+    0: ("000007.jpg", 0),
+    1: ("000003.jpg", 2),
+    2: ("000009.jpg", 1),
+    2001: ("000001.jpg", 2),
+    5: ("000002.jpg", 0),
+}
 SIDE = 64
 # Rows and columns of each part that is drawn.
 PARTS = {
