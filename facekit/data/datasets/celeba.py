@@ -1,4 +1,4 @@
-"""CelebA: 202,599 faces with 40 binary attributes. FaRL's attributes are trained and scored on it (section 3.3).
+"""CelebA: 202,599 faces with 40 binary attributes. FaRL's attributes are trained and scored on it (section 3.5).
 
 Liu et al., "Deep Learning Face Attributes in the Wild", ICCV 2015, https://arxiv.org/abs/1411.7766. Home page:
 https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html. Licence: non-commercial research only.
@@ -7,6 +7,7 @@ https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html. Licence: non-commercial resea
 from __future__ import annotations
 
 import os
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -55,13 +56,9 @@ def celeba_faces(
     values = binary_attributes(table, names, attributes.name)
     row_of = {name: row for row, name in enumerate(names)}
     chosen = [name for name, part in read_partition(partition).items() if part == split]
-    for tables, title in ((row_of, attributes.name), *([(box_of, "list_bbox_celeba.txt")] if in_the_wild else [])):
-        unknown = [name for name in chosen if name not in tables]
-        if unknown:
-            raise ValueError(
-                f"{title}: expected a row for each image of {partition.name}, got none for {unknown[0]}"
-                f"{f' and {len(unknown) - 1} others' if unknown[1:] else ''}; download both again"
-            )
+    _check_rows(chosen, row_of.keys(), attributes.name)
+    if in_the_wild:
+        _check_rows(chosen, box_of.keys(), "list_bbox_celeba.txt")
 
     def read(name: str) -> AttributeFace:
         image = load_image(images / name)
@@ -76,6 +73,17 @@ def _part(root: Path, folder: str, name: str) -> Path:
         if path.exists():
             return path
     raise missing_files(f"{root / folder / name} or {root / name}", _TITLE, _LAYOUT, _HOME)
+
+
+def _check_rows(chosen: list[str], rows: Set[str], table: str) -> None:
+    """Raise ValueError unless a table has a row for each image."""
+    without = [name for name in chosen if name not in rows]
+    if without:
+        others = f" and {len(without) - 1} others" if without[1:] else ""
+        raise ValueError(
+            f"{table}: expected a row for each image of list_eval_partition.txt, got none for {without[0]}{others}; "
+            "download both again"
+        )
 
 
 def _boxes(path: Path) -> dict[str, Box]:

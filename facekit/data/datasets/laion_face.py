@@ -1,6 +1,6 @@
 """LAION-Face: numbers of the 50 million images of LAION-400M with faces, and the faces that its authors detected.
 
-FaRL is pre-trained on its 20 million (section 4.1). Zheng et al., "General Facial Representation Learning in a
+FaRL is pre-trained on 20 million of them (section 3.1). Zheng et al., "General Facial Representation Learning in a
 Visual-Linguistic Manner", CVPR 2022, https://arxiv.org/abs/2112.03109. Home page:
 https://github.com/FacePerceiver/LAION-Face. Licence of the numbers: CC BY 4.0. The images and texts are LAION's:
 `facekit shard` makes them into shards.

@@ -1,4 +1,4 @@
-"""LFWA: LFW with CelebA's 40 attributes. FaRL's attributes are trained and scored on it (section 3.3).
+"""LFWA: LFW with CelebA's 40 attributes. FaRL's attributes are trained and scored on it (section 3.5).
 
 Liu et al., "Deep Learning Face Attributes in the Wild", ICCV 2015, https://arxiv.org/abs/1411.7766. Home page:
 https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html. Licence: non-commercial research only.

@@ -1,4 +1,4 @@
-"""CUFS and FS2K: photos of faces and sketches of them, drawn by artists. FSMA's stylization learns such pairs.
+"""CUFS and FS2K: photos of faces and sketches of them, drawn by artists, for stylization.
 
 Wang and Tang, "Face Photo-Sketch Synthesis and Recognition", PAMI 2009. Home page of CUFS:
 http://mmlab.ie.cuhk.edu.hk/archive/facesketch.html. Fan et al., "Facial-Sketch Synthesis: A New Challenge", 2022,

@@ -1,4 +1,4 @@
-"""Extended Yale B: 38 people under 64 directions of light. FSMA's shadow removal is scored on it (section 4.4).
+"""Extended Yale B: 38 people under 64 directions of light, to score the removal of shadows.
 
 Georghiades et al., "From Few to Many: Illumination Cone Models for Face Recognition under Variable Lighting and Pose",
 PAMI 2001; Lee et al., "Acquiring Linear Subspaces for Face Recognition under Variable Lighting", PAMI 2005. Home page:

@@ -109,3 +109,13 @@ def test_damaged_partition(tmp_path: Path, line: str) -> None:
     (celeba(tmp_path) / "Eval/list_eval_partition.txt").write_text(f"000002.jpg 0\n{line}\n")
     with pytest.raises(ValueError, match=f"list_eval_partition.txt, line 2: expected an image's name.*got '{line}'"):
         celeba_faces(tmp_path)
+
+
+def test_boxes_of_other_images(tmp_path: Path) -> None:
+    (celeba(tmp_path) / "Anno/list_bbox_celeba.txt").write_text(
+        "1\nimage_id x_1 y_1 width height\n000001.jpg 1 2 3 4\n"
+    )
+    with pytest.raises(
+        ValueError, match="list_bbox_celeba.txt: expected a row .*, got none for 000002.jpg and 1 others"
+    ):
+        celeba_faces(tmp_path, in_the_wild=True)

@@ -76,6 +76,9 @@ def test_other_objects_are_errors(tmp_path: Path, value: Any, monkeypatch: pytes
     with pytest.raises(ValueError, match=r"it names (posix|nt).mkdir, which is not allowed"):
         laion_face_ids(tmp_path, 0)
     assert not (tmp_path / "executed").exists()
+    torch.save([np.array(["a"], object)], tmp_path / "laion_face_ids.pth")
+    with pytest.raises(ValueError, match="it has an array of object, which is not allowed"):
+        laion_face_ids(tmp_path, 0)
 
 
 def test_missing_and_damaged_files(tmp_path: Path) -> None:
