@@ -79,7 +79,7 @@ def _check_rows(chosen: list[str], rows: Set[str], table: str) -> None:
     """Raise ValueError unless a table has a row for each image."""
     without = [name for name in chosen if name not in rows]
     if without:
-        others = f" and {len(without) - 1} others" if without[1:] else ""
+        others = f" and {len(without) - 1} more" if without[1:] else ""
         raise ValueError(
             f"{table}: expected a row for each image of list_eval_partition.txt, got none for {without[0]}{others}; "
             "download both again"

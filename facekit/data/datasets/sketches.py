@@ -152,7 +152,7 @@ def _partners(photos: list[Path], sketches: list[Path]) -> list[Files]:
         path = photo_of.get(alone[0]) or sketch_of[alone[0]]
         raise ValueError(
             f"{path.parent.name}/{path.name}: expected a photo and a sketch of each person, got no partner for it"
-            f"{f' and {len(alone) - 1} others' if alone[1:] else ''}; unpack both archives again"
+            f"{f' and {len(alone) - 1} more' if alone[1:] else ''}; unpack both archives again"
         )
     return [(path, sketch_of[stem]) for stem, path in photo_of.items()]
 

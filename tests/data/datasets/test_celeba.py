@@ -115,7 +115,5 @@ def test_boxes_of_other_images(tmp_path: Path) -> None:
     (celeba(tmp_path) / "Anno/list_bbox_celeba.txt").write_text(
         "1\nimage_id x_1 y_1 width height\n000001.jpg 1 2 3 4\n"
     )
-    with pytest.raises(
-        ValueError, match="list_bbox_celeba.txt: expected a row .*, got none for 000002.jpg and 1 others"
-    ):
+    with pytest.raises(ValueError, match="list_bbox_celeba.txt: expected a row .*, got none for 000002.jpg and 1 more"):
         celeba_faces(tmp_path, in_the_wild=True)
