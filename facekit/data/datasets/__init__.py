@@ -39,19 +39,17 @@ from .mixtures import ParsingSet, mix, split
 from .outlines import outlined_faces
 from .part_masks import labelled_parts
 from .person_folders import affectnet_faces, vggface2_faces
-from .records import AttributeFace, FaceImage, ImagePair
+from .records import AttributeFace, FaceImage, ImagePair, PointedFace
 from .shared_folder import celebamask_faces, fasseg_faces, hair_faces
+from .sketches import cufs_faces, fs2k_faces
+from .utkface import utkface_faces
 from .w300 import w300_faces
 from .wflw import WFLW_SUBSETS, wflw_faces
+from .yale_b import yale_b_faces
 
 __all__ = [
     "DOG_HEAD_6",
     "WFLW_SUBSETS",
-from .sketches import cufs_faces, fs2k_faces
-from .utkface import utkface_faces
-from .yale_b import yale_b_faces
-
-__all__ = [
     "AttributeFace",
     "FaceImage",
     "GeneratedParsing",
@@ -60,9 +58,10 @@ __all__ = [
     "LazyFaces",
     "ParsedFace",
     "ParsingSet",
+    "PointedFace",
+    "affectnet_faces",
     "aflw_faces",
     "cat_head_faces",
-    "affectnet_faces",
     "celeba_faces",
     "celebamask_faces",
     "celebamask_hq_attributes",
@@ -86,9 +85,9 @@ __all__ = [
     "outlined_faces",
     "split",
     "stanford_extra_faces",
-    "w300_faces",
-    "wflw_faces",
     "utkface_faces",
     "vggface2_faces",
+    "w300_faces",
+    "wflw_faces",
     "yale_b_faces",
 ]
