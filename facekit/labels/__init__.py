@@ -13,6 +13,7 @@ from .landmarks import (
     LANDMARKS_98,
     LANDMARKS_112,
     LANDMARKS_189,
+    LANDMARKS_194,
     LandmarkSet,
     landmark_set,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "LANDMARKS_98",
     "LANDMARKS_112",
     "LANDMARKS_189",
+    "LANDMARKS_194",
     "LANDMARK_SETS",
     "LAPA_11",
     "PART_SETS",

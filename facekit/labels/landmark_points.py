@@ -124,6 +124,48 @@ POINTS_LONDON = [
     *("left_neck", "right_neck", *_SIDES[0][1::2], *_SIDES[1][1::2]),
 ]
 
+# Helen (Le et al., ECCV 2012), in the order of its files: 41 points from ear to ear, 17 along the nose, 28 around the
+# outside of the lips, 28 around their inside, 20 per eye and 20 per brow, the viewer's right one first. Public code
+# agrees on these ranges, for example github.com/elucideye/drishti. It also agrees that 58 and 72 are the corners of the
+# mouth, that an eye begins at its inner corner, and that the second eye and brow mirror the first point by point. Both
+# halves of a ring of the lips have 13 points, so its corners define its pairs. The ends of a brow are not known: the
+# numbers of its points only count along the outline.
+_CONTOUR = [*_numbered("left_contour", range(20)), "jaw_bottom", *_numbered("right_contour", range(19, -1, -1))]
+_NOSE_LINE = [
+    *_numbered("left_nose_outline", range(8)),
+    "nose_outline_middle",
+    *_numbered("right_nose_outline", range(7, -1, -1)),
+]
+
+
+def _helen_lips(line: str, corners: tuple[str, str], middles: tuple[str, str]) -> list[str]:
+    """Return the 28 points around one side of the lips, clockwise from the left corner."""
+    upper, lower = f"{line}_lip_upper", f"{line}_lip_lower"
+    return [
+        *(corners[0], *_numbered(f"left_{upper}", range(6)), middles[0]),
+        *(*_numbered(f"right_{upper}", range(5, -1, -1)), corners[1]),
+        *(*_numbered(f"right_{lower}", range(6)), middles[1], *_numbered(f"left_{lower}", range(5, -1, -1))),
+    ]
+
+
+def _helen_eye(side: str) -> list[str]:
+    """Return the 20 points around an eye: from the inner corner along the upper lid, then back along the lower lid."""
+    upper = _numbered(f"{side}_eye_upper", range(9, -1, -1))
+    return [f"{side}_eye_inner", *upper, f"{side}_eye_outer", *_numbered(f"{side}_eye_lower", range(8))]
+
+
+_HELEN_LIPS = (
+    _helen_lips("outer", ("left_mouth_corner", "right_mouth_corner"), ("upper_lip_middle", "lower_lip_middle")),
+    _helen_lips("inner", ("left_inner_corner", "right_inner_corner"), ("inner_upper", "inner_lower")),
+)
+# The points of each eye, whose mean is about the pupil.
+EYES_HELEN = (_helen_eye("left"), _helen_eye("right"))
+_HELEN_BROWS = (_numbered("left_brow_outline", range(20)), _numbered("right_brow_outline", range(20)))
+POINTS_HELEN = [
+    *(*_CONTOUR, *_NOSE_LINE, *_HELEN_LIPS[0], *_HELEN_LIPS[1]),
+    *(*EYES_HELEN[1], *EYES_HELEN[0], *_HELEN_BROWS[1], *_HELEN_BROWS[0]),
+]
+
 # (points of a line, whether the line is closed)
 _LINES: tuple[tuple[Sequence[str], bool], ...] = (
     (_JAW_98, False),
@@ -153,6 +195,9 @@ _LINES: tuple[tuple[Sequence[str], bool], ...] = (
     (_HAIRLINE, False),
     (_HAIR, False),
     (_CHIN_FOLD, False),
+    (_CONTOUR, False),
+    (_NOSE_LINE, False),
+    *((line, True) for line in (*_HELEN_LIPS, *EYES_HELEN, *_HELEN_BROWS)),
 )
 
 

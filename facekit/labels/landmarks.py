@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .landmark_points import EYES_68, POINTS_5, POINTS_19, POINTS_44, POINTS_68, POINTS_98, POINTS_LONDON, edges_of
+from .landmark_points import (
+    EYES_68,
+    EYES_HELEN,
+    POINTS_5,
+    POINTS_19,
+    POINTS_44,
+    POINTS_68,
+    POINTS_98,
+    POINTS_HELEN,
+    POINTS_LONDON,
+    edges_of,
+)
 from .mirror_pairs import Pair, check_different, check_flip, flip_of
 from .sides import separated_words, sides_of
 
@@ -85,10 +96,15 @@ LANDMARKS_112 = _published("112", [*POINTS_68, *POINTS_44], EYES_68)
 """300-W's 68 followed by FSMA's additional 44."""
 LANDMARKS_189 = _published("london189", POINTS_LONDON, _PUPILS)
 """Face Research Lab London Set, 189 points: also irises, lid creases, ears, hairline and the outline of the hair."""
+LANDMARKS_194 = _published("helen194", POINTS_HELEN, EYES_HELEN)
+"""Helen's own 194 points: outlines of the face, nose, lips, eyes and brows."""
 
 LANDMARK_SETS: dict[str, LandmarkSet] = {
     s.name: s
-    for s in (LANDMARKS_5, LANDMARKS_19, LANDMARKS_44, LANDMARKS_68, LANDMARKS_98, LANDMARKS_112, LANDMARKS_189)
+    for s in (
+        *(LANDMARKS_5, LANDMARKS_19, LANDMARKS_44, LANDMARKS_68, LANDMARKS_98, LANDMARKS_112, LANDMARKS_189),
+        LANDMARKS_194,
+    )
 }
 # Points on the mirror axis: those of the published sets, and common words.
 _AXIS_NAMES = frozenset(
@@ -96,7 +112,7 @@ _AXIS_NAMES = frozenset(
 ) | {"nose", "mouth", "chin", "forehead"}
 _ALIASES = {
     **{"300w": "68", "ibug": "68", "wflw": "98", "aflw": "19", "aflw19": "19", "fsma": "112", "fsma44": "44"},
-    **{"london": "london189", "189": "london189"},
+    **{"london": "london189", "189": "london189", "helen": "helen194", "194": "helen194"},
 }
 
 
@@ -108,9 +124,8 @@ def landmark_set(
     """Return the landmark set that an argument stands for.
 
     Args:
-        spec: A set; its name ("68", "98", "19", "5", "44", "112", "london189", also "300w", "wflw", "aflw"); a
-            list of point names;
-            or None for k unnamed points.
+        spec: A set; its name ("68", "98", "19", "5", "44", "112", "london189", "helen194", also "300w", "wflw",
+            "aflw"); a list of point names; or None for k unnamed points.
         k: Number of points of the labels. The set must have as many.
         pairs: Left-right pairs of a new set, two indices or two names each. Without them, names form pairs by their
             side words (`sides.sides_of`). If names do not define all pairs, `mirrors` is False.

@@ -62,7 +62,7 @@ def face(name: str = "a", value: int = 1, size: int = 20) -> ParsedFace:
     return ParsedFace(name, image(value, (size, size)), mask, (-0.5, -0.5, size - 0.5, size - 0.5))
 
 
-class Known(LazyFaces[int]):
+class Known(LazyFaces[ParsedFace]):
     """Faces whose mask tells which one it is; numbers in `broken` cannot be read."""
 
     def __init__(self, count: int, broken: tuple[int, ...] = (), value: int | None = None) -> None:

@@ -18,7 +18,7 @@ SEGMENTATIONS = list(lb.SEGMENTATION_SETS.values())
 
 @pytest.mark.parametrize("s", LANDMARKS, ids=lambda s: s.name)
 def test_landmark_sets_are_whole(s: lb.LandmarkSet) -> None:
-    assert len(s) == len(set(s.points)) == int(s.name.removeprefix("london"))
+    assert len(s) == len(set(s.points)) == int(s.name.removeprefix("london").removeprefix("helen"))
     assert [s.flip[s.flip[i]] for i in range(len(s))] == list(range(len(s)))
     for i, name in enumerate(s.points):
         assert s.points[s.flip[i]] == name.replace("left_", "L_").replace("right_", "left_").replace("L_", "right_")

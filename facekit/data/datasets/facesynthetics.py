@@ -33,7 +33,7 @@ _POINTS = 70
 
 def facesynthetics_faces(
     folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
-) -> LazyFaces[str]:
+) -> LazyFaces[ParsedFace]:
     """Open Face Synthetics. Faces are framed by 68 of their points.
 
     In SYNTHPARSE_11, as in the paper's code, ears and neck become skin. Beards, clothes, glasses, hats and facewear are
@@ -64,7 +64,7 @@ def facesynthetics_faces(
     return LazyFaces("Face Synthetics", released, read)
 
 
-def _sample_faces(root: Path, labels: SegmentationSet) -> LazyFaces[str]:
+def _sample_faces(root: Path, labels: SegmentationSet) -> LazyFaces[ParsedFace]:
     """Open the layout of FACEKIT_DATA, with the points of all faces in one table."""
     with (root / "landmarks70.csv").open() as f:
         rows = list(csv.reader(f))[1:]

@@ -139,7 +139,8 @@ def map_classes(
 def read_points(path: Path, count: int) -> NDArray[np.float64]:
     """Read points from .npy or from text, in which every line of two numbers is a point.
 
-    This text format covers LaPa (whose first line is the count), iBugMask ("# 68"), 300-W (.pts) and Face Synthetics.
+    This text format covers LaPa (whose first line is the count), iBugMask ("# 68"), 300-W (.pts), Face Synthetics and
+    Helen ("x , y" below the image's name). A file of a single line is the count and then all numbers, as of Cat-Head.
 
     Args:
         path: The file.
@@ -159,17 +160,26 @@ def read_points(path: Path, count: int) -> NDArray[np.float64]:
             raise ValueError(
                 f"{path.name}: expected an .npy file, got one that is not readable ({error}); copy or download it again"
             ) from error
+    elif path.exists():
+        points = np.array([p for p in map(_numbers, _point_lines(path, count)) if p is not None])
     else:
-        points = np.array([p for p in map(_numbers, path.read_text(errors="replace").splitlines()) if p is not None])
+        raise FileNotFoundError(f"{path} does not exist, expected a file of {count} points; copy the data set again")
     if points.shape != (count, 2) or not np.isfinite(points).all():
         got = f"points of shape {points.shape}" if points.shape != (count, 2) else "NaN or inf"
         raise ValueError(f"{path.name}: expected {count} points x y in pixels, got {got}; check the file")
     return points.astype(np.float64)
 
 
+def _point_lines(path: Path, count: int) -> list[str]:
+    """Return the lines of a text file. A single line with the count in front is split into one line per point."""
+    lines = path.read_text(errors="replace").splitlines()
+    words = lines[0].split() if len(lines) == 1 else []
+    return [" ".join(words[i : i + 2]) for i in range(1, len(words), 2)] if words[:1] == [str(count)] else lines
+
+
 def _numbers(line: str) -> tuple[float, float] | None:
-    """Parse a line of two numbers. Return None for any other line."""
-    words = line.split()
+    """Parse a line of two numbers, with or without a comma between. Return None for any other line."""
+    words = line.replace(",", " ").split()
     try:
         return (float(words[0]), float(words[1])) if len(words) == 2 else None
     except ValueError:

@@ -17,7 +17,7 @@ from .lazy_faces import LazyFaces
 _FRAMING, _SQUARE = 2.2, 1.6
 
 
-class GeneratedParsing(LazyFaces[int]):
+class GeneratedParsing(LazyFaces[ParsedFace]):
     """Rendered faces 0 to `count - 1` of a seed.
 
     The images show more than the face's square, so that augmentation finds real pixels around it.

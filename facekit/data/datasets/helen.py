@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...images.reader import load_image, open_image
-from ...labels import HELEN_11
+from ...labels import HELEN_11, SYNTHPARSE_11, SegmentationSet
 from .boxes import box_of_mask
 from .face import ParsedFace
 from .files import check_split, dataset_folder, map_classes
@@ -23,12 +23,15 @@ _HOME = "http://www.cs.wisc.edu/~lizhang/projects/face-parsing/"
 _HALF = 127
 
 
-def helen_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFaces[str]:
+def helen_faces(
+    folder: str | os.PathLike[str], split: str = "train", labels: SegmentationSet = SYNTHPARSE_11
+) -> LazyFaces[ParsedFace]:
     """Open Helen. Its ears, neck and clothes are background.
 
     Args:
         folder: The folder SmithCVPR2013_dataset_resized or SmithCVPR2013_dataset_original.
         split: "train", "val" or "test".
+        labels: Label set of the masks. HELEN_11 is that of the data set.
 
     Returns:
         The faces. A face raises ValueError on access if its files do not fit together.
@@ -42,15 +45,15 @@ def helen_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFac
     root = dataset_folder(folder, ("images", "labels", listing), title, _LAYOUT, _HOME)
     # A line is "12 , 100032540_1".
     names = [line.rsplit(",", 1)[-1].strip() for line in (root / listing).read_text().splitlines()]
-    return LazyFaces(f"Helen, {split}", [name for name in names if name], lambda name: _read(root, name))
+    return LazyFaces(f"Helen, {split}", [name for name in names if name], lambda name: _read(root, name, labels))
 
 
-def _read(root: Path, name: str) -> ParsedFace:
+def _read(root: Path, name: str, labels: SegmentationSet) -> ParsedFace:
     """Read a face from its image and the images of all classes."""
     image = load_image(root / "images" / f"{name}.jpg")
     files = [root / "labels" / name / f"{name}_lbl{k:02d}.png" for k in range(len(HELEN_11))]
     ids = merge_probabilities(files, image.shape[:2])
-    return ParsedFace(name, image, map_classes(ids, HELEN_11, name), box_of_mask(ids, HELEN_11, name))
+    return ParsedFace(name, image, map_classes(ids, HELEN_11, name, labels), box_of_mask(ids, HELEN_11, name), labels)
 
 
 def merge_probabilities(paths: list[Path], size: tuple[int, ...]) -> NDArray[np.uint8]:

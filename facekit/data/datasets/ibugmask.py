@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...geometry.affine import box_of_points
 from ...images.reader import load_image
-from ...labels import LAPA_11
+from ...labels import LAPA_11, SYNTHPARSE_11, SegmentationSet
 from .boxes import as_box, box_of_mask
 from .face import ParsedFace
 from .files import check_split, dataset_folder, map_classes, missing_files, read_ids, read_points
@@ -23,7 +23,9 @@ _POINT_FILES = ("{}_landmark.txt", "{}.pts", "{}.npy")
 _POINTS = 68
 
 
-def ibugmask_faces(folder: str | os.PathLike[str], split: str = "test") -> LazyFaces[Path]:
+def ibugmask_faces(
+    folder: str | os.PathLike[str], split: str = "test", labels: SegmentationSet = SYNTHPARSE_11
+) -> LazyFaces[ParsedFace]:
     """Open iBugMask. Faces are framed by their 68 points or, where these are missing, by the mask.
 
     The classes are those of LaPa.
@@ -31,6 +33,7 @@ def ibugmask_faces(folder: str | os.PathLike[str], split: str = "test") -> LazyF
     Args:
         folder: The folder ibugmask_release.
         split: "train" or "test".
+        labels: Label set of the masks. LAPA_11 is that of the data set.
 
     Returns:
         The faces. A face raises ValueError on access if its files do not fit together.
@@ -44,16 +47,16 @@ def ibugmask_faces(folder: str | os.PathLike[str], split: str = "test") -> LazyF
     images = sorted(root.glob("*.jpg"))
     if not images:
         raise missing_files(str(root / "*.jpg"), "iBugMask", _LAYOUT, _HOME)
-    return LazyFaces(f"iBugMask, {split}", images, _read)
+    return LazyFaces(f"iBugMask, {split}", images, lambda path: _read(path, labels))
 
 
-def _read(path: Path) -> ParsedFace:
+def _read(path: Path, labels: SegmentationSet) -> ParsedFace:
     """Read a face from its image, mask and points."""
     image, mask_file = load_image(path), path.with_suffix(".png")
     ids = read_ids(mask_file, image.shape[:2])
-    mask = map_classes(ids, LAPA_11, mask_file.name)
+    mask = map_classes(ids, LAPA_11, mask_file.name, labels)
     for pattern in _POINT_FILES:
         points = path.with_name(pattern.format(path.stem))
         if points.exists():
-            return ParsedFace(path.name, image, mask, as_box(box_of_points(read_points(points, _POINTS))))
-    return ParsedFace(path.name, image, mask, box_of_mask(ids, LAPA_11, mask_file.name))
+            return ParsedFace(path.name, image, mask, as_box(box_of_points(read_points(points, _POINTS))), labels)
+    return ParsedFace(path.name, image, mask, box_of_mask(ids, LAPA_11, mask_file.name), labels)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...geometry.affine import box_of_points
 from ...images.reader import list_images, load_image
-from ...labels import LAPA_11
+from ...labels import LAPA_11, SYNTHPARSE_11, SegmentationSet
 from .boxes import as_box
 from .face import ParsedFace
 from .files import check_split, dataset_folder, map_classes, read_ids, read_points
@@ -18,12 +18,15 @@ _HOME = "https://github.com/JDAI-CV/lapa-dataset"
 _POINTS = 106
 
 
-def lapa_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFaces[Path]:
+def lapa_faces(
+    folder: str | os.PathLike[str], split: str = "train", labels: SegmentationSet = SYNTHPARSE_11
+) -> LazyFaces[ParsedFace]:
     """Open LaPa. Faces are framed by their 106 points. Neck and clothes are background.
 
     Args:
         folder: The folder LaPa.
         split: "train", "val" or "test".
+        labels: Label set of the masks. LAPA_11 is that of the data set.
 
     Returns:
         The faces. A face raises ValueError or OSError on access if its files do not fit together.
@@ -35,12 +38,12 @@ def lapa_faces(folder: str | os.PathLike[str], split: str = "train") -> LazyFace
     split = check_split(split, ("train", "val", "test"), "LaPa")
     inside = tuple(f"{split}/{part}" for part in ("images", "labels", "landmarks"))
     root = dataset_folder(folder, inside, "LaPa", _LAYOUT, _HOME) / split
-    return LazyFaces(f"LaPa, {split}", list_images(root / "images"), lambda path: _read(root, path))
+    return LazyFaces(f"LaPa, {split}", list_images(root / "images"), lambda path: _read(root, path, labels))
 
 
-def _read(root: Path, path: Path) -> ParsedFace:
+def _read(root: Path, path: Path, labels: SegmentationSet) -> ParsedFace:
     """Read a face from its image, mask and points."""
     image, mask_file = load_image(path), root / "labels" / f"{path.stem}.png"
-    mask = map_classes(read_ids(mask_file, image.shape[:2]), LAPA_11, mask_file.name)
+    mask = map_classes(read_ids(mask_file, image.shape[:2]), LAPA_11, mask_file.name, labels)
     points = read_points(root / "landmarks" / f"{path.stem}.txt", _POINTS)
-    return ParsedFace(path.name, image, mask, as_box(box_of_points(points)))
+    return ParsedFace(path.name, image, mask, as_box(box_of_points(points)), labels)

@@ -6,14 +6,14 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, overload
 
-from .face import ParsedFace
-
-T = TypeVar("T")
+F = TypeVar("F", covariant=True)
 S = TypeVar("S", bound="LazyFaces[Any]")
 
 
-class LazyFaces(Sequence[ParsedFace], Generic[T]):
+class LazyFaces(Sequence[F], Generic[F]):
     """Faces that are read on access and not kept. A slice reads nothing.
+
+    The type of a face depends on the labels of the data set: `ParsedFace`, `PointedFace` and others.
 
     Attributes:
         title: Name of the data set, for people.
@@ -21,7 +21,7 @@ class LazyFaces(Sequence[ParsedFace], Generic[T]):
         read: Function from an item to its face.
     """
 
-    def __init__(self, title: str, items: Sequence[T], read: Callable[[T], ParsedFace]) -> None:
+    def __init__(self, title: str, items: Sequence[Any], read: Callable[[Any], F]) -> None:
         """Keep the arguments. Nothing is read.
 
         Args:
@@ -35,15 +35,15 @@ class LazyFaces(Sequence[ParsedFace], Generic[T]):
         return len(self.items)
 
     @overload
-    def __getitem__(self, index: int) -> ParsedFace: ...
+    def __getitem__(self, index: int) -> F: ...
     @overload
     def __getitem__(self: S, index: slice) -> S: ...
-    def __getitem__(self: S, index: int | slice) -> ParsedFace | S:
+    def __getitem__(self: S, index: int | slice) -> F | S:
         if isinstance(index, slice):
             part = copy.copy(self)
             part.items = self.items[index]
             return part
-        face: ParsedFace = self.read(self.items[index])
+        face: F = self.read(self.items[index])
         return face
 
     def __repr__(self) -> str:

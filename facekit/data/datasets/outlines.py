@@ -32,7 +32,7 @@ _NARROW, _WIDE = 5, 15
 
 def outlined_faces(
     folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
-) -> LazyFaces[tuple[Path, NDArray[np.float32]]]:
+) -> LazyFaces[ParsedFace]:
     """Open 300-W without the subset `lfpw_test`, with masks drawn from the 68 points.
 
     The masks hold eyes, lips, inner mouth and a ring of skin around these parts. All other pixels are 255. So is a band

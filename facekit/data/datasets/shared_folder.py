@@ -34,7 +34,7 @@ _TALLER, _LOWER = 1.72, 0.096
 
 def celebamask_faces(
     folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
-) -> LazyFaces[Path]:
+) -> LazyFaces[ParsedFace]:
     """Open CelebAMask-HQ: images NAME.jpg beside masks NAME.png of 19 ids. Faces are framed by the mask.
 
     Left and right are the viewer's. Images of 1024 px are halved to the size of their masks.
@@ -65,7 +65,7 @@ def celebamask_faces(
 
 def fasseg_faces(
     folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
-) -> LazyFaces[tuple[str, str]]:
+) -> LazyFaces[ParsedFace]:
     """Open FASSEG. Faces are framed by eyes, mouth and skin.
 
     In SYNTHPARSE_11 the masks hold skin, nose and, above the mouth, background. All else is 255: the class hair
@@ -103,7 +103,7 @@ def fasseg_faces(
 
 def hair_faces(
     folder: str | os.PathLike[str] | None = None, labels: SegmentationSet = SYNTHPARSE_11
-) -> LazyFaces[tuple[str, str]]:
+) -> LazyFaces[ParsedFace]:
     """Open aligned CelebA-HQ faces with masks of hair (1) and all else (0).
 
     Beside and above the head, where nothing else can be, all else becomes background. Elsewhere it is unknown, 255.

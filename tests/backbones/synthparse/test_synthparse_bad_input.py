@@ -28,7 +28,7 @@ def face(ids: int = 11, value: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return image, np.resize(np.arange(value, ids, dtype=np.uint8).repeat(SIDE), (SIDE, SIDE))
 
 
-def labelled(count: int = 4, labels: SegmentationSet = SYNTHPARSE_11) -> LazyFaces[int]:
+def labelled(count: int = 4, labels: SegmentationSet = SYNTHPARSE_11) -> LazyFaces[ParsedFace]:
     box = (-0.5, -0.5, SIDE - 0.5, SIDE - 0.5)
     return LazyFaces("striped", range(count), lambda i: ParsedFace(f"{i}.png", *face(len(labels)), box, labels))
 
