@@ -311,6 +311,7 @@ def test_large_polygons_take_little_memory() -> None:
     assert peak < 150e6, peak  # all crossings at once took 0.5 GB
 
 
+@pytest.mark.slow
 def test_many_names_take_linear_time(tmp_path: Path) -> None:
     """H5."""
     from facekit.annotations.label_names import point_indices

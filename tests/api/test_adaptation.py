@@ -62,6 +62,7 @@ def _names(task: str) -> Any:
 
 
 HEAVY = (
+    ("synthparse", "landmarks"),
     ("synthparse", "stylization"),
     ("synthparse", "shadow_removal"),
     ("pftgan", "landmarks"),

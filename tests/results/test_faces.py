@@ -52,6 +52,7 @@ def no_warnings() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*no face found")
 def test_nine_images_and_the_tenth(found: list[Face]) -> None:
     """Code for one number of faces is code for all."""
@@ -141,6 +142,7 @@ def test_copies(no_warnings: None) -> None:
         assert type(again) is Faces and again.to_dict() == faces.to_dict() and np.array_equal(again.image, IMAGE)
 
 
+@pytest.mark.slow
 def test_a_model_may_be_a_file(tmp_path: Any) -> None:
     """The contract: a path to a .facekit file works in every function."""
     from facekit.model import ready_model

@@ -122,6 +122,7 @@ def test_a_network_that_paints_starts_as_the_decoder() -> None:
         torch.testing.assert_close(net(x)[:, :3].clamp(0, 1), autoencoder.reconstruct(x), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_unet_baseline_trains_all_layers(faces: Any) -> None:
     small: dict[str, Any] = {"least_views": 6, "batch_size": 4, "progress": False, "device": "cpu", "start": "none"}
     targets = 255 - faces["image"]

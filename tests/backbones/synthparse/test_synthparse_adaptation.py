@@ -66,6 +66,7 @@ def test_sigmoid_loss_is_weighted_and_ignores() -> None:
         SegmentationTask(SYNTHPARSE_11, "focal")
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept(faces: Any, tmp_path: Path) -> None:
     images, masks = faces
     settings: dict[str, Any] = {**FAST, "recipe": "paper", "input_size": 64, "names": SYNTHPARSE_11}
