@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ..core.deprecation import warn_of_rename
 from .config_fields import field_types
 
 T = TypeVar("T")
@@ -43,9 +43,7 @@ def overridden(
     known = field_types(type(recipe))
     for old, new in RENAMED.items():
         if old in overrides and new in known:
-            warnings.warn(
-                f"field {old!r} was renamed, expected {new!r}; use that name", DeprecationWarning, stacklevel=3
-            )
+            warn_of_rename(f"field {old!r} was renamed, expected {new!r}; use that name")
             overrides = {new if name == old else name: value for name, value in overrides.items()}
     unknown = sorted(set(overrides) - set(known))
     if unknown:
