@@ -117,8 +117,8 @@ def error(found: Drawable | None, case: str, row: dict[str, str] | None) -> floa
     """
     if isinstance(found, Attributes) and row is not None:
         truth = {"Male": row["gender"] == "male", "Smiling": row["expression"] == "smiling"}
-        said = {name: float(found.probabilities[found.labels.names.index(name)]) for name in truth}
-        return 100 * max(1 - said[name] if there else said[name] for name, there in truth.items())
+        predicted = {name: float(found.probabilities[found.labels.names.index(name)]) for name in truth}
+        return 100 * max(1 - predicted[name] if there else predicted[name] for name, there in truth.items())
     if isinstance(found, Landmarks) and row is not None:
         return shared_error(found.points, row) if row["x0"] else float("nan")
     if row is not None or found is None:
