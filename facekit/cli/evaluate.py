@@ -36,7 +36,7 @@ def _evaluate(args: argparse.Namespace) -> Any:
     if args.by is not None and not table.is_file():
         raise ValueError(f"--by {args.by}: {table} is no table, expected a CSV file; pass it with --groups")
     model = resolve_model(args.model)
-    images, labels, _ = labels_from_path(args.images, args.labels, model.task.name, getattr(model.task, "labels", None))
+    images, labels, _ = labels_from_path(args.images, args.labels, model.task.name, model.task.labels)
     if args.by is None:
         return evaluate(model, images, labels)
     images = list_images(images) if isinstance(images, str) and Path(images).is_dir() else images

@@ -58,7 +58,7 @@ def _unknown(name: str, known: list[str], caller: str, others: Mapping[str, type
     owners = [repr(other) for other, kind in others.items() if name in field_types(kind)]
     if owners:
         owner = owners[0] if len(owners) == 1 else f"{', '.join(owners[:-1])} and {owners[-1]}"
-        return f"{problem}: expected its own, and {name} belongs to backbone {owner}; leave it out"
+        return f"{problem}: expected one of its own fields; {name!r} is a field of {owner}; leave it out"
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"{problem}: expected one of its fields; did you mean {near[0]!r}?"

@@ -180,8 +180,8 @@ class Pretraining:
         """Return what a checkpoint holds, by the names of earlier checkpoints."""
         return {
             "net": self.net,
-            "critic": self.discriminator,
-            "critic_z": self.discriminator_z,
+            "critic": self.discriminator,  # name in checkpoints of earlier versions
+            "critic_z": self.discriminator_z,  # name in checkpoints of earlier versions
             "optimiser": self.optimiser,
             "optimiser_critic": self.optimiser_discriminator,
             "optimiser_critic_z": self.optimiser_discriminator_z,

@@ -327,7 +327,7 @@ class Pretraining:
         """Return all parts with a state. The keys are those of checkpoints of earlier versions."""
         parts: dict[str, Any] = {
             "generator": self.generator,
-            "critic": self.discriminator,
+            "critic": self.discriminator,  # name in checkpoints of earlier versions
             "mean": self.mean,
             "optimiser": self.optimiser,
             "optimiser_critic": self.optimiser_discriminator,

@@ -165,7 +165,7 @@ class JointInversion:
         return {
             "encoder": self.encoder,
             "mean": self.mean,
-            "critic": self.discriminator,
+            "critic": self.discriminator,  # name in checkpoints of earlier versions
             "optimiser": self.optimiser,
             "optimiser_critic": self.optimiser_discriminator,
         }
