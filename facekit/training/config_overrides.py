@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ..core.arguments import suggestion
 from ..core.deprecation import warn_of_rename
 from .config_fields import field_types
 
@@ -59,7 +59,7 @@ def _unknown(name: str, known: list[str], caller: str, others: Mapping[str, type
     if owners:
         owner = owners[0] if len(owners) == 1 else f"{', '.join(owners[:-1])} and {owners[-1]}"
         return f"{problem}: expected one of its own fields; {name!r} is a field of {owner}; leave it out"
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"{problem}: expected one of its fields; did you mean {near[0]!r}?"
+    advice = suggestion(name, known, "")
+    if advice:
+        return f"{problem}: expected one of its fields; {advice}"
     return f"{problem}: expected one of {', '.join(sorted(known))}; correct the name"
