@@ -66,7 +66,10 @@ def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return importlib.import_module(f".{name}", __name__)
     if name not in _MODULES:
-        raise AttributeError(f"facekit has no {name!r}; its public names are {', '.join(__all__)}")
+        from .core.arguments import suggestion
+
+        listing = f"its public names are {', '.join(__all__)}"
+        raise AttributeError(f"facekit has no {name!r}: {suggestion(name, __all__, listing)}")
     value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
     globals()[name] = value
     return value

@@ -135,8 +135,8 @@ def rivals(n: int, seed: int) -> dict[str, float]:
     images, truth = attribute_faces()
     few = random.Random(seed).sample(range(len(images) - TEST), n)
     fitted = best_logistic(pixels([images[i] for i in few]), torch.from_numpy(truth[few]).double())
-    said = fitted(pixels(images[-TEST:])).numpy()
-    return {"majority": majority(truth[few], truth[-TEST:]), "logistic": accuracy(said, truth[-TEST:] > 0.5)}
+    predicted = fitted(pixels(images[-TEST:])).numpy()
+    return {"majority": majority(truth[few], truth[-TEST:]), "logistic": accuracy(predicted, truth[-TEST:] > 0.5)}
 
 
 def attributes(a: argparse.Namespace, book: RunBook) -> None:

@@ -40,11 +40,6 @@ SEED, SIDE, CHECKED, LEAST_YAW = 77, 256, 120, 50
 ROWS, COLUMNS = slice(95, 485), slice(61, 451)  # Head and hair in the London Set's photos of 512 px.
 TILE, GAP, LINE, ON_SHEET = 190, 4, 17, 40
 MOST_BYTES = 60_000
-CREDIT = (
-    "people from the Face Research Lab London Set, Lisa DeBruine and Benedict Jones 2017, "
-    "[doi 10.6084/m9.figshare.5047666](https://doi.org/10.6084/m9.figshare.5047666), "
-    "[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/); cropped, made smaller, and drawn on"
-)
 # The London Set's points that 300-W has, too: its index -> 300-W's index. These are the corners of the eyes and of the
 # mouth, the middle of the lips, and the chin.
 SHARED = {18: 36, 22: 39, 23: 42, 27: 45, 87: 48, 93: 54, 90: 51, 106: 57, 129: 8}
@@ -117,8 +112,8 @@ def error(found: Drawable | None, case: str, row: dict[str, str] | None) -> floa
     """
     if isinstance(found, Attributes) and row is not None:
         truth = {"Male": row["gender"] == "male", "Smiling": row["expression"] == "smiling"}
-        said = {name: float(found.probabilities[found.labels.names.index(name)]) for name in truth}
-        return 100 * max(1 - said[name] if there else said[name] for name, there in truth.items())
+        predicted = {name: float(found.probabilities[found.labels.names.index(name)]) for name in truth}
+        return 100 * max(1 - predicted[name] if there else predicted[name] for name, there in truth.items())
     if isinstance(found, Landmarks) and row is not None:
         return shared_error(found.points, row) if row["x0"] else float("nan")
     if row is not None or found is None:

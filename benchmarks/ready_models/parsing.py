@@ -117,7 +117,7 @@ class Measured:
 
     Attributes:
         labels: Label set of the ground truth.
-        tables: Confusion matrices of the parser ("naked") and, with a label adapter, of its output ("adapted").
+        tables: Confusion matrices of the parser ("unadapted") and, with a label adapter, of its output ("adapted").
         images: Number of images.
         lost: Number of images in which no face was found.
         brows: Pixels that the parser calls brow; those of them that are hair and brows in the masks of `FASSEG_6`; and
@@ -168,7 +168,7 @@ def measure(model: facekit.Model, name: str) -> Measured:
         name: One of `SETS`.
     """
     faces, labels = labelled_set(name)
-    states = ("naked", "adapted") if model.adapter is not None else ("naked",)
+    states = ("unadapted", "adapted") if model.adapter is not None else ("unadapted",)
     tables = {state: np.zeros((len(labels),) * 2, np.int64) for state in states}
     brows = np.zeros(3, np.int64)
     images = lost = 0
@@ -183,8 +183,8 @@ def measure(model: facekit.Model, name: str) -> Measured:
         result = model.predict_frames(image, [frame])[0]
         assert isinstance(result, Segmentation)
         for state in states:
-            said = (result.unadapted or result) if state == "naked" else result
-            tables[state] += confusion(in_classes(said, labels), truth, len(labels))
+            predicted = (result.unadapted or result) if state == "unadapted" else result
+            tables[state] += confusion(in_classes(predicted, labels), truth, len(labels))
         if labels == FASSEG_6 and result.unadapted is not None:
             brow, hairy = np.isin(result.unadapted.mask, BROWS), FASSEG_6.index("hair_and_brows")
             brows += brow.sum(), (truth[brow] == hairy).sum(), (in_classes(result, labels)[brow] == hairy).sum()
@@ -204,7 +204,7 @@ def report(measured: Measured, name: str) -> None:
     for state in measured.tables:
         scores = ", ".join(f"{metric} {value:.1f}" for metric, value in measured.scores(state).items())
         classes = "  ".join(f"{label} {value:.1f}" for label, value in measured.by_class(state).items())
-        print(f"  {state:8s} {scores}; {classes}", flush=True)
+        print(f"  {state:9s} {scores}; {classes}", flush=True)
     if measured.brows[0]:
         drawn, kept = 100 * measured.brows[1:] / measured.brows[0]
         print(

@@ -188,7 +188,8 @@ def adapted_segmentation(seed: int = 0, steps: int = 300, generated: int = 300) 
     model.align = "none"  # crops as they are
     adapted = adapt_labels(model, *adapter_faces(seed, generated), steps=steps, seed=seed, **ADAPTER)
     adapted.align = "mean"
-    adapted.about |= {"celebamask19": parsing_scores(adapted), "celebamask19_naked": parsing_scores(adapted.unadapted)}
+    adapted.about["celebamask19"] = parsing_scores(adapted)
+    adapted.about["celebamask19_unadapted"] = parsing_scores(adapted.unadapted)
     return adapted
 
 

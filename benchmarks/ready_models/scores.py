@@ -153,7 +153,7 @@ def parts(name: str) -> Callable[[facekit.Model], Iterator[Score]]:
         if name != parsing.WHOLE:
             yield Score(data, "images with a found face", f"{found.images - found.lost} of {found.images}")
         for state in found.tables:
-            of = "without its label adapter" if state == "naked" and "adapted" in found.tables else ""
+            of = "without its label adapter" if state == "unadapted" and "adapted" in found.tables else ""
             for metric, value in found.scores(state).items():
                 yield Score(data, f"{metric}, %", value, of=of)
             yield Score(data, "F1, %", found.by_class(state), of=of)

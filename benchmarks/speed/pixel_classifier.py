@@ -139,7 +139,7 @@ def compare(side: int, rounds: int) -> None:
         f"logits at most {apart:.1e} apart"
     )
     print(f"  the stack takes {arithmetic(network, maps, side):.1f} times the multiplications")
-    print(f"  said before: {estimate(network, maps, side)}")
+    print(f"  estimate before the run: {estimate(network, maps, side)}")
     for which in SIDES:
         print(f"  {which}: {1000 * seconds[which]:,.1f} ms, {memory[which] / 1e6:,.1f} MB at the peak")
     print(

@@ -138,11 +138,11 @@ def scored(a: argparse.Namespace, model: facekit.Model) -> dict[str, float]:
 def both(a: argparse.Namespace, model: str, real: float, seed: int, reads: str = "onehot") -> dict[str, float]:
     """Return scores before and after adaptation, and the seconds of the adapter's training."""
     parser = trained(a, model, real, seed)
-    naked = {f"naked {k}": v for k, v in scored(a, parser).items()}
+    unadapted = {f"unadapted {k}": v for k, v in scored(a, parser).items()}
     started = time.monotonic()
     adapted = adapter(a, parser, seed, reads)
     took = time.monotonic() - started
-    return {**naked, **{f"adapted {k}": v for k, v in scored(a, adapted).items()}, "seconds": took}
+    return {**unadapted, **{f"adapted {k}": v for k, v in scored(a, adapted).items()}, "seconds": took}
 
 
 def runs_of(a: argparse.Namespace, book: RunBook, model: str, real: float, reads: str = "onehot") -> list[Any]:
@@ -174,11 +174,11 @@ def table7(a: argparse.Namespace, book: RunBook) -> None:
     for row, real in ROWS.items():
         for model in a.models:
             runs = runs_of(a, book, model, real)
-            for state in ("naked", "adapted"):
+            for state in ("unadapted", "adapted"):
                 columns = [c for c in runs[0] if c.startswith(state)]
                 cells = "  ".join(f"{c.removeprefix(state + ' ')} {cell(runs, c)}" for c in columns)
-                print(f"{row:10s} {model:14s} {state:8s} {cells}")
-            net = [{"net": r["adapted mean"] - r["naked mean"]} for r in runs]
+                print(f"{row:10s} {model:14s} {state:9s} {cells}")
+            net = [{"net": r["adapted mean"] - r["unadapted mean"]} for r in runs]
             print(f"{row:10s} {model:14s} net adaptation {cell(net, 'net')}", flush=True)
 
 
@@ -188,7 +188,7 @@ def ratios(a: argparse.Namespace, book: RunBook) -> None:
         for real in RATIOS:
             runs = runs_of(a, book, model, real)
             print(
-                f"{model}, {100 * real:.0f} % real: naked {cell(runs, 'naked mean')}, adapted "
+                f"{model}, {100 * real:.0f} % real: unadapted {cell(runs, 'unadapted mean')}, adapted "
                 f"{cell(runs, 'adapted mean')}",
                 flush=True,
             )
@@ -201,8 +201,8 @@ def quantity(a: argparse.Namespace, book: RunBook) -> None:
             fewer = argparse.Namespace(**{**vars(a), "faces": a.faces // part})
             runs = runs_of(fewer, book, model, real)
             print(
-                f"{model}, {fewer.faces} {'real' if real else 'synthetic'} faces: naked {cell(runs, 'naked mean')}, "
-                f"adapted {cell(runs, 'adapted mean')}",
+                f"{model}, {fewer.faces} {'real' if real else 'synthetic'} faces: "
+                f"unadapted {cell(runs, 'unadapted mean')}, adapted {cell(runs, 'adapted mean')}",
                 flush=True,
             )
 

@@ -6,7 +6,7 @@ import inspect
 import os
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ..core.arguments import check_name, check_path
+from ..core.arguments import check_name, check_path, suggestion
 from ..core.global_state import default_settings, preserved_random_state
 from ..model import find_backbone
 
@@ -61,7 +61,8 @@ def load_backbone(name: str, weights: str | os.PathLike[str] = "auto", **options
     unknown = next((option for option in options if option not in known), None)
     if unknown is not None:
         raise TypeError(
-            f"backbone {name!r} has no option {unknown!r}: expected one of {', '.join(known)}; correct or leave it out"
+            f"backbone {name!r} has no option {unknown!r}: expected one of {', '.join(known)}; "
+            + suggestion(unknown, known, "correct or leave it out")
         )
     with preserved_random_state():
         return load(weights, **options)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from ..core.arguments import check_choice
+
 if TYPE_CHECKING:
     from .base import Backbone
 
@@ -49,10 +51,9 @@ def backbone_class(name: str) -> type[Backbone]:
     Raises:
         ValueError: If there is no backbone of that name. The message lists them.
     """
+    check_choice(name, "backbone", backbone_names())
     if name in _REGISTERED:
         return _REGISTERED[name]
-    if name not in _CLASSES:
-        raise ValueError(f"backbone={name!r}: expected one of {', '.join(map(repr, backbone_names()))}; choose one")
     module, _, attribute = _CLASSES[name].partition(":")
     from ..core.global_state import isolated_import  # imports torch, for which `facekit --help` does not wait
 

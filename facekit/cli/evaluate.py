@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .command import AddCommand
+from .command import ALIGN, AddCommand
 
 
 def add_commands(add_command: AddCommand) -> None:
@@ -17,6 +17,8 @@ def add_commands(add_command: AddCommand) -> None:
     p.add_argument("model", help="a .facekit file, or a ready model: 'landmarks', 'segmentation', 'attributes', ...")
     p.add_argument("images", help="an image or a folder")
     p.add_argument("labels", help="labels of the images, in a format of `facekit adapt --labels`")
+    p.add_argument("--align", choices=ALIGN, help="how faces are cropped; the default is the model's own way")
+    p.add_argument("--device", help="where to run: cpu, cuda, cuda:1, mps")
     p.add_argument("--by", metavar="COLUMN", help="score each group of people; the column holds the name of the group")
     p.add_argument("--groups", metavar="TABLE", help="a CSV table with that column; the default is the table of labels")
 
@@ -35,14 +37,14 @@ def _evaluate(args: argparse.Namespace) -> Any:
         raise ValueError("got --groups without --by, expected both; add --by with the column that holds the groups")
     if args.by is not None and not table.is_file():
         raise ValueError(f"--by {args.by}: {table} is no table, expected a CSV file; pass it with --groups")
-    model = resolve_model(args.model)
-    images, labels, _ = labels_from_path(args.images, args.labels, model.task.name, getattr(model.task, "labels", None))
+    model = resolve_model(args.model, args.device)
+    images, labels, _ = labels_from_path(args.images, args.labels, model.task.name, model.task.labels)
     if args.by is None:
-        return evaluate(model, images, labels)
+        return evaluate(model, images, labels, align=args.align)
     images = list_images(images) if isinstance(images, str) and Path(images).is_dir() else images
     names = [Path(image).name for image in ([images] if isinstance(images, str) else images)]
     groups = read_table(table).column_of(args.by, names)
-    scores = evaluate_by(model, images, labels, groups)
+    scores = evaluate_by(model, images, labels, groups, align=args.align)
     if args.json:
         return scores
     print(score_table(scores, group_members(groups, len(names)), len(names)))

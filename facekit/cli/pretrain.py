@@ -77,6 +77,7 @@ def _add_pretrain(add_command: AddCommand) -> None:
         help="fields of the recipe: mim=0 align=false",
     )
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--device", help="where to train: cpu, cuda, cuda:1, mps")
     p.add_argument("--out", required=True, help="the .safetensors file to write")
 
 
@@ -113,7 +114,6 @@ def _pretrain(args: argparse.Namespace) -> Any:
         "seed": args.seed,
         "progress": not args.json,
     }
-    if args.batch is not None:
-        options["batch_size"] = args.batch
+    options |= {k: v for k, v in {"batch_size": args.batch, "device": args.device}.items() if v is not None}
     losses = pretrain(args.backbone, args.faces, **options, **parse_settings(args.set, options))
     return losses if is_first() else None

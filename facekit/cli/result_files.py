@@ -55,7 +55,7 @@ class ResultFiles:
         check_formats(formats, model)
         self._formats = [kind for kind in _PLACES if kind in formats or (kind == "json" and "coco" in formats)]
         self._coco = "coco" in formats
-        self._labels: Any = getattr(model.task, "labels", None)
+        self._labels: Any = model.task.labels
         self.folder = check_output(out, folder=True)
         digest = _digest(embedded_file(name) if name in READY else Path(name))
         made_with = {"facekit": __version__, "model": digest, "align": align, "images": str(images.resolve())}

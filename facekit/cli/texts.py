@@ -40,6 +40,7 @@ def _add_options(p: argparse.ArgumentParser) -> None:
     """Add the options that both commands have."""
     p.add_argument("--weights", default="auto", help="of farl: auto, embedded, official or a file with a text encoder")
     p.add_argument("--align", default="none", choices=ALIGN, help="how faces are cropped; none: images are face crops")
+    p.add_argument("--device", help="where to run: cpu, cuda, cuda:1, mps")
 
 
 def _match(args: argparse.Namespace) -> Any:
@@ -50,10 +51,11 @@ def _match(args: argparse.Namespace) -> Any:
     if len(args.texts) < 2:
         raise ValueError(f"{args.texts[0]!r}: got one text, expected two or more to choose between; add another text")
     images = list_images(args.images) if Path(args.images).is_dir() else [Path(args.images)]
+    options = {"weights": args.weights, "align": args.align, "device": args.device}
     results = {}
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
-        for image, row in zip(batch, match(batch, args.texts, weights=args.weights, align=args.align), strict=True):
+        for image, row in zip(batch, match(batch, args.texts, **options), strict=True):
             results[image.name] = {text: round(float(p), 4) for text, p in zip(args.texts, row, strict=True)}
             if not args.json:
                 ranked = sorted(results[image.name].items(), key=lambda item: -item[1])
@@ -67,5 +69,5 @@ def _explain(args: argparse.Namespace) -> Any:
     from ..core.output_paths import check_output
 
     target = check_output(args.out, (".png", ".jpg", ".jpeg", ".json"))
-    explain(args.image, args.text, weights=args.weights, align=args.align).save(target)
+    explain(args.image, args.text, weights=args.weights, align=args.align, device=args.device).save(target)
     return {"out": args.out, "text": args.text}

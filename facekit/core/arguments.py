@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import difflib
 import numbers
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 _LARGEST_SEED = 2**63 - 1
+# Longer names are cut before they are compared with others.
+_LONGEST_NAME = 80
 
 
 def short_repr(value: Any) -> str:
     """Return a value for a message: its repr on one line, cut after 80 characters."""
     return f"{' '.join(repr(value).split()):.80}"
+
+
+def suggestion(name: Any, choices: Iterable[str], otherwise: str) -> str:
+    """Return the end of a message about an unknown name: the nearest choice, or other advice.
+
+    Args:
+        name: What the user wrote.
+        choices: The names that exist. Letter case is ignored.
+        otherwise: Advice if none of them is similar.
+
+    Example:
+        >>> suggestion("segmentaton", ["landmarks", "segmentation"], "choose one")
+        "did you mean 'segmentation'?"
+    """
+    by_lower_case = {choice.lower(): choice for choice in choices}
+    near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), by_lower_case, n=1) if isinstance(name, str) else []
+    return f"did you mean {by_lower_case[near[0]]!r}?" if near else otherwise
 
 
 def check_name(value: Any, argument: str) -> None:
@@ -40,10 +60,11 @@ def check_choice(value: Any, argument: str, choices: Collection[str]) -> None:
         choices: The names.
 
     Raises:
-        ValueError: If the value is none of them. The message lists them.
+        ValueError: If the value is none of them. The message lists them, and names a similar one.
     """
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{argument}={short_repr(value)}: expected one of {', '.join(map(repr, choices))}; choose one")
+        listing, advice = ", ".join(map(repr, choices)), suggestion(value, choices, "choose one")
+        raise ValueError(f"{argument}={short_repr(value)}: expected one of {listing}; {advice}")
 
 
 def check_seed(seed: Any) -> int:

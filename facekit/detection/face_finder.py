@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ..core.arguments import check_choice
 from ..core.global_state import default_settings
+from ..images.reader import load_image
+from ..images.types import ImageLike
 from .embedded import embedded_rows, placed_points
-from .face import Face, check_rgb
+from .face import Face
 from .found_faces import search_twice
 from .yunet import yunet_file, yunet_rows
 
@@ -17,11 +17,11 @@ DETECTORS = ("auto", "yunet", "embedded")
 
 
 @default_settings()
-def find_faces(image: NDArray[np.uint8], min_size: float | None = None, detector: str = "auto") -> list[Face]:
+def find_faces(image: ImageLike, min_size: float | None = None, detector: str = "auto") -> list[Face]:
     """Find the faces in an image.
 
     Args:
-        image: (H,W,3) uint8 RGB.
+        image: Path, PIL image, array or tensor, as in `facekit.load_image`.
         min_size: Height of the smallest face in pixels; None is 1/32 of the image's longest side. Smaller values take
             longer.
         detector: "yunet" is OpenCV's, which `facekit download yunet` fetches; "embedded" is the network in this
@@ -32,15 +32,15 @@ def find_faces(image: NDArray[np.uint8], min_size: float | None = None, detector
 
     Raises:
         FileNotFoundError: If ``detector`` is "yunet" and its file is not in the cache.
-        ValueError: If the image has another type or shape, ``min_size`` is not positive, or there is no such detector.
+        ImageError: If the image cannot be read.
+        ValueError: If ``min_size`` is not positive, or there is no such detector.
     """
-    check_rgb(image, "find_faces")
     if min_size is not None and not (math.isfinite(min_size) and min_size > 0):
         raise ValueError(f"min_size={min_size}: expected the height of the smallest face in pixels, above 0")
-    if detector not in DETECTORS:
-        raise ValueError(f"detector={detector!r}: expected one of {', '.join(map(repr, DETECTORS))}")
+    check_choice(detector, "detector", DETECTORS)
+    pixels = load_image(image)
     if detector == "auto":
         detector = "embedded" if yunet_file() is None else "yunet"
     if detector == "yunet":
-        return search_twice(image, min_size, yunet_rows)
-    return search_twice(image, min_size, embedded_rows, placed_points)
+        return search_twice(pixels, min_size, yunet_rows)
+    return search_twice(pixels, min_size, embedded_rows, placed_points)

@@ -112,10 +112,7 @@ def _mistaken_points(
     if not is_crop:
         # Each mistake has frames of its own, so half of the images is enough.
         indices, images, sizes, points = indices[::2], images[::2], sizes[::2], points[::2]
-    framed = zip(points, sizes, strict=True)
-    predicted = _predicted_points(
-        label_set, images, [Frame() if is_crop else _frame(p, label_set, size) for p, size in framed]
-    )
+    predicted = _predicted_points(label_set, images, [Frame() if is_crop else _frame(p, label_set) for p in points])
     errors = np.array([_error(p, s) for p, s in zip(points, predicted, strict=True)])
     if not is_crop:
         if np.nanmedian(errors) <= FITS:
@@ -130,9 +127,7 @@ def _mistaken_points(
         elif not all(_is_inside(p, size) for p, size in zip(undone, sizes, strict=True)):
             return np.full(len(undone), np.inf)
         else:
-            predicted_there = _predicted_points(
-                label_set, images, [_frame(p, label_set, size) for p, size in zip(undone, sizes, strict=True)]
-            )
+            predicted_there = _predicted_points(label_set, images, [_frame(p, label_set) for p in undone])
         return np.array([_error(p, s) for p, s in zip(undone, predicted_there, strict=True)])
 
     flip = list(label_set.flip)
@@ -172,7 +167,7 @@ def _is_crop(p: Array, size: Size) -> bool:
     return bool(_is_inside(p, size) and FACE_SIDE[0] <= part <= FACE_SIDE[1])
 
 
-def _frame(p: Array, label_set: LandmarkSet, size: Size) -> Frame:
+def _frame(p: Array, label_set: LandmarkSet) -> Frame:
     low, high = _box(p)
     if not np.isfinite(p).any() or (high - low).max() < 4:
         return Frame()

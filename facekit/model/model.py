@@ -11,7 +11,7 @@ import torch
 
 from ..alignment import FaceBoxes
 from ..annotations.label_items import Labels
-from ..core.arguments import check_path
+from ..core.arguments import check_path, suggestion
 from ..core.global_state import default_settings
 from ..images import read_images
 from ..images.types import Images
@@ -111,7 +111,8 @@ def ready_model(name: str) -> Model:
     """
     if name not in READY:
         raise ValueError(
-            f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; or pass a model from adapt or load"
+            f"no ready model {name!r}: there are {', '.join(map(repr, READY))}; "
+            + suggestion(name, READY, "or pass a model from adapt or load")
         )
     return load(embedded_file(name))
 
@@ -139,7 +140,9 @@ def resolve_model(model: Model | str | os.PathLike[str], device: str | torch.dev
         resolved = ready_model(model)
     elif isinstance(model, (str, os.PathLike)):
         if not Path(model).exists():
-            raise MissingModel(f"{os.fspath(model)}: no such file or ready model, expected a .facekit file or {known}")
+            name = os.fspath(model)
+            advice = suggestion(name, READY, "correct the name")
+            raise MissingModel(f"{name}: no such file or ready model, expected a .facekit file or {known}; {advice}")
         resolved = load(model)
     else:
         type_name = type(model).__name__

@@ -1,7 +1,7 @@
 """Read the .facekit format: a zip archive of model.json and weights.safetensors, both stored without compression.
 
-A file may come from anyone. So nothing is built before its settings are checked: networks are laid out on the meta
-device first, where their size costs nothing, and are compared with the tensors that the file holds.
+A file may come from anyone. So nothing is built before its settings are checked. Networks are first built on the meta
+device, where they take no memory, and compared with the tensors in the file.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ def saved_time(sheet: Sheet, kind: str, point_text: str, manual: int | None) -> 
 
 
 @show_errors
-def write_zip(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: str) -> str:
+def write_zip(sheet: Sheet, editor: Any, kind: str, point_text: str) -> str:
     """Write the labelled images and their LabelMe files to a zip file.
 
     Args:
@@ -202,7 +202,6 @@ def write_zip(sheet: Sheet, editor: Any, kind: str, point_text: str, part_text: 
         editor: Content of the paint editor.
         kind: POINTS or PARTS.
         point_text: Names of the points.
-        part_text: Names of the parts. The sheet holds them already.
 
     Returns:
         Path of the zip file.

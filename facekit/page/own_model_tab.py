@@ -156,7 +156,9 @@ def own_model_tab() -> None:
         api_name="saved_time",
         show_progress="hidden",
     )
-    download.click(write_zip, labels, archive, api_name="labels").success(None, archive, js=FETCH)
+    download.click(write_zip, [sheet, editor, kind, point_text], archive, api_name="labels").success(
+        None, archive, js=FETCH
+    )
     started = start.click(
         adapt, [*labels, steps], [model, text, file, gallery], api_name="adapt", show_progress_on=text
     )

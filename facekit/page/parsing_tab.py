@@ -103,7 +103,7 @@ def select_view(results: Sequence[Segmentation], view: str) -> Segmentation:
     """
     if view == ANNOTATORS:
         return join_faces(results)
-    return join_faces([getattr(result, "unadapted", None) or result for result in results])
+    return join_faces([result.unadapted or result for result in results])
 
 
 def overlay(result: Segmentation, opacity: float) -> np.ndarray:
@@ -153,7 +153,7 @@ def find_parts(path: str | None, kind: str, opacity: float) -> tuple[Any, ...]:
         gr.Warning("No face was found in this image.")
         empty = gr.DownloadButton(value=None, interactive=False)
         return None, gr.Radio(visible=False), outcome.draw(), NO_FACE, "", empty
-    adapted = getattr(results[0], "unadapted", None) is not None
+    adapted = isinstance(results[0], Segmentation) and results[0].unadapted is not None
     view = ANNOTATORS if adapted else PARSER
     result = select_view(results, view)
     faces = f"{len(results)} {'face' if len(results) == 1 else 'faces'}"

@@ -89,18 +89,17 @@ def button_handler(action: str) -> Callable[..., tuple[Any, ...]]:
     return painted
 
 
-def write_painted(sheet: Sheet, editor: Any, part_text: str) -> str:
+def write_painted(sheet: Sheet, editor: Any) -> str:
     """Write the painted images and their LabelMe files to a zip file.
 
     Args:
         sheet: The images with their labels.
         editor: Value of the image editor.
-        part_text: Names of the parts, with commas.
 
     Returns:
         Path of the zip file.
     """
-    return write_zip(sheet, editor, PARTS, POINT_NAMES, part_text)
+    return write_zip(sheet, editor, PARTS, POINT_NAMES)
 
 
 def parts_tab() -> None:
@@ -138,7 +137,7 @@ def _training_steps() -> None:
     gr.on(changes, show, painted, outputs, api_name="one_shot_show", show_progress="hidden")
     for name, button in buttons.items():
         button.click(button_handler(name), painted, outputs, api_name=f"one_shot_{name}", **EVERY_PRESS)
-    download.click(write_painted, painted, archive, api_name="one_shot_labels").success(None, archive, js=FETCH)
+    download.click(write_painted, [sheet, editor], archive, api_name="one_shot_labels").success(None, archive, js=FETCH)
     # An image is usually of the same kind as the training images.
     kind.input(None, kind, photo_kind, js="kind => kind")
     recipe.input(lambda chosen: gr.Slider(visible=chosen == TUNED), recipe, steps, api_visibility="private")

@@ -82,7 +82,7 @@ class Landmarks(Drawable):
 
     @property
     def visible(self) -> NDArray[np.bool_]:
-        """Judge which points can be seen, (K,) bool; see `results.visibility`.
+        """Estimate which points are visible, (K,) bool; see `results.visibility`.
 
         Hidden are points of the far side of a turned head, and points with a score below 0.2.
         """

@@ -1,13 +1,13 @@
-"""Which points of a turned face can be seen.
+"""Estimate which points of a turned face are visible.
 
 A point of the far side disappears when the head is turned far enough. The head's yaw follows from five points: pupils,
 tip of the nose and mouth corners. In units of the distance between the pupils, the tip of the nose is `NOSE_DEPTH` in
 front of them. If the head turns by an angle, the tip moves sideways by ``NOSE_DEPTH * sin(angle)``, and the distance
 between the pupils shrinks to ``cos(angle)``. The ratio of the two gives the angle.
 
-The angles in this module were measured on 240 generated faces with yaws of -75 to 75 degrees, for which the renderer
-gives the yaw and the visibility of each of the 68 points. The estimated yaw is off by 2 degrees (median). 89 % of the
-outer points of the far side, 95 % of the middle ones and 97 % of the inner ones are judged as the renderer does.
+The angles in this module were measured on 240 generated faces with yaws of -75 to 75 degrees. The renderer gives their
+yaw and the visibility of each of the 68 points. The estimated yaw is off by 2 degrees (median). Of the far side's outer
+points 89 % agree with the renderer, of the middle ones 95 %, and of the inner ones 97 %.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def head_yaw(points: NDArray[np.floating], labels: LandmarkSet) -> float | None:
 def visible_points(
     points: NDArray[np.floating], labels: LandmarkSet, scores: NDArray[np.floating] | None = None
 ) -> NDArray[np.bool_]:
-    """Judge which points of a face can be seen.
+    """Estimate which points of a face are visible.
 
     Args:
         points: (K,2) in pixels; NaN points are unknown and not visible.

@@ -16,6 +16,7 @@ from ..annotations.label_items import Labels
 from ..augmentation.affine import Moves
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
+from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..results.types import Drawable
 
 log = logging.getLogger("facekit")
@@ -82,6 +83,7 @@ class Task(ABC):
         needs_portrait: Whether labels in a crop need an outline of the person as their fourth channel.
         blends: Whether the new image of a found face is blended into the photo along the person's outline.
         mirroring: Whether mirrored images may be used.
+        labels: The label set of a task whose outputs are the labels of a set, else None.
     """
 
     name: ClassVar[str]
@@ -95,6 +97,7 @@ class Task(ABC):
     needs_portrait: ClassVar[bool] = False
     blends: ClassVar[bool] = False
     mirroring: bool = True
+    labels: LandmarkSet | SegmentationSet | AttributeSet | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -17,6 +17,8 @@ log = logging.getLogger("facekit")
 class LabelSetTask(Task):
     """A task with one output channel per label of its set."""
 
+    labels: LandmarkSet | SegmentationSet | AttributeSet
+
     def __init__(self, labels: LandmarkSet | SegmentationSet | AttributeSet, mirroring: bool = True):
         """Store the label set.
 

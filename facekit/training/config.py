@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..core.arguments import suggestion
 from .config_fields import Checked
 
 # Fields that have an effect for some tasks only.
@@ -145,8 +146,8 @@ def check_recipe(recipe: str, names: Collection[str], task: str, paper_tasks: Co
         ValueError: If there is no such recipe for the task. The message lists what there is.
     """
     if recipe not in names:
-        known = ", ".join(map(repr, names))
-        raise ValueError(f"recipe={recipe!r}: expected one of {known} for {task!r}, or an Adaptation; choose one")
+        known, advice = ", ".join(map(repr, names)), suggestion(recipe, names, "choose one")
+        raise ValueError(f"recipe={recipe!r}: expected one of {known} for {task!r}, or an Adaptation; {advice}")
     if recipe != "quick" and task not in paper_tasks:
         raise ValueError(
             f"recipe={recipe!r}: expected a task of the paper ({', '.join(paper_tasks)}), got {task!r}; take "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ..core.arguments import suggestion
+from ..core.deprecation import warn_of_rename
 from .config_fields import field_types
 
 T = TypeVar("T")
@@ -43,9 +43,7 @@ def overridden(
     known = field_types(type(recipe))
     for old, new in RENAMED.items():
         if old in overrides and new in known:
-            warnings.warn(
-                f"field {old!r} was renamed, expected {new!r}; use that name", DeprecationWarning, stacklevel=3
-            )
+            warn_of_rename(f"field {old!r} was renamed, expected {new!r}; use that name")
             overrides = {new if name == old else name: value for name, value in overrides.items()}
     unknown = sorted(set(overrides) - set(known))
     if unknown:
@@ -60,8 +58,8 @@ def _unknown(name: str, known: list[str], caller: str, others: Mapping[str, type
     owners = [repr(other) for other, kind in others.items() if name in field_types(kind)]
     if owners:
         owner = owners[0] if len(owners) == 1 else f"{', '.join(owners[:-1])} and {owners[-1]}"
-        return f"{problem}: expected its own, and {name} belongs to backbone {owner}; leave it out"
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"{problem}: expected one of its fields; did you mean {near[0]!r}?"
+        return f"{problem}: expected one of its own fields; {name!r} is a field of {owner}; leave it out"
+    advice = suggestion(name, known, "")
+    if advice:
+        return f"{problem}: expected one of its fields; {advice}"
     return f"{problem}: expected one of {', '.join(sorted(known))}; correct the name"

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ..core.device import autocast
 from ..core.global_state import seeded_random
@@ -17,13 +18,14 @@ from .adversarial import Adversary
 from .batch_norm import copies_needed
 from .config import Adaptation
 from .feature_cache import FeatureCache
+from .part_states import PartStates
 from .views import AugmentedViews, TrainingData
 
 # Views whose frozen features are computed at once.
 _BATCH = 50
 
 
-class FineTuning:
+class FineTuning(PartStates):
     """One optimisation step of an adaptation: a `facekit.training.loop.Program`.
 
     Frozen features are computed once per view and kept in a cache, so a step runs only the trained part.
@@ -119,15 +121,7 @@ class FineTuning:
         with self.autocast:
             return self.network.frozen_features(inputs)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that the next step depends on."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-
+    @override
     def _parts(self) -> dict[str, Any]:
         parts = {"network": self.network, "optimiser": self.optimiser}
         return parts if self.adversary is None else parts | {"adversary": self.adversary}

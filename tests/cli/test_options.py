@@ -18,7 +18,7 @@ from PIL import Image
 import facekit
 import facekit.api.adaptation
 from facekit.alignment import ALIGN
-from facekit.api.text_matching import explain, match
+from facekit.api.text_matching import Explanation, explain, match
 from facekit.cli import command, download, predict
 from facekit.cli.main import GROUPS, main, parser
 from facekit.data.synthetic_faces.generator import GeneratedFaces
@@ -229,6 +229,60 @@ def test_uncertainty(faces: dict[str, Any], folder: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.startswith("0.png: mean 0.")
     assert main(["uncertainty", "landmarks", str(folder / "images")]) == 2
     assert "no classifiers that could disagree" in capsys.readouterr().err
+
+
+def called_with(monkeypatch: pytest.MonkeyPatch, function: str, result: Any) -> dict[str, Any]:
+    """Replace a public function. Return the dictionary that receives the keyword arguments of its call."""
+    seen: dict[str, Any] = {}
+
+    def replacement(*_: Any, **options: Any) -> Any:
+        seen.update(options)
+        return result
+
+    monkeypatch.setattr(function, replacement)
+    return seen
+
+
+def test_evaluate_passes_align_and_device_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, devices, model = called_with(monkeypatch, "facekit.api.evaluation.evaluate", {}), [], ready_model("landmarks")
+
+    def resolve(name: str, device: str | None = None) -> facekit.Model:
+        devices.append(device)
+        return model
+
+    monkeypatch.setattr("facekit.model.resolve_model", resolve)
+    arguments = ["evaluate", "landmarks", str(folder / "images"), str(folder / "points.npy")]
+    assert main([*arguments, "--align", "box", "--device", "cpu"]) == 0
+    assert seen == {"align": "box"}
+    assert main(arguments) == 0
+    assert seen == {"align": None} and devices == ["cpu", None]
+    table = folder / "groups.csv"
+    table.write_text("image,group\n0.png,a\n1.png,b\n2.png,b\n")
+    seen = called_with(monkeypatch, "facekit.api.evaluation.evaluate_by", {})
+    assert main([*arguments, "--align", "box", "--by", "group", "--groups", str(table), "--json"]) == 0
+    assert seen == {"align": "box"}
+
+
+def test_match_and_explain_pass_the_device_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = str(folder / "images" / "0.png")
+    seen = called_with(monkeypatch, "facekit.api.text_matching.match", np.array([[0.25, 0.75]]))
+    assert main(["match", image, "a face", "a tree", "--device", "cpu"]) == 0
+    assert seen == {"weights": "auto", "align": "none", "device": "cpu"}
+    heat = Explanation(np.zeros((96, 96), np.float32), "a face", np.zeros((96, 96, 3), np.uint8))
+    seen = called_with(monkeypatch, "facekit.api.text_matching.explain", heat)
+    assert main(["explain", image, "a face", "--device", "cpu", "--out", str(folder / "heat.json")]) == 0
+    assert seen == {"weights": "auto", "align": "none", "device": "cpu"}
+
+
+def test_pretrain_passes_the_device_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = called_with(monkeypatch, "facekit.api.pretraining.pretrain", {})
+    arguments = ["pretrain", "fsma", "--faces", "faces", "--out", "fsma.safetensors"]
+    assert main([*arguments, "--device", "cpu", "--batch", "7"]) == 0
+    assert seen["device"] == "cpu" and seen["batch_size"] == 7
+    assert main([*arguments, "--device", "cpu", "--set", "device=cuda"]) == 2
+    seen.clear()
+    assert main(arguments) == 0 and "device" not in seen
+    assert main([*arguments, "--set", "device=cpu"]) == 0 and seen["device"] == "cpu"
 
 
 def test_errors_of_the_system_are_one_line(

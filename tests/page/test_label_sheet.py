@@ -70,7 +70,7 @@ def test_paint_comes_back_from_the_zip_at_its_pixels(tmp_path: Path, action: str
     assert sorted(shown) == list(range(len(SIZES))) and sheet.at == 0
     for _ in range(2 * len(SIZES)):  # the editor gives back what it was given
         sheet, *_ = button_handler("previous")(sheet, editor_value(sheet), PARTS, POINT_NAMES, NAMES)
-    with zipfile.ZipFile(write_zip(sheet, None, PARTS, POINT_NAMES, NAMES)) as archive:
+    with zipfile.ZipFile(write_zip(sheet, None, PARTS, POINT_NAMES)) as archive:
         archive.extractall(tmp_path / "labels")
     read = read_labels(tmp_path / "labels", "segmentation")
     assert len(read.labels) == len(SIZES)

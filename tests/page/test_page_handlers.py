@@ -159,7 +159,7 @@ def test_saved_time_counts_what_is_labelled(sheet: Sheet) -> None:
 @pytest.mark.parametrize("kind", [POINTS, PARTS])
 def test_labels_come_back_from_the_zip(kind: str, sheet: Sheet, tmp_path: Path) -> None:
     sheet.parts = parts_in("skin, nose")
-    with zipfile.ZipFile(write_zip(sheet, None, kind, NAMES, "skin, nose")) as archive:
+    with zipfile.ZipFile(write_zip(sheet, None, kind, NAMES)) as archive:
         archive.extractall(tmp_path)
     read: Any = read_labels(tmp_path, "landmarks" if kind == POINTS else "segmentation")
     if kind == PARTS:
@@ -172,4 +172,4 @@ def test_labels_come_back_from_the_zip(kind: str, sheet: Sheet, tmp_path: Path) 
 
 def test_nothing_to_download_is_told() -> None:
     with pytest.raises(gr.Error, match="no image is labelled yet"):
-        write_zip(Sheet(), None, POINTS, NAMES, "skin")
+        write_zip(Sheet(), None, POINTS, NAMES)

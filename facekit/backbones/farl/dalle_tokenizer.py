@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...core.weight_files import check_names, first_names, likely_network, read_weights
+from ...core.weight_files import check_names, first_names, likely_network
 
 # Images are mapped to [EPSILON, 1 - EPSILON].
 EPSILON = 0.1
@@ -76,19 +76,6 @@ class DalleTokens(nn.Module):
         """
         x = F.interpolate(x, (8 * side,) * 2, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
         return self.blocks((1 - 2 * EPSILON) * x + EPSILON).argmax(1).flatten(1)
-
-
-def load_dalle(path: str | os.PathLike[str]) -> DalleTokens:
-    """Read the encoder from OpenAI's ``encoder.pkl`` or a file of its state dict.
-
-    Args:
-        path: The file.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds something else.
-    """
-    return dalle_tokens(path, read_weights(path, "DALL-E's encoder.pkl").tensors)
 
 
 def is_dalle(state: Mapping[str, Tensor]) -> bool:

@@ -94,15 +94,7 @@ class VisualTokenizer(nn.Module):
 
     @torch.no_grad()
     def ids(self, x: Tensor, side: int) -> Tensor:
-        """Return the token ids of images.
-
-        Args:
-            x: RGB images in [0, 1], shape (N, 3, S, S).
-            side: Number of tokens per row and column.
-
-        Returns:
-            Int64 of shape (N, side * side), row by row.
-        """
+        """Return the token ids of images, as `Tokens.ids` does."""
         x = F.interpolate(x, (side * self.patch,) * 2, mode="bilinear", align_corners=False, antialias=True)
         # With channels last, CPUs take half the time.
         return self.nearest(self.encode(x.contiguous(memory_format=torch.channels_last))).flatten(1)

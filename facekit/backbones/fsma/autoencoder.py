@@ -237,7 +237,7 @@ class LatentDiscriminator(nn.Module):
         return torch.empty(2, n, self.lin2.in_features).bernoulli_(0.8, generator=generator) / 0.8
 
     def forward(self, z: Tensor, dropout: Tensor | None = None) -> Tensor:
-        """Judge latent codes.
+        """Compute the logits of latent codes.
 
         Args:
             z: Codes (N, Z).

@@ -29,8 +29,8 @@ class FSMAPretraining(Checked):
             without ranges; the ranges are ours.
         scale: Smallest and largest zoom.
         shift: Largest shift as a part of the side.
-        jitter: Largest change of exposure, contrast and colours, of input and target alike. Ours: few faces are learned
-            by heart without it.
+        jitter: Largest change of exposure, contrast and colours, of input and target alike. Ours: on few faces, the
+            network overfits without it.
         erase: Largest side of a grey rectangle in the input, as a part of the side. The target is the whole image.
             Ours, for the same reason.
         decay: Part of the run over which the learning rate falls to a tenth.

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...augmentation.affine import Affine, jitter, random_matrices
 from ...core.device import autocast
@@ -14,6 +15,7 @@ from ...core.random_streams import generator_for, shuffled_batch
 from ...data.face_pool import Pool, views
 from ...training.distributed import ALONE, Processes
 from ...training.losses import gan_loss, ssim_loss
+from ...training.part_states import PartStates
 from .autoencoder import AutoEncoder, AutoEncoderSize, ImageDiscriminator, LatentDiscriminator
 from .config import FSMAPretraining
 
@@ -21,7 +23,7 @@ from .config import FSMAPretraining
 WHITENING = 1000
 
 
-class Pretraining:
+class Pretraining(PartStates):
     """Minimise L_unsup = L_rec + L_adv + L_enc + 60 L_ssim: a `facekit.training.loop.Program`.
 
     As in the public code of 3FabRec, the image discriminator learns at every 2nd step with half the learning rate, the
@@ -167,21 +169,12 @@ class Pretraining:
         optimiser.step()
         return loss
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that the next step depends on."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-
+    @override
     def _parts(self) -> dict[str, Any]:
-        """Return what a checkpoint holds, by the names of earlier checkpoints."""
         return {
             "net": self.net,
-            "critic": self.discriminator,
-            "critic_z": self.discriminator_z,
+            "critic": self.discriminator,  # name in checkpoints of earlier versions
+            "critic_z": self.discriminator_z,  # name in checkpoints of earlier versions
             "optimiser": self.optimiser,
             "optimiser_critic": self.optimiser_discriminator,
             "optimiser_critic_z": self.optimiser_discriminator_z,

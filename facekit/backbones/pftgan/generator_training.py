@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...augmentation.affine import Affine, random_matrices
 from ...core.device import autocast
@@ -20,6 +21,7 @@ from ...core.random_streams import generator_for, shuffled_batch
 from ...data.face_pool import Pool, views
 from ...training.adapted_network import AdaptedNetwork
 from ...training.distributed import ALONE, Processes
+from ...training.part_states import PartStates
 from .adaptive_augmentation import adapted_chance, augmented
 from .config import StyleGAN2Pretraining
 from .discriminator import Discriminator
@@ -46,7 +48,7 @@ class _Reconstruction(NamedTuple):
     reconstructed: Tensor
 
 
-class Pretraining:
+class Pretraining(PartStates):
     """Training of generator and discriminator: a `facekit.training.loop.Program`.
 
     One batch of generated images serves both networks: first the discriminator is updated, then the generator. R1 is
@@ -311,23 +313,22 @@ class Pretraining:
         optimiser.step()
         return loss.detach()
 
+    @override
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that the next step depends on."""
         numbers = {"chance": self.chance, "signs": list(self.signs), "path_mean": self.path_mean}
-        return {**{name: part.state_dict() for name, part in self._parts().items()}, "numbers": numbers}
+        return {**super().state_dict(), "numbers": numbers}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+        super().load_state_dict(state)
         numbers = state["numbers"]
         self.chance, self.signs, self.path_mean = numbers["chance"], list(numbers["signs"]), numbers["path_mean"]
 
+    @override
     def _parts(self) -> dict[str, Any]:
-        """Return all parts with a state. The keys are those of checkpoints of earlier versions."""
         parts: dict[str, Any] = {
             "generator": self.generator,
-            "critic": self.discriminator,
+            "critic": self.discriminator,  # name in checkpoints of earlier versions
             "mean": self.mean,
             "optimiser": self.optimiser,
             "optimiser_critic": self.optimiser_discriminator,

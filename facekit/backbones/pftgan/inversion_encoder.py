@@ -218,9 +218,9 @@ class InversionEncoder(StyleEncoder):
     Differences from the published encoders:
 
     - Two blocks per stage instead of 3 to 14, and a stem of stride 2.
-    - Small heads. In e4e they hold four fifths of the weights, because each keeps 512 channels down to one pixel, and
-      five of nine weights of a 3x3 kernel on the last 2x2 pixels are multiplied with padding only. Here they have
-      2 ``width`` channels and end at 2x2 pixels. The linear layer reads these with their positions, which global
+    - Small heads. In e4e they hold four fifths of the weights, because each keeps 512 channels down to one pixel.
+      There, five of nine weights of a 3x3 kernel on the last 2x2 pixels are multiplied with padding only. Here they
+      have 2 ``width`` channels and end at 2x2 pixels. The linear layer reads these with their positions, which global
       pooling would lose: coarse codes encode the direction of the face.
     - Coarse, middle and fine codes are the same parts of all codes as 3, 4 and 11 of 18.
     """

@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ...augmentation.affine import Affine, random_matrices
 from ...core.device import autocast
 from ...core.random_streams import generator_for, shuffled_batch
 from ...data.face_pool import Pool, views
 from ...training.distributed import ALONE, Processes
+from ...training.part_states import PartStates
 from .config import InversionPretraining
 from .inversion_encoder import InversionEncoder
 from .stylegan2 import Generator, Synthesis
@@ -20,7 +22,7 @@ from .stylegan2 import Generator, Synthesis
 AT_ONCE = 32  # Images whose gradients are computed at once.
 
 
-class Inverting:
+class Inverting(PartStates):
     """Training of an inversion encoder: a `facekit.training.loop.Program`.
 
     A step uses real images, which are to be reconstructed, and as many generated ones, whose codes are known. The loss
@@ -115,14 +117,9 @@ class Inverting:
         self.optimiser.step()
         return self.processes.average({name: loss.detach() for name, loss in losses.items()})
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that the next step depends on."""
-        return {"encoder": self.encoder.state_dict(), "optimiser": self.optimiser.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
-        self.encoder.load_state_dict(state["encoder"])
-        self.optimiser.load_state_dict(state["optimiser"])
+    @override
+    def _parts(self) -> dict[str, Any]:
+        return {"encoder": self.encoder, "optimiser": self.optimiser}
 
 
 def images_of(synthesis: Synthesis, codes: Tensor) -> Tensor:

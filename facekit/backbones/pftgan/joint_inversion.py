@@ -14,6 +14,7 @@ from ...augmentation.affine import Affine, random_matrices
 from ...core.random_streams import generator_for
 from ...data.face_pool import Pool, views
 from ...training.distributed import ALONE, Processes
+from ...training.part_states import PartStates
 from .config import InversionPretraining
 from .inversion_encoder import InversionEncoder
 from .stylegan2 import Generator
@@ -39,7 +40,7 @@ class LatentDiscriminator(nn.Module):
         return logits[:, 0]
 
 
-class JointInversion:
+class JointInversion(PartStates):
     """Training of an inversion encoder within `generator_training.Pretraining`.
 
     It adds terms to the generator's loss. A generator that was trained on a hundred thousand images, not 25 million,
@@ -161,20 +162,12 @@ class JointInversion:
             total = total + weight * losses[name]
         return total
 
+    @override
     def _parts(self) -> dict[str, Any]:
         return {
             "encoder": self.encoder,
             "mean": self.mean,
-            "critic": self.discriminator,
+            "critic": self.discriminator,  # name in checkpoints of earlier versions
             "optimiser": self.optimiser,
             "optimiser_critic": self.optimiser_discriminator,
         }
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that the next step depends on."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])

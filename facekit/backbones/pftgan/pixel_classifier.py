@@ -229,7 +229,10 @@ def _checked_rows(
 def _check_mode(network: nn.Module) -> None:
     """Raise ValueError in training mode."""
     if network.training:
-        raise ValueError("the classifier is in training mode, where BatchNorm looks at one batch only: call .eval()")
+        raise ValueError(
+            "expected evaluation mode, got training mode, in which BatchNorm uses the statistics of one batch; call "
+            ".eval()"
+        )
 
 
 def check_maps(maps: Sequence[Tensor], channels: Sequence[int] | None = None) -> None:

@@ -18,6 +18,7 @@ from ...core.global_state import seeded_random
 from ...core.random_streams import generator_for, shuffled_batch
 from ...labels import IGNORE_ID
 from ...training.batch_norm import copies_needed
+from ...training.part_states import PartStates
 from .network import ParserSize, new_model
 
 # Input of the adapter. "ids": the class ids in three equal channels, as in the paper's code; classes with close ids
@@ -113,7 +114,7 @@ class Relabelled(nn.Module):
         return self.adapter(self.parser(x).argmax(1))
 
 
-class LabelAdaptation:
+class LabelAdaptation(PartStates):
     """Training of an adapter on the parser's label maps: a `facekit.training.loop.Program`."""
 
     def __init__(
@@ -170,11 +171,6 @@ class LabelAdaptation:
         self.optimiser.step()
         return {"loss": loss.item()}
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that the next step depends on."""
-        return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+    @override
+    def _parts(self) -> dict[str, Any]:
+        return {"network": self.network, "optimiser": self.optimiser}

@@ -58,7 +58,7 @@ class Source(Protocol):
         """Read items `start` to `stop - 1`. The same range always gives the same items.
 
         Args:
-            start: First item.
+            start: First item, from 0.
             stop: End of the range, exclusive.
 
         Yields:
@@ -99,15 +99,7 @@ class Folder:
         return len(self._rows)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """Read items `start` to `stop - 1`. The same range always gives the same items.
-
-        Args:
-            start: First item, from 0.
-            stop: End of the range, exclusive.
-
-        Yields:
-            A pair or a failure per item.
-        """
+        """Read items `start` to `stop - 1`, as `Source.read` does."""
         for name, text in self._rows[start:stop]:
             try:
                 if text is None:
@@ -209,15 +201,7 @@ class CelebaHQ:
         return len(self._images)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """Read items `start` to `stop - 1`. The same range always gives the same items.
-
-        Args:
-            start: First item, from 0.
-            stop: End of the range, exclusive.
-
-        Yields:
-            A pair or a failure per item.
-        """
+        """Read items `start` to `stop - 1`, as `Source.read` does."""
         for shard, key, (offset, size) in self._images[start:stop]:
             with shard.open("rb") as file:
                 file.seek(offset)
@@ -253,15 +237,7 @@ class Shards:
         return len(self.pool)
 
     def read(self, start: int, stop: int) -> Iterator[Pair | Failure]:
-        """Read items `start` to `stop - 1`. The same range always gives the same items.
-
-        Args:
-            start: First item, from 0.
-            stop: End of the range, exclusive.
-
-        Yields:
-            A pair or a failure per item.
-        """
+        """Read items `start` to `stop - 1`, as `Source.read` does."""
         for i in range(start, stop):
             try:
                 yield self.pool[i]

@@ -154,7 +154,7 @@ def _ambient_access(radius: Tensor) -> Tensor:
 
 
 def lift(b: Batch, skull: Skull, x: Tensor, y: Tensor) -> Tensor:
-    """Lift canonical positions of the front to the surface.
+    """Project canonical positions of the front onto the surface.
 
     Args:
         b: Parameters of N animals.
