@@ -1,7 +1,7 @@
 """Train the ready models that make images: two sketch styles and shadow removal.
 
-All are synthparse's UNet on ImageNet's MobileNetV2 with a discriminator of patches. Faces are framed on the mean face,
-as wide as CelebA-HQ's images, so that the whole head is in the crop.
+All are synthparse's UNet with a discriminator of patches. Encoder and decoder start from the ready parser. Faces are
+framed on the mean face, as wide as CelebA-HQ's images, so that the whole head is in the crop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .parsed_faces import celebamask
 SCORED = 8
 PAINTER: dict[str, Any] = {
     "backbone": "synthparse",
-    "weights": "imagenet",
+    "weights": "embedded",
     "start": "none",
     "align": "mean",
     "input_size": 224,
