@@ -105,8 +105,7 @@ def point_error(predicted: NDArray[np.floating], truth: NDArray[np.floating]) ->
         The mean distance in pixels; NaN if no point is labelled.
     """
     distances = np.linalg.norm(predicted - truth, axis=-1)
-    labelled = distances[~np.isnan(distances)]
-    return float(labelled.mean()) if len(labelled) else float("nan")
+    return float("nan") if np.isnan(distances).all() else float(np.nanmean(distances))
 
 
 def failure_rate(errors: NDArray[np.floating], threshold: float) -> float:
