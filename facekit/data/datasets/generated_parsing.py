@@ -72,9 +72,9 @@ class GeneratedParsing(LazyFaces[ParsedFace]):
         out = self.faces.batch(numbers, want=("image", "mask", "landmarks68"))
         images = out["image"].permute(0, 2, 3, 1).contiguous().cpu().numpy()
         masks = segmentation_map(FACEKIT_27, self.labels)[out["mask"].cpu().numpy()]
-        points = out["landmarks68"].cpu().numpy()
-        boxes = [as_box(box_of_points(p)) for p in points]
-        tight = [tight_box_of_points(p, images.shape[1:3]) for p in points]
-        names = [f"generated {self.faces.domain} {self.faces.seed}/{n}" for n in numbers]
-        faces = zip(names, images, masks, boxes, tight, strict=True)
-        return [ParsedFace(*face, self.labels, tight_box) for *face, tight_box in faces]
+        faces = []
+        for number, image, mask, points in zip(numbers, images, masks, out["landmarks68"].cpu().numpy(), strict=True):
+            name = f"generated {self.faces.domain} {self.faces.seed}/{number}"
+            tight = tight_box_of_points(points, image.shape[:2])
+            faces.append(ParsedFace(name, image, mask, as_box(box_of_points(points)), self.labels, tight))
+        return faces
