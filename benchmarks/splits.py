@@ -19,10 +19,9 @@ from facekit.data.face_sources import TEST_300W, celebahq128, data_folder, landm
 from facekit.geometry.affine import box_of_points, crop_matrix
 from facekit.geometry.affine_crop import AffineCrop
 from facekit.labels import FASSEG_6, LANDMARKS_68
-from facekit.metrics.scores import landmark_normaliser
+from facekit.metrics import landmark_normaliser, point_groups
 
 SIDE = 128
-OUTLINE = range(17)  # the jaw's points of the 68; the others lie inside
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def _unseen_300w() -> list[np.ndarray]:
 def score_landmarks(model: Any, split: Split) -> dict[str, float]:
     """Return the NME (inter-ocular) of the inner points, of the outline and of all, as Tables 1 and 3."""
     found = [r.points for r in facekit.predict(model, split.unseen)]
-    parts = {"inside": [i for i in range(68) if i not in OUTLINE], "outline": list(OUTLINE), "all": list(range(68))}
+    parts = {**point_groups(LANDMARKS_68), "all": list(range(68))}
     columns = {}
     for name, keep in parts.items():
         errors = []

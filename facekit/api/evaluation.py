@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 
 import torch
+from numpy.typing import ArrayLike
 
 from ..annotations.label_items import Labels
 from ..core.global_state import default_settings
@@ -13,7 +14,7 @@ from ..images import read_images
 from ..images.types import Images
 from ..metrics.groups import group_members, scores_by_group
 from ..model import Model, resolve_model
-from ..model.evaluation import predict_labelled
+from ..model.evaluation import predict_labelled, score_labelled
 
 
 @default_settings()
@@ -23,6 +24,7 @@ def evaluate(
     labels: Labels,
     *,
     align: str | None = None,
+    boxes: ArrayLike | None = None,
     device: str | torch.device | None = None,
 ) -> dict[str, float]:
     """Score a model on labelled images with one face each.
@@ -36,17 +38,28 @@ def evaluate(
         images: As in `facekit.predict`.
         labels: As in `facekit.adapt`.
         align: How faces are cropped. None is the model's own ``align``.
+        boxes: For landmarks, (N,4) x0, y0, x1, y1 in pixels: the data set's bounding box of each face. Errors are
+            divided by them, as on AFLW-19 (FaRL, Table 6). They do not change how faces are cropped.
         device: Where to run. None leaves the model where it is.
 
     Returns:
-        The task's metrics by name, in percent (PSNR in dB). Names of landmark metrics end with the normaliser,
-        such as "nme_inter_ocular".
+        The task's metrics by name, in percent (PSNR in dB; SSIM and LPIPS as they are):
+
+        * Landmarks: names contain the normaliser. "nme_inter_ocular" (also "_inter_pupil", "_box", "_diagonal"),
+          "fr10_inter_ocular", "auc10_inter_ocular", "auc7_inter_ocular"; for 68 points "nme_inter_ocular_inside" and
+          "nme_inter_ocular_outline". "box" is the box of the labelled points. With ``boxes`` it is the given one, and
+          "nme_diag" and "auc7_box" take the place of "nme_diagonal".
+        * Segmentation: "f1" (facial parts), "miou", "accuracy", "f1_mean" (all classes but the background),
+          "miou_all_classes", and "f1_<class>". Sets with Helen's facial parts also have "f1_brows", "f1_eyes",
+          "f1_mouth" and "f1_overall". SYNTHPARSE_11 also has "f1_images_raised" and "f1_images_dropped".
+        * Attributes: "accuracy", "balanced_accuracy", "calibration", "accuracy_<name>".
+        * Stylization and shadow removal: "ssim", "psnr", "lpips", and each of the unchanged images, "ssim_before".
 
     Raises:
-        ValueError: If a label is wrong. The message names it.
+        ValueError: If a label or a box is wrong, or boxes are given to a model of another task. The message names it.
     """
     runner = resolve_model(model, device)
-    return runner.task.score(*predict_labelled(runner, read_images(images), labels, align, stacklevel=5))
+    return score_labelled(runner, read_images(images), labels, align, boxes, stacklevel=5)
 
 
 @default_settings()

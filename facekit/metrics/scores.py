@@ -91,8 +91,21 @@ def nme(
     Returns:
         The error as a fraction (0.04 = 4 %).
     """
+    return point_error(predicted, truth) / landmark_normaliser(truth, labels, by)
+
+
+def point_error(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """Compute the mean distance between the points of one face and their labels.
+
+    Args:
+        predicted: Points (K,2) in pixels.
+        truth: Labelled points (K,2). Points that are NaN do not count.
+
+    Returns:
+        The mean distance in pixels; NaN if no point is labelled.
+    """
     distances = np.linalg.norm(predicted - truth, axis=-1)
-    return float(np.nanmean(distances)) / landmark_normaliser(truth, labels, by)
+    return float("nan") if np.isnan(distances).all() else float(np.nanmean(distances))
 
 
 def failure_rate(errors: NDArray[np.floating], threshold: float) -> float:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..alignment import Frame, check_align, frame_points
 from ..annotations.label_items import Labels
 from ..images import ImageBatch
+from ..metrics.face_boxes import check_boxes
 from ..results import Drawable
 from ..tasks import LandmarkTask
 from ..training.crops import own_frame
@@ -36,6 +38,41 @@ def predict_labelled(
     truth = model.task.check(labels, images.sizes, images.names)
     check_plausible(model.task, truth, images, stacklevel=stacklevel)
     return results_for(model, images, truth, align), truth
+
+
+def score_labelled(
+    model: TrainedModel,
+    images: ImageBatch,
+    labels: Labels,
+    align: str | None,
+    boxes: ArrayLike | None,
+    stacklevel: int,
+) -> dict[str, float]:
+    """Predict and score labelled images, one face each.
+
+    Args:
+        model: The model.
+        images: The images.
+        labels: As in `facekit.evaluate`.
+        align: As in `facekit.evaluate`.
+        boxes: As in `facekit.evaluate`.
+        stacklevel: Of the warnings about labels that look wrong.
+
+    Returns:
+        The metrics of the task by name.
+
+    Raises:
+        ValueError: If a label or a box is wrong, or boxes are given to a model of another task than landmarks.
+    """
+    if boxes is None:
+        return model.task.score(*predict_labelled(model, images, labels, align, stacklevel + 1))
+    if not isinstance(model.task, LandmarkTask):
+        raise ValueError(
+            f"boxes: expected a model for 'landmarks', got one for {model.task.name!r}, whose scores need no boxes; "
+            "leave boxes out"
+        )
+    checked = check_boxes(boxes, images.names)
+    return model.task.score(*predict_labelled(model, images, labels, align, stacklevel + 1), checked)
 
 
 def results_for(model: TrainedModel, images: ImageBatch, truth: list[Any], align: str | None = None) -> list[Drawable]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from numpy.typing import ArrayLike
 
 from ..alignment import FaceBoxes
 from ..annotations.label_items import Labels
@@ -16,7 +17,7 @@ from ..core.global_state import default_settings
 from ..images import read_images
 from ..images.types import Images
 from ..zoo import EMBEDDED, embedded_file
-from .evaluation import predict_labelled
+from .evaluation import score_labelled
 from .model_reader import read_parts
 from .prediction import predict_all
 from .trained_model import TrainedModel
@@ -58,21 +59,24 @@ class Model(TrainedModel):
         return predict_all([self], images, faces, align, on_error, stacklevel=4)[0]
 
     @default_settings()
-    def evaluate(self, images: Images, labels: Labels, *, align: str | None = None) -> dict[str, float]:
+    def evaluate(
+        self, images: Images, labels: Labels, *, align: str | None = None, boxes: ArrayLike | None = None
+    ) -> dict[str, float]:
         """Score this model on labelled images with one face each.
 
         Args:
             images: As for ``predict``.
             labels: As for `facekit.adapt`.
             align: How faces are cropped. None is the model's own ``align``.
+            boxes: As for `facekit.evaluate`.
 
         Returns:
-            The metrics of the task by name, in percent (PSNR in dB).
+            The metrics of the task by name, in percent (PSNR in dB). `facekit.evaluate` lists them.
 
         Raises:
-            ValueError: If a label is wrong. The message names it.
+            ValueError: If a label or a box is wrong. The message names it.
         """
-        return self.task.score(*predict_labelled(self, read_images(images), labels, align, stacklevel=5))
+        return score_labelled(self, read_images(images), labels, align, boxes, stacklevel=5)
 
 
 @default_settings()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
@@ -22,7 +23,9 @@ from ..images.reader import ImageBatch
 from ..labels import LANDMARK_SETS, LandmarkSet, landmark_set
 from ..labels.sides import sides_of
 from ..labels.symmetry import flip_against_names, flip_of_points
-from ..metrics.scores import LandmarkScores, auc, failure_rate, nme
+from ..metrics.face_boxes import BOX_NORMALISERS, box_normaliser
+from ..metrics.point_groups import point_groups
+from ..metrics.scores import LandmarkScores, auc, failure_rate, landmark_normaliser, point_error
 from ..results.types import Drawable, Landmarks
 from .base import ParsedLabels, Task, TaskSettings
 from .heatmaps import KINDS
@@ -145,24 +148,46 @@ class LandmarkTask(LabelSetTask):
         points = crop.points_back(prediction[:, :2])
         return Landmarks(points.astype(np.float32), prediction[:, 2].astype(np.float32), self.labels, image, box)
 
-    def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
+    @override
+    def score(
+        self, results: list[Drawable], labels: list[np.ndarray], boxes: NDArray[np.floating] | None = None
+    ) -> dict[str, float]:
         """Compute NME by every normaliser that the set allows, and FR@10, AUC@10, AUC@7 by the first; all in percent.
 
         The keys name the normaliser: "nme_inter_ocular" (where the set has outer eye corners), "nme_inter_pupil",
-        "nme_box", "nme_diagonal"; "fr10_inter_ocular", and so on.
+        "nme_box", "nme_diagonal"; "fr10_inter_ocular", and so on. For the 68 points, "nme_inter_ocular_inside" and
+        "nme_inter_ocular_outline" are those of 51 and 17 points (FSMA, Tables 1 and 3).
+
+        Args:
+            results: One result per image.
+            labels: What ``check`` returned.
+            boxes: (N, 4), the data set's bounding boxes from `check_boxes`, or None. With boxes, "nme_box" is divided
+                by the square root of the given box's area, and "nme_diag" by its diagonal; "auc7_box" is added, and
+                "nme_diagonal" is left out (FaRL, Table 6). Without boxes, the box of the labelled points is used.
         """
-        faces = [(r.points, t) for r, t in zip(results, labels, strict=True) if isinstance(r, Landmarks)]
+        found = [r.points for r in results if isinstance(r, Landmarks)]
+        distances = {by: [landmark_normaliser(t, self.labels, by) for t in labels] for by in self.normalisers}
+        if boxes is not None:
+            del distances["diagonal"]
+            distances |= {by: [box_normaliser(box, by) for box in boxes] for by in BOX_NORMALISERS}
+        errors = [point_error(p, t) for p, t in zip(found, labels, strict=True)]
         scores: dict[str, float] = {}
-        for by in self.normalisers:
-            errors = np.array([nme(p, t, self.labels, by) for p, t in faces])
-            errors = errors[np.isfinite(errors)]
-            if not len(errors):
+        for by, lengths in distances.items():
+            fractions = _finite_fractions(errors, lengths)
+            if not len(fractions):
                 continue
             first = not scores
-            scores[f"nme_{by}"] = 100 * float(errors.mean())
+            scores[f"nme_{by}"] = 100 * float(fractions.mean())
             if first:
-                scores[f"fr10_{by}"] = 100 * failure_rate(errors, 0.10)
-                scores |= {f"auc10_{by}": 100 * auc(errors, 0.10), f"auc7_{by}": 100 * auc(errors, 0.07)}
+                scores[f"fr10_{by}"] = 100 * failure_rate(fractions, 0.10)
+                scores |= {f"auc10_{by}": 100 * auc(fractions, 0.10), f"auc7_{by}": 100 * auc(fractions, 0.07)}
+            elif by == "box" and boxes is not None:
+                scores[f"auc7_{by}"] = 100 * auc(fractions, 0.07)
+        for group, ids in point_groups(self.labels).items():
+            errors = [point_error(p[ids], t[ids]) for p, t in zip(found, labels, strict=True)]
+            fractions = _finite_fractions(errors, distances["inter_ocular"])  # the 68 points have eye corners
+            if len(fractions):
+                scores[f"nme_inter_ocular_{group}"] = 100 * float(fractions.mean())
         return LandmarkScores(scores)
 
     @override
@@ -191,6 +216,12 @@ class LandmarkTask(LabelSetTask):
         s["edges"] = tuple((int(a), int(b)) for a, b in s["edges"])
         s["eyes"] = tuple(tuple(group) for group in s["eyes"]) if s["eyes"] else None
         return cls(LandmarkSet(**s), heatmaps, mirroring)
+
+
+def _finite_fractions(errors: list[float], lengths: list[float]) -> NDArray[np.float64]:
+    """Return errors over lengths. Faces whose error or length is unknown are left out."""
+    fractions = np.array(errors, np.float64) / np.array(lengths, np.float64)
+    return fractions[np.isfinite(fractions)]
 
 
 def _trusted(own: LandmarkSet, points: np.ndarray, sizes: Sequence[tuple[int, int]]) -> LandmarkSet:

@@ -19,9 +19,12 @@ from ..augmentation.affine import Moves, warp_masks
 from ..core.arguments import check_choice
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
-from ..labels import IGNORE_ID, SegmentationSet, segmentation_set
+from ..labels import IGNORE_ID, SYNTHPARSE_11, SegmentationSet, segmentation_set
 from ..labels.sides import sides_of
 from ..labels.symmetry import flip_of_masks
+from ..metrics.class_means import all_classes_iou, foreground_f1
+from ..metrics.image_f1 import mean_image_f1
+from ..metrics.part_groups import f1_by_group
 from ..metrics.scores import confusion, f1_by_class, iou_by_class
 from ..results.types import Drawable, Segmentation
 from .base import Loss, ParsedLabels, Task, TaskSettings
@@ -181,14 +184,20 @@ class SegmentationTask(LabelSetTask):
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
         """Return F1, mean IoU and pixel accuracy in percent, from one confusion table over all images.
 
-        "f1" is the mean over facial parts, without skin, hair and background. "miou" is the mean over all classes.
-        "f1_NAME" is that of each class.
+        * "f1": mean over facial parts in the truth, without skin, hair and background (FSMA, supplement 2.2).
+        * "miou": mean over the classes in the truth. "accuracy": fraction of correct pixels.
+        * "f1_mean": mean over all classes but the background (FaRL, Tables 1 to 5). A missed class counts as 0.
+        * "miou_all_classes": mean over all classes of the set (PFTGAN, equation 9). Absent classes count as 0.
+        * "f1_brows", "f1_eyes", "f1_mouth", "f1_overall": merged parts, for sets that have Helen's (FSMA, Table 4).
+        * "f1_images_raised", "f1_images_dropped": means over images, for SYNTHPARSE_11 (`mean_image_f1`).
+        * "f1_NAME": F1 of each class; NaN if it is neither in the truth nor in the prediction.
         """
         n = self.channels
-        table = np.zeros((n, n), np.int64)
+        tables = []
         for r, truth in zip(results, labels, strict=True):
             assert isinstance(r, Segmentation)
-            table += confusion(r.mask, truth, n)
+            tables.append(confusion(r.mask, truth, n))
+        table = sum(tables, np.zeros((n, n), np.int64))
         f1, iou = 100 * f1_by_class(table), 100 * iou_by_class(table)
         occurring = table.sum(1) > 0
         parts = [i for i in self.labels.facial_parts if occurring[i]] or [i for i in range(1, n) if occurring[i]]
@@ -196,7 +205,13 @@ class SegmentationTask(LabelSetTask):
             "f1": float(np.nanmean(f1[parts])) if parts else float("nan"),
             "miou": float(np.nanmean(iou[occurring])),
             "accuracy": 100 * float(np.diag(table).sum() / max(1, table.sum())),
+            "f1_mean": 100 * foreground_f1(table),
+            "miou_all_classes": 100 * all_classes_iou(table),
         }
+        scores |= {f"f1_{group}": 100 * value for group, value in f1_by_group(table, self.labels).items()}
+        if self.labels.name == SYNTHPARSE_11.name:
+            scores["f1_images_raised"] = 100 * mean_image_f1(tables, "raise")
+            scores["f1_images_dropped"] = 100 * mean_image_f1(tables, "drop")
         return scores | {f"f1_{name}": float(v) for name, v in zip(self.labels.classes, f1, strict=True)}
 
     @override

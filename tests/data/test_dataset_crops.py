@@ -7,6 +7,7 @@ import threading
 import weakref
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from helpers.parsed_faces import Known, drawn, face, image, lapa
@@ -21,6 +22,7 @@ from facekit.data.datasets import (
     lapa_faces,
     mix,
 )
+from facekit.data.datasets.boxes import tight_box_of_points
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,48 @@ def test_crop_averages_the_image_and_picks_from_the_mask_where_it_shrinks() -> N
 def test_crop_refuses_nonsense(side: int, margin: float) -> None:
     with pytest.raises(ValueError, match="expected a side of at least 1 px and a margin above 0"):
         cropped(face(), side, margin)
+
+
+def stretched(array: np.ndarray, side: int) -> np.ndarray:
+    return np.asarray(cv2.resize(array, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def test_tight_crop_is_stretched_as_synthparse_does() -> None:
+    """Its code cuts out rows and columns from the least to the largest coordinate and resizes them."""
+    tight = tight_box_of_points(np.array([[6.9, 8.2], [36.4, 30.0], [20.0, 48.7]]), (60, 48))
+    assert tight == (5.5, 7.5, 35.5, 47.5), "columns 6 to 35, rows 8 to 47"
+    f = ParsedFace("a", image(), drawn(), (0.0, 0.0, 9.0, 9.0), tight_box=tight)
+    # At the edge ours reads the image's pixels beyond the cut, resize repeats the last one. warpAffine rounds positions
+    # to 1/32 px, which is up to 8 grey levels of this noise.
+    seen, mask = cropped(f, 120, framing="tight")
+    inner = np.s_[4:-4, 4:-4]
+    assert abs(seen[inner].astype(int) - stretched(f.image[8:48, 6:36], 120)[inner]).max() <= 8
+    assert np.array_equal(mask, np.kron(f.mask[8:48, 6:36], np.ones((3, 4), np.uint8)))
+    wider, _ = cropped(f, 120, margin=1.2, framing="tight")  # 3 px more on the left, 4 px at the top
+    assert abs(wider[inner].astype(int) - stretched(f.image[4:52, 3:39], 120)[inner]).max() <= 8
+    assert np.array_equal(crops([f, f], 120, framing="tight")[1][1], mask)
+
+
+def test_tight_boxes_end_at_the_image() -> None:
+    beyond = np.array([[-3.0, 5.0], [60.0, np.nan], [40.0, 70.0]])
+    assert tight_box_of_points(beyond, (60, 48)) == (-0.5, 4.5, 47.5, 59.5)
+    outside = tight_box_of_points(np.array([[-9.0, 5.0], [-3.0, 30.0]]), (60, 48))
+    flat = ParsedFace("flat.jpg", image(), drawn(), (0.0, 0.0, 9.0, 9.0), tight_box=outside)
+    for f in (face(), flat):
+        with pytest.raises(ValueError, match="expected a tight box with an area, got .*; use framing='square'"):
+            cropped(f, 40, framing="tight")
+    with pytest.raises(ValueError, match="framing='wide': expected one of 'square', 'tight'"):
+        cropped(face(), 40, framing="wide")
+
+
+def test_readers_give_tight_boxes(tmp_path: Path) -> None:
+    points = lapa(tmp_path, drawn())
+    parsed = lapa_faces(tmp_path)[0]
+    assert parsed.tight_box == tight_box_of_points(points, (60, 48))
+    for f in (GeneratedParsing(1, seed=3, side=64)[0], parsed):
+        assert f.tight_box is not None
+        x0, y0, x1, y1 = f.tight_box
+        assert f.box[0] < x0 < x1 < f.box[2] and f.box[1] < y0 < y1 < f.box[3], "the square is 1.6 times as large"
 
 
 def differing(a: np.ndarray, b: np.ndarray) -> float:

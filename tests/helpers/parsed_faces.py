@@ -13,7 +13,7 @@ from facekit.data.datasets import (
 )
 
 H, W = 60, 48
-# Where the parts of a drawn face are, rows and columns, by the viewer's side. `box_of_mask` sees brows to chin.
+# Where the parts of a drawn face are, rows and columns, by the viewer's side. `tight_box_of_mask` sees brows to chin.
 PARTS = {
     "skin": (8, 52, 6, 42),
     "left_brow": (16, 18, 12, 20),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...images.reader import load_image, open_image
 from ...labels import CELEBA_40, CELEBAMASK_19, SYNTHPARSE_11, SegmentationSet
-from .boxes import box_of_mask
+from .boxes import square_around, tight_box_of_mask
 from .face import ParsedFace
 from .files import check_split, dataset_folder, map_classes, missing_files
 from .label_tables import PARTITIONS, binary_attributes, read_celeba_table, read_partition
@@ -73,7 +73,8 @@ def celebamask_hq_faces(
         if image.shape[0] > ids.shape[0]:
             image = np.asarray(cv2.resize(image, ids.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
         mask = map_classes(ids, CELEBAMASK_19, name, labels)
-        return ParsedFace(name, image, mask, box_of_mask(ids, CELEBAMASK_19, name), labels)
+        tight = tight_box_of_mask(ids, CELEBAMASK_19, name)
+        return ParsedFace(name, image, mask, square_around(tight), labels, tight)
 
     return LazyFaces(f"{_TITLE}, {split}", _numbers(root, split), read)
 

@@ -24,7 +24,12 @@ Crop = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def crops(
-    faces: Sequence[ParsedFace], side: int, margin: float = 1.0, lift: float = 0.0, workers: int | None = None
+    faces: Sequence[ParsedFace],
+    side: int,
+    margin: float = 1.0,
+    lift: float = 0.0,
+    workers: int | None = None,
+    framing: str = "square",
 ) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
     """Crop all faces that can be read, in their order. A warning names the others.
 
@@ -37,13 +42,14 @@ def crops(
             `face_pool.MARGIN` is wide enough for augmentation.
         lift: Shift of the cropped square upwards, relative to the side of the face's square.
         workers: Threads that read. None is the number of processors, at most 8.
+        framing: "square", or "tight": the tight box, stretched to a square, as in synthparse's code. See `cropped`.
 
     Returns:
         Images (side,side,3) and masks (side,side), uint8.
 
     Raises:
-        ValueError: If there are no faces or none can be read, they are labelled in different sets, or `side` or
-            `margin` is out of range.
+        ValueError: If there are no faces or none can be read, they are labelled in different sets, a face has no tight
+            box for `framing="tight"`, or `side`, `margin` or `framing` is out of range.
     """
     if not faces:
         raise ValueError("expected at least one face, got no faces; pass at least one")
@@ -57,7 +63,7 @@ def crops(
         except (ValueError, OSError) as error:
             return f"{_name(faces, index)}: {error}"
         sets.add(face.labels)
-        return cropped(face, side, margin, lift)
+        return cropped(face, side, margin, lift, framing)
 
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(faces), _AT_ONCE):

@@ -16,7 +16,7 @@ from ...geometry.affine import box_of_points
 from ...images.reader import load_image
 from ...labels import FACESYNTHETICS_19, SYNTHPARSE_11, SegmentationSet
 from ..face_sources import data_folder
-from .boxes import as_box
+from .boxes import as_box, tight_box_of_points
 from .face import ParsedFace
 from .files import map_classes, missing_files, read_ids, read_points
 from .lazy_faces import LazyFaces
@@ -86,4 +86,5 @@ def _face(path: Path, mask_file: Path, points: NDArray[np.float64], labels: Segm
     """Read a face from its image, mask and points (70,2)."""
     image = load_image(path)
     mask = map_classes(read_ids(mask_file, image.shape[:2]), FACESYNTHETICS_19, mask_file.name, labels)
-    return ParsedFace(path.name, image, mask, as_box(box_of_points(points[:68])), labels)
+    tight = tight_box_of_points(points[:68], image.shape[:2])
+    return ParsedFace(path.name, image, mask, as_box(box_of_points(points[:68])), labels, tight)

@@ -8,7 +8,7 @@ from typing import Any
 from ...geometry.affine import box_of_points
 from ...labels import FACEKIT_27, SYNTHPARSE_11, SegmentationSet, segmentation_map
 from ..synthetic_faces.generator import GeneratedFaces
-from .boxes import as_box
+from .boxes import as_box, tight_box_of_points
 from .face import ParsedFace
 from .lazy_faces import LazyFaces
 
@@ -72,6 +72,9 @@ class GeneratedParsing(LazyFaces[ParsedFace]):
         out = self.faces.batch(numbers, want=("image", "mask", "landmarks68"))
         images = out["image"].permute(0, 2, 3, 1).contiguous().cpu().numpy()
         masks = segmentation_map(FACEKIT_27, self.labels)[out["mask"].cpu().numpy()]
-        boxes = [as_box(box_of_points(points)) for points in out["landmarks68"].cpu().numpy()]
-        names = [f"generated {self.faces.domain} {self.faces.seed}/{n}" for n in numbers]
-        return [ParsedFace(*face, self.labels) for face in zip(names, images, masks, boxes, strict=True)]
+        faces = []
+        for number, image, mask, points in zip(numbers, images, masks, out["landmarks68"].cpu().numpy(), strict=True):
+            name = f"generated {self.faces.domain} {self.faces.seed}/{number}"
+            tight = tight_box_of_points(points, image.shape[:2])
+            faces.append(ParsedFace(name, image, mask, as_box(box_of_points(points)), self.labels, tight))
+        return faces

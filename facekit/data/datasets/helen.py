@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...images.reader import load_image, open_image
 from ...labels import HELEN_11, SYNTHPARSE_11, SegmentationSet
-from .boxes import box_of_mask
+from .boxes import square_around, tight_box_of_mask
 from .face import ParsedFace
 from .files import check_split, dataset_folder, map_classes
 from .lazy_faces import LazyFaces
@@ -53,7 +53,8 @@ def _read(root: Path, name: str, labels: SegmentationSet) -> ParsedFace:
     image = load_image(root / "images" / f"{name}.jpg")
     files = [root / "labels" / name / f"{name}_lbl{k:02d}.png" for k in range(len(HELEN_11))]
     ids = merge_probabilities(files, image.shape[:2])
-    return ParsedFace(name, image, map_classes(ids, HELEN_11, name, labels), box_of_mask(ids, HELEN_11, name), labels)
+    mask, tight = map_classes(ids, HELEN_11, name, labels), tight_box_of_mask(ids, HELEN_11, name)
+    return ParsedFace(name, image, mask, square_around(tight), labels, tight)
 
 
 def merge_probabilities(paths: list[Path], size: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...geometry.affine import box_of_points
 from ...images.reader import load_image
 from ...labels import LAPA_11, SYNTHPARSE_11, SegmentationSet
-from .boxes import as_box, box_of_mask
+from .boxes import as_box, square_around, tight_box_of_mask, tight_box_of_points
 from .face import ParsedFace
 from .files import check_split, dataset_folder, map_classes, missing_files, read_ids, read_points
 from .lazy_faces import LazyFaces
@@ -56,7 +56,10 @@ def _read(path: Path, labels: SegmentationSet) -> ParsedFace:
     ids = read_ids(mask_file, image.shape[:2])
     mask = map_classes(ids, LAPA_11, mask_file.name, labels)
     for pattern in _POINT_FILES:
-        points = path.with_name(pattern.format(path.stem))
-        if points.exists():
-            return ParsedFace(path.name, image, mask, as_box(box_of_points(read_points(points, _POINTS))), labels)
-    return ParsedFace(path.name, image, mask, box_of_mask(ids, LAPA_11, mask_file.name), labels)
+        point_file = path.with_name(pattern.format(path.stem))
+        if point_file.exists():
+            points = read_points(point_file, _POINTS)
+            tight = tight_box_of_points(points, image.shape[:2])
+            return ParsedFace(path.name, image, mask, as_box(box_of_points(points)), labels, tight)
+    tight = tight_box_of_mask(ids, LAPA_11, mask_file.name)
+    return ParsedFace(path.name, image, mask, square_around(tight), labels, tight)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...geometry.affine import box_of_points
 from ...images.reader import list_images, load_image
 from ...labels import LAPA_11, SYNTHPARSE_11, SegmentationSet
-from .boxes import as_box
+from .boxes import as_box, tight_box_of_points
 from .face import ParsedFace
 from .files import check_split, dataset_folder, map_classes, read_ids, read_points
 from .lazy_faces import LazyFaces
@@ -46,4 +46,5 @@ def _read(root: Path, path: Path, labels: SegmentationSet) -> ParsedFace:
     image, mask_file = load_image(path), root / "labels" / f"{path.stem}.png"
     mask = map_classes(read_ids(mask_file, image.shape[:2]), LAPA_11, mask_file.name, labels)
     points = read_points(root / "landmarks" / f"{path.stem}.txt", _POINTS)
-    return ParsedFace(path.name, image, mask, as_box(box_of_points(points)), labels)
+    tight = tight_box_of_points(points, image.shape[:2])
+    return ParsedFace(path.name, image, mask, as_box(box_of_points(points)), labels, tight)

@@ -13,7 +13,7 @@ from ...geometry.affine import box_of_points
 from ...images.reader import load_image
 from ...labels import SYNTHPARSE_11, SegmentationSet
 from ..face_sources import TEST_300W, landmarks_300w
-from .boxes import as_box
+from .boxes import as_box, tight_box_of_points
 from .face import ParsedFace
 from .lazy_faces import LazyFaces
 
@@ -57,7 +57,8 @@ def outlined_faces(
         path, face = row
         image = load_image(path)
         mask = _draw_mask(face, image.shape[0], ids, labels.ignore)
-        return ParsedFace(path.name, image, mask, as_box(box_of_points(face)), labels)
+        tight = tight_box_of_points(face, image.shape[:2])
+        return ParsedFace(path.name, image, mask, as_box(box_of_points(face)), labels, tight)
 
     return LazyFaces("300-W, outlined", rows, read)
 

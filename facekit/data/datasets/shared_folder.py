@@ -17,7 +17,7 @@ from ...geometry.affine import box_of_points
 from ...images.reader import list_images, load_image
 from ...labels import CELEBAMASK_19, FASSEG_6, SYNTHPARSE_11, SegmentationSet
 from ..face_sources import CELEBAHQ_BOX, data_folder
-from .boxes import as_box, box_of_mask, extent
+from .boxes import as_box, extent, square_around, tight_box_of_mask
 from .face import Box, ParsedFace
 from .files import dataset_folder, map_classes, map_ids, read_ids
 from .lazy_faces import LazyFaces
@@ -58,7 +58,8 @@ def celebamask_faces(
             image = cv2.resize(image, _MASK, interpolation=cv2.INTER_AREA)
         ids = read_ids(mask_file, image.shape[:2])
         mask = map_classes(ids, CELEBAMASK_19, mask_file.name, labels)
-        return ParsedFace(path.name, image, mask, box_of_mask(ids, CELEBAMASK_19, mask_file.name), labels)
+        tight = tight_box_of_mask(ids, CELEBAMASK_19, mask_file.name)
+        return ParsedFace(path.name, image, mask, square_around(tight), labels, tight)
 
     return LazyFaces("CelebAMask-HQ", images, read)
 
@@ -155,7 +156,7 @@ def _rows(root: Path) -> list[tuple[str, str]]:
 def _head_box(ids: NDArray[np.uint8], where: str) -> tuple[Box, int]:
     """Return the square around a face of FASSEG, and the first row below the mouth.
 
-    `box_of_mask` does not fit here, because neck and ears are skin.
+    `tight_box_of_mask` does not fit here, because neck and ears are skin.
     """
     eyes, mouth = ids == FASSEG_6.index("eyes"), ids == FASSEG_6.index("mouth")
     if not (eyes.any() and mouth.any()):
