@@ -121,7 +121,7 @@ def test_settings_of_the_backbone(faces: dict[str, Any], weights: Path, tmp_path
     assert np.array_equal(result.points, facekit.predict(stand_in, faces["pictures"][0]).points)
     with pytest.raises(ValueError, match="no such model"):
         adapted(faces, "landmarks", "none", tower="vit_of_nobody")
-    with pytest.raises(TypeError, match="no field 'tower_lr'.* backbone 'farl' and 'synthparse'"):
+    with pytest.raises(TypeError, match="no field 'tower_lr'.*'tower_lr' is a field of 'farl' and 'synthparse'"):
         facekit.adapt(faces["pictures"], faces["landmarks"], weights="none", tower_lr=1e-3, steps=1, progress=False)
 
 
