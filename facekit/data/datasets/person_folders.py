@@ -39,14 +39,8 @@ def vggface2_faces(folder: str | os.PathLike[str], split: str = "train") -> Lazy
     """
     split = check_split(split, ("train", "test"), "VGGFace2")
     root = dataset_folder(folder, (split,), "VGGFace2", _VGGFACE2_LAYOUT, _VGGFACE2_HOME) / split
-    names = [name for name in image_tree(root) if "/" in name]
-    if not names:
-        raise missing_files(str(root / "n*" / "*.jpg"), "VGGFace2", _VGGFACE2_LAYOUT, _VGGFACE2_HOME)
-
-    def read(name: str) -> FaceImage:
-        return FaceImage(name, load_image(root / name), groups={"identity": name.split("/")[0]})
-
-    return LazyFaces(f"VGGFace2, {split}", names, read)
+    missing = missing_files(str(root / "n*" / "*.jpg"), "VGGFace2", _VGGFACE2_LAYOUT, _VGGFACE2_HOME)
+    return _foldered_faces(root, f"VGGFace2, {split}", "identity", missing)
 
 
 def affectnet_faces(folder: str | os.PathLike[str]) -> LazyFaces[FaceImage]:
@@ -66,14 +60,27 @@ def affectnet_faces(folder: str | os.PathLike[str]) -> LazyFaces[FaceImage]:
     """
     inside = "Manually_Annotated_Images"
     root = dataset_folder(folder, (inside,), "AffectNet", _AFFECTNET_LAYOUT, _AFFECTNET_HOME) / inside
+    missing = missing_files(str(root / "*" / "*.jpg"), "AffectNet", _AFFECTNET_LAYOUT, _AFFECTNET_HOME)
+    return _foldered_faces(root, "AffectNet", "folder", missing)
+
+
+def _foldered_faces(root: Path, title: str, group: str, missing: FileNotFoundError) -> LazyFaces[FaceImage]:
+    """Open the images in the subfolders of a folder.
+
+    Args:
+        root: The folder.
+        title: Name of the data set and the split.
+        group: Name of the group whose value is the subfolder's name.
+        missing: The error if there are no images.
+    """
     names = [name for name in image_tree(root) if "/" in name]
     if not names:
-        raise missing_files(str(root / "*" / "*.jpg"), "AffectNet", _AFFECTNET_LAYOUT, _AFFECTNET_HOME)
+        raise missing
 
     def read(name: str) -> FaceImage:
-        return FaceImage(name, load_image(root / name), groups={"folder": name.split("/")[0]})
+        return FaceImage(name, load_image(root / name), groups={group: name.split("/")[0]})
 
-    return LazyFaces("AffectNet", names, read)
+    return LazyFaces(title, names, read)
 
 
 def image_tree(folder: str | os.PathLike[str]) -> Iterator[str]:
