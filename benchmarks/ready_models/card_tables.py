@@ -7,7 +7,10 @@ from pathlib import Path
 from .card_records import Record, load, names, row_key, value_text
 
 # Order of the ready models in tables.
-READY = ("landmarks", "segmentation", "segmentation-fasseg", "attributes", "farl-landmarks", "farl-segmentation")
+READY = (
+    *("landmarks", "segmentation", "segmentation-fasseg", "attributes", "sketch", "sketch-fs2k", "shadow-removal"),
+    *("farl-landmarks", "farl-segmentation"),
+)
 
 
 def ready_records() -> list[Record]:

@@ -76,7 +76,7 @@ def sketch(folder: str, seed: int, steps: int) -> Model:
     return model
 
 
-def shadow_removal(seed: int = 0, steps: int = 3000) -> Model:
+def shadow_removal(seed: int = 0, steps: int = 1200) -> Model:
     """Train shadow removal on the clean faces of `celebamask`; every view gets a shadow of its own.
 
     Half of the images there have soft shadows of their own. The images lie as on the mean face.

@@ -287,8 +287,8 @@ MODELS: dict[str, Callable[..., Model]] = {
     "farl-landmarks": farl_landmarks,
     "farl-segmentation": farl_segmentation,
     "attributes": attributes,
-    "sketch": lambda seed=0, steps=2000: image_models.sketch("sketches", seed, steps),
-    "sketch-fs2k": lambda seed=0, steps=2000: image_models.sketch("fs2k", seed, steps),
+    "sketch": lambda seed=0, steps=1200: image_models.sketch("sketches", seed, steps),
+    "sketch-fs2k": lambda seed=0, steps=1300: image_models.sketch("fs2k", seed, steps),
     "shadow-removal": image_models.shadow_removal,
 }
 

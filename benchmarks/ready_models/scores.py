@@ -9,7 +9,7 @@ NAME is a ready model, such as landmarks. Each set is one of its task's:
   `benchmarks.ready_models.parsing`; for segmentation-fasseg also fasseg-people and fasseg-frontal.
 * attributes: celebahq (the last 800 images), utkface (``Male`` by groups of people), london
   (``Male`` and ``Smiling`` by stated ethnicity).
-* stylization: sketches, fs2k (every eighth pair).
+* stylization: sketches for sketch, fs2k for sketch-fs2k (every eighth pair).
 * shadow_removal: celebamask (synthetic shadows), yaleb (real ones; 119 grey images of 20 people).
 
 Without ``--sets`` all sets of the task are scored. No model was trained on these images. A new row of the card replaces
@@ -63,6 +63,8 @@ PARSED = {
 }
 LONDON = "Face Research Lab London Set"
 ADAPTED_ONLY = parsing.LEFT_OUT
+# A sketch model is scored on its own style.
+STYLES = {"sketch": "sketches", "sketch-fs2k": "fs2k"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,6 +265,8 @@ def rows(name: str, chosen: list[str] | None) -> list[dict[str, Any]]:
     sets = SETS.get(model.task.name, {})
     if model.adapter is None:
         sets = {key: score for key, score in sets.items() if key not in ADAPTED_ONLY}
+    if name in STYLES:
+        sets = {STYLES[name]: sets[STYLES[name]]}
     unknown = [key for key in chosen or [] if key not in sets]
     if unknown or not sets:
         raise ValueError(f"{name}: expected sets among {', '.join(sets) or 'none'}, got {', '.join(unknown) or 'none'}")

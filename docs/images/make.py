@@ -3,12 +3,10 @@
     FACEKIT_DATA=... python docs/images/make.py [faces] [example] [gallery]
 
 ``faces.jpg`` shows two people of the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0,
-https://doi.org/10.6084/m9.figshare.5047666) with the results of the ready models and of a sketch model. The sketch
-model learns from ten photos of other people of that set. Their sketches are made by `pencil`, an image filter.
-``example.jpg`` is the image that the README's example saves. The gallery has one small image per notebook; it takes
-the sketch from ``faces.jpg``.
+https://doi.org/10.6084/m9.figshare.5047666) with the results of the ready models. ``example.jpg`` is the image that
+the README's example saves. The gallery has one small image per notebook; it takes the sketch from ``faces.jpg``.
 
-Run time: about 5 minutes on two CPU cores. Each file is overwritten.
+Run time: about 2 minutes on two CPU cores. Each file is overwritten.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -29,7 +26,6 @@ from facekit.results import Attributes, Segmentation
 
 FOLDER = Path(__file__).parent
 SHOWN = ("129_smiling.jpg", "029_smiling.jpg")
-LEARNED = ("001", "005", "010", "037", "042", "068", "087", "099", "112", "136")
 TILE = 300
 GAP = 6
 TITLES = ("photo", "68 landmarks", "parts", "attributes", "sketch")
@@ -46,14 +42,6 @@ ATTRIBUTES = (
     "5_o_Clock_Shadow",
     "Eyeglasses",
 )
-
-
-def pencil(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn a photo into a pencil drawing: grey levels divided by their blurred surroundings."""
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    surroundings = cv2.GaussianBlur(grey, (0, 0), photo.shape[1] / 24)
-    drawing = np.clip(250 * (grey + 8) / (surroundings + 8), 0, 255)
-    return np.repeat(drawing[..., None], 3, 2).astype(np.uint8)
 
 
 def tile(image: NDArray[np.uint8]) -> Image.Image:
@@ -79,9 +67,6 @@ def bars(result: Attributes) -> Image.Image:
 def faces_image() -> Image.Image:
     """Lay out photo, landmarks, parts, attributes and sketch of the shown people, one row per person."""
     folder = data_folder("london") / "images"
-    learned = [facekit.load_image(folder / f"{name}_neutral.jpg")[ROWS, COLUMNS] for name in LEARNED]
-    artist = facekit.adapt(learned, [pencil(photo) for photo in learned], "stylization", steps=600, progress=False)
-
     page = Image.new("RGB", (len(TITLES) * (TILE + GAP) - GAP, 34 + len(SHOWN) * (TILE + GAP) - GAP), "white")
     pen = ImageDraw.Draw(page)
     for column, title in enumerate(TITLES):
@@ -89,10 +74,11 @@ def faces_image() -> Image.Image:
         pen.text((centre, 16), title, fill=(40, 40, 40), font=ImageFont.load_default(20), anchor="mm")
     for row, name in enumerate(SHOWN):
         photo = facekit.load_image(folder / name)
-        points, parts, attributes = facekit.predict(["landmarks", "segmentation", "attributes"], photo)
-        sketch = facekit.predict(artist, np.ascontiguousarray(photo[ROWS, COLUMNS])).output
-        shown = [tile(drawn[ROWS, COLUMNS]) for drawn in (photo, points.draw(), parts.draw())]
-        for column, image in enumerate([*shown, bars(attributes[0]), tile(sketch)]):
+        models = ["landmarks", "segmentation", "sketch", "attributes"]
+        *drawn, attributes = facekit.predict(models, photo)
+        points, parts, sketch = (tile(faces.draw()[ROWS, COLUMNS]) for faces in drawn)
+        shown = [tile(photo[ROWS, COLUMNS]), points, parts, bars(attributes[0]), sketch]
+        for column, image in enumerate(shown):
             page.paste(image, (column * (TILE + GAP), 34 + row * (TILE + GAP)))
     return page
 

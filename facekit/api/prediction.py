@@ -54,9 +54,10 @@ def predict(
 
     Args:
         model: A model, the path of its .facekit file, or the name of an embedded ready model ("landmarks",
-            "segmentation", "segmentation-fasseg", "attributes"; on the backbone of the last one "farl-landmarks",
-            "farl-segmentation"). A sequence of these gives one item per model. Faces are then detected once,
-            and a frozen backbone that several models share runs once per face.
+            "segmentation", "segmentation-fasseg", "attributes", "sketch", "sketch-fs2k", "shadow-removal"; on the
+            backbone of "attributes" also "farl-landmarks", "farl-segmentation"). A sequence of these gives one item
+            per model. Faces are then detected once, and a frozen backbone that several models share runs once per
+            face.
         images: A path, folder, PIL image, array or tensor, or a sequence of these.
         faces: Face boxes (x0, y0, x1, y1) in pixels instead of face detection; for many images one list per image.
         align: How faces are cropped. None is the model's own ``align``.

@@ -108,7 +108,8 @@ def ready_model(name: str) -> Model:
 
     Args:
         name: "landmarks", "farl-landmarks" (68 points), "segmentation", "farl-segmentation" (face parts),
-            "segmentation-fasseg" (the first parser with a label adapter to FASSEG), or "attributes" (CelebA's 40).
+            "segmentation-fasseg" (the first parser with a label adapter to FASSEG), "attributes" (CelebA's 40),
+            "sketch", "sketch-fs2k" (a face as a sketch, in two styles), or "shadow-removal".
 
     Raises:
         ValueError: If there is no model of that name. The message lists them.

@@ -17,6 +17,8 @@ EMBEDDED = {
     "segmentation": "parsing.facekit",
     "segmentation-fasseg": "parsing-fasseg.facekit",  # A label adapter on "segmentation".
     "attributes": "attributes40.facekit",
+    "sketch": "sketch.facekit",  # CUFS's style.
+    "sketch-fs2k": "sketch-fs2k.facekit",
     # Heads on farl's image tower, which runs once for these and "attributes". The models above are more accurate.
     "farl-landmarks": "farl-landmarks68.facekit",
     "farl-segmentation": "farl-parsing.facekit",
