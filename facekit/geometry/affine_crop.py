@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
 from .affine import Size, invert, map_grid, shift_matrix, size_pair, transform_points
+from .best_class import BestClass
 from .crop import Crop, PasteBorder, Positions, Region, corners_of
 from .resampling import (
     BORDERS,
@@ -19,7 +21,6 @@ from .resampling import (
     by_four_channels,
     check_names,
     reduced_source,
-    sample,
 )
 
 
@@ -98,6 +99,7 @@ class AffineCrop(Crop):
         return AffineCrop(invert(matrix), region.size).image(values, border)
 
     @override
-    def _scores_at(self, scores: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
+    def _class_reader(self, scores: NDArray[np.float32]) -> Callable[[Region], NDArray[np.uint8]]:
         # Read at the pixels' centres also where the crop is finer than the image: means would lose lips and brows.
-        return sample(scores, *self._positions(region), "linear")
+        best = BestClass(scores)
+        return lambda region: best.at(*self._positions(region))

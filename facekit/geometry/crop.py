@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -131,8 +132,12 @@ class Crop(ABC):
         """Resample values of the crop at the image pixels of the region, averaged where the image is coarser."""
 
     @abstractmethod
-    def _scores_at(self, scores: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
-        """Resample class scores (h,w,C) of the crop at the image pixels of the region."""
+    def _class_reader(self, scores: NDArray[np.float32]) -> Callable[[Region], NDArray[np.uint8]]:
+        """Return the function from a region of the image to the best class of each of its pixels.
+
+        Args:
+            scores: Class scores (h,w,C) of the crop.
+        """
 
     @property
     def _empty_rim(self) -> float:
@@ -217,12 +222,12 @@ class Crop(ABC):
         if region.is_empty:
             return out
         planes = np.ascontiguousarray(np.moveaxis(scores, 0, -1), dtype=np.float32)
+        classes = self._class_reader(planes)
         rows = max(1, _STRIP_VALUES // (region.size[1] * planes.shape[2] * self._pixels_per_image_pixel**2))
         for top in range(region.y0, region.y1, rows):
             strip = region._replace(y0=top, y1=min(region.y1, top + rows))
             inside = is_inside(*self._positions(strip), self.size, self._empty_rim)
-            ids = self._scores_at(planes, strip).argmax(axis=2).astype(np.uint8)
-            out[strip.slices][inside] = ids[inside]
+            out[strip.slices][inside] = classes(strip)[inside]
         return out
 
     def paste_image(
@@ -246,7 +251,7 @@ class Crop(ABC):
         if region.is_empty:
             return out
         x, y = self._positions(region)
-        alpha, (h, w) = is_inside(x, y, self.size, self._empty_rim).astype(np.float64), self.size
+        alpha, (h, w) = is_inside(x, y, self.size, self._empty_rim).astype(np.float32), self.size
         if feather > 0:
             rim = np.minimum(np.minimum(x + 0.5, w - 0.5 - x), np.minimum(y + 0.5, h - 0.5 - y))
             alpha *= np.clip(rim / feather, 0, 1)
@@ -257,7 +262,7 @@ class Crop(ABC):
 
     @property
     def _pixels_per_image_pixel(self) -> int:
-        """Number of crop pixels along each axis that `_scores_at` averages per image pixel."""
+        """Number of crop pixels along each axis that `_class_reader` averages per image pixel."""
         return 1
 
     def _region(self, values_size: tuple[int, ...], image_size: Size) -> Region:

@@ -5,6 +5,7 @@ The paper: https://arxiv.org/abs/2112.03109. `facekit.geometry.tanh_warp` has th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -121,8 +122,8 @@ class TanhCrop(Crop):
         return reduced(out, (1 / finer, 1 / finer))
 
     @override
-    def _scores_at(self, scores: NDArray[np.float32], region: Region) -> NDArray[np.float32]:
-        return self._values_at(scores, region, "replicate")
+    def _class_reader(self, scores: NDArray[np.float32]) -> Callable[[Region], NDArray[np.uint8]]:
+        return lambda region: self._values_at(scores, region, "replicate").argmax(axis=2).astype(np.uint8)
 
     def _to_unit(self, pixels: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """Map pixels to [-1, 1] from one edge of the crop to the other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -62,20 +63,33 @@ def blend_portrait(result: ImageResult, frame: Frame) -> ImageResult:
     """
     if frame.box is None:
         return result
-    height, width = result.image.shape[:2]
-    side = frame.box[2] - frame.box[0]
-    centre = np.array([frame.box[0] + frame.box[2], frame.box[1] + frame.box[3]]) / 2
-    y, x = np.mgrid[:height, :width]
-    face = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < (_FACE_RADIUS * side) ** 2
+    side, centre = frame.box[2] - frame.box[0], np.array(frame.box).reshape(2, 2).mean(0)
+    edge = max(0.5, _EDGE * side)
     mask = person_mask(result.image, frame)
+    window = _window(mask, frame.box, margin=int(np.ceil(5 * edge)))
+    mask = mask[window]
+    y, x = np.ogrid[window]
+    face = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < (_FACE_RADIUS * side) ** 2
     if not face.any() or mask[face].mean() < _FOUND:
         return result
     # Neighbours in the same crop are other components of the mask.
     _, components = cv2.connectedComponents(mask.astype(np.uint8))
     person = components == np.bincount(components[face & mask]).argmax()
-    alpha = cv2.GaussianBlur(person.astype(np.float32), (0, 0), max(0.5, _EDGE * side))[..., None]
-    old, new = result.image.astype(np.float32), result.output.astype(np.float32)
-    return dataclasses.replace(result, output=np.rint(old + (new - old) * alpha).astype(np.uint8))
+    alpha = cv2.GaussianBlur(person.astype(np.float32), (0, 0), edge)[..., None]
+    old, new = result.image[window].astype(np.float32), result.output[window].astype(np.float32)
+    output = result.image.copy()
+    output[window] = np.rint(old + (new - old) * alpha)
+    return dataclasses.replace(result, output=output)
+
+
+def _window(mask: NDArray[np.bool_], box: Sequence[float], margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns that hold a mask and a box, with a margin. A large photo is mostly outside."""
+    height, width = mask.shape
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    x0, y0, x1, y1 = (round(v) for v in box)
+    top, bottom = min([y0, *rows[:1]]) - margin, max([y1, *rows[-1:]]) + 1 + margin
+    left, right = min([x0, *columns[:1]]) - margin, max([x1, *columns[-1:]]) + 1 + margin
+    return slice(max(0, top), min(height, bottom)), slice(max(0, left), min(width, right))
 
 
 CROPPER = Cropper(find_frames, with_portrait)

@@ -140,9 +140,13 @@ class Segmentation(Drawable):
         mask, image = np.asarray(self.mask), rgb_array(self.image)
         if mask.shape != image.shape[:2]:
             raise ValueError(f"mask: expected the image's size {image.shape[:2]}, got shape {mask.shape}")
-        wrong = sorted(set(np.unique(mask).tolist()) - set(range(len(self.labels))) - {self.labels.ignore})
+        n = len(self.labels)
+        if mask.size and not 0 <= mask.min() <= mask.max() < n:  # seldom: np.unique of a large mask is slow
+            wrong = sorted(set(np.unique(mask).tolist()) - set(range(n)) - {self.labels.ignore})
+        else:
+            wrong = []
         if wrong:
-            ids = f"0..{len(self.labels) - 1} and {self.labels.ignore} for ignore"
+            ids = f"0..{n - 1} and {self.labels.ignore} for ignore"
             raise ValueError(f"mask: expected ids {ids} of set {self.labels.name!r}, got ids {wrong[:5]}")
         store(self, mask=mask.astype(np.uint8), image=image, box=box_numbers(self.box))
 
