@@ -225,12 +225,15 @@ def test_ready_models(faces: dict[str, Any]) -> None:
     from skimage.data import astronaut
 
     names = ["landmarks", "segmentation", "segmentation-fasseg", "attributes", "farl-landmarks", "farl-segmentation"]
+    names += ["sketch", "shadow-removal"]
     there = facekit.predict(names, astronaut(), device=DEVICE)
     here = facekit.predict(names, astronaut(), device="cpu")
     assert np.abs(there[0].points - here[0].points).max() < 1 and np.abs(there[4].points - here[4].points).max() < 1
     for i in (1, 2, 5):
         assert (there[i].mask == here[i].mask).mean() > 0.995
     assert np.abs(there[3].probabilities - here[3].probabilities).max() < CLOSE
+    for i in (6, 7):
+        assert np.abs(there[i].output.astype(float) - here[i].output).mean() < 1
 
 
 def test_label_adapters(faces: dict[str, Any], tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ def ready(name: str) -> Callable[[Path], Outputs]:
     return run
 
 
-for _name in ("landmarks", "segmentation", "segmentation-fasseg", "attributes", "farl-landmarks", "farl-segmentation"):
+READY = ("landmarks", "segmentation", "segmentation-fasseg", "attributes", "farl-landmarks", "farl-segmentation")
+for _name in (*READY, "sketch", "sketch-fs2k", "shadow-removal"):
     RECORDS[f"ready {_name}"] = ready(_name)
 
 

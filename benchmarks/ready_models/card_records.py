@@ -11,7 +11,7 @@ are Markdown:
 * ``scores``: rows with ``data``, ``metric``, ``value``, ``digits``, ``command``, and optionally ``of``, ``machine``,
   ``date``. ``of`` says what was scored if it is not this file. A value is a number, a text, ``{"mean": 5.0, "std":
   0.1}``, or several of these by name. ``benchmarks.ready_models.scores`` adds rows. ``score_notes``: items.
-* ``images``, ``failures``: ``text``, and optionally ``image``, ``alt`` and ``credit``.
+* ``images``, ``failures``: ``text``, and optionally ``image``, ``alt``, ``credit``, and for `failures` ``cases``.
 * ``limits``: what the model cannot do. ``tried``: what was tried and left. Both are items.
 """
 

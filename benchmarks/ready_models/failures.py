@@ -5,9 +5,9 @@
 The models run on all 152 photos of the Face Research Lab London Set (76 people, neutral and smiling) and on generated
 faces that are turned by 50 to 75 degrees. No training used these people. The folder gets all drawn photos, and the
 generated faces with the worst scores; the scores are printed. A person then chooses cases and describes them in the
-records of the cards: ``failures`` with ``image``, ``cases``, ``text`` and ``alt``. A case is "london/029_smiling" or
-"generated/12"; "london/029_smiling@150,160,350,360" has the face's box instead of a search. `draw_all` makes the
-images.
+records of the cards: ``failures`` with ``image``, ``cases``, ``text`` and ``alt``. A case is "london/029_smiling",
+"generated/12", or "shadowed/3", a sample face with a synthetic shadow; "london/029_smiling@150,160,350,360" has the
+face's box instead of a search. ``inputs`` shows each input before its result. `draw_all` makes the images.
 
 No other real people are shown: only the London Set's licence (CC BY 4.0) allows it.
 """
@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import facekit
 from facekit.data.face_sources import data_folder
+from facekit.data.sample_faces import samples
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images import read_images
 from facekit.labels import CELEBAMASK_19, FACEKIT_27, LANDMARKS_68, segmentation_map
@@ -34,9 +35,11 @@ from facekit.model.evaluation import results_for
 from facekit.results import Attributes, Drawable, Landmarks, Segmentation
 
 from . import card_records
+from .image_models import with_shadow
 
 # Generated people who are in no training: other files use the seeds 0, 11, 12, 13 and 14.
 SEED, SIDE, CHECKED, LEAST_YAW = 77, 256, 120, 50
+SHADOWS = 3  # Seed of the synthetic shadows.
 ROWS, COLUMNS = slice(95, 485), slice(61, 451)  # Head and hair in the London Set's photos of 512 px.
 TILE, GAP, LINE, ON_SHEET = 190, 4, 17, 40
 MOST_BYTES = 60_000
@@ -67,11 +70,15 @@ def results(names: Sequence[str], case: str) -> list[Drawable | None]:
         case: A photo or a generated face.
     """
     kind, item = case.split("/")
+    if kind == "shadowed":
+        faces, i = samples(), int(item)
+        photo = with_shadow(faces.images[i], faces.masks[i] != 0, SHADOWS, i)
+        return [found[0] for found in facekit.predict(names, photo)]
     if kind == "london":
         item, _, box = item.partition("@")
         boxes = [tuple(map(float, box.split(",")))] if box else None
-        photo = data_folder("london") / "images" / f"{item}.jpg"
-        return [max(found, key=_width) if len(found) else None for found in facekit.predict(names, photo, faces=boxes)]
+        file = data_folder("london") / "images" / f"{item}.jpg"
+        return [max(found, key=_width) if len(found) else None for found in facekit.predict(names, file, faces=boxes)]
     batch = generated_faces().batch([int(item)], want=("image", "mask", "landmarks68"))
     images = read_images(list(batch["image"].permute(0, 2, 3, 1).numpy()))
     labels = {
@@ -199,6 +206,8 @@ def draw_all() -> None:
             for number, case in enumerate(item["cases"]):
                 found = results([record["ready"]["name"]], case)[0]
                 shown = item["attributes"][number] if "attributes" in item else []
+                if "inputs" in item and found is not None:
+                    tiles.append(Image.fromarray(found.image).resize((TILE, TILE), Image.Resampling.LANCZOS))
                 tiles.append(tile(found, case, attribute_lines(found, shown)))
             page = strip(tiles, len(tiles))
             path = card_records.REPOSITORY / item["image"]

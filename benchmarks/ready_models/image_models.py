@@ -87,16 +87,25 @@ def shadow_removal(seed: int = 0, steps: int = 1200) -> Model:
     return model
 
 
+def with_shadow(image: np.ndarray, person: np.ndarray, seed: int, index: int) -> np.ndarray:
+    """Cast a synthetic shadow on the person in an image, the same in each call.
+
+    Args:
+        image: RGB (H, W, 3) uint8.
+        person: Whether a pixel shows the person (H, W), bool.
+        seed: Seed of the shadows.
+        index: Number of the image.
+    """
+    clean = torch.from_numpy(image.copy()).permute(2, 0, 1)[None] / 255
+    dark = cast_shadows(clean, generator_for(seed, index), torch.from_numpy(person)[None, None].float())
+    return (255 * dark[0].permute(1, 2, 0)).round().clamp(0, 255).byte().numpy()
+
+
 def shadowed_faces() -> Pairs:
     """Return the validation faces of `celebamask` with a synthetic shadow on the person, and without.
 
-    The person is what the masks do not call background. Face i gets the i-th shadow, the same in each call.
+    The person is what the masks do not call background.
     """
     images, masks = celebamask("validation")
-    shadowed = []
-    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        clean = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
-        person = torch.from_numpy(mask != 0)[None, None].float()
-        dark = cast_shadows(clean, generator_for(0, i), person)[0].permute(1, 2, 0)
-        shadowed.append((255 * dark).round().clamp(0, 255).byte().numpy())
-    return shadowed, images
+    pairs = zip(images, masks, strict=True)
+    return [with_shadow(image, mask != 0, 0, i) for i, (image, mask) in enumerate(pairs)], images

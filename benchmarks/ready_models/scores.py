@@ -10,7 +10,7 @@ NAME is a ready model, such as landmarks. Each set is one of its task's:
 * attributes: celebahq (the last 800 images), utkface (``Male`` by groups of people), london
   (``Male`` and ``Smiling`` by stated ethnicity).
 * stylization: sketches for sketch, fs2k for sketch-fs2k (every eighth pair).
-* shadow_removal: celebamask (synthetic shadows), yaleb (real ones; 119 grey images of 20 people).
+* shadow_removal: celebamask (synthetic shadows), yaleb (real ones; 122 grey images of 20 people).
 
 Without ``--sets`` all sets of the task are scored. No model was trained on these images. A new row of the card replaces
 the one of the same data and metric; it has command, machine and date. If the weights were replaced since the last

@@ -19,6 +19,7 @@ EMBEDDED = {
     "attributes": "attributes40.facekit",
     "sketch": "sketch.facekit",  # CUFS's style.
     "sketch-fs2k": "sketch-fs2k.facekit",
+    "shadow-removal": "shadow-removal.facekit",
     # Heads on farl's image tower, which runs once for these and "attributes". The models above are more accurate.
     "farl-landmarks": "farl-landmarks68.facekit",
     "farl-segmentation": "farl-parsing.facekit",

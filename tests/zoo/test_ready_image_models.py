@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import facekit
+from benchmarks.ready_models.image_models import with_shadow
 from facekit.labels import CELEBAMASK_19
 from facekit.results import ImageResult
 
@@ -43,3 +44,18 @@ def test_a_sketch_leaves_the_background_of_the_photo(photo: np.ndarray) -> None:
 def test_the_two_styles_differ(photo: np.ndarray, skin: np.ndarray) -> None:
     outputs = [facekit.predict(name, photo)[0].output[skin].astype(float) for name in ("sketch", "sketch-fs2k")]
     assert np.abs(outputs[0] - outputs[1]).mean() > 8
+
+
+@pytest.mark.slow
+def test_shadows_become_lighter() -> None:
+    faces = facekit.data.samples()
+    errors = []
+    for i in (0, 3, 6):
+        dark = with_shadow(faces.images[i], faces.masks[i] != 0, seed=3, index=i)
+        (result,) = facekit.predict("shadow-removal", dark)
+        shadow = np.abs(dark.astype(float) - faces.images[i]).mean(axis=2) > 20
+        assert shadow.sum() > 1000
+        clean, photo = faces.images[i][shadow].astype(float), dark[shadow].astype(float)
+        errors.append((np.abs(result.output[shadow] - clean).mean(), np.abs(photo - clean).mean()))
+    after, before = np.mean(errors, axis=0)
+    assert after < 0.6 * before
