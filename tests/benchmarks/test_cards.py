@@ -53,7 +53,7 @@ def test_failures_show_generated_faces_or_the_london_set_with_its_attribution(na
         path = card_records.REPOSITORY / item["image"]
         assert path.is_file() and path.stat().st_size <= 60_000
         kinds = {case.split("/")[0] for case in item["cases"]}
-        assert kinds <= {"london", "generated"} and item["alt"] and item["credit"]
+        assert kinds <= {"london", "generated", "shadowed"} and item["alt"] and item["credit"]
         assert "CC BY 4.0" in item["credit"] or kinds == {"generated"}
 
 
