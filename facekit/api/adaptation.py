@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from ..training.config import Adaptation
 from ..training.crops import check_faces
 from ..training.finetune import FineTuning
 from ..training.loop import FiniteProgram, Progress, check_finite, train
+from ..training.time_estimate import announce_time
 from ..training.views import TrainingData
 from ..training.warm_start import check_warm_start, fits_embedded, warm_start
 from ..zoo import embedded_file
@@ -120,12 +122,15 @@ def adapt(
     program = system.program(network, weights, trained_task, data, config, target_device, seed)
     start = _warm_start(program, model, config.start)
     best = _best_checkpoint(model, config, validation_faces, len(crops))
+    name = f"adapting {task}"
+    if isinstance(program, FineTuning) and (checkpoint is None or not Path(checkpoint).exists()):
+        announce_time(program, name, progress)
     losses = train(
         program,
         program.steps,
         checkpoint=checkpoint,
         progress=progress,
-        name=f"adapting {task}",
+        name=name,
         hooks=[] if best is None else [best],
     )
     if best is not None:

@@ -13,7 +13,7 @@ from ...training.config import Adaptation
 from ...training.pretraining_run import Request, Run
 from ..base import Backbone, Weights
 from ..image_tower import ImageTower, TowerSize, spread_layers
-from .config import FaRLAdaptation, named_recipe
+from .config import QUICK_HEAD, FaRLAdaptation, named_recipe
 from .image_text_model import ImageTextModel, new_pair, read_pair
 from .network import FaRLNetwork
 from .timm_tower import StandInTower, stand_in
@@ -22,7 +22,7 @@ from .timm_tower import StandInTower, stand_in
 _OFFICIAL = {"official": "farl-ep16", "official-ep64": "farl-ep64"}
 # UperNet gets this many channels on towers narrower than the first number. With the tower's own width, as in the paper,
 # a head would cost several times the tower.
-_NARROW, _NARROW_HEAD = 384, 64
+_NARROW, _NARROW_HEAD = 384, QUICK_HEAD
 
 
 class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
@@ -70,10 +70,15 @@ class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
             else:
                 tower = self.load(weights, seed).image
                 tower = tower.resized(config.input_size or tower.size.input_size)
-            head = config.head_channels or (_NARROW_HEAD if tower.width < _NARROW else tower.width)
+            narrow = tower.width < _NARROW
+            head = config.head_channels or (_NARROW_HEAD if narrow else tower.width)
+            # On wide towers most of the time would go into the pyramid, which is as wide as the tower in the paper.
+            pyramid = None if narrow or head >= tower.width else head
             layers = config.layers or spread_layers(tower.depth)
             frozen = config.tower_lr is None
-            return FaRLNetwork(tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen)
+            return FaRLNetwork(
+                tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen, pyramid
+            )
 
     @override
     def network_from_dict(self, settings: dict[str, Any]) -> FaRLNetwork:
