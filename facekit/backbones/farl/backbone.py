@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from ..image_tower import ImageTower, TowerSize, spread_layers
 from .config import QUICK_HEAD, FaRLAdaptation, named_recipe
 from .image_text_model import ImageTextModel, new_pair, read_pair
 from .network import FaRLNetwork
+from .released_models import ReleasedModel, read_released
 from .timm_tower import StandInTower, stand_in
 
 # Names of the published files in `facekit.zoo`.
@@ -60,6 +62,18 @@ class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
             cached = [self.files.cached(name) for name in _OFFICIAL.values()]
             return read_pair(next((path for path in cached if path is not None), None) or self.files.embedded("farl"))
         return read_pair(self.files.embedded("farl") if weights == "embedded" else weights)
+
+    def released(self, path: str | os.PathLike[str]) -> ReleasedModel:
+        """Read a model of facer, with its tower, head and label set; see `released_models`.
+
+        Args:
+            path: One of facer's TorchScript archives. Nothing in it is executed.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it holds something else. The message names the tensors that do not fit.
+        """
+        return read_released(path)
 
     def build(self, weights: Weights, seed: int, task: Task, config: FaRLAdaptation) -> FaRLNetwork:
         """Build a head for the task on the image tower, or on the timm model ``config.tower``."""

@@ -157,6 +157,8 @@ def read_pair(path: str | os.PathLike[str]) -> ImageTextModel:
             f"{first_names(file.tensors)}{likely_network(file.tensors)}"
         )
     # The number of attention heads does not follow from shapes. Our files store it.
+    if any(k.startswith("fpns.") for k in file.tensors):
+        raise ValueError(f"{path}: expected weights of a tower, got a whole model{likely_network(['psp_modules.0.1.conv.weight'])}")
     noted = {k.removeprefix("heads_"): v for k, v in file.about.items() if k.startswith("heads_")}
     try:
         return from_clip(file.tensors, {k: int(v) for k, v in noted.items()})
