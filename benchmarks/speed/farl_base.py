@@ -124,7 +124,9 @@ def main() -> None:
     mine, rival = numbers["ours"], numbers["straightforward"]
     hours = rival["s per image and step"] * recipe.batch_size * mine["steps"] / 3600
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"adapt on {FACES} faces, {mine['steps']} steps: {mine['adapt s'] / 60:.1f} min, {mine['adapt peak MB']:.0f} MB")
+    print(
+        f"adapt on {FACES} faces, {mine['steps']} steps: {mine['adapt s'] / 60:.1f} min, {mine['adapt peak MB']:.0f} MB"
+    )
     print(f"predict one face, mirrored copy included: {mine['predict s']:.2f} s; peak {mine['peak MB']:.0f} MB")
     print(
         f"straightforward: {rival['s per image and step']:.1f} s per image and step, {hours:.1f} hours in all, "

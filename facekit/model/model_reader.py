@@ -93,9 +93,7 @@ def read_parts(path: str | os.PathLike[str]) -> ModelParts:
     source = Path(path)
     if is_torch_archive(source):
         released = find_backbone("farl").released(source)
-        return ModelParts(
-            "farl", released.network, released.task, released.align, {"weights": source.name}, None, None
-        )
+        return ModelParts("farl", released.network, released.task, released.align, {"weights": source.name}, None, None)
     about, state = read_model_file(source)
     backbone = built(source, lambda: find_backbone(about["backbone"]))
     adapter, target = None, None
