@@ -41,8 +41,8 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
 def autocast(device: torch.device, enabled: bool, gradients: bool = True) -> torch.autocast:
     """Compute convolutions and matrix products in bfloat16 where the hardware supports it.
 
-    On other machines bfloat16 is emulated, which is slower than float32. Nothing changes there, except that GPUs compute
-    in float16 where no gradients are needed.
+    On other machines bfloat16 is emulated, which is slower than float32. Nothing changes there, except that GPUs
+    compute in float16 where no gradients are needed.
 
     Args:
         device: The device of the computation.

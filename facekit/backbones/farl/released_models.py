@@ -80,8 +80,8 @@ def read_released(path: str | os.PathLike[str]) -> ReleasedModel:
     classifier = uper.get("conv_seg.weight")
     if not visual or classifier is None or classifier.ndim != 4:
         raise ValueError(
-            f"{path}: expected {_EXPECTED}, got tensors {first_names(tensors)}{likely_network(tensors)}; pass weights of "
-            "a tower alone to load_backbone or adapt"
+            f"{path}: expected {_EXPECTED}, got tensors {first_names(tensors)}{likely_network(tensors)}; pass weights "
+            "of a tower alone to load_backbone or adapt"
         )
     _check_normalisation(path, rest)
     classes, channels = classifier.shape[:2]
@@ -116,8 +116,8 @@ def _check_normalisation(path: str | os.PathLike[str], rest: dict[str, Tensor]) 
     for name, values in known.items():
         if not torch.allclose(rest[name].flatten(), values, atol=1e-4):
             raise ValueError(
-                f"{path}: {name}: expected {values.tolist()}, CLIP's, got {rest[name].flatten().tolist()}; such a model "
-                "cannot be read"
+                f"{path}: {name}: expected {values.tolist()}, CLIP's, got {rest[name].flatten().tolist()}; take a file "
+                "that facer released"
             )
 
 
@@ -127,8 +127,8 @@ def _task(path: str | os.PathLike[str], classes: int, parsing: bool) -> tuple[Ta
     if classes not in known:
         kind = "parsing" if parsing else "landmarks"
         raise ValueError(
-            f"{path}: expected a head for {kind} with {' or '.join(map(str, sorted(known)))} outputs, got {classes}; only "
-            "facer's own models are read"
+            f"{path}: expected a head for {kind} with {' or '.join(map(str, sorted(known)))} outputs, got {classes}; "
+            "take a file that facer released"
         )
     if parsing:
         classes_set, align = _PARSING[classes]
