@@ -74,8 +74,8 @@ def adapt(
         support_images: Unlabelled images for pftgan's image stream. None generates some.
         weights: "auto", "embedded", "official", "none" (random), or a file.
         recipe: "quick" (about a minute on two cores), "paper", another name of the backbone, or a configuration.
-        align: "none" takes each image as a face crop. "box" crops to the detected face. "landmarks", "mean", "tanh" and
-            "ffhq" crop by landmarks, "haar" as in synthparse's paper. Predictions use the same crop.
+        align: "none" takes each image as a face crop. "box" crops to the detected face. "landmarks", "mean",
+            "mean-wide", "tanh" and "ffhq" crop by landmarks, "haar" as in synthparse's paper. Predictions use the same.
         faces: One face box (x0, y0, x1, y1) per image instead of face detection.
         epochs: Number of passes through all faces, instead of ``steps``.
         validation: (images, labels) for scores during training. ``keep_best=True`` keeps the best weights.

@@ -35,7 +35,7 @@ from .model_reader import find_backbone
 
 # Images per batch. On CPUs, larger batches take more time per image because activations do not fit into the caches.
 AT_ONCE = 16
-# Pixels per batch. The released heads of FaRL need 0.6 GB for each million.
+# Pixels per batch. The head of 768 channels on FaRL takes about 1 GB for each million.
 _PIXELS_AT_ONCE = 16 * 224**2
 # Levels of a shared trunk for one batch of crops, by the trunk and whether the crops were mirrored.
 SharedLevels = dict[tuple[str, bool], Any]
