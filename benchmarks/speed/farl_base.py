@@ -1,6 +1,6 @@
 """Measure FaRL at its real size on a CPU: adapt a parser on the official ViT-B/16 to 10 faces, and predict.
 
-    python -m benchmarks.speed.farl_base [--steps N]
+    python -m benchmarks.speed.farl_base [--steps N] [--views N]
 
 The checkpoint has the format of the official one and random values, which cost the same time. The straightforward way
 is the paper's head of 768 channels, and the tower at each step: it is timed on a few images and extrapolated to the
@@ -33,7 +33,7 @@ from facekit.labels import CELEBAMASK_19, FACEKIT_27, segmentation_map
 FACES, RIVAL_IMAGES, SIDE = 10, 2, 224
 
 
-def ours(weights: str, steps: int | None) -> dict[str, float]:
+def ours(weights: str, settings: dict[str, int]) -> dict[str, float]:
     """Adapt by the quick recipe and predict; return seconds of the processor and the peak memory in MB."""
     import facekit
 
@@ -57,7 +57,7 @@ def ours(weights: str, steps: int | None) -> dict[str, float]:
         weights=weights,
         device="cpu",
         progress=progress,
-        **({} if steps is None else {"steps": steps}),
+        **settings,
     )
     adapted = time.process_time()
     peak = _peak()
@@ -104,11 +104,14 @@ def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, help="steps instead of the quick recipe's")
+    parser.add_argument("--views", type=int, help="augmented views instead of the quick recipe's 500")
     parser.add_argument("--part", choices=("ours", "straightforward"), help="run this part in this process")
     parser.add_argument("--weights", help="checkpoint of the part")
     a = parser.parse_args()
+    settings = {} if a.steps is None else {"steps": a.steps}
+    settings |= {} if a.views is None else {"views": 1, "least_views": a.views}
     if a.part:
-        found = ours(a.weights, a.steps) if a.part == "ours" else straightforward(a.weights)
+        found = ours(a.weights, settings) if a.part == "ours" else straightforward(a.weights)
         print(json.dumps(found))
         return
     numbers: dict[str, Any] = {}
@@ -117,7 +120,7 @@ def main() -> None:
         torch.save({"state_dict": to_clip(new_pair("base", seed=0))}, weights)
         for part in ("straightforward", "ours"):
             command = [sys.executable, "-m", "benchmarks.speed.farl_base", "--part", part, "--weights", weights]
-            command += [] if a.steps is None else ["--steps", str(a.steps)]
+            command += sys.argv[1:]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             numbers[part] = json.loads(done.stdout.splitlines()[-1])
             print(part, {k: round(v, 4) for k, v in numbers[part].items()}, flush=True)
