@@ -31,15 +31,15 @@ from .geometry.affine import (
 from .geometry.affine_crop import AffineCrop
 from .geometry.crop import Crop
 from .geometry.tanh_crop import TanhCrop
-from .geometry.tanh_warp import ALPHA, MEAN_FACE, MEAN_FACE_SIDE
+from .geometry.tanh_warp import ALPHA, MEAN_FACE, MEAN_FACE_SIDE, WIDE_SCALE
 from .labels import LANDMARKS_68, LandmarkSet, landmark_set
 
-ALIGN = ("none", "box", "landmarks", "mean", "tanh", "ffhq", "haar")
+ALIGN = ("none", "box", "landmarks", "mean", "mean-wide", "tanh", "ffhq", "haar")
 # The user's own faces: a face, a box (x0, y0, x1, y1) in pixels, or a list or array (N,4) of these. For several images
 # one of these per image, None where faces are to be searched.
 FaceBoxes = Face | ArrayLike | Sequence[Face | ArrayLike | Sequence[Face | ArrayLike] | None]
 # The aligns that bring eyes, nose and mouth of a face to fixed places.
-POINT_FRAMED = ("mean", "tanh", "ffhq")
+POINT_FRAMED = ("mean", "mean-wide", "tanh", "ffhq")
 # Of the five points. Two suffice for a similarity, but one eye and the nose alone place a face badly.
 _LEAST_POINTS = 3
 
@@ -92,7 +92,7 @@ class FaceFramer:
     """Finds the frames of the faces in images.
 
     Attributes:
-        pointer: The landmark model that the aligns "landmarks", "mean", "tanh" and "ffhq" need, or None.
+        pointer: The landmark model that the align "landmarks" and those of `POINT_FRAMED` need, or None.
     """
 
     def __init__(self, pointer: Pointer | None = None):
@@ -108,6 +108,7 @@ class FaceFramer:
                 "box": the box of the face;
                 "landmarks": cropped again by the 68 points that the pointer finds in the first crop;
                 "mean": these points brought to the mean face;
+                "mean-wide": like "mean", with the face at 0.8 of its size, as facer's landmark models frame it;
                 "tanh": like "mean", and tanh-warped;
                 "ffhq": framed by these points as in FFHQ;
                 "haar": faces as "In the Wild Face Parsing ..." finds them, largest first.
@@ -200,13 +201,16 @@ def five_points(points: NDArray[np.floating], labels: LandmarkSet) -> NDArray[np
     return np.stack([group.mean(0) if len(group) else np.full(2, np.nan) for group in labelled])
 
 
-def mean_face_frame(points: NDArray[np.floating], labels: LandmarkSet, alpha: float | None = ALPHA) -> Frame | None:
+def mean_face_frame(
+    points: NDArray[np.floating], labels: LandmarkSet, alpha: float | None = ALPHA, scale: float = 1.0
+) -> Frame | None:
     """Return the frame in which the five points of a face lie closest to FaRL's mean face.
 
     Args:
         points: (K,2) in the image's pixels, NaN = not labelled.
         labels: The set that names the points.
         alpha: Factor of the tanh-warp; None is no warp.
+        scale: Size of the face in the frame; 1 is that of FaRL's mean face.
 
     Returns:
         The frame. None if the set does not name the five points, or fewer than three of them are labelled.
@@ -217,7 +221,7 @@ def mean_face_frame(points: NDArray[np.floating], labels: LandmarkSet, alpha: fl
     to_mean = similarity_from_points(five, MEAN_FACE)
     middle = (MEAN_FACE_SIDE - 1) / 2
     x, y = (float(v) for v in transform_points(np.array([middle, middle]), invert(to_mean)))
-    half = MEAN_FACE_SIDE / 2 / float(np.hypot(*to_mean[:2, 0]))
+    half = MEAN_FACE_SIDE / 2 / float(np.hypot(*to_mean[:2, 0])) / scale
     roll = -math.degrees(math.atan2(to_mean[1, 0], to_mean[0, 0]))
     return Frame((x - half, y - half, x + half, y + half), roll, alpha)
 
@@ -259,7 +263,7 @@ def point_frame(points: NDArray[np.floating], labels: LandmarkSet, align: str) -
     """
     if align == "ffhq":
         return ffhq_frame(points, labels)
-    return mean_face_frame(points, labels, warping(align))
+    return mean_face_frame(points, labels, warping(align), WIDE_SCALE if align == "mean-wide" else 1.0)
 
 
 def roll_of_points(points: ArrayLike, labels: LandmarkSet | str) -> float:

@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from ..training.config import Adaptation
 from ..training.crops import check_faces
 from ..training.finetune import FineTuning
 from ..training.loop import FiniteProgram, Progress, check_finite, train
+from ..training.time_estimate import announce_time
 from ..training.views import TrainingData
 from ..training.warm_start import check_warm_start, fits_embedded, warm_start
 from ..zoo import embedded_file
@@ -72,8 +74,8 @@ def adapt(
         support_images: Unlabelled images for pftgan's image stream. None generates some.
         weights: "auto", "embedded", "official", "none" (random), or a file.
         recipe: "quick" (about a minute on two cores), "paper", another name of the backbone, or a configuration.
-        align: "none" takes each image as a face crop. "box" crops to the detected face. "landmarks", "mean", "tanh" and
-            "ffhq" crop by landmarks, "haar" as in synthparse's paper. Predictions use the same crop.
+        align: "none" takes each image as a face crop. "box" crops to the detected face. "landmarks", "mean",
+            "mean-wide", "tanh" and "ffhq" crop by landmarks, "haar" as in synthparse's paper. Predictions use the same.
         faces: One face box (x0, y0, x1, y1) per image instead of face detection.
         epochs: Number of passes through all faces, instead of ``steps``.
         validation: (images, labels) for scores during training. ``keep_best=True`` keeps the best weights.
@@ -120,12 +122,15 @@ def adapt(
     program = system.program(network, weights, trained_task, data, config, target_device, seed)
     start = _warm_start(program, model, config.start)
     best = _best_checkpoint(model, config, validation_faces, len(crops))
+    name = f"adapting {task}"
+    if isinstance(program, FineTuning) and (checkpoint is None or not Path(checkpoint).exists()):
+        announce_time(program, name, progress)
     losses = train(
         program,
         program.steps,
         checkpoint=checkpoint,
         progress=progress,
-        name=f"adapting {task}",
+        name=name,
         hooks=[] if best is None else [best],
     )
     if best is not None:

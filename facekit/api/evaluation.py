@@ -30,8 +30,8 @@ def evaluate(
     """Score a model on labelled images with one face each.
 
     The labelled face is the one that is scored. Landmark models with align="landmarks" get the box of the labels, as is
-    usual on 300-W. With align="mean", "tanh" or "ffhq", eyes, nose and mouth of the labels align the face. If face
-    detection finds no face, the whole image is scored.
+    usual on 300-W. With align="mean", "mean-wide", "tanh" or "ffhq", eyes, nose and mouth of the labels align the face.
+    If face detection finds no face, the whole image is scored.
 
     Args:
         model: A model, the path of its file, or the name of a ready model.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 # A copy of `facekit.alignment.ALIGN`. That module imports torch, which would make the help text slow.
-ALIGN = ("none", "box", "landmarks", "mean", "tanh", "ffhq", "haar")
+ALIGN = ("none", "box", "landmarks", "mean", "mean-wide", "tanh", "ffhq", "haar")
 
 
 class AddCommand(Protocol):

@@ -38,19 +38,23 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     return chosen
 
 
-def autocast(device: torch.device, enabled: bool) -> torch.autocast:
+def autocast(device: torch.device, enabled: bool, gradients: bool = True) -> torch.autocast:
     """Compute convolutions and matrix products in bfloat16 where the hardware supports it.
 
-    On other machines bfloat16 is emulated, which is slower than float32. Nothing changes there.
+    On other machines bfloat16 is emulated, which is slower than float32. Nothing changes there, except that GPUs
+    compute in float16 where no gradients are needed.
 
     Args:
         device: The device of the computation.
         enabled: Whether bfloat16 is wanted at all.
+        gradients: Whether gradients are computed. Those in float16 would need a scaled loss.
 
     Returns:
         A context manager.
     """
-    native = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cuda" and not native and not gradients:
+        return torch.autocast("cuda", torch.float16, enabled=enabled)
     if device.type == "cpu":
         # torch has no public function for this yet. A version without the private one counts as unsupported.
         processor_supports = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)

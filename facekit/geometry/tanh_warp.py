@@ -25,6 +25,9 @@ MEAN_FACE = np.array([(196, 226), (316, 226), (256, 286), (220, 360.4), (292, 36
 """Left and right eye, nose tip, left and right corner of the mouth (the viewer's left) in a crop of 512 px, (5,2).
 FaRL counts from the crop's edge, so that 256 is the middle."""
 
+WIDE_SCALE = 0.8
+"""Size of the mean face in the crops of facer's landmark models, as a part of that in other crops."""
+
 LAST = 0.999
 """Largest argument of atanh. Without this clamp the crop's last pixel would map to infinity."""
 

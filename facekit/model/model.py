@@ -81,10 +81,11 @@ class Model(TrainedModel):
 
 @default_settings()
 def load(path: str | os.PathLike[str], device: str | torch.device | None = None) -> Model:
-    """Read a .facekit file. Nothing in it is executed.
+    """Read a .facekit file, or one of facer's released models. Nothing in it is executed.
 
     Args:
-        path: The file.
+        path: The file. facer's TorchScript archives of FaRL are read, too: parsing of LaPa and CelebAMask-HQ, and
+            landmarks of 300-W, WFLW and AFLW-19.
         device: Where the model runs. None is the best available device.
 
     Returns:

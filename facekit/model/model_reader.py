@@ -13,6 +13,7 @@ from ..backbones.image_tower import ImageTower
 from ..backbones.registry import backbone_class
 from ..backbones.synthparse.label_adapter import LabelAdapter
 from ..core.global_state import preserved_random_state
+from ..core.weight_files import is_torch_archive
 from ..tasks import Task, task_from_dict
 from ..training.adapted_network import AdaptedNetwork
 from ..zoo import cached_file, embedded_file, official_file
@@ -80,7 +81,7 @@ def _image_tower(weights: str | os.PathLike[str]) -> ImageTower:
 
 @preserved_random_state()
 def read_parts(path: str | os.PathLike[str]) -> ModelParts:
-    """Read a .facekit file.
+    """Read a .facekit file, or an archive of one of facer's models.
 
     Args:
         path: The file.
@@ -90,6 +91,9 @@ def read_parts(path: str | os.PathLike[str]) -> ModelParts:
         ValueError: If the file is no model, is damaged, or comes from a newer facekit.
     """
     source = Path(path)
+    if is_torch_archive(source):
+        released = find_backbone("farl").released(source)
+        return ModelParts("farl", released.network, released.task, released.align, {"weights": source.name}, None, None)
     about, state = read_model_file(source)
     backbone = built(source, lambda: find_backbone(about["backbone"]))
     adapter, target = None, None

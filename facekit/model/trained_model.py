@@ -35,6 +35,8 @@ from .model_reader import find_backbone
 
 # Images per batch. On CPUs, larger batches take more time per image because activations do not fit into the caches.
 AT_ONCE = 16
+# Pixels per batch. The head of 768 channels on FaRL takes about 1 GB for each million.
+_PIXELS_AT_ONCE = 16 * 224**2
 # Levels of a shared trunk for one batch of crops, by the trunk and whether the crops were mirrored.
 SharedLevels = dict[tuple[str, bool], Any]
 
@@ -89,6 +91,11 @@ class TrainedModel:
     def input_size(self) -> int:
         """Side of the network's square input in pixels."""
         return self.network.input_size
+
+    @property
+    def _at_once(self) -> int:
+        """Number of images per batch."""
+        return max(1, min(AT_ONCE, _PIXELS_AT_ONCE // self.input_size**2))
 
     @property
     def device(self) -> torch.device:
@@ -146,7 +153,7 @@ class TrainedModel:
         trunk = network.trunk_id if shared_levels is not None else None
         if shared_levels is None or trunk is None:
             views = torch.cat([x, x.flip(-1)]) if mirrored else x
-            parts = [network(part) for part in views.split(AT_ONCE)]
+            parts = [network(part) for part in views.split(self._at_once)]
             maps = parts[0] if len(parts) == 1 else torch.cat(parts)
         else:
             levels = self._shared_levels(x, mirrored, trunk, shared_levels)
@@ -214,8 +221,8 @@ class TrainedModel:
         """
         faces = [(i, frame) for i, image_frames in enumerate(frames) for frame in image_frames]
         results: list[list[Drawable]] = [[] for _ in frames]
-        for start in range(0, len(faces), AT_ONCE):
-            part = faces[start : start + AT_ONCE]
+        for start in range(0, len(faces), self._at_once):
+            part = faces[start : start + self._at_once]
             places = [(images[i], f.crop(images[i].shape[:2], self.input_size), f.box) for i, f in part]
             x = to_tensor([crop.image(image) for image, crop, _ in places])
             levels = None

@@ -24,11 +24,13 @@ class Heatmap:
         sigma: Standard deviation of the target Gaussian, as a part of the map's side.
         error: Loss of each point: (maps (N, K, h, w), points (N, K, 2), sigma in pixels) to (N, K).
         find: Decoding: (maps (N, K, h, w), sigma in pixels) to x, y and score (N, K, 3).
+        stride: Input pixels per pixel of the maps.
     """
 
     sigma: float
     error: Callable[[Tensor, Tensor, float], Tensor]
     find: Callable[[Tensor, float], Tensor]
+    stride: int = 2
 
 
 def softmax_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
@@ -201,4 +203,6 @@ KINDS = {
     "farl": Heatmap(1 / 128, softmax_error, softmax_find),
     # exp(-8 r^2 / 25) on 128 px maps.
     "farl-code": Heatmap(1.25 / 128, sigmoid_error, sigmoid_find),
+    # The same on the head's own maps, which are not enlarged, as in the released models.
+    "farl-released": Heatmap(1.25 / 128, sigmoid_error, sigmoid_find, stride=4),
 }

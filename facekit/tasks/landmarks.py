@@ -39,13 +39,12 @@ class LandmarkTask(LabelSetTask):
         heatmaps: Kind of heatmap. "softmax" (ours) and "farl" (FaRL's paper, narrower): the softmax over a map is the
             probability of the point's position, learned by cross-entropy. "l2" (FSMA's paper): the map is a Gaussian
             of peak 1 at the point, learned by a squared error. "farl-code" (FaRL's released code): the sigmoid of the
-            map is such a Gaussian.
+            map is such a Gaussian. "farl-released": the same on maps of a quarter of the input's side.
         sigma: Standard deviation of the target Gaussian, as a part of the map's side.
     """
 
     name: ClassVar[str] = "landmarks"
     higher_is_better: ClassVar[bool] = False
-    stride: ClassVar[int] = 2
     labels: LandmarkSet
 
     def __init__(self, labels: LandmarkSet, heatmaps: str = "softmax", mirroring: bool = True):
@@ -62,6 +61,11 @@ class LandmarkTask(LabelSetTask):
         super().__init__(labels, mirroring)
         check_choice(heatmaps, "heatmaps", KINDS)
         self.heatmaps, self.sigma = heatmaps, KINDS[heatmaps].sigma
+
+    @property
+    @override
+    def stride(self) -> int:  # type: ignore[override]
+        return KINDS[self.heatmaps].stride
 
     @property
     @override
@@ -137,7 +141,8 @@ class LandmarkTask(LabelSetTask):
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return points (K, 3) per image: x, y in input pixels and a score in [0, 1].
 
-        The score is the probability mass around the point, for "farl-code" the largest value of the map.
+        The score is the probability mass around the point, for "farl-code" and "farl-released" the largest value of the
+        map.
         """
         found = KINDS[self.heatmaps].find(maps.float(), self.sigma * maps.shape[-1])
         found = torch.cat([(found[..., :2] + 0.5) * self.stride - 0.5, found[..., 2:]], -1)

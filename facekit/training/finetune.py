@@ -21,8 +21,9 @@ from .feature_cache import FeatureCache
 from .part_states import PartStates
 from .views import AugmentedViews, TrainingData
 
-# Views whose frozen features are computed at once.
-_BATCH = 50
+# Views whose frozen features are computed at once: at most this many, and at most so many pixels. Activations of a
+# ViT-B take about 0.1 GB per million pixels.
+_BATCH, _BATCH_PIXELS = 50, 50 * 224**2
 
 
 class FineTuning(PartStates):
@@ -63,6 +64,7 @@ class FineTuning(PartStates):
             self.adversary = Adversary(discriminator.to(device), config.adversarial_weight, config.lr, config.betas)
         self.cache: FeatureCache | None = None
         self.autocast = autocast(device, config.bfloat16)
+        self.frozen_autocast = autocast(device, config.bfloat16, gradients=False)
         self.copies = 1
         if min(config.batch_size, self.views.count) == 1:
             self.copies = copies_needed(network, torch.zeros(1, 3, *2 * [network.input_size], device=device))
@@ -97,6 +99,11 @@ class FineTuning(PartStates):
         self.optimiser.step()
         return losses
 
+    @property
+    def frozen_batch(self) -> int:
+        """Number of views whose frozen features are computed at once."""
+        return max(1, min(_BATCH, _BATCH_PIXELS // self.network.input_size**2))
+
     def learning_rate(self, index: int) -> float:
         """Return the learning rate of step ``index``: linear warm-up, then constant or half a cosine."""
         c = self.config
@@ -109,16 +116,17 @@ class FineTuning(PartStates):
             return [self.views.inputs(views)]
         if not self.config.cache:
             # Rounded as in the cache, so that both give the same numbers.
-            return [f.half().float() for f in self._frozen_features(views)]
+            parts = [self._frozen_features(some) for some in views.split(self.frozen_batch)]
+            return [torch.cat(levels).half().float() for levels in zip(*parts, strict=True)]
         if self.cache is None:
             self.cache = FeatureCache(self.views.count, self.config.cache_bytes)
-            for some in torch.arange(self.views.count).split(_BATCH):
+            for some in torch.arange(self.views.count).split(self.frozen_batch):
                 self.cache.write(int(some[0]), self._frozen_features(some))
         return self.cache.read(views, self.device)
 
     def _frozen_features(self, views: Tensor) -> list[Tensor]:
         inputs = self.views.inputs(views)
-        with self.autocast:
+        with self.frozen_autocast:
             return self.network.frozen_features(inputs)
 
     @override

@@ -106,7 +106,7 @@ def test_frames_of_found_and_given_faces(monkeypatch: pytest.MonkeyPatch) -> Non
     (plain,) = framer.frames(image, "mean", [(10, 20, 90, 100)])
     assert plain.alpha is None and plain.box == given[0].box, "the same square, not warped"
     assert all(isinstance(crop, AffineCrop) for crop in seen), "the pointing model sees a plain crop"
-    with pytest.raises(ValueError, match="'none', 'box', 'landmarks', 'mean', 'tanh'"):
+    with pytest.raises(ValueError, match="'none', 'box', 'landmarks', 'mean', 'mean-wide', 'tanh'"):
         framer.frames(image, "tahn")
 
 

@@ -10,12 +10,14 @@ import pytest
 import torch
 from helpers.parity import pieces
 
+from facekit.alignment import point_frame
 from facekit.geometry import affine as g
 from facekit.geometry import crop as crop_module
 from facekit.geometry.affine_crop import AffineCrop
 from facekit.geometry.crop import Crop
 from facekit.geometry.tanh_crop import TanhCrop
 from facekit.geometry.tanh_warp import ALPHA, MEAN_FACE, reach, tanh_alpha, tanh_inverse
+from facekit.labels import LANDMARKS_5
 
 ALPHAS = (0.2, 0.8, 1.0)
 HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from our pixels to facer's, which count from the edge
@@ -46,6 +48,13 @@ def test_matrices_are_the_references(numbers: dict[str, Any]) -> None:
         target = (standard * float(scale) + 1) * 447 / 2  # a crop of 448 px, from the first pixel to the last
         for points, theirs in zip(numbers["points"], numbers[f"facer_matrix_{scale}"], strict=True):
             assert np.allclose(g.similarity_from_points(points, target), theirs, rtol=1e-4, atol=1e-4)
+        align = {"1.0": "mean", "0.8": "mean-wide"}[scale]
+        for points, theirs in zip(numbers["points"].double().numpy(), numbers[f"facer_matrix_{scale}"], strict=True):
+            frame = point_frame(points - 0.5, LANDMARKS_5, align)
+            assert frame is not None and frame.alpha is None
+            ours = g.transform_points(points - 0.5, frame.plain((1, 1), 448)) + 0.5
+            # facer's middle is that of the first and the last pixel's numbers, half a pixel from ours.
+            assert np.allclose(ours, g.transform_points(points, theirs.double().numpy()), atol=0.75)
     assert np.allclose(g.crop_matrix(numbers["box"][0], 512), numbers["blueprint_crop_512"][0], rtol=1e-4, atol=1e-4)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -13,16 +14,17 @@ from ...training.config import Adaptation
 from ...training.pretraining_run import Request, Run
 from ..base import Backbone, Weights
 from ..image_tower import ImageTower, TowerSize, spread_layers
-from .config import FaRLAdaptation, named_recipe
+from .config import QUICK_HEAD, FaRLAdaptation, named_recipe
 from .image_text_model import ImageTextModel, new_pair, read_pair
 from .network import FaRLNetwork
+from .released_models import ReleasedModel, read_released
 from .timm_tower import StandInTower, stand_in
 
 # Names of the published files in `facekit.zoo`.
 _OFFICIAL = {"official": "farl-ep16", "official-ep64": "farl-ep64"}
 # UperNet gets this many channels on towers narrower than the first number. With the tower's own width, as in the paper,
 # a head would cost several times the tower.
-_NARROW, _NARROW_HEAD = 384, 64
+_NARROW, _NARROW_HEAD = 384, QUICK_HEAD
 
 
 class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
@@ -61,6 +63,18 @@ class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
             return read_pair(next((path for path in cached if path is not None), None) or self.files.embedded("farl"))
         return read_pair(self.files.embedded("farl") if weights == "embedded" else weights)
 
+    def released(self, path: str | os.PathLike[str]) -> ReleasedModel:
+        """Read a model of facer, with its tower, head and label set; see `released_models`.
+
+        Args:
+            path: One of facer's TorchScript archives. Nothing in it is executed.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it holds something else. The message names the tensors that do not fit.
+        """
+        return read_released(path)
+
     def build(self, weights: Weights, seed: int, task: Task, config: FaRLAdaptation) -> FaRLNetwork:
         """Build a head for the task on the image tower, or on the timm model ``config.tower``."""
         tower: ImageTower | StandInTower
@@ -70,10 +84,15 @@ class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
             else:
                 tower = self.load(weights, seed).image
                 tower = tower.resized(config.input_size or tower.size.input_size)
-            head = config.head_channels or (_NARROW_HEAD if tower.width < _NARROW else tower.width)
+            narrow = tower.width < _NARROW
+            head = config.head_channels or (_NARROW_HEAD if narrow else tower.width)
+            # On wide towers most of the time would go into the pyramid, which is as wide as the tower in the paper.
+            pyramid = None if narrow or head >= tower.width else head
             layers = config.layers or spread_layers(tower.depth)
             frozen = config.tower_lr is None
-            return FaRLNetwork(tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen)
+            return FaRLNetwork(
+                tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen, pyramid
+            )
 
     @override
     def network_from_dict(self, settings: dict[str, Any]) -> FaRLNetwork:

@@ -156,6 +156,10 @@ def read_pair(path: str | os.PathLike[str]) -> ImageTextModel:
             f"{path}: expected an image tower in CLIP's naming (visual.conv1.weight, ...), got tensors "
             f"{first_names(file.tensors)}{likely_network(file.tensors)}"
         )
+    if any(k.startswith("fpns.") for k in file.tensors):
+        raise ValueError(
+            f"{path}: expected weights of a tower, got one of facer's released models; pass it to facekit.load"
+        )
     # The number of attention heads does not follow from shapes. Our files store it.
     noted = {k.removeprefix("heads_"): v for k, v in file.about.items() if k.startswith("heads_")}
     try:

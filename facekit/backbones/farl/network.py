@@ -21,7 +21,7 @@ from .upernet import Pyramid, UperHead
 class DenseHead(nn.Module):
     """A feature pyramid and UperNet, from four levels (N, D, h, w) to maps (N, C, S/4, S/4)."""
 
-    def __init__(self, width: int, patch: int, channels: int, classes: int):
+    def __init__(self, width: int, patch: int, channels: int, classes: int, pyramid_channels: int | None = None):
         """Build the head.
 
         Args:
@@ -29,10 +29,11 @@ class DenseHead(nn.Module):
             patch: Side of the tower's patches in pixels.
             channels: Channels inside UperNet.
             classes: Number of output channels.
+            pyramid_channels: Channels of the levels that the pyramid enlarges. None is ``width``, as in the paper.
         """
         super().__init__()
-        self.pyramid = Pyramid(width, patch)
-        self.uper = UperHead([width] * 4, channels, classes)
+        self.pyramid = Pyramid(width, patch, pyramid_channels)
+        self.uper = UperHead(self.pyramid.widths, channels, classes)
 
     @override
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
@@ -74,6 +75,7 @@ class FaRLNetwork(AdaptedNetwork):
         head_channels: int | None = None,
         paints: bool = False,
         frozen: bool = True,
+        pyramid_channels: int | None = None,
     ):
         """Build the head.
 
@@ -86,6 +88,8 @@ class FaRLNetwork(AdaptedNetwork):
             head_channels: Channels inside UperNet. None is the tower's width, as in the paper.
             paints: Whether the first three maps are an image in [0, 1].
             frozen: Whether the tower is frozen.
+            pyramid_channels: Channels of the levels that the pyramid enlarges. None is the tower's width, as in the
+                paper.
 
         Raises:
             ValueError: If the tower has no such blocks.
@@ -94,10 +98,11 @@ class FaRLNetwork(AdaptedNetwork):
         self.layers = check_layers(layers, tower.depth, dense)
         self.channels, self.stride, self.dense, self.paints, self.frozen = channels, stride, dense, paints, frozen
         self.head_channels = head_channels or tower.width
+        self.pyramid_channels = pyramid_channels
         self.tower = tower.requires_grad_(not frozen).eval()
         self.head: nn.Module
         if dense:
-            self.head = DenseHead(tower.width, tower.patch, self.head_channels, channels)
+            self.head = DenseHead(tower.width, tower.patch, self.head_channels, channels, pyramid_channels)
         else:
             self.head = TokenHead(tower.width, 3 * len(self.layers), channels)
 
@@ -170,6 +175,7 @@ class FaRLNetwork(AdaptedNetwork):
             "head_channels": self.head_channels,
             "paints": self.paints,
             "frozen": self.frozen,
+            "pyramid_channels": self.pyramid_channels,
         }
 
 

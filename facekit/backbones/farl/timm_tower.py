@@ -51,6 +51,10 @@ class StandInTower(nn.Module):
         self.vit: Any = new_vit(name, "tower", weights, img_size=input_size)
         data = resolve_model_data_config(self.vit)
         self.input_size: int = input_size or data["input_size"][-1]
+        own = getattr(getattr(self.vit, "patch_embed", None), "patch_size", 1)
+        own = own if isinstance(own, int) else own[0]
+        if self.input_size % own:
+            raise ValueError(f"input_size={self.input_size}: expected a multiple of the patch size, {own} px")
         self.normalise = Normalise(data["mean"], data["std"])
         self.patch = self._measured_patch()
 

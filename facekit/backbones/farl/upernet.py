@@ -22,25 +22,32 @@ class Pyramid(nn.Module):
     With the paper's patches of 16 px, heights become 4h, 2h, h and h/2; with patches of 8 px, 2h, h, h/2 and h/4.
     """
 
-    def __init__(self, width: int, patch: int = 16):
+    def __init__(self, width: int, patch: int = 16, channels: int | None = None):
         """Build the pyramid.
 
         Args:
             width: Channels of the maps.
             patch: Side of a patch in pixels. Patches up to 8 px are treated as 8, larger ones as 16.
+            channels: Channels of the maps that are enlarged. None is ``width``, as in the paper.
+
+        Attributes:
+            widths: Channels of the four output maps.
         """
         super().__init__()
-        twice = nn.ConvTranspose2d(width, width, 2, 2)
+        channels = channels or width
+        twice = nn.ConvTranspose2d(width, channels, 2, 2)
         if patch <= 8:
+            self.widths = (channels, width, width, width)
             self.fpns = nn.ModuleList([twice, nn.Identity(), nn.MaxPool2d(2, 2), nn.MaxPool2d(4, 4)])
             return
+        self.widths = (channels, channels, width, width)
         self.fpns = nn.ModuleList(
             [
                 nn.Sequential(
-                    nn.ConvTranspose2d(width, width, 2, 2),
-                    nn.BatchNorm2d(width),
+                    nn.ConvTranspose2d(width, channels, 2, 2),
+                    nn.BatchNorm2d(channels),
                     nn.GELU(),
-                    nn.ConvTranspose2d(width, width, 2, 2),
+                    nn.ConvTranspose2d(channels, channels, 2, 2),
                 ),
                 twice,
                 nn.Identity(),

@@ -24,8 +24,9 @@ The modules, from the outside in:
 """
 
 from .contents import as_plain_data, named_tensors
+from .kinds import is_torch_archive
 from .names import check_names, first_names, likely_network, without_prefix
-from .reader import WeightFile, check_weights, read_contents, read_weights
+from .reader import WeightFile, check_weights, read_attached_weights, read_contents, read_weights
 
 __all__ = [
     "WeightFile",
@@ -33,8 +34,10 @@ __all__ = [
     "check_names",
     "check_weights",
     "first_names",
+    "is_torch_archive",
     "likely_network",
     "named_tensors",
+    "read_attached_weights",
     "read_contents",
     "read_weights",
     "without_prefix",

@@ -92,6 +92,15 @@ def is_safetensors(head: bytes, size: int) -> bool:
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8
 
 
+def is_torch_archive(path: Path) -> bool:
+    """Return whether a file is a zip archive of `torch.save` or `torch.jit.save`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/data.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OSError):
+        return False
+
+
 def _is_pickle(head: bytes) -> bool:
     """Return whether a file is a pickle of protocol 2 to 5, by its first bytes."""
     return head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5")

@@ -10,6 +10,7 @@ from torch import Tensor
 # (last part of a typical name, the network that has it)
 _TYPICAL_NAMES: tuple[tuple[str, str], ...] = (
     ("Q.fc.weight", "fsma's auto-encoder"),
+    ("psp_modules.0.1.conv.weight", "one of facer's released models on FaRL (pass it to facekit.load)"),
     ("visual.conv1.weight", "a CLIP model (farl)"),
     ("vision_model.embeddings.patch_embedding.weight", "CLIP in Hugging Face's naming (convert it to OpenAI's)"),
     ("visual.trunk.patch_embed.proj.weight", "CLIP with a timm tower (not supported)"),

@@ -16,7 +16,7 @@ from .contents import check_size, first_non_finite, named_tensors
 from .kinds import is_safetensors, other_kind
 from .names import first_names, without_prefix
 from .pickles import UnsafePickleError
-from .torch_files import read_torch
+from .torch_files import read_attached, read_torch
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,31 @@ def read_weights(
     """
     source = Path(path)
     contents, about = _read(source, expected, instead)
+    return WeightFile(source, _checked_tensors(source, contents, expected, anchors), about)
+
+
+def read_attached_weights(path: str | os.PathLike[str], name: str, expected: str) -> dict[str, Tensor] | None:
+    """Read the tensors of a file of torch that a TorchScript archive holds beside its module.
+
+    Args:
+        path: The archive.
+        name: Name of the file in it.
+        expected: As in `read_weights`.
+
+    Returns:
+        The tensors by name. None if there is no such file in the archive.
+
+    Raises:
+        FileNotFoundError: If there is no such archive.
+        ValueError: As `read_weights`.
+    """
+    source = Path(path)
+    contents, _ = _read(source, expected, "", name)
+    return None if contents is None else _checked_tensors(source, contents, expected, ())
+
+
+def _checked_tensors(source: Path, contents: Any, expected: str, anchors: Iterable[str]) -> dict[str, Tensor]:
+    """Return the tensors in the contents of a file; floating ones are float32."""
     try:
         tensors = without_prefix(named_tensors(contents), list(anchors))
     except ValueError as error:
@@ -69,7 +94,7 @@ def read_weights(
         names = first_names(map(str, contents)) if isinstance(contents, dict) else type(contents).__name__
         raise ValueError(f"{source}: it holds no tensors ({names}), expected {expected}; save a state_dict")
     check_weights(source, tensors)
-    return WeightFile(source, {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, about)
+    return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
 
 def read_contents(path: str | os.PathLike[str], expected: str, instead: str = "") -> Any:
@@ -109,8 +134,8 @@ def check_weights(path: str | os.PathLike[str], tensors: dict[str, Tensor]) -> N
         )
 
 
-def _read(path: Path, expected: str, instead: str) -> tuple[Any, dict[str, str]]:
-    """Return the contents of a file, and the metadata of a .safetensors file."""
+def _read(path: Path, expected: str, instead: str, attached: str | None = None) -> tuple[Any, dict[str, str]]:
+    """Return the contents of a file, or of one in it, and the metadata of a .safetensors file."""
     if not path.exists():
         raise FileNotFoundError(f"{str(path)!r}: no such file; expected {expected}{instead and f', or {instead}'}")
     if (other := other_kind(path)) is not None:
@@ -123,7 +148,7 @@ def _read(path: Path, expected: str, instead: str) -> tuple[Any, dict[str, str]]
             if is_safetensors(head, size):
                 return _read_safetensors(path)
             if head.startswith(b"PK"):
-                contents = read_torch(file)
+                contents = read_torch(file) if attached is None else read_attached(file, attached)
             else:
                 # A read from a memory map stops at its end, whatever length the file claims.
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:

@@ -138,16 +138,47 @@ def check_stored(archive: zipfile.ZipFile, beginnings: tuple[str, ...] = ("",)) 
             )
 
 
+def read_attached(stream: IO[bytes], name: str) -> Any:
+    """Read a file of torch that ``torch.jit.save(..., _extra_files={name: ...})`` put into a TorchScript archive.
+
+    Args:
+        stream: The archive.
+        name: Name of the file in it.
+
+    Returns:
+        As `read_torch`. None if there is no such file in the archive.
+
+    Raises:
+        UnsafePickleError: As `read_torch`.
+        ValueError: As `read_torch`.
+    """
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            member = f"{_folder(archive)}extra/{name}"
+            if member not in archive.namelist():
+                return None
+            check_stored(archive, (member,))
+            data = archive.read(member)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"half or damaged: {error}") from None
+    return read_torch(io.BytesIO(data), nested=True)
+
+
+def _folder(archive: zipfile.ZipFile) -> str:
+    """Return the folder that all members of an archive of torch are in, with a slash."""
+    pickles = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise ValueError("a zip archive without torch's data.pkl")
+    return pickles[0].removesuffix("data.pkl")
+
+
 def _read_zip(stream: IO[bytes], nested: bool) -> Any:
     """Read a zip archive: a pickle data.pkl, and one member per storage in the folder data."""
     try:
         with zipfile.ZipFile(stream) as archive:
-            pickles = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
-            if len(pickles) != 1:
-                raise ValueError("a zip archive without torch's data.pkl")
-            folder = pickles[0].removesuffix("data.pkl")
+            folder = _folder(archive)
             # TorchScript's code is compressed, too, but it is not read.
-            check_stored(archive, (pickles[0], f"{folder}data/", f"{folder}byteorder"))
+            check_stored(archive, (f"{folder}data.pkl", f"{folder}data/", f"{folder}byteorder"))
             if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
                 raise ValueError("its numbers are big-endian; save it again on a little-endian machine")
 
@@ -157,7 +188,7 @@ def _read_zip(stream: IO[bytes], nested: bool) -> Any:
                     raise ValueError(f"storage {quoted(key)} has {len(data)} of {size} bytes")
                 return byte_tensor(data)
 
-            return TorchReader(storage, nested).read(io.BytesIO(archive.read(pickles[0])))
+            return TorchReader(storage, nested).read(io.BytesIO(archive.read(f"{folder}data.pkl")))
     # zipfile raises NotImplementedError for a compression or version that it does not have.
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"half or damaged: {error}") from None

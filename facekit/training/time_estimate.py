@@ -1,0 +1,80 @@
+"""Estimate how long an adaptation takes before it starts."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+import torch
+from tqdm.auto import tqdm
+
+from .finetune import FineTuning
+from .loop import Progress
+
+log = logging.getLogger("facekit")
+
+# Images that are timed.
+_TIMED = 2
+# Forward and backward pass take about this many times as long as the forward pass alone.
+_STEP = 3.0
+# Shorter trainings are not announced, s.
+_WORTH_SAYING = 60.0
+
+
+@torch.no_grad()
+def estimate_seconds(program: FineTuning) -> float:
+    """Estimate the duration of a training from the forward passes of two images.
+
+    Augmentation and discriminators are left out. The network, its random numbers and its caches stay as they are.
+
+    Args:
+        program: The training. Nothing of it was run.
+
+    Returns:
+        Seconds for all frozen features and all steps.
+    """
+    network, config = program.network.eval(), program.config
+    side = network.input_size
+    images = torch.full((_TIMED, 3, side, side), 0.5, device=program.device)
+    for _ in range(2):  # the first run is slower than the others
+        started = _now(program.device)
+        with program.frozen_autocast:
+            features = network.frozen_features(images)
+        between = _now(program.device)
+        with program.autocast:
+            network.from_features([f.float() for f in features])
+        ended = _now(program.device)
+    per_step = program.copies * min(config.batch_size, program.views.count)
+    views = program.views.count if config.cache else per_step * config.steps
+    frozen, trained = (between - started) / _TIMED, (ended - between) / _TIMED
+    return frozen * views * network.frozen + _STEP * trained * per_step * config.steps
+
+
+def announce_time(program: FineTuning, name: str, progress: Progress) -> None:
+    """Say how long a training will take, if it is more than a minute.
+
+    With a progress bar the text is written above it, else it is logged.
+
+    Args:
+        program: The training. Nothing of it was run.
+        name: What is done, such as "adapting landmarks".
+        progress: As for `facekit.training.loop.train`.
+    """
+    seconds = estimate_seconds(program)
+    if seconds < _WORTH_SAYING:
+        return
+    minutes = seconds / 60
+    about = f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.0f} hours"
+    text = f"{name}: about {about} on {program.device}; fewer steps=, or fewer views=, take less"
+    if progress is True:
+        tqdm.write(text, file=sys.stderr)
+    else:
+        log.info(text)
+
+
+def _now(device: torch.device) -> float:
+    """Return the time in seconds after all work of the device is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
