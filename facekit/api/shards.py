@@ -40,12 +40,13 @@ def make_shards(
 
     Args:
         sources: Folders of images, folders or files of .tar shards, .parquet or .csv listings, "generated:COUNT",
-            "celebahq128", or its first images by "celebahq128:COUNT".
+            "celebahq128", or its first images by "celebahq128:COUNT", or "scenes:COUNT": one to three of CelebA-HQ's
+            first 8,000 faces in each image, unaligned.
         out: Folder of the shards.
         texts: A .csv of file name and caption for the one folder of images. None: a .txt file next to each image.
         download: Whether to download the images of a listing that are on the web.
-        size: Side of generated faces, px.
-        seed: Seed of the wording of captions and of generated faces.
+        size: Side of generated faces and scenes, px.
+        seed: Seed of the wording of captions, of generated faces and of scenes.
         workers: Number of processes.
         progress: Whether to show a progress bar.
         per_shard: Number of source images per shard.
