@@ -93,7 +93,7 @@ def frozen_scores(weights: Path, seed: int) -> dict[str, float]:
         )
         scored = facekit.evaluate(model, images[-TEST:], truth[-TEST:])
         scores[f"mAcc {n}"], scores[f"balanced {n}"] = scored["accuracy"], scored["balanced_accuracy"]
-    dense = settings | {"steps": 100, "views": 4, "least_views": 200, "head_channels": 32}
+    dense = settings | {"steps": 200, "views": 4, "least_views": 200, "head_channels": 32}
     split = LANDMARKS.split(155, seed)
     model = facekit.adapt(split.images, split.labels, "landmarks", "farl", names="68", align="none", **dense)
     scores["NME"] = LANDMARKS.score(model, split)["all"]

@@ -73,7 +73,17 @@ class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
             head = config.head_channels or (_NARROW_HEAD if tower.width < _NARROW else tower.width)
             layers = config.layers or spread_layers(tower.depth)
             frozen = config.tower_lr is None
-            return FaRLNetwork(tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen)
+            return FaRLNetwork(
+                tower,
+                task.channels,
+                task.stride,
+                task.dense,
+                layers,
+                head,
+                task.paints,
+                frozen,
+                map_side=task.map_side,
+            )
 
     @override
     def network_from_dict(self, settings: dict[str, Any]) -> FaRLNetwork:

@@ -74,6 +74,7 @@ class FaRLNetwork(AdaptedNetwork):
         head_channels: int | None = None,
         paints: bool = False,
         frozen: bool = True,
+        map_side: int | None = None,
     ):
         """Build the head.
 
@@ -86,6 +87,7 @@ class FaRLNetwork(AdaptedNetwork):
             head_channels: Channels inside UperNet. None is the tower's width, as in the paper.
             paints: Whether the first three maps are an image in [0, 1].
             frozen: Whether the tower is frozen.
+            map_side: Side of the maps in pixels. None is that of the input over the stride.
 
         Raises:
             ValueError: If the tower has no such blocks.
@@ -93,7 +95,7 @@ class FaRLNetwork(AdaptedNetwork):
         super().__init__()
         self.layers = check_layers(layers, tower.depth, dense)
         self.channels, self.stride, self.dense, self.paints, self.frozen = channels, stride, dense, paints, frozen
-        self.head_channels = head_channels or tower.width
+        self.head_channels, self.map_side = head_channels or tower.width, map_side
         self.tower = tower.requires_grad_(not frozen).eval()
         self.head: nn.Module
         if dense:
@@ -155,7 +157,7 @@ class FaRLNetwork(AdaptedNetwork):
             features = self.read(self.trunk(features[0]))
         if not self.dense:
             return self.head(features[0])
-        side = self.input_size // self.stride
+        side = self.map_side or self.input_size // self.stride
         maps = F.interpolate(self.head(features), (side, side), mode="bilinear", align_corners=False)
         return torch.cat([maps[:, :3].sigmoid(), maps[:, 3:]], 1) if self.paints else maps
 
@@ -170,6 +172,7 @@ class FaRLNetwork(AdaptedNetwork):
             "head_channels": self.head_channels,
             "paints": self.paints,
             "frozen": self.frozen,
+            **({} if self.map_side is None else {"map_side": self.map_side}),
         }
 
 

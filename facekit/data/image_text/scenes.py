@@ -22,6 +22,7 @@ from .pair_sources import CelebaHQ, Failure
 
 FACES = 8000
 """The faces are among the first ones of CelebA-HQ, so that the other 2,000 images can be a test set."""
+_MOST_FACES = 3
 _SIZES = (0.25, 0.60)
 _ROLL = 30.0  # degrees, in both directions
 _MOST_OVERLAP = 0.15  # of the smaller face
@@ -80,7 +81,7 @@ class Scenes:
             seed: Seed of the scenes and of the captions' wording.
 
         Raises:
-            FileNotFoundError: If FACEKIT_DATA is not set or lacks celebahq128.
+            FileNotFoundError: If FACEKIT_DATA is not set or lacks the faces of celebahq128.
             ValueError: If the size is too small.
         """
         if size < _LEAST:
@@ -88,6 +89,11 @@ class Scenes:
         self.count, self.size, self.seed = count, size, seed
         self.name = f"scenes:{count} size {size} seed {seed}"
         self._faces = CelebaHQ(seed, FACES)
+        if len(self._faces) < _MOST_FACES:
+            raise FileNotFoundError(
+                f"celebahq128: expected at least {_MOST_FACES} faces with points and attributes, got "
+                f"{len(self._faces)}; copy the folder again"
+            )
 
     def __len__(self) -> int:
         return self.count
@@ -104,7 +110,7 @@ class Scenes:
         """
         for i in range(start, stop):
             rng = np.random.default_rng([self.seed, i])
-            chosen = rng.choice(len(self._faces), int(rng.integers(1, 4)), replace=False)
+            chosen = rng.choice(len(self._faces), int(rng.integers(1, _MOST_FACES + 1)), replace=False)
             faces = [next(self._faces.read(int(k), int(k) + 1)) for k in chosen]
             broken = next((face for face in faces if isinstance(face, Failure)), None)
             yield broken or self._scene(i, [face for face in faces if isinstance(face, Pair)], rng)
