@@ -32,6 +32,7 @@ def make_shards(
     per_shard: int = 1000,
     score: float = SCORE,
     longest: int = LONGEST,
+    faceless: bool = False,
     device: str | torch.device | None = None,
 ) -> dict[str, Any]:
     """Write images with texts and faces as tar shards.
@@ -52,6 +53,8 @@ def make_shards(
         per_shard: Number of source images per shard.
         score: Least score of a face, 0 to 1. Images without such a face are left out.
         longest: Most px of an image's longest side. Larger images are resized.
+        faceless: Whether images without a face are written, too, as in LAION-RANDOM (FaRL, Table 3). Pre-train on them
+            with align=False.
         device: Device that renders generated faces. None is the best one of this machine.
 
     Returns:
@@ -68,7 +71,7 @@ def make_shards(
         >>> make_shards(["generated:96"], "shards", size=96)["pairs"]
         96
     """
-    settings = Settings(per_shard, score, longest)
+    settings = Settings(per_shard, score, longest, faceless)
     if workers < 1:
         raise ValueError(f"workers={workers}: expected at least 1; pass 1 or more")
     opened = open_sources(sources, texts, download, size, seed, pick_device(device))

@@ -37,6 +37,11 @@ def _add_shard(add_command: AddCommand) -> None:
     p.add_argument(
         "--score", type=float, default=0.9, help="images without a face of this detection score are left out"
     )
+    p.add_argument(
+        "--faceless",
+        action="store_true",
+        help="write images without a face, too, as in LAION-RANDOM; then pre-train with --set align=false",
+    )
     p.add_argument("--per-shard", type=int, default=1000, help="images per shard")
     p.add_argument("--workers", type=int, default=1, help="number of processes")
     p.add_argument("--seed", type=int, default=0)
@@ -97,6 +102,7 @@ def _shard(args: argparse.Namespace) -> Any:
         per_shard=args.per_shard,
         score=args.score,
         longest=args.longest,
+        faceless=args.faceless,
     )
 
 
