@@ -3,9 +3,9 @@
     FACEKIT_DATA=... facekit shard scenes:4000 --size 192 --out SHARDS
     FACEKIT_DATA=... python -m benchmarks.farl.align --shards SHARDS --out FOLDER
 
-Rows are ITC, ITC+ALIGN, ITC+MIM and ITC+MIM+ALIGN, and scratch, which has no pre-training. All rows of a seed start from
-the same random towers of 1.0 million parameters and learn for equal steps. Then the towers are frozen under the same
-heads for attributes (CelebA-HQ, 80 and 800 faces), landmarks (300-W, 155 faces) and parsing (FASSEG, 10 faces).
+Rows are ITC, ITC+ALIGN, ITC+MIM and ITC+MIM+ALIGN, and scratch, which has no pre-training. All rows of a seed start
+from the same small random towers and learn for equal steps. Then the towers are frozen under the
+same heads for attributes (CelebA-HQ, 80 and 800 faces), landmarks (300-W, 155 faces) and parsing (FASSEG, 10 faces).
 
 Pre-training takes faces among the first 8,000 images of CelebA-HQ. Labelled and scored faces are among the others.
 Each finished row and seed is a line of runs.jsonl in the folder. A stopped command continues after these lines.

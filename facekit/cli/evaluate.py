@@ -21,8 +21,8 @@ def add_commands(add_command: AddCommand) -> None:
     p.add_argument(
         "--boxes",
         metavar="TABLE",
-        help="landmarks: a CSV table of the image's name and x0, y0, x1, y1, the data set's box of each face in pixels, "
-        "by which errors are divided",
+        help="landmarks: a CSV table of the image's name and x0, y0, x1, y1, the data set's box of each face in "
+        "pixels, by which errors are divided",
     )
     p.add_argument("--device", help="where to run: cpu, cuda, cuda:1, mps")
     p.add_argument("--by", metavar="COLUMN", help="score each group of people; the column holds the name of the group")

@@ -30,8 +30,9 @@ def open_pool(
     """Crop the faces of named sources into one memory-mapped file, or open the file of an earlier call.
 
     Args:
-        sources: Folders of face crops, which are searched with all folders below them, folders of images with ``boxes.csv``, "celebahq128", "lfw128", "300w" (its
-            training part), each with or without ":COUNT", or "generated:COUNT".
+        sources: Folders of face crops, which are searched with all folders below them, folders of images with
+            ``boxes.csv``, "celebahq128", "lfw128", "300w" (its training part), each with or without ":COUNT", or
+            "generated:COUNT".
         input_size: Side of the network's input, px.
         folder: Folder of the pool's file.
         progress: Whether to show a progress bar.

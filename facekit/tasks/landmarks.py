@@ -40,9 +40,9 @@ class LandmarkTask(LabelSetTask):
 
     Attributes:
         heatmaps: Kind of heatmap. "softmax" (ours) and "farl" (FaRL's paper, narrower): the softmax over a map is the
-            probability of the point's position, learned by cross-entropy. "farl-128": the same on maps of 128 px. "l2" (FSMA's paper): the map is a Gaussian
-            of peak 1 at the point, learned by a squared error. "farl-code" (FaRL's released code): the sigmoid of the
-            map is such a Gaussian.
+            probability of the point's position, learned by cross-entropy. "farl-128": the same on maps of 128 px. "l2"
+            (FSMA's paper): the map is a Gaussian of peak 1 at the point, learned by a squared error. "farl-code"
+            (FaRL's released code): the sigmoid of the map is such a Gaussian.
         sigma: Standard deviation of the target Gaussian, as a part of the map's side.
     """
 
