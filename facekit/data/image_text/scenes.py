@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -118,7 +119,9 @@ class Scenes:
     def _scene(self, i: int, faces: list[Pair], rng: np.random.Generator) -> Pair:
         """Paste faces on a background. A face for which no free place is found is left out."""
         image = background(self.size, rng)
-        points, texts, places = [], [], []
+        points: list[NDArray[np.floating[Any]]] = []
+        texts: list[str] = []
+        places: list[_Place] = []
         for face in faces:
             place = self._place(places, rng)
             if place is None:
