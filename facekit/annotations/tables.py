@@ -77,6 +77,31 @@ class Table:
         index = NameIndex(cells)
         return [self._cell(name, cells, index) or None for name in images]
 
+    def numbers_of(self, columns: Sequence[str], images: Sequence[str]) -> list[list[float]]:
+        """Return the numbers of each image in several columns.
+
+        Args:
+            columns: Names of the columns.
+            images: As in `column_of`.
+
+        Returns:
+            One list of numbers per image, in the order of the columns.
+
+        Raises:
+            ValueError: As in `column_of`, and if an image has no row or a cell is no number. The message names it.
+        """
+        cells = [self.column_of(column, images) for column in columns]
+        table: list[list[float]] = []
+        for image, row in zip(images, zip(*cells, strict=True), strict=True):
+            numbers = [math.nan if cell is None else cell_number(cell) for cell in row]
+            for column, cell, number in zip(columns, row, numbers, strict=True):
+                if number is None or math.isnan(number):
+                    got = "none" if cell is None else repr(cell)
+                    expected = f"expected a number in column {column!r}"
+                    raise ValueError(f"{self.source}: {image}: {expected}, got {got}; fill it in")
+            table.append([number for number in numbers if number is not None])
+        return table
+
     def _cell(self, image: str, cells: Mapping[str, str], index: NameIndex) -> str | None:
         matches = index.find(image) or index.find(Path(image).stem)
         if len(matches) > 1:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
@@ -14,7 +16,9 @@ from ..images import read_images
 from ..images.types import Images
 from ..metrics.groups import group_members, scores_by_group
 from ..model import Model, resolve_model
-from ..model.evaluation import predict_labelled, score_labelled
+from ..model.evaluation import checked_boxes, predict_labelled, score_labelled
+from ..results import Drawable
+from ..tasks import LandmarkTask
 
 
 @default_settings()
@@ -70,6 +74,7 @@ def evaluate_by(
     groups: Iterable[str | float | None],
     *,
     align: str | None = None,
+    boxes: ArrayLike | None = None,
     device: str | torch.device | None = None,
 ) -> dict[str, dict[str, float]]:
     """Score a model for each group of people (FaRL Table 11).
@@ -80,6 +85,7 @@ def evaluate_by(
         labels: As in `evaluate`.
         groups: One group's name per image, such as "female"; None for images of no group.
         align: As in `evaluate`.
+        boxes: As in `evaluate`, one per image.
         device: As in `evaluate`.
 
     Returns:
@@ -92,5 +98,13 @@ def evaluate_by(
     batch = read_images(images)
     members = group_members(groups, len(batch.arrays))
     runner = resolve_model(model, device)
+    checked = checked_boxes(runner, boxes, batch)
     results, truth = predict_labelled(runner, batch, labels, align, stacklevel=5)
-    return scores_by_group(runner.task.score, results, truth, members)
+    if checked is None:
+        return scores_by_group(runner.task.score, results, truth, members)
+
+    def score(some: list[Drawable], labelled: list[tuple[Any, Any]]) -> dict[str, float]:
+        assert isinstance(runner.task, LandmarkTask)
+        return runner.task.score(some, [label for label, _ in labelled], np.array([box for _, box in labelled]))
+
+    return scores_by_group(score, results, list(zip(truth, checked, strict=True)), members)

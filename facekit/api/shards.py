@@ -32,6 +32,7 @@ def make_shards(
     per_shard: int = 1000,
     score: float = SCORE,
     longest: int = LONGEST,
+    faceless: bool = False,
     device: str | torch.device | None = None,
 ) -> dict[str, Any]:
     """Write images with texts and faces as tar shards.
@@ -40,17 +41,20 @@ def make_shards(
 
     Args:
         sources: Folders of images, folders or files of .tar shards, .parquet or .csv listings, "generated:COUNT",
-            "celebahq128", or its first images by "celebahq128:COUNT".
+            "celebahq128", or its first images by "celebahq128:COUNT", or "scenes:COUNT": one to three of CelebA-HQ's
+            first 8,000 faces in each image, unaligned.
         out: Folder of the shards.
         texts: A .csv of file name and caption for the one folder of images. None: a .txt file next to each image.
         download: Whether to download the images of a listing that are on the web.
-        size: Side of generated faces, px.
-        seed: Seed of the wording of captions and of generated faces.
+        size: Side of generated faces and scenes, px.
+        seed: Seed of the wording of captions, of generated faces and of scenes.
         workers: Number of processes.
         progress: Whether to show a progress bar.
         per_shard: Number of source images per shard.
         score: Least score of a face, 0 to 1. Images without such a face are left out.
         longest: Most px of an image's longest side. Larger images are resized.
+        faceless: Whether images without a face are written, too, as in LAION-RANDOM (FaRL, Table 3). Pre-train on them
+            with align=False.
         device: Device that renders generated faces. None is the best one of this machine.
 
     Returns:
@@ -67,7 +71,7 @@ def make_shards(
         >>> make_shards(["generated:96"], "shards", size=96)["pairs"]
         96
     """
-    settings = Settings(per_shard, score, longest)
+    settings = Settings(per_shard, score, longest, faceless)
     if workers < 1:
         raise ValueError(f"workers={workers}: expected at least 1; pass 1 or more")
     opened = open_sources(sources, texts, download, size, seed, pick_device(device))

@@ -28,14 +28,19 @@ def _add_shard(add_command: AddCommand) -> None:
         nargs="+",
         metavar="SOURCE",
         help="a folder of images, a .parquet or .csv listing with columns URL and TEXT, .tar shards or a folder of "
-        "them, celebahq128, celebahq128:COUNT, generated:COUNT",
+        "them, celebahq128, celebahq128:COUNT, scenes:COUNT (several unaligned faces per image), generated:COUNT",
     )
     p.add_argument("--texts", help="a .csv of file name and caption; the default is a .txt file beside each image")
     p.add_argument("--download", action="store_true", help="download the images of a listing")
-    p.add_argument("--size", type=int, default=256, help="side of generated faces, px")
+    p.add_argument("--size", type=int, default=256, help="side of generated faces and scenes, px")
     p.add_argument("--longest", type=int, default=640, help="larger images are scaled down to this longest side, px")
     p.add_argument(
         "--score", type=float, default=0.9, help="images without a face of this detection score are left out"
+    )
+    p.add_argument(
+        "--faceless",
+        action="store_true",
+        help="write images without a face, too, as in LAION-RANDOM; then pre-train with --set align=false",
     )
     p.add_argument("--per-shard", type=int, default=1000, help="images per shard")
     p.add_argument("--workers", type=int, default=1, help="number of processes")
@@ -97,6 +102,7 @@ def _shard(args: argparse.Namespace) -> Any:
         per_shard=args.per_shard,
         score=args.score,
         longest=args.longest,
+        faceless=args.faceless,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ..images.reader import iter_images
+from .datasets.person_folders import image_tree
 from .face_pool import Face, FacePool, build_pool, whole_image_boxes
 from .face_sources import boxed_faces, data_folder, generated, tar_faces, train_300w
 from .source_names import FACE_SOURCES, list_sources, named_source
@@ -29,8 +30,9 @@ def open_pool(
     """Crop the faces of named sources into one memory-mapped file, or open the file of an earlier call.
 
     Args:
-        sources: Folders of face crops, folders of images with ``boxes.csv``, "celebahq128", "lfw128", "300w" (its
-            training part), each with or without ":COUNT", or "generated:COUNT".
+        sources: Folders of face crops, which are searched with all folders below them, folders of images with
+            ``boxes.csv``, "celebahq128", "lfw128", "300w" (its training part), each with or without ":COUNT", or
+            "generated:COUNT".
         input_size: Side of the network's input, px.
         folder: Folder of the pool's file.
         progress: Whether to show a progress bar.
@@ -72,8 +74,15 @@ def _folder_faces(source: str) -> tuple[str, Iterable[Face]]:
         raise FileNotFoundError(
             f"{source!r}: expected a folder or one of {list_sources(FACE_SOURCES)}, got no such folder; check the path"
         )
-    stamp = f"{path.resolve()} {len(list(path.iterdir()))} files, {path.stat().st_mtime_ns}"
     boxes = path / BOXES
     if boxes.is_file():
+        stamp = f"{path.resolve()} {len(list(path.iterdir()))} files, {path.stat().st_mtime_ns}"
         return f"{stamp}, boxes {boxes.stat().st_mtime_ns}", boxed_faces(path, boxes)
-    return stamp, whole_image_boxes(iter_images(path, on_error="skip"))
+    names = list(image_tree(path))
+    if not names:
+        raise FileNotFoundError(
+            f"{source!r}: expected images in the folder or below it, got none; pass the folder that holds them"
+        )
+    newest = max(folder.stat().st_mtime_ns for folder in {(path / name).parent for name in names})
+    stamp = f"{path.resolve()} {len(names)} images, {newest}"
+    return stamp, whole_image_boxes(iter_images([path / name for name in names], on_error="skip"))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-# All but "generated" are folders of FACEKIT_DATA.
+# All but those of `_MADE` are folders of FACEKIT_DATA.
 FACE_SOURCES = ("celebahq128", "lfw128", "300w", "generated")
-PAIR_SOURCES = ("celebahq128", "generated")
+PAIR_SOURCES = ("celebahq128", "scenes", "generated")
+# Sources whose images are made, so that a count is needed.
+_MADE = ("generated", "scenes")
 
 
 def named_source(text: str, names: Collection[str]) -> tuple[str, int | None] | None:
     """Parse the name of a source.
 
     Args:
-        text: NAME or NAME:COUNT. "generated" needs a count.
+        text: NAME or NAME:COUNT. "generated" and "scenes" need a count.
         names: The known names.
 
     Returns:
@@ -24,7 +26,7 @@ def named_source(text: str, names: Collection[str]) -> tuple[str, int | None] | 
         ValueError: If COUNT is not a positive integer.
     """
     name, colon, count = text.partition(":")
-    if name not in names or (name == "generated" and not colon):
+    if name not in names or (name in _MADE and not colon):
         return None
     if not colon:
         return name, None
@@ -35,4 +37,4 @@ def named_source(text: str, names: Collection[str]) -> tuple[str, int | None] | 
 
 def list_sources(names: Collection[str]) -> str:
     """Return the known sources as text for messages, e.g. "'celebahq128[:COUNT]', 'generated:COUNT'"."""
-    return ", ".join(f"'{name}:COUNT'" if name == "generated" else f"'{name}[:COUNT]'" for name in names)
+    return ", ".join(f"'{name}:COUNT'" if name in _MADE else f"'{name}[:COUNT]'" for name in names)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ..alignment import Frame, check_align, frame_points
@@ -64,15 +65,36 @@ def score_labelled(
     Raises:
         ValueError: If a label or a box is wrong, or boxes are given to a model of another task than landmarks.
     """
+    checked = checked_boxes(model, boxes, images)
+    results, truth = predict_labelled(model, images, labels, align, stacklevel + 1)
+    if checked is None:
+        return model.task.score(results, truth)
+    assert isinstance(model.task, LandmarkTask)
+    return model.task.score(results, truth, checked)
+
+
+def checked_boxes(model: TrainedModel, boxes: ArrayLike | None, images: ImageBatch) -> NDArray[np.float64] | None:
+    """Check the data set's boxes of labelled images.
+
+    Args:
+        model: The model.
+        boxes: As in `facekit.evaluate`.
+        images: The images.
+
+    Returns:
+        (N,4) float64, or None if there are none.
+
+    Raises:
+        ValueError: If a box is wrong, or boxes are given to a model of another task than landmarks.
+    """
     if boxes is None:
-        return model.task.score(*predict_labelled(model, images, labels, align, stacklevel + 1))
+        return None
     if not isinstance(model.task, LandmarkTask):
         raise ValueError(
             f"boxes: expected a model for 'landmarks', got one for {model.task.name!r}, whose scores need no boxes; "
             "leave boxes out"
         )
-    checked = check_boxes(boxes, images.names)
-    return model.task.score(*predict_labelled(model, images, labels, align, stacklevel + 1), checked)
+    return check_boxes(boxes, images.names)
 
 
 def results_for(model: TrainedModel, images: ImageBatch, truth: list[Any], align: str | None = None) -> list[Drawable]:

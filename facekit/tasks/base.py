@@ -78,6 +78,7 @@ class Task(ABC):
         higher_is_better: Whether a larger headline metric is better.
         dense: Whether the outputs are maps.
         stride: Input pixels per output pixel.
+        map_side: Side of the maps for an input of any size, None if the stride decides.
         averages: Whether predictions are averaged with those of the mirrored image.
         paints: Whether the first three maps are an RGB image in [0, 1].
         needs_portrait: Whether labels in a crop need an outline of the person as their fourth channel.
@@ -92,6 +93,7 @@ class Task(ABC):
     higher_is_better: ClassVar[bool]
     dense: ClassVar[bool] = True
     stride: ClassVar[int] = 1
+    map_side: int | None = None
     averages: ClassVar[bool] = True
     paints: ClassVar[bool] = False
     needs_portrait: ClassVar[bool] = False

@@ -25,12 +25,14 @@ class Heatmap:
         error: Loss of each point: (maps (N, K, h, w), points (N, K, 2), sigma in pixels) to (N, K).
         find: Decoding: (maps (N, K, h, w), sigma in pixels) to x, y and score (N, K, 3).
         stride: Input pixels per pixel of the maps.
+        side: Side of the maps for an input of any size. None: it is the input's over the task's stride.
     """
 
     sigma: float
     error: Callable[[Tensor, Tensor, float], Tensor]
     find: Callable[[Tensor, float], Tensor]
     stride: int = 2
+    side: int | None = None
 
 
 def softmax_error(maps: Tensor, points: Tensor, sigma: float) -> Tensor:
@@ -201,6 +203,8 @@ KINDS = {
     "l2": Heatmap(7 / 128, l2_error, l2_find),
     # "A one-pixel sigma" on 128 px maps.
     "farl": Heatmap(1 / 128, softmax_error, softmax_find),
+    # The same, on maps of exactly 128 px.
+    "farl-128": Heatmap(1 / 128, softmax_error, softmax_find, side=128),
     # exp(-8 r^2 / 25) on 128 px maps.
     "farl-code": Heatmap(1.25 / 128, sigmoid_error, sigmoid_find),
     # The same on the head's own maps, which are not enlarged, as in the released models.

@@ -35,11 +35,15 @@ from .label_set_task import LabelSetTask
 class LandmarkTask(LabelSetTask):
     """K points, one map each.
 
+    Points of maps with a fixed side, such as "farl-128", are learned and decoded in the pixels of an input of twice
+    that side. ``augmented`` and ``result`` convert them.
+
     Attributes:
         heatmaps: Kind of heatmap. "softmax" (ours) and "farl" (FaRL's paper, narrower): the softmax over a map is the
-            probability of the point's position, learned by cross-entropy. "l2" (FSMA's paper): the map is a Gaussian
-            of peak 1 at the point, learned by a squared error. "farl-code" (FaRL's released code): the sigmoid of the
-            map is such a Gaussian. "farl-released": the same on maps of a quarter of the input's side.
+            probability of the point's position, learned by cross-entropy. "farl-128": the same on maps of 128 px. "l2"
+            (FSMA's paper): the map is a Gaussian of peak 1 at the point, learned by a squared error. "farl-code"
+            (FaRL's released code): the sigmoid of the map is such a Gaussian. "farl-released": the same on maps of a
+            quarter of the input's side.
         sigma: Standard deviation of the target Gaussian, as a part of the map's side.
     """
 
@@ -61,6 +65,7 @@ class LandmarkTask(LabelSetTask):
         super().__init__(labels, mirroring)
         check_choice(heatmaps, "heatmaps", KINDS)
         self.heatmaps, self.sigma = heatmaps, KINDS[heatmaps].sigma
+        self.map_side = KINDS[heatmaps].side
 
     @property
     @override
@@ -115,7 +120,7 @@ class LandmarkTask(LabelSetTask):
 
     @override
     def augmented(self, labels: Tensor, moves: Moves, mirrored: Tensor, side: int, out: int) -> Tensor:
-        points = warp_points(labels, moves, side, out)
+        points = warp_points(labels, moves, side, out if self.map_side is None else self.map_side * self.stride)
         swapped = points[:, list(self.labels.flip)]
         return torch.where(mirrored[:, None, None], swapped, points)
 
@@ -124,10 +129,10 @@ class LandmarkTask(LabelSetTask):
 
         Args:
             maps: Heatmaps (N, K, h, w).
-            labels: Points (N, K, 2) in input pixels, NaN = unlabelled.
+            labels: Points (N, K, 2) from ``augmented``, NaN = unlabelled.
         """
         h, w = maps.shape[2:]
-        points = (labels + 0.5) / self.stride - 0.5
+        points = (labels + 0.5) * (w / self._input_side(w)) - 0.5
         inside = ((points > -0.5) & (points < points.new_tensor([w - 0.5, h - 0.5]))).all(-1)
         error = KINDS[self.heatmaps].error(maps.float(), torch.nan_to_num(points), self.sigma * w)
         return (error * inside).sum() / inside.sum().clamp_min(1)
@@ -135,22 +140,34 @@ class LandmarkTask(LabelSetTask):
     def mixing(self, known: Task, maps: Tensor, labels: Tensor) -> Tensor:
         """Start every point as the known point that is closest to it on these faces."""
         found = torch.from_numpy(np.stack(known.decode(maps)))[:, None, :, :2]
+        if isinstance(known, LandmarkTask):
+            side = maps.shape[-1]
+            own = side * known.stride if self.map_side is None else self._input_side(side)
+            found = (found + 0.5) * (own / known._input_side(side)) - 0.5
         distance = (labels.cpu()[:, :, None] - found).norm(dim=-1).nanmean(0)
         return F.one_hot(distance.nan_to_num(torch.inf).argmin(-1), known.channels).float()
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
-        """Return points (K, 3) per image: x, y in input pixels and a score in [0, 1].
+        """Return points (K, 3) per image: x, y in pixels of the input, as ``loss`` has them, and a score in [0, 1].
 
         The score is the probability mass around the point, for "farl-code" and "farl-released" the largest value of the
         map.
         """
         found = KINDS[self.heatmaps].find(maps.float(), self.sigma * maps.shape[-1])
-        found = torch.cat([(found[..., :2] + 0.5) * self.stride - 0.5, found[..., 2:]], -1)
+        side = maps.shape[-1]
+        found = torch.cat([(found[..., :2] + 0.5) * (self._input_side(side) / side) - 0.5, found[..., 2:]], -1)
         return list(found.cpu().numpy())
+
+    def _input_side(self, map_side: int) -> int:
+        """Return the side of the input in whose pixels points are learned, for maps of a side."""
+        return (self.map_side or map_side) * self.stride
 
     @override
     def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> Landmarks:
-        points = crop.points_back(prediction[:, :2])
+        points = prediction[:, :2]
+        if self.map_side is not None:
+            points = (points + 0.5) * (crop.size[1] / self._input_side(self.map_side)) - 0.5
+        points = crop.points_back(points)
         return Landmarks(points.astype(np.float32), prediction[:, 2].astype(np.float32), self.labels, image, box)
 
     @override

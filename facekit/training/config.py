@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..augmentation.degradations import Degradation
 from ..core.arguments import suggestion
 from .config_fields import Checked
 
@@ -99,6 +100,16 @@ class Adaptation(Checked):
     def tuned_lr(self) -> float | None:
         """Learning rate of the network's pretrained parameters, None if they are frozen."""
         return None
+
+    @property
+    def degradation(self) -> Degradation:
+        """Probabilities of the degradations of views. By default none."""
+        return Degradation()
+
+    @property
+    def point_noise(self) -> float:
+        """Standard deviation of noise on the five points that aligned the crops, px of 224. By default none."""
+        return 0.0
 
     @property
     def adversarial_weight(self) -> float:

@@ -91,7 +91,21 @@ RANGES: dict[str, Range] = {
         _NOT_NEGATIVE,
     ),
     **dict.fromkeys(
-        ("shift", "jitter", "erase", "decay", "free", "style_mixing", "ada_target", "interpolation"), _PART
+        (
+            "shift",
+            "jitter",
+            "occluded",
+            "noisy",
+            "grey",
+            "blurred",
+            "erase",
+            "decay",
+            "free",
+            "style_mixing",
+            "ada_target",
+            "interpolation",
+        ),
+        _PART,
     ),
     **dict.fromkeys(("start", "tower", "decoder", "encoder", "tokenizer", "perceptual", "inversion"), _NOT_EMPTY),
     "members": _between(1, 255),

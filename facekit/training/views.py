@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from ..augmentation.affine import Affine, Moves, TanhMoves, jitter, random_matrices, warp
+from ..augmentation.degradations import Degradation, degrade
 from ..augmentation.in_the_wild import WildAugmentation
+from ..augmentation.point_noise import compose, point_noise_matrices
 from ..core.random_streams import generator_for
 from ..tasks import SegmentationTask, Task
 from .config import Adaptation
@@ -35,8 +37,8 @@ class TrainingData:
 class AugmentedViews:
     """Random views of each crop with its label.
 
-    Views 0 to N - 1 are the crops as they are. The others are rotated, scaled, shifted, mirrored and changed in colour
-    as the configuration says.
+    Views 0 to N - 1 are the crops as they are. The others are rotated, scaled, shifted, mirrored, changed in colour and
+    degraded as the configuration says.
 
     Attributes:
         count: Number of views.
@@ -72,6 +74,10 @@ class AugmentedViews:
         affine = Affine(config.rotate, config.scale, config.shift, mirror)
         drawn = [random_matrices(faces, affine, generator_for(seed, r, 5)) for r in range(rounds)]
         self.matrices, self.mirrored = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+        if config.point_noise:
+            noise = generator_for(seed, 0, 13)
+            # Mirroring comes last: the mean face is its own mirror image.
+            self.matrices = compose(point_noise_matrices(self.count, config.point_noise, noise), self.matrices)
         self.matrices[:faces] = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
         self.mirrored[:faces] = False
         self._wild = WildAugmentation() if config.wild else None
@@ -92,6 +98,10 @@ class AugmentedViews:
         images = warp(crops, self._moves(views), self.input_size)
         if self.config.jitter:
             images = jitter(images, self.config.jitter, [generator_for(self.seed, int(v), 6) for v in views])
+        if self.config.degradation != Degradation():
+            worse = degrade(images, self.config.degradation, [generator_for(self.seed, int(v), 14) for v in views])
+            plain = (views < len(self.data.crops)).to(self.device)
+            images = torch.where(plain[:, None, None, None], images, worse)
         return images
 
     def labels(self, views: Tensor) -> Tensor:

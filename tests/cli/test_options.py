@@ -243,7 +243,9 @@ def called_with(monkeypatch: pytest.MonkeyPatch, function: str, result: Any) -> 
     return seen
 
 
-def test_evaluate_passes_align_and_device_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluate_passes_align_and_device_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     seen, devices, model = called_with(monkeypatch, "facekit.api.evaluation.evaluate", {}), [], ready_model("landmarks")
 
     def resolve(name: str, device: str | None = None) -> facekit.Model:
@@ -260,7 +262,17 @@ def test_evaluate_passes_align_and_device_on(folder: Path, monkeypatch: pytest.M
     table.write_text("image,group\n0.png,a\n1.png,b\n2.png,b\n")
     seen = called_with(monkeypatch, "facekit.api.evaluation.evaluate_by", {})
     assert main([*arguments, "--align", "box", "--by", "group", "--groups", str(table), "--json"]) == 0
-    assert seen == {"align": "box"}
+    assert seen == {"align": "box", "boxes": None}
+    boxes = folder / "boxes.csv"
+    boxes.write_text("image,x1,y1,x0,y0\n1.png,5,6,3,4\n0.png,50,60,30,40\n2.png,7,9,1,2\n")
+    wanted = [[30, 40, 50, 60], [3, 4, 5, 6], [1, 2, 7, 9]]
+    assert main([*arguments, "--by", "group", "--groups", str(table), "--boxes", str(boxes), "--json"]) == 0
+    assert seen["boxes"] == wanted
+    seen = called_with(monkeypatch, "facekit.api.evaluation.evaluate", {})
+    assert main([*arguments, "--boxes", str(boxes), "--json"]) == 0 and seen["boxes"] == wanted
+    boxes.write_text("image,x0,y0,x1,y1\n0.png,1,2,3,4\n1.png,1,,3,4\n2.png,1,2,3,4\n")
+    assert main([*arguments, "--boxes", str(boxes), "--json"]) == 2
+    assert "boxes.csv: 1.png: expected a number in column 'y0', got none" in capsys.readouterr().out
 
 
 def test_match_and_explain_pass_the_device_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

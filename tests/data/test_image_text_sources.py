@@ -68,6 +68,19 @@ def test_found_faces_are_where_the_face_is(face: tuple[np.ndarray, np.ndarray]) 
     assert none.points is not None and none.points.shape == (0, 5, 2)
 
 
+def test_images_without_a_face_may_be_kept(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = table(tmp_path / "texts.csv", ("File name", "Caption"), *CAPTIONS)
+    out = tmp_path / "out"
+    got = outcome(out, str(images), "--texts", str(texts), "--faceless", capsys=capsys)
+    assert got["pairs"] == 4 and got["without_face"] == 1
+    pool = PairPool(out)
+    assert pool.faceless == 1 and {pair.text for pair in pool} >= {"a wall", "face 0, smiling"}
+    assert PairBatches(pool, 0, 4, view=View(32, align=False)).batch(0)["image"].shape == (4, 3, 32, 32)
+    with pytest.raises(ValueError, match="expected a face to align in every pair, got 1 of 4"):
+        PairBatches(pool, 0, 4, view=View(32))
+    assert main(["shard", str(images), "--texts", str(texts), "--out", str(out)]) == 2, "another run without it"
+
+
 def test_folder_with_a_table_of_captions(
     tmp_path: Path, images: Path, face: tuple[np.ndarray, np.ndarray], capsys: pytest.CaptureFixture[str]
 ) -> None:

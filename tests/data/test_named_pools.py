@@ -56,6 +56,23 @@ def test_images_of_a_folder_are_cropped_by_its_boxes(tmp_path: Path) -> None:
             open_pool([folder], 64, tmp_path / "other", False)
 
 
+def test_folders_are_searched_with_those_below_them(tmp_path: Path) -> None:
+    for i, name in enumerate(("a.png", "n1/b.png", "n1/deep/c.png")):
+        (tmp_path / "faces" / name).parent.mkdir(parents=True, exist_ok=True)
+        save_image(np.full((64, 64, 3), 40 + 40 * i, np.uint8), tmp_path / "faces" / name)
+
+    def opened() -> list[int]:
+        pool = open_pool([tmp_path / "faces"], 64, tmp_path / "pools", False)
+        return pool[torch.arange(len(pool))][:, 0, 0, 0].tolist()
+
+    assert opened() == [40, 80, 120]
+    save_image(np.full((64, 64, 3), 200, np.uint8), tmp_path / "faces" / "n1" / "deep" / "d.png")
+    assert opened() == [40, 80, 120, 200], "a new image below makes a new pool"
+    (tmp_path / "empty" / "below").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="expected images in the folder or below it, got none"):
+        open_pool([tmp_path / "empty"], 64, tmp_path / "pools", False)
+
+
 @pytest.mark.usefixtures("data")
 def test_the_scored_part_of_300w_is_no_source() -> None:
     names = {name for name, _, _ in train_300w()}

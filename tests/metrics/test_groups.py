@@ -65,3 +65,14 @@ def test_every_task_has_groups() -> None:
     assert by["discrepancy"][name] == pytest.approx(abs(by["left"][name] - by["right"][name]))
     with pytest.raises(ValueError, match="3 images but 2 groups"):
         facekit.evaluate_by("landmarks", images, points, ["left", "right"])
+
+
+def test_groups_with_boxes_of_the_data_set() -> None:
+    faces = GeneratedFaces(seed=5, size=128, yaw=(-20, 20)).batch(range(3), want=("image", "landmarks68"))
+    images, points = faces["image"], faces["landmarks68"]
+    boxes = np.array([[0, 0, 30, 40], [0, 0, 60, 80], [10, 10, 40, 50]])
+    by = facekit.evaluate_by("landmarks", images, points, ["a", "b", "a"], align="none", boxes=boxes)
+    a = facekit.evaluate("landmarks", images[::2], points[::2], align="none", boxes=boxes[::2])
+    assert by["a"] == pytest.approx(a) and {"nme_diag", "auc7_box"} <= by["discrepancy"].keys()
+    with pytest.raises(ValueError, match=r"expected shape \(3, 4\)"):
+        facekit.evaluate_by("landmarks", images, points, ["a", "b", "a"], boxes=boxes[:2])

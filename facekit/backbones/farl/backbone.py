@@ -91,7 +91,16 @@ class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
             layers = config.layers or spread_layers(tower.depth)
             frozen = config.tower_lr is None
             return FaRLNetwork(
-                tower, task.channels, task.stride, task.dense, layers, head, task.paints, frozen, pyramid
+                tower,
+                task.channels,
+                task.stride,
+                task.dense,
+                layers,
+                head,
+                task.paints,
+                frozen,
+                pyramid,
+                task.map_side,
             )
 
     @override

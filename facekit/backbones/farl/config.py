@@ -8,6 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from ...augmentation.degradations import Degradation
 from ...training.config import Adaptation, check_recipe
 from ...training.config_fields import Checked
 
@@ -32,7 +33,8 @@ class FaRLPretraining(Checked):
         tokenizer: Visual tokenizer: "embedded", or a file such as DALL-E's ``encoder.pkl``, which the paper uses.
         input_size: Side of the images in pixels. None is the tower's. Small images at first save much time.
         align: Whether one face per image is aligned to the mean face. Otherwise CLIP's random crop is used.
-        noise: Standard deviation of the five aligned points in pixels of 224. FaRL_ft of section 4.1 has sqrt(5).
+        noise: Standard deviation of the five aligned points in pixels of 224.
+        mirror: Probability of mirrored images. The paper names no mirroring, nor does CLIP.
         bfloat16: Whether to compute in bfloat16 where the machine supports it.
         checkpointing: Whether blocks are recomputed in the backward pass, which saves memory.
     """
@@ -53,6 +55,7 @@ class FaRLPretraining(Checked):
     input_size: int | None = None
     align: bool = True
     noise: float = 0.0
+    mirror: float = 0.0
     bfloat16: bool = True
     checkpointing: bool = True
 
@@ -61,7 +64,7 @@ PRETRAIN_BASE = FaRLPretraining()
 # Ours: an hour on two cores at two thirds of the tower's input size, then some hundred steps at its own (see the card
 # of the embedded weights). The cosine ends near zero. Points are moved because images repeat many times.
 PRETRAIN_MINI = FaRLPretraining(
-    batch_size=64, steps=4500, warmup=300, last_lr=1e-5, input_size=64, noise=2.24, checkpointing=False
+    batch_size=64, steps=4500, warmup=300, last_lr=1e-5, input_size=64, noise=2.24, mirror=0.5, checkpointing=False
 )
 
 
@@ -104,6 +107,11 @@ class FaRLAdaptation(Adaptation):
         input_size: Side of the input in pixels. None is that of the tower's pre-training.
         tower: Name of a vision transformer of timm that replaces the tower.
         tower_lr: Learning rate of the tower (FaRL_ft). None freezes it.
+        occluded: Probability that a view is occluded, 0 to 1 (see `facekit.augmentation.degradations`).
+        noisy: Probability of Gaussian noise.
+        grey: Probability of a grey view.
+        blurred: Probability of a Gaussian blur.
+        noise: Standard deviation of noise on the five points that align faces, in pixels of 224.
     """
 
     layers: tuple[int, ...] | None = None
@@ -111,14 +119,31 @@ class FaRLAdaptation(Adaptation):
     input_size: int | None = None
     tower: str | None = None
     tower_lr: float | None = None
+    occluded: float = 0.0
+    noisy: float = 0.0
+    grey: float = 0.0
+    blurred: float = 0.0
+    noise: float = 0.0
 
     @property
     @override
     def tuned_lr(self) -> float | None:
         return self.tower_lr
 
+    @property
+    @override
+    def degradation(self) -> Degradation:
+        return Degradation(self.occluded, self.noisy, self.grey, self.blurred)
+
+    @property
+    @override
+    def point_noise(self) -> float:
+        return self.noise
+
 
 # Heads of section 4.1 and the appendix. Steps and batch sizes of parsing and alignment are ours, the paper gives none.
+# It names no mirroring for these two, and "random Gaussian blur, noise and occlusion" for alignment without
+# probabilities; the released code adds noise to half of the images.
 _PAPER_DENSE = FaRLAdaptation(
     steps=2000,
     batch_size=16,
@@ -130,9 +155,10 @@ _PAPER_DENSE = FaRLAdaptation(
     cache=False,
     views=200,
 )
+_DEGRADED: dict[str, Any] = {"occluded": 0.5, "noisy": 0.5, "blurred": 0.5}
 PAPER: dict[str, FaRLAdaptation] = {
     "segmentation": replace(_PAPER_DENSE, lr=1e-3, rotate=18.0),
-    "landmarks": replace(_PAPER_DENSE, lr=1e-2, rotate=10.0, heatmaps="farl"),
+    "landmarks": replace(_PAPER_DENSE, lr=1e-2, rotate=10.0, heatmaps="farl-128", **_DEGRADED),
     "attributes": FaRLAdaptation(
         steps=100,
         batch_size=100,
@@ -147,6 +173,17 @@ PAPER: dict[str, FaRLAdaptation] = {
 }
 # FaRL_ft: the tower is trained, too (with 1e-4 in the released code), so no features can be cached.
 TUNED: dict[str, Any] = {"tower_lr": 1e-4, "cache": False}
+# FaRL_ft for attributes: besides mirroring, "random crop and Gaussian noise", "random grayscale with a probability of
+# 0.1" and "Gaussian noise with a variance of 5" on the points of the alignment (appendix). The range of the crop and
+# the probability of the noise are ours.
+TUNED_ATTRIBUTES: dict[str, Any] = {
+    "views": 100,
+    "scale": (1.0, 1.15),
+    "shift": 0.05,
+    "noisy": 0.5,
+    "grey": 0.1,
+    "noise": 5**0.5,
+}
 
 
 QUICK_HEAD = 64
@@ -226,4 +263,5 @@ def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> FaRLAd
         settings = replace(settings, steps=100 * -(-faces // settings.batch_size))  # 100 epochs
     if recipe == "paper":
         return settings
-    return replace(settings, **TUNED, input_size=448 if recipe == "paper-ft-448" else None)
+    tuned = TUNED | TUNED_ATTRIBUTES if task == "attributes" else TUNED
+    return replace(settings, **tuned, input_size=448 if recipe == "paper-ft-448" else None)

@@ -76,6 +76,7 @@ class FaRLNetwork(AdaptedNetwork):
         paints: bool = False,
         frozen: bool = True,
         pyramid_channels: int | None = None,
+        map_side: int | None = None,
     ):
         """Build the head.
 
@@ -90,6 +91,7 @@ class FaRLNetwork(AdaptedNetwork):
             frozen: Whether the tower is frozen.
             pyramid_channels: Channels of the levels that the pyramid enlarges. None is the tower's width, as in the
                 paper.
+            map_side: Side of the maps in pixels. None is that of the input over the stride.
 
         Raises:
             ValueError: If the tower has no such blocks.
@@ -97,7 +99,7 @@ class FaRLNetwork(AdaptedNetwork):
         super().__init__()
         self.layers = check_layers(layers, tower.depth, dense)
         self.channels, self.stride, self.dense, self.paints, self.frozen = channels, stride, dense, paints, frozen
-        self.head_channels = head_channels or tower.width
+        self.head_channels, self.map_side = head_channels or tower.width, map_side
         self.pyramid_channels = pyramid_channels
         self.tower = tower.requires_grad_(not frozen).eval()
         self.head: nn.Module
@@ -160,7 +162,7 @@ class FaRLNetwork(AdaptedNetwork):
             features = self.read(self.trunk(features[0]))
         if not self.dense:
             return self.head(features[0])
-        side = self.input_size // self.stride
+        side = self.map_side or self.input_size // self.stride
         maps = F.interpolate(self.head(features), (side, side), mode="bilinear", align_corners=False)
         return torch.cat([maps[:, :3].sigmoid(), maps[:, 3:]], 1) if self.paints else maps
 
@@ -176,6 +178,7 @@ class FaRLNetwork(AdaptedNetwork):
             "paints": self.paints,
             "frozen": self.frozen,
             "pyramid_channels": self.pyramid_channels,
+            **({} if self.map_side is None else {"map_side": self.map_side}),
         }
 
 

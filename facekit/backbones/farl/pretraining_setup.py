@@ -51,7 +51,7 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         request.seed,
         recipe.batch_size,
         request.processes.part(recipe.batch_size),
-        View(input_size, align=recipe.align, noise=recipe.noise),
+        View(input_size, align=recipe.align, noise=recipe.noise, mirror=recipe.mirror),
     )
     tokens = (
         load_tokens(files.embedded("tokenizer") if recipe.tokenizer == "embedded" else recipe.tokenizer)

@@ -37,7 +37,7 @@ from .lazy_faces import LazyFaces
 from .lfwa import lfwa_faces
 from .mixtures import ParsingSet, mix, split
 from .outlines import outlined_faces
-from .part_masks import labelled_parts
+from .part_masks import car20_parts, ffhq34_parts, labelled_parts
 from .person_folders import affectnet_faces, vggface2_faces
 from .records import AttributeFace, FaceImage, ImagePair, PointedFace
 from .shared_folder import celebamask_faces, fasseg_faces, hair_faces
@@ -61,6 +61,7 @@ __all__ = [
     "PointedFace",
     "affectnet_faces",
     "aflw_faces",
+    "car20_parts",
     "cat_head_faces",
     "celeba_faces",
     "celebamask_faces",
@@ -72,6 +73,7 @@ __all__ = [
     "facesynthetics_faces",
     "fairface_faces",
     "fasseg_faces",
+    "ffhq34_parts",
     "fs2k_faces",
     "hair_faces",
     "helen194_faces",

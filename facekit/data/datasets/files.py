@@ -48,8 +48,9 @@ def missing_files(missing: str, title: str, layout: str, home: str) -> FileNotFo
     Returns:
         The error. The caller raises it.
     """
-    why = "its licence does not let facekit distribute it"
-    return FileNotFoundError(f"{missing} does not exist, expected {title} ({layout}); {why}, so get it from {home}")
+    return FileNotFoundError(
+        f"{missing} does not exist, expected {title} ({layout}); facekit does not contain it, so get it from {home}"
+    )
 
 
 def check_split(split: str, choices: tuple[str, ...], title: str) -> str:

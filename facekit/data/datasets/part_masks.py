@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...images.reader import list_images, open_image
 from ...labels import SegmentationSet, segmentation_set
-from .files import dataset_folder
+from .files import check_split, dataset_folder
 
 _LAYOUT = "N.png or N.jpg beside N.npy, or image_N.jpg beside image_maskN.npy"
 _HOME = "https://github.com/yandex-research/ddpm-segmentation or https://github.com/nv-tlabs/datasetGAN_release"
@@ -51,6 +51,53 @@ def labelled_parts(
     root = dataset_folder(folder, (".",), "images with masks of parts", _LAYOUT, _HOME)
     pairs = _pairs(root)
     return [image for image, _ in pairs], [_read_mask(path, image, label_set) for image, path in pairs]
+
+
+_FFHQ34 = {"train": "real/train", "test": "real/test", "ddpm": "ddpm"}
+_CAR20 = {"train": "training_data/car_processed", "test": "testing_data/car_20_class"}
+
+
+def ffhq34_parts(folder: str | os.PathLike[str], split: str = "train") -> tuple[list[Path], list[NDArray[np.uint8]]]:
+    """Read FFHQ-34 as DDPM-segmentation publishes it: 20 images to train on and 20 to test on.
+
+    Args:
+        folder: The folder ffhq_34 of the archive, which holds real and ddpm.
+        split: "train" or "test" (photos of FFHQ), or "ddpm" (images that its diffusion model made).
+
+    Returns:
+        As `labelled_parts` does; ids of "ffhq34".
+
+    Raises:
+        FileNotFoundError: If the folder of the split, a mask or an image is missing.
+        ValueError: If the split is unknown, or a file is wrong; see `labelled_parts`.
+    """
+    return _read_split(folder, split, _FFHQ34, "ffhq34", "FFHQ-34")
+
+
+def car20_parts(folder: str | os.PathLike[str], split: str = "train") -> tuple[list[Path], list[NDArray[np.uint8]]]:
+    """Read LSUN CAR-20 as DatasetGAN publishes it: 16 images to train on and 10 to test on.
+
+    Args:
+        folder: The folder annotation of the archive, which holds training_data and testing_data.
+        split: "train" (images that its generator made) or "test" (photos of LSUN).
+
+    Returns:
+        As `labelled_parts` does; ids of "car20".
+
+    Raises:
+        FileNotFoundError: If the folder of the split, a mask or an image is missing.
+        ValueError: If the split is unknown, or a file is wrong; see `labelled_parts`.
+    """
+    return _read_split(folder, split, _CAR20, "car20", "LSUN CAR-20")
+
+
+def _read_split(
+    folder: str | os.PathLike[str], split: str, inside: dict[str, str], labels: str, title: str
+) -> tuple[list[Path], list[NDArray[np.uint8]]]:
+    """Read a split of a published set. `inside` holds the folder of each split."""
+    part = inside[check_split(split, tuple(inside), title)]
+    layout = ", ".join(f"{place}/ ({name})" for name, place in inside.items())
+    return labelled_parts(dataset_folder(folder, (part,), title, layout, _HOME) / part, labels)
 
 
 def _pairs(root: Path) -> list[tuple[Path, Path]]:

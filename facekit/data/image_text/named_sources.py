@@ -12,6 +12,7 @@ from ..source_names import PAIR_SOURCES, list_sources, named_source
 from .listing import SUFFIXES, Listing
 from .pair import Pair
 from .pair_sources import CelebaHQ, Failure, Folder, Generated, Shards, Source
+from .scenes import Scenes
 
 
 def open_sources(
@@ -26,11 +27,11 @@ def open_sources(
 
     Args:
         names: Folders of images, folders or files of .tar shards, .parquet or .csv listings, "celebahq128",
-            "celebahq128:COUNT" or "generated:COUNT".
+            "celebahq128:COUNT", "scenes:COUNT" or "generated:COUNT".
         texts: A .csv of file name and caption for the one folder of images, or None.
         download: Whether to download the images of a listing that are on the web.
-        size: Side of generated faces, px.
-        seed: Seed of the wording of captions and of generated faces.
+        size: Side of generated faces and scenes, px.
+        seed: Seed of the wording of captions, of generated faces and of scenes.
         device: Device that renders generated faces. None is the CPU.
 
     Returns:
@@ -47,8 +48,7 @@ def open_sources(
         named = named_source(text, PAIR_SOURCES)
         if named is not None:
             name, count = named
-            celeba = name == "celebahq128"
-            sources.append(CelebaHQ(seed, count) if celeba else Generated(count or 0, size, seed, device))
+            sources.append(_named(name, count, size, seed, device))
         elif not path.exists():
             raise FileNotFoundError(
                 f"{text!r}: expected a folder of images or .tar shards, a .parquet or .csv listing, or one of "
@@ -71,6 +71,13 @@ def open_sources(
             "'generated:COUNT'"
         )
     return sources
+
+
+def _named(name: str, count: int | None, size: int, seed: int, device: str | torch.device | None) -> Source:
+    """Open one of `PAIR_SOURCES`."""
+    if name == "celebahq128":
+        return CelebaHQ(seed, count)
+    return Scenes(count or 0, size, seed) if name == "scenes" else Generated(count or 0, size, seed, device)
 
 
 class ConcatSource:

@@ -41,11 +41,13 @@ class Settings:
         per_shard: Number of source images per shard.
         score: Least score of a face, from 0 to below 1.
         longest: Most px of the longest side of a stored image, at least 32.
+        faceless: Whether images without a face are stored, too.
     """
 
     per_shard: int = 1000
     score: float = SCORE
     longest: int = LONGEST
+    faceless: bool = False
 
     def __post_init__(self) -> None:
         if self.per_shard < 1 or self.longest < 32 or not 0 <= self.score < 1:
@@ -86,7 +88,9 @@ def write_sources(
     """
     source = ConcatSource(sources)
     root = check_output(out, folder=True)
-    _check_same_run(root, {"sources": source.names, **asdict(settings)})
+    # Folders of earlier versions know no "faceless".
+    known = {name: value for name, value in asdict(settings).items() if name != "faceless" or value}
+    _check_same_run(root, {"sources": source.names, **known})
     task = _Task(source, root, settings, find_points)
     numbers = range(-(-len(source) // settings.per_shard))
     reports = {number: report for number in numbers if (report := _report(root, number)) is not None}
@@ -129,9 +133,10 @@ def _write(task: _Task, number: int, advance: Callable[[int], Any]) -> None:
                 pair = _with_faces(item, task)
                 if isinstance(pair, Failure):
                     report["failed"].append([pair.name, pair.reason])
-                elif pair.points is None or len(pair.points) == 0:
-                    report["without_face"] += 1
-                else:
+                    continue
+                without = pair.points is None or len(pair.points) == 0
+                report["without_face"] += without
+                if settings.faceless or not without:
                     report["written"] += 1
                     yield pair
 

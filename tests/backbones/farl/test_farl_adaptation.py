@@ -128,7 +128,7 @@ def test_settings_of_the_backbone(faces: dict[str, Any], weights: Path, tmp_path
 def test_recipes_are_the_papers() -> None:
     parsing, points, tags = (PAPER[task] for task in ("segmentation", "landmarks", "attributes"))
     assert (parsing.lr, points.lr, parsing.weight_decay, points.weight_decay) == (1e-3, 1e-2, 1e-5, 1e-5)
-    assert (parsing.rotate, points.rotate, parsing.scale, points.heatmaps) == (18.0, 10.0, (0.9, 1.1), "farl")
+    assert (parsing.rotate, points.rotate, parsing.scale, points.heatmaps) == (18.0, 10.0, (0.9, 1.1), "farl-128")
     assert tags.lr == 0.3 and tags.cosine and named_recipe("paper", "attributes", True, 1000).steps == 100 * 10
     assert named_recipe("paper-ft-448", "segmentation", True, 10).input_size == 448
     assert named_recipe("paper-ft", "landmarks", True, 10).tower_lr == 1e-4
