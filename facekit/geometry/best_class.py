@@ -37,14 +37,14 @@ class BestClass:
 
     def at(self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
         """Return the class ids (h,w) uint8 at columns x and rows y (h,w). The edge's scores continue outside."""
-        maps = x.astype(np.float32), y.astype(np.float32)
+        x, y = x.astype(np.float32), y.astype(np.float32)
         ids, mixed = (
-            cv2.remap(plane, *maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+            cv2.remap(plane, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
             for plane in (self.ids, self.mixed)
         )
         where = np.flatnonzero(mixed)
         places = np.resize(where, (-(-len(where) // _COLUMNS), _COLUMNS)) if len(where) else where.reshape(0, 1)
         if places.size:
-            between = sample(self.scores, *(axis.ravel()[places] for axis in maps), "linear")
+            between = sample(self.scores, x.ravel()[places], y.ravel()[places], "linear")
             ids.ravel()[places] = between.argmax(axis=2)
         return np.asarray(ids, np.uint8)

@@ -58,6 +58,7 @@ RANGES: dict[str, Range] = {
             "ema_images",
             "ada_images",
             "ada_every",
+            "regions",
         ),
         _at_least(1),
     ),

@@ -101,6 +101,7 @@ class FaRL(Backbone[FaRLAdaptation, FaRLNetwork]):
                 frozen,
                 pyramid,
                 task.map_side,
+                config.regions,
             )
 
     @override

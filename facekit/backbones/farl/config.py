@@ -107,6 +107,8 @@ class FaRLAdaptation(Adaptation):
         input_size: Side of the input in pixels. None is that of the tower's pre-training.
         tower: Name of a vision transformer of timm that replaces the tower.
         tower_lr: Learning rate of the tower (FaRL_ft). None freezes it.
+        regions: Attributes: the head reads means over regions x regions parts of each level, side by side (ours). None
+            is the paper's head. Many labelled faces are needed: the ready model has 3 regions and 8,000 faces.
         occluded: Probability that a view is occluded, 0 to 1 (see `facekit.augmentation.degradations`).
         noisy: Probability of Gaussian noise.
         grey: Probability of a grey view.
@@ -119,6 +121,7 @@ class FaRLAdaptation(Adaptation):
     input_size: int | None = None
     tower: str | None = None
     tower_lr: float | None = None
+    regions: int | None = None
     occluded: float = 0.0
     noisy: float = 0.0
     grey: float = 0.0

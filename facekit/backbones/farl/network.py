@@ -62,6 +62,23 @@ class TokenHead(nn.Module):
         return self.fc(torch.einsum("nvd,v->nd", normal, self.mix))
 
 
+class RegionHead(nn.Module):
+    """Normalised vectors (N, V, D) side by side, and one linear layer to logits (N, A). Ours.
+
+    The mixed vectors of `TokenHead` do not tell where something is: glasses and a necktie weigh the same.
+    """
+
+    def __init__(self, width: int, vectors: int, classes: int):
+        """Build the head; arguments as in `TokenHead`."""
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(vectors))
+        self.fc = nn.Linear(width * vectors, classes)
+
+    @override
+    def forward(self, vectors: Tensor) -> Tensor:
+        return self.fc(torch.cat([norm(v) for norm, v in zip(self.norms, vectors.unbind(1), strict=True)], 1))
+
+
 class FaRLNetwork(AdaptedNetwork):
     """An image tower with one head. The tower is frozen (FaRL), or trained too (FaRL_ft)."""
 
@@ -77,6 +94,7 @@ class FaRLNetwork(AdaptedNetwork):
         frozen: bool = True,
         pyramid_channels: int | None = None,
         map_side: int | None = None,
+        regions: int | None = None,
     ):
         """Build the head.
 
@@ -92,6 +110,8 @@ class FaRLNetwork(AdaptedNetwork):
             pyramid_channels: Channels of the levels that the pyramid enlarges. None is the tower's width, as in the
                 paper.
             map_side: Side of the maps in pixels. None is that of the input over the stride.
+            regions: If ``dense`` is False, the head reads means over regions x regions parts of each level, side by
+                side. None is the paper's head, which mixes means and maxima of whole levels.
 
         Raises:
             ValueError: If the tower has no such blocks.
@@ -100,11 +120,13 @@ class FaRLNetwork(AdaptedNetwork):
         self.layers = check_layers(layers, tower.depth, dense)
         self.channels, self.stride, self.dense, self.paints, self.frozen = channels, stride, dense, paints, frozen
         self.head_channels, self.map_side = head_channels or tower.width, map_side
-        self.pyramid_channels = pyramid_channels
+        self.pyramid_channels, self.regions = pyramid_channels, None if dense else regions
         self.tower = tower.requires_grad_(not frozen).eval()
         self.head: nn.Module
         if dense:
             self.head = DenseHead(tower.width, tower.patch, self.head_channels, channels, pyramid_channels)
+        elif regions:
+            self.head = RegionHead(tower.width, (1 + regions**2) * len(self.layers), channels)
         else:
             self.head = TokenHead(tower.width, 3 * len(self.layers), channels)
 
@@ -148,12 +170,16 @@ class FaRLNetwork(AdaptedNetwork):
         return self.read(self.trunk(x)) if self.frozen else [x]
 
     def read(self, levels: list[Level]) -> list[Tensor]:
-        """Return the head's input: the maps of the levels, or one tensor (N, 3K, D) for attributes.
+        """Return the head's input: the maps of the levels, or one tensor (N, V, D) for attributes.
 
-        The latter holds class token, mean and maximum of the patch tokens of each of K levels.
+        The latter holds for each level the class token, and mean and maximum of the patch tokens or their means over
+        regions.
         """
         if self.dense:
             return [m for _, m in levels]
+        if self.regions:
+            means = [F.adaptive_avg_pool2d(m, self.regions).flatten(2).transpose(1, 2) for _, m in levels]
+            return [torch.cat([v for (token, _), m in zip(levels, means, strict=True) for v in (token[:, None], m)], 1)]
         return [torch.stack([v for token, m in levels for v in (token, m.mean((2, 3)), m.amax((2, 3)))], 1)]
 
     def from_features(self, features: list[Tensor]) -> Tensor:
@@ -179,6 +205,7 @@ class FaRLNetwork(AdaptedNetwork):
             "frozen": self.frozen,
             "pyramid_channels": self.pyramid_channels,
             **({} if self.map_side is None else {"map_side": self.map_side}),
+            **({} if self.regions is None else {"regions": self.regions}),
         }
 
 
