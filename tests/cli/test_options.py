@@ -272,7 +272,7 @@ def test_evaluate_passes_align_and_device_on(
     assert main([*arguments, "--boxes", str(boxes), "--json"]) == 0 and seen["boxes"] == wanted
     boxes.write_text("image,x0,y0,x1,y1\n0.png,1,2,3,4\n1.png,1,,3,4\n2.png,1,2,3,4\n")
     assert main([*arguments, "--boxes", str(boxes), "--json"]) == 2
-    assert "boxes.csv: 1.png: expected a number in column 'y0', got none" in capsys.readouterr().out
+    assert "boxes.csv: 1.png: expected a number in column 'y0', got none" in capsys.readouterr().err
 
 
 def test_match_and_explain_pass_the_device_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
