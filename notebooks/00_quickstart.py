@@ -68,10 +68,9 @@ plots.image_rows({name: [r if name == "photo" else r.draw() for r in row] for na
 # and its answers are often wrong, also about age and sex. Do not use it for decisions about people.
 
 # %%
-attributes = facekit.predict("attributes", four)
+attributes = [dict(faces[0].top()) for faces in facekit.predict("attributes", four)]
 shown = ["Smiling", "Male", "Young", "Black_Hair", "Bangs", "Eyeglasses", "No_Beard"]
-index = [attributes[0].names.index(name) for name in shown]
-rows = [[name, *(f"{found.probabilities[i]:.0%}" for found in attributes)] for name, i in zip(shown, index, strict=True)]
+rows = [[name, *(f"{found[name]:.0%}" for found in attributes)] for name in shown]
 plots.table(["attribute", *(f"person {name}" for name in people.names[:4])], rows)
 
 # %% [markdown]
@@ -91,9 +90,9 @@ plots.table(["attribute", *(f"person {name}" for name in people.names[:4])], row
 # `facekit.annotations.read_labels`.
 
 # %%
-face = parts[0][0]
-print("landmarks:", points[0][0].points.shape, " parts:", face.mask.shape, " class of the middle:", end=" ")
-print(face.labels.classes[face.mask[128, 128]])
+found, face = points[0][0], parts[0][0]
+print("points", found.points.shape, "mask", face.mask.shape)
+print("the class of the pixel in the middle:", face.labels.classes[face.mask[128, 128]])
 shown = [Landmarks(p, np.ones(189), LANDMARKS_189, x) for p, x in zip(people.landmarks[:4], four, strict=True)]
 masks = [Segmentation(m, people.mask_labels, x) for m, x in zip(people.masks[:4], four, strict=True)]
 plots.image_rows({"189 points": [s.draw() for s in shown], "19 classes": [m.draw() for m in masks]}, width=1.9)
