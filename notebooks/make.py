@@ -67,6 +67,7 @@ def shrink_images(notebook: nbformat.NotebookNode) -> None:
 
 
 def _shrink(data: Any) -> None:
+    """Replace the PNG of one output."""
     png = base64.b64decode(data["image/png"])
     with Image.open(io.BytesIO(png)) as opened:
         rgba = opened.convert("RGBA")
@@ -110,6 +111,7 @@ def make(script: Path, execute: bool) -> str:
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description="Write the notebooks from their scripts, with outputs.")
     parser.add_argument("names", nargs="*", help="such as 00_quickstart; all by default")
     parser.add_argument("--execute", action="store_true", help="also notebooks whose code is unchanged")
