@@ -157,9 +157,8 @@ plots.image_grid([result.draw() for result in results], columns=4, width=2)
 # The usual score of landmarks is the **NME** (normalised mean error): the mean distance between predicted and true points,
 # divided by the distance between the eyes, in percent. Lower is better.
 #
-# Two other numbers show how good this is. One places the *mean* of the eight labels on each new face, without learning. (The
-# photos of this set are framed alike, so this is already a strong baseline.) The other is the same training without the
-# warm start.
+# Two other numbers show how good this is. One places the *mean* of the eight labels on each new face, without learning. The
+# other is the same training without the warm start.
 
 # %%
 def nme(guess):
