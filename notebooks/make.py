@@ -4,7 +4,8 @@
     python notebooks/make.py 00_quickstart    # one
 
 ``NAME.py`` is the source: a Jupytext script in percent format. A notebook whose code is unchanged keeps its
-outputs, and only its text is written again; ``--execute`` executes it, too. Images in outputs are stored as JPEG of at most 60 KB.
+outputs, and only its text is written again; ``--execute`` executes it, too.
+Images in outputs are stored as JPEG of at most 60 KB.
 """
 
 from __future__ import annotations
