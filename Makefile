@@ -1,6 +1,6 @@
-# make test quality docs
+# make test quality docs notebooks
 
-.PHONY: test test-all quality docs results
+.PHONY: test test-all quality docs results notebooks
 
 CODE = facekit demos tests benchmarks docs
 
@@ -21,3 +21,6 @@ docs:
 
 results:
 	python -m benchmarks.results_table
+
+notebooks:
+	python notebooks/make.py

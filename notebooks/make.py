@@ -1,0 +1,129 @@
+"""Write the notebooks from their scripts, with outputs.
+
+    python notebooks/make.py                  # all of them
+    python notebooks/make.py 00_quickstart    # one
+
+``NAME.py`` is the source: a Jupytext script in percent format. A notebook whose code is unchanged keeps its
+outputs, and only its text is written again; ``--execute`` executes it, too.
+Images in outputs are stored as JPEG of at most 60 KB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from PIL import Image
+
+from facekit.core.atomic_file import whole_file
+
+FOLDER = Path(__file__).resolve().parent
+SECONDS_PER_CELL = 3600
+IMAGE_BYTES = 60_000
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def scripts() -> list[Path]:
+    """Return the scripts of all notebooks, sorted."""
+    return sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+
+
+def from_script(script: Path) -> nbformat.NotebookNode:
+    """Read a script as a notebook without outputs. Cells are numbered, so that the file changes only where cells do."""
+    notebook = jupytext.read(script, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for i, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{i}"
+    return notebook
+
+
+def code_of(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return the sources of the code cells."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def keep_outputs(notebook: nbformat.NotebookNode, earlier: nbformat.NotebookNode) -> None:
+    """Copy the outputs of an earlier notebook with the same code."""
+    old = (cell for cell in earlier.cells if cell.cell_type == "code")
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            same = next(old)
+            cell.outputs, cell.execution_count = same.outputs, same.execution_count
+
+
+def shrink_images(notebook: nbformat.NotebookNode) -> None:
+    """Store each PNG as JPEG if that is smaller, of at most `IMAGE_BYTES`."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/png" in data:
+                _shrink(data)
+
+
+def _shrink(data: Any) -> None:
+    """Replace the PNG of one output."""
+    png = base64.b64decode(data["image/png"])
+    with Image.open(io.BytesIO(png)) as opened:
+        rgba = opened.convert("RGBA")
+    image = Image.new("RGB", rgba.size, "white")
+    image.paste(rgba, mask=rgba)
+    for quality in (88, 80, 70, 60, 45, 30):
+        file = io.BytesIO()
+        image.save(file, "jpeg", quality=quality, optimize=True)
+        if file.tell() <= IMAGE_BYTES:
+            break
+    if file.tell() < len(png):
+        del data["image/png"]
+        data["image/jpeg"] = base64.b64encode(file.getvalue()).decode()
+
+
+def make(script: Path, execute: bool) -> str:
+    """Write one notebook.
+
+    Args:
+        script: Its source.
+        execute: Execute it although its code is unchanged.
+
+    Returns:
+        What was done, "executed" or "text only".
+    """
+    notebook, target = from_script(script), script.with_suffix(".ipynb")
+    earlier = nbformat.read(target, as_version=4) if target.exists() else None
+    unchanged = earlier is not None and code_of(earlier) == code_of(notebook)
+    if earlier is not None and unchanged and not execute:
+        keep_outputs(notebook, earlier)
+    else:
+        # Cells without timestamps: the same outputs give the same file.
+        NotebookClient(
+            notebook, timeout=SECONDS_PER_CELL, record_timing=False, resources={"metadata": {"path": str(FOLDER)}}
+        ).execute()
+        notebook.metadata.language_info = nbformat.from_dict({"name": "python"})
+        shrink_images(notebook)
+    with whole_file(target) as temporary:
+        temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    return "text only" if unchanged and not execute else "executed"
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Write the notebooks from their scripts, with outputs.")
+    parser.add_argument("names", nargs="*", help="such as 00_quickstart; all by default")
+    parser.add_argument("--execute", action="store_true", help="also notebooks whose code is unchanged")
+    arguments = parser.parse_args()
+    chosen = {script.stem: script for script in scripts()}
+    unknown = [name for name in arguments.names if name not in chosen]
+    if unknown:
+        parser.error(f"expected names out of {', '.join(chosen)}; got {', '.join(unknown)}")
+    for name in arguments.names or chosen:
+        print(f"{name}: {make(chosen[name], arguments.execute)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
