@@ -151,8 +151,11 @@ def bars(
     means = [statistics.fmean(each) for each in runs]
     spreads = [statistics.stdev(each) if len(each) > 1 else None for each in runs]
     figure, axis = pyplot.subplots(figsize=(min(12.0, 1.0 + 0.95 * len(values)), 2.8))
-    drawn = axis.bar(list(values), means, color=list(colours) or COLOURS[0], width=0.7)
-    axis.errorbar(range(len(runs)), means, [s or 0.0 for s in spreads], fmt="none", ecolor="#333", capsize=3)
+    # bar_label puts numbers above the lines of yerr.
+    error = [s or 0.0 for s in spreads] if any(spreads) else None
+    drawn = axis.bar(
+        list(values), means, yerr=error, color=list(colours) or COLOURS[0], width=0.7, ecolor="#333", capsize=3
+    )
     labels = [
         _cell(m, digits) + ("" if s is None else f"\n± {s:.{digits}f}") for m, s in zip(means, spreads, strict=True)
     ]
