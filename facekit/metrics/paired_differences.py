@@ -3,9 +3,9 @@
 Two methods are paired if both are trained and scored on the same faces in each draw. Then the difference of a draw
 does not contain how hard its faces are, and few draws are enough.
 
-The interval assumes that the differences of the draws are independent and about normal. It is valid from 2 draws on: its
-half width is 12.7, 4.3, 2.8 and 2.3 standard errors for 2, 3, 5 and 10 draws. A bootstrap is much too narrow for fewer
-than about 20 draws.
+The interval assumes that the differences of the draws are independent and about normal. It is valid from 2 draws on.
+Its half width is 12.7, 4.3, 2.8 and 2.3 standard errors for 2, 3, 5 and 10 draws. A bootstrap is much too narrow for
+fewer than about 20 draws.
 
 If the draws come from one set of images, they share some of them and are not quite independent. The interval then holds
 for other draws from the same images. It is too narrow for images of other people or another camera.
