@@ -56,11 +56,11 @@ def _advice(faces: str, best: str, ours: Sequence[BackboneDifference], score: Ma
         )
     rivals = [d.worse for d in unclear]
     clear = [d.worse for d in ours if d.low > 0]
-    beaten = f" It is clearly better than {_listed(clear)}." if clear else ""
+    beaten = f"; it is clearly better than {_listed(clear)}" if clear else ""
     return (
-        f"With {faces}, {best} has the best mean, but it is not clear whether it is better than {_listed(rivals)}: "
-        f"{_better(unclear[0], score)} than {rivals[0]} ({_interval(unclear[0], score)}).{beaten} "
-        f"More draws would be needed to decide between {_listed([best, *rivals])}."
+        f"With {faces}, {best} has the best mean, {_better(unclear[0], score)} than {rivals[0]}, but that may be chance "
+        f"({_interval(unclear[0], score)}){beaten}. More draws would be needed to decide between "
+        f"{_listed([best, *rivals])}."
     )
 
 

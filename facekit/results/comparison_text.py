@@ -46,8 +46,8 @@ def comparison_text(comparison: Comparison) -> str:
         )
     if comparison.labelling:
         lines += ["", "Labelling time at your pace (FSMA, Table 6):", ""]
-        lines += [f"{entry.shots} faces: {entry.few_shot:.2f} h" for entry in comparison.labelling]
-        lines.append(f"2000 faces by hand: {comparison.labelling[0].by_hand:.1f} h")
+        lines += _aligned([[str(entry.shots), f"{entry.few_shot:.2f} h"] for entry in comparison.labelling])
+        lines += ["", f"2,000 faces by hand, as that table counts: {comparison.labelling[0].by_hand:.1f} h"]
     lines += ["", *(comparison.advice_at(shots) for shots in comparison.shots)]
     return "\n".join(lines)
 
