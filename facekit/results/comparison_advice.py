@@ -58,8 +58,8 @@ def _advice(faces: str, best: str, ours: Sequence[BackboneDifference], score: Ma
     clear = [d.worse for d in ours if d.low > 0]
     beaten = f"; it is clearly better than {_listed(clear)}" if clear else ""
     return (
-        f"With {faces}, {best} has the best mean, {_better(unclear[0], score)} than {rivals[0]}, but that may be chance "
-        f"({_interval(unclear[0], score)}){beaten}. More draws would be needed to decide between "
+        f"With {faces}, {best} has the best mean, {_better(unclear[0], score)} than {rivals[0]}, but that may be "
+        f"chance ({_interval(unclear[0], score)}){beaten}. More draws would be needed to decide between "
         f"{_listed([best, *rivals])}."
     )
 
