@@ -93,16 +93,16 @@ def test_people_are_on_one_side_and_test_images_score(faces: Pair, trained: list
 
 
 def test_interrupted_work_resumes(faces: Pair, trained: list[dict[str, Any]], tmp_path: Path) -> None:
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop(done: int, cells: int, scores: dict[str, float]) -> None:
         assert cells == 8 and np.isfinite(scores["f1_mean"])
         if done == 3:
-            raise Stop
+            raise StopError
 
     folder = tmp_path / "cells"
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         _curve(faces, folder=folder, progress=stop)
     assert len(trained) == 3
     resumed = _curve(faces, folder=folder)
@@ -114,7 +114,7 @@ def test_interrupted_work_resumes(faces: Pair, trained: list[dict[str, Any]], tm
     assert [cell.scores for cell in fresh.cells] == [cell.scores for cell in resumed.cells]
 
 
-@pytest.mark.parametrize("change", [{"steps": 3}, {"seed": 1}, {"align": "box"}, {"names": ["background", "half"]}])
+@pytest.mark.parametrize("change", [{"steps": 3}, {"seed": 1}, {"weights": "none"}, {"names": ["background", "half"]}])
 def test_other_settings_are_other_cells(
     change: dict[str, Any], faces: Pair, trained: list[dict[str, Any]], tmp_path: Path
 ) -> None:
