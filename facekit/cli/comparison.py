@@ -70,7 +70,8 @@ def _compare(args: argparse.Namespace) -> Any:
     settings = parse_settings(args.set, {**options, **taken, "test_images": None, "test_labels": None})
     images, labels, names = labels_from_path(args.images, args.labels, args.task, args.names)
     if args.test is not None:
-        options["test_images"], options["test_labels"], _ = labels_from_path(*args.test, args.task, names)
+        path, label_path = args.test
+        options["test_images"], options["test_labels"], _ = labels_from_path(path, label_path, args.task, names)
     if args.by is not None:
         options["groups"] = _people(args.groups, args.by, images)
     comparison = learning_curve(
