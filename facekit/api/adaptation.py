@@ -161,11 +161,7 @@ def _check(
     check_progress(progress)
     check_validation(validation)
     task_type, system = task_class(task), find_backbone(backbone)
-    if task_type.family not in system.tasks:
-        known = ", ".join(map(repr, system.tasks))
-        raise ValueError(
-            f"backbone {backbone!r} cannot do {task!r}: expected one of {known}; choose one, or another backbone"
-        )
+    system.check_task(task_type)
     check_align(align)
     checkpoint = check_checkpoint(checkpoint)
     if support_images is not None and not system.uses_support:

@@ -75,6 +75,22 @@ class Backbone(ABC, Generic[Config, Network]):
     def __init__(self, files: WeightFiles):
         self.files = files
 
+    def check_task(self, task: type[Task]) -> None:
+        """Check that this backbone can do a task.
+
+        Args:
+            task: Class of the task.
+
+        Raises:
+            ValueError: If it cannot. The message lists what it can do.
+        """
+        if task.family not in self.tasks:
+            known = ", ".join(map(repr, self.tasks))
+            raise ValueError(
+                f"backbone {self.name!r} cannot do {task.name!r}: expected one of {known}; choose one, or another "
+                "backbone"
+            )
+
     @abstractmethod
     def recipe(self, name: str, task: str, customised: bool, faces: int) -> Config:
         """Return the settings of a named recipe.

@@ -18,9 +18,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import adapt, download, evaluate, installation, predict, pretrain, texts, uncertainty
+from . import adapt, comparison, download, evaluate, installation, predict, pretrain, texts, uncertainty
 
-GROUPS = (installation, download, adapt, predict, evaluate, texts, uncertainty, pretrain)
+GROUPS = (installation, download, adapt, predict, evaluate, comparison, texts, uncertainty, pretrain)
 
 
 def parser() -> argparse.ArgumentParser:

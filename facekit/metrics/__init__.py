@@ -3,6 +3,7 @@
 from .class_means import all_classes_iou, foreground_f1
 from .face_boxes import box_normaliser
 from .image_f1 import image_f1_by_class, mean_image_f1
+from .paired_differences import PairedDifference, paired_difference
 from .part_groups import HELEN_GROUPS, f1_by_group, merged_f1
 from .perceptual import LPIPS, alexnet_lpips, lpips_distance
 from .point_groups import point_groups
@@ -27,6 +28,7 @@ __all__ = [
     "HELEN_GROUPS",
     "LPIPS",
     "LandmarkScores",
+    "PairedDifference",
     "accuracy_by_attribute",
     "alexnet_lpips",
     "all_classes_iou",
@@ -46,6 +48,7 @@ __all__ = [
     "mean_image_f1",
     "merged_f1",
     "nme",
+    "paired_difference",
     "point_error",
     "point_groups",
     "psnr",

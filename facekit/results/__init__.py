@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from .comparison import Comparison
 from .drawable import Box, Drawable
 from .faces import Faces
 from .types import Attributes, ImageResult, Landmarks, Segmentation
@@ -12,6 +13,7 @@ from .types import Attributes, ImageResult, Landmarks, Segmentation
 __all__ = [
     "Attributes",
     "Box",
+    "Comparison",
     "Drawable",
     "Faces",
     "ImageResult",
