@@ -10,8 +10,8 @@ __version__ = "0.1.0"
 # Name -> module: imported at first use, so that `import facekit` costs next to nothing.
 _MODULES = {
     "adapt": "api.adaptation",
-    "compare": "api.comparison",
-    "learning_curve": "api.learning_curve",
+    "compare": "comparison.comparison",
+    "learning_curve": "comparison.learning_curve",
     "predict": "api.prediction",
     **dict.fromkeys(("evaluate", "evaluate_by"), "api.evaluation"),
     "load_backbone": "api.backbone_loading",
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from . import data
     from .api.adaptation import adapt
     from .api.backbone_loading import load_backbone
-    from .api.comparison import compare
     from .api.evaluation import evaluate, evaluate_by
     from .api.label_adaptation import adapt_labels
-    from .api.learning_curve import learning_curve
     from .api.prediction import predict
     from .api.pretraining import pretrain
     from .api.text_matching import explain, match
     from .api.uncertainty import uncertainty
+    from .comparison.comparison import compare
+    from .comparison.learning_curve import learning_curve
     from .detection.face_finder import find_faces
     from .images.reader import ImageError, load_image
     from .model import Model, load

@@ -46,7 +46,7 @@ def add_commands(add_command: AddCommand) -> None:
 def _compare(args: argparse.Namespace) -> Any:
     """Run `facekit compare`."""
     from ..annotations.label_sources import labels_from_path
-    from ..api.learning_curve import learning_curve
+    from ..comparison.learning_curve import learning_curve
     from ..core.output_paths import check_output
     from ..results.comparison_plot import PLOT_FORMATS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facekit.api.comparison_summary import check_labelling, summary
+from facekit.comparison.summary import check_labelling, summary
 from facekit.images import load_image
 from facekit.results import Comparison
 from facekit.results.comparison import MainScore, ScoredCell

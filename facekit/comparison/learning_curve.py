@@ -21,10 +21,10 @@ from ..tasks import task_class
 from ..tasks.main_score import main_score
 from ..training.config import Adaptation
 from ..training.loop import Progress
-from .comparison_arguments import check_test, checked_count, checked_shots, chosen_backbones, weights_by_backbone
-from .comparison_cells import Plan, run_cells
-from .comparison_faces import faces_with_test, split_faces
-from .comparison_summary import check_labelling, summary
+from .arguments import check_test, checked_count, checked_shots, chosen_backbones, weights_by_backbone
+from .cells import Plan, run_cells
+from .faces import faces_with_test, split_faces
+from .summary import check_labelling, summary
 
 
 @default_settings()

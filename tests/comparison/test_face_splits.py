@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facekit.api.face_splits import LEAST_SCORED, MOST_SCORED, draw_orders, draw_splits, person_names
+from facekit.comparison.face_splits import LEAST_SCORED, MOST_SCORED, draw_orders, draw_splits, person_names
 
 
 def test_no_image_on_both_sides() -> None:

@@ -10,8 +10,8 @@ import pytest
 from backbones.pixels.backbone import Pixels
 
 import facekit
-from facekit.api import comparison_cells
 from facekit.backbones import registry
+from facekit.comparison import cells
 
 Pair = tuple[np.ndarray, np.ndarray]
 FAST: dict[str, Any] = {"steps": 2, "least_views": 2, "progress": False, "device": "cpu"}
@@ -38,7 +38,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Register the second backbone, and record the images of every training and of every score."""
     monkeypatch.setitem(registry._REGISTERED, "dots", Dots)
     calls: list[dict[str, Any]] = []
-    adapt, evaluate = comparison_cells.adapt, comparison_cells.evaluate
+    adapt, evaluate = cells.adapt, cells.evaluate
 
     def recorded_adapt(images: Any, labels: Any, task: str, backbone: str, **options: Any) -> Any:
         calls.append({"backbone": backbone, "adapt": [image.tobytes() for image in images], "seed": options["seed"]})
@@ -48,8 +48,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         calls[-1]["scored"] = [image.tobytes() for image in images]
         return evaluate(model, images, labels)
 
-    monkeypatch.setattr(comparison_cells, "adapt", recorded_adapt)
-    monkeypatch.setattr(comparison_cells, "evaluate", recorded_evaluate)
+    monkeypatch.setattr(cells, "adapt", recorded_adapt)
+    monkeypatch.setattr(cells, "evaluate", recorded_evaluate)
     return calls
 
 

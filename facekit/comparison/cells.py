@@ -13,15 +13,15 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from .. import __version__
+from ..api.adaptation import adapt
+from ..api.evaluation import evaluate
 from ..core.atomic_file import whole_file
 from ..core.json_text import parse_json
 from ..results.comparison import ScoredCell
 from ..training.config import Adaptation
 from ..training.loop import Progress
 from ..zoo.official import OFFICIAL, cached_file
-from .adaptation import adapt
-from .comparison_faces import ComparisonFaces
-from .evaluation import evaluate
+from .faces import ComparisonFaces
 
 
 @dataclass(frozen=True)
