@@ -39,9 +39,11 @@ import torch
 import facekit
 from facekit.api.evaluation import evaluate, evaluate_by
 from facekit.data.face_sources import data_folder, utkface
-from facekit.images.reader import load_image
+from facekit.images.reader import load_image, read_images
 from facekit.labels import CELEBA_40
+from facekit.metrics.groups import group_members, scores_by_group
 from facekit.model import ready_model
+from facekit.model.evaluation import predict_labelled
 from facekit.zoo import embedded_file
 
 from ..splits import split_yaleb
@@ -186,10 +188,10 @@ def utkface_groups(model: facekit.Model) -> Iterator[Score]:
     labels = np.full((len(paths), len(CELEBA_40.names)), np.nan, np.float32)
     labels[:, CELEBA_40.names.index("Male")] = gender == "male"
     ages = [next(name for bound, name in AGES if years < bound) for years in age]
-    images = [load_image(path) for path in paths]
+    results, truth = predict_labelled(model, read_images(list(paths)), labels, None, stacklevel=2)
     both = [f"{sex} {name}" for sex, name in zip(gender, race, strict=True)]
     for kind, groups in (("sex", gender), ("race", race), ("age", ages), ("sex and race", both)):
-        found = evaluate_by(model, images, labels, groups)
+        found = scores_by_group(model.task.score, results, truth, group_members(groups, len(paths)))
         data = f"UTKFace, {len(paths)} faces, by {kind}"
         value = {group: scores["accuracy_Male"] for group, scores in found.items()}
         yield Score(data, "accuracy of `Male`, %", value)
