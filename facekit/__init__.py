@@ -25,11 +25,11 @@ _MODULES = {
     **dict.fromkeys(("load_image", "ImageError"), "images"),
 }
 
-# Subpackages that are imported at first use, too: facekit.data.samples().
-_PACKAGES = ("data",)
+# Subpackages that are imported at first use, too: facekit.data.samples(), facekit.results.read().
+_PACKAGES = ("data", "results")
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, results
     from .api.adaptation import adapt
     from .api.backbone_loading import load_backbone
     from .api.evaluation import evaluate, evaluate_by
@@ -64,6 +64,7 @@ __all__ = [
     "match",
     "predict",
     "pretrain",
+    "results",
     "uncertainty",
 ]
 

@@ -118,8 +118,8 @@ class ListingParts:
         self._table, self._per_part = Listing(path, columns=("url",)), per_part
         self.location, self.images = self._table.name, len(self._table)
         self.parts = -(-self.images // per_part)
-        stamp = [str(path.stat().st_size)]
-        self.about = {"kind": "listing", "images": self.images, "bytes": _digest(stamp), "per_part": per_part}
+        size = path.stat().st_size
+        self.about = {"kind": "listing", "images": self.images, "bytes": size, "per_part": per_part}
 
     def read(self, part: int) -> Iterator[PartImage]:
         """Read one part, as `ImageParts.read` does."""
@@ -166,7 +166,9 @@ class TarParts:
                 while stream.read(1 << 20):  # a program that writes to a closed pipe would fail
                     pass
         except tarfile.TarError as error:
-            raise ValueError(f"{shard}: expected a whole tar file, got a damaged one ({error}); copy it again") from error
+            raise ValueError(
+                f"{shard}: expected a whole tar file, got a damaged one ({error}); copy it again"
+            ) from error
 
 
 class _Member(tarfile.TarInfo):
