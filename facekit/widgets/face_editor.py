@@ -35,6 +35,7 @@ class FaceEditor(StaticImage, anywidget.AnyWidget):
     Attributes:
         images: RGB (H, W, 3) uint8 each.
         index: Index of the image that the canvas shows.
+        on_change: Function that is called with the index of each image whose label changed.
     """
 
     task: Literal["landmarks", "segmentation"]
@@ -62,7 +63,7 @@ class FaceEditor(StaticImage, anywidget.AnyWidget):
         self._labels = [self._empty(i) if labels is None else self._checked(labels[i], i) for i in range(len(items))]
         self._labelled = [labels is not None and self._is_label(label) for label in self._labels]
         self._history: deque[tuple[int, NDArray[Any], bool]] = deque(maxlen=UNDO_STEPS)
-        self.on_change: Callable[[int], None] | None = None
+        self.on_change: Callable[[int], None] = lambda _: None
         self.index = 0
         self.on_msg(self._receive)
         self.go(0)
@@ -167,8 +168,7 @@ class FaceEditor(StaticImage, anywidget.AnyWidget):
             self._refresh()
         else:
             self.go(index)
-        if self.on_change is not None:
-            self.on_change(index)
+        self.on_change(index)
 
     def _refresh(self) -> None:
         """Send the label of the image that is shown to the browser."""
@@ -192,6 +192,7 @@ class FaceEditor(StaticImage, anywidget.AnyWidget):
 
     def _receive(self, _: Any, event: Mapping[str, Any], buffers: Any) -> None:
         """Handle an event of the canvas. It belongs to the image that the person saw."""
+        actions: dict[str, Callable[..., None]]
         actions = {**self._actions(), "undo": self.undo, "clear": self.clear, "propose": self.propose, "go": self.go}
         action = actions.get(str(event.get("type")))
         if action is None:

@@ -31,8 +31,10 @@ class LossPlot(StaticImage, ipywidgets.VBox):
         self._bar = ipywidgets.IntProgress(min=0, max=1, description="training")
         self._text = ipywidgets.Label("waits for a training")
         self._picture = ipywidgets.Image(format="png")
+        self._first = self._last = 0
+        self._started, self._drawn = time.monotonic(), float("-inf")
+        self.losses: dict[str, list[tuple[int, float]]] = {}
         super().__init__([ipywidgets.HBox([self._bar, self._text]), self._picture])
-        self._begin()
 
     def __repr__(self) -> str:
         return f"LossPlot({self._text.value})"
@@ -46,8 +48,10 @@ class LossPlot(StaticImage, ipywidgets.VBox):
             values: The losses of the step by name.
         """
         if done <= self._last:
-            self._begin()
-        self._first, self._last = self._first or done, done
+            self.losses = {}
+        if not self.losses:
+            self._first, self._started, self._drawn = done, time.monotonic(), float("-inf")
+        self._last = done
         for name, value in values.items():
             self.losses.setdefault(name, []).append((done, float(value)))
         now = time.monotonic()
@@ -66,9 +70,3 @@ class LossPlot(StaticImage, ipywidgets.VBox):
             return figure_image(curves({"loss": ([0], [0])}))
         lines = {name: tuple(zip(*points, strict=True)) for name, points in self.losses.items()}
         return figure_image(curves(lines))  # type: ignore[arg-type]
-
-    def _begin(self) -> None:
-        """Forget an earlier training."""
-        self._first = self._last = 0
-        self.losses: dict[str, list[tuple[int, float]]] = {}
-        self._started, self._drawn = time.monotonic(), float("-inf")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 def mirror_missing(points: NDArray[np.float32], flip: Sequence[int], width: int) -> NDArray[np.float32]:
     """Reflect points about the axis of the face where their partner is missing.
 
-    The axis is the line that fits complete pairs and single points (nose, chin) best, by least squares. One single point
-    gives a vertical axis through it. Without any, the axis is the middle column of the image.
+    The axis is the line that fits complete pairs and single points (nose, chin) best, by least squares. One single
+    point gives a vertical axis through it. Without any, the axis is the middle column of the image.
 
     Args:
         points: (K, 2) in pixels, NaN for missing points.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,12 +23,17 @@ def stroke(mask: Mask, path: ArrayLike, size: float, class_id: int) -> Mask:
         class_id: The class.
     """
     result = mask.copy()
-    points = _fixed(path)
+    points = np.asarray(path, np.float64).reshape(-1, 2)
     radius = max(size / 2, 0.5)
-    for point in points:
-        cv2.circle(result, point, round(radius * 2**_SHIFT), class_id, -1, cv2.LINE_8, _SHIFT)
-    for a, b in zip(points, points[1:], strict=False):
-        cv2.line(result, a, b, class_id, max(1, round(size)), cv2.LINE_8, _SHIFT)
+    for start, end in itertools.pairwise([points[0], *points]):
+        low = np.maximum(np.floor(np.minimum(start, end) - radius), 0).astype(int)
+        high = np.ceil(np.maximum(start, end) + radius).astype(int) + 1
+        window = result[low[1] : max(high[1], 0), low[0] : max(high[0], 0)]
+        rows, columns = np.mgrid[low[1] : low[1] + window.shape[0], low[0] : low[0] + window.shape[1]]
+        along, x, y = end - start, columns - start[0], rows - start[1]
+        # The nearest place of the segment, 0 at its start and 1 at its end.
+        part = np.clip((x * along[0] + y * along[1]) / max(along @ along, 1e-9), 0, 1)
+        window[(x - part * along[0]) ** 2 + (y - part * along[1]) ** 2 <= radius**2] = class_id
     return result
 
 
@@ -39,7 +46,8 @@ def polygon(mask: Mask, corners: ArrayLike, class_id: int) -> Mask:
         class_id: The class.
     """
     result = mask.copy()
-    cv2.fillPoly(result, [np.array(_fixed(corners), np.int32)], class_id, cv2.LINE_8, _SHIFT)
+    fixed = np.rint(np.asarray(corners, np.float64).clip(-1e5, 1e5) * 2**_SHIFT).astype(np.int32)
+    cv2.fillPoly(result, [fixed], class_id, cv2.LINE_8, _SHIFT)
     return result
 
 
@@ -52,15 +60,7 @@ def fill(mask: Mask, x: float, y: float, class_id: int) -> Mask:
         y: Row of the pixel.
         class_id: The class.
     """
-    result = np.ascontiguousarray(mask)
-    if result is mask:
-        result = mask.copy()
+    result = mask.copy()
     column, row = (int(np.clip(round(v), 0, side - 1)) for v, side in ((x, mask.shape[1]), (y, mask.shape[0])))
     cv2.floodFill(result, None, (column, row), class_id)
     return result
-
-
-def _fixed(path: ArrayLike) -> list[tuple[int, int]]:
-    """Return points in OpenCV's fixed-point numbers."""
-    points = np.asarray(path, np.float64).reshape(-1, 2).clip(-1e5, 1e5)
-    return [(int(x), int(y)) for x, y in np.rint(points * 2**_SHIFT)]

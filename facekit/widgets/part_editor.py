@@ -162,5 +162,7 @@ def _path(points: ArrayLike, least: int) -> NDArray[np.float64]:
     """Return the points of a path, or raise ValueError."""
     path = np.asarray(points, np.float64)
     if path.ndim != 2 or path.shape[1] != 2 or len(path) < least or not np.isfinite(path).all():
-        raise ValueError(f"expected at least {least} finite points (P, 2), got shape {path.shape}; pass x and y of each")
+        raise ValueError(
+            f"expected at least {least} finite points (P, 2), got shape {path.shape}; pass x and y of each"
+        )
     return path

@@ -27,7 +27,7 @@ class Review(StaticImage, ipywidgets.VBox):
             faces, each face is one item.
 
     Attributes:
-        editor: The editor with the predictions, a `PointEditor` or `PartEditor`. A change in it corrects the prediction.
+        editor: A `PointEditor` or `PartEditor` with the predictions. A change in it corrects a prediction.
         states: State of each prediction.
 
     Raises:
