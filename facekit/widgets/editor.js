@@ -59,8 +59,8 @@ function render({ model, el }) {
     return input;
   }
 
-  button("‹", "Previous image", () => send("go", state().index - 1));
-  button("›", "Next image", () => send("go", state().index + 1));
+  button("Previous", "Previous image", () => send("go", state().index - 1));
+  button("Next", "Next image", () => send("go", state().index + 1));
   const undo = button("Undo", "Take back the last change (Ctrl+Z)", () => send("undo"));
   button("Clear", "Remove the label of this image", () => send("clear"));
   if (isPoints) {
