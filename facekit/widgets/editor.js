@@ -14,7 +14,7 @@ const STYLE = `
 .facekit-editor .names { max-height: 120px; overflow: auto; }
 .facekit-editor .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 5px;
   border: 1px solid #8888; }
-.facekit-editor .set { opacity: .6; }
+.facekit-editor .set::after { content: " ✓"; }
 .facekit-editor canvas { display: block; touch-action: none; cursor: crosshair; background: #8882; max-width: 100%; }
 .facekit-editor canvas:focus-visible { outline: 2px solid #1a73e8; }
 .facekit-editor label { display: inline-flex; gap: 5px; align-items: center; }
@@ -186,7 +186,7 @@ function render({ model, el }) {
       const drawn = path.map(toCanvas);
       line(drawn, colour, 2);
       drawn.forEach((at) => line([at, at], "#fff", 6));
-    } else if (hover && paint.tool !== "fill") {
+    } else if (hover && (paint.tool === "brush" || paint.tool === "eraser")) {
       ink.beginPath();
       ink.arc(hover[0], hover[1], (paint.size * view.scale) / 2, 0, 2 * Math.PI);
       Object.assign(ink, { strokeStyle: "#fff", lineWidth: 1 });

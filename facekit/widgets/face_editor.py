@@ -153,7 +153,7 @@ class FaceEditor(StaticImage, anywidget.AnyWidget):
         """Return all images with their labels as one image."""
         drawn = [self._drawn(i) for i in range(len(self.images))]
         titles = [f"{i}" if done else f"{i}: no label" for i, done in enumerate(self._labelled)]
-        return figure_image(image_grid(drawn, titles, columns=4, width=2.4))
+        return figure_image(image_grid(drawn, titles, columns=4, width=2.8))
 
     def _store(self, label: NDArray[Any], labelled: bool | None = None) -> None:
         """Replace the label of the image that is shown. Undo gives back the earlier one."""

@@ -147,11 +147,11 @@ class PartEditor(FaceEditor):
         super()._refresh()
 
     def _shown(self) -> dict[str, Any]:
-        done = len(self.labelled)
+        done = f"{len(self.labelled)} of {len(self.images)} images have paint"
         return {
             "names": [readable(name) for name in self.names.classes],
             "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in self.names.palette],
-            "text": f"Image {self.index + 1} of {len(self.images)} · paint the parts · {done} images labelled",
+            "text": f"Image {self.index + 1} · paint the parts · {done}",
         }
 
     def _actions(self) -> dict[str, Callable[..., None]]:

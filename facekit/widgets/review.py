@@ -98,7 +98,7 @@ class Review(StaticImage, ipywidgets.VBox):
     def show(self) -> Image.Image:
         """Return all predictions with their states as one image."""
         drawn = [self.editor._drawn(i) for i in range(len(self.states))]
-        return figure_image(image_grid(drawn, self.states, columns=4, width=2.4))
+        return figure_image(image_grid(drawn, self.states, columns=4, width=2.8))
 
     def _set(self, state: State, index: int | None) -> None:
         index = self.editor.index if index is None else index

@@ -52,5 +52,5 @@ def data_url(image: NDArray[np.uint8]) -> str:
 def figure_image(figure: Figure) -> Image.Image:
     """Draw a figure as an image."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=80)
+    figure.savefig(file, format="png", dpi=100)
     return Image.open(file).convert("RGB")

@@ -147,7 +147,7 @@ def test_a_part_is_painted_corrected_and_adapted_again(page: tuple[OpenNotebook,
     notebook.text(4, "paint the parts")
     notebook.button(4, "hair")
     notebook.drag(4, [(60, 40), (128, 20), (190, 40)], SIDE)
-    notebook.text(4, "1 images labelled")
+    notebook.text(4, "1 of 1 images have paint")
     notebook.button(4, "mouth")
     notebook.button(4, "Polygon")
     for corner in ((100, 175), (150, 175), (125, 195), (100, 175)):

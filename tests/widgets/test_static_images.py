@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import configparser
 import io
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,10 +101,21 @@ def test_package_holds_the_script() -> None:
 
 
 def test_script_is_in_the_built_package() -> None:
-    import configparser
-    from pathlib import Path
-
     setup = configparser.ConfigParser()
     setup.read(Path(__file__).parents[2] / "setup.cfg")
     assert "*.js" in setup["options.package_data"]["facekit.widgets"]
     assert "anywidget" in setup["options"]["install_requires"]
+
+
+@pytest.mark.slow
+def test_notebook_without_a_kernel_shows_the_image(tmp_path: Path) -> None:
+    """nbconvert shows the image instead of the widget, whose state is not in the file."""
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    exporters = pytest.importorskip("nbconvert.exporters")
+    code = (
+        "import facekit\nfrom facekit.widgets import PointEditor\nPointEditor(facekit.data.samples().images[:1], '5')"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, kernel_name="python3", store_widget_state=False).execute()
+    html, _ = exporters.HTMLExporter().from_notebook_node(notebook)
+    assert "data:image/png;base64," in html and "application/vnd.jupyter.widget-view+json" not in html
