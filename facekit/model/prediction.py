@@ -16,7 +16,7 @@ from ..images.types import Images
 from ..results.faces import Faces
 from ..results.types import Drawable, ImageResult
 from .face_frames import find_frames_by_align
-from .portraits import blend_portrait
+from .portraits import blend_portraits
 from .trained_model import AT_ONCE, TrainedModel
 
 # Pixels of the images that `predict_stream` holds at once, unless a single image has more.
@@ -97,10 +97,7 @@ def predict_group(
 
 def _blended(results: list[Drawable], frames: list[Frame]) -> list[Drawable]:
     """Blend the new faces of one image into it."""
-    return [
-        blend_portrait(result, frame) if isinstance(result, ImageResult) else result
-        for result, frame in zip(results, frames, strict=True)
-    ]
+    return [*blend_portraits([result for result in results if isinstance(result, ImageResult)], frames)]
 
 
 def predict_stream(
