@@ -56,25 +56,25 @@ def with_portrait(clean: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
     return np.dstack([clean, 255 * person_masks(clean, [frame])[0].astype(np.uint8)])
 
 
-def blend_portraits(results: list[ImageResult], frames: list[Frame]) -> list[ImageResult]:
+def blend_portraits(results: list[ImageResult], frames: list[Frame]) -> None:
     """Keep the new image on the framed person only, with a soft edge; the rest is the original image.
 
     Args:
-        results: The new images of the faces of one image.
-        frames: The faces' frames. A whole image is left as it is.
-
-    Returns:
-        The blended images. Where the parser finds no person at the face, it is the one in ``results``.
+        results: The new images of the faces of one image. Their ``output`` is changed in place. It stays as it is where
+            the parser finds no person at the face.
+        frames: The faces' frames. Results for a whole image stay as they are.
     """
-    boxes = [frame.box for frame in frames if frame.box is not None]
-    if len(boxes) < len(frames) or not frames:
-        return results
-    masks = person_masks(results[0].image, frames)
-    return [_blended(*found) for found in zip(results, boxes, masks, strict=True)]
+    found = [(result, frame) for result, frame in zip(results, frames, strict=True) if frame.box is not None]
+    if not found:
+        return
+    masks = person_masks(found[0][0].image, [frame for _, frame in found])
+    for (result, frame), mask in zip(found, masks, strict=True):
+        assert frame.box is not None
+        _blend(result, frame.box, mask)
 
 
-def _blended(result: ImageResult, box: Box, mask: NDArray[np.bool_]) -> ImageResult:
-    """Blend the new image of one face along the outline of the person."""
+def _blend(result: ImageResult, box: Box, mask: NDArray[np.bool_]) -> None:
+    """Blend the new image of one face, in place, along the outline of the person."""
     side, centre = box[2] - box[0], np.array(box).reshape(2, 2).mean(0)
     edge = max(0.5, _EDGE * side)
     window = _window(mask, box, margin=int(np.ceil(5 * edge)))
@@ -82,15 +82,15 @@ def _blended(result: ImageResult, box: Box, mask: NDArray[np.bool_]) -> ImageRes
     y, x = np.ogrid[window]
     face = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < (_FACE_RADIUS * side) ** 2
     if not face.any() or mask[face].mean() < _FOUND:
-        return result
+        return
     # Neighbours in the same crop are other components of the mask.
     _, components = cv2.connectedComponents(mask.astype(np.uint8))
     person = components == np.bincount(components[face & mask]).argmax()
     alpha = cv2.GaussianBlur(person.astype(np.float32), (0, 0), edge)[..., None]
     old, new = result.image[window].astype(np.float32), result.output[window].astype(np.float32)
-    output = result.image.copy()
-    output[window] = np.rint(old + (new - old) * alpha)
-    return dataclasses.replace(result, output=output)
+    # In place: memory for one more copy of a large photo takes longer than the blending.
+    result.output[:] = result.image
+    result.output[window] = np.rint(old + (new - old) * alpha)
 
 
 def _window(mask: NDArray[np.bool_], box: Sequence[float], margin: int) -> tuple[slice, slice]:

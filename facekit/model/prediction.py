@@ -85,7 +85,8 @@ def predict_group(
         frames: list[list[Frame]] = [by_align[frame_align] for by_align in framed]
         predicted = model.predict_images(images, frames, shared_levels)
         if model.task.blends:
-            predicted = [_blended(*found) for found in zip(predicted, frames, strict=True)]
+            for results, face_frames in zip(predicted, frames, strict=True):
+                blend_portraits([result for result in results if isinstance(result, ImageResult)], face_frames)
         outcomes.append(
             [
                 results[0] if frame_align == "none" and face_boxes is None else Faces(results, image=image)
@@ -93,11 +94,6 @@ def predict_group(
             ]
         )
     return outcomes
-
-
-def _blended(results: list[Drawable], frames: list[Frame]) -> list[Drawable]:
-    """Blend the new faces of one image into it."""
-    return [*blend_portraits([result for result in results if isinstance(result, ImageResult)], frames)]
 
 
 def predict_stream(
