@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..alignment import Frame
 from ..results import ImageResult, Segmentation
+from ..results.types import Box
 from ..training.crops import Cropper
 from .face_frames import embedded_model, find_frames
 
@@ -22,20 +23,24 @@ _FACE_RADIUS = 0.2
 _FOUND = 0.5
 
 
-def person_mask(image: NDArray[np.uint8], frame: Frame) -> NDArray[np.bool_]:
-    """Find the pixels of the framed person with the embedded parser.
+def person_masks(image: NDArray[np.uint8], frames: list[Frame]) -> list[NDArray[np.bool_]]:
+    """Find the pixels of framed people with the embedded parser, all people in one batch.
 
     Args:
         image: RGB uint8, shape (H, W, 3).
-        frame: A frame in which there is a face.
+        frames: Frames in which there is a face.
 
     Returns:
-        Shape (H, W). True at all classes but the background.
+        Shape (H, W) for each frame. True at all classes but the background.
     """
     # The parser was trained on faces that were not warped.
-    result = embedded_model("segmentation").predict_frames(image, [dataclasses.replace(frame, alpha=None)])[0]
-    assert isinstance(result, Segmentation)
-    return (result.mask > 0) & (result.mask != result.labels.ignore)
+    plain = [dataclasses.replace(frame, alpha=None) for frame in frames]
+    results = embedded_model("segmentation").predict_frames(image, plain)
+    return [
+        (result.mask > 0) & (result.mask != result.labels.ignore)
+        for result in results
+        if isinstance(result, Segmentation)
+    ]
 
 
 def with_portrait(clean: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
@@ -48,38 +53,44 @@ def with_portrait(clean: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
     Returns:
         Shape (H, W, 4). The last channel is 255 on the person that the embedded parser finds, else 0.
     """
-    return np.dstack([clean, 255 * person_mask(clean, frame).astype(np.uint8)])
+    return np.dstack([clean, 255 * person_masks(clean, [frame])[0].astype(np.uint8)])
 
 
-def blend_portrait(result: ImageResult, frame: Frame) -> ImageResult:
+def blend_portraits(results: list[ImageResult], frames: list[Frame]) -> None:
     """Keep the new image on the framed person only, with a soft edge; the rest is the original image.
 
     Args:
-        result: The new image of one face.
-        frame: The face's frame. A whole image is left as it is.
-
-    Returns:
-        The blended image. If the parser finds no person at the face, it is ``result``.
+        results: The new images of the faces of one image. Their ``output`` is changed in place. It stays as it is where
+            the parser finds no person at the face.
+        frames: The faces' frames. Results for a whole image stay as they are.
     """
-    if frame.box is None:
-        return result
-    side, centre = frame.box[2] - frame.box[0], np.array(frame.box).reshape(2, 2).mean(0)
+    found = [(result, frame) for result, frame in zip(results, frames, strict=True) if frame.box is not None]
+    if not found:
+        return
+    masks = person_masks(found[0][0].image, [frame for _, frame in found])
+    for (result, frame), mask in zip(found, masks, strict=True):
+        assert frame.box is not None
+        _blend(result, frame.box, mask)
+
+
+def _blend(result: ImageResult, box: Box, mask: NDArray[np.bool_]) -> None:
+    """Blend the new image of one face, in place, along the outline of the person."""
+    side, centre = box[2] - box[0], np.array(box).reshape(2, 2).mean(0)
     edge = max(0.5, _EDGE * side)
-    mask = person_mask(result.image, frame)
-    window = _window(mask, frame.box, margin=int(np.ceil(5 * edge)))
+    window = _window(mask, box, margin=int(np.ceil(5 * edge)))
     mask = mask[window]
     y, x = np.ogrid[window]
     face = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < (_FACE_RADIUS * side) ** 2
     if not face.any() or mask[face].mean() < _FOUND:
-        return result
+        return
     # Neighbours in the same crop are other components of the mask.
     _, components = cv2.connectedComponents(mask.astype(np.uint8))
     person = components == np.bincount(components[face & mask]).argmax()
     alpha = cv2.GaussianBlur(person.astype(np.float32), (0, 0), edge)[..., None]
     old, new = result.image[window].astype(np.float32), result.output[window].astype(np.float32)
-    output = result.image.copy()
-    output[window] = np.rint(old + (new - old) * alpha)
-    return dataclasses.replace(result, output=output)
+    # In place: memory for one more copy of a large photo takes longer than the blending.
+    result.output[:] = result.image
+    result.output[window] = np.rint(old + (new - old) * alpha)
 
 
 def _window(mask: NDArray[np.bool_], box: Sequence[float], margin: int) -> tuple[slice, slice]:
