@@ -16,7 +16,7 @@ from facekit.data.synthetic_cats import ANIMAL_POINTS, GeneratedAnimals
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import CUSTOM_FSMA, FACEKIT_27, LANDMARKS_112, landmark_set, segmentation_map
 
-from ..splits import Data, Split
+from .face_data import Data, Split
 
 UNSEEN = 100  # generated faces that are scored; their indices begin where no draw reaches
 FIRST_UNSEEN = 10_000
