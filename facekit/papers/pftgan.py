@@ -95,7 +95,13 @@ def _columns(*faces: int) -> Mapping[str, Settings]:
 
 
 def _experiment(
-    number: str, title: str, rows: Mapping[str, Settings], own: str, mini: Scale, paper: Mapping[Any, float], **about: Any
+    number: str,
+    title: str,
+    rows: Mapping[str, Settings],
+    own: str,
+    mini: Scale,
+    paper: Mapping[Any, float],
+    **about: Any,
 ) -> Experiment:
     return Experiment(
         f"pftgan/{number}",

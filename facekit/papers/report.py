@@ -150,7 +150,8 @@ def write_report(experiment: Experiment, scale: str, found: Found, out: Path) ->
     tables = sorted(out.glob("*/*/*/table.md"))
     with whole_file(out / "RESULTS.md") as temporary:
         temporary.write_text(
-            "# Results\n\nWritten by `facekit reproduce`.\n\n" + "\n".join(t.read_text(encoding="utf-8") for t in tables),
+            "# Results\n\nWritten by `facekit reproduce`.\n\n"
+            + "\n".join(t.read_text(encoding="utf-8") for t in tables),
             encoding="utf-8",
         )
     return folder / "table.md"
