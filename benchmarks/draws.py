@@ -9,8 +9,7 @@ import sys
 from typing import Any
 
 import facekit
-
-from .splits import Data, Split
+from facekit.papers.face_data import Data, Split
 
 
 def options(description: str | None, faces: list[int], data: str) -> argparse.Namespace:

@@ -29,9 +29,9 @@ from facekit.backbones.image_tower import ImageTower, TowerSize
 from facekit.core.atomic_file import whole_file
 from facekit.core.global_state import seeded_random
 from facekit.labels import CELEBA_40
+from facekit.papers.face_data import LANDMARKS, PARTS
 
 from ..runbook import RunBook
-from ..splits import LANDMARKS, PARTS
 from .tables import TEST, attribute_faces, show
 
 IMAGE = TowerSize(input_size=64, patch=8, width=128, layers=4, heads=2, embed_dim=64)

@@ -36,9 +36,9 @@ import torch.nn.functional as F
 import facekit
 from facekit.data.face_sources import celebahq128, celebahq_attributes
 from facekit.labels import CELEBA_40
+from facekit.papers.face_data import LANDMARKS, PARTS
 
 from ..runbook import RunBook
-from ..splits import LANDMARKS, PARTS
 
 SEEN = 8000  # images of the shards that pre-training may have seen
 TEST = 800  # the last ones; the 1,200 between are labelled from

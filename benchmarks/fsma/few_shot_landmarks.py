@@ -8,8 +8,9 @@ MobileNetV2 on the same draws instead. ``--start none`` switches off the warm st
 
 from __future__ import annotations
 
+from facekit.papers.face_data import LANDMARKS
+
 from ..draws import measure, options
-from ..splits import LANDMARKS
 
 
 def main() -> None:

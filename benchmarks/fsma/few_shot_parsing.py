@@ -9,8 +9,9 @@ The parts are skin, hair and brows, eyes, nose and mouth. Prints mean and standa
 
 from __future__ import annotations
 
+from facekit.papers.face_data import PARTS
+
 from ..draws import measure, options
-from ..splits import PARTS
 
 
 def main() -> None:

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import facekit
+from facekit.papers.custom_formats import CATS, IMM, OWN_PARTS, POINTS_112
+from facekit.papers.face_data import LANDMARKS, PARTS, SHADOWS, SKETCHES, Data
 
 from ..runbook import RunBook
-from ..splits import LANDMARKS, PARTS, SHADOWS, SKETCHES, Data
-from .custom_formats import CATS, IMM, OWN_PARTS, POINTS_112
 from .figures import lay_out, save_strip
 
 Rows = dict[str, dict[str, Any]]

@@ -36,9 +36,9 @@ from facekit.backbones.pftgan.config import NEAR
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import FACEKIT_27, FASSEG_6
 from facekit.model import find_frames as frames_in
+from facekit.papers.face_data import LANDMARKS, SKETCHES, Data, Split, split_fasseg
 
 from ..runbook import RunBook
-from ..splits import LANDMARKS, SKETCHES, Data, Split, split_fasseg
 
 SIDE, UNSEEN, LABELLED = 192, 64, 40
 # Arguments of `facekit.adapt`. The last two use no few-shot features: a UNet from random weights, and one that was

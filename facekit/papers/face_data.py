@@ -14,12 +14,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-import facekit
-from facekit.data.face_sources import TEST_300W, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
-from facekit.geometry.affine import box_of_points, crop_matrix
-from facekit.geometry.affine_crop import AffineCrop
-from facekit.labels import FASSEG_6, LANDMARKS_68
-from facekit.metrics import landmark_normaliser, point_groups
+from ..api.evaluation import evaluate
+from ..api.prediction import predict
+from ..data.face_sources import TEST_300W, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
+from ..geometry.affine import box_of_points, crop_matrix
+from ..geometry.affine_crop import AffineCrop
+from ..images import load_image
+from ..labels import FASSEG_6, LANDMARKS_68
+from ..metrics import landmark_normaliser, point_groups
 
 SIDE = 128
 
@@ -59,7 +61,7 @@ def split_300w(n: int, seed: int) -> Split:
     train = [i for i, s in enumerate(subsets) if s != TEST_300W]
     test = [i for i, s in enumerate(subsets) if s == TEST_300W]
     few = random.Random(seed).sample(train, n)
-    return Split([facekit.load_image(paths[i]) for i in few], points[few], _unseen_300w(), points[test])
+    return Split([load_image(paths[i]) for i in few], points[few], _unseen_300w(), points[test])
 
 
 @functools.cache
@@ -70,12 +72,12 @@ def _faces_300w() -> tuple[list[Path], list[str], np.ndarray]:
 @functools.cache
 def _unseen_300w() -> list[np.ndarray]:
     paths, subsets, _ = _faces_300w()
-    return [facekit.load_image(p) for p, s in zip(paths, subsets, strict=True) if s == TEST_300W]
+    return [load_image(p) for p, s in zip(paths, subsets, strict=True) if s == TEST_300W]
 
 
 def score_landmarks(model: Any, split: Split) -> dict[str, float]:
     """Return the NME (inter-ocular) of the inner points, of the outline and of all, as Tables 1 and 3."""
-    found = [r.points for r in facekit.predict(model, split.unseen)]
+    found = [r.points for r in predict(model, split.unseen)]
     parts = {**point_groups(LANDMARKS_68), "all": list(range(68))}
     columns = {}
     for name, keep in parts.items():
@@ -100,14 +102,12 @@ def _faces_fasseg() -> tuple[list[np.ndarray], list[str]]:
     folder = data_folder("fasseg")
     with (folder / "index.csv").open() as f:
         rows = [row for row in csv.DictReader(f) if row["subset"].startswith("frontal")]
-    return [facekit.load_image(folder / "images" / r["image"]) for r in rows], [
-        str(folder / "masks" / r["mask"]) for r in rows
-    ]
+    return [load_image(folder / "images" / r["image"]) for r in rows], [str(folder / "masks" / r["mask"]) for r in rows]
 
 
 def score_parts(model: Any, split: Split) -> dict[str, float]:
     """Return F1 per part and the mean, as Tables 2 and 5. FASSEG joins hair and brows."""
-    scores = facekit.evaluate(model, split.unseen, split.truth)
+    scores = evaluate(model, split.unseen, split.truth)
     columns = {part: scores[f"f1_{part}"] for part in FASSEG_6.classes[1:]}
     return columns | {"overall": statistics.mean(columns.values())}
 
@@ -132,7 +132,7 @@ def _pairs() -> tuple[list[np.ndarray], list[np.ndarray]]:
         rows = list(csv.DictReader(f))
 
     def square(path: Path) -> np.ndarray:
-        image = facekit.load_image(path)
+        image = load_image(path)
         h, w = image.shape[:2]
         top = (h - w) * 3 // 5  # below the middle: above the hair there is only background
         return cv2.resize(image[top : top + w], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
@@ -162,14 +162,14 @@ def split_yaleb(n: int, seed: int) -> Split:
     return Split(
         clean,
         None,
-        [facekit.load_image(lit[key]) for key in shadowed],
-        [facekit.load_image(lit[key[0], 0, 0]) for key in shadowed],
+        [load_image(lit[key]) for key in shadowed],
+        [load_image(lit[key[0], 0, 0]) for key in shadowed],
     )
 
 
 def score_images(model: Any, split: Split) -> dict[str, float]:
     """Return SSIM, PSNR (dB) and LPIPS to the true images, and those of the unchanged images."""
-    return facekit.evaluate(model, split.unseen, split.truth)
+    return evaluate(model, split.unseen, split.truth)
 
 
 LANDMARKS = Data("landmarks", "68", split_300w, score_landmarks)
