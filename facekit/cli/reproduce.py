@@ -92,9 +92,8 @@ def _list(root: Path | None, as_json: bool) -> Any:
         print(f"{name}: {about['title']}")
         for scale, size in about["scales"].items():
             state = f"missing: {', '.join(size['missing'])}" if size["missing"] else "all data are there"
-            print(
-                f"    {scale}: needs {', '.join(size['needs']) or 'no data'} ({state}); about {size['minutes']:.0f} minutes"
-            )
+            needs = ", ".join(size["needs"]) or "no data"
+            print(f"    {scale}: needs {needs} ({state}); about {size['minutes']:.0f} minutes")
         if about["other scales"]:
             print(f"    otherwise: {about['other scales']}")
     return None

@@ -79,8 +79,8 @@ def _summary(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _difference(draws: Sequence[FinishedCell], own: Sequence[FinishedCell], name: str) -> dict[str, Any]:
-    both = [[cell.scores.get(name, math.nan) for cell in cells] for cells in (draws, own)]
-    found = paired_difference(*both)
+    first, second = ([cell.scores.get(name, math.nan) for cell in cells] for cells in (draws, own))
+    found = paired_difference(first, second)
     return {"mean": found.mean, "low": found.low, "high": found.high, "draws": found.draws}
 
 
