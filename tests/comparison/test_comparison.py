@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from backbones.pixels.backbone import Pixels
 
 import facekit
 from facekit.backbones import registry
 from facekit.comparison import cells
+from tests.backbones.pixels.backbone import Pixels
 
 Pair = tuple[np.ndarray, np.ndarray]
 FAST: dict[str, Any] = {"steps": 2, "least_views": 2, "progress": False, "device": "cpu"}

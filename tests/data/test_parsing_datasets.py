@@ -67,7 +67,7 @@ def test_helen_takes_the_surest_class_above_one_half(tmp_path: Path) -> None:
 
 
 def test_helen_says_what_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"exemplars.txt.*expected Helen.*NAME_lbl00.png.*licence.*wisc.edu"):
+    with pytest.raises(FileNotFoundError, match=r"exemplars.txt.*expected Helen.*NAME_lbl00.png.*wisc.edu"):
         helen_faces(tmp_path)
     root = helen(tmp_path, drawn())
     with pytest.raises(ValueError, match="split of Helen.*: expected one of train, val, test, got 'all'"):

@@ -43,7 +43,7 @@ def test_a_sketch_leaves_the_background_of_the_photo(photo: np.ndarray) -> None:
 @pytest.mark.slow
 def test_the_two_styles_differ(photo: np.ndarray, skin: np.ndarray) -> None:
     outputs = [facekit.predict(name, photo)[0].output[skin].astype(float) for name in ("sketch", "sketch-fs2k")]
-    assert np.abs(outputs[0] - outputs[1]).mean() > 8
+    assert np.abs(outputs[0] - outputs[1]).mean() > 5
 
 
 @pytest.mark.slow
