@@ -39,16 +39,13 @@ def _reproduce(args: argparse.Namespace) -> Any:
     if args.table == "list":
         return _list(root, args.json)
     if args.table in NOT_HERE:
-        raise ValueError(f"{args.table} cannot be run: it needs {NOT_HERE[args.table].reason}")
+        raise ValueError(f"{args.table} is not available here; it needs {NOT_HERE[args.table].reason}")
     if args.table not in EXPERIMENTS:
-        known = tuple(EXPERIMENTS)
-        raise ValueError(
-            f"no table {args.table!r}; " + suggestion(args.table, known, "`facekit reproduce list` shows all")
-        )
+        known = (*EXPERIMENTS, *NOT_HERE)
+        advice = suggestion(args.table, known, "`facekit reproduce list` shows all")
+        raise ValueError(f"table {args.table!r}: expected one of the papers' tables; {advice}")
     if args.draws is not None:
         check_count(args.draws, "--draws")
-    if root is not None:
-        os.environ["FACEKIT_DATA"] = str(root.resolve())  # the readers look there
     started = time.monotonic()
 
     def note(done: int, count: int, cell: Any, finished: Any) -> None:
@@ -71,29 +68,35 @@ def _reproduce(args: argparse.Namespace) -> Any:
 def _list(root: Path | None, as_json: bool) -> Any:
     """Show all tables: what they need at each scale, and whether it is there."""
     from ..papers.catalogue import EXPERIMENTS, NOT_HERE
-    from ..papers.run import missing_data
+    from ..papers.experiment import SCALES
 
     found: dict[str, Any] = {}
     for name, experiment in EXPERIMENTS.items():
         scales = {
             scale: {
-                "needs": list(size.needs),
-                "missing": missing_data(experiment, scale, root),
+                "needs": {need.name: need.problem(root) is None for need in size.needs},
+                "optional": {need.name: need.problem(root) is None for need in size.optional.values()},
                 "minutes": size.minutes,
             }
             for scale, size in experiment.scales.items()
         }
-        found[name] = {"title": experiment.title, "scales": scales, "other scales": experiment.missing}
+        absent = [scale for scale in SCALES if scale not in scales]
+        found[name] = {"title": experiment.title, "scales": scales}
+        if absent:
+            found[name]["not available here"] = experiment.missing
     for name, one in NOT_HERE.items():
-        found[name] = {"title": one.title, "scales": {}, "other scales": f"needs {one.reason}"}
+        found[name] = {"title": one.title, "scales": {}, "not available here": f"needs {one.reason}"}
     if as_json:
         return found
     for name, about in sorted(found.items()):
         print(f"{name}: {about['title']}")
         for scale, size in about["scales"].items():
-            state = f"missing: {', '.join(size['missing'])}" if size["missing"] else "all data are there"
-            needs = ", ".join(size["needs"]) or "no data"
-            print(f"    {scale}: needs {needs} ({state}); about {size['minutes']:.0f} minutes")
-        if about["other scales"]:
-            print(f"    otherwise: {about['other scales']}")
+            needs = ", ".join(f"{need} {'(there)' if there else '(MISSING)'}" for need, there in size["needs"].items())
+            print(f"    {scale}: about {size['minutes']:.0f} minutes; needs {needs or 'no data'}")
+            if size["optional"]:
+                more = ", ".join(f"{n} {'(there)' if there else '(missing)'}" for n, there in size["optional"].items())
+                print(f"        more rows with {more}")
+        if "not available here" in about:
+            print(f"    not available here: {about['not available here']}")
+    print("Minutes are for one CPU core (mini) or one GPU; those of gpu and paper are guesses.")
     return None

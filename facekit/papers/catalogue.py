@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import farl, fsma, pftgan, synthparse
+from . import farl, farl_tasks, fsma, fsma_formats, pftgan, synthparse, synthparse_control
 from .experiment import Experiment
 
 
@@ -15,7 +15,7 @@ class NotHere:
     Attributes:
         id: Paper and number.
         title: What it compares.
-        reason: What is missing.
+        reason: Why it cannot be run.
     """
 
     id: str
@@ -23,27 +23,35 @@ class NotHere:
     reason: str
 
 
-EXPERIMENTS: dict[str, Experiment] = {e.id: e for paper in (fsma, pftgan, synthparse, farl) for e in paper.EXPERIMENTS}
-_RIVALS = "other methods, whose code and weights are not part of facekit"
+EXPERIMENTS: dict[str, Experiment] = {
+    one.id: one
+    for part in (fsma, fsma_formats, pftgan, synthparse, synthparse_control, farl, farl_tasks)
+    for one in part.EXPERIMENTS
+}
+_FROM_TABLE_7 = "no training of its own: its rows are means and best rows of synthparse/table7"
 NOT_HERE: dict[str, NotHere] = {
     one.id: one
     for one in (
-        NotHere("fsma/table4", "fully supervised parsing on Helen", f"Helen, and {_RIVALS}"),
-        NotHere("fsma/table6", "hours of labelling", "labelling by people; see facekit.compare(seconds_per_label=)"),
-        NotHere("pftgan/table2", "parts of generated images", "labels of the generator's own samples"),
-        NotHere("pftgan/table3", "parts of cars, LSUN CAR-20", "a generator of cars and the labels of CAR-20"),
-        NotHere("synthparse/table3", "models trained and tested on Helen", "Helen and LaPa; their readers are there"),
-        NotHere("synthparse/table4", "models trained and tested on LaPa", "LaPa; its reader is there"),
-        NotHere("synthparse/table5", "the control experiment on Helen", "FaceSynthetics and Helen"),
-        NotHere("farl/table1", "pre-trained transformers, frozen", f"LaPa, AFLW-19 and CelebA, and {_RIVALS}"),
-        NotHere("farl/table4", "parsing of LaPa", "LaPa and the official tower"),
-        NotHere("farl/table5", "parsing of CelebAMask-HQ", "CelebAMask-HQ and the official tower"),
-        NotHere("farl/table6", "points of AFLW-19", "AFLW-19 and the official tower"),
-        NotHere("farl/table7", "points of WFLW", "WFLW and the official tower"),
-        NotHere("farl/table8", "points of 300-W", "300-W whole and the official tower"),
-        NotHere("farl/table9", "attributes of CelebA and LFWA", "CelebA, LFWA and the official tower"),
-        NotHere("farl/table10", "share of faces in the pre-training", "LAION with images without faces"),
-        NotHere("farl/table11", "age and sex by race", "FairFace and the official tower"),
-        NotHere("farl/table12", "factors of the tanh-warp", "LaPa and the official tower"),
+        NotHere(
+            "fsma/table6",
+            "hours of labelling",
+            "people who label 2,000 images and measure their time; `facekit compare --seconds-per-label` takes yours",
+        ),
+        NotHere(
+            "synthparse/table1", "results of Wood et al. on Helen", "Wood et al.'s models, which are not published"
+        ),
+        NotHere("synthparse/table2", "poses in data sets", "no training: it counts images, and the numbers are cited"),
+        NotHere("synthparse/table6", "best averages of each data set", _FROM_TABLE_7),
+        NotHere("synthparse/table8", "best models of each data set", _FROM_TABLE_7),
+        NotHere(
+            "farl/table10",
+            "share of faces in the pre-training",
+            "LAION with images that show no face, 20 million pairs for each row (`facekit shard --faceless`)",
+        ),
+        NotHere(
+            "farl/table12",
+            "factors of the tanh-warp",
+            "LaPa, the official tower, and a warping factor other than 0.8, which `facekit.adapt` does not offer",
+        ),
     )
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import math
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,46 +21,55 @@ from ..core.atomic_file import whole_file
 from .experiment import Cell, Scores
 
 
+def machine() -> str:
+    """Return this machine in words."""
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    version = torch.__version__.split("+")[0]
+    return f"{os.cpu_count()} CPU cores ({platform.processor() or platform.machine()}){gpu}, PyTorch {version}"
+
+
 @dataclass(frozen=True)
 class FinishedCell:
     """A cell's scores.
 
     Attributes:
-        scores: By name.
+        scores: By name. NaN is a score that could not be computed.
         seconds: Time of the cell, with everything that no earlier cell had made.
+        machine: Where it was computed.
     """
 
     scores: Scores
     seconds: float
+    machine: str = field(default_factory=machine)
 
 
 class CellStore:
     """A folder of finished cells.
 
-    A cell is known by everything that decides its scores: row, column, draw, settings, scale, and the data. The file's
-    name is readable and ends with a hash of that key; the file holds the key itself.
+    A cell is known by everything that decides its scores: experiment, row, column, draw, settings, scale, data and
+    version of facekit. The file's name is readable and ends with a hash of that key; the file holds the key itself.
     """
 
-    def __init__(self, folder: Path, data: Mapping[str, str]):
-        """Open a folder.
+    def __init__(self, folder: Path):
+        """Open a folder. It is made when the first cell is written."""
+        self.folder = folder
 
-        Args:
-            folder: The folder. It is made when the first cell is written.
-            data: Name of each folder of data -> its identity, from `data_identity`.
+    @staticmethod
+    def key(cell: Cell) -> dict[str, Any]:
+        """Return what identifies a cell, as plain data.
+
+        Raises:
+            TypeError: If a setting is no plain data.
         """
-        self.folder, self.data = folder, dict(data)
-
-    def key(self, cell: Cell) -> dict[str, Any]:
-        """Return what identifies a cell, as plain data."""
-        settings = {name: plain(value) for name, value in sorted(cell.settings.items())}
         return {
             "experiment": cell.experiment,
             "scale": cell.scale,
             "row": cell.row,
             "column": cell.column,
             "draw": cell.draw,
-            "settings": settings,
-            "data": self.data,
+            "settings": plain(cell.settings),
+            "data": dict(cell.data),
+            "facekit": __version__,
         }
 
     def path(self, cell: Cell) -> Path:
@@ -78,7 +88,8 @@ class CellStore:
             return None
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            return FinishedCell({k: float(v) for k, v in found["scores"].items()}, float(found["seconds"]))
+            scores = {name: math.nan if value is None else float(value) for name, value in found["scores"].items()}
+            return FinishedCell(scores, float(found["seconds"]), str(found["machine"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: expected a finished cell, got {error!r}; delete the file") from error
 
@@ -86,10 +97,9 @@ class CellStore:
         """Write a finished cell atomically."""
         about = {
             "key": self.key(cell),
-            "scores": finished.scores,
+            "scores": {name: None if math.isnan(value) else value for name, value in finished.scores.items()},
             "seconds": round(finished.seconds, 1),
-            "facekit": __version__,
-            "machine": machine(),
+            "machine": finished.machine,
             "date": datetime.date.today().isoformat(),
         }
         with whole_file(self.path(cell)) as temporary:
@@ -97,44 +107,20 @@ class CellStore:
 
 
 def plain(value: Any) -> Any:
-    """Return a setting as plain data: numbers, texts, lists; other things as the text that shows them."""
+    """Return a setting as JSON gives it back: numbers, texts, lists and dictionaries.
+
+    Raises:
+        TypeError: If it is something else, whose text could differ from run to run.
+    """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     if isinstance(value, Mapping):
-        return {str(name): plain(one) for name, one in value.items()}
-    return getattr(value, "name", None) or repr(value)
+        return {str(name): plain(one) for name, one in sorted(value.items())}
+    raise TypeError(f"setting {value!r}: expected a number, text, list or dictionary, got {type(value).__name__}")
 
 
 def slug(text: str) -> str:
     """Return a text as a part of a file name: small letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "none"
-
-
-def data_identity(root: Path, folders: Iterable[str]) -> dict[str, str]:
-    """Return what identifies folders of data: a hash of the names and sizes of their files.
-
-    Args:
-        root: The folder that holds them.
-        folders: Their names.
-
-    Returns:
-        Name -> 10 hexadecimal digits. The place of the root does not matter.
-    """
-    found = {}
-    for name in sorted(set(folders)):
-        digest = hashlib.sha256()
-        for path, _, files in sorted(os.walk(root / name)):
-            for file in sorted(files):
-                full = Path(path, file)
-                digest.update(f"{full.relative_to(root).as_posix()} {full.stat().st_size}\n".encode())
-        found[name] = digest.hexdigest()[:10]
-    return found
-
-
-def machine() -> str:
-    """Return this machine in words."""
-    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    version = torch.__version__.split("+")[0]
-    return f"{os.cpu_count()} CPU cores ({platform.processor() or platform.machine()}){gpu}, PyTorch {version}"

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import functools
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,19 +29,20 @@ IMM_73 = dataclasses.replace(
 
 def split_imm(n: int, seed: int) -> Split:
     """Draw `n` images of three of the five men; score all 20 images of the two others."""
-    rows, points = _imm()
+    folder = data_folder("imm73")
+    rows, points = _imm(folder)
     men = sorted({row[0][:2] for row in rows})
     kept = random.Random(seed).sample(men, 2)
     train = [i for i, row in enumerate(rows) if row[0][:2] not in kept]
     test = [i for i, row in enumerate(rows) if row[0][:2] in kept]
     few = random.Random(seed + 100).sample(train, n)
-    images = [load_image(data_folder("imm73") / "images" / row[0]) for row in rows]
+    images = [load_image(folder / "images" / row[0]) for row in rows]
     return Split([images[i] for i in few], points[few], [images[i] for i in test], points[test])
 
 
 @functools.cache
-def _imm() -> tuple[list[list[str]], np.ndarray]:
-    with (data_folder("imm73") / "index.csv").open() as f:
+def _imm(folder: Path) -> tuple[list[list[str]], np.ndarray]:
+    with (folder / "index.csv").open() as f:
         rows = list(csv.reader(f))[1:]
     return rows, np.array([[float(v) for v in row[1:]] for row in rows], np.float32).reshape(len(rows), -1, 2)
 

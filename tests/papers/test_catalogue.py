@@ -9,18 +9,23 @@ import pytest
 
 from facekit.cli.main import main
 from facekit.papers.catalogue import EXPERIMENTS, NOT_HERE
+from facekit.papers.cells import CellStore
 from facekit.papers.experiment import SCALES, Experiment
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
 def test_experiments_are_complete(experiment: Experiment, tmp_path: Path) -> None:
     assert experiment.own in experiment.rows and len(experiment.rows) >= 1
-    assert "mini" in experiment.scales and set(experiment.scales) <= set(SCALES)
+    assert experiment.scales and set(experiment.scales) <= set(SCALES)
     assert set(SCALES) == set(experiment.scales) or experiment.missing
+    assert set(experiment.lower) <= set(experiment.shown)
     for name, scale in experiment.scales.items():
-        cells = experiment.cells(name, tmp_path)
-        assert len(cells) == scale.draws * len(scale.columns) * len(experiment.rows)
-        assert scale.data and scale.minutes > 0
+        rows = scale.rows or experiment.rows
+        assert experiment.own in rows and set(scale.optional) <= set(rows) and scale.data and scale.minutes > 0
+        cells = experiment.cells(name, tmp_path, tmp_path)
+        assert len(cells) == scale.draws * len(scale.columns) * (len(rows) - len(experiment.left_out(name, tmp_path)))
+        for cell in cells:
+            CellStore.key(cell)  # all settings are plain data
     for scores in experiment.paper.values():
         assert set(scores) <= set(experiment.shown)
 
@@ -31,23 +36,29 @@ def test_a_table_is_listed_once() -> None:
     assert {f"fsma/table{i}" for i in range(1, 7)} <= listed
     assert {f"pftgan/table{i}" for i in range(1, 7)} <= listed
     assert {f"farl/table{i}" for i in range(1, 13)} <= listed
-    assert {f"synthparse/table{i}" for i in (3, 4, 5, 7)} <= listed
+    assert {f"synthparse/table{i}" for i in range(1, 9)} | {"synthparse/figure6"} <= listed
 
 
 def test_the_list_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "300w").mkdir()
     assert main(["reproduce", "list", "--data", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["fsma/table1"]["scales"]["mini"]["missing"] == []
-    assert found["fsma/table2"]["scales"]["mini"]["missing"] == ["fasseg"]
-    assert found["farl/table8"]["other scales"] == "needs 300-W whole and the official tower"
+    assert found["fsma/table1"]["scales"]["mini"]["needs"] == {"300w": True}
+    assert found["fsma/table1"]["scales"]["gpu"]["needs"] == {"300w": False}  # it needs 300-W whole
+    assert found["fsma/table2"]["scales"]["mini"]["needs"] == {"fasseg": False}
+    assert found["farl/table12"]["not available here"].startswith("needs LaPa, the official tower")
+    assert main(["reproduce", "list", "--data", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "mini: about 60 minutes; needs fasseg (MISSING)" in text and "not available here: needs LaPa" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (["fsma/tabel1"], "did you mean 'fsma/table1'"),
-        (["farl/table8"], "farl/table8 cannot be run: it needs 300-W whole"),
+        (["farl/table12"], "farl/table12 is not available here; it needs LaPa"),
+        (["fsma/table1"], "300w: pass --data DIR; expected the folder 300w/ of FACEKIT_DATA"),
+        (["synthparse/table4", "--data", ".", "--scale", "gpu"], "expected LaPa"),
         (["fsma/table1", "--data", "nowhere"], "--data nowhere: expected a folder of data sets"),
         (["fsma/table1", "--draws", "0"], "--draws"),
     ],
