@@ -212,8 +212,11 @@ class ShadowRemovalTask(ImageToImageTask):
         """
         crop_image = crop.image(image).astype(np.float32)
         gain = (_smooth(255 * prediction[..., :3]) + CALM) / (_smooth(crop_image) + CALM)
-        corrected = np.concatenate([gain, prediction[..., 3:]], 2).astype(np.float32)
-        moved, region = crop.paste(corrected, image.shape[:2], border="replicate" if box is None else "constant")
+        portrait = prediction[..., 3:]
+        if box is not None:
+            portrait = portrait * _fading_rim(portrait.shape[:2], FEATHER * len(portrait))
+        corrected = np.concatenate([gain, portrait], 2).astype(np.float32)
+        moved, region = crop.paste(corrected, image.shape[:2], border="replicate")
         old = image[region].astype(np.float32)
         new = np.clip((old + CALM) * moved[..., :3] - CALM, 0, 255)
         out = image.copy()
@@ -228,6 +231,12 @@ class ShadowRemovalTask(ImageToImageTask):
 def _smooth(image: np.ndarray) -> np.ndarray:
     """Blur an image at the scale of the network's pixels."""
     return cv2.GaussianBlur(image, (0, 0), SMOOTH, borderType=cv2.BORDER_REPLICATE)
+
+
+def _fading_rim(size: tuple[int, int], width: float) -> np.ndarray:
+    """Return weights (h, w, 1) that rise from 0 at the outermost pixels to 1 at a distance of ``width`` pixels."""
+    to_edge = [np.minimum(np.arange(n), np.arange(n)[::-1]) for n in size]
+    return np.clip(np.minimum(to_edge[0][:, None], to_edge[1]) / width, 0, 1)[..., None]
 
 
 def _check_no_names(names: Any, task: str) -> None:
