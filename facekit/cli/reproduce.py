@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +31,10 @@ def _reproduce(args: argparse.Namespace) -> Any:
     from ..papers.catalogue import EXPERIMENTS, NOT_HERE
     from ..papers.run import run
 
-    data = args.data or os.environ.get("FACEKIT_DATA")
+    data = (os.environ.get("FACEKIT_DATA") or None) if args.data is None else args.data
     root = None if data is None else Path(data)
-    if root is not None and not root.is_dir():
-        raise ValueError(f"--data {root}: expected a folder of data sets, got none there; pass one that exists")
+    if root is not None and (data == "" or not root.is_dir()):
+        raise ValueError(f"--data {data}: expected a folder of data sets, got none there; pass one that exists")
     if args.table == "list":
         return _list(root, args.json)
     if args.table in NOT_HERE:
@@ -46,11 +45,15 @@ def _reproduce(args: argparse.Namespace) -> Any:
         raise ValueError(f"table {args.table!r}: expected one of the papers' tables; {advice}")
     if args.draws is not None:
         check_count(args.draws, "--draws")
-    started = time.monotonic()
+    if not args.out:
+        raise ValueError("--out '': expected a folder, got an empty text; name the folder of the results")
+    seconds = 0.0
 
     def note(done: int, count: int, cell: Any, finished: Any) -> None:
         scores = ", ".join(f"{name} {value:.2f}" for name, value in finished.scores.items())
-        left = (time.monotonic() - started) / done * (count - done) / 60
+        nonlocal seconds
+        seconds += finished.seconds
+        left = seconds / done * (count - done) / 60
         print(
             f"{done}/{count} {cell.row}, {cell.column}, draw {cell.draw}: {scores} (about {left:.0f} min left)",
             file=sys.stderr,

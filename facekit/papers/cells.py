@@ -18,6 +18,7 @@ import torch
 
 from .. import __version__
 from ..core.atomic_file import whole_file
+from .embedded_weights import embedded_identities, same_weights, used_weights
 from .experiment import Cell, Scores
 
 
@@ -48,11 +49,13 @@ class CellStore:
 
     A cell is known by everything that decides its scores: experiment, row, column, draw, settings, scale, data and
     version of facekit. The file's name is readable and ends with a hash of that key; the file holds the key itself.
+    It also names the embedded weights that were read. When they are replaced, the cell is computed again.
     """
 
     def __init__(self, folder: Path):
         """Open a folder. It is made when the first cell is written."""
         self.folder = folder
+        embedded_identities()  # before the work, during which files may be replaced
 
     @staticmethod
     def key(cell: Cell) -> dict[str, Any]:
@@ -78,7 +81,7 @@ class CellStore:
         return self.folder / f"{slug(cell.row)}-{slug(cell.column)}-draw{cell.draw}-{digest}.json"
 
     def load(self, cell: Cell) -> FinishedCell | None:
-        """Return a finished cell, or None.
+        """Return a finished cell, or None if there is none or it rests on other embedded weights.
 
         Raises:
             ValueError: If the file is damaged. The message names it.
@@ -89,7 +92,8 @@ class CellStore:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             scores = {name: math.nan if value is None else float(value) for name, value in found["scores"].items()}
-            return FinishedCell(scores, float(found["seconds"]), str(found["machine"]))
+            finished = FinishedCell(scores, float(found["seconds"]), str(found["machine"]))
+            return finished if "embedded" in found and same_weights(found["embedded"]) else None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: expected a finished cell, got {error!r}; delete the file") from error
 
@@ -100,6 +104,7 @@ class CellStore:
             "scores": {name: None if math.isnan(value) else value for name, value in finished.scores.items()},
             "seconds": round(finished.seconds, 1),
             "machine": finished.machine,
+            "embedded": used_weights(),
             "date": datetime.date.today().isoformat(),
         }
         with whole_file(self.path(cell)) as temporary:

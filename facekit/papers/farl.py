@@ -254,7 +254,7 @@ TABLE_11 = Experiment(
         ("FaRL", "all"): _by_race((61.49, 61.84, 61.78, 0.35), (95.16, 95.77, 95.65, 0.61)),
     },
     paper_data="FairFace: val scored; ViT-B/16",
-    notes=("The discrepancy is others minus white; the smaller its absolute value, the better.",),
+    notes=("The discrepancy is others minus white. Lower means nearer to 0.",),
 )
 
 EXPERIMENTS = (TABLE_1, TABLE_2, TABLE_3, TABLE_11, FIGURE_4)

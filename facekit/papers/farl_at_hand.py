@@ -17,6 +17,8 @@ from ..api.prediction import predict
 from ..data.datasets import FaceImage, LazyFaces, fairface_faces, utkface_faces
 from ..data.face_sources import celebahq128, celebahq_attributes, data_folder
 from ..labels import CELEBA_40, CELEBAMASK_19, AttributeSet
+from ..metrics import balanced_accuracy_by_attribute
+from ..model import Model
 from .attribute_baselines import predict_baseline
 from .experiment import Cell, Scores
 from .face_data import LANDMARKS, PARTS, celebamask
@@ -50,6 +52,21 @@ def tower(cell: Cell, settings: dict[str, Any]) -> Any:
     return cell.file(weights) if "/" in weights else weights
 
 
+def adapted(images: Any, labels: Any, task: str, draw: int, **settings: Any) -> Model:
+    """Adapt a model whose predictions are not averaged with those of mirrored images, as in the paper.
+
+    Args:
+        images: As for `facekit.adapt`.
+        labels: As for `facekit.adapt`.
+        task: Name of the task.
+        draw: Number of the draw, and seed.
+        **settings: Other arguments of `facekit.adapt`.
+    """
+    model = adapt(images, labels, task, "farl", seed=draw, progress=False, **settings)
+    model.task.averages = False  # type: ignore[misc]
+    return model
+
+
 def attributes(weights: Any, faces: int, draw: int, **settings: Any) -> Scores:
     """Adapt attributes on some faces of CelebA-HQ, and score them on the last 800.
 
@@ -64,16 +81,16 @@ def attributes(weights: Any, faces: int, draw: int, **settings: Any) -> Scores:
     labelled, unseen = [images[i] for i in few], images[-_TEST:]
     if "baseline" in settings:
         predicted = predict_baseline(settings["baseline"], labelled, truth[few], unseen)
-        return {"mAcc": 100 * float((predicted == (truth[-_TEST:] > 0.5)).mean())}
-    model = adapt(
+        balanced = balanced_accuracy_by_attribute(predicted.astype(np.float64), truth[-_TEST:])
+        right = predicted == (truth[-_TEST:] > 0.5)
+        return {"mAcc": 100 * float(right.mean()), "balanced accuracy": 100 * float(np.nanmean(balanced))}
+    model = adapted(
         labelled,
         truth[few],
         "attributes",
-        "farl",
         names=CELEBA_40,
         weights=weights,
-        seed=draw,
-        progress=False,
+        draw=draw,
         **settings,
     )
     scores = evaluate(model, unseen, truth[-_TEST:])
@@ -96,13 +113,13 @@ def measure_heads(cell: Cell) -> Scores:
     weights = pretrained(cell) if "pretraining" in about else tower(cell, dict(about))
     shared: dict[str, Any] = {"steps": about["head_steps"], "bfloat16": False}
     found = attributes(weights, 800, cell.draw, align="none", views=2, **shared)
-    dense = {**shared, "weights": weights, "seed": cell.draw, "progress": False}
+    dense = {**shared, "weights": weights, "draw": cell.draw}
     dense |= {"views": 4, "least_views": 200, "head_channels": 32}
     split = LANDMARKS.split(155, cell.draw)
-    model = adapt(split.images, split.labels, "landmarks", "farl", names="68", align="none", **dense)
+    model = adapted(split.images, split.labels, "landmarks", names="68", align="none", **dense)
     nme = LANDMARKS.score(model, split)["all"]
     split = PARTS.split(10, cell.draw)
-    model = adapt(split.images, split.labels, "segmentation", "farl", names=PARTS.names, **dense)
+    model = adapted(split.images, split.labels, "segmentation", names=PARTS.names, **dense)
     parts = PARTS.score(model, split)
     # FaRL's mean is over all classes but the background.
     del parts["overall"]
@@ -113,15 +130,13 @@ def measure_points(cell: Cell) -> Scores:
     """Score points on the crops of 300-W."""
     settings = dict(cell.settings)
     weights, split = tower(cell, settings), LANDMARKS.split(settings.pop("faces"), cell.draw)
-    model = adapt(
+    model = adapted(
         split.images,
         split.labels,
         "landmarks",
-        "farl",
         names="68",
         weights=weights,
-        seed=cell.draw,
-        progress=False,
+        draw=cell.draw,
         **settings,
     )
     return {"NME, common": LANDMARKS.score(model, split)["all"]}
@@ -133,15 +148,13 @@ def measure_parts(cell: Cell) -> Scores:
     weights, folder = tower(cell, settings), cell.file(CELEBAMASK_CROPS.name)
     train, test = (celebamask(folder, split, CELEBAMASK_19) for split in ("train", "validation"))
     few = [train[i] for i in random.Random(cell.draw).sample(range(len(train)), settings.pop("faces"))]
-    model = adapt(
+    model = adapted(
         [face.image for face in few],
         [face.mask for face in few],
         "segmentation",
-        "farl",
         names=CELEBAMASK_19,
         weights=weights,
-        seed=cell.draw,
-        progress=False,
+        draw=cell.draw,
         **settings,
     )
     scores = evaluate(model, [face.image for face in test], [face.mask for face in test])
@@ -175,15 +188,13 @@ def measure_groups(cell: Cell) -> Scores:
     for kind in ("age", "gender"):
         classes = tuple(sorted({groups[kind] for groups in learned}))
         labels = np.array([[groups[kind] == name for name in classes] for groups in learned], np.float32)
-        model = adapt(
+        model = adapted(
             LazyImages(train),
             labels,
             "attributes",
-            "farl",
             names=AttributeSet(kind, classes),
             weights=weights,
-            seed=cell.draw,
-            progress=False,
+            draw=cell.draw,
             **settings,
         )
         right = _right(model, test, classes, [groups[kind] for groups in asked])

@@ -95,8 +95,10 @@ class Published:
     metrics: dict[str, tuple[str, str]]
 
 
-def measure(data: Published, backbone: str, cell: Cell, averaged: bool = True) -> Scores:
+def measure(data: Published, backbone: str, cell: Cell) -> Scores:
     """Adapt on training faces of a data set, and score on its test sets.
+
+    No paper averages predictions with those of mirrored images, so no row does.
 
     Args:
         data: The data set.
@@ -104,7 +106,6 @@ def measure(data: Published, backbone: str, cell: Cell, averaged: bool = True) -
         cell: The cell. Among its settings, ``faces`` is the number of labelled faces (None: all), ``part`` instead
             their share, ``side`` the side of crops in pixels, and ``weights`` a file below the folder of the data
             sets, "embedded" or "none". The others are fields of the recipe, and ``recipe`` itself.
-        averaged: Whether predictions are averaged with those of mirrored images.
     """
     settings = dict(cell.settings)
     count, share, side = settings.pop("faces", None), settings.pop("part", 1.0), settings.pop("side", 224)
@@ -131,7 +132,7 @@ def measure(data: Published, backbone: str, cell: Cell, averaged: bool = True) -
         progress=False,
         **settings,
     )
-    model.task.averages = averaged and type(model.task).averages  # type: ignore[misc]
+    model.task.averages = False  # type: ignore[misc]
     scores = {name: score(model, test(root, side)) for name, test in data.tests.items()}
     return {shown: scores[test][metric] for shown, (test, metric) in data.metrics.items()}
 

@@ -123,13 +123,24 @@ def celeba_points(folder: Path) -> Path:
     raise FileNotFoundError(f"{places[0]} does not exist, expected CelebA's five points per aligned image")
 
 
-def _shared(name: str) -> Need:
-    return Need(name, f"the folder {name}/ of FACEKIT_DATA")
+def _at_hand(name: str, *files: str) -> Need:
+    """Return the need of a folder with a table and the folders or files that it names."""
+    text = ", ".join(files)
+
+    def check(folder: Path) -> None:
+        for file in files:
+            if not (folder / file).exists():
+                raise FileNotFoundError(f"{folder / file} does not exist; expected the folder {name}/ with {text}")
+
+    return Need(name, f"the folder {name}/ with {text}", check)
 
 
 # Data at hand.
-CROPS_300W, FASSEG, SKETCH_PAIRS, YALE_B = map(_shared, ("300w", "fasseg", "sketches", "yaleb"))
-CELEBAHQ_128, IMM_73, CELEBAMASK_CROPS, UTKFACE = map(_shared, ("celebahq128", "imm73", "celebamask", "utkface"))
+CROPS_300W, FASSEG = _at_hand("300w", "index.csv", "images"), _at_hand("fasseg", "index.csv", "images", "masks")
+SKETCH_PAIRS = _at_hand("sketches", "index.csv", "photos", "sketches")
+CELEBAMASK_CROPS = _at_hand("celebamask", "index.csv", "images", "masks")
+CELEBAHQ_128 = _at_hand("celebahq128", "attributes.csv", "landmarks68_pseudo.csv", "faces-000.tar")
+YALE_B, IMM_73, UTKFACE = (_at_hand(name, "index.csv", "images") for name in ("yaleb", "imm73", "utkface"))
 
 _AFLW = ("train", "full", "frontal")
 _PARTS = ("train", "test")

@@ -118,7 +118,8 @@ def markdown(about: Mapping[str, Any], experiment: Experiment) -> str:
     lines += [f"- {note}" for note in experiment.notes]
     lines += [f"- {row} is left out: it needs {need}." for row, need in about["left out"].items()]
     lines += [f"- Machine: {'; '.join(about['machines'])}."]
-    lines += [f"- Command: `facekit reproduce {about['experiment']} --scale {about['scale']}`"]
+    option = "" if draws == experiment.scales[about["scale"]].draws else f" --draws {draws}"
+    lines += [f"- Command: `facekit reproduce {about['experiment']} --scale {about['scale']}{option}`"]
     return "\n".join(lines) + "\n"
 
 

@@ -15,6 +15,7 @@ from ..core.output_paths import check_output
 from ..training.distributed import COUNT, LOCAL_RANK, RANK
 from .cells import CellStore, FinishedCell
 from .experiment import SCALES, Cell, Experiment
+from .intermediates import alone
 from .report import write_report
 
 log = logging.getLogger("facekit")
@@ -114,25 +115,26 @@ def run(
         known = ", ".join(name for name in SCALES if name in experiment.scales) or "none"
         reason = f" ({experiment.missing})" if experiment.missing else ""
         raise ValueError(f"{experiment.id} at scale {scale!r}: expected one of: {known}{reason}")
-    root = None if root is None else root.resolve()
+    root, out = None if root is None else root.resolve(), out.resolve()
     if problems := missing_data(experiment, scale, root):
         raise ValueError(f"{experiment.id} at scale {scale}: data are missing\n" + "\n".join(problems))
-    out = Path(out).resolve()
     folder = check_output(out / experiment.id / scale, folder=True)
     for row, layout in experiment.left_out(scale, root).items():
         log.warning("%s: row %r is left out, it needs %s", experiment.id, row, layout)
-    store = CellStore(folder / "cells")
+    store = CellStore(check_output(folder / "cells", folder=True))
     # Experiments of one paper share what they train.
     cells = experiment.cells(scale, root, out / experiment.id.split("/")[0] / "kept", draws)
     with process_alone() as (rank, count), _data_root(root):
         own = share(cells, rank, count)
         for i, cell in enumerate(own):
-            finished = store.load(cell)
-            if finished is None:
-                started = time.monotonic()
-                scores = experiment.measure(cell)
-                finished = FinishedCell(scores, time.monotonic() - started)
-                store.save(cell, finished)
+            # A second command on the same folder waits here, and takes the scores that it finds.
+            with alone(store.path(cell)):
+                finished = store.load(cell)
+                if finished is None:
+                    started = time.monotonic()
+                    scores = experiment.measure(cell)
+                    finished = FinishedCell(scores, time.monotonic() - started)
+                    store.save(cell, finished)
             if note is not None:
                 note(i + 1, len(own), cell, finished)
     found = [(cell, store.load(cell)) for cell in cells]

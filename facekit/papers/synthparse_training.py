@@ -166,7 +166,7 @@ def _steps(about: Settings) -> int:
 
 
 def adapted(cell: Cell, parser: Model) -> Model:
-    """Train a label adapter on the target's training faces, with as many steps as the parser had."""
+    """Train a label adapter on the target's training faces. All rows have the same number of steps."""
     learned, _, labels = target(cell)
     images, masks = crops(learned, cell.settings["size"], framing=cell.settings["framing"])
     return adapt_labels(
@@ -176,7 +176,7 @@ def adapted(cell: Cell, parser: Model) -> Model:
         names=labels,
         reads=cell.settings["reads"],
         encoder=cell.settings["adapter"],
-        steps=_steps(cell.settings),
+        steps=cell.settings["adapter_steps"],
         seed=cell.draw,
         progress=False,
     )

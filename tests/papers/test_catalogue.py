@@ -40,7 +40,8 @@ def test_a_table_is_listed_once() -> None:
 
 
 def test_the_list_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "300w").mkdir()
+    (tmp_path / "300w" / "images").mkdir(parents=True)
+    (tmp_path / "300w" / "index.csv").touch()
     assert main(["reproduce", "list", "--data", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["fsma/table1"]["scales"]["mini"]["needs"] == {"300w": True}
@@ -57,7 +58,9 @@ def test_the_list_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFix
     [
         (["fsma/tabel1"], "did you mean 'fsma/table1'"),
         (["farl/table12"], "farl/table12 is not available here; it needs LaPa"),
-        (["fsma/table1"], "300w: pass --data DIR; expected the folder 300w/ of FACEKIT_DATA"),
+        (["fsma/table1"], "300w: pass --data DIR; expected the folder 300w/ with index.csv, images"),
+        (["fsma/figure10", "--out", ""], "--out '': expected a folder"),
+        (["fsma/table1", "--data", ""], "--data : expected a folder of data sets"),
         (["synthparse/table4", "--data", ".", "--scale", "gpu"], "expected LaPa"),
         (["fsma/table1", "--data", "nowhere"], "--data nowhere: expected a folder of data sets"),
         (["fsma/table1", "--draws", "0"], "--draws"),

@@ -18,7 +18,7 @@ MINI = [one for one in EXPERIMENTS.values() if "mini" in one.scales]
 SMALL: dict[str, dict[str, Any]] = {
     "fsma": {"steps": 2},
     "pftgan": {"steps": 2, "members": 1},
-    "synthparse": {"faces": 24, "validation": 8, "epochs": 1, "size": 64},
+    "synthparse": {"faces": 24, "validation": 8, "epochs": 1, "size": 64, "adapter_steps": 2},
     "farl": {"steps": 2},
 }
 # These pre-train towers; their heads have a setting of their own.

@@ -44,6 +44,7 @@ def test_one_draw_has_no_spread_and_no_interval(data: Path, tmp_path: Path) -> N
     text = table.read_text()
     assert "| slow | 10 | ours, mini; two columns | 5.00 | NME +1.00 |" in text
     assert "One draw: neither spread nor interval is known." in text
+    assert "- Command: `facekit reproduce toy/table1 --scale mini --draws 1`" in text
 
 
 def test_scores_that_are_not_known_are_empty(data: Path, tmp_path: Path) -> None:
