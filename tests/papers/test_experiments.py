@@ -45,6 +45,9 @@ def test_a_cell_of_the_papers_method_has_all_scores(experiment: Experiment, tmp_
     if not cells:
         pytest.skip(f"row {experiment.own!r}: {experiment.left_out('mini', root)}")
     cell = min(cells, key=lambda one: one.settings.get("faces", 0))
-    scores = experiment.measure(dataclasses.replace(cell, settings={**cell.settings, **small(experiment)}))
+    settings = {**cell.settings, **small(experiment)}
+    if experiment.id.startswith("farl/") and "faces" in settings:
+        settings["faces"] = min(settings["faces"], 60)  # features of all their views are computed before the first step
+    scores = experiment.measure(dataclasses.replace(cell, settings=settings))
     # Some scores belong to other columns, and two steps never predict some parts.
     assert any(math.isfinite(scores.get(name, math.nan)) for name in experiment.shown), scores
