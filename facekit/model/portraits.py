@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..alignment import Frame
 from ..results import ImageResult, Segmentation
-from ..results.types import Box
+from ..results.types import Box, Drawable
 from ..training.crops import Cropper
 from .face_frames import embedded_model, find_frames
 
@@ -56,25 +56,28 @@ def with_portrait(clean: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
     return np.dstack([clean, 255 * person_masks(clean, [frame])[0].astype(np.uint8)])
 
 
-def blend_portraits(results: list[ImageResult], frames: list[Frame]) -> None:
+def blend_portraits(results: list[Drawable], frames: list[Frame]) -> list[Drawable]:
     """Keep the new image on the framed person only, with a soft edge; the rest is the original image.
 
     Args:
-        results: The new images of the faces of one image. Their ``output`` is changed in place. It stays as it is where
-            the parser finds no person at the face.
-        frames: The faces' frames. Results for a whole image stay as they are.
+        results: The new images of the faces of one image, `ImageResult`.
+        frames: The faces' frames.
+
+    Returns:
+        The blended images. A result for a whole image, or with a face at which the parser finds no person, is returned
+        as it is.
     """
-    found = [(result, frame) for result, frame in zip(results, frames, strict=True) if frame.box is not None]
-    if not found:
-        return
-    masks = person_masks(found[0][0].image, [frame for _, frame in found])
-    for (result, frame), mask in zip(found, masks, strict=True):
-        assert frame.box is not None
-        _blend(result, frame.box, mask)
+    faces = [frame for frame in frames if frame.box is not None]
+    masks = iter(person_masks(results[0].image, faces) if faces else [])
+    return [
+        result if frame.box is None else _blend(result, frame.box, next(masks))
+        for result, frame in zip(results, frames, strict=True)
+    ]
 
 
-def _blend(result: ImageResult, box: Box, mask: NDArray[np.bool_]) -> None:
-    """Blend the new image of one face, in place, along the outline of the person."""
+def _blend(result: Drawable, box: Box, mask: NDArray[np.bool_]) -> ImageResult:
+    """Blend the new image of one face along the outline of the person."""
+    assert isinstance(result, ImageResult)
     side, centre = box[2] - box[0], np.array(box).reshape(2, 2).mean(0)
     edge = max(0.5, _EDGE * side)
     window = _window(mask, box, margin=int(np.ceil(5 * edge)))
@@ -82,15 +85,22 @@ def _blend(result: ImageResult, box: Box, mask: NDArray[np.bool_]) -> None:
     y, x = np.ogrid[window]
     face = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < (_FACE_RADIUS * side) ** 2
     if not face.any() or mask[face].mean() < _FOUND:
-        return
+        return result
     # Neighbours in the same crop are other components of the mask.
     _, components = cv2.connectedComponents(mask.astype(np.uint8))
     person = components == np.bincount(components[face & mask]).argmax()
-    alpha = cv2.GaussianBlur(person.astype(np.float32), (0, 0), edge)[..., None]
-    old, new = result.image[window].astype(np.float32), result.output[window].astype(np.float32)
-    # In place: memory for one more copy of a large photo takes longer than the blending.
-    result.output[:] = result.image
-    result.output[window] = np.rint(old + (new - old) * alpha)
+    alpha = np.zeros((*result.pixels.shape[:2], 1), np.float32)
+    inner, outer = zip(*map(_shared, result.region, window), strict=True)
+    alpha[inner] = cv2.GaussianBlur(person.astype(np.float32), (0, 0), edge)[outer][..., None]
+    old, new = result.image[result.region].astype(np.float32), result.pixels.astype(np.float32)
+    return dataclasses.replace(result, pixels=np.rint(old + (new - old) * alpha).astype(np.uint8))
+
+
+def _shared(first: slice, second: slice) -> tuple[slice, slice]:
+    """Return what two ranges share, counted from the start of each."""
+    start, stop = max(first.start, second.start), min(first.stop, second.stop)
+    stop = max(start, stop)
+    return slice(start - first.start, stop - first.start), slice(start - second.start, stop - second.start)
 
 
 def _window(mask: NDArray[np.bool_], box: Sequence[float], margin: int) -> tuple[slice, slice]:

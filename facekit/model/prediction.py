@@ -14,7 +14,7 @@ from ..core.arguments import short_repr
 from ..images import read_images
 from ..images.types import Images
 from ..results.faces import Faces
-from ..results.types import Drawable, ImageResult
+from ..results.types import Drawable
 from .face_frames import find_frames_by_align
 from .portraits import blend_portraits
 from .trained_model import AT_ONCE, TrainedModel
@@ -85,8 +85,9 @@ def predict_group(
         frames: list[list[Frame]] = [by_align[frame_align] for by_align in framed]
         predicted = model.predict_images(images, frames, shared_levels)
         if model.task.blends:
-            for results, face_frames in zip(predicted, frames, strict=True):
-                blend_portraits([result for result in results if isinstance(result, ImageResult)], face_frames)
+            predicted = [
+                blend_portraits(results, face_frames) for results, face_frames in zip(predicted, frames, strict=True)
+            ]
         outcomes.append(
             [
                 results[0] if frame_align == "none" and face_boxes is None else Faces(results, image=image)

@@ -91,7 +91,8 @@ class ImageToImageTask(Task):
     def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> ImageResult:
         output = np.rint(255 * prediction).astype(np.uint8)
         feather = 0.0 if box is None else FEATHER * len(output)
-        return ImageResult(crop.paste_image(output, image, feather), image, box)
+        pixels, region = crop.paste_pixels(output, image, feather)
+        return ImageResult(pixels, image, box, _corner(region))
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
         """Return SSIM, PSNR (dB) and LPIPS (AlexNet) against the true images, averaged over images.
@@ -219,9 +220,8 @@ class ShadowRemovalTask(ImageToImageTask):
         moved, region = crop.paste(corrected, image.shape[:2], border="replicate")
         old = image[region].astype(np.float32)
         new = np.clip((old + CALM) * moved[..., :3] - CALM, 0, 255)
-        out = image.copy()
-        out[region] = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
-        return ImageResult(out, image, box)
+        pixels = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
+        return ImageResult(pixels, image, box, _corner(region))
 
     @override
     def to_dict(self) -> dict[str, Any]:
@@ -231,6 +231,11 @@ class ShadowRemovalTask(ImageToImageTask):
 def _smooth(image: np.ndarray) -> np.ndarray:
     """Blur an image at the scale of the network's pixels."""
     return cv2.GaussianBlur(image, (0, 0), SMOOTH, borderType=cv2.BORDER_REPLICATE)
+
+
+def _corner(region: tuple[slice, slice]) -> tuple[int, int]:
+    """Return column and row of the first pixel of a region given as rows and columns."""
+    return region[1].start, region[0].start
 
 
 def _fading_rim(size: tuple[int, int], width: float) -> np.ndarray:

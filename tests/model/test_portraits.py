@@ -29,8 +29,8 @@ def test_only_the_person_changes(pair: tuple[np.ndarray, list[tuple[float, float
     frame = find_frames(photo, "mean", boxes)[0]
     assert frame.box is not None
     whole = ImageResult(np.full_like(photo, 255), photo, frame.box)
-    blend_portraits([whole], [frame])
-    blended = whole.output
+    (result,) = blend_portraits([whole], [frame])
+    blended = result.output
     (mask,) = person_masks(photo, [frame])
     x, y = (int(v) for v in np.mean(np.reshape(boxes[0], (2, 2)), 0))
     assert (blended[y, x] == 255).all()
@@ -64,5 +64,5 @@ def test_no_person_means_no_blending() -> None:
     (frame,) = find_frames(noise, "box", [(50, 50, 150, 150)])
     result = ImageResult(255 - noise, noise, frame.box)
     assert person_masks(noise, [frame])[0].mean() < 0.1
-    blend_portraits([result], [frame])
-    np.testing.assert_array_equal(result.output, 255 - noise)
+    (blended,) = blend_portraits([result], [frame])
+    np.testing.assert_array_equal(blended.output, 255 - noise)
