@@ -557,7 +557,7 @@ table(["task", "all images", "few-shot", "pace", "all: hours", "few-shot: hours"
 #
 # ## 10 · What this small run cannot show
 #
-# - **The paper's accuracy.** Our auto-encoder has half the width and half the size (128 px), and was trained on 15,000 faces
+# - **The paper's accuracy.** Our auto-encoder has half the width and half the size (128 px), and was trained on 26,900 faces
 #   instead of 2.1 million. Its reconstructions do not keep the identity. This limits all models on it.
 # - **Real faces.** Generated faces imitate skin, light, cameras and annotators only roughly, and all come from one program. What
 #   works here may fail on a phone's photo, and the reverse. In section 4 the warm start was trained on faces of the same program.

@@ -2,7 +2,7 @@
 
     python -m benchmarks.fsma.cat_images FOLDER --count 4000
     facekit pretrain fsma --weights embedded --faces FOLDER --steps 1200 --out cats.safetensors
-    facekit reproduce fsma/figure14 --data FOLDER_WITH_weights/cats.safetensors
+    facekit reproduce fsma/figure14 --data DIR      # with the file as DIR/weights/cats.safetensors
 
 The images have seed 23. ``fsma/figure14`` adapts and scores on other animals, those of seed 22.
 """

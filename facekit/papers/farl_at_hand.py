@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ..api.adaptation import adapt
 from ..api.evaluation import evaluate
 from ..api.prediction import predict
 from ..data.datasets import FaceImage, LazyFaces, fairface_faces, utkface_faces
 from ..data.face_sources import celebahq128, celebahq_attributes, data_folder
 from ..labels import CELEBA_40, CELEBAMASK_19, AttributeSet
 from ..metrics import balanced_accuracy_by_attribute
-from ..model import Model
 from .attribute_baselines import predict_baseline
 from .experiment import Cell, Scores
 from .face_data import LANDMARKS, PARTS, celebamask
 from .farl_towers import pretrained, random_towers
 from .labelled_faces import LazyImages
 from .needs import CELEBAMASK_CROPS, FAIRFACE, UTKFACE
+from .plain_adaptation import adapt_plain
 
 _SEEN = 8000  # images that pre-training may have seen
 _TEST = 800  # the last ones; the 1,200 between are labelled from
@@ -52,21 +51,6 @@ def tower(cell: Cell, settings: dict[str, Any]) -> Any:
     return cell.file(weights) if "/" in weights else weights
 
 
-def adapted(images: Any, labels: Any, task: str, draw: int, **settings: Any) -> Model:
-    """Adapt a model whose predictions are not averaged with those of mirrored images, as in the paper.
-
-    Args:
-        images: As for `facekit.adapt`.
-        labels: As for `facekit.adapt`.
-        task: Name of the task.
-        draw: Number of the draw, and seed.
-        **settings: Other arguments of `facekit.adapt`.
-    """
-    model = adapt(images, labels, task, "farl", seed=draw, progress=False, **settings)
-    model.task.averages = False  # type: ignore[misc]
-    return model
-
-
 def attributes(weights: Any, faces: int, draw: int, **settings: Any) -> Scores:
     """Adapt attributes on some faces of CelebA-HQ, and score them on the last 800.
 
@@ -84,10 +68,11 @@ def attributes(weights: Any, faces: int, draw: int, **settings: Any) -> Scores:
         balanced = balanced_accuracy_by_attribute(predicted.astype(np.float64), truth[-_TEST:])
         right = predicted == (truth[-_TEST:] > 0.5)
         return {"mAcc": 100 * float(right.mean()), "balanced accuracy": 100 * float(np.nanmean(balanced))}
-    model = adapted(
+    model = adapt_plain(
         labelled,
         truth[few],
         "attributes",
+        "farl",
         names=CELEBA_40,
         weights=weights,
         draw=draw,
@@ -116,10 +101,10 @@ def measure_heads(cell: Cell) -> Scores:
     dense = {**shared, "weights": weights, "draw": cell.draw}
     dense |= {"views": 4, "least_views": 200, "head_channels": 32}
     split = LANDMARKS.split(155, cell.draw)
-    model = adapted(split.images, split.labels, "landmarks", names="68", align="none", **dense)
+    model = adapt_plain(split.images, split.labels, "landmarks", "farl", names="68", align="none", **dense)
     nme = LANDMARKS.score(model, split)["all"]
     split = PARTS.split(10, cell.draw)
-    model = adapted(split.images, split.labels, "segmentation", names=PARTS.names, **dense)
+    model = adapt_plain(split.images, split.labels, "segmentation", "farl", names=PARTS.names, **dense)
     parts = PARTS.score(model, split)
     # FaRL's mean is over all classes but the background.
     del parts["overall"]
@@ -130,10 +115,11 @@ def measure_points(cell: Cell) -> Scores:
     """Score points on the crops of 300-W."""
     settings = dict(cell.settings)
     weights, split = tower(cell, settings), LANDMARKS.split(settings.pop("faces"), cell.draw)
-    model = adapted(
+    model = adapt_plain(
         split.images,
         split.labels,
         "landmarks",
+        "farl",
         names="68",
         weights=weights,
         draw=cell.draw,
@@ -148,10 +134,11 @@ def measure_parts(cell: Cell) -> Scores:
     weights, folder = tower(cell, settings), cell.file(CELEBAMASK_CROPS.name)
     train, test = (celebamask(folder, split, CELEBAMASK_19) for split in ("train", "validation"))
     few = [train[i] for i in random.Random(cell.draw).sample(range(len(train)), settings.pop("faces"))]
-    model = adapted(
+    model = adapt_plain(
         [face.image for face in few],
         [face.mask for face in few],
         "segmentation",
+        "farl",
         names=CELEBAMASK_19,
         weights=weights,
         draw=cell.draw,
@@ -188,10 +175,11 @@ def measure_groups(cell: Cell) -> Scores:
     for kind in ("age", "gender"):
         classes = tuple(sorted({groups[kind] for groups in learned}))
         labels = np.array([[groups[kind] == name for name in classes] for groups in learned], np.float32)
-        model = adapted(
+        model = adapt_plain(
             LazyImages(train),
             labels,
             "attributes",
+            "farl",
             names=AttributeSet(kind, classes),
             weights=weights,
             draw=cell.draw,

@@ -1,6 +1,6 @@
 """Tables of "Few-Shot Model Adaptation for Customized Facial Landmark Detection, Segmentation, ..." (FSMA).
 
-Paper: https://arxiv.org/abs/2104.09457. It averages no predictions with those of mirrored images, so no row does.
+Paper: https://arxiv.org/abs/2104.09457
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..api.adaptation import adapt
 from . import published
 from .experiment import Cell, Experiment, Scale, Scores, Settings
 from .face_data import LANDMARKS, PARTS, Data
 from .labelled_faces import Published
 from .labelled_faces import measure as measure_published
 from .needs import CROPS_300W, FASSEG, FSMA_256, HELEN, W300, Need, imagenet
+from .plain_adaptation import adapt_plain
 
 # No warm start from generated faces: rows must differ in their own setting only. Fewer steps than the quick recipes
 # where those would take hours over all rows.
@@ -41,17 +41,15 @@ def measure(data: Data, cell: Cell) -> Scores:
     split = data.split(settings.pop("faces"), cell.draw)
     if "/" in settings.get("weights", ""):
         settings["weights"] = cell.file(settings["weights"])
-    model = adapt(
+    model = adapt_plain(
         split.images,
         split.labels,
         data.task,
         settings.pop("backbone", "fsma"),
+        cell.draw,
         names=data.names,
-        seed=cell.draw,
-        progress=False,
         **settings,
     )
-    model.task.averages = False  # type: ignore[misc]
     scores = data.score(model, split)
     if data is PARTS:
         # As in the paper's text (supplement, section 2.2), without skin and hair.

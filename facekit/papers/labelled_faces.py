@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..api.adaptation import adapt
 from ..api.prediction import predict
 from ..detection.face import Face
 from ..images import read_images
@@ -18,6 +17,7 @@ from ..model import Model
 from ..model.evaluation import predict_labelled
 from ..results import Landmarks
 from .experiment import Cell, Scores
+from .plain_adaptation import adapt_plain
 
 _AT_ONCE = 32  # images in memory
 
@@ -98,8 +98,6 @@ class Published:
 def measure(data: Published, backbone: str, cell: Cell) -> Scores:
     """Adapt on training faces of a data set, and score on its test sets.
 
-    No paper averages predictions with those of mirrored images, so no row does.
-
     Args:
         data: The data set.
         backbone: Name of the backbone.
@@ -119,20 +117,18 @@ def measure(data: Published, backbone: str, cell: Cell) -> Scores:
         raise ValueError(f"{cell.experiment}: expected {count} training faces, got {len(train.images)}")
     if count < len(train.images):
         train = train.some(random.Random(cell.draw).sample(range(len(train.images)), count))
-    model = adapt(
+    model = adapt_plain(
         train.images,
         np.stack(train.labels) if data.task in ("landmarks", "attributes") else list(train.labels),
         data.task,
         settings.pop("backbone", backbone),
+        cell.draw,
         names=data.names,
         align=data.align,
         faces=train.faces,
         weights=weights,
-        seed=cell.draw,
-        progress=False,
         **settings,
     )
-    model.task.averages = False  # type: ignore[misc]
     scores = {name: score(model, test(root, side)) for name, test in data.tests.items()}
     return {shown: scores[test][metric] for shown, (test, metric) in data.metrics.items()}
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from ..api.adaptation import adapt
 from ..api.evaluation import evaluate
 from ..api.prediction import predict
 from ..data.datasets import car20_parts, ffhq34_parts, labelled_parts
@@ -39,6 +38,7 @@ from .needs import (
     GENERATED_PARTS,
     SKETCH_PAIRS,
 )
+from .plain_adaptation import adapt_plain
 
 _SIDE, _UNSEEN, _LABELLED = 192, 64, 40
 # Arguments of `adapt`. The last two use no few-shot features: a UNet from random weights, and one that was trained on
@@ -115,14 +115,14 @@ def measure(cell: Cell) -> Scores:
     if settings["backbone"] == "pftgan" and settings.get("recipe", "quick") in ("quick", "paper"):
         alone = not settings.get("image_stream", True) or settings.get("stages") == ""
         settings |= {} if alone else {"support_images": split.unseen}
-    model = adapt(
+    model = adapt_plain(
         split.images,
         split.labels,
         "segmentation",
+        settings.pop("backbone"),
+        cell.draw,
         names=names,
         align=align,
-        seed=cell.draw,
-        progress=False,
         **settings,
     )
     scores = evaluate(model, split.unseen, split.truth)
@@ -303,18 +303,16 @@ def measure_beyond(cell: Cell) -> Scores:
     settings = dict(cell.settings)
     data = {"landmarks": LANDMARKS, "sketches": SKETCHES}[settings["data"]]
     split = data.split(settings["faces"], cell.draw)
-    model = adapt(
+    model = adapt_plain(
         split.images,
         split.labels,
         data.task,
         settings["backbone"],
+        cell.draw,
         names=data.names,
         # Photos are cropped for landmarks as each backbone was pre-trained. Sketches are face crops already.
         align=settings["frames"] if data is LANDMARKS else "none",
-        seed=cell.draw,
-        progress=False,
     )
-    model.task.averages = False  # type: ignore[misc]  # the generator's predictions are not, either
     scores = evaluate(model, split.unseen, split.truth)
     return {"NME": scores["nme_inter_ocular"]} if data is LANDMARKS else {"LPIPS": scores["lpips"]}
 

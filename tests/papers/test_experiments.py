@@ -37,7 +37,7 @@ def small(experiment: Experiment) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", MINI, ids=[one.id for one in MINI])
-def test_a_cell_of_the_papers_method_has_all_scores(experiment: Experiment, tmp_path: Path) -> None:
+def test_a_cell_of_the_papers_method_is_measured(experiment: Experiment, tmp_path: Path) -> None:
     root = Path(os.environ["FACEKIT_DATA"]).resolve() if "FACEKIT_DATA" in os.environ else None
     if problems := missing_data(experiment, "mini", root):
         pytest.skip("; ".join(problems))
