@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from .core.version import __version__ as __version__
 
 # Name -> module: imported at first use, so that `import facekit` costs next to nothing.
 _MODULES = {

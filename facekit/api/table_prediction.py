@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .. import __version__
 from ..alignment import check_align
 from ..core.arguments import short_repr
 from ..core.atomic_file import whole_file
@@ -29,7 +28,8 @@ from ..core.file_digest import file_digest
 from ..core.global_state import default_settings
 from ..core.json_text import parse_json
 from ..core.output_paths import check_output
-from ..core.work_claims import Claims, unfinished
+from ..core.version import __version__
+from ..core.work_claims import Claims, own_first, work_through
 from ..data.image_parts import ImageParts, Loaded, PartImage, decode_ahead, open_image_parts
 from ..images import ImageError
 from ..model import READY, Model, resolve_model
@@ -108,11 +108,18 @@ def predict_table(
     started = time.monotonic()
     with PartProgress(source, root, progress and rank == 0) as bar:
         before = bar.rows()
-        for part in unfinished(source.parts, lambda n: part_path(root, n).is_file(), claims, rank, processes):
+
+        def write(part: int) -> None:
             try:
                 _write_part(run, part, bar)
             except _UnreadablePart as error:
                 unreadable[part] = str(error)
+
+        def attempt(part: int) -> bool:
+            return claims.attempt(part, lambda n: part_path(root, n).is_file(), write)
+
+        for _ in work_through(own_first(source.parts, rank, processes), attempt):
+            pass
         rows = bar.rows()
     if unreadable:
         listing = "; ".join(list(unreadable.values())[:_LISTED])

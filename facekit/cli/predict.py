@@ -29,9 +29,9 @@ def add_commands(add_command: AddCommand) -> None:
     p.add_argument(
         "model",
         nargs="+",
-        metavar=("MODEL", "IMAGES"),
+        metavar="MODEL",
         help="a .facekit file, or a ready model: 'landmarks', 'segmentation', 'attributes', ...; then an image or a "
-        "folder. With --images, one or several models",
+        "folder (MODEL IMAGES). With --images, one or several models",
     )
     p.add_argument(
         "--images",

@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..core.atomic_file import whole_file
 from ..core.file_digest import file_digest
 from ..core.output_paths import check_output
+from ..core.version import __version__
 from ..model import READY, Model
 from ..results.drawable import Drawable
 from ..zoo.embedded import embedded_file

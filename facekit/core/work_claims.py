@@ -11,8 +11,9 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from .temporary_files import is_other_running, machine_id
 
@@ -23,6 +24,13 @@ RENEWAL = 20.0
 VOID_AFTER = 300.0
 # Seconds between two looks at the claims of other processes.
 WAIT = 1.0
+
+
+class Run(Protocol):
+    """The function `map`, or the method `map` of a pool of processes."""
+
+    def __call__(self, function: Callable[[int], bool], numbers: list[int], /) -> Iterable[bool]:
+        """Return the function's results for the numbers, in order."""
 
 
 class Claims:
@@ -65,6 +73,24 @@ class Claims:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
+    def attempt(self, number: int, finished: Callable[[int], bool], work: Callable[[int], object]) -> bool:
+        """Work on a number, unless it is finished or another process works on it.
+
+        Args:
+            number: The number.
+            finished: Function that returns whether a number needs no work.
+            work: Function that works on the number.
+
+        Returns:
+            Whether the number is settled: it was finished, or `work` was called.
+        """
+        if finished(number):
+            return True
+        with self.taken(number) as mine:
+            if mine and not finished(number):  # the process that had the claim may have finished
+                work(number)
+        return mine
+
     def remove(self) -> None:
         """Remove the folder if no claim is left."""
         with contextlib.suppress(OSError):
@@ -102,37 +128,40 @@ class Claims:
         return now - self._seen[number][1] > VOID_AFTER
 
 
-def unfinished(
-    count: int, finished: Callable[[int], bool], claims: Claims, rank: int = 0, processes: int = 1
-) -> Iterator[int]:
-    """Claim the numbers that are not finished, one after the other.
+def own_first(count: int, rank: int, processes: int) -> list[int]:
+    """Return the numbers 0 to `count - 1` in the order of one process, so that processes seldom want the same one.
 
-    Process `rank` begins with the numbers `rank`, `rank + processes` and so on, then helps the others. At the end it
-    waits for the numbers of running processes, and takes over those of processes that end.
+    Process `rank` begins with the numbers `rank`, `rank + processes` and so on. Then it helps the others, from the end.
 
     Args:
-        count: The numbers are 0 to `count - 1`.
-        finished: Function that returns whether a number needs no work.
-        claims: The claims of all processes.
+        count: Number of numbers.
         rank: Number of this process, from 0.
         processes: Number of processes.
-
-    Yields:
-        A number that this process must work on. It is claimed until the next one is taken. A number that is not
-        finished by then is not yielded again.
     """
     own = [number for number in range(count) if number % processes == rank]
-    left = own + [number for number in reversed(range(count)) if number % processes != rank]
+    return own + [number for number in reversed(range(count)) if number % processes != rank]
+
+
+def work_through(numbers: Iterable[int], attempt: Callable[[int], bool], run: Run = map) -> Iterator[int]:
+    """Attempt numbers until each is settled. At the end, wait for the numbers of other processes.
+
+    Args:
+        numbers: The numbers, in order.
+        attempt: Function that works on a number, as `Claims.attempt` does. It returns whether the number is settled.
+            The numbers of processes that end are attempted again.
+        run: `map`, or the method `map` of a pool of processes.
+
+    Yields:
+        Each number, once it is settled.
+    """
+    left = list(numbers)
     while left:
         waiting = []
-        for number in left:
-            if finished(number):
-                continue
-            with claims.taken(number) as mine:
-                if not mine:
-                    waiting.append(number)
-                elif not finished(number):  # the process that had the claim may have finished
-                    yield number
+        for number, settled in zip(left, run(attempt, left), strict=True):
+            if settled:
+                yield number
+            else:
+                waiting.append(number)
         if len(waiting) == len(left):
             time.sleep(WAIT)
         left = waiting

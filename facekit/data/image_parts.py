@@ -90,9 +90,9 @@ class FolderParts:
         """
         self.location, self._folder, self._per_part = str(folder.resolve()), folder, per_part
         self._names = [path.name for path in list_images(folder)]
-        self.images = len(self._names)
-        self.parts = -(-self.images // per_part)
-        self.about = {"kind": "folder", "images": self.images, "names": _digest(self._names), "per_part": per_part}
+        self.images: int | None = len(self._names)
+        self.parts = -(-len(self._names) // per_part)
+        self.about = {"kind": "folder", "images": len(self._names), "names": _digest(self._names), "per_part": per_part}
 
     def read(self, part: int) -> Iterator[PartImage]:
         """Read one part, as `ImageParts.read` does."""
@@ -116,15 +116,16 @@ class ListingParts:
             ImportError: If a .parquet file comes and pyarrow is missing.
         """
         self._table, self._per_part = Listing(path, columns=("url",)), per_part
-        self.location, self.images = self._table.name, len(self._table)
-        self.parts = -(-self.images // per_part)
+        self.location, count = self._table.name, len(self._table)
+        self.images: int | None = count
+        self.parts = -(-count // per_part)
         size = path.stat().st_size
-        self.about = {"kind": "listing", "images": self.images, "bytes": size, "per_part": per_part}
+        self.about = {"kind": "listing", "images": count, "bytes": size, "per_part": per_part}
 
     def read(self, part: int) -> Iterator[PartImage]:
         """Read one part, as `ImageParts.read` does."""
         start = part * self._per_part
-        for address in self._table.addresses(start, min(start + self._per_part, self.images)):
+        for address in self._table.addresses(start, min(start + self._per_part, len(self._table))):
             yield PartImage(address, functools.partial(self._load, address))
 
     def _load(self, address: str) -> NDArray[np.uint8]:
@@ -142,7 +143,7 @@ class TarParts:
             shards: Path or webdataset address of each shard, for example ``pipe:...``.
         """
         self.location, self._shards, self.parts = location, list(shards), len(shards)
-        self.images = None
+        self.images: int | None = None
         self._labels = [_shard_label(shard, number) for number, shard in enumerate(shards)]
         self.about = {"kind": "shards", "shards": self.parts, "names": _digest(self._labels)}
 

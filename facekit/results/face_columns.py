@@ -1,8 +1,7 @@
 """Columns of a results table: the faces that one model found in each image, as Arrow values.
 
 A mask is stored as a PNG of the smallest rectangle that holds all pixels other than background. One PNG holds all
-classes and the ignored pixels. COCO's RLE would need a text per class, about twice the bytes and more time
-(`benchmarks/speed/mask_columns.py`).
+classes and the ignored pixels. Of a new image, the rectangle of the new pixels is stored as a PNG.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ class FaceColumn:
             "landmarks": [("points", numbers), ("scores", numbers)],
             "attributes": [("probabilities", numbers)],
             "segmentation": [("mask", pa.binary()), *place],
-            "image": [("output", pa.binary())],
+            "image": [("pixels", pa.binary()), *place],
         }
         return pa.list_(pa.struct([("box", numbers), *fields[self.kind]]))
 
@@ -116,7 +115,8 @@ class FaceColumn:
             x, y = values["x"], values["y"]
             mask[y : y + part.shape[0], x : x + part.shape[1]] = part
             return Segmentation(mask, self.labels, image, box)
-        return ImageResult(cv2.cvtColor(_from_png(values["output"]), cv2.COLOR_BGR2RGB), image, box)
+        pixels = np.ascontiguousarray(_from_png(values["pixels"])[:, :, ::-1])  # OpenCV has BGR
+        return ImageResult(pixels, image, box, (values["x"], values["y"]))
 
 
 def _face_values(face: Drawable) -> dict[str, Any]:
@@ -131,7 +131,8 @@ def _face_values(face: Drawable) -> dict[str, Any]:
         part = face.mask[y : y + max(height, 1), x : x + max(width, 1)]
         return {"mask": _to_png(part), "x": x, "y": y}
     if isinstance(face, ImageResult):
-        return {"output": _to_png(cv2.cvtColor(face.output, cv2.COLOR_RGB2BGR))}
+        x, y = face.corner
+        return {"pixels": _to_png(np.ascontiguousarray(face.pixels[:, :, ::-1])), "x": x, "y": y}
     raise TypeError(f"expected a result of facekit, got {type(face).__name__}; a table cannot hold it")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 
 from ..core.extras import pyarrow
 from ..core.json_text import parse_json
-from ..images.types import ImageLike
 from ..images.reader import load_image
+from ..images.types import ImageLike
 from .drawable import Drawable
 from .face_columns import FaceColumn
 
