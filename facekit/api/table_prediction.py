@@ -172,6 +172,8 @@ def _check_manifest(root: Path, run: _Run) -> None:
     source = run.source
     manifest = {"facekit": __version__, "models": models, "images": source.about, "parts": source.parts}
     path = root / MANIFEST
+    # Another process may write both in this moment: the manifest first, then a part.
+    parts = any(root.glob("part-*.parquet"))
     if path.exists():
         earlier = parse_json(path.read_text(encoding="utf-8"), str(path))
         wanted = json.loads(json.dumps(manifest))
@@ -182,7 +184,7 @@ def _check_manifest(root: Path, run: _Run) -> None:
                 "pass another --out"
             )
         return
-    if any(root.glob("part-*.parquet")):
+    if parts:
         raise ValueError(f"{root}: expected a new folder, got one with parts and no {MANIFEST}; pass another --out")
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps({**manifest, "location": source.location}, indent=1), encoding="utf-8")
