@@ -67,7 +67,11 @@ def _is_leftover(entry: os.DirEntry[str]) -> bool:
 
 
 def is_other_running(process: int) -> bool:
-    """Return whether another process of this machine with this number runs. It is False for this process itself."""
+    """Return whether another process of this machine with this number runs. It is False for this process itself.
+
+    A process that has ended stays in the system's table until its parent reads its exit code. Such a zombie does not
+    count as running.
+    """
     if process == os.getpid():
         return False
     try:
@@ -76,7 +80,11 @@ def is_other_running(process: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    try:  # Linux only
+        state = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state != "Z"
 
 
 def machine_id() -> str:

@@ -19,7 +19,7 @@ from .temporary_files import is_other_running, machine_id
 
 # Seconds between two renewals of a claim.
 RENEWAL = 20.0
-# A claim of another machine that is not renewed for so many seconds is void. File systems of networks may show a
+# A claim that is not renewed for so many seconds is void. File systems of networks may show a
 # renewal a minute late.
 VOID_AFTER = 300.0
 # Seconds between two looks at the claims of other processes.
@@ -36,7 +36,8 @@ class Run(Protocol):
 class Claims:
     """The claims in a folder.
 
-    A claim is void if its process has ended. On the same machine this is seen at once, otherwise after `VOID_AFTER`.
+    A claim is void if its process has ended. On the same machine this is seen at once. Otherwise, or if another process
+    has got the number of the ended one, it is void `VOID_AFTER` its last renewal.
     """
 
     def __init__(self, folder: Path):
@@ -120,8 +121,9 @@ class Claims:
         except FileNotFoundError:
             return True
         # os.kill with signal 0, which tells whether a process runs, is harmless on POSIX only.
-        if machine == machine_id() and os.name == "posix" and process.isdecimal():
-            return not is_other_running(int(process))
+        local = machine == machine_id() and os.name == "posix" and process.isdecimal()
+        if local and not is_other_running(int(process)):
+            return True
         now = time.monotonic()
         if self._seen.get(number, (None, 0.0))[0] != renewed:
             self._seen[number] = (renewed, now)

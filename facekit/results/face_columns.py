@@ -87,7 +87,7 @@ class FaceColumn:
             One dictionary per face, with the fields of `arrow_type`.
         """
         faces: Sequence[Any] = outcome if isinstance(outcome, Faces) else [outcome]
-        return [{"box": face.box, **_face_values(face)} for face in faces]
+        return [{**_face_values(face), "box": face.box} for face in faces]
 
     def outcome(self, cell: Sequence[dict[str, Any]], image: NDArray[np.uint8]) -> Drawable:
         """Convert a cell back to the outcome of its image.
