@@ -30,10 +30,9 @@ class PartProgress:
         """
         self._source, self._root = source, root
         self._finished: dict[int, tuple[int, int]] = {}
-        self._part, self._in_part = -1, 0
-        self._bar: Any = tqdm(
-            desc="images", unit=" images", smoothing=0, disable=not shown, leave=False, initial=self.rows()
-        )
+        self._part = -1
+        options: dict[str, Any] = {"initial": self.rows(), "total": self._total(), "disable": not shown}
+        self._bar: Any = tqdm(desc="images", unit=" images", smoothing=0, leave=False, **options)
 
     def __enter__(self) -> Self:
         return self
@@ -51,10 +50,9 @@ class PartProgress:
         if self._bar.disable:
             return
         if part != self._part:
-            self._part, self._in_part = part, 0
+            self._part = part
             self._bar.n = self.rows()
             self._bar.total = self._total()
-        self._in_part += images
         self._bar.update(images)
 
     def rows(self) -> int:

@@ -19,8 +19,7 @@ from .temporary_files import is_other_running, machine_id
 
 # Seconds between two renewals of a claim.
 RENEWAL = 20.0
-# A claim that is not renewed for so many seconds is void. File systems of networks may show a
-# renewal a minute late.
+# A claim that is not renewed for so many seconds is void. File systems of networks may show a renewal a minute late.
 VOID_AFTER = 300.0
 # Seconds between two looks at the claims of other processes.
 WAIT = 1.0
@@ -37,7 +36,7 @@ class Claims:
     """The claims in a folder.
 
     A claim is void if its process has ended. On the same machine this is seen at once. Otherwise, or if another process
-    has got the number of the ended one, it is void `VOID_AFTER` its last renewal.
+    has got the number of the ended one, it is void `VOID_AFTER` seconds after its last renewal.
     """
 
     def __init__(self, folder: Path):
