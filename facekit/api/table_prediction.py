@@ -71,8 +71,8 @@ def predict_table(
     same arguments makes only the parts that are missing. `facekit.results.read` reads the results.
 
     Args:
-        models: Names of ready models, or paths of .facekit files. Faces are searched once for models of the same
-            ``align``, and a frozen backbone that several share runs once per face.
+        models: Names of ready models, or paths of .facekit files. Faces are searched once for all models,
+            and a frozen backbone that several share runs once per face.
         images: A folder of images, tar shards, or a .parquet or .csv listing; see `open_image_parts`.
         out: Folder of the results, which all processes see.
         per_part: Number of images per part. A tar shard is always one part.
