@@ -115,6 +115,8 @@ def curves(
         colour = COLOURS[0 if panels else i % len(COLOURS)]
         axis.plot(np.asarray(across), np.asarray(up), label=name, color=colour, marker="o" if few else "", markersize=4)
         axis.set_xlabel(x)
+        if few and np.size(across) and np.equal(np.mod(across, 1), 0).all():
+            axis.xaxis.get_major_locator().set_params(integer=True)
         if panels:
             axis.set_title(name, fontsize=10)
     axes[0, 0].set_ylabel(y)

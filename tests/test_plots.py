@@ -51,6 +51,8 @@ def test_curves_share_axes_or_have_their_own() -> None:
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("step", "error")
     assert axis.get_legend() is not None
     assert [axis.get_title() for axis in plots.curves(lines, panels=True).axes] == ["train", "validation"]
+    ticks = plots.curves({"NME": ([1, 2, 5], [9.0, 8.0, 7.0])}, x="faces").axes[0].get_xticks()
+    assert (ticks == np.round(ticks)).all()
 
 
 def test_bars_show_mean_and_spread_of_several_runs() -> None:
