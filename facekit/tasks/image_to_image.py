@@ -83,6 +83,10 @@ class ImageToImageTask(Task):
         """Start every channel as itself."""
         return torch.eye(self.channels)
 
+    @override
+    def uncertainty(self, maps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
+        return super().uncertainty(maps[:, :3], lambda: mirrored()[:, :3])
+
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return RGB float32 (h, w, 3) in [0, 1] per image."""
         return list(maps.float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
