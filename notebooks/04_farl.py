@@ -325,8 +325,9 @@ heats = [[facekit.explain(image, text, align="mean").draw() for image in four] f
 plots.image_rows({"photo": four, **dict(zip(texts, heats, strict=True))}, width=1.5)
 
 # %% [markdown]
-# The maps are coarse: there are few patches, and the encoder is small. It finds something for "glasses", too, although nobody wears
-# any. A heat map never says "not there".
+# The maps are coarse: there are few patches, and the encoder is small. Hair is found roughly. For the other words the maps lie on
+# forehead, eyes or skin, also on the photo with a beard. "Glasses" has a map, too, although nobody wears any: a heat map never says
+# "not there".
 #
 # **Is a model equally good for all people? (Table 11.)** The paper compares the accuracy of white and other people on FairFace:
 
