@@ -262,7 +262,7 @@ head = ["F1 %, 8 labelled faces", *FASSEG_6.classes[1:]]
 plots.table(head, [[name, *(each[f"f1_{part}"] for part in FASSEG_6.classes[1:])] for name, each in scores.items()])
 
 # %% [markdown]
-# Large parts are learned from random weights, too: all photos are alike. FaRL's features make the difference for nose and mouth.
+# Large parts are learned from random weights, too: these photos are alike. FaRL's features make the difference for nose and mouth.
 # The eyes are smaller than a patch of 8 px, and neither network finds them after so few steps. The paper's frozen features give
 # 91.9 and 91.7 % for the eyes of LaPa (Table 4), from 18,176 labelled faces at 224 px.
 #
@@ -313,8 +313,8 @@ levels = {f"block {block}": accuracy(layers=(block,) * 4) for block in (1, 2, 4,
 plots.bars(levels | {"2, 3, 4, 6": ours["FaRL\n(frozen)"]}, "mean accuracy, %\n(this run, 50 faces)")
 
 # %% [markdown]
-# Attributes need deep blocks, as in the paper, and the four blocks together are the best. (One seed and fifty faces: two points of
-# difference are one face.)
+# Attributes need deep blocks, as in the paper, and the four blocks together are the best. (One seed, fifty faces and two
+# attributes: one point is one answer.)
 #
 # ## 7 · Grad-CAM and bias (sections 4.7 and 5)
 #
