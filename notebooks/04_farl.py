@@ -263,7 +263,7 @@ plots.table(head, [[name, *(each[f"f1_{part}"] for part in FASSEG_6.classes[1:])
 
 # %% [markdown]
 # Large parts are learned from random weights, too: these photos are alike. FaRL's features make the difference for nose and mouth.
-# The eyes are smaller than a patch of 8 px, and neither network finds them after so few steps. The paper's frozen features give
+# The eyes are less high than a patch of 8 px, and neither network finds them after so few steps. The paper's frozen features give
 # 91.9 and 91.7 % for the eyes of LaPa (Table 4), from 18,176 labelled faces at 224 px.
 #
 # **Scratch, frozen, fine-tuned (section 4.4, Table 4).** *Scratch* trains the whole network from random weights on the task.
