@@ -3,25 +3,27 @@
 #
 # **In the Wild Face Parsing in Synthetic-Data Trained Models** (Nathan Baker).
 #
-# *Parsing* a face means to predict for every pixel whether it is skin, hair, nose, the left eye and so on. Labels are expensive, because
-# somebody has to outline every part by hand. Generated faces come with exact masks. **Are they good enough?** The paper has four
-# questions:
+# *Parsing* a face means to predict for every pixel whether it is skin, hair, nose, the left eye and so on. Labels are
+# expensive, because somebody has to outline every part by hand. Generated faces come with exact masks. **Are they good
+# enough?** The paper has four questions:
 #
-# - Is a parser that was trained on generated faces as good on real photos as one that was trained on photos? (Without a label adapter: no.)
+# - Is a parser that was trained on generated faces as good on real photos as one that was trained on photos? (Without a label
+#   adapter: no.)
 # - Does it help to **mix** both kinds? (In the paper the half-and-half mix was the best of all.)
-# - How much does a **label adapter** gain? It is a second network that turns the parser's masks into those that the annotators of another
-#   data set would draw. (For parsers trained on generated faces: 0.11 of F1.)
+# - How much does a **label adapter** gain? It is a second network that turns the parser's masks into those that the annotators
+#   of another data set would draw. (For parsers trained on generated faces: 0.11 of F1.)
 # - Which of four **models** is best? (The smallest one.)
 #
-# This notebook follows the paper's order; each heading names its section or table. Everything that runs here is small, and the faces of
-# sections 2 to 5 are generated, also the "real" ones. So these sections show how the experiment works, not its result. Longer runs on real
-# photos were recorded before; they stand beside the paper's numbers, with their commands. Section 6 adapts a parser to eight real faces.
+# This notebook follows the paper's order; each heading names its section or table. Everything that runs here is small, and the
+# faces of sections 2 to 5 are generated, also the "real" ones. So these sections show how the experiment works, not its result.
+# Longer runs on real photos were recorded before; they stand beside the paper's numbers, with their commands. Section 6 adapts
+# a parser to eight real faces.
 #
 # It needs no GPU and no network, and runs in about four minutes on two CPU cores.
 #
-# The real faces are people of the *Face Research Lab London Set* by Lisa DeBruine and Benedict Jones (figshare, 2017,
-# [doi 10.6084/m9.figshare.5047666](https://doi.org/10.6084/m9.figshare.5047666),
-# [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)), cropped and made smaller. Each person agreed to be shown.
+# The real faces are people of the *Face Research Lab London Set* by Lisa DeBruine and Benedict Jones (figshare, 2017, [doi
+# 10.6084/m9.figshare.5047666](https://doi.org/10.6084/m9.figshare.5047666), [CC BY
+# 4.0](https://creativecommons.org/licenses/by/4.0/)), cropped and made smaller. Each person agreed to be shown.
 #
 # The first cell checks that facekit is installed. In Colab it installs facekit from `SOURCE`.
 
@@ -83,8 +85,8 @@ def tinted(images, masks):
 # ## 1 · The idea (section 2, Figures 1 and 2)
 #
 # 1. A **parser** is trained on faces with masks: synthetic ones, real ones, or a mix. Then it is frozen.
-# 2. It parses labelled photos of the *target*. A **label adapter** learns to turn these masks into those of the target's annotators.
-#    It does not see the image.
+# 2. It parses labelled photos of the *target*. A **label adapter** learns to turn these masks into those of the target's
+#    annotators. It does not see the image.
 # 3. Both are tested on other photos of the target, in the wild: with the adapter, and without it ("naked").
 
 # %%
@@ -97,8 +99,8 @@ plots.diagram(boxes, arrows, colours=dict.fromkeys(("parser", "label adapter"), 
 # %% [markdown]
 # ## 2 · Models and data (sections 3.1.1 and 3.1.2)
 #
-# **Four models.** The paper takes them from the library segmentation_models_pytorch, three of them on a ResNet101. The smallest was the best
-# (Table 8). On the device "meta" a network has shapes only, and needs no memory:
+# **Four models.** The paper takes them from the library segmentation_models_pytorch, three of them on a ResNet101. The smallest
+# was the best (Table 8). On the device "meta" a network has shapes only, and needs no memory:
 
 # %%
 models = {"deeplabv3plus": (smp.DeepLabV3Plus, "resnet101"), "fpn": (smp.FPN, "resnet101")}
@@ -113,15 +115,16 @@ plots.table(["recipe", "decoder", "encoder", "millions of parameters: encoder", 
 
 # %% [markdown]
 # All four start from an encoder pretrained on ImageNet. That file may not be on your machine, and nothing is downloaded here.
-# (`weights="imagenet"` would download it. `weights="auto"` takes it if it is there, and else says that it starts from random numbers.) From
-# random numbers, eyes and brows need more steps than a notebook has time for.
+# (`weights="imagenet"` would download it. `weights="auto"` takes it if it is there, and else says that it starts from random
+# numbers.) From random numbers, eyes and brows need more steps than a notebook has time for.
 #
-# So the package's **ready parser** replaces ImageNet here. It is a UNet on MobileNetV2 as in the paper, with a narrower decoder.
-# `weights="embedded"` takes its encoder and decoder. `start="embedded"` takes the last layer, too: each of our eleven classes starts as those
-# of its nineteen that cover most of it.
+# So the package's **ready parser** replaces ImageNet here. It is a UNet on MobileNetV2 as in the paper, with a narrower
+# decoder. `weights="embedded"` takes its encoder and decoder. `start="embedded"` takes the last layer, too: each of our eleven
+# classes starts as those of its nineteen that cover most of it.
 #
-# The ready parser was trained on generated *and* real faces (its [card](../facekit/zoo/weights/parsing.md) lists them). So all three parsers below
-# are already pretrained on faces, and differ less in the end than the paper's. Nobody in this notebook was in its training.
+# The ready parser was trained on generated *and* real faces (its [card](../facekit/zoo/weights/parsing.md) lists them). So all
+# three parsers below are already pretrained on faces, and differ less in the end than the paper's. Nobody in this notebook was
+# in its training.
 
 # %%
 ready = facekit.load_backbone("synthparse", weights="embedded")
@@ -135,12 +138,13 @@ parts = {name: ready.get_submodule(name) for name in names}
 plots.network_table(parts, lambda: ready(torch.rand(1, 3, SIDE, SIDE)))
 
 # %% [markdown]
-# The encoder's rows are the last layers of each size. The decoder doubles the size five times; each of its blocks also reads the encoder's map
-# of the same size. The last layer gives one map per class (one class, as long as nothing is adapted).
+# The encoder's rows are the last layers of each size. The decoder doubles the size five times; each of its blocks also reads
+# the encoder's map of the same size. The last layer gives one map per class (one class, as long as nothing is adapted).
 #
-# **Data.** The paper trains on *Face Synthetics* (rendered by Microsoft), and on *Helen* and *LaPa* (photos). It tests on *iBugMask*, photos of
-# any pose "in the wild". All masks are converted to the same **eleven classes**. facekit reads all four (`facekit.data.datasets.lapa_faces(folder)`
-# and others). Here three generated sources replace them, so that nothing is downloaded:
+# **Data.** The paper trains on *Face Synthetics* (rendered by Microsoft), and on *Helen* and *LaPa* (photos). It tests on
+# *iBugMask*, photos of any pose "in the wild". All masks are converted to the same **eleven classes**. facekit reads all four
+# (`facekit.data.datasets.lapa_faces(folder)` and others). Here three generated sources replace them, so that nothing is
+# downloaded:
 #
 # | here | replaces | how it is generated | its masks |
 # |---|---|---|---|
@@ -148,7 +152,8 @@ plots.network_table(parts, lambda: ready(torch.rand(1, 3, SIDE, SIDE)))
 # | real | LaPa | `"wild"`: cameras, backgrounds, other people; mostly frontal | as annotators draw: inexact borders, thin parts missing, skin ends at the chin (ears are ignored) |
 # | target | iBugMask | `"wild"`, any pose, other people | as annotators draw, like the real ones |
 #
-# The last column is the reason for the label adapter: two data sets may label the same neck differently. A better parser cannot change that.
+# The last column is the reason for the label adapter: two data sets may label the same neck differently. A better parser cannot
+# change that.
 
 # %%
 turned = dict(yaw=(-50, 50), pitch=(-15, 15), roll=(-15, 15))
@@ -164,9 +169,9 @@ learned, unseen = slice(0, LEARNED), slice(LEARNED, None)
 print(", ".join(f"{i} {name}" for i, name in enumerate(CLASSES)), "and 255 for pixels that do not count")
 
 # %% [markdown]
-# `mix` takes as many faces from each source as the shares say. `split` divides them into training faces and validation faces; the latter choose
-# the best epoch (the paper: 2,000 and 230; here: 100 and 25). With the same seed, a larger share of a source contains the faces of a smaller
-# one, so that mixes can be compared.
+# `mix` takes as many faces from each source as the shares say. `split` divides them into training faces and validation faces;
+# the latter choose the best epoch (the paper: 2,000 and 230; here: 100 and 25). With the same seed, a larger share of a source
+# contains the faces of a smaller one, so that mixes can be compared.
 
 # %%
 shares = {"synthetic": {"synthetic": 1.0}, "real": {"real": 1.0}, "mixed": {"synthetic": 0.5, "real": 0.5}}
@@ -182,10 +187,11 @@ plots.image_rows(rows | {"target": tinted(target_images[:6], target_masks[:6])},
 # %% [markdown]
 # Compare the necks. Then compare the borders: those of the synthetic row are exact to the pixel.
 #
-# **Augmentation** (list 3 of section 3.1.2). Each time, the network gets another view of a face. The view is rotated (±18°, always), with a
-# random perspective (probability ½) and noise (1/5). Its light (CLAHE, brightness or gamma, 9/10), sharpness (9/10) and colour (contrast or
-# hue, 9/10) change. The mask is transformed in the same way. Pixels from outside the image are 255, and white below. So are parts that are
-# none of the eleven classes, such as this beard. Images are not mirrored, because left and right are different classes.
+# **Augmentation** (list 3 of section 3.1.2). Each time, the network gets another view of a face. The view is rotated (±18°,
+# always), with a random perspective (probability ½) and noise (1/5). Its light (CLAHE, brightness or gamma, 9/10), sharpness
+# (9/10) and colour (contrast or hue, 9/10) change. The mask is transformed in the same way. Pixels from outside the image are
+# 255, and white below. So are parts that are none of the eleven classes, such as this beard. Images are not mirrored, because
+# left and right are different classes.
 
 # %%
 augment = WildAugmentation()
@@ -198,15 +204,15 @@ plots.image_rows({"eight views": [image for image, _ in views], "their masks": [
 # %% [markdown]
 # ## 3 · Training (section 3.1.3)
 #
-# **Weighted sigmoid cross-entropy** treats each class $c$ as a separate yes-or-no decision for every pixel $i$: "is this nose?", "is this
-# hair?". With softmax the classes would exclude each other. $\sigma$ is the sigmoid of the network's output $o$, and $y$ is 1 where the class
-# is true:
+# **Weighted sigmoid cross-entropy** treats each class $c$ as a separate yes-or-no decision for every pixel $i$: "is this
+# nose?", "is this hair?". With softmax the classes would exclude each other. $\sigma$ is the sigmoid of the network's output
+# $o$, and $y$ is 1 where the class is true:
 #
 # $$L = -\frac{1}{N}\sum_{i}\sum_{c} w_c\,\big[\,y_{ic}\log\sigma(o_{ic}) + (1 - y_{ic})\log(1 - \sigma(o_{ic}))\big],
 # \qquad w_c = 1 - \frac{\text{pixels of class } c}{\text{all pixels}}.$$
 #
-# The paper says that frequent classes get lower weights; its code has this $w_c$. An eye has less than half a percent of the pixels, and skin
-# more than a third:
+# The paper says that frequent classes get lower weights; its code has this $w_c$. An eye has less than half a percent of the
+# pixels, and skin more than a third:
 
 # %%
 ids = np.stack(sets["mixed"][0][1])
@@ -215,15 +221,15 @@ share = area / area.sum()
 plots.table(["class", "share of the pixels %", "weight"], list(zip(CLASSES, 100 * share, 1 - share, strict=True)), digits=2)
 
 # %% [markdown]
-# So the weights reduce the background and the skin a little, and raise nothing: an eye counts 1, the background some 0.6. The small parts remain
-# the most difficult ones.
+# So the weights reduce the background and the skin a little, and raise nothing: an eye counts 1, the background some 0.6. The
+# small parts remain the most difficult ones.
 #
-# Now the paper's recipe: this loss, NAdam and the augmentations of section 2. With `validation=` the weights of the **best epoch** are kept.
-# The paper trains for 30 epochs of 84 batches of 24. We make 80 steps of 8. The decoder has a higher learning rate, and all rates decrease
-# towards the end (`cosine`). Every setting of a recipe can be overridden by name.
+# Now the paper's recipe: this loss, NAdam and the augmentations of section 2. With `validation=` the weights of the **best
+# epoch** are kept. The paper trains for 30 epochs of 84 batches of 24. We make 80 steps of 8. The decoder has a higher learning
+# rate, and all rates decrease towards the end (`cosine`). Every setting of a recipe can be overridden by name.
 #
-# The next cell shows what the mixed parser predicts *while* it learns: it trains for 5, then 15, then 30 steps. Execute it and watch the
-# rows appear.
+# The next cell shows what the mixed parser predicts *while* it learns: it trains for 5, then 15, then 30 steps. Execute it and
+# watch the rows appear.
 
 # %%
 settings = dict(task="segmentation", backbone="synthparse", recipe="paper-mobilenet_v2", names=SYNTHPARSE_11, input_size=SIDE)
@@ -259,9 +265,9 @@ for name, (train, validation) in sets.items():
 #
 # ## 4 · The label adapter (sections 2.2 and 3.2)
 #
-# The parser stays frozen. It predicts masks of labelled faces of the target (here eighty, none of which is scored). A second UNet learns to turn
-# **these masks** into **those of the annotators**. The adapter's input is class ids, not the image. The result of the new model holds both
-# masks: `result` is the adapter's, `result.unadapted` the parser's.
+# The parser stays frozen. It predicts masks of labelled faces of the target (here eighty, none of which is scored). A second
+# UNet learns to turn **these masks** into **those of the annotators**. The adapter's input is class ids, not the image. The
+# result of the new model holds both masks: `result` is the adapter's, `result.unadapted` the parser's.
 
 # %%
 small = dict(encoder="tu-mobilenetv3_small_050", decoder_channels=(48, 32, 24, 16, 16))  # label maps need less
@@ -284,8 +290,8 @@ plots.image_rows(rows)
 #
 # $$F_1 = \frac{2\,|A \cap B|}{|A| + |B|}.$$
 #
-# The left column of the table is on validation faces of each parser's own kind. All others are on the same fifty faces of the target. *Net
-# adaptation* is the difference of the last two.
+# The left column of the table is on validation faces of each parser's own kind. All others are on the same fifty faces of the
+# target. *Net adaptation* is the difference of the last two.
 
 # %%
 def f1_of(model, images, masks):
@@ -316,10 +322,11 @@ for name in parsers:
 plots.table(["trained on", *names, "mean"], rows, digits=2)
 
 # %% [markdown]
-# How to read it: a gain in *skin* is mostly the neck. A parser that was trained on exact masks labels the neck as skin; the target's annotators
-# do not, and the adapter learned to remove it. Where the necks agree already (real), skin gains less. A loss in a small class (brows, eyes,
-# lips) means that the adapter has overfitted to its eighty faces. The paper has such losses after full training: the adapters of the LaPa
-# parsers never predict the left eye (NaN in Table 7). So compare with `unadapted`, and take the better mask.
+# How to read it: a gain in *skin* is mostly the neck. A parser that was trained on exact masks labels the neck as skin; the
+# target's annotators do not, and the adapter learned to remove it. Where the necks agree already (real), skin gains less. A
+# loss in a small class (brows, eyes, lips) means that the adapter has overfitted to its eighty faces. The paper has such losses
+# after full training: the adapters of the LaPa parsers never predict the left eye (NaN in Table 7). So compare with
+# `unadapted`, and take the better mask.
 #
 # **The paper's numbers and ours.** This recorded run is longer than the one above, and its target are real photos:
 #
@@ -329,17 +336,17 @@ plots.table(["trained on", *names, "mean"], rows, digits=2)
 # | trained on photos (paper: LaPa) | 0.614 | 0.568 | +0.017 (as printed) | 0.677 ± 0.049 | 0.830 ± 0.015 | +0.153 ± 0.054 | generated faces, labelled as annotators draw |
 # | mixed | 0.598 | 0.614 | +0.017 | 0.690 ± 0.047 | 0.833 ± 0.003 | +0.143 ± 0.044 | half of each |
 #
-# Command of these figures: `git switch -d 701d956; python -m benchmarks.synthparse.tables table7 inputs --epochs 30`, three seeds. The
-# present one is `facekit reproduce synthparse/table7 --scale mini`. Our "real" faces are rendered, too, so the adapter gains as much there.
-# The paper's parsers of photos had less to gain. FASSEG has five parts and iBugMask ten, so only the differences can be compared, not the
-# means.
+# Command of these figures: `git switch -d 701d956; python -m benchmarks.synthparse.tables table7 inputs --epochs 30`, three
+# seeds. The present one is `facekit reproduce synthparse/table7 --scale mini`. Our "real" faces are rendered, too, so the
+# adapter gains as much there. The paper's parsers of photos had less to gain. FASSEG has five parts and iBugMask ten, so only
+# the differences can be compared, not the means.
 #
-# (The paper's *net adaptation* of LaPa is +0.017 as printed, but its two means give -0.046. After adaptation the left eye is never predicted.
-# It counts as 0 in the mean; without it the mean is 0.631, as in Table 8, and the difference +0.017.)
+# (The paper's *net adaptation* of LaPa is +0.017 as printed, but its two means give -0.046. After adaptation the left eye is
+# never predicted. It counts as 0 in the mean; without it the mean is 0.631, as in Table 8, and the difference +0.017.)
 #
-# **What is the adapter's input?** The paper's code uses the ids as grey levels (`reads="ids"`), so that nose (6) is closer to the upper lip (7)
-# than to skin (1). facekit's default is one channel per class (`"onehot"`). It starts as the relabelling that the masks of the annotators show.
-# One line compares the two:
+# **What is the adapter's input?** The paper's code uses the ids as grey levels (`reads="ids"`), so that nose (6) is closer to
+# the upper lip (7) than to skin (1). facekit's default is one channel per class (`"onehot"`). It starts as the relabelling that
+# the masks of the annotators show. One line compares the two:
 
 # %%
 as_ids = f1_of(facekit.adapt_labels(parsers["synthetic"], *lesson, names=LAPA_11, reads="ids", **how), *goal)["mean"]
@@ -348,8 +355,9 @@ print(f"adapted synthetic parser, mean F1 in this run: onehot {after['synthetic'
 # %% [markdown]
 # ### 5.2 · The share of real faces (section 3.1.2, Figure 6)
 #
-# The paper trains DeepLabV3+ on synthetic and real faces in the ratios 8:2, 7:3, 6:4 and 5:5, and tests without adapter. More real faces were
-# better; so it takes 5:5. The paper gives no numbers beside the figure. Our three parsers are three points of such a curve:
+# The paper trains DeepLabV3+ on synthetic and real faces in the ratios 8:2, 7:3, 6:4 and 5:5, and tests without adapter. More
+# real faces were better; so it takes 5:5. The paper gives no numbers beside the figure. Our three parsers are three points of
+# such a curve:
 
 # %%
 ratio = {"10:0": "synthetic", "5:5": "mixed", "0:10": "real"}
@@ -358,13 +366,13 @@ lines |= {"adapted": [after[name]["mean"] for name in ratio.values()]}
 plots.curves({name: (list(ratio), each) for name, each in lines.items()}, "synthetic : real, in this run", "mean F1 on the target")
 
 # %% [markdown]
-# Three points of one draw with one seed say little: see the last section. `facekit reproduce synthparse/figure6 --scale mini` runs all ratios
-# (about 50 minutes on one core), on CelebAMask-HQ's faces as the real ones.
+# Three points of one draw with one seed say little: see the last section. `facekit reproduce synthparse/figure6 --scale mini`
+# runs all ratios (about 50 minutes on one core), on CelebAMask-HQ's faces as the real ones.
 #
 # ### 5.3 · Models (section 4.3, Table 8)
 #
-# The recorded runs of all four models. Those on a ResNet101 started from random weights, because ImageNet's were not on the machine. So they
-# are far behind, and the plot cannot say which model is best. It shows what ImageNet's weights are worth.
+# The recorded runs of all four models. Those on a ResNet101 started from random weights, because ImageNet's were not on the
+# machine. So they are far behind, and the plot cannot say which model is best. It shows what ImageNet's weights are worth.
 
 # %%
 paper = {"DeepLabV3+": (0.511, 0.618), "FPN": (0.511, 0.616), "UNet": (0.422, 0.579), "MobileNetV2": (0.489, 0.577)}
@@ -383,13 +391,14 @@ for title, runs in (("paper", paper), ("ours", ours)):
 # | UNet on ResNet101 | 0.422, 0.579 | 0.346 ± 0.010, 0.514 ± 0.095 | as above |
 # | UNet on MobileNetV2 | 0.489, 0.577 | 0.687 ± 0.036, 0.832 ± 0.015 | 400 faces, 30 epochs, 96 px, ImageNet's weights |
 #
-# Command of the first three rows: `git switch -d 701d956; python -m benchmarks.synthparse.tables table7 --models deeplabv3plus fpn unet
-# --size 64 --faces 240 --validation 40 --epochs 10`, three seeds. In the paper, all models are close after adaptation.
+# Command of the first three rows: `git switch -d 701d956; python -m benchmarks.synthparse.tables table7 --models deeplabv3plus
+# fpn unet --size 64 --faces 240 --validation 40 --epochs 10`, three seeds. In the paper, all models are close after adaptation.
 #
 # ### 5.4 · Quality and quantity (section 4.4)
 #
-# The paper compares equal numbers of synthetic and real faces. We recorded how much fewer synthetic faces cost (UNet on MobileNetV2, target
-# FASSEG, `git switch -d 701d956; python -m benchmarks.synthparse.tables quantity --epochs 30`, three seeds):
+# The paper compares equal numbers of synthetic and real faces. We recorded how much fewer synthetic faces cost (UNet on
+# MobileNetV2, target FASSEG, `git switch -d 701d956; python -m benchmarks.synthparse.tables quantity --epochs 30`, three
+# seeds):
 #
 # | synthetic faces | naked | adapted |
 # |---:|---:|---:|
@@ -398,8 +407,9 @@ for title, runs in (("paper", paper), ("ours", ours)):
 #
 # ## 6 · Real faces (section 3.3)
 #
-# **Adapt the labels on eight real people.** Their masks were proposed by the ready parser, and corrected by hand in half of them. All 16 were
-# photographed in one studio. We crop them as our training faces, adapt the synthetic parser on eight, and score on the eight others.
+# **Adapt the labels on eight real people.** Their masks were proposed by the ready parser, and corrected by hand in half of
+# them. All 16 were photographed in one studio. We crop them as our training faces, adapt the synthetic parser on eight, and
+# score on the eight others.
 
 # %%
 people = facekit.data.samples()
@@ -418,13 +428,13 @@ rows = {"image": exam[0], "naked": [result.unadapted.draw() for result in result
 plots.image_rows(rows | {"adapted": [result.draw() for result in results], "truth": tinted(*exam)}, width=1.4)
 
 # %% [markdown]
-# **Whole photos.** In a photo, faces are found, rotated upright and cropped first. The mask is pasted back into the photo. The paper takes the
-# angle $x$ of the head from the triangle between the eyes (section 3.3.1, with the law of cosines):
+# **Whole photos.** In a photo, faces are found, rotated upright and cropped first. The mask is pasted back into the photo. The
+# paper takes the angle $x$ of the head from the triangle between the eyes (section 3.3.1, with the law of cosines):
 #
 # $$\cos(x) = \frac{b^2 + c^2 - a^2}{2bc}.$$
 #
-# `predict` does all of it. The next cell runs the package's ready parser, and our synthetic one without adapter and with the adapter of the
-# last cell.
+# `predict` does all of it. The next cell runs the package's ready parser, and our synthetic one without adapter and with the
+# adapter of the last cell.
 
 # %%
 photos = list(people.images[8:14])
@@ -442,11 +452,12 @@ print(f"{len(faces)} of 4 faces found; boxes:", [tuple(round(float(v)) for v in 
 plots.image_grid([faces.draw()], columns=1, width=8)
 
 # %% [markdown]
-# If faces are missed, `faces=[(x0, y0, x1, y1), ...]` takes boxes of your own, and `align="haar"` searches as the paper does (one cascade after
-# another).
+# If faces are missed, `faces=[(x0, y0, x1, y1), ...]` takes boxes of your own, and `align="haar"` searches as the paper does
+# (one cascade after another).
 #
-# **Save the model.** One file holds parser and adapter. Nothing in it is executed when it is loaded. `model.export_onnx("parser.onnx")` (with
-# the optional part `onnx`) writes both as one network for other programs. Its input is images, and its output is the adapter's maps.
+# **Save the model.** One file holds parser and adapter. Nothing in it is executed when it is loaded.
+# `model.export_onnx("parser.onnx")` (with the optional part `onnx`) writes both as one network for other programs. Its input is
+# images, and its output is the adapter's maps.
 
 # %%
 file = folder / "synthetic.facekit"
@@ -458,9 +469,9 @@ print(f"{file.name}: {file.stat().st_size / 1e6:.0f} MB; the same masks after lo
 # %% [markdown]
 # ## 7 · Real data and full size
 #
-# The next cell runs one table of the paper on data sets: `SCALE = "mini"` on smaller public data, `"gpu"` and `"paper"` on the paper's own
-# (Face Synthetics, Helen, LaPa, iBugMask), `"paper"` with ImageNet's weights. It does what `facekit reproduce synthparse/table7 --scale SCALE
-# --data DATA` does: finished parts are kept, and the same call goes on after an interruption.
+# The next cell runs one table of the paper on data sets: `SCALE = "mini"` on smaller public data, `"gpu"` and `"paper"` on the
+# paper's own (Face Synthetics, Helen, LaPa, iBugMask), `"paper"` with ImageNet's weights. It does what `facekit reproduce
+# synthparse/table7 --scale SCALE --data DATA` does: finished parts are kept, and the same call goes on after an interruption.
 
 # %%
 TABLE = "synthparse/table7"  # `facekit reproduce list` shows all tables, their data and times
@@ -479,26 +490,27 @@ else:
 # %% [markdown]
 # ## 8 · What this small run cannot show
 #
-# - **The paper's answer.** Whether generated faces can replace photos is a question about photos. In sections 3 to 5 the "real" faces come from the
-#   same renderer as the synthetic ones: the gap between them is smaller than the gap to photos.
-# - **ImageNet.** Our three parsers start from one that was trained on generated and real faces, the paper's from ImageNet's weights. So ours are more
-#   alike from the beginning.
-# - **An order of the three.** A hundred faces, one draw, one seed, fifty test faces. Differences of a few hundredths in the mean change with the seed.
-# - **The small parts.** With a new loss the parsers first lose eyes, brows and the inner mouth, and learn them again last. All trainings stop early.
-#   So the mean above depends on *when* these parts are learned. The skin column depends more on labels.
+# - **The paper's answer.** Whether generated faces can replace photos is a question about photos. In sections 3 to 5 the "real"
+#   faces come from the same renderer as the synthetic ones: the gap between them is smaller than the gap to photos.
+# - **ImageNet.** Our three parsers start from one that was trained on generated and real faces, the paper's from ImageNet's
+#   weights. So ours are more alike from the beginning.
+# - **An order of the three.** A hundred faces, one draw, one seed, fifty test faces. Differences of a few hundredths in the
+#   mean change with the seed.
+# - **The small parts.** With a new loss the parsers first lose eyes, brows and the inner mouth, and learn them again last. All
+#   trainings stop early. So the mean above depends on *when* these parts are learned. The skin column depends more on labels.
 # - **The size.** 96 px instead of 128; a hundred faces and half a minute of training instead of 2,000 faces and 30 epochs.
 #
 # ## Exercises
 #
 # Predict the result before you run it; then open the answer.
 #
-# **1.** Give the target `labels=SYNTHPARSE_11` (and leave out `names=LAPA_11`): its annotators then outline necks, too. What is left for the
-# adapter to learn?
+# **1.** Give the target `labels=SYNTHPARSE_11` (and leave out `names=LAPA_11`): its annotators then outline necks, too. What is
+# left for the adapter to learn?
 #
 # <details><summary>Answer</summary>
 #
-# Much less. The masks of the synthetic parser and of the target then agree about necks and ears, so the skin hardly changes. What is left are
-# the annotators' inexact borders and thin parts, and the parser's own mistakes that repeat.
+# Much less. The masks of the synthetic parser and of the target then agree about necks and ears, so the skin hardly changes.
+# What is left are the annotators' inexact borders and thin parts, and the parser's own mistakes that repeat.
 #
 # </details>
 #
@@ -506,9 +518,9 @@ else:
 #
 # <details><summary>Answer</summary>
 #
-# All that the mask does not show. If the parser calls hair "background", then nothing in the mask says where the hair is. In our recorded
-# Table 7 hair *loses* by adaptation (0.909 to 0.896 for synthetic faces), while eyes gain (0.189 to 0.683): their places follow from the other
-# parts.
+# All that the mask does not show. If the parser calls hair "background", then nothing in the mask says where the hair is. In
+# our recorded Table 7 hair *loses* by adaptation (0.909 to 0.896 for synthetic faces), while eyes gain (0.189 to 0.683): their
+# places follow from the other parts.
 #
 # </details>
 #
@@ -516,7 +528,7 @@ else:
 #
 # <details><summary>Answer</summary>
 #
-# The small ones and hair first: two masks show few shapes of brows, lips and haircuts, and the adapter repeats those. Skin and nose have many
-# pixels in every face, so they change least. Run it and compare the rows of the table.
+# The small ones and hair first: two masks show few shapes of brows, lips and haircuts, and the adapter repeats those. Skin and
+# nose have many pixels in every face, so they change least. Run it and compare the rows of the table.
 #
 # </details>
