@@ -244,7 +244,8 @@ for steps in (5, 15, 30):
     live.update(plots.image_rows(rows, width=1.5))
 
 # %% [markdown]
-# Then all three parsers are trained. The curves grow during the training.
+# Hair, skin and noses are there first; most brows are still missing after 30 steps. Then all three parsers are trained. The curves
+# grow during the training.
 
 # %%
 parsers, curves = {}, {}
@@ -322,11 +323,11 @@ for name in parsers:
 plots.table(["trained on", *names, "mean"], rows, digits=2)
 
 # %% [markdown]
-# How to read it: a gain in *skin* is mostly the neck. A parser that was trained on exact masks labels the neck as skin; the
-# target's annotators do not, and the adapter learned to remove it. Where the necks agree already (real), skin gains less. A
-# loss in a small class (brows, eyes, lips) means that the adapter has overfitted to its eighty faces. The paper has such losses
-# after full training: the adapters of the LaPa parsers never predict the left eye (NaN in Table 7). So compare with
-# `unadapted`, and take the better mask.
+# How to read it: in this run the adapters change the *skin*, and hardly anything else. The gain of skin is the neck. A parser that
+# was trained on exact masks labels the neck as skin; the target's annotators do not, and the adapter learned to remove it. Where
+# the necks agree already (real), skin does not gain. So the mean of ten classes changes little. A loss in a small class (brows,
+# eyes, lips) would mean that the adapter has overfitted to its eighty faces. The paper has such losses after full training: the
+# adapters of the LaPa parsers never predict the left eye (NaN in Table 7). So compare with `unadapted`, and take the better mask.
 #
 # **The paper's numbers and ours.** This recorded run is longer than the one above, and its target are real photos:
 #
