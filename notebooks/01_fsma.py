@@ -650,13 +650,11 @@ plots.table(["row of Table 7", "images", "epochs", "batch", "steps", "learning r
 # steps = epochs × (images ÷ batch size, rounded up). This explains the 5,000 epochs for ten images: each of them is one step.
 # (Shadow removal counts the 5,000 pairs that are made from the clean images, for any number of clean images.)
 #
-# The next cell runs a few steps of the paper's recipe for eight images, to estimate its time on this computer. Any setting of a
-# recipe can be overridden by name.
+# The next cell starts a training by the paper's recipe, and compares its settings with those of the quick recipe. Any setting of
+# a recipe can be overridden by name.
 
 # %%
 started = facekit.adapt(images[few], points189[few], names="london189", recipe="paper", steps=15, progress=False)
-row, seconds = TABLE_7["customised-landmarks-10"], started.about["seconds"]
-print(f"15 steps took {seconds:.0f} s; all {row(8).steps} would take about {seconds / 15 * row(8).steps / 60:.0f} minutes")
 quick, paper = model112.about["recipe"], started.about["recipe"]
 chosen = ("lr", "optimiser", "warmup", "cosine", "rotate", "scale", "jitter", "mirror", "heatmaps", "instance_norm", "start")
 plots.table(["setting", "quick", "paper"], [[f"`{k}`", str(quick[k]), str(paper[k])] for k in chosen if quick[k] != paper[k]])
