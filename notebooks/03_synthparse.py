@@ -323,7 +323,7 @@ for name in parsers:
 plots.table(["trained on", *names, "mean"], rows, digits=2)
 
 # %% [markdown]
-# How to read it: in this run the adapters change the *skin*, and hardly anything else. The gain of skin is the neck. A parser that
+# How to read it: in this run the adapters change mostly the *skin*. The gain of skin is the neck. A parser that
 # was trained on exact masks labels the neck as skin; the target's annotators do not, and the adapter learned to remove it. Where
 # the necks agree already (real), skin does not gain. So the mean of ten classes changes little. A loss in a small class (brows,
 # eyes, lips) would mean that the adapter has overfitted to its eighty faces. The paper has such losses after full training: the
