@@ -139,9 +139,9 @@ print(f"images {tuple(x.shape)} -> codes {tuple(z.shape)}: {x[0].numel() / z.sha
 plots.image_rows({"image": arrays(x), "from 99\nnumbers": arrays(again)}, width=1.2)
 
 # %% [markdown]
-# The reconstruction keeps hair, skin colour, light and the places of the parts. It does not keep the identity: this auto-encoder
-# has half the width, and was trained on 26,900 faces for about two hours on two cores. The paper's was trained on 2.1 million.
-# Adaptation works with such codes, as section 3 shows.
+# The reconstruction keeps hair, skin colour, light and the places of the parts. It does not keep the identity: this
+# auto-encoder has half the width, and was trained on 26,900 faces for about two hours on two cores. The paper's was trained on
+# 2.1 million. Adaptation works with such codes, as section 3 shows.
 #
 # **Interpolation between two codes.** If the codes form a smooth space, then the points between two codes are faces, too. We
 # interpolate between the codes of the first and the last person, and decode every point.
@@ -190,9 +190,9 @@ for name in ("rec", "adv", "enc", "ssim"):
 plots.curves(losses, y="", panels=True)
 
 # %% [markdown]
-# So few steps learn the average colour, and nothing of a face yet. $L_{ssim}$ falls in the first ten steps; the other losses vary
-# a lot. Faces need thousands of steps: 10,000 for the package's weights. The paper trains for 50 epochs at 128 px and 50 more at
-# 256 px (supplement, section 3).
+# So few steps learn the average colour, and nothing of a face yet. $L_{ssim}$ falls in the first ten steps; the other losses
+# vary a lot. Faces need thousands of steps: 10,000 for the package's weights. The paper trains for 50 epochs at 128 px and 50
+# more at 256 px (supplement, section 3).
 #
 # ## 3 · Adaptation (section 3.2)
 #
@@ -441,12 +441,12 @@ display(plots.table(["mean error, grey levels", "inside the shadow", "on the res
 plots.image_rows({"with shadow": dark, **outputs, "truth": clean[8:]})
 
 # %% [markdown]
-# `11111` lightens the shadows a little and keeps the person. `00000` has the 99 numbers only, so it changes the light of the whole
-# face: the error inside the shadow falls, and the error on the rest of the person rises most (as in the paper's Figure 8 (D)).
-# 200 steps are few; the paper's recipe makes 60,000, on a better auto-encoder. A recorded run on real faces under real light
-# (Extended Yale B) has LPIPS 0.304 ± 0.016 with `11111` and 0.420 ± 0.014 with `00000`; the unchanged image has 0.309. Its
-# command: `git switch -d 701d956; python -m benchmarks.fsma.tables shadows`; the present one:
-# `facekit reproduce fsma/figure13 --scale mini`.
+# `11111` lightens the shadows a little and keeps the person. `00000` has the 99 numbers only, so it changes the light of the
+# whole face: the error inside the shadow falls, and the error on the rest of the person rises most (as in the paper's Figure 8
+# (D)). 200 steps are few; the paper's recipe makes 60,000, on a better auto-encoder. A recorded run on real faces under real
+# light (Extended Yale B) has LPIPS 0.304 ± 0.016 with `11111` and 0.420 ± 0.014 with `00000`; the unchanged image has 0.309.
+# Its command: `git switch -d 701d956; python -m benchmarks.fsma.tables shadows`; the present one: `facekit reproduce
+# fsma/figure13 --scale mini`.
 #
 # (One step is ours. The paper's output image consists of the network's pixels, and those of a 128 px network are blurred. So
 # facekit takes only the change of *light* from the network, and keeps the detail of the image.)
@@ -455,8 +455,8 @@ plots.image_rows({"with shadow": dark, **outputs, "truth": clean[8:]})
 #
 # ### 5.1 · Skip layers (Tables 1 and 2, Figures 8 and 9)
 #
-# **Landmarks.** We train the model of section 3 again without skip layers. The first bar needs no training: it places the mean of
-# the eight labels on each new face.
+# **Landmarks.** We train the model of section 3 again without skip layers. The first bar needs no training: it places the mean
+# of the eight labels on each new face.
 
 # %%
 bare = facekit.adapt(images[few], points189[few], skip="0000", seed=SEED, progress=False, **how)
@@ -489,9 +489,9 @@ plots.table(head, [[f"`{skip}`", *(s[f"f1_{part}"] for part in regions)] for ski
 
 # %% [markdown]
 # After so few steps, `00000` has found no eyes and no mouths, and `11111` some of them. (`start="none"` switches off the warm
-# start, with which small parts are there from the beginning.) This is one draw of eight faces with one seed, and training stopped
-# early. So it does not show how *large* the gain is. The whole **Tables 1 and 2** would take two hours here; the next cell plots
-# the recorded runs beside the paper's numbers.
+# start, with which small parts are there from the beginning.) This is one draw of eight faces with one seed, and training
+# stopped early. So it does not show how *large* the gain is. The whole **Tables 1 and 2** would take two hours here; the next
+# cell plots the recorded runs beside the paper's numbers.
 
 # %%
 codes = ["0000", "1000", "1100", "1110", "1111"]
@@ -593,9 +593,9 @@ plots.table(["task", "all images", "few-shot", "pace", "all: hours", "few-shot: 
 #
 # ### 5.5 · Not only people (Figure 14)
 #
-# The paper repeats all stages with cats and dogs: crop the heads, pre-train on some thousands of them, adapt. Ours are generated
-# cats with 24 points (nine are those of the Cat-Head data set). We adapt two frozen auto-encoders to twenty labelled cats: that
-# of *people*, whose training had no cats, and one of random weights.
+# The paper repeats all stages with cats and dogs: crop the heads, pre-train on some thousands of them, adapt. Ours are
+# generated cats with 24 points (nine are those of the Cat-Head data set). We adapt two frozen auto-encoders to twenty labelled
+# cats: that of *people*, whose training had no cats, and one of random weights.
 
 # %%
 cats = GeneratedAnimals(seed=23, size=128).batch(range(50), want=("image", "landmarks"))
@@ -650,8 +650,8 @@ plots.table(["row of Table 7", "images", "epochs", "batch", "steps", "learning r
 # steps = epochs × (images ÷ batch size, rounded up). This explains the 5,000 epochs for ten images: each of them is one step.
 # (Shadow removal counts the 5,000 pairs that are made from the clean images, for any number of clean images.)
 #
-# The next cell starts a training by the paper's recipe, and compares its settings with those of the quick recipe. Any setting of
-# a recipe can be overridden by name.
+# The next cell starts a training by the paper's recipe, and compares its settings with those of the quick recipe. Any setting
+# of a recipe can be overridden by name.
 
 # %%
 started = facekit.adapt(images[few], points189[few], names="london189", recipe="paper", steps=15, progress=False)

@@ -244,8 +244,8 @@ for steps in (5, 15, 30):
     live.update(plots.image_rows(rows, width=1.5))
 
 # %% [markdown]
-# Hair, skin and noses are there first; most brows are still missing after 30 steps. Then all three parsers are trained. The curves
-# grow during the training.
+# Hair, skin and noses are there first; most brows are still missing after 30 steps. Then all three parsers are trained. The
+# curves grow during the training.
 
 # %%
 parsers, curves = {}, {}
@@ -323,11 +323,12 @@ for name in parsers:
 plots.table(["trained on", *names, "mean"], rows, digits=2)
 
 # %% [markdown]
-# How to read it: in this run the adapters change mostly the *skin*. The gain of skin is the neck. A parser that
-# was trained on exact masks labels the neck as skin; the target's annotators do not, and the adapter learned to remove it. Where
-# the necks agree already (real), skin does not gain. So the mean of ten classes changes little. A loss in a small class (brows,
-# eyes, lips) would mean that the adapter has overfitted to its eighty faces. The paper has such losses after full training: the
-# adapters of the LaPa parsers never predict the left eye (NaN in Table 7). So compare with `unadapted`, and take the better mask.
+# How to read it: in this run the adapters change mostly the *skin*. The gain of skin is the neck. A parser that was trained on
+# exact masks labels the neck as skin; the target's annotators do not, and the adapter learned to remove it. Where the necks
+# agree already (real), skin does not gain. So the mean of ten classes changes little. A loss in a small class (brows, eyes,
+# lips) would mean that the adapter has overfitted to its eighty faces. The paper has such losses after full training: the
+# adapters of the LaPa parsers never predict the left eye (NaN in Table 7). So compare with `unadapted`, and take the better
+# mask.
 #
 # **The paper's numbers and ours.** This recorded run is longer than the one above, and its target are real photos:
 #
@@ -429,8 +430,8 @@ rows = {"image": exam[0], "naked": [result.unadapted.draw() for result in result
 plots.image_rows(rows | {"adapted": [result.draw() for result in results], "truth": tinted(*exam)}, width=1.4)
 
 # %% [markdown]
-# The synthetic parser draws the brows and upper lips of real people too thin, in the same way in every face. The adapter learned to
-# widen them: the mean rises from 0.63 to 0.70. It can overdo this (the left brow of the last person). All mouths are closed, so the
+# The synthetic parser draws the brows and upper lips of real people too thin, or misses them. The adapter learned to widen
+# them: the mean rises from 0.63 to 0.70. It can overdo this (the right brow of the last person). All mouths are closed, so the
 # inner mouth counts as 0.
 #
 # **Whole photos.** In a photo, faces are found, rotated upright and cropped first. The mask is pasted back into the photo. The
@@ -533,8 +534,8 @@ else:
 #
 # <details><summary>Answer</summary>
 #
-# An adapter learns differences that are the same in every face. In section 4 this is the neck, which the target's annotators leave
-# out. In section 6 both kinds of masks include the neck, and the thin brows and lips are what is the same in every face. Parts that
+# An adapter learns differences that are the same in every face. In section 4 this is the neck, which the target's annotators
+# leave out. In section 6 both kinds of masks include the neck, and most brows and lips are too thin in the same way. Parts that
 # the parser misses in one face and finds in another are no such rule.
 #
 # </details>
