@@ -95,7 +95,7 @@ def curves(
         x: Name of the horizontal axis.
         y: Name of the vertical axis.
         panels: Draw each curve on axes of its own, side by side, with its name as title. Otherwise all share one pair
-            of axes, and a legend has the names.
+            of axes, and a legend on the right has the names.
 
     Returns:
         The figure.
@@ -108,7 +108,8 @@ def curves(
     if not lines:
         raise ValueError("expected at least one curve, got none")
     count = len(lines) if panels else 1
-    figure, axes = pyplot.subplots(1, count, figsize=(3.0 * count if panels else 6.5, 2.5), squeeze=False)
+    with_legend = not panels and len(lines) > 1
+    figure, axes = pyplot.subplots(1, count, figsize=(3.0 * count if panels else 6.5 + with_legend, 2.5), squeeze=False)
     for i, (name, (across, up)) in enumerate(lines.items()):
         axis = axes[0, i if panels else 0]
         few = np.size(across) <= 12
@@ -120,8 +121,9 @@ def curves(
         if panels:
             axis.set_title(name, fontsize=10)
     axes[0, 0].set_ylabel(y)
-    if not panels and len(lines) > 1:
-        axes[0, 0].legend()
+    if with_legend:
+        # Beside the axes, where it hides no curve.
+        axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     for axis in axes.flat:
         _plain(axis)
     figure.tight_layout()
