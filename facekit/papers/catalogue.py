@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import farl, farl_tasks, fsma, fsma_formats, pftgan, synthparse, synthparse_control
+from . import farl, farl_tasks, fsma, fsma_formats, pftgan, pftgan_ablations, synthparse, synthparse_control
 from .experiment import Experiment
 
 
@@ -25,7 +25,7 @@ class NotHere:
 
 EXPERIMENTS: dict[str, Experiment] = {
     one.id: one
-    for part in (fsma, fsma_formats, pftgan, synthparse, synthparse_control, farl, farl_tasks)
+    for part in (fsma, fsma_formats, pftgan, pftgan_ablations, synthparse, synthparse_control, farl, farl_tasks)
     for one in part.EXPERIMENTS
 }
 _FROM_TABLE_7 = "no training of its own: its rows are means and best rows of synthparse/table7"

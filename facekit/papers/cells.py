@@ -101,7 +101,7 @@ class CellStore:
         """Write a finished cell atomically."""
         about = {
             "key": self.key(cell),
-            "scores": {name: None if math.isnan(value) else value for name, value in finished.scores.items()},
+            "scores": {name: value if math.isfinite(value) else None for name, value in finished.scores.items()},
             "seconds": round(finished.seconds, 1),
             "machine": finished.machine,
             "embedded": used_weights(),

@@ -134,8 +134,8 @@ def measure(cell: Cell) -> Scores:
     return {**kept, "seconds of adapting": model.about["seconds"], "ms of predicting": took}
 
 
-_GENERATED = "generated faces: 27 parts, 64 others scored"
-_FASSEG = "FASSEG: six classes, the frontal faces that were not drawn scored"
+GENERATED_TEXT = "generated faces: 27 parts, 64 others scored"
+FASSEG_TEXT = "FASSEG: six classes, the frontal faces that were not drawn scored"
 _WHOLE = {
     "ffhq34": (FFHQ_34, "FFHQ-34: real photos, the test images scored"),
     "face34": (FACE_34_GENERATED, "DatasetGAN's generated faces: the test images scored"),
@@ -143,22 +143,28 @@ _WHOLE = {
 }
 
 
-def _columns(name: str, *faces: int, prefix: str = "") -> dict[str, Settings]:
+def columns_of(name: str, *faces: int, prefix: str = "") -> dict[str, Settings]:
+    """Return one column per number of labelled images.
+
+    Args:
+        name: A key of `SETS`.
+        *faces: The numbers.
+        prefix: Text before each number in the column's name.
+    """
     return {f"{prefix}{n}": {"set": name, "faces": n} for n in faces}
 
 
-def _published(name: str, rows: Mapping[str, Settings], faces: tuple[int, ...]) -> dict[str, Scale]:
+def published_scales(name: str, rows: Mapping[str, Settings], faces: tuple[int, ...]) -> dict[str, Scale]:
     """Return the scales "gpu" (three draws, one and five faces) and "paper" (five draws, all numbers of faces)."""
     data, text = _WHOLE[name]
     weights = (CAR_GENERATOR, CAR_ENCODER) if name == "car20" else (FFHQ_GENERATOR, FFHQ_ENCODER)
     stated: Settings = {"recipe": "paper", "weights": weights[0].name, "inversion": weights[1].name}
     optional = {"DDPM": DIFFUSION} if "DDPM" in rows else {}
     few = tuple(n for n in faces if n in (1, 5))
+    needs, cells = (data, *weights), len(rows)
     return {
-        "gpu": Scale(_columns(name, *few), 3, (data, *weights), text, stated, 8 * len(rows) * len(few), rows, optional),
-        "paper": Scale(
-            _columns(name, *faces), 5, (data, *weights), text, stated, 15 * len(rows) * len(faces), rows, optional
-        ),
+        "gpu": Scale(columns_of(name, *few), 3, needs, text, stated, 8 * cells * len(few), rows, optional),
+        "paper": Scale(columns_of(name, *faces), 5, needs, text, stated, 15 * cells * len(faces), rows, optional),
     }
 
 
@@ -172,7 +178,7 @@ def _row(name: str, *values: float) -> dict[tuple[str, str], float]:
     return {(name, shots): value for shots, value in zip(_SHOTS, values, strict=False)}
 
 
-def _experiment(
+def experiment(
     number: str,
     title: str,
     rows: Mapping[str, Settings],
@@ -180,6 +186,16 @@ def _experiment(
     paper: Mapping[tuple[str, str], float],
     **about: Any,
 ) -> Experiment:
+    """Return an experiment that scores mIoU.
+
+    Args:
+        number: "table1", for example.
+        title: What is compared.
+        rows: As `Experiment.rows`, among them "PFTGAN".
+        scales: As `Experiment.scales`.
+        paper: (row, column) -> the paper's mIoU, 0 to 1.
+        **about: Other fields of `Experiment`.
+    """
     return Experiment(
         f"pftgan/{number}",
         title,
@@ -193,13 +209,13 @@ def _experiment(
     )
 
 
-TABLE_1 = _experiment(
+TABLE_1 = experiment(
     "table1",
     "Few-shot parts of photos: mIoU, %",
     METHODS,
     {
-        "mini": Scale(_columns("fasseg", 1, 5), 3, (FASSEG,), _FASSEG, {}, 45),
-        **_published("ffhq34", _COMPARED, (1, 2, 3, 4, 5)),
+        "mini": Scale(columns_of("fasseg", 1, 5), 3, (FASSEG,), FASSEG_TEXT, {}, 45),
+        **published_scales("ffhq34", _COMPARED, (1, 2, 3, 4, 5)),
     },
     {
         **_row("DatasetGAN", 0.360, 0.430, 0.436, 0.439, 0.439),
@@ -210,13 +226,13 @@ TABLE_1 = _experiment(
     paper_data="FFHQ-34, real images",
     notes=("The paper's MAE is a ViT-L of FFHQ, which its authors did not publish.",),
 )
-TABLE_2 = _experiment(
+TABLE_2 = experiment(
     "table2",
     "Few-shot parts of generated images: mIoU, %",
     METHODS,
     {
-        "mini": Scale(_columns("generated", 1, 5), 3, (), _GENERATED, {}, 60),
-        **_published("face34", _COMPARED, (1, 2, 3, 4, 5)),
+        "mini": Scale(columns_of("generated", 1, 5), 3, (), GENERATED_TEXT, {}, 60),
+        **published_scales("face34", _COMPARED, (1, 2, 3, 4, 5)),
     },
     {
         **_row("DatasetGAN", 0.384, 0.404, 0.462, 0.466, 0.464),
@@ -227,11 +243,11 @@ TABLE_2 = _experiment(
     paper_data="FFHQ-34, images of the generator",
     notes=("At scale mini, a renderer makes the images, not the generator.",),
 )
-TABLE_3 = _experiment(
+TABLE_3 = experiment(
     "table3",
     "Few-shot parts of cars: mIoU, %",
     _COMPARED,
-    _published("car20", {name: _COMPARED[name] for name in ("PFTGAN", "DatasetGAN")}, (1, 2, 3, 4, 5)),
+    published_scales("car20", {name: _COMPARED[name] for name in ("PFTGAN", "DatasetGAN")}, (1, 2, 3, 4, 5)),
     {
         **_row("DatasetGAN", 0.270, 0.302, 0.295, 0.303, 0.304),
         **_row("DDPM", 0.251, 0.306, 0.311, 0.321, 0.298),
@@ -239,62 +255,6 @@ TABLE_3 = _experiment(
     },
     paper_data="LSUN CAR-20",
     missing="mini needs a small generator of cars, which is no part of facekit",
-)
-_ABLATIONS: dict[str, dict[str, Settings]] = {
-    "table4": {"PFTGAN": {}, "single stream": {"image_stream": False}, "DatasetGAN": {"recipe": "datasetgan"}},
-    "table5": {"PFTGAN": {}, "nothing shared": {"shared": 0}, "all shared (ours)": {"shared": 64}},
-    "table6": {
-        "PFTGAN": {},
-        "no fine-tuning": {"stages": ""},
-        "vanilla fine-tuning": {"stages": "v"},
-        "step 1": {"stages": "1", "reads_colours": True},
-        "steps 1 and 2": {"stages": "12", "reads_colours": True},
-        "steps 1, 2 and 3": {"stages": "123", "reads_colours": True},
-    },
-}
-
-
-def _ablation(table: str, title: str, minutes: float, paper: Mapping[tuple[str, str], float]) -> Experiment:
-    """Return an ablation with one labelled face. At scale mini, "PFTGAN" is the quick recipe."""
-    rows = _ABLATIONS[table]
-    # With the paper's recipe, all three steps are PFTGAN itself. 64 px are all of the embedded generator.
-    stated = {name: own for name, own in rows.items() if own.get("stages") != "123" and own.get("shared") != 64}
-    columns = _columns("generated", 1, prefix="generated, ") | _columns("fasseg", 1, prefix="FASSEG, ")
-    mini = Scale(columns, 3, (FASSEG,), f"{_GENERATED}; {_FASSEG}", {}, minutes)
-    return _experiment(
-        table,
-        title,
-        rows,
-        {"mini": mini, **_published("face34", stated, (1,))},
-        paper,
-        paper_data="FFHQ-34, images of the generator",
-        notes=("At scale mini, PFTGAN is the quick recipe: steps 1 and 2, whose classifiers read no colours.",),
-    )
-
-
-TABLE_4 = _ablation(
-    "table4",
-    "One stream or two, one labelled face: mIoU, %",
-    25,
-    {("DatasetGAN", "1"): 0.384, ("single stream", "1"): 0.379, ("PFTGAN", "1"): 0.429},
-)
-TABLE_5 = _ablation(
-    "table5",
-    "Shared layers, one labelled face: mIoU, %",
-    20,
-    {("nothing shared", "1"): 0.383, ("PFTGAN", "1"): 0.429},
-)
-TABLE_6 = _ablation(
-    "table6",
-    "Steps of fine-tuning, one labelled face: mIoU, %",
-    50,
-    {
-        ("no fine-tuning", "1"): 0.384,
-        ("vanilla fine-tuning", "1"): 0.347,
-        ("step 1", "1"): 0.385,
-        ("steps 1 and 2", "1"): 0.424,
-        ("steps 1, 2 and 3", "1"): 0.429,
-    },
 )
 
 
@@ -338,4 +298,4 @@ BEYOND = Experiment(
     missing="the paper has no such table",
 )
 
-EXPERIMENTS = (TABLE_1, TABLE_2, TABLE_3, TABLE_4, TABLE_5, TABLE_6, BEYOND)
+EXPERIMENTS = (TABLE_1, TABLE_2, TABLE_3, BEYOND)

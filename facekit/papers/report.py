@@ -82,8 +82,8 @@ def _values(cells: Mapping[int, FinishedCell], name: str) -> list[float]:
 
 
 def _plain(value: float) -> float | None:
-    """Return a number, or None for NaN, which JSON does not have."""
-    return None if math.isnan(value) else value
+    """Return a number, or None for NaN and infinity, which JSON does not have."""
+    return value if math.isfinite(value) else None
 
 
 def _summary(values: Sequence[float]) -> dict[str, Any]:

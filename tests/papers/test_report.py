@@ -47,11 +47,12 @@ def test_one_draw_has_no_spread_and_no_interval(data: Path, tmp_path: Path) -> N
     assert "- Command: `facekit reproduce toy/table1 --scale mini --draws 1`" in text
 
 
-def test_scores_that_are_not_known_are_empty(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unknown_score", [math.nan, math.inf])
+def test_scores_that_are_not_known_are_empty(data: Path, tmp_path: Path, unknown_score: float) -> None:
     experiment = toy(id)
     unknown = dataclasses.replace(
         experiment,
-        measure=lambda cell: {"NME": math.nan if cell.row == "slow" else 1.0},
+        measure=lambda cell: {"NME": unknown_score if cell.row == "slow" else 1.0},
         shown={"NME": 2, "AUC": 1},
     )
     table = run(unknown, "mini", data, tmp_path / "out")
@@ -59,7 +60,7 @@ def test_scores_that_are_not_known_are_empty(data: Path, tmp_path: Path) -> None
     text = table.read_text()
     assert "| slow | 10 | ours, mini; two columns |  |  | NME unknown; AUC unknown |" in text
     assert "Lower is better: NME. Higher is better: AUC." in text
-    json.loads(table.with_suffix(".json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
+    json.loads(table.with_suffix(".json").read_text(), parse_constant=pytest.fail)  # JSON has no NaN, no infinity
 
 
 def test_results_hold_all_tables_of_the_folder(data: Path, tmp_path: Path) -> None:
