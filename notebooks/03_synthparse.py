@@ -389,4 +389,4 @@ print(f"{file.name}: {file.stat().st_size / 1e6:.0f} MB; the same masks after lo
 # 2. Give the target `labels=SYNTHPARSE_11` (and leave out `names=LAPA_11`): its annotators then outline necks, too. What is left for the adapter
 #    to learn?
 # 3. Train the adapter on ten faces instead of eighty. Which classes get worse?
-# 4. `facekit demo` has a tab *Parts in the wild*: your own photos, several faces at once.
+# 4. `facekit demo` has a tab *In the wild*: your own photos, several faces at once.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ import facekit
 from ..images.reader import load_image
 from . import sessions
 from .components import EXAMPLE_LABEL, NO_IMAGE, draw_result, example_photos, show_errors
-from .hosts import AllowedHosts, allowed_names
+from .hosts import AllowedHosts, allowed_names, logins
 from .image_tab import images_tab
 from .own_model_tab import own_model_tab
 from .parsing_tab import parsing_tab
@@ -66,33 +66,6 @@ def find(path: str | None, kind: str) -> tuple[np.ndarray, str]:
     return draw_result(result), f"**{len(result)} {'face' if len(result) == 1 else 'faces'}** found."
 
 
-def build() -> gr.Blocks:
-    """Build the page. Theme and CSS are set at its start, see `start_page`."""
-    with gr.Blocks(title="facekit", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
-        gr.Markdown("# facekit\nLabel a few faces, get your own face model, see it work.", elem_id="title")
-        with gr.Tab("Try it"):
-            try_tab()
-        with gr.Tab("Your own model"):
-            own_model_tab()
-        with gr.Tab("Style and shadows"):
-            images_tab()
-        with gr.Tab("Parts in the wild"):
-            parsing_tab()
-        with gr.Tab("Parts from one face"):
-            parts_tab()
-        with gr.Tab("Sentences"):
-            text_tab()
-
-        def leave(request: gr.Request) -> None:
-            """Stop the trainings of a visitor who has left; delete the session's files, models and labels."""
-            sessions.close_session(request.session_hash)
-            page.state_holder.session_data.pop(request.session_hash, None)
-            page.state_holder.time_last_used.pop(request.session_hash, None)
-
-        page.unload(leave)
-    return page
-
-
 def try_tab() -> None:
     """Lay out the tab "Try it": one image and the ready models."""
     with gr.Row():
@@ -108,20 +81,67 @@ def try_tab() -> None:
     gr.on([run.click, kind.input], find, [photo, kind], [shown, text], api_name="find")
 
 
-def start_page(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
+TABS: dict[str, Callable[[], None]] = {
+    "Try": try_tab,
+    "Adapt": own_model_tab,
+    "Style and shadows": images_tab,
+    "In the wild": parsing_tab,
+    "One face, many parts": parts_tab,
+    "Sentences": text_tab,
+}
+
+
+def build(tabs: Sequence[str] = tuple(TABS)) -> gr.Blocks:
+    """Build the page. Theme and CSS are set at its start, see `start_page`.
+
+    Args:
+        tabs: Keys of `TABS`, in order.
+
+    Returns:
+        The page, which is not started.
+    """
+    with gr.Blocks(title="facekit", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+        gr.Markdown("# facekit\nLabel a few faces, get your own face model, see it work.", elem_id="title")
+        for name in tabs:
+            with gr.Tab(name):
+                TABS[name]()
+
+        def leave(request: gr.Request) -> None:
+            """Stop the trainings of a visitor who has left; delete the session's files, models and labels."""
+            sessions.close_session(request.session_hash)
+            page.state_holder.session_data.pop(request.session_hash, None)
+            page.state_holder.time_last_used.pop(request.session_hash, None)
+
+        page.unload(leave)
+    return page
+
+
+def start_page(
+    port: int | None = None,
+    hosts: Sequence[str] = (),
+    auth: Sequence[str] = (),
+    share: bool = False,
+    tabs: Sequence[str] = tuple(TABS),
+) -> gr.Blocks:
     """Build the page and start its server in a thread.
 
     Args:
         port: Port of the server. None takes the variable GRADIO_SERVER_PORT, or else the first free port from 7860.
         hosts: Further host names under which browsers may open the page, for instance the name of this machine in its
             network. If there are any, the server listens on all network interfaces, unless GRADIO_SERVER_NAME is set.
+            The name of a hosted Space, in the variable SPACE_HOST, is added.
+        auth: Logins NAME:PASSWORD. None of them: visitors need not log in.
+        share: Whether to open a public link over gradio's server. gradio downloads its tunnel program once.
+        tabs: Keys of `TABS`, in order.
 
     Returns:
         The running page. Its method ``close()`` stops it.
 
     Raises:
-        ValueError: If the port is not free.
+        ValueError: If the port is not free, a login is incomplete, or there is no connection for a public link.
     """
+    visitors = logins(auth)
+    hosts = [*hosts, *filter(None, [os.environ.get("SPACE_HOST")])]
     address = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if hosts else "127.0.0.1")
     names = allowed_names(address, *hosts)
 
@@ -131,7 +151,7 @@ def start_page(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
         yield
 
     theme = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
-    page = build()
+    page = build(tabs)
     try:
         page.launch(
             theme=theme,
@@ -140,6 +160,8 @@ def start_page(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
             footer_links=["api"],
             server_name=address,
             server_port=port,
+            auth=visitors,
+            share=share,
             app_kwargs={"lifespan": check_hosts},
             prevent_thread_lock=True,
             quiet=True,
@@ -150,20 +172,34 @@ def start_page(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
         tried = port or os.environ.get("GRADIO_SERVER_PORT") or "7860 to 7959"
         message = f"expected a free port, got {tried}, where nothing can be opened; choose another with --port"
         raise ValueError(message) from error
+    if share and not page.share_url:
+        page.close()
+        raise ValueError(
+            "--share: expected a connection to gradio's server, got none; check the network, or leave it out"
+        )
     if page.share_url:
         names.update(allowed_names(str(urlsplit(page.share_url).hostname)))
     return page
 
 
-def main(port: int | None = None, hosts: Sequence[str] = ()) -> None:
+def main(
+    port: int | None = None,
+    hosts: Sequence[str] = (),
+    auth: Sequence[str] = (),
+    share: bool = False,
+    tabs: Sequence[str] = tuple(TABS),
+) -> None:
     """Start the page and keep it open until the process is stopped.
 
     Args:
         port: Port of the server, see `start_page`.
         hosts: Further host names, see `start_page`.
+        auth: Logins, see `start_page`.
+        share: Whether to open a public link, see `start_page`.
+        tabs: Names of the tabs, see `start_page`.
 
     Raises:
-        ValueError: If the port is not free.
+        ValueError: As `start_page`.
     """
     # Gradio sends a request to its own server at the start. That request must not go through a proxy.
     for variable in ("NO_PROXY", "no_proxy"):
@@ -172,8 +208,10 @@ def main(port: int | None = None, hosts: Sequence[str] = ()) -> None:
         # SIGTERM then ends the page as Ctrl-C does, and its files are deleted.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with sessions.process_folder():
-        page = start_page(port, hosts)
+        page = start_page(port, hosts, auth, share, tabs)
         print(f"* Running on local URL:  http://{page.server_name}:{page.server_port}", flush=True)
+        if page.share_url:
+            print(f"* Public link: {page.share_url}", flush=True)
         page.block_thread()
 
 

@@ -1,4 +1,4 @@
-"""The tab "Your own model": label a few images, train a model for points or parts, run it on other images."""
+"""The tab "Adapt": label a few images, train a model for points or parts, run it on other images."""
 
 from __future__ import annotations
 

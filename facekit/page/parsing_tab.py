@@ -1,4 +1,4 @@
-"""The tab "Parts in the wild": segment every face of a photo into parts, with and without the label adapter."""
+"""The tab "In the wild": segment every face of a photo into parts, with and without the label adapter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handlers of the tab "Parts from one face" that compute: cost, training, prediction, generated faces (PFTGAN).
+"""Handlers of the tab "One face, many parts" that compute: cost, training, prediction, generated faces (PFTGAN).
 
 PFTGAN: "Leveraging GAN Priors for Few-Shot Part Segmentation", https://arxiv.org/abs/2207.13428.
 """

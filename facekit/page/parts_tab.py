@@ -1,4 +1,4 @@
-"""The tab "Parts from one face": paint the parts of one to five images, train a model, run it on others (PFTGAN)."""
+"""The tab "One face, many parts": paint the parts of one to five images, train a model, run it on others (PFTGAN)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handlers of the tab "Parts in the wild" work when they are called as the browser calls them."""
+"""The handlers of the tab "In the wild" work when they are called as the browser calls them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handlers of the tab "Parts from one face" work when they are called as the browser calls them."""
+"""The handlers of the tab "One face, many parts" work when they are called as the browser calls them."""
 
 from __future__ import annotations
 
