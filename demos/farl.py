@@ -5,4 +5,4 @@ from __future__ import annotations
 from facekit.page.app import main
 
 if __name__ == "__main__":
-    main(tabs=("Try", "Sentences"))
+    main(tabs=("Try",))

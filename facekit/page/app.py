@@ -1,7 +1,7 @@
 """The page in the browser. `facekit demo` starts it.
 
-The tabs show what facekit can do: find faces, train a model on a few labelled images, change the style of images,
-segment faces into parts, and match sentences.
+The tabs show what facekit can do: run the ready models, train a model on a few labelled images, change the style of
+images, segment faces into parts.
 """
 
 from __future__ import annotations
@@ -15,22 +15,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gradio as gr
-import numpy as np
 
-import facekit
-
-from ..images.reader import load_image
 from . import sessions
-from .components import EXAMPLE_LABEL, NO_IMAGE, draw_result, example_photos, show_errors
+from .endpoints import add_endpoints
 from .hosts import AllowedHosts, allowed_names, logins
 from .image_tab import images_tab
+from .limits import QUEUE, UPLOAD
 from .own_model_tab import own_model_tab
 from .parsing_tab import parsing_tab
 from .parts_tab import parts_tab
-from .text_tab import text_tab
-from .uploads import image_field
-
-READY = {"Points": "landmarks", "Parts": "segmentation"}
+from .try_tab import try_tab
 
 CSS = """
 .gradio-container {width: 100% !important; max-width: 1180px !important; margin: 0 auto !important}
@@ -46,48 +40,12 @@ CSS = """
 """
 
 
-@show_errors
-def find(path: str | None, kind: str) -> tuple[np.ndarray, str]:
-    """Run a ready model on one image.
-
-    Args:
-        path: The image file, or None.
-        kind: A key of `READY`.
-
-    Returns:
-        The drawn result and a sentence about it.
-    """
-    if path is None:
-        raise ValueError(NO_IMAGE)
-    result = facekit.predict(READY[kind], load_image(path))
-    if not result:
-        gr.Warning("No face was found in this image.")
-        return result.draw(), "**No face was found.** Try an image where the face is larger, upright and well lit."
-    return draw_result(result), f"**{len(result)} {'face' if len(result) == 1 else 'faces'}** found."
-
-
-def try_tab() -> None:
-    """Lay out the tab "Try it": one image and the ready models."""
-    with gr.Row():
-        with gr.Column():
-            photo = image_field("Your image", 400)
-            kind = gr.Radio(list(READY), value="Points", label="What to find")
-            run = gr.Button("Find faces", variant="primary")
-            gr.Examples([[path] for path in example_photos()], [photo], label=EXAMPLE_LABEL, api_name="example_photo")
-        with gr.Column():
-            buttons: Any = ["download", "fullscreen"]
-            shown = gr.Image(format="png", label="Result", interactive=False, height=520, buttons=buttons)
-            text = gr.Markdown()
-    gr.on([run.click, kind.input], find, [photo, kind], [shown, text], api_name="find")
-
-
 TABS: dict[str, Callable[[], None]] = {
     "Try": try_tab,
     "Adapt": own_model_tab,
     "Style and shadows": images_tab,
     "In the wild": parsing_tab,
     "One face, many parts": parts_tab,
-    "Sentences": text_tab,
 }
 
 
@@ -105,6 +63,7 @@ def build(tabs: Sequence[str] = tuple(TABS)) -> gr.Blocks:
         for name in tabs:
             with gr.Tab(name):
                 TABS[name]()
+        add_endpoints(page)
 
         def leave(request: gr.Request) -> None:
             """Stop the trainings of a visitor who has left; delete the session's files, models and labels."""
@@ -151,12 +110,12 @@ def start_page(
         yield
 
     theme = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
-    page = build(tabs)
+    page = build(tabs).queue(max_size=QUEUE)
     try:
         page.launch(
             theme=theme,
             css=CSS,
-            max_file_size="25mb",
+            max_file_size=UPLOAD,
             footer_links=["api"],
             server_name=address,
             server_port=port,

@@ -265,7 +265,7 @@ def test_uploads_of_every_kind(tab: Tab, tmp_path: Path, monkeypatch: pytest.Mon
             time.sleep(0.1)
         assert shown.evaluate("image => image.naturalWidth") == 80, f"{name} is not shown"
         count = len(seen)
-        tab.press("Find faces")
+        tab.press("Analyse")
         for _ in range(100):
             if len(seen) > count:
                 break

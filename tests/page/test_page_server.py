@@ -184,7 +184,7 @@ def test_a_large_text_is_refused_at_once(server: tuple[gr.Blocks, Path]) -> None
     for text, said in ((names, "expected at most 10,000 characters"), (",".join("ab" * 201), "at most 200 names")):
         success, message = visitor.call("show", [None, None, POINTS, text, "skin", 0])
         assert not success and said in message
-    success, message = visitor.call("words", [None, names, "Photo"])
+    success, message = visitor.call("match", [None, names])
     assert not success
     assert time.monotonic() - begun < 40  # it takes a tenth of a second
 
