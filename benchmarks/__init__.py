@@ -1,1 +1,1 @@
-"""Benchmarks of facekit, run as modules from the repository's root: ``python -m benchmarks.fsma.tables --help``."""
+"""Benchmarks of facekit, run as modules from the repository's root: ``python -m benchmarks.speed.imports``."""

@@ -9,8 +9,7 @@ import sys
 from typing import Any
 
 import facekit
-
-from .splits import Data, Split
+from facekit.papers.face_data import Data, Split
 
 
 def options(description: str | None, faces: list[int], data: str) -> argparse.Namespace:
@@ -27,7 +26,7 @@ def options(description: str | None, faces: list[int], data: str) -> argparse.Na
     parser.add_argument("--backbone", choices=["fsma", "farl", "synthparse"], default="fsma")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--start", choices=["embedded", "none"], help="none: trained layers from scratch")
-    parser.add_argument("--unet", metavar="FILE", help="ImageNet weights of the network that users would take instead")
+    parser.add_argument("--weights", help="imagenet with --backbone synthparse: the usual alternative to facekit")
     chosen = parser.parse_args()
     if "FACEKIT_DATA" not in os.environ:
         sys.exit(f"FACEKIT_DATA is not set: this benchmark needs {data}/ in that folder")
@@ -35,12 +34,8 @@ def options(description: str | None, faces: list[int], data: str) -> argparse.Na
 
 
 def adapted(chosen: argparse.Namespace, data: Data, split: Split, seed: int) -> Any:
-    """Adapt a model by `facekit.adapt`, or with ``--unet`` the usual alternative."""
-    overrides = {k: v for k, v in {"steps": chosen.steps, "start": chosen.start}.items() if v is not None}
-    if chosen.unet:
-        from .imagenet_unet import adapt_unet
-
-        return adapt_unet(split.images, split.labels, data.task, data.names, chosen.unet, seed, **overrides)
+    """Adapt a model by `facekit.adapt`."""
+    given = {"steps": chosen.steps, "start": chosen.start, "weights": chosen.weights}
     return facekit.adapt(
         split.images,
         split.labels,
@@ -49,7 +44,7 @@ def adapted(chosen: argparse.Namespace, data: Data, split: Split, seed: int) -> 
         names=data.names,
         seed=seed,
         progress=False,
-        **overrides,
+        **{name: value for name, value in given.items() if value is not None},
     )
 
 

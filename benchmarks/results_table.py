@@ -40,7 +40,7 @@ Numbers after ± are standard deviations over draws of the labelled faces or ove
 a column. Commands that use real faces (300-W, FASSEG and others) need the environment variable `FACEKIT_DATA`.
 
 The embedded weights are small. For example, `fsma`'s auto-encoder has half the paper's width and size, and was trained
-on 15,000 faces instead of 2.1 million. These figures therefore do not show what the papers' weights reach.
+on 26,900 faces instead of 2.1 million. These figures therefore do not show what the papers' weights reach.
 """
 
 

@@ -18,6 +18,7 @@ _MODULES = {
     "adapt_labels": "api.label_adaptation",
     "pretrain": "api.pretraining",
     **dict.fromkeys(("match", "explain"), "api.text_matching"),
+    "suggest": "api.suggestion",
     "uncertainty": "api.uncertainty",
     **dict.fromkeys(("Model", "load"), "model"),
     "Adaptation": "training.config",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .api.label_adaptation import adapt_labels
     from .api.prediction import predict
     from .api.pretraining import pretrain
+    from .api.suggestion import suggest
     from .api.text_matching import explain, match
     from .api.uncertainty import uncertainty
     from .comparison.comparison import compare
@@ -64,6 +66,7 @@ __all__ = [
     "match",
     "predict",
     "pretrain",
+    "suggest",
     "uncertainty",
 ]
 

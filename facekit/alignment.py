@@ -84,8 +84,8 @@ class Frame:
         return fit_matrix(image_size, side) if self.box is None else crop_matrix(self.box, side, self.roll)
 
 
-Pointer = Callable[[NDArray[np.uint8], Frame], NDArray[np.floating]]
-"""A landmark model: from an image (H,W,3) and the frame of a face to its 68 points (68,2) in the image's pixels."""
+Pointer = Callable[[NDArray[np.uint8], list[Frame]], list[NDArray[np.floating]]]
+"""A landmark model: from an image (H,W,3) and the frames of faces to the 68 points (68,2) of each, in its pixels."""
 
 
 class FaceFramer:
@@ -150,7 +150,7 @@ class FaceFramer:
         @functools.cache
         def pointed() -> list[NDArray[np.floating]]:
             assert self.pointer is not None
-            return [self.pointer(image, frame) for frame in boxed(find_faces)]
+            return self.pointer(image, boxed(find_faces))
 
         def frames(align: str) -> list[Frame]:
             if checked_boxes is None and align == "none":

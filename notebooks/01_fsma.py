@@ -9,7 +9,7 @@
 #
 # This notebook follows the paper's order. Each heading names its section, equation or table. Everything is small: a network of
 # half the paper's width, at most a few hundred training steps, and generated faces, whose labels are exact. So the numbers
-# below are **not** the paper's; section 10 says what they cannot show. `python -m benchmarks.fsma.tables` measures on real
+# below are **not** the paper's; section 10 says what they cannot show. `facekit reproduce fsma/table1` measures on real
 # faces.
 #
 # The notebook needs the basics of the first one (`adapt`, `predict`, `evaluate`), no GPU and no network. It runs in about five
@@ -224,7 +224,7 @@ show(rows)
 #
 # What this does not show: how *large* the gain is. All faces come from one program, this is one draw of ten faces with one seed,
 # and training stopped after a few hundred steps. The slower model had not converged by then (the paper's `00000` reaches 75 %
-# with five images in Table 5). For the size of the gain, run `python -m benchmarks.fsma.tables table1 table2`. It uses real
+# with five images in Table 5). For the size of the gain, run `facekit reproduce fsma/table1`. It uses real
 # faces, all codes and three draws, and prints mean and standard deviation.
 #
 # ## 3 · The paper's recipes (supplement, Table 7)
@@ -466,7 +466,7 @@ show({"with shadow": dark[:7], **{skip: out[:7] for skip, out in outputs.items()
 # `11111` lightens the shadow and keeps the person. `00000` has the 99 numbers only, so its output has the light of another
 # face. Pixels outside of the shadow become wrong (the paper's Figure 8 (D)). `11111` has errors, too: dark shadows are removed only
 # in part, and the rest of the face changes a little. The paper's recipe makes 60,000 steps, on a better auto-encoder.
-# `python -m benchmarks.fsma.tables shadows` measures ours on real faces under real light.
+# `facekit reproduce fsma/figure13` measures ours on real faces under real light.
 #
 # (One step is ours. The paper's output image consists of the network's pixels, and those of a 128 px network are blurred. So
 # facekit takes only the change of *light* from the network, and keeps the detail of the image.)
@@ -495,7 +495,7 @@ show({name: [r.draw() for r in facekit.predict(model, list(images[some]))] for n
 # %% [markdown]
 # All three were trained for the same number of steps. The frozen network trains fewer layers. Its steps are cheaper, because no
 # gradient passes through the encoder, and small parts are learned earlier. The UNet trains the most layers. It gains from more
-# steps (`python -m benchmarks.fsma.tables table5` gives it twice as many) and from more labels. Table 5 shows this: from five
+# steps (`facekit reproduce fsma/table5` gives it twice as many) and from more labels. Table 5 shows this: from five
 # faces to two thousand, the difference between the two shrinks from eleven points to one.
 #
 # ## 8 · Not only people (section 5.5)
@@ -557,7 +557,7 @@ table(["task", "all images", "few-shot", "pace", "all: hours", "few-shot: hours"
 #
 # ## 10 · What this small run cannot show
 #
-# - **The paper's accuracy.** Our auto-encoder has half the width and half the size (128 px), and was trained on 15,000 faces
+# - **The paper's accuracy.** Our auto-encoder has half the width and half the size (128 px), and was trained on 26,900 faces
 #   instead of 2.1 million. Its reconstructions do not keep the identity. This limits all models on it.
 # - **Real faces.** Generated faces imitate skin, light, cameras and annotators only roughly, and all come from one program. What
 #   works here may fail on a phone's photo, and the reverse. In section 4 the warm start was trained on faces of the same program.
@@ -570,7 +570,7 @@ table(["task", "all images", "few-shot", "pace", "all: hours", "few-shot: hours"
 # - **Visual quality.** Whether a drawing is good, or a face without its shadow looks natural, is judged by people at full size. SSIM
 #   at 128 px does not measure it.
 #
-# `python -m benchmarks.fsma.tables` measures the same questions on real faces, over three draws.
+# `facekit reproduce` measures the same questions on real faces, over three draws.
 #
 # Exercises: change the skip code in section 2 to `"1100"`, the style in section 5 to `"comic"`, or the ten faces to five. Predict
 # the result before you run it.

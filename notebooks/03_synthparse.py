@@ -380,8 +380,8 @@ print(f"{file.name}: {file.stat().st_size / 1e6:.0f} MB; the same masks after lo
 # - **The small parts.** With a new loss the parsers first lose eyes, brows and the inner mouth, and learn them again last. All trainings stop early.
 #   So the mean above depends on *when* these parts are learned. The skin column depends more on labels.
 # - **The size.** 96 px instead of 128; a hundred faces and half a minute of training instead of 2,000 faces and 30 epochs.
-# - **Four architectures, six mixing ratios** (Tables 7 and 8, Figure 6): `python -m benchmarks.synthparse.tables table7 ratios inputs` runs them and
-#   continues a stopped run. It uses generated faces with real photos as the target, or the paper's own data sets if you have them.
+# - **Four architectures, six mixing ratios** (Tables 7 and 8, Figure 6): `facekit reproduce synthparse/table7` and `synthparse/figure6` run them and
+#   continue a stopped run. They use generated faces with real photos as the target, or the paper's own data sets if you have them.
 #
 # Exercises; predict the result of each before you run it:
 #

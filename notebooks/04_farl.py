@@ -302,5 +302,5 @@ plt.show()
 #   web. Ours was trained on captions that a program made from attributes. So it works for hair, beards, glasses and smiles, and for little else.
 # - The paper's comparisons (Tables 1 and 2: MoCo v3, BEiT, ViT, DeiT, CLIP) need those networks' weights. `tower="vit_base_patch16_224"` with
 #   `weights="official"` replaces the tower by any ViT of timm, with the same heads.
-# - Generated faces are easier than photos. `python -m benchmarks.farl.tables` measures on real ones; its figures are in
+# - Generated faces are easier than photos. `facekit reproduce farl/table1` measures on real ones; the figures are in
 #   [Results](../benchmarks/RESULTS.md).

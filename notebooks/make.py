@@ -58,6 +58,15 @@ def keep_outputs(notebook: nbformat.NotebookNode, earlier: nbformat.NotebookNode
             cell.outputs, cell.execution_count = same.outputs, same.execution_count
 
 
+def drop_widgets(notebook: nbformat.NotebookNode) -> None:
+    """Keep the image of each widget only. Viewers without a kernel would show an error in its place."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/png" in data:
+                data.pop("application/vnd.jupyter.widget-view+json", None)
+
+
 def shrink_images(notebook: nbformat.NotebookNode) -> None:
     """Store each PNG as JPEG if that is smaller, of at most `IMAGE_BYTES`."""
     for cell in notebook.cells:
@@ -102,9 +111,14 @@ def make(script: Path, execute: bool) -> str:
     else:
         # Cells without timestamps: the same outputs give the same file.
         NotebookClient(
-            notebook, timeout=SECONDS_PER_CELL, record_timing=False, resources={"metadata": {"path": str(FOLDER)}}
+            notebook,
+            timeout=SECONDS_PER_CELL,
+            record_timing=False,
+            store_widget_state=False,
+            resources={"metadata": {"path": str(FOLDER)}},
         ).execute()
         notebook.metadata.language_info = nbformat.from_dict({"name": "python"})
+        drop_widgets(notebook)
         shrink_images(notebook)
     with whole_file(target) as temporary:
         temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")

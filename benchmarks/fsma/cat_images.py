@@ -2,9 +2,9 @@
 
     python -m benchmarks.fsma.cat_images FOLDER --count 4000
     facekit pretrain fsma --weights embedded --faces FOLDER --steps 1200 --out cats.safetensors
-    python -m benchmarks.fsma.tables --cats cats.safetensors
+    facekit reproduce fsma/figure14 --data DIR      # with the file as DIR/weights/cats.safetensors
 
-The images have seed 23. ``benchmarks.fsma.tables`` adapts and scores on other animals, those of seed 22.
+The images have seed 23. ``fsma/figure14`` adapts and scores on other animals, those of seed 22.
 """
 
 from __future__ import annotations

@@ -2,14 +2,16 @@
 
     FACEKIT_DATA=... python -m benchmarks.fsma.few_shot_landmarks --faces 10 50 157 --draws 3
 
-Prints mean and standard deviation over the draws. ``--unet mobilenet_v2-b0353104.pth`` trains a UNet on ImageNet's
-MobileNetV2 on the same draws instead. ``--start none`` switches off the warm start from generated faces.
+Prints mean and standard deviation over the draws. ``--backbone synthparse --weights imagenet`` trains a UNet on
+ImageNet's MobileNetV2 on the same draws; its weights must be in the cache. ``--start none`` switches off the warm
+start from generated faces.
 """
 
 from __future__ import annotations
 
+from facekit.papers.face_data import LANDMARKS
+
 from ..draws import measure, options
-from ..splits import LANDMARKS
 
 
 def main() -> None:

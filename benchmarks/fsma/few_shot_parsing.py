@@ -3,14 +3,15 @@
     FACEKIT_DATA=... python -m benchmarks.fsma.few_shot_parsing --faces 5 10 --draws 3
 
 The parts are skin, hair and brows, eyes, nose and mouth. Prints mean and standard deviation over the draws.
-``--unet mobilenet_v2-b0353104.pth`` trains a UNet on ImageNet's MobileNetV2 on the same draws instead.
-``--backbone synthparse`` measures the backbone of the ready parser.
+``--backbone synthparse`` measures the backbone of the ready parser, and with ``--weights imagenet`` a UNet on
+ImageNet's MobileNetV2 on the same draws; its weights must be in the cache.
 """
 
 from __future__ import annotations
 
+from facekit.papers.face_data import PARTS
+
 from ..draws import measure, options
-from ..splits import PARTS
 
 
 def main() -> None:

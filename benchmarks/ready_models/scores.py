@@ -44,9 +44,9 @@ from facekit.labels import CELEBA_40
 from facekit.metrics.groups import group_members, scores_by_group
 from facekit.model import ready_model
 from facekit.model.evaluation import predict_labelled
+from facekit.papers.face_data import split_yaleb
 from facekit.zoo import embedded_file
 
-from ..splits import split_yaleb
 from . import card_records, cards, failures, image_models, parsing, photos
 from .image_models import shadowed_faces, sketch_pairs
 from .retrain import SCORED, attribute_faces, lfpw_faces

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..alignment import FaceBoxes
+from ..alignment import FaceBoxes, Frame
 from ..core.global_state import default_settings
 from ..images.reader import read_images, to_tensor
 from ..images.types import Images
@@ -43,19 +43,24 @@ def uncertainty(
     batch = read_images(images)
     if faces is not None and not batch.single:
         raise ValueError(f"faces: expected one image, got {len(batch.arrays)}; pass one image at a time")
-    maps = [_divergence(runner, image, align or runner.align, faces) for image in batch.arrays]
+    align = align or runner.align
+    maps = [divergence_map(runner, image, find_frames(image, align, faces)) for image in batch.arrays]
     return maps[0] if batch.single else maps
 
 
-def _divergence(
-    model: Model,
-    image: NDArray[np.uint8],
-    align: str,
-    faces: FaceBoxes | None,
-) -> NDArray[np.float32]:
-    """Return the divergence of one image."""
+def divergence_map(model: Model, image: NDArray[np.uint8], frames: list[Frame]) -> NDArray[np.float32]:
+    """Compute the divergence of one image.
+
+    Args:
+        model: A model with several ``members``.
+        image: RGB uint8, shape (H, W, 3).
+        frames: Frames of its faces.
+
+    Returns:
+        Float32 (H, W) in nats, NaN outside the faces.
+    """
     out = np.full(image.shape[:2], np.nan, np.float32)
-    for frame in find_frames(image, align, faces):
+    for frame in frames:
         crop = frame.crop(image.shape[:2], model.input_size)
         x = to_tensor([crop.image(image)]).to(model.device)
         with torch.inference_mode():

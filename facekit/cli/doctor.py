@@ -23,6 +23,7 @@ PACKAGES = (
     "albumentations",
     "gradio",
     "ipywidgets",
+    "anywidget",
     "matplotlib",
     "safetensors",
     "onnx",

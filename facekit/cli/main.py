@@ -18,9 +18,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import adapt, comparison, download, evaluate, installation, predict, pretrain, texts, uncertainty
+from . import adapt, comparison, download, evaluate, installation, predict, pretrain, reproduce, texts, uncertainty
 
-GROUPS = (installation, download, adapt, predict, evaluate, comparison, texts, uncertainty, pretrain)
+GROUPS = (installation, download, adapt, predict, evaluate, comparison, texts, uncertainty, pretrain, reproduce)
 
 
 def parser() -> argparse.ArgumentParser:

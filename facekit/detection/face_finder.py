@@ -6,7 +6,7 @@ import math
 
 from ..core.arguments import check_choice
 from ..core.global_state import default_settings
-from ..images.reader import load_image
+from ..images.reader import rgb_to_read
 from ..images.types import ImageLike
 from .embedded import embedded_rows, placed_points
 from .face import Face
@@ -38,7 +38,7 @@ def find_faces(image: ImageLike, min_size: float | None = None, detector: str = 
     if min_size is not None and not (math.isfinite(min_size) and min_size > 0):
         raise ValueError(f"min_size={min_size}: expected the height of the smallest face in pixels, above 0")
     check_choice(detector, "detector", DETECTORS)
-    pixels = load_image(image)
+    pixels = rgb_to_read(image)
     if detector == "auto":
         detector = "embedded" if yunet_file() is None else "yunet"
     if detector == "yunet":

@@ -230,10 +230,10 @@ class Crop(ABC):
             out[strip.slices][inside] = classes(strip)[inside]
         return out
 
-    def paste_image(
+    def paste_pixels(
         self, values: NDArray[np.uint8], image: NDArray[np.uint8], feather: float = 0.0
-    ) -> NDArray[np.uint8]:
-        """Paste an image of the crop into a copy of the image.
+    ) -> tuple[NDArray[np.uint8], tuple[slice, slice]]:
+        """Blend an image of the crop with the part of the image that it touches.
 
         Args:
             values: (h,w,3) uint8, one per crop pixel.
@@ -241,24 +241,22 @@ class Crop(ABC):
             feather: Width in crop pixels over which the crop's rim fades into the image; 0 is a hard edge.
 
         Returns:
-            A new image (H,W,3) uint8.
+            The new pixels of that part, uint8 of shape (h,w,3), and its rows and columns as slices.
 
         Raises:
             ValueError: If ``values`` has not the crop's size.
         """
-        out = image.copy()
         region = self._region(values.shape[:2], image.shape[:2])
         if region.is_empty:
-            return out
+            return np.zeros((*region.size, 3), np.uint8), region.slices
         x, y = self._positions(region)
         alpha, (h, w) = is_inside(x, y, self.size, self._empty_rim).astype(np.float32), self.size
         if feather > 0:
             rim = np.minimum(np.minimum(x + 0.5, w - 0.5 - x), np.minimum(y + 0.5, h - 0.5 - y))
             alpha *= np.clip(rim / feather, 0, 1)
         new = self._values_at(values, region, "replicate").astype(np.float32)
-        old = out[region.slices].astype(np.float32)
-        out[region.slices] = np.rint(old + (new - old) * alpha[..., None]).astype(np.uint8)
-        return out
+        old = image[region.slices].astype(np.float32)
+        return np.rint(old + (new - old) * alpha[..., None]).astype(np.uint8), region.slices
 
     @property
     def _pixels_per_image_pixel(self) -> int:

@@ -29,7 +29,7 @@ from PIL import Image
 
 from ..core.atomic_file import whole_file
 from .files import SUFFIXES, expand_home, file_name, list_images, open_image
-from .formats import MAX_PIXELS, ImageError, from_numpy, from_pil, from_torch
+from .formats import MAX_PIXELS, ImageError, check_size, from_numpy, from_pil, from_torch
 
 __all__ = [
     "MAX_PIXELS",
@@ -44,6 +44,7 @@ __all__ = [
     "load_image",
     "open_image",
     "read_images",
+    "rgb_to_read",
     "save_image",
     "to_tensor",
 ]
@@ -114,6 +115,24 @@ def load_image(image: Any, name: str | None = None) -> np.ndarray:
     elif isinstance(image, (bytes, bytearray)) or hasattr(image, "read"):
         advice = "open it with PIL.Image.open (bytes inside io.BytesIO)"
     raise ImageError(f"{name}: {_EXPECTED}, got {type(image).__name__}; {advice}")
+
+
+def rgb_to_read(image: Any) -> np.ndarray:
+    """Load one image as RGB for reading only: an array that needs no conversion is returned without a copy.
+
+    Args:
+        image: As in `load_image`.
+
+    Returns:
+        RGB array of shape (H, W, 3), uint8, contiguous. It may be ``image`` itself.
+
+    Raises:
+        ImageError: As `load_image`.
+    """
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape[2:] == (3,) and image.flags.carray:
+        check_size(image.shape[1], image.shape[0], "image")
+        return image
+    return load_image(image)
 
 
 def read_images(images: Any, on_error: Literal["raise", "skip"] = "raise") -> ImageBatch:

@@ -60,7 +60,8 @@ def stream_images(images: Any, kept_bytes: int = KEPT) -> StreamedImages:
     """Check every image, and keep as many in memory as fit.
 
     Args:
-        images: As in `facekit.images.read_images`. The items of an iterator are kept, because they come only once.
+        images: As in `facekit.images.read_images`. The items of an iterator are kept, because they come only once. A
+            sequence may read its images on access.
         kept_bytes: Bytes of decoded images that may stay in memory.
 
     Returns:
@@ -70,7 +71,7 @@ def stream_images(images: Any, kept_bytes: int = KEPT) -> StreamedImages:
         ImageError: As `read_images` does.
     """
     source = image_source(images)
-    items: list[Any] = list(source.items)
+    items: Sequence[Any] = source.items if isinstance(source.items, Sequence) else list(source.items)
     names: list[str] = []
     sizes: list[tuple[int, int]] = []
     kept: dict[int, np.ndarray] = {}

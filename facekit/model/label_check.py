@@ -37,6 +37,7 @@ OTHERS = 500  # Number of other images whose labels are tried.
 FITS = 0.055  # median error of labels that are right
 BETTER = 0.5  # a mistake undone makes the error so much smaller, in most images
 MOST = 0.75
+SHIFT = 0.02  # the smallest common offset that is a mistake
 FACE_SIDE = (0.4, 0.9)  # of the image's side: then the whole image is a face crop
 # F1 of parts, averaged over the classes.
 PARTS_FIT, PARTS_GAIN = 0.45, 0.04
@@ -221,6 +222,8 @@ def _moved_alike(labelled: Sequence[Array], predicted: list[tuple[Array, float]]
         return None
     if abs(factor - 1) > 0.12 and np.abs(offset).max() * factor < 0.2 * side:
         return f"multiplied by {1 / factor:.2g}"
+    if abs(factor - 1) < 0.12 and np.abs(offset).max() * factor < SHIFT * side:
+        return None  # labels that are nearly equal to the predictions
     if abs(factor - 1) < 0.12:
         return f"moved by about ({offset[0]:.0f}, {offset[1]:.0f}) px"
     return f"multiplied by {1 / factor:.2g} and moved by about ({offset[0]:.0f}, {offset[1]:.0f}) px"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..alignment import Frame
 from ..results import ImageResult, Segmentation
+from ..results.types import Box, Drawable
 from ..training.crops import Cropper
 from .face_frames import embedded_model, find_frames
 
@@ -22,20 +23,24 @@ _FACE_RADIUS = 0.2
 _FOUND = 0.5
 
 
-def person_mask(image: NDArray[np.uint8], frame: Frame) -> NDArray[np.bool_]:
-    """Find the pixels of the framed person with the embedded parser.
+def person_masks(image: NDArray[np.uint8], frames: list[Frame]) -> list[NDArray[np.bool_]]:
+    """Find the pixels of framed people with the embedded parser, all people in one batch.
 
     Args:
         image: RGB uint8, shape (H, W, 3).
-        frame: A frame in which there is a face.
+        frames: Frames in which there is a face.
 
     Returns:
-        Shape (H, W). True at all classes but the background.
+        Shape (H, W) for each frame. True at all classes but the background.
     """
     # The parser was trained on faces that were not warped.
-    result = embedded_model("segmentation").predict_frames(image, [dataclasses.replace(frame, alpha=None)])[0]
-    assert isinstance(result, Segmentation)
-    return (result.mask > 0) & (result.mask != result.labels.ignore)
+    plain = [dataclasses.replace(frame, alpha=None) for frame in frames]
+    results = embedded_model("segmentation").predict_frames(image, plain)
+    return [
+        (result.mask > 0) & (result.mask != result.labels.ignore)
+        for result in results
+        if isinstance(result, Segmentation)
+    ]
 
 
 def with_portrait(clean: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
@@ -48,25 +53,34 @@ def with_portrait(clean: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
     Returns:
         Shape (H, W, 4). The last channel is 255 on the person that the embedded parser finds, else 0.
     """
-    return np.dstack([clean, 255 * person_mask(clean, frame).astype(np.uint8)])
+    return np.dstack([clean, 255 * person_masks(clean, [frame])[0].astype(np.uint8)])
 
 
-def blend_portrait(result: ImageResult, frame: Frame) -> ImageResult:
+def blend_portraits(results: list[Drawable], frames: list[Frame]) -> list[Drawable]:
     """Keep the new image on the framed person only, with a soft edge; the rest is the original image.
 
     Args:
-        result: The new image of one face.
-        frame: The face's frame. A whole image is left as it is.
+        results: The new images of the faces of one image, `ImageResult`.
+        frames: The faces' frames.
 
     Returns:
-        The blended image. If the parser finds no person at the face, it is ``result``.
+        The blended images. A result for a whole image, or with a face at which the parser finds no person, is returned
+        as it is.
     """
-    if frame.box is None:
-        return result
-    side, centre = frame.box[2] - frame.box[0], np.array(frame.box).reshape(2, 2).mean(0)
+    faces = [frame for frame in frames if frame.box is not None]
+    masks = iter(person_masks(results[0].image, faces) if faces else [])
+    return [
+        result if frame.box is None else _blend(result, frame.box, next(masks))
+        for result, frame in zip(results, frames, strict=True)
+    ]
+
+
+def _blend(result: Drawable, box: Box, mask: NDArray[np.bool_]) -> ImageResult:
+    """Blend the new image of one face along the outline of the person."""
+    assert isinstance(result, ImageResult)
+    side, centre = box[2] - box[0], np.array(box).reshape(2, 2).mean(0)
     edge = max(0.5, _EDGE * side)
-    mask = person_mask(result.image, frame)
-    window = _window(mask, frame.box, margin=int(np.ceil(5 * edge)))
+    window = _window(mask, box, margin=int(np.ceil(5 * edge)))
     mask = mask[window]
     y, x = np.ogrid[window]
     face = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < (_FACE_RADIUS * side) ** 2
@@ -75,11 +89,18 @@ def blend_portrait(result: ImageResult, frame: Frame) -> ImageResult:
     # Neighbours in the same crop are other components of the mask.
     _, components = cv2.connectedComponents(mask.astype(np.uint8))
     person = components == np.bincount(components[face & mask]).argmax()
-    alpha = cv2.GaussianBlur(person.astype(np.float32), (0, 0), edge)[..., None]
-    old, new = result.image[window].astype(np.float32), result.output[window].astype(np.float32)
-    output = result.image.copy()
-    output[window] = np.rint(old + (new - old) * alpha)
-    return dataclasses.replace(result, output=output)
+    alpha = np.zeros((*result.pixels.shape[:2], 1), np.float32)
+    inner, outer = zip(*map(_shared, result.region, window), strict=True)
+    alpha[inner] = cv2.GaussianBlur(person.astype(np.float32), (0, 0), edge)[outer][..., None]
+    old, new = result.image[result.region].astype(np.float32), result.pixels.astype(np.float32)
+    return dataclasses.replace(result, pixels=np.rint(old + (new - old) * alpha).astype(np.uint8))
+
+
+def _shared(first: slice, second: slice) -> tuple[slice, slice]:
+    """Return what two ranges share, counted from the start of each."""
+    start, stop = max(first.start, second.start), min(first.stop, second.stop)
+    stop = max(start, stop)
+    return slice(start - first.start, stop - first.start), slice(start - second.start, stop - second.start)
 
 
 def _window(mask: NDArray[np.bool_], box: Sequence[float], margin: int) -> tuple[slice, slice]:

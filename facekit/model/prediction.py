@@ -14,9 +14,9 @@ from ..core.arguments import short_repr
 from ..images import read_images
 from ..images.types import Images
 from ..results.faces import Faces
-from ..results.types import Drawable, ImageResult
+from ..results.types import Drawable
 from .face_frames import find_frames_by_align
-from .portraits import blend_portrait
+from .portraits import blend_portraits
 from .trained_model import AT_ONCE, TrainedModel
 
 # Pixels of the images that `predict_stream` holds at once, unless a single image has more.
@@ -85,7 +85,9 @@ def predict_group(
         frames: list[list[Frame]] = [by_align[frame_align] for by_align in framed]
         predicted = model.predict_images(images, frames, shared_levels)
         if model.task.blends:
-            predicted = [_blended(*found) for found in zip(predicted, frames, strict=True)]
+            predicted = [
+                blend_portraits(results, face_frames) for results, face_frames in zip(predicted, frames, strict=True)
+            ]
         outcomes.append(
             [
                 results[0] if frame_align == "none" and face_boxes is None else Faces(results, image=image)
@@ -93,14 +95,6 @@ def predict_group(
             ]
         )
     return outcomes
-
-
-def _blended(results: list[Drawable], frames: list[Frame]) -> list[Drawable]:
-    """Blend the new faces of one image into it."""
-    return [
-        blend_portrait(result, frame) if isinstance(result, ImageResult) else result
-        for result, frame in zip(results, frames, strict=True)
-    ]
 
 
 def predict_stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from dataclasses import dataclass
@@ -229,26 +230,47 @@ class ImageResult(Drawable):
     """An image that a model made of an image: stylised, or without shadows.
 
     Attributes:
-        output: The new image, (H,W,3) uint8 RGB.
-        image: The original image, of the same shape.
+        pixels: The new pixels, (h,w,3) uint8 RGB: those of the whole image, or of a rectangle of it.
+        image: The original image, (H,W,3) uint8 RGB.
         box: The face's box (x0, y0, x1, y1); None if the whole image was used.
+        corner: Column and row (x, y) of the rectangle's first pixel in the image.
 
     Raises:
-        ValueError: If the two shapes differ.
+        ValueError: If the rectangle is not inside the image.
     """
 
-    output: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
     image: NDArray[np.uint8]
     box: Box | None = None
+    corner: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
-        output, image = rgb_array(self.output), rgb_array(self.image)
-        if output.shape != image.shape:
-            raise ValueError(f"output: expected the shape of the original image {image.shape}, got {output.shape}")
-        store(self, output=output, image=image, box=box_numbers(self.box))
+        pixels, image = rgb_array(self.pixels), rgb_array(self.image)
+        corner = int(self.corner[0]), int(self.corner[1])
+        (h, w), (height, width), (x, y) = pixels.shape[:2], image.shape[:2], corner
+        if not (0 <= x <= width - w and 0 <= y <= height - h):
+            raise ValueError(
+                f"pixels: expected a rectangle inside the image {(height, width)}, got {(h, w)} at column {x}, row {y}"
+            )
+        store(self, pixels=pixels, image=image, box=box_numbers(self.box), corner=corner)
 
     def __repr__(self) -> str:
         return f"Image({about_frame(self)})"
+
+    @property
+    def region(self) -> tuple[slice, slice]:
+        """Rows and columns of the image that the new pixels replace."""
+        (x, y), (h, w) = self.corner, self.pixels.shape[:2]
+        return slice(y, y + h), slice(x, x + w)
+
+    @functools.cached_property
+    def output(self) -> NDArray[np.uint8]:
+        """The whole new image, (H,W,3) uint8 RGB. It is put together when it is first read."""
+        if self.pixels.shape == self.image.shape:
+            return self.pixels
+        output = self.image.copy()
+        output[self.region] = self.pixels
+        return output
 
     @property
     def picture(self) -> NDArray[np.uint8]:
@@ -268,8 +290,10 @@ class ImageResult(Drawable):
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Draw the changed pixels on a copy of an image of the same size, (H,W,3) uint8."""
-        changed = (self.output != self.image).any(axis=2, keepdims=True)
-        return np.where(changed, self.output, same_size(canvas, self.image))
+        drawn = same_size(canvas, self.image).copy()
+        changed = (self.pixels != self.image[self.region]).any(axis=2, keepdims=True)
+        np.copyto(drawn[self.region], self.pixels, where=changed)
+        return drawn
 
     def to_dict(self) -> dict[str, Any]:
         """Return the size and box, ready for JSON."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..labels.sides import prefix_flip
 from ..metrics.scores import accuracy_by_attribute, balanced_accuracy_by_attribute, calibration_error
 from ..results.types import Attributes, Drawable
 from .base import ParsedLabels, Task, TaskSettings
-from .label_set_task import LabelSetTask
+from .label_set_task import LabelSetTask, binary_entropy
 
 _LISTED = 8
 
@@ -96,6 +97,10 @@ class AttributesTask(LabelSetTask):
         along = truth.T @ maps / spread
         best = F.one_hot(along.argmax(1), known.channels).to(maps)
         return torch.where(along.amax(1, keepdim=True) > 1e-6, best, torch.full_like(best, 1 / known.channels))
+
+    @override
+    def uncertainty(self, maps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
+        return binary_entropy(maps).mean(1)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return the probabilities (A,) float32 per image."""

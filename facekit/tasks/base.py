@@ -249,6 +249,17 @@ class Task(ABC):
             labels: Targets, in input pixels.
         """
 
+    def uncertainty(self, maps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
+        """Return how uncertain the network is about each image, (N,). `facekit.suggest` compares these numbers.
+
+        By default it is the mean absolute difference between the maps and those of the mirrored images.
+
+        Args:
+            maps: Outputs of the network.
+            mirrored: Makes the maps of the mirrored images, turned back, for tasks without probabilities.
+        """
+        return (maps.float() - mirrored().float()).abs().flatten(1).mean(1)
+
     def adversarial_images(self, maps: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images that a discriminator compares. Only for tasks that paint.
 

@@ -83,6 +83,10 @@ class ImageToImageTask(Task):
         """Start every channel as itself."""
         return torch.eye(self.channels)
 
+    @override
+    def uncertainty(self, maps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
+        return super().uncertainty(maps[:, :3], lambda: mirrored()[:, :3])
+
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return RGB float32 (h, w, 3) in [0, 1] per image."""
         return list(maps.float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
@@ -91,7 +95,8 @@ class ImageToImageTask(Task):
     def result(self, prediction: np.ndarray, crop: Crop, image: np.ndarray, box: Any) -> ImageResult:
         output = np.rint(255 * prediction).astype(np.uint8)
         feather = 0.0 if box is None else FEATHER * len(output)
-        return ImageResult(crop.paste_image(output, image, feather), image, box)
+        pixels, region = crop.paste_pixels(output, image, feather)
+        return ImageResult(pixels, image, box, _corner(region))
 
     def score(self, results: list[Drawable], labels: list[np.ndarray]) -> dict[str, float]:
         """Return SSIM, PSNR (dB) and LPIPS (AlexNet) against the true images, averaged over images.
@@ -212,13 +217,15 @@ class ShadowRemovalTask(ImageToImageTask):
         """
         crop_image = crop.image(image).astype(np.float32)
         gain = (_smooth(255 * prediction[..., :3]) + CALM) / (_smooth(crop_image) + CALM)
-        corrected = np.concatenate([gain, prediction[..., 3:]], 2).astype(np.float32)
-        moved, region = crop.paste(corrected, image.shape[:2], border="replicate" if box is None else "constant")
+        portrait = prediction[..., 3:]
+        if box is not None:
+            portrait = portrait * _fading_rim(portrait.shape[:2], FEATHER * len(portrait))
+        corrected = np.concatenate([gain, portrait], 2).astype(np.float32)
+        moved, region = crop.paste(corrected, image.shape[:2], border="replicate")
         old = image[region].astype(np.float32)
         new = np.clip((old + CALM) * moved[..., :3] - CALM, 0, 255)
-        out = image.copy()
-        out[region] = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
-        return ImageResult(out, image, box)
+        pixels = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
+        return ImageResult(pixels, image, box, _corner(region))
 
     @override
     def to_dict(self) -> dict[str, Any]:
@@ -228,6 +235,17 @@ class ShadowRemovalTask(ImageToImageTask):
 def _smooth(image: np.ndarray) -> np.ndarray:
     """Blur an image at the scale of the network's pixels."""
     return cv2.GaussianBlur(image, (0, 0), SMOOTH, borderType=cv2.BORDER_REPLICATE)
+
+
+def _corner(region: tuple[slice, slice]) -> tuple[int, int]:
+    """Return column and row of the first pixel of a region given as rows and columns."""
+    return region[1].start, region[0].start
+
+
+def _fading_rim(size: tuple[int, int], width: float) -> np.ndarray:
+    """Return weights (h, w, 1) that rise from 0 at the outermost pixels to 1 at a distance of ``width`` pixels."""
+    to_edge = [np.minimum(np.arange(n), np.arange(n)[::-1]) for n in size]
+    return np.clip(np.minimum(to_edge[0][:, None], to_edge[1]) / width, 0, 1)[..., None]
 
 
 def _check_no_names(names: Any, task: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
@@ -67,3 +68,16 @@ def _no_mirroring(labels: LandmarkSet | SegmentationSet | AttributeSet) -> str:
     if alone:
         return f"{alone[0]!r} has no counterpart on the other side"
     return "neither names nor labels tell which are left-right pairs (names with left and right would, or pairs=)"
+
+
+def binary_entropy(logits: Tensor) -> Tensor:
+    """Compute the entropy of independent yes-or-no labels, in nats.
+
+    Args:
+        logits: Any shape.
+
+    Returns:
+        The same shape, 0 to ln 2.
+    """
+    logits = logits.float()
+    return F.binary_cross_entropy_with_logits(logits, logits.sigmoid(), reduction="none")

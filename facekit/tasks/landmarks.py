@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -146,6 +146,10 @@ class LandmarkTask(LabelSetTask):
             found = (found + 0.5) * (own / known._input_side(side)) - 0.5
         distance = (labels.cpu()[:, :, None] - found).norm(dim=-1).nanmean(0)
         return F.one_hot(distance.nan_to_num(torch.inf).argmin(-1), known.channels).float()
+
+    @override
+    def uncertainty(self, maps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
+        return 1 - torch.from_numpy(np.stack(self.decode(maps)))[..., 2].mean(1)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return points (K, 3) per image: x, y in pixels of the input, as ``loss`` has them, and a score in [0, 1].

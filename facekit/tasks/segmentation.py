@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -28,7 +29,7 @@ from ..metrics.part_groups import f1_by_group
 from ..metrics.scores import confusion, f1_by_class, iou_by_class
 from ..results.types import Drawable, Segmentation
 from .base import Loss, ParsedLabels, Task, TaskSettings
-from .label_set_task import LabelSetTask
+from .label_set_task import LabelSetTask, binary_entropy
 
 # Names of the background class.
 _BACKGROUNDS = frozenset(
@@ -167,6 +168,13 @@ class SegmentationTask(LabelSetTask):
         nearest |= (cover == cover.amax(1, keepdim=True)) & ~nearest.any(1, keepdim=True)
         weights = area * nearest
         return weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
+
+    @override
+    def uncertainty(self, maps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
+        if self.activation == "sigmoid":
+            return binary_entropy(maps).flatten(1).mean(1)
+        logs = maps.float().log_softmax(1)
+        return -(logs.exp() * logs).sum(1).flatten(1).mean(1)
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return scores (C, h, w) float32 per image. The class with the largest score is the prediction.

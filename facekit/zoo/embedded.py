@@ -29,6 +29,15 @@ EMBEDDED = {
 }
 
 
+# The files that this process has asked for. These two are read without `embedded_file`.
+_asked = {"alexnet", "face-finder"}
+
+
+def asked_files() -> list[str]:
+    """Return the names of the embedded files that this process may have read."""
+    return sorted(_asked)
+
+
 def embedded_file(name: str) -> Path:
     """Return the path of an embedded file.
 
@@ -44,4 +53,5 @@ def embedded_file(name: str) -> Path:
     path = FOLDER / EMBEDDED[name]
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing from this installation: reinstall facekit, or pass weights=<file>")
+    _asked.add(name)
     return path

@@ -94,9 +94,9 @@ def test_frames_of_found_and_given_faces(monkeypatch: pytest.MonkeyPatch) -> Non
     points[[36, 42, 30, 48, 54]] = MEAN_FACE / 4
     seen = []
 
-    def pointer(image: np.ndarray, frame: Frame) -> np.ndarray:
-        seen.append(frame.crop(image.shape[:2], 128))
-        return points
+    def pointer(image: np.ndarray, frames: list[Frame]) -> list[np.ndarray]:
+        seen.extend(frame.crop(image.shape[:2], 128) for frame in frames)
+        return [points] * len(frames)
 
     monkeypatch.setattr(framing, "find_faces", lambda image: [Face((20, 20, 100, 100))] * 2)
     image, framer = np.zeros((130, 130, 3), np.uint8), FaceFramer(pointer)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+import facekit
 from facekit.__main__ import main
 from facekit.data.face_sources import landmarks_300w
 from facekit.data.synthetic_faces.generator import GeneratedFaces
@@ -141,3 +142,10 @@ def test_a_mistyped_folder_of_images_is_an_error(tmp_path: Path, capsys: pytest.
     arguments = ["--images", str(tmp_path / "imags"), "--labels", str(tmp_path / "a.json"), "--out", str(out)]
     assert main(["adapt", "--task", "landmarks", *arguments]) == 2
     assert "imags: no such images" in capsys.readouterr().err and not out.exists()
+
+
+def test_predictions_as_labels_are_right() -> None:
+    images = read_images(list(facekit.data.samples().images[:4]))
+    found = facekit.predict("landmarks", images.arrays, align="none")
+    for offset in (0.0, 1e-4, 1.0):
+        assert _said(POINTS, [one.points.astype(np.float64) + offset for one in found], images) == []

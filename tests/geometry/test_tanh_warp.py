@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.parity import pieces
+from helpers.pasted_images import pasted
 
 from facekit.alignment import point_frame
 from facekit.geometry import affine as g
@@ -178,12 +179,12 @@ def test_a_mirrored_image_gives_the_mirrored_crop() -> None:
 @pytest.mark.parametrize("side", [32, 120, 400])
 def test_images_go_there_and_back(side: int) -> None:
     image, crop = smooth(120, 160, 12), face_crop(side, roll=12 if side < 400 else 0, width=60 if side < 400 else 40)
-    back = crop.paste_image(crop.image(image), image)
+    back = pasted(crop, crop.image(image), image)
     error = np.abs(back.astype(int) - image).max(-1)
     # In the middle nothing is lost but what the crop's pixels cannot hold; further out it grows soft.
     assert error[45:75, 65:95].max() <= (8 if side >= 120 else 40)
     assert error.mean() < (7 if side >= 120 else 15)
-    black = crop.paste_image(np.zeros((side, side, 3), np.uint8), image, feather=side / 10)
+    black = pasted(crop, np.zeros((side, side, 3), np.uint8), image, feather=side / 10)
     assert black[60, 80].max() == 0 and len(np.unique(black)) > 20
     plain = g.transform_points(np.stack(np.meshgrid(np.arange(160), np.arange(120)), -1).astype(float), crop.matrix)
     inside = np.abs(plain - (side - 1) / 2).max(-1) < reach(ALPHA) * side / 2

@@ -264,6 +264,20 @@ def test_words_stay_inside_the_image(box: tuple[float, ...] | None) -> None:
     assert len(xs) > 100 and xs.min() >= 1 and ys.min() >= 1 and xs.max() <= 98 and ys.max() <= 118
 
 
+def test_new_pixels_of_a_rectangle(image: np.ndarray) -> None:
+    pixels = np.full((20, 30, 3), 7, np.uint8)
+    result = ImageResult(pixels, image, corner=(100, 90))
+    expected = image.copy()
+    expected[90:110, 100:130] = 7
+    assert np.array_equal(result.output, expected) and result.output is result.output
+    assert np.array_equal(result.draw(), expected)
+    other = np.zeros_like(image)
+    drawn = result.draw_on(other)
+    assert (drawn[90:110, 100:130] == 7).all() and drawn.sum() == 7 * pixels.size and not other.any()
+    whole = ImageResult(expected, image)
+    assert whole.output is expected and np.array_equal(whole.draw_on(other), drawn)
+
+
 def test_compare_puts_the_original_left(image: np.ndarray) -> None:
     drawn = ImageResult(np.zeros_like(image), image).draw(compare=True)
     assert (drawn[:, :160] == 100).all() and (drawn[:, 160:] == 0).all()
@@ -280,6 +294,10 @@ def test_what_does_not_fit_is_refused(image: np.ndarray, landmarks: Landmarks) -
         Attributes(np.zeros(3), attribute_set(["a"]), image)
     with pytest.raises(ValueError, match="float64"):
         ImageResult(image / 255, image)
+    with pytest.raises(
+        ValueError, match=r"a rectangle inside the image \(120, 160\), got \(20, 30\) at column 131, row 0"
+    ):
+        ImageResult(image[:20, :30], image, corner=(131, 0))
     with pytest.raises(ValueError, match="got 3 numbers"):
         ImageResult(image, image, (1, 2, 3))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="canvas"):

@@ -99,6 +99,19 @@ def test_results_keep_background_and_detail() -> None:
     assert np.abs(same.output.astype(int) - image).max() <= 1
 
 
+def test_the_light_of_a_crop_fades_at_its_rim() -> None:
+    image = np.full((200, 200, 3), 100, np.uint8)
+    angle = np.deg2rad(10)
+    turned = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) * 0.64
+    crop = AffineCrop(np.vstack([np.column_stack([turned, 31.5 - turned @ [100, 100]]), [0, 0, 1]]), 64)
+    prediction = np.full((64, 64, 4), 160 / 255, np.float32)
+    prediction[..., 3] = 1
+    output = ShadowRemovalTask().result(prediction, crop, image, np.array([50, 50, 150, 150])).output.astype(int)
+    assert output.min() == 100, "a dark line at the rim"
+    assert output[100, 100].min() >= 159
+    assert np.abs(np.diff(output[..., 0], axis=0)).max() <= 20, "a step at the rim"
+
+
 def test_pairs_or_clean_images(faces: Any) -> None:
     images = read_images(faces["image"])
     synthesised, clean = ShadowRemovalTask.from_labels(None, None, images)

@@ -129,7 +129,7 @@ def quick_stylization(faces: int) -> FSMAAdaptation:
 
 def quick_shadow_removal(faces: int) -> FSMAAdaptation:
     """Return our settings for shadow removal. The number of images has no effect, as every view has its own shadow."""
-    return FSMAAdaptation(steps=600, least_views=SHADOW_PAIRS, rotate=15.0, cache=False, **_QUICK_IMAGES)
+    return FSMAAdaptation(steps=600, views=1, least_views=SHADOW_PAIRS, rotate=15.0, cache=False, **_QUICK_IMAGES)
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,10 @@ class PaperRow:
         """Return the row's settings for another number of labelled images, with as many epochs."""
         images = SHADOW_PAIRS if self.task == "shadow_removal" else faces
         steps = self.epochs * -(-images // self.settings.batch_size)
-        # The paper augments anew at every step, so frozen features cannot be reused.
-        fresh: dict[str, Any] = {"views": self.epochs, "least_views": images, "cache": False}
+        # The paper augments anew at every step, so frozen features cannot be reused. Shadows are cast once: each
+        # view is one pair, and every epoch has the same pairs.
+        rounds = 1 if self.task == "shadow_removal" else self.epochs
+        fresh: dict[str, Any] = {"views": rounds, "least_views": images, "cache": False}
         return replace(self.settings, steps=steps, **(fresh if self.settings.mirror else {}))
 
 

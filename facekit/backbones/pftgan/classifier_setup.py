@@ -16,7 +16,7 @@ from .pixel_sampling import Maps, draw_pixels
 
 log = logging.getLogger("facekit")
 # Pixels before a classifier may stop early. Four epochs of DatasetGAN's images are more. Four epochs of one image of
-# 64 px are a tenth of it, which is too few for Adam (`python -m benchmarks.pftgan.tables`).
+# 64 px are a tenth of it, which is too few for Adam (`facekit reproduce pftgan/table4`).
 _UNHURRIED = 160_000
 
 

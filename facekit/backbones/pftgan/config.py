@@ -220,7 +220,7 @@ PAPER = PFTGANAdaptation(steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), vi
 DATASETGAN = replace(PAPER, stages="", reads_colours=False, classifier_optimiser="adam", classifier_lr=1e-3)
 QUICK: dict[str, PFTGANAdaptation] = {
     # Without step 3, which trains toRGB layers only: classifiers that read colours were no better
-    # (`python -m benchmarks.pftgan.tables ablations`).
+    # (`facekit reproduce pftgan/table6`).
     "segmentation": replace(PAPER, steps=100, stages="12", reads_colours=False),
     "landmarks": PFTGANAdaptation(
         steps=300,

@@ -97,6 +97,7 @@ def is_torch_archive(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/data.pkl") for name in archive.namelist())
+    # zipfile raises NotImplementedError for a version of the format that it does not have.
     except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OSError):
         return False
 

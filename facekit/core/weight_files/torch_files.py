@@ -159,6 +159,7 @@ def read_attached(stream: IO[bytes], name: str) -> Any:
                 return None
             check_stored(archive, (member,))
             data = archive.read(member)
+    # zipfile raises NotImplementedError for a compression or version that it does not have.
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"half or damaged: {error}") from None
     return read_torch(io.BytesIO(data), nested=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from facekit.backbones.farl.config import FaRLAdaptation
-from facekit.backbones.fsma.config import TABLE_7, named_recipe, paper_row
+from facekit.backbones.fsma.config import TABLE_7, named_recipe, paper_row, quick_shadow_removal
 from facekit.cli.command import parse_setting
 from facekit.training.config import Adaptation
 from facekit.training.config_overrides import overridden
@@ -55,6 +56,12 @@ def test_rows_are_as_printed(printed: tuple) -> None:
     images = 5000 if row.task == "shadow_removal" else row.faces
     assert s.steps == row.epochs * -(-images // s.batch_size)
     assert s.heatmaps == "l2" and not s.jitter if row.task == "landmarks" else not s.cosine
+
+
+@pytest.mark.parametrize("faces", [5, 50, 2500])
+def test_shadow_removal_has_5000_pairs_of_any_number_of_images(faces: int) -> None:
+    for settings in (named_recipe("paper", "shadow_removal", True, faces), quick_shadow_removal(faces)):
+        assert faces * max(settings.views, math.ceil(settings.least_views / faces)) == 5000
 
 
 def test_every_row_is_there() -> None:

@@ -147,6 +147,9 @@ def test_where_classifiers_disagree(faces: Any, masks: Any) -> None:
     large = facekit.uncertainty(several, np.kron(image, np.ones((4, 4, 1), np.uint8)))
     assert np.isfinite(large).all(), "corners, too"
     assert [m.shape for m in facekit.uncertainty(several, [image, image[:50]])] == [(96, 96), (50, 96)]
+    suggested = facekit.suggest(several, [image, image[:50]])
+    assert suggested.scores[0] == pytest.approx(found.mean(), rel=1e-4) and np.isfinite(suggested.scores[1])
+    assert np.isfinite(facekit.suggest(single, image).scores).all(), "entropy of the one classifier"
     with pytest.raises(ValueError, match="no classifiers that could disagree.*members=10"):
         facekit.uncertainty(single, image)
     with pytest.raises(ValueError, match="one image at a time"):

@@ -14,12 +14,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-import facekit
-from facekit.data.face_sources import TEST_300W, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
-from facekit.geometry.affine import box_of_points, crop_matrix
-from facekit.geometry.affine_crop import AffineCrop
-from facekit.labels import FASSEG_6, LANDMARKS_68
-from facekit.metrics import landmark_normaliser, point_groups
+from ..api.evaluation import evaluate
+from ..api.prediction import predict
+from ..data.datasets import LazyFaces, ParsedFace
+from ..data.datasets.boxes import square_around, tight_box_of_mask
+from ..data.datasets.files import map_classes, read_ids
+from ..data.face_sources import TEST_300W, celebahq128, data_folder, landmarks_300w, pseudo_landmarks
+from ..geometry.affine import box_of_points, crop_matrix
+from ..geometry.affine_crop import AffineCrop
+from ..images import load_image
+from ..labels import CELEBAMASK_19, FASSEG_6, LANDMARKS_68, SYNTHPARSE_11, SegmentationSet
+from ..metrics import landmark_normaliser, point_groups
 
 SIDE = 128
 
@@ -55,27 +60,28 @@ class Data:
 
 def split_300w(n: int, seed: int) -> Split:
     """Draw `n` faces of the other subsets of 300-W; score all 224 of `lfpw_test`."""
-    paths, subsets, points = _faces_300w()
+    paths, subsets, points = _faces_300w(data_folder("300w"))
     train = [i for i, s in enumerate(subsets) if s != TEST_300W]
     test = [i for i, s in enumerate(subsets) if s == TEST_300W]
     few = random.Random(seed).sample(train, n)
-    return Split([facekit.load_image(paths[i]) for i in few], points[few], _unseen_300w(), points[test])
+    unseen = _unseen_300w(data_folder("300w"))
+    return Split([load_image(paths[i]) for i in few], points[few], unseen, points[test])
 
 
 @functools.cache
-def _faces_300w() -> tuple[list[Path], list[str], np.ndarray]:
-    return landmarks_300w()
+def _faces_300w(folder: Path) -> tuple[list[Path], list[str], np.ndarray]:
+    return landmarks_300w(folder)
 
 
 @functools.cache
-def _unseen_300w() -> list[np.ndarray]:
-    paths, subsets, _ = _faces_300w()
-    return [facekit.load_image(p) for p, s in zip(paths, subsets, strict=True) if s == TEST_300W]
+def _unseen_300w(folder: Path) -> list[np.ndarray]:
+    paths, subsets, _ = _faces_300w(folder)
+    return [load_image(p) for p, s in zip(paths, subsets, strict=True) if s == TEST_300W]
 
 
 def score_landmarks(model: Any, split: Split) -> dict[str, float]:
     """Return the NME (inter-ocular) of the inner points, of the outline and of all, as Tables 1 and 3."""
-    found = [r.points for r in facekit.predict(model, split.unseen)]
+    found = [r.points for r in predict(model, split.unseen)]
     parts = {**point_groups(LANDMARKS_68), "all": list(range(68))}
     columns = {}
     for name, keep in parts.items():
@@ -89,25 +95,22 @@ def score_landmarks(model: Any, split: Split) -> dict[str, float]:
 
 def split_fasseg(n: int, seed: int) -> Split:
     """Draw `n` of the 20 frontal faces of FASSEG; score the others."""
-    images, masks = _faces_fasseg()
+    images, masks = _faces_fasseg(data_folder("fasseg"))
     few = random.Random(seed).sample(range(len(images)), n)
     rest = [i for i in range(len(images)) if i not in few]
     return Split([images[i] for i in few], [masks[i] for i in few], [images[i] for i in rest], [masks[i] for i in rest])
 
 
 @functools.cache
-def _faces_fasseg() -> tuple[list[np.ndarray], list[str]]:
-    folder = data_folder("fasseg")
+def _faces_fasseg(folder: Path) -> tuple[list[np.ndarray], list[str]]:
     with (folder / "index.csv").open() as f:
         rows = [row for row in csv.DictReader(f) if row["subset"].startswith("frontal")]
-    return [facekit.load_image(folder / "images" / r["image"]) for r in rows], [
-        str(folder / "masks" / r["mask"]) for r in rows
-    ]
+    return [load_image(folder / "images" / r["image"]) for r in rows], [str(folder / "masks" / r["mask"]) for r in rows]
 
 
 def score_parts(model: Any, split: Split) -> dict[str, float]:
     """Return F1 per part and the mean, as Tables 2 and 5. FASSEG joins hair and brows."""
-    scores = facekit.evaluate(model, split.unseen, split.truth)
+    scores = evaluate(model, split.unseen, split.truth)
     columns = {part: scores[f"f1_{part}"] for part in FASSEG_6.classes[1:]}
     return columns | {"overall": statistics.mean(columns.values())}
 
@@ -117,7 +120,7 @@ def split_sketches(n: int, seed: int) -> Split:
 
     Images are the middle square at the network's size.
     """
-    photos, sketches = _pairs()
+    photos, sketches = _pairs(data_folder("sketches"))
     order = random.Random(seed).sample(range(len(photos)), len(photos))
     few, rest = order[:n], order[n : n + 60]
     return Split(
@@ -126,13 +129,12 @@ def split_sketches(n: int, seed: int) -> Split:
 
 
 @functools.cache
-def _pairs() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    folder = data_folder("sketches")
+def _pairs(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     with (folder / "index.csv").open() as f:
         rows = list(csv.DictReader(f))
 
     def square(path: Path) -> np.ndarray:
-        image = facekit.load_image(path)
+        image = load_image(path)
         h, w = image.shape[:2]
         top = (h - w) * 3 // 5  # below the middle: above the hair there is only background
         return cv2.resize(image[top : top + w], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
@@ -162,14 +164,35 @@ def split_yaleb(n: int, seed: int) -> Split:
     return Split(
         clean,
         None,
-        [facekit.load_image(lit[key]) for key in shadowed],
-        [facekit.load_image(lit[key[0], 0, 0]) for key in shadowed],
+        [load_image(lit[key]) for key in shadowed],
+        [load_image(lit[key[0], 0, 0]) for key in shadowed],
     )
 
 
 def score_images(model: Any, split: Split) -> dict[str, float]:
     """Return SSIM, PSNR (dB) and LPIPS to the true images, and those of the unchanged images."""
-    return facekit.evaluate(model, split.unseen, split.truth)
+    return evaluate(model, split.unseen, split.truth)
+
+
+def celebamask(folder: Path, split: str, labels: SegmentationSet = SYNTHPARSE_11) -> LazyFaces[ParsedFace]:
+    """Open the crops of CelebAMask-HQ at hand.
+
+    Args:
+        folder: The folder celebamask of FACEKIT_DATA.
+        split: "train" (800 faces) or "validation" (100).
+        labels: Label set of the masks.
+    """
+    with (folder / "index.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split]
+
+    def read(row: dict[str, str]) -> ParsedFace:
+        image = load_image(folder / "images" / row["image"])
+        ids = read_ids(folder / "masks" / row["mask"], image.shape[:2])
+        mask = map_classes(ids, CELEBAMASK_19, row["mask"], labels)
+        tight = tight_box_of_mask(ids, CELEBAMASK_19, row["mask"])
+        return ParsedFace(row["image"], image, mask, square_around(tight), labels, tight)
+
+    return LazyFaces(f"CelebAMask-HQ, crops, {split}", rows, read)
 
 
 LANDMARKS = Data("landmarks", "68", split_300w, score_landmarks)

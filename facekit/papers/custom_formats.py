@@ -6,17 +6,18 @@ import csv
 import dataclasses
 import functools
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import facekit
-from facekit.data.face_sources import data_folder
-from facekit.data.synthetic_cats import ANIMAL_POINTS, GeneratedAnimals
-from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.labels import CUSTOM_FSMA, FACEKIT_27, LANDMARKS_112, landmark_set, segmentation_map
-
-from ..splits import Data, Split
+from ..api.evaluation import evaluate
+from ..data.face_sources import data_folder
+from ..data.synthetic_cats import ANIMAL_POINTS, GeneratedAnimals
+from ..data.synthetic_faces.generator import GeneratedFaces
+from ..images import load_image
+from ..labels import CUSTOM_FSMA, FACEKIT_27, LANDMARKS_112, landmark_set, segmentation_map
+from .face_data import Data, Split
 
 UNSEEN = 100  # generated faces that are scored; their indices begin where no draw reaches
 FIRST_UNSEEN = 10_000
@@ -28,19 +29,20 @@ IMM_73 = dataclasses.replace(
 
 def split_imm(n: int, seed: int) -> Split:
     """Draw `n` images of three of the five men; score all 20 images of the two others."""
-    rows, points = _imm()
+    folder = data_folder("imm73")
+    rows, points = _imm(folder)
     men = sorted({row[0][:2] for row in rows})
     kept = random.Random(seed).sample(men, 2)
     train = [i for i, row in enumerate(rows) if row[0][:2] not in kept]
     test = [i for i, row in enumerate(rows) if row[0][:2] in kept]
     few = random.Random(seed + 100).sample(train, n)
-    images = [facekit.load_image(data_folder("imm73") / "images" / row[0]) for row in rows]
+    images = [load_image(folder / "images" / row[0]) for row in rows]
     return Split([images[i] for i in few], points[few], [images[i] for i in test], points[test])
 
 
 @functools.cache
-def _imm() -> tuple[list[list[str]], np.ndarray]:
-    with (data_folder("imm73") / "index.csv").open() as f:
+def _imm(folder: Path) -> tuple[list[list[str]], np.ndarray]:
+    with (folder / "index.csv").open() as f:
         rows = list(csv.reader(f))[1:]
     return rows, np.array([[float(v) for v in row[1:]] for row in rows], np.float32).reshape(len(rows), -1, 2)
 
@@ -111,12 +113,12 @@ def _own_parts(batch: dict[str, Any]) -> list[np.ndarray]:
 
 def score_nme(model: Any, split: Split) -> dict[str, float]:
     """Return the NME (inter-ocular)."""
-    return {"NME": facekit.evaluate(model, split.unseen, split.truth)["nme_inter_ocular"]}
+    return {"NME": evaluate(model, split.unseen, split.truth)["nme_inter_ocular"]}
 
 
 def score_f1(model: Any, split: Split) -> dict[str, float]:
     """Return mean F1 over the customised parts, and mIoU."""
-    scores = facekit.evaluate(model, split.unseen, split.truth)
+    scores = evaluate(model, split.unseen, split.truth)
     return {"F1": scores["f1"], "mIoU": scores["miou"]}
 
 

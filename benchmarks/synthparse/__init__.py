@@ -1,1 +1,0 @@
-"""Benchmarks of "In the Wild Face Parsing in Synthetic-Data Trained Models" (Baker)."""
