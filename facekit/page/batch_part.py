@@ -36,7 +36,8 @@ def analyse_batch(
     if len(files) > MOST_IMAGES:
         raise ValueError(f"expected at most {MOST_IMAGES} photos, got {len(files)}; choose fewer")
     report = progress_reporter(bar, BATCH)
-    drawings, rows, failed = [], [], []
+    drawings, failed = [], []
+    rows: list[str] = []
     target = new_file("results.zip")
     with zipfile.ZipFile(target, "w") as archive:
         for number, (file, name) in enumerate(zip(files, numbered_names(files), strict=True)):

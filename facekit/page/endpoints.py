@@ -153,8 +153,8 @@ def add_endpoints(page: gr.Blocks) -> None:
     Args:
         page: The page, while it is laid out.
     """
-    for function in page.fns.values():
-        function.api_visibility = "private"
+    for shown in page.fns.values():
+        shown.api_visibility = "private"
     with gr.Column(visible=False):
         photo, model = ImageFile(type="filepath", label="image"), gr.File(label="model")
         text, sentence = gr.Textbox(SENTENCES, label="sentences"), gr.Textbox("a smiling woman", label="sentence")

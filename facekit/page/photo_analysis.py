@@ -80,7 +80,8 @@ def analyse(name: str, image: np.ndarray, report: Callable[[int, int], None] = l
         ValueError: If no face is found.
     """
     found, left_out = faces_of(image)
-    faces, points, masks, attributes = [], [], [], []
+    faces, points, attributes = [], [], []
+    masks: list[Segmentation] = []
     sketch = bright = image
     for number, face in enumerate(found):
         report(number, len(found))

@@ -189,10 +189,10 @@ def try_tab() -> None:
         batch_part()
 
     shown = [summary, *outputs]
-    analysed = {"inputs": [photo, text], "outputs": [photo_state, face, *shown]}
-    options: dict[str, Any] = {"show_progress_on": summary}
-    run.click(analyse_photo, **analysed, **options)
-    samples.select(take_sample, None, photo).then(analyse_photo, **analysed, **options)
+    fields, results = [photo, text], [photo_state, face, *shown]
+    run.click(analyse_photo, fields, results, show_progress_on=summary)
+    chosen_sample = samples.select(take_sample, None, photo)
+    chosen_sample.then(analyse_photo, fields, results, show_progress_on=summary)
     selected = [photo_state, face]
     face.input(show_face, [*selected, parts, text], shown, show_progress="hidden")
     parts.input(show_parts, [*selected, parts], outputs[1], show_progress="hidden")
