@@ -175,8 +175,10 @@ def test_an_upload_is_the_image_that_load_image_gives(name: str, page: gr.Blocks
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_upload_gives_one_sentence(name: str, page: gr.Blocks, seen: list[np.ndarray]) -> None:
     file = upload(name, BAD[name])
-    with pytest.raises(ImageError) as reason:
+    with pytest.raises(ImageError):
         load_image(file["path"])
+    with pytest.raises(ImageError) as reason:
+        read_photo(file["path"])  # its limit of pixels is lower
     calls = {"landmarks": [file], "parts": [file, "Photo", 0.5], "match": [file, "a\nb"]}
     for function, inputs in calls.items():
         with pytest.raises(gr.Error) as told:
