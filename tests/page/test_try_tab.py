@@ -66,9 +66,9 @@ def test_the_code_on_the_screen_gives_what_is_shown(
     assert len(made["points"]) == len(group.faces) == 2
     for i in range(2):
         np.testing.assert_allclose(made["points"][i].points, group.points[i].points, atol=0.02)
-        np.testing.assert_allclose(made["attributes"][i].probabilities, group.attributes[i].probabilities, atol=1e-5)
+        np.testing.assert_allclose(made["attributes"][i].probabilities, group.attributes[i].probabilities, atol=1e-3)
     for drawn, shown in ((made["sketch"], group.sketch), (made["bright"], group.bright)):
-        assert (drawn.draw() != shown).mean() < 1e-3
+        assert np.abs(drawn.draw().astype(float) - shown).mean() < 0.05  # grey levels
     assert made["face"] == 1 and {"parts.png", "sketch.png", "heat.png"} <= {file.name for file in tmp_path.iterdir()}
     capsys.readouterr()
     scores = match_face(group, "Face 2", "a woman\na man's face")[0]

@@ -24,6 +24,7 @@ from facekit.images.reader import ImageError, load_image
 from facekit.page import app
 from facekit.page.image_tab import adapt_handler
 from facekit.page.label_canvas import SIDE
+from facekit.page.limits import read_photo
 from facekit.page.uploads import MOST_LAYERS, ImageFile, PaintEditor, check_upload
 from facekit.results.faces import Faces
 
