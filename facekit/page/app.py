@@ -37,6 +37,8 @@ CSS = """
 .progress {min-height: 4.5rem}
 .aside p {font-size: .92rem; opacity: .8}
 .level {align-items: center}
+.samples, .samples .grid-wrap {height: auto !important; min-height: 0 !important; max-height: none !important}
+.samples .grid-container {grid-template-columns: repeat(auto-fill, minmax(72px, 1fr)) !important}
 """
 
 

@@ -21,7 +21,7 @@ from .parsing_tab import join_faces
 
 MODELS = ("landmarks", "segmentation", "attributes", "sketch", "shadow-removal")
 MOST_FACES = 20  # of a photo; the largest are taken
-LARGEST = 1024  # longest side of a shown image, px
+SMALLEST, LARGEST = 512, 1024  # longest side of a shown image, px
 MARGIN = 0.35  # around a face that is shown alone, of the longer side of its box
 
 
@@ -103,14 +103,14 @@ def analyse(name: str, image: np.ndarray, report: Callable[[int, int], None] = l
 
 
 def view(photo: Analysis, face: int | None) -> Analysis:
-    """Cut out a face, and scale the photo down so that no side is longer than LARGEST.
+    """Cut out a face, and scale it so that the longer side has SMALLEST to LARGEST pixels.
 
     Args:
         photo: The results of a photo.
         face: Index of the face, or None for the whole photo.
 
     Returns:
-        The same results in the pixels of the smaller image; with a face, only those of this face.
+        The same results in the pixels of the scaled image; with a face, only those of this face.
     """
     height, width = photo.image.shape[:2]
     left, top, right, bottom = 0, 0, width, height
@@ -119,10 +119,12 @@ def view(photo: Analysis, face: int | None) -> Analysis:
         margin = MARGIN * max(x1 - x0, y1 - y0)
         left, top = max(0, round(x0 - margin)), max(0, round(y0 - margin))
         right, bottom = min(width, round(x1 + margin)), min(height, round(y1 + margin))
-    factor = min(1.0, LARGEST / max(right - left, bottom - top))
+    longer = max(right - left, bottom - top)
+    factor = min(max(1.0, SMALLEST / longer), LARGEST / longer)
     size = (max(1, round((right - left) * factor)), max(1, round((bottom - top) * factor)))
+    smooth = Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC
 
-    def scaled(pixels: np.ndarray, filtering: Image.Resampling = Image.Resampling.BOX) -> np.ndarray:
+    def scaled(pixels: np.ndarray, filtering: Image.Resampling = smooth) -> np.ndarray:
         region = pixels[top:bottom, left:right]
         return region if factor == 1 else np.asarray(Image.fromarray(region).resize(size, filtering))
 

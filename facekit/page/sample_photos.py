@@ -26,8 +26,8 @@ def group_photo() -> np.ndarray:
     return np.concatenate([images[i] for i in GROUP], axis=1)
 
 
-def sample_photos() -> list[tuple[str, str]]:
-    """Return the files of the sample photos with their captions. The group's file is deleted with the page."""
-    people = [(str(FOLDER / f"{name}.jpg"), f"Person {i + 1}") for i, name in enumerate(samples().names[:COUNT])]
+def sample_photos() -> list[str]:
+    """Return the files of the sample photos, the group last. The group's file is deleted with the page."""
+    people = [str(FOLDER / f"{name}.jpg") for name in samples().names[:COUNT]]
     Image.fromarray(group_photo()).save(group := new_file("group.png"))
-    return [*people, (str(group), "Group")]
+    return [*people, str(group)]

@@ -25,6 +25,13 @@ from .uploads import image_field
 
 WHOLE = "Whole photo"
 MOST_BARS = 12
+# Attributes that are shown. Sex, age and judgements of looks are left out: the model errs on them too often.
+SHOWN = (
+    *("Smiling", "Mouth_Slightly_Open", "Eyeglasses", "Wearing_Hat", "Wearing_Earrings", "Wearing_Necklace"),
+    *("Wearing_Necktie", "Wearing_Lipstick", "Heavy_Makeup", "No_Beard", "Mustache", "Goatee", "Sideburns"),
+    *("5_o_Clock_Shadow", "Bald", "Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Straight_Hair"),
+    *("Wavy_Hair", "Bushy_Eyebrows", "Arched_Eyebrows"),
+)
 PART_SET = segmentation_set("celebamask19")  # of the ready model "segmentation"
 PART_NAMES = [readable(name) for name in PART_SET.classes[1:]]
 COLOURS = {
@@ -32,6 +39,7 @@ COLOURS = {
 }
 OPACITY = 0.6
 NO_PHOTO = "analyse a photo first: choose one of the sample faces, or upload one and press Analyse"
+LEFT_OUT = "Sex, age and judgements of looks are not shown: the model errs on them too often. The files hold all 40."
 NOTE = (
     "Probabilities say which of the sentences fits best, if one of them is true. None of them may be true. The model "
     "in this package is small. It can judge hair, beards, glasses and smiles. It cannot identify people."
@@ -61,7 +69,7 @@ def analyse_photo(path: str | None, text: str, bar: gr.Progress = gr.Progress())
         Path(path).name, read_photo(path), lambda done, total: bar((done, total), desc="Analysing", unit="faces")
     )
     faces = [f"Face {i + 1}" for i in range(len(photo.faces))]
-    choice = gr.Radio([WHOLE, *faces], value=WHOLE, visible=True)
+    choice = gr.Radio([WHOLE, *faces], value=WHOLE, visible=len(faces) > 1)
     return photo, choice, *show_face(photo, WHOLE, PART_NAMES, text)
 
 
@@ -89,7 +97,8 @@ def show_face(photo: Analysis | None, face: str, parts: list[str], text: str) ->
     if count > 1:
         summary += " They are numbered from left to right."
     heading = f"**Face {first + 1}**" + (" · choose another face above" if index is None and count > 1 else "")
-    attributes = {readable(name): p for name, p in photo.attributes[first].top(MOST_BARS)}
+    probabilities = dict(photo.attributes[first].top())
+    attributes = {readable(name): probabilities[name] for name in SHOWN}
     try:
         sentences = sentences_in(text)
     except ValueError:
@@ -175,7 +184,7 @@ def try_tab() -> None:
         """Return the file of the sample photo that was pressed."""
         if event.index not in range(len(files)):
             raise ValueError(f"expected the index of a sample photo, got {event.index}; press one of them")
-        return files[event.index][0]
+        return files[event.index]
 
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -202,19 +211,20 @@ def try_tab() -> None:
     download.click(photo_zip, photo_state, archive).success(None, archive, js=FETCH)
 
 
-def _photo_fields(files: list[tuple[str, str]]) -> tuple[gr.Image, gr.Button, gr.Gallery]:
+def _photo_fields(files: list[str]) -> tuple[gr.Image, gr.Button, gr.Gallery]:
     """Lay out the photo, the button and the sample photos."""
     photo = image_field("Your photo", 340)
     run = gr.Button("Analyse", variant="primary")
+    gr.Markdown("Or press a sample face:")
     samples = gr.Gallery(
         files,
-        label="Sample faces",
+        show_label=False,
         columns=5,
-        height=230,
         allow_preview=False,
         interactive=False,
         buttons=[],
-        object_fit="cover",
+        object_fit="contain",
+        elem_classes="samples",
     )
     gr.Markdown(ATTRIBUTION, elem_classes="aside")
     return photo, run, samples
@@ -237,12 +247,13 @@ def _result_tabs() -> tuple[list[Any], gr.CheckboxGroup, gr.Textbox, gr.Button, 
     with gr.Tab("Attributes"):
         heading = gr.Markdown()
         attributes = gr.Label(
-            label=f"The {MOST_BARS} most probable of 40", num_top_classes=MOST_BARS, show_heading=False
+            label=f"The {MOST_BARS} most probable of {len(SHOWN)}", num_top_classes=MOST_BARS, show_heading=False
         )
+        gr.Markdown(LEFT_OUT, elem_classes="aside")
     with gr.Tab("Sketch"):
         sketch = gr.ImageSlider(label="Before | after", height=480, max_height=480, **still)
-    with gr.Tab("No shadows"):
-        bright = gr.ImageSlider(label="Before | after", height=480, max_height=480, **still)
+    with gr.Tab("Shadows"):
+        bright = gr.ImageSlider(label="Before | after: without cast shadows", height=480, max_height=480, **still)
     with gr.Tab("Sentences"):
         text_heading = gr.Markdown()
         text = gr.Textbox(SENTENCES, lines=5, label=f"2 to {MOST} sentences, one per line")
@@ -251,7 +262,7 @@ def _result_tabs() -> tuple[list[Any], gr.CheckboxGroup, gr.Textbox, gr.Button, 
         chosen = gr.Radio([], label="Show where a sentence matches", visible=False)
         heat = gr.Image(label="Red areas match best", height=380, **still)
         gr.Markdown(NOTE, elem_classes="aside")
-    with gr.Tab("Files and code"):
+    with gr.Tab("Files"):
         download = gr.Button("Download all results (zip of PNG, JSON and CSV)")
         python = gr.Code(language="python", label="The same in Python", interactive=False)
         commands = gr.Code(language="shell", label="The same in a terminal", interactive=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import runpy
@@ -158,20 +159,29 @@ def test_the_stop_button(server: tuple[gr.Blocks, Path], training: Training) -> 
     assert visitor.call("adapt", asked())[0], "the next training is not stopped"
 
 
+def models_in(folder: Path) -> set[Path]:
+    """Return the models in a folder. A session that is deleted in the meantime is looked at again."""
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError):
+            return set(folder.rglob("mine.facekit"))
+        time.sleep(0.05)
+    raise AssertionError(f"{folder} changes all the time")
+
+
 def test_files_and_models_go_with_their_session(server: tuple[gr.Blocks, Path], training: Training) -> None:
     page, folder = server
     training.short = True
     others, visitor = begin(page), begin(page)
     assert others.call("adapt", asked())[0]
-    kept = set(folder.rglob("mine.facekit"))
+    kept = models_in(folder)
     with visitor.present():
         for _ in range(3):
             success, (_, _, button, *_) = visitor.call("adapt", asked())
             assert success
         fetched = httpx.get(button["value"]["url"])
         assert fetched.status_code == 200 and len(fetched.content) == 1_000_000
-        assert len(set(folder.rglob("mine.facekit")) - kept) == 3, "one file for each model, no copies"
-    assert training.wait(lambda: set(folder.rglob("mine.facekit")) == kept), "another visitor's stay"
+        assert len(models_in(folder) - kept) == 3, "one file for each model, no copies"
+    assert training.wait(lambda: models_in(folder) == kept), "another visitor's stay"
     gc.collect()
     assert training.wait(lambda: gc.collect() >= 0 and all(ref() is None for ref in training.models[1:]))
     assert training.models[0]() is not None

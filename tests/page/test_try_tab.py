@@ -19,7 +19,7 @@ from facekit.data.sample_faces import FOLDER
 from facekit.page.app import build
 from facekit.page.batch_part import analyse_batch
 from facekit.page.endpoints import ENDPOINTS
-from facekit.page.photo_analysis import MODELS, Analysis, analyse, view
+from facekit.page.photo_analysis import MODELS, SMALLEST, Analysis, analyse, view
 from facekit.page.sample_photos import group_photo, sample_photos
 from facekit.page.text_matching import SENTENCES, sentences_in
 from facekit.page.try_tab import (
@@ -51,8 +51,8 @@ def group(group_file: str) -> Analysis:
 
 def test_the_samples_are_eight_people_and_a_group() -> None:
     photos = sample_photos()
-    assert len(photos) == 9 and all(Path(file).is_file() for file, _ in photos)
-    assert Image.open(photos[-1][0]).size == (1024, 256)
+    assert len(photos) == 9 and all(Path(file).is_file() for file in photos)
+    assert Image.open(photos[-1]).size == (1024, 256)
 
 
 def test_the_code_on_the_screen_gives_what_is_shown(
@@ -79,10 +79,11 @@ def test_the_code_on_the_screen_gives_what_is_shown(
 def test_a_face_is_shown_alone(group: Analysis) -> None:
     x0, y0, x1, y1 = group.faces[1].box
     alone = view(group, 1)
-    assert len(alone.faces) == len(alone.points) == 1 and alone.image.shape[1] < group.image.shape[1]
+    assert len(alone.faces) == len(alone.points) == 1 and max(alone.image.shape) == SMALLEST
     size = alone.faces[0].box[2] - alone.faces[0].box[0], alone.faces[0].box[3] - alone.faces[0].box[1]
-    assert size == pytest.approx((x1 - x0, y1 - y0))
-    moved = group.points[1].points - alone.points[0].points
+    factor = size[0] / (x1 - x0)
+    assert factor > 1 and size[1] == pytest.approx(factor * (y1 - y0))
+    moved = group.points[1].points - alone.points[0].points / factor
     assert np.abs(moved - moved[0]).max() < 1e-3 and moved[0, 0] > 200, "moved by the corner of the region"
     one, two = (match_face(group, face, SENTENCES)[0] for face in ("Face 1", "Face 2"))
     assert one != two, "each face has its own probabilities"
@@ -113,6 +114,13 @@ def test_parts_are_chosen(group: Analysis) -> None:
     assert np.array_equal({name: mask for mask, name in layers}["nose"] > 0, nose)
     assert show_parts(group, WHOLE, [])[1] == [] and show_parts(None, WHOLE, []) == gr.skip()
     assert show_face(None, WHOLE, [], "") == (gr.skip(),) * 13
+
+
+def test_sex_age_and_looks_are_not_shown(group: Analysis) -> None:
+    shown = show_face(group, "Face 1", PART_NAMES, "")[4]
+    assert not shown.keys() & {"Male", "Young", "Attractive", "Chubby", "Big Nose", "Big Lips", "Pale Skin"}
+    probabilities = dict(group.attributes[0].top())
+    assert shown["Smiling"] == probabilities["Smiling"] and len(shown) == 24
 
 
 def test_files_of_a_photo(group: Analysis) -> None:
