@@ -7,7 +7,7 @@ cell, or by ``display(figure)``. In a script, save it by ``figure.savefig("file.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from torch import nn
 
 COLOURS = ("#4f5fd9", "#e07b39", "#3a9d6e", "#b04a9c", "#8a8a8a")
 """Colours of curves, one after another."""
@@ -94,7 +95,7 @@ def curves(
         x: Name of the horizontal axis.
         y: Name of the vertical axis.
         panels: Draw each curve on axes of its own, side by side, with its name as title. Otherwise all share one pair
-            of axes, and a legend has the names.
+            of axes, and a legend on the right has the names.
 
     Returns:
         The figure.
@@ -107,18 +108,22 @@ def curves(
     if not lines:
         raise ValueError("expected at least one curve, got none")
     count = len(lines) if panels else 1
-    figure, axes = pyplot.subplots(1, count, figsize=(3.0 * count if panels else 6.5, 2.5), squeeze=False)
+    with_legend = not panels and len(lines) > 1
+    figure, axes = pyplot.subplots(1, count, figsize=(3.0 * count if panels else 6.5 + with_legend, 2.5), squeeze=False)
     for i, (name, (across, up)) in enumerate(lines.items()):
         axis = axes[0, i if panels else 0]
         few = np.size(across) <= 12
         colour = COLOURS[0 if panels else i % len(COLOURS)]
         axis.plot(np.asarray(across), np.asarray(up), label=name, color=colour, marker="o" if few else "", markersize=4)
         axis.set_xlabel(x)
+        if few and np.size(across) and np.equal(np.mod(across, 1), 0).all():
+            axis.xaxis.get_major_locator().set_params(integer=True)
         if panels:
             axis.set_title(name, fontsize=10)
     axes[0, 0].set_ylabel(y)
-    if not panels and len(lines) > 1:
-        axes[0, 0].legend()
+    if with_legend:
+        # Beside the axes, where it hides no curve.
+        axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     for axis in axes.flat:
         _plain(axis)
     figure.tight_layout()
@@ -187,6 +192,90 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, digits: int = 1
             raise ValueError(f"expected {len(head)} cells per row, got {len(row)} in {list(row)}")
     lines = [list(head), ["---"] + ["---:"] * (len(head) - 1), *([_cell(c, digits) for c in row] for row in rows)]
     return MarkdownTable("\n".join("| " + " | ".join(line) + " |" for line in lines))
+
+
+def network_table(parts: Mapping[str, nn.Module], run: Callable[[], Any]) -> MarkdownTable:
+    """Write the parts of a network as a table: the shape of each output and the number of parameters.
+
+    Args:
+        parts: Name of each row -> a module.
+        run: Called once without gradients; it computes with all parts. Of a module that is called more often, the last
+            output counts.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: If ``run`` does not call one of the modules.
+    """
+    import torch
+
+    shapes: dict[str, str] = {}
+
+    def note(name: str) -> Callable[[Any, Any, Any], None]:
+        def hook(module: Any, inputs: Any, output: Any) -> None:
+            outputs = output if isinstance(output, (list, tuple)) else [output]
+            found = (" x ".join(map(str, each.shape)) for each in outputs if isinstance(each, torch.Tensor))
+            shapes[name] = ", ".join(found)
+
+        return hook
+
+    hooks = [module.register_forward_hook(note(name)) for name, module in parts.items()]
+    try:
+        with torch.no_grad():
+            run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if silent := [name for name in parts if name not in shapes]:
+        raise ValueError(f"expected a run that calls all parts, got none for {', '.join(silent)}; leave them out")
+    counts = [sum(p.numel() for p in module.parameters()) for module in parts.values()]
+    rows = [[name, shapes[name], f"{count:,}"] for name, count in zip(parts, counts, strict=True)]
+    return table(["part", "output", "parameters"], rows)
+
+
+def diagram(
+    boxes: Mapping[str, tuple[float, float]],
+    arrows: Sequence[tuple[str, str]],
+    *,
+    colours: Mapping[str, str] | None = None,
+    size: tuple[float, float] = (9.0, 2.6),
+) -> Figure:
+    """Draw boxes and arrows between them.
+
+    Args:
+        boxes: Text of each box -> its centre (x, y), y upwards, in any unit.
+        arrows: Pairs of such texts, from and to.
+        colours: Text of a box -> its colour. Other boxes are white.
+        size: Width and height of the figure in inches.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If an arrow names no box.
+    """
+    from matplotlib import pyplot
+
+    if unknown := [name for arrow in arrows for name in arrow if name not in boxes]:
+        raise ValueError(f"arrows: expected texts of boxes, got {unknown[0]!r}; correct it or add the box")
+    figure, axis = pyplot.subplots(figsize=size)
+    axis.set_axis_off()
+    shape = {"boxstyle": "round,pad=0.5", "edgecolor": "#333"}
+    texts = {
+        name: axis.text(x, y, name, ha="center", va="center", fontsize=9, bbox={**shape, "facecolor": colour})
+        for name, (x, y) in boxes.items()
+        for colour in [(colours or {}).get(name, "white")]
+    }
+    places = np.array(list(boxes.values()))
+    (x0, y0), (x1, y1) = places.min(0), places.max(0)
+    axis.set(xlim=(x0 - 0.08 * (x1 - x0), x1 + 0.08 * (x1 - x0)), ylim=(y0 - 0.5, y1 + 0.5))
+    for start, end in arrows:
+        # Arrows end at the edges of the boxes.
+        style = {"arrowstyle": "->", "color": "#333", "patchA": texts[start].get_bbox_patch(), "shrinkA": 0}
+        style |= {"patchB": texts[end].get_bbox_patch(), "shrinkB": 2}
+        axis.annotate("", boxes[end], boxes[start], arrowprops=style)
+    return _closed(figure)
 
 
 def _cell(value: Any, digits: int) -> str:

@@ -5,7 +5,7 @@
 
 ``NAME.py`` is the source: a Jupytext script in percent format. A notebook whose code is unchanged keeps its
 outputs, and only its text is written again; ``--execute`` executes it, too.
-Images in outputs are stored as JPEG of at most 60 KB.
+Images in outputs are stored as JPEG of at most 32 KB.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from facekit.core.atomic_file import whole_file
 
 FOLDER = Path(__file__).resolve().parent
 SECONDS_PER_CELL = 3600
-IMAGE_BYTES = 60_000
+IMAGE_BYTES = 32_000
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 

@@ -12,6 +12,7 @@ matplotlib.use("agg")
 
 import numpy as np
 import pytest
+import torch
 from matplotlib import pyplot
 from PIL import Image
 
@@ -50,6 +51,8 @@ def test_curves_share_axes_or_have_their_own() -> None:
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("step", "error")
     assert axis.get_legend() is not None
     assert [axis.get_title() for axis in plots.curves(lines, panels=True).axes] == ["train", "validation"]
+    ticks = plots.curves({"NME": ([1, 2, 5], [9.0, 8.0, 7.0])}, x="faces").axes[0].get_xticks()
+    assert (ticks == np.round(ticks)).all()
 
 
 def test_bars_show_mean_and_spread_of_several_runs() -> None:
@@ -93,3 +96,25 @@ def test_matplotlib_is_imported_late() -> None:
     code = "import sys, facekit.plots; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_network_is_a_table_of_outputs_and_parameters() -> None:
+    first, second = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+    text = plots.network_table({"first": first, "second": second}, lambda: second(first(torch.zeros(5, 3))))
+    assert text.splitlines()[2:] == ["| first | 5 x 4 | 16 |", "| second | 5 x 2 | 10 |"]
+    assert not first._forward_hooks
+    with pytest.raises(ValueError, match="calls all parts, got none for second"):
+        plots.network_table({"first": first, "second": second}, lambda: first(torch.zeros(5, 3)))
+
+
+def test_a_diagram_has_boxes_and_arrows_between_them() -> None:
+    figure = plots.diagram(
+        {"image": (0, 0), "encoder": (1, 0), "code": (2, 1)}, [("image", "encoder"), ("encoder", "code")]
+    )
+    boxes = [text for text in figure.axes[0].texts if text.get_text()]
+    assert [text.get_text() for text in boxes] == ["image", "encoder", "code"]
+    pixels(figure)
+    left, middle = (text.get_bbox_patch().get_window_extent() for text in boxes[:2])
+    assert left.x0 >= 0 and left.x1 < middle.x0
+    with pytest.raises(ValueError, match="expected texts of boxes, got 'codes'"):
+        plots.diagram({"image": (0, 0)}, [("image", "codes")])

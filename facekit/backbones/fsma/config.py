@@ -187,7 +187,7 @@ def _row(task: str, customised: bool, faces: int, epochs: int, batch_size: int, 
     return replace(row, settings=row(faces))
 
 
-# Table 7. The training part of 300-W has 3,148 images, that of Helen 2,000. The output size of 128 is half the input's.
+# The training part of 300-W has 3,148 images, that of Helen 2,000. The output size of 128 is half the input's.
 TABLE_7: dict[str, PaperRow] = {
     **{
         f"300w-{name}%": _row("landmarks", False, faces, epochs, 20, heatmaps="l2", warmup=_WARMUP, **_AUGMENTED)
@@ -230,6 +230,7 @@ TABLE_7: dict[str, PaperRow] = {
         for faces in (2500, 500, 100, 50)
     },
 }
+"""Rows of Table 7 by the name of their recipe (supplement section 4)."""
 
 
 def paper_row(task: str, customised: bool, faces: int) -> PaperRow:

@@ -8,6 +8,7 @@ from .identity_parameters import Params
 # Attributes of CelebA that the generator has no parameters for.
 _NOT_GENERATED = ("Attractive", "Wearing_Earrings", "Wearing_Necklace", "Wearing_Necktie")
 ATTRIBUTES: tuple[str, ...] = tuple(name for name in CELEBA_40.names if name not in _NOT_GENERATED)
+"""Names of the attributes that a generated face has, in the order of CelebA."""
 
 
 def attributes(p: Params) -> dict[str, bool]:
