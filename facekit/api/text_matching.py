@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from ..alignment import Frame
+from ..alignment import FaceBoxes, Frame
 from ..backbones.farl.grad_cam import grad_cam
 from ..backbones.farl.image_text_model import ImageTextModel
 from ..core.arguments import check_path, short_repr
@@ -64,6 +64,7 @@ def match(
     *,
     weights: str | os.PathLike[str] = "auto",
     align: str = "none",
+    faces: FaceBoxes | None = None,
     device: str | torch.device | None = None,
 ) -> np.ndarray:
     """Compute the probability of each text, given that one of them belongs to the image (zero-shot classification).
@@ -73,6 +74,7 @@ def match(
         texts: M texts, such as "a man with a beard". A single text has probability 1.
         weights: Weights of farl, as in `facekit.load_backbone`.
         align: "none" takes images as face crops. Otherwise the best face is used, as in `facekit.adapt`.
+        faces: The face to use, for one image: a `Face` or a box (x0, y0, x1, y1) in pixels.
         device: Where to run. None is the best available device.
 
     Returns:
@@ -80,7 +82,7 @@ def match(
 
     Raises:
         TypeError: If a text is no str.
-        ValueError: If there is no text, or the weights have no text tower.
+        ValueError: If there is no text, ``faces`` comes with several images, or the weights have no text tower.
 
     Example:
         >>> facekit.match("photo.jpg", ["a smiling face", "a serious face"], align="mean")
@@ -89,7 +91,7 @@ def match(
     target_device = pick_device(device)
     pair = _pair(os.fspath(weights)).to(target_device)
     photos = read_images(images)
-    crops = [f.crop(p.shape[:2], _side(pair)).image(p) for p, f in _framed(photos, align)]
+    crops = [f.crop(p.shape[:2], _side(pair)).image(p) for p, f in _framed(photos, align, faces)]
     with torch.inference_mode():
         parts = [pair.match(to_tensor(crops[i : i + 16]).to(target_device), texts) for i in range(0, len(crops), 16)]
     probabilities = torch.cat(parts).cpu().numpy()
@@ -103,6 +105,7 @@ def explain(
     *,
     weights: str | os.PathLike[str] = "auto",
     align: str = "none",
+    faces: FaceBoxes | None = None,
     device: str | torch.device | None = None,
 ) -> Explanation:
     """Compute Grad-CAM of an image for a text: the parts that match it (FaRL section 4.7, Figure 5).
@@ -112,6 +115,7 @@ def explain(
         text: The text.
         weights: Weights of farl, as in `facekit.load_backbone`.
         align: As in `match`.
+        faces: As in `match`.
         device: Where to run. None is the best available device.
 
     Returns:
@@ -131,7 +135,7 @@ def explain(
     images = read_images(image)
     if len(images.arrays) != 1:
         raise ValueError(f"image: expected one image, got {len(images.arrays)}; call explain for each image")
-    ((photo, frame),) = _framed(images, align)
+    ((photo, frame),) = _framed(images, align, faces)
     crop = frame.crop(photo.shape[:2], _side(pair))
     heat = grad_cam(pair, to_tensor([crop.image(photo)]).to(target_device), text)
     upsampled = torch.nn.functional.interpolate(heat[None], (_side(pair),) * 2, mode="bicubic")[0, 0].clamp(0, 1)
@@ -158,7 +162,9 @@ def _side(pair: ImageTextModel) -> int:
     return pair.image.size.input_size
 
 
-def _framed(images: Any, align: str) -> list[tuple[np.ndarray, Frame]]:
-    """Return each image with the frame of its best face, or of the whole image if none is found."""
-    frames = [next(iter(find_frames(p, align, None)), Frame()) for p in images.arrays]
+def _framed(images: Any, align: str, faces: FaceBoxes | None) -> list[tuple[np.ndarray, Frame]]:
+    """Return each image with the frame of the given or the best face, or of the whole image if none is found."""
+    if faces is not None and len(images.arrays) != 1:
+        raise ValueError(f"faces: expected one image, got {len(images.arrays)}; pass one image at a time")
+    frames = [next(iter(find_frames(p, align, faces)), Frame()) for p in images.arrays]
     return list(zip(images.arrays, frames, strict=True))

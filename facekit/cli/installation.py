@@ -28,6 +28,19 @@ def add_commands(add_command: AddCommand) -> None:
         help="names or addresses of this machine, to open the page from other machines; by default only this machine "
         "can open it",
     )
+    p.add_argument(
+        "--auth",
+        nargs="+",
+        default=[],
+        metavar="NAME:PASSWORD",
+        help="visitors must log in as one of these. Other users of this machine can see the command's options",
+    )
+    p.add_argument(
+        "--share",
+        action="store_true",
+        help="open a public link over gradio's server for a week; add --auth, or whoever has the link can use this "
+        "machine. gradio downloads its tunnel program the first time",
+    )
 
     add_command("doctor", _doctor, "print versions, devices and problems of the installation", "facekit doctor")
 
@@ -43,7 +56,7 @@ def _demo(args: argparse.Namespace) -> Any:
     """Run `facekit demo`."""
     from ..page.app import main as open_page
 
-    open_page(args.port, args.host)
+    open_page(args.port, args.host, auth=args.auth, share=args.share)
     return {}
 
 

@@ -1,7 +1,7 @@
 """The page in the browser. `facekit demo` starts it.
 
-The tabs show what facekit can do: find faces, train a model on a few labelled images, change the style of images,
-segment faces into parts, and match sentences.
+The tabs show what facekit can do: run the ready models, train a model on a few labelled images, change the style of
+images, segment faces into parts.
 """
 
 from __future__ import annotations
@@ -9,28 +9,22 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import gradio as gr
-import numpy as np
 
-import facekit
-
-from ..images.reader import load_image
 from . import sessions
-from .components import EXAMPLE_LABEL, NO_IMAGE, draw_result, example_photos, show_errors
-from .hosts import AllowedHosts, allowed_names
+from .endpoints import add_endpoints
+from .hosts import AllowedHosts, allowed_names, logins
 from .image_tab import images_tab
+from .limits import QUEUE, UPLOAD
 from .own_model_tab import own_model_tab
 from .parsing_tab import parsing_tab
 from .parts_tab import parts_tab
-from .text_tab import text_tab
-from .uploads import image_field
-
-READY = {"Points": "landmarks", "Parts": "segmentation"}
+from .try_tab import try_tab
 
 CSS = """
 .gradio-container {width: 100% !important; max-width: 1180px !important; margin: 0 auto !important}
@@ -43,45 +37,35 @@ CSS = """
 .progress {min-height: 4.5rem}
 .aside p {font-size: .92rem; opacity: .8}
 .level {align-items: center}
+.samples, .samples .grid-wrap {height: auto !important; min-height: 0 !important; max-height: none !important}
+.samples .grid-container {grid-template-columns: repeat(auto-fill, minmax(72px, 1fr)) !important}
 """
 
 
-@show_errors
-def find(path: str | None, kind: str) -> tuple[np.ndarray, str]:
-    """Run a ready model on one image.
+TABS: dict[str, Callable[[], None]] = {
+    "Try": try_tab,
+    "Adapt": own_model_tab,
+    "Style and shadows": images_tab,
+    "In the wild": parsing_tab,
+    "One face, many parts": parts_tab,
+}
+
+
+def build(tabs: Sequence[str] = tuple(TABS)) -> gr.Blocks:
+    """Build the page. Theme and CSS are set at its start, see `start_page`.
 
     Args:
-        path: The image file, or None.
-        kind: A key of `READY`.
+        tabs: Keys of `TABS`, in order.
 
     Returns:
-        The drawn result and a sentence about it.
+        The page, which is not started.
     """
-    if path is None:
-        raise ValueError(NO_IMAGE)
-    result = facekit.predict(READY[kind], load_image(path))
-    if not result:
-        gr.Warning("No face was found in this image.")
-        return result.draw(), "**No face was found.** Try an image where the face is larger, upright and well lit."
-    return draw_result(result), f"**{len(result)} {'face' if len(result) == 1 else 'faces'}** found."
-
-
-def build() -> gr.Blocks:
-    """Build the page. Theme and CSS are set at its start, see `start_page`."""
     with gr.Blocks(title="facekit", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         gr.Markdown("# facekit\nLabel a few faces, get your own face model, see it work.", elem_id="title")
-        with gr.Tab("Try it"):
-            try_tab()
-        with gr.Tab("Your own model"):
-            own_model_tab()
-        with gr.Tab("Style and shadows"):
-            images_tab()
-        with gr.Tab("Parts in the wild"):
-            parsing_tab()
-        with gr.Tab("Parts from one face"):
-            parts_tab()
-        with gr.Tab("Sentences"):
-            text_tab()
+        for name in tabs:
+            with gr.Tab(name):
+                TABS[name]()
+        add_endpoints(page)
 
         def leave(request: gr.Request) -> None:
             """Stop the trainings of a visitor who has left; delete the session's files, models and labels."""
@@ -93,35 +77,32 @@ def build() -> gr.Blocks:
     return page
 
 
-def try_tab() -> None:
-    """Lay out the tab "Try it": one image and the ready models."""
-    with gr.Row():
-        with gr.Column():
-            photo = image_field("Your image", 400)
-            kind = gr.Radio(list(READY), value="Points", label="What to find")
-            run = gr.Button("Find faces", variant="primary")
-            gr.Examples([[path] for path in example_photos()], [photo], label=EXAMPLE_LABEL, api_name="example_photo")
-        with gr.Column():
-            buttons: Any = ["download", "fullscreen"]
-            shown = gr.Image(format="png", label="Result", interactive=False, height=520, buttons=buttons)
-            text = gr.Markdown()
-    gr.on([run.click, kind.input], find, [photo, kind], [shown, text], api_name="find")
-
-
-def start_page(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
+def start_page(
+    port: int | None = None,
+    hosts: Sequence[str] = (),
+    auth: Sequence[str] = (),
+    share: bool = False,
+    tabs: Sequence[str] = tuple(TABS),
+) -> gr.Blocks:
     """Build the page and start its server in a thread.
 
     Args:
         port: Port of the server. None takes the variable GRADIO_SERVER_PORT, or else the first free port from 7860.
         hosts: Further host names under which browsers may open the page, for instance the name of this machine in its
             network. If there are any, the server listens on all network interfaces, unless GRADIO_SERVER_NAME is set.
+            The name of a hosted Space, in the variable SPACE_HOST, is added.
+        auth: Logins NAME:PASSWORD. None of them: visitors need not log in.
+        share: Whether to open a public link over gradio's server. gradio downloads its tunnel program once.
+        tabs: Keys of `TABS`, in order.
 
     Returns:
         The running page. Its method ``close()`` stops it.
 
     Raises:
-        ValueError: If the port is not free.
+        ValueError: If the port is not free, a login is incomplete, or there is no connection for a public link.
     """
+    visitors = logins(auth)
+    hosts = [*hosts, *filter(None, [os.environ.get("SPACE_HOST")])]
     address = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if hosts else "127.0.0.1")
     names = allowed_names(address, *hosts)
 
@@ -131,15 +112,17 @@ def start_page(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
         yield
 
     theme = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
-    page = build()
+    page = build(tabs).queue(max_size=QUEUE)
     try:
         page.launch(
             theme=theme,
             css=CSS,
-            max_file_size="25mb",
+            max_file_size=UPLOAD,
             footer_links=["api"],
             server_name=address,
             server_port=port,
+            auth=visitors,
+            share=share,
             app_kwargs={"lifespan": check_hosts},
             prevent_thread_lock=True,
             quiet=True,
@@ -150,20 +133,34 @@ def start_page(port: int | None = None, hosts: Sequence[str] = ()) -> gr.Blocks:
         tried = port or os.environ.get("GRADIO_SERVER_PORT") or "7860 to 7959"
         message = f"expected a free port, got {tried}, where nothing can be opened; choose another with --port"
         raise ValueError(message) from error
+    if share and not page.share_url:
+        page.close()
+        raise ValueError(
+            "--share: expected a connection to gradio's server, got none; check the network, or leave it out"
+        )
     if page.share_url:
         names.update(allowed_names(str(urlsplit(page.share_url).hostname)))
     return page
 
 
-def main(port: int | None = None, hosts: Sequence[str] = ()) -> None:
+def main(
+    port: int | None = None,
+    hosts: Sequence[str] = (),
+    auth: Sequence[str] = (),
+    share: bool = False,
+    tabs: Sequence[str] = tuple(TABS),
+) -> None:
     """Start the page and keep it open until the process is stopped.
 
     Args:
         port: Port of the server, see `start_page`.
         hosts: Further host names, see `start_page`.
+        auth: Logins, see `start_page`.
+        share: Whether to open a public link, see `start_page`.
+        tabs: Names of the tabs, see `start_page`.
 
     Raises:
-        ValueError: If the port is not free.
+        ValueError: As `start_page`.
     """
     # Gradio sends a request to its own server at the start. That request must not go through a proxy.
     for variable in ("NO_PROXY", "no_proxy"):
@@ -172,8 +169,10 @@ def main(port: int | None = None, hosts: Sequence[str] = ()) -> None:
         # SIGTERM then ends the page as Ctrl-C does, and its files are deleted.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     with sessions.process_folder():
-        page = start_page(port, hosts)
+        page = start_page(port, hosts, auth, share, tabs)
         print(f"* Running on local URL:  http://{page.server_name}:{page.server_port}", flush=True)
+        if page.share_url:
+            print(f"* Public link: {page.share_url}", flush=True)
         page.block_thread()
 
 

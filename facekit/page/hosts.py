@@ -7,6 +7,7 @@ name of that site as the Origin header.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -31,6 +32,25 @@ def allowed_names(*names: str) -> set[str]:
         These names in lower case, and the names of this machine itself.
     """
     return {*LOOPBACK, *(name.lower().strip("[]") for name in names if name not in EVERYWHERE)}
+
+
+def logins(auth: Sequence[str]) -> list[tuple[str, str]] | None:
+    """Split the logins of visitors into names and passwords.
+
+    Args:
+        auth: Texts NAME:PASSWORD. A password may contain further colons.
+
+    Returns:
+        Name and password of each, or None if there are none: then nobody must log in.
+
+    Raises:
+        ValueError: If a name or a password is missing. The message does not contain the text.
+    """
+    pairs = [(name, password) for name, _, password in (text.partition(":") for text in auth)]
+    for number, pair in enumerate(pairs, 1):
+        if not all(pair):
+            raise ValueError(f"--auth: expected NAME:PASSWORD, got something else as login {number}; write both parts")
+    return pairs or None
 
 
 class AllowedHosts:

@@ -14,9 +14,9 @@ import facekit
 
 from ..augmentation.shadows import cast_shadows
 from ..data.synthetic_faces.generator import GeneratedFaces
-from ..images.reader import load_image
 from ..results.faces import Faces
 from .components import CROP, EXAMPLE_LABEL, MOST_IMAGES, NO_IMAGE, PHOTO, example_photos, show_errors, training_buttons
+from .limits import TRAINING, check_pixels, read_photo
 from .sessions import connect_stop_button, new_file, progress_reporter
 from .uploads import image_field
 
@@ -95,7 +95,7 @@ def thumbnails(images: list[Any], group: int) -> Image.Image:
     rows = -(-len(images) // ACROSS)
     sheet = Image.new("RGBA", (ACROSS * TILE + (ACROSS // group - 1) * GAP, rows * (TILE + GAP) - GAP))
     for i, source in enumerate(images):
-        image = Image.fromarray(load_image(source))
+        image = Image.fromarray(read_photo(source) if isinstance(source, str) else source)
         image.thumbnail((TILE, TILE))
         x, y = i % ACROSS * TILE + i % ACROSS // group * GAP, i // ACROSS * (TILE + GAP)
         sheet.paste(image, (x + (TILE - image.width) // 2, y + (TILE - image.height) // 2))
@@ -172,6 +172,9 @@ def adapt_handler(task: str) -> Callable[..., tuple[Any, ...]]:
             raise ValueError("expected images, got none; choose them in step 1, or load the example")
         if len(images) > MOST_IMAGES:
             raise ValueError(f"expected at most {MOST_IMAGES} images, got {len(images)}; choose fewer")
+        for file in [*images, *(targets or [])]:
+            if isinstance(file, str):
+                check_pixels(file)
         bar(0.0, desc="Preparing the images")
         progress = progress_reporter(bar, f"{task}_adapt")
         model = facekit.adapt(images, targets, task, align=ALIGN[kind], steps=int(steps), progress=progress)
@@ -198,7 +201,7 @@ def make_image(model: Any, path: str | None, kind: str) -> tuple[Any, ...]:
         raise ValueError("there is no model yet: press Adapt in step 2 first")
     if path is None:
         raise ValueError(NO_IMAGE)
-    result = facekit.predict(model, load_image(path), align=ALIGN[kind])
+    result = facekit.predict(model, read_photo(path), align=ALIGN[kind])
     if isinstance(result, Faces) and not result:
         gr.Warning(f"No face was found in this image. If one face fills the image, choose {CROP!r}.")
     drawn = Image.fromarray(result.draw())
@@ -259,6 +262,7 @@ def _task_part(task: str) -> None:
         [model, status, model_file],
         api_name=f"{task}_adapt",
         show_progress_on=status,
+        **TRAINING,
     )
     connect_stop_button(f"{task}_adapt", started, status, stop)
     run.click(

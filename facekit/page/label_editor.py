@@ -9,12 +9,13 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from ..images.reader import ImageError, load_image
+from ..images.reader import ImageError
 from ..labels import landmark_set
 from ..metrics.labelling_time import workload
 from ..results.types import Landmarks
 from .components import MOST_IMAGES, show_errors
 from .label_sheet import Sheet, editor_value, names_in, parts_in, store_paint, write_sheet
+from .limits import read_photo
 from .sessions import new_file
 from .uploads import PaintEditor
 
@@ -108,7 +109,7 @@ def choose(files: list[str] | None, kind: str, point_text: str, part_text: str) 
     sheet = Sheet()
     for file in files or []:
         try:
-            sheet.add(load_image(file))
+            sheet.add(read_photo(file))
         except ImageError as error:
             gr.Warning(str(error), title="Left out")
     return labelling_outputs(sheet, kind, point_text, part_text)

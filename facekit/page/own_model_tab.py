@@ -1,4 +1,4 @@
-"""The tab "Your own model": label a few images, train a model for points or parts, run it on other images."""
+"""The tab "Adapt": label a few images, train a model for points or parts, run it on other images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from PIL import Image
 
 import facekit
 
-from ..images.reader import load_image
 from ..results.faces import Faces
 from .components import NO_IMAGE, draw_result, show_errors, training_buttons
 from .label_canvas import SIDE
@@ -31,6 +30,7 @@ from .label_editor import (
     write_zip,
 )
 from .label_sheet import MOST_PARTS, PART_NAMES, POINT_NAMES, Sheet, example_faces, names_in, parts_in, store_paint
+from .limits import TRAINING, read_photo
 from .sessions import connect_stop_button, new_file, progress_reporter
 from .uploads import PaintEditor, image_field, paint_field
 
@@ -114,7 +114,7 @@ def predict(model: Any, path: str | None) -> np.ndarray:
         raise ValueError("there is no model yet: press Adapt in step 3 first")
     if path is None:
         raise ValueError(NO_IMAGE)
-    result = facekit.predict(model, load_image(path))
+    result = facekit.predict(model, read_photo(path))
     if isinstance(result, Faces) and not result:
         gr.Warning("No face was found in this image.")
     return draw_result(result)
@@ -160,7 +160,7 @@ def own_model_tab() -> None:
         None, archive, js=FETCH
     )
     started = start.click(
-        adapt, [*labels, steps], [model, text, file, gallery], api_name="adapt", show_progress_on=text
+        adapt, [*labels, steps], [model, text, file, gallery], api_name="adapt", show_progress_on=text, **TRAINING
     )
     connect_stop_button("adapt", started, text, stop)
     run.click(predict, [model, photo], result, api_name="use")

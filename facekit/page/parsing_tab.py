@@ -1,4 +1,4 @@
-"""The tab "Parts in the wild": segment every face of a photo into parts, with and without the label adapter."""
+"""The tab "In the wild": segment every face of a photo into parts, with and without the label adapter."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PIL import Image
 
 import facekit
 
-from ..images.reader import load_image
 from ..results.drawing import draw_mask, readable
 from ..results.faces import Faces
 from ..results.types import Segmentation
 from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, example_photos, show_errors
+from .limits import read_photo
 from .sessions import new_file
 from .uploads import image_field
 
@@ -146,7 +146,7 @@ def find_parts(path: str | None, kind: str, opacity: float) -> tuple[Any, ...]:
     """
     if path is None:
         raise ValueError(NO_IMAGE)
-    image = load_image(path)
+    image = read_photo(path)
     outcome = facekit.predict(READY, image, align="none" if kind == CROP else None)
     results = list(outcome) if isinstance(outcome, Faces) else [outcome]
     if not results:

@@ -1,4 +1,4 @@
-"""Handlers of the tab "Parts from one face" that compute: cost, training, prediction, generated faces (PFTGAN).
+"""Handlers of the tab "One face, many parts" that compute: cost, training, prediction, generated faces (PFTGAN).
 
 PFTGAN: "Leveraging GAN Priors for Few-Shot Part Segmentation", https://arxiv.org/abs/2207.13428.
 """
@@ -18,11 +18,12 @@ import facekit
 
 from ..backbones.pftgan.classifier_memory import estimate_memory
 from ..backbones.pftgan.config import QUICK, named_recipe
-from ..images.reader import load_image, to_tensor
+from ..images.reader import to_tensor
 from ..model import find_frames
 from ..results.faces import Faces
 from .components import CROP, NO_IMAGE, PHOTO, draw_result, show_errors
 from .label_sheet import Sheet, parts_in, store_paint
+from .limits import read_photo
 from .sessions import new_file, progress_reporter
 
 TUNED, AS_IT_IS = "Fine-tune the generator (PFTGAN)", "Do not train the generator (DatasetGAN)"
@@ -205,7 +206,7 @@ def predict_parts(model: Any, path: str | None, kind: str) -> tuple[Any, ...]:
         raise ValueError("there is no model yet: press Adapt in step 2 first")
     if path is None:
         raise ValueError(NO_IMAGE)
-    image, align = load_image(path), ALIGN[kind]
+    image, align = read_photo(path), ALIGN[kind]
     result = facekit.predict(model, image, align=align)
     if isinstance(result, Faces) and not result:
         gr.Warning("No face was found in this image.")

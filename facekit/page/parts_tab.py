@@ -1,4 +1,4 @@
-"""The tab "Parts from one face": paint the parts of one to five images, train a model, run it on others (PFTGAN)."""
+"""The tab "One face, many parts": paint the parts of one to five images, train a model, run it on others (PFTGAN)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .components import EXAMPLE_LABEL, PHOTO, example_photos, show_errors, train
 from .label_canvas import SIDE
 from .label_editor import EVERY_PRESS, FETCH, NO_IMAGES, PARTS, labelling_outputs, write_zip
 from .label_sheet import MOST_PARTS, PART_NAMES, POINT_NAMES, Sheet, generated_faces
+from .limits import TRAINING
 from .parts_model import (
     ALIGN,
     MOST_PAINTED,
@@ -155,6 +156,7 @@ def _training_steps() -> None:
         [model, status, file],
         api_name="one_shot_adapt",
         show_progress_on=status,
+        **TRAINING,
     )
     connect_stop_button("one_shot_adapt", started, status, stop)
     run.click(

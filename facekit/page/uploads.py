@@ -18,6 +18,7 @@ from gradio.processing_utils import save_base64_to_cache
 
 from ..images.reader import ImageError, load_image, open_image, save_image
 from .components import show_errors
+from .limits import check_pixels, read_photo
 from .sessions import new_file
 
 MOST_LAYERS = 8
@@ -77,7 +78,7 @@ class PaintEditor(gr.ImageEditor, metaclass=_WithoutStub):
         if len(payload.layers) > MOST_LAYERS:
             raise ValueError(f"expected at most {MOST_LAYERS} painted layers, got {len(payload.layers)}; paint on one")
         layers = [np.array(open_image(layer.path).convert("RGBA")) for layer in payload.layers]
-        return {"background": load_image(payload.background.path), "layers": layers}
+        return {"background": read_photo(payload.background.path), "layers": layers}
 
 
 def paint_field(side: int, visible: bool = True) -> PaintEditor:
@@ -127,6 +128,7 @@ def check_upload(path: str | None) -> Any:
     if path is None:
         return gr.skip()
     try:
+        check_pixels(path)
         if open_image(path).format in SHOWN:
             return gr.skip()
         save_image(load_image(path), converted := new_file(f"{Path(path).stem}.png"))

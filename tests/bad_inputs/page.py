@@ -13,7 +13,7 @@ from facekit.images.reader import ImageError, load_image
 from facekit.page.components import check_length
 from facekit.page.label_canvas import mask_of
 from facekit.page.label_sheet import Sheet, names_in, parts_in
-from facekit.page.text_tab import sentences_in
+from facekit.page.text_matching import sentences_in
 
 
 def _load(folder: Path, name: str, content: bytes) -> Any:

@@ -23,7 +23,6 @@ from facekit.annotations import read_labels
 from facekit.images.reader import load_image
 from facekit.page import own_model_tab as own_model
 from facekit.page.label_sheet import Sheet
-from facekit.results.faces import Faces
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -86,7 +85,7 @@ class Tab:
         self.page.on("requestfinished", lambda request: self.open.discard(request))
         self.page.on("requestfailed", lambda request: self.open.discard(request))
         self.page.goto(f"http://127.0.0.1:{server.server_port}")
-        self.page.get_by_role("tab", name="Your own model").click()
+        self.page.get_by_role("tab", name="Adapt").click()
 
     def choose(self, photos: list[Path], kind: str) -> None:
         self.page.locator("input[type=file][multiple]").first.set_input_files([str(photo) for photo in photos])
@@ -237,11 +236,11 @@ def test_points_stay_where_they_were_clicked(tab: Tab, photos: list[Path], folde
 def test_uploads_of_every_kind(tab: Tab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
 
-    def predict(model: Any, image: np.ndarray, **settings: Any) -> Faces:
+    def find_faces(image: np.ndarray) -> list[Any]:
         seen.append(image)
-        return Faces([], image=image)
+        return []
 
-    monkeypatch.setattr(facekit, "predict", predict)
+    monkeypatch.setattr(facekit, "find_faces", find_faces)
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(0, 65536, (60, 80)).astype(np.uint16)).save(tmp_path / "deep.png")
     Image.fromarray(random.random((60, 80)).astype(np.float32)).save(tmp_path / "float.tif")
@@ -253,7 +252,7 @@ def test_uploads_of_every_kind(tab: Tab, tmp_path: Path, monkeypatch: pytest.Mon
     else:
         pillow_heif.from_pillow(Image.new("RGB", (80, 60), "red")).save(tmp_path / "photo.heic")
         names.append("photo.heic")
-    tab.page.get_by_role("tab", name="Try it").click()
+    tab.page.get_by_role("tab", name="Try").click()
     for name in names:
         field = tab.page.locator("input[type=file]").first
         field.set_input_files(str(tmp_path / name))
@@ -265,7 +264,7 @@ def test_uploads_of_every_kind(tab: Tab, tmp_path: Path, monkeypatch: pytest.Mon
             time.sleep(0.1)
         assert shown.evaluate("image => image.naturalWidth") == 80, f"{name} is not shown"
         count = len(seen)
-        tab.press("Find faces")
+        tab.press("Analyse")
         for _ in range(100):
             if len(seen) > count:
                 break
@@ -303,7 +302,7 @@ def test_stop_in_the_browser(tab: Tab, chromium: Any, server: gr.Blocks, monkeyp
         return any(steps[0] > before + 3 or time.sleep(0.1) for _ in range(200))
 
     def begin(tab: Tab) -> None:
-        tab.press("Load the example: 6 generated faces, labelled")
+        tab.press("Load the example: 8 people, labelled")
         tab.page.get_by_text("Image 1 of 1").wait_for()
         tab.press("Adapt")
         assert began()
@@ -315,7 +314,7 @@ def test_stop_in_the_browser(tab: Tab, chromium: Any, server: gr.Blocks, monkeyp
     tab.press("Adapt")
     assert began(), "a training can be started again"
     closed = Tab(chromium, server)
-    closed.press("Load the example: 6 generated faces, labelled")
+    closed.press("Load the example: 8 people, labelled")
     closed.page.get_by_text("Image 1 of 1").wait_for()
     closed.press("Adapt")
     time.sleep(0.5)

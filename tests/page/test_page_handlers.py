@@ -15,8 +15,6 @@ from PIL import Image
 import facekit
 from facekit.annotations import read_labels
 from facekit.page import image_tab as images
-from facekit.page.app import build
-from facekit.page.components import example_photo
 from facekit.page.image_tab import (
     CROP,
     PHOTO,
@@ -32,7 +30,6 @@ from facekit.page.image_tab import (
 from facekit.page.label_canvas import SIDE
 from facekit.page.label_editor import PARTS, POINTS, saved_time, write_zip
 from facekit.page.label_sheet import Sheet, parts_in
-from facekit.page.text_tab import SHOWN, explain_sentence, match_sentences
 
 NAMES = "left eye, right eye, nose"
 
@@ -65,26 +62,6 @@ def sheet() -> Sheet:
     made.add(image, [(5, 6)])
     made.add(image)
     return made
-
-
-def test_the_page_has_all_its_endpoints() -> None:
-    named = build().get_api_info()["named_endpoints"]
-    rooms = {f"/{task}_{step}" for task in (STYLE, SHADOWS) for step in ("show", "example", "adapt", "make")}
-    assert rooms | {"/find", "/click", "/adapt", "/use", "/saved_time", "/labels", "/words", "/explain"} <= set(named)
-
-
-def test_words(files: list[str]) -> None:
-    chances, choice = match_sentences(files[0], "a man\n\na woman with glasses\na man\n", CROP)
-    assert set(chances) == {"a man", "a woman with glasses"} and sum(chances.values()) == pytest.approx(1)
-    best = max(chances, key=lambda sentence: chances[sentence])
-    assert choice.value == best and explain_sentence(files[0], best, CROP).shape == (30, 40, 3)
-    assert explain_sentence(None, best, CROP) is None
-    photo = example_photo()
-    assert photo is not None
-    assert max(explain_sentence(photo, "a smile", PHOTO).shape) == SHOWN, "the face alone, enlarged"
-    for path, text, match in ((None, "a\nb", "an image, got none"), (files[0], "a man", "got 1")):
-        with pytest.raises(gr.Error, match=match):
-            match_sentences(path, text, CROP)
 
 
 @pytest.mark.parametrize("style", ["Pencil", "Comic"])

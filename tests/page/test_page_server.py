@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -20,8 +22,10 @@ import pytest
 from helpers.page_server import Visitor, free_port, running_page
 
 import facekit
+from facekit.page import app
 from facekit.page import own_model_tab as own_model
 from facekit.page.app import start_page
+from facekit.page.hosts import logins
 from facekit.page.label_sheet import POINT_NAMES, Sheet
 from facekit.page.own_model_tab import POINTS
 from facekit.results.faces import Faces
@@ -155,20 +159,29 @@ def test_the_stop_button(server: tuple[gr.Blocks, Path], training: Training) -> 
     assert visitor.call("adapt", asked())[0], "the next training is not stopped"
 
 
+def models_in(folder: Path) -> set[Path]:
+    """Return the models in a folder. A session that is deleted in the meantime is looked at again."""
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError):
+            return set(folder.rglob("mine.facekit"))
+        time.sleep(0.05)
+    raise AssertionError(f"{folder} changes all the time")
+
+
 def test_files_and_models_go_with_their_session(server: tuple[gr.Blocks, Path], training: Training) -> None:
     page, folder = server
     training.short = True
     others, visitor = begin(page), begin(page)
     assert others.call("adapt", asked())[0]
-    kept = set(folder.rglob("mine.facekit"))
+    kept = models_in(folder)
     with visitor.present():
         for _ in range(3):
             success, (_, _, button, *_) = visitor.call("adapt", asked())
             assert success
         fetched = httpx.get(button["value"]["url"])
         assert fetched.status_code == 200 and len(fetched.content) == 1_000_000
-        assert len(set(folder.rglob("mine.facekit")) - kept) == 3, "one file for each model, no copies"
-    assert training.wait(lambda: set(folder.rglob("mine.facekit")) == kept), "another visitor's stay"
+        assert len(models_in(folder) - kept) == 3, "one file for each model, no copies"
+    assert training.wait(lambda: models_in(folder) == kept), "another visitor's stay"
     gc.collect()
     assert training.wait(lambda: gc.collect() >= 0 and all(ref() is None for ref in training.models[1:]))
     assert training.models[0]() is not None
@@ -181,7 +194,7 @@ def test_a_large_text_is_refused_at_once(server: tuple[gr.Blocks, Path]) -> None
     for text, said in ((names, "expected at most 10,000 characters"), (",".join("ab" * 201), "at most 200 names")):
         success, message = visitor.call("show", [None, None, POINTS, text, "skin", 0])
         assert not success and said in message
-    success, message = visitor.call("words", [None, names, "Photo"])
+    success, message = visitor.call("match", [None, names])
     assert not success
     assert time.monotonic() - begun < 40  # it takes a tenth of a second
 
@@ -242,14 +255,69 @@ def test_a_busy_machine_is_no_reason_for_a_public_link(monkeypatch: pytest.Monke
 
 
 def test_hosts_that_the_user_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_HOST", "me-faces.hf.space")
     page = start_page(free_port(), ["My-PC.local"])
     try:
         address = f"http://127.0.0.1:{page.server_port}/"
-        for host, status in (("my-pc.LOCAL:80", 200), ("localhost", 200), ("other.local", 403), ("0.0.0.0", 403)):
+        for host, status in (
+            ("my-pc.LOCAL:80", 200),
+            ("me-faces.hf.space", 200),
+            ("localhost", 200),
+            ("other.local", 403),
+            ("0.0.0.0", 403),
+        ):
             assert httpx.get(address, headers={"host": host}).status_code == status, host
         assert page.server_name == "0.0.0.0", "others can reach it"
     finally:
         page.close()
+
+
+def test_a_login_is_asked_for_and_its_text_stays_secret() -> None:
+    page = start_page(free_port(), auth=["ann:a:b"], tabs=["In the wild"])
+    try:
+        address = f"http://127.0.0.1:{page.server_port}"
+        assert httpx.get(f"{address}/gradio_api/info").status_code == 401
+        for password, status in (("a:b", 200), ("a", 400)):
+            login = httpx.post(f"{address}/login", data={"username": "ann", "password": password})
+            assert login.status_code == status
+    finally:
+        page.close()
+    for text in ("secret", ":secret", "secret:"):
+        with pytest.raises(ValueError, match="expected NAME:PASSWORD, got something else as login 2") as raised:
+            logins(["ann:a", text])
+        assert "secret" not in str(raised.value)
+    assert logins([]) is None
+
+
+def test_no_connection_for_a_public_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**options: Any) -> str:
+        raise RuntimeError("no network")
+
+    monkeypatch.setattr(gr.networking, "setup_tunnel", fail)
+    with pytest.raises(ValueError, match="--share: expected a connection"):
+        start_page(port := free_port(), share=True, tabs=["In the wild"])
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/")
+
+
+def test_a_public_link_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gr.networking, "setup_tunnel", lambda **options: "https://abc.gradio.live")
+    page = start_page(free_port(), share=True, tabs=["In the wild"])
+    try:
+        address = f"http://127.0.0.1:{page.server_port}/gradio_api/info"
+        for host, status in (("abc.gradio.live", 200), ("other.gradio.live", 403)):
+            assert httpx.get(address, headers={"host": host}).status_code == status
+    finally:
+        page.close()
+
+
+@pytest.mark.parametrize("name", ["fsma", "pftgan", "synthparse", "farl", "app"])
+def test_the_pages_of_the_papers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(app, "main", lambda **options: asked.append(options))
+    runpy.run_path(str(Path(__file__).parents[2] / "demos" / f"{name}.py"), run_name="__main__")
+    tabs = asked[0].get("tabs", tuple(app.TABS))
+    assert [block.label for block in app.build(tabs).blocks.values() if isinstance(block, gr.Tab)][:1] == [tabs[0]]
 
 
 @pytest.mark.slow

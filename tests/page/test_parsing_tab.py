@@ -1,4 +1,4 @@
-"""The handlers of the tab "Parts in the wild" work when they are called as the browser calls them."""
+"""The handlers of the tab "In the wild" work when they are called as the browser calls them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from PIL import Image
 import facekit
 from facekit.labels import LAPA_11, SYNTHPARSE_11
 from facekit.page import parsing_tab as parsing
-from facekit.page.app import build
 from facekit.page.components import example_photo
 from facekit.page.image_tab import CROP, PHOTO
 from facekit.page.parsing_tab import (
@@ -75,10 +74,6 @@ def file_of(button: gr.DownloadButton) -> np.ndarray:
     with Image.open(button.value["path"]) as image:
         assert image.mode == "P"
         return np.array(image)
-
-
-def test_the_tab_has_its_endpoint() -> None:
-    assert "/parts" in build().get_api_info()["named_endpoints"]
 
 
 def test_both_views_of_several_faces(monkeypatch: pytest.MonkeyPatch, photo: str) -> None:

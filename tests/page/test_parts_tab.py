@@ -1,4 +1,4 @@
-"""The handlers of the tab "Parts from one face" work when they are called as the browser calls them."""
+"""The handlers of the tab "One face, many parts" work when they are called as the browser calls them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from PIL import Image
 import facekit
 from facekit.backbones.pftgan.config import QUICK
 from facekit.page import parts_model, parts_tab
-from facekit.page.app import build
 from facekit.page.image_tab import CROP, PHOTO
 from facekit.page.label_canvas import SIDE, layer_of, on_canvas
 from facekit.page.label_editor import NO_IMAGES
@@ -70,12 +69,6 @@ def file(tmp_path: Path) -> str:
     rng = np.random.default_rng(1)
     Image.fromarray(rng.integers(0, 255, (40, 50, 3)).astype(np.uint8)).save(path := tmp_path / "new.png")
     return str(path)
-
-
-def test_the_tab_has_its_endpoints() -> None:
-    named = set(build().get_api_info()["named_endpoints"])
-    steps = ("choose", "example", "show", "previous", "clear", "next", "labels", "cost", "adapt", "use")
-    assert {f"/one_shot_{step}" for step in steps} | {"/generated_faces"} <= named
 
 
 def test_the_example_paints_one_face() -> None:

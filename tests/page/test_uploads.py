@@ -22,7 +22,9 @@ from PIL import Image
 import facekit
 from facekit.images.reader import ImageError, load_image
 from facekit.page import app
+from facekit.page.image_tab import adapt_handler
 from facekit.page.label_canvas import SIDE
+from facekit.page.limits import read_photo
 from facekit.page.uploads import MOST_LAYERS, ImageFile, PaintEditor, check_upload
 from facekit.results.faces import Faces
 
@@ -163,7 +165,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", GOOD)
 def test_an_upload_is_the_image_that_load_image_gives(name: str, page: gr.Blocks, seen: list[np.ndarray]) -> None:
     file = upload(name, GOOD[name]())
-    call(page, "find", [file, "Points"])
+    call(page, "landmarks", [file])
     call(page, "parts", [file, "Photo", 0.5])
     assert len(seen) == 2
     for image in seen:
@@ -174,9 +176,11 @@ def test_an_upload_is_the_image_that_load_image_gives(name: str, page: gr.Blocks
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_upload_gives_one_sentence(name: str, page: gr.Blocks, seen: list[np.ndarray]) -> None:
     file = upload(name, BAD[name])
-    with pytest.raises(ImageError) as reason:
+    with pytest.raises(ImageError):
         load_image(file["path"])
-    calls = {"find": [file, "Parts"], "parts": [file, "Photo", 0.5], "words": [file, "a\nb", "Photo"]}
+    with pytest.raises(ImageError) as reason:
+        read_photo(file["path"])  # its limit of pixels is lower
+    calls = {"landmarks": [file], "parts": [file, "Photo", 0.5], "match": [file, "a\nb"]}
     for function, inputs in calls.items():
         with pytest.raises(gr.Error) as told:
             call(page, function, inputs)
@@ -187,7 +191,7 @@ def test_a_bad_upload_gives_one_sentence(name: str, page: gr.Blocks, seen: list[
 def test_files_of_the_labelling_tabs_are_read_by_load_image(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
     monkeypatch.setattr(
-        "facekit.page.label_editor.load_image", lambda path: given.append(str(path)) or load_image(path)
+        "facekit.page.label_editor.read_photo", lambda path: given.append(str(path)) or load_image(path)
     )
     files = [upload(name, GOOD[name]()) for name in ("deep.png", "float.tif", "no_suffix", "new.jp2")]
     call(page, "choose", [files, "Points", "nose", "skin"])
@@ -206,6 +210,23 @@ def test_no_field_decodes_images_before_facekit(page: gr.Blocks) -> None:
         if isinstance(field, (ImageFile, PaintEditor)):
             assert field.get_block_name() in ("image", "imageeditor")
     assert not list(Path(app.__file__).parent.glob("*.pyi")), "gradio writes stubs beside new components"
+
+
+def test_large_images_are_refused_before_they_are_decoded(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = upload("large.png", encoded(Image.new("1", (5001, 5000)), "PNG"))
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda message, **settings: told.append(message))
+    monkeypatch.setattr("facekit.page.limits.load_image", lambda path: pytest.fail("decoded"))
+    sentence = "large.png: expected at most 25 megapixels, got 5001 x 5000 = 25.0; make the image smaller"
+    assert check_upload(file["path"]) is None and told == [sentence]
+    for function, inputs in {"landmarks": [file], "parts": [file, "Photo", 0.5], "match": [file, "a\nb"]}.items():
+        with pytest.raises(gr.Error) as error:
+            call(page, function, inputs)
+        assert error.value.message == sentence
+    call(page, "choose", [[file], "Points", "nose", "skin"])
+    assert told[1:] == [sentence]
+    with pytest.raises(gr.Error, match="large.png: expected at most 25 megapixels"):
+        adapt_handler("stylization")([file["path"]], [file["path"]], None, "Photo", 1)
 
 
 def test_a_data_url_is_a_file_too(page: gr.Blocks, seen: list[np.ndarray]) -> None:
@@ -240,7 +261,7 @@ def test_layers_are_counted_before_they_are_read(page: gr.Blocks, monkeypatch: p
 
     file = FileData(**upload("layer.png", encoded(Image.new("RGBA", (SIDE, SIDE)), "PNG")))
     monkeypatch.setattr("facekit.page.uploads.open_image", reads)
-    monkeypatch.setattr("facekit.page.uploads.load_image", reads)
+    monkeypatch.setattr("facekit.page.uploads.read_photo", reads)
     for count in (MOST_LAYERS + 1, 1000):
         with pytest.raises(gr.Error, match=f"expected at most {MOST_LAYERS} painted layers, got {count}; paint on one"):
             PaintEditor().preprocess(EditorData(background=file, layers=[file] * count))

@@ -1,0 +1,62 @@
+"""The calls in Python and the commands in a terminal that give what the tab "Try" shows."""
+
+from __future__ import annotations
+
+import shlex
+
+from .photo_analysis import MODELS, MOST_FACES
+
+PYTHON = """import facekit
+
+image = facekit.load_image({name!r})
+faces = sorted(facekit.find_faces(image), key=lambda face: face.box[1] - face.box[3])[:{most}]  # the largest
+faces = sorted(faces, key=lambda face: face.box[0])  # from left to right
+points, parts, attributes, sketch, bright = facekit.predict(
+    {models},
+    image,
+    faces=faces,
+)
+face = {face}
+print(points[face].points)  # 68 x (x, y) in pixels; the names: points[face].labels.points
+print(parts[face].mask.shape)  # class ids; the names: parts[face].labels.classes
+print(attributes[face].top(5))
+parts.show(legend=True).save("parts.png")
+sketch.show().save("sketch.png")
+bright.show().save("without-shadows.png")
+"""
+TEXTS = """
+sentences = {sentences}
+print(facekit.match(image, sentences, align="mean", faces=faces[face]))
+facekit.explain(image, sentences[0], align="mean", faces=faces[face]).show().save("heat.png")
+"""
+
+
+def python_code(name: str, face: int | None, sentences: list[str]) -> str:
+    """Return Python code for a photo.
+
+    Args:
+        name: Name of the photo's file.
+        face: Index of the chosen face, or None.
+        sentences: Sentences to match; none leaves this part out.
+    """
+    models = "[" + ", ".join(f'"{model}"' for model in MODELS) + "]"
+    code = PYTHON.format(name=name, most=MOST_FACES, models=models, face=face or 0)
+    listing = "[\n" + "".join(f"    {sentence!r},\n" for sentence in sentences) + "]"
+    return code + (TEXTS.format(sentences=listing) if sentences else "")
+
+
+def terminal_commands(name: str, sentences: list[str]) -> str:
+    """Return commands for a photo.
+
+    Args:
+        name: Name of the photo's file.
+        sentences: Sentences to match; none leaves this part out.
+    """
+    file = shlex.quote(f"./{name}" if name.startswith("-") else name)
+    lines = [f"facekit predict {model} {file} --out results/{model}" for model in MODELS]
+    if sentences:
+        texts = " ".join(map(shlex.quote, sentences))
+        lines.append("# for the best face of the photo")
+        lines.append(f"facekit match {file} {texts} --align mean")
+        lines.append(f"facekit explain {file} {shlex.quote(sentences[0])} --align mean --out heat.png")
+    return "\n".join(lines)
