@@ -91,7 +91,7 @@ def curves(
     """Plot curves, for example losses during training.
 
     Args:
-        lines: Name of each curve -> its x values and its y values.
+        lines: Name of each curve -> its x values, numbers or names, and its y values.
         x: Name of the horizontal axis.
         y: Name of the vertical axis.
         panels: Draw each curve on axes of its own, side by side, with its name as title. Otherwise all share one pair
@@ -112,11 +112,12 @@ def curves(
     figure, axes = pyplot.subplots(1, count, figsize=(3.0 * count if panels else 6.5 + with_legend, 2.5), squeeze=False)
     for i, (name, (across, up)) in enumerate(lines.items()):
         axis = axes[0, i if panels else 0]
-        few = np.size(across) <= 12
+        places = np.asarray(across)
+        few = places.size <= 12
         colour = COLOURS[0 if panels else i % len(COLOURS)]
-        axis.plot(np.asarray(across), np.asarray(up), label=name, color=colour, marker="o" if few else "", markersize=4)
+        axis.plot(places, np.asarray(up), label=name, color=colour, marker="o" if few else "", markersize=4)
         axis.set_xlabel(x)
-        if few and np.size(across) and np.equal(np.mod(across, 1), 0).all():
+        if few and places.size and places.dtype.kind in "iuf" and (places % 1 == 0).all():
             axis.xaxis.get_major_locator().set_params(integer=True)
         if panels:
             axis.set_title(name, fontsize=10)

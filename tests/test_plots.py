@@ -53,6 +53,8 @@ def test_curves_share_axes_or_have_their_own() -> None:
     assert [axis.get_title() for axis in plots.curves(lines, panels=True).axes] == ["train", "validation"]
     ticks = plots.curves({"NME": ([1, 2, 5], [9.0, 8.0, 7.0])}, x="faces").axes[0].get_xticks()
     assert (ticks == np.round(ticks)).all()
+    names = plots.curves({"NME": (["0000", "1111"], [9.0, 7.0])}, x="skip code").axes[0].get_xticklabels()
+    assert [name.get_text() for name in names] == ["0000", "1111"]
 
 
 def test_bars_show_mean_and_spread_of_several_runs() -> None:

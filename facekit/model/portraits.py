@@ -64,8 +64,8 @@ def blend_portraits(results: list[Drawable], frames: list[Frame]) -> list[Drawab
         frames: The faces' frames.
 
     Returns:
-        The blended images. A result for a whole image, or with a face at which the parser finds no person, is returned
-        as it is.
+        The blended images. A result for a whole image is returned as it is. Where the parser finds no person at a face,
+        the image does not change.
     """
     faces = [frame for frame in frames if frame.box is not None]
     masks = iter(person_masks(results[0].image, faces) if faces else [])
@@ -85,15 +85,14 @@ def _blend(result: Drawable, box: Box, mask: NDArray[np.bool_]) -> ImageResult:
     y, x = np.ogrid[window]
     face = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < (_FACE_RADIUS * side) ** 2
     if not face.any() or mask[face].mean() < _FOUND:
-        return result
+        return dataclasses.replace(result, coverage=np.zeros(result.pixels.shape[:2], np.uint8))
     # Neighbours in the same crop are other components of the mask.
     _, components = cv2.connectedComponents(mask.astype(np.uint8))
     person = components == np.bincount(components[face & mask]).argmax()
-    alpha = np.zeros((*result.pixels.shape[:2], 1), np.float32)
+    alpha = np.zeros(result.pixels.shape[:2], np.float32)
     inner, outer = zip(*map(_shared, result.region, window), strict=True)
-    alpha[inner] = cv2.GaussianBlur(person.astype(np.float32), (0, 0), edge)[outer][..., None]
-    old, new = result.image[result.region].astype(np.float32), result.pixels.astype(np.float32)
-    return dataclasses.replace(result, pixels=np.rint(old + (new - old) * alpha).astype(np.uint8))
+    alpha[inner] = cv2.GaussianBlur(person.astype(np.float32), (0, 0), edge)[outer]
+    return dataclasses.replace(result, coverage=np.rint(255 * alpha).astype(np.uint8))
 
 
 def _shared(first: slice, second: slice) -> tuple[slice, slice]:

@@ -29,6 +29,9 @@ _INK = (238, 240, 244)
 _DIM = (134, 142, 156)
 _FINE_SIDE = 2048
 _SHIFT = 4
+_SMALLEST_FONT = 6.0  # px
+# Boxes narrower than this part of the image's longer side get text that fits beside them.
+_SMALL_BOX = 1 / 6
 _FILL = 0.7
 # Skin is tinted less, so that it keeps its own hue. The other parts stand out from it.
 _SKIN_FILL = 0.3
@@ -120,7 +123,7 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
         The drawing, (H,W,3) uint8.
     """
     fine, times = _enlarged(canvas)
-    thick = max(1, round(max(max(canvas.shape[:2]) / 600, 0.5) * times))
+    thick = max(1, round(max(_largest_extent(mask, labels) / 450, max(canvas.shape[:2]) / 2400, 0.5) * times))
     outlined = []
     for i in np.unique(mask):
         if i == 0 or i >= len(labels):
@@ -142,6 +145,13 @@ def draw_mask(canvas: Canvas, mask: NDArray[np.uint8], labels: SegmentationSet, 
         edged = cv2.drawContours(np.ascontiguousarray(window), outlines, -1, colour, thick, cv2.LINE_AA)
         window[:] = cv2.addWeighted(edged, 0.85, np.ascontiguousarray(window), 0.15, 0)
     return _reduced(fine, canvas)
+
+
+def _largest_extent(mask: NDArray[np.uint8], labels: SegmentationSet) -> int:
+    """Return the longer side in pixels of the largest connected region that is not background."""
+    drawn = ((mask > 0) & (mask < len(labels))).astype(np.uint8)
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(drawn)
+    return int(boxes[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(initial=0))
 
 
 def tinted(image: Canvas, colour: Colour) -> NDArray[np.float32]:
@@ -169,6 +179,7 @@ def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> 
     """Draw the outline of a box with lines of text.
 
     The text is below the box if it fits there, else above it, else at the lower edge of the image. It is never cut off.
+    A box that is small in the image gets small text, and only lines that fit beside it: labels must not hide a crowd.
 
     Args:
         canvas: (H,W,3) uint8.
@@ -180,20 +191,28 @@ def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> 
     """
     fine, times = _enlarged(canvas)
     a, b = (_fixed_point((np.array(corner) + 0.5) * times - 0.5) for corner in (box[:2], box[2:]))
-    unit = max(max(canvas.shape[:2]) / 700, 0.8) * times
+    longer = max(box[2] - box[0], box[3] - box[1])
+    unit = max(longer / 250, max(canvas.shape[:2]) / 2800, 0.8) * times
     for colour, width in ((_DARK, 2.2), (_LINE, 1.2)):
         cv2.rectangle(fine, a, b, colour, max(1, round(unit * width)), cv2.LINE_AA, _SHIFT)
     out = _reduced(fine, canvas)
     if not text:
         return out
+    height, width = canvas.shape[:2]
     image = Image.fromarray(out)
     pen = ImageDraw.Draw(image, "RGBA")
-    height, width = canvas.shape[:2]
     font = _font(float(np.clip((box[2] - box[0]) / 12, 10, 40)))
     wide = max(pen.textlength(line, font=font) for line in text)
-    if wide > 0.95 * width:
-        font = _font(max(6.0, font.size * 0.95 * width / wide))
-        wide = max(pen.textlength(line, font=font) for line in text)
+    small = box[2] - box[0] < _SMALL_BOX * max(height, width)
+    room = min(0.95 * width, 1.2 * (box[2] - box[0])) if small else 0.95 * width
+    if wide > room:
+        font = _font(max(_SMALLEST_FONT, font.size * room / wide))
+    if small:
+        lines = int((box[3] - box[1]) / (1.25 * font.size))
+        text = [line for line in text[:lines] if pen.textlength(line, font=font) <= 1.6 * room]
+    if not text:
+        return out
+    wide = max(pen.textlength(line, font=font) for line in text)
     pad, row = font.size * 0.3, font.size * 1.25
     high = row * len(text)
     y = box[3] + 2 * pad

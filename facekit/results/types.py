@@ -234,15 +234,18 @@ class ImageResult(Drawable):
         image: The original image, (H,W,3) uint8 RGB.
         box: The face's box (x0, y0, x1, y1); None if the whole image was used.
         corner: Column and row (x, y) of the rectangle's first pixel in the image.
+        coverage: How far new pixels replace the original ones, (h,w) uint8: 0 keeps the original pixel, 255 is the new
+            one. None is 255 everywhere.
 
     Raises:
-        ValueError: If the rectangle is not inside the image.
+        ValueError: If the rectangle is not inside the image, or the coverage has another size.
     """
 
     pixels: NDArray[np.uint8]
     image: NDArray[np.uint8]
     box: Box | None = None
     corner: tuple[int, int] = (0, 0)
+    coverage: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         pixels, image = rgb_array(self.pixels), rgb_array(self.image)
@@ -252,6 +255,8 @@ class ImageResult(Drawable):
             raise ValueError(
                 f"pixels: expected a rectangle inside the image {(height, width)}, got {(h, w)} at column {x}, row {y}"
             )
+        if self.coverage is not None and self.coverage.shape != (h, w):
+            raise ValueError(f"coverage: expected the pixels' size {(h, w)}, got {self.coverage.shape}")
         store(self, pixels=pixels, image=image, box=box_numbers(self.box), corner=corner)
 
     def __repr__(self) -> str:
@@ -266,11 +271,19 @@ class ImageResult(Drawable):
     @functools.cached_property
     def output(self) -> NDArray[np.uint8]:
         """The whole new image, (H,W,3) uint8 RGB. It is put together when it is first read."""
-        if self.pixels.shape == self.image.shape:
+        if self.pixels.shape == self.image.shape and self.coverage is None:
             return self.pixels
         output = self.image.copy()
-        output[self.region] = self.pixels
+        output[self.region] = self._over(self.image)
         return output
+
+    def _over(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the rectangle of an image with the new pixels over it, as far as they cover it."""
+        if self.coverage is None:
+            return self.pixels
+        old = canvas[self.region].astype(np.float32)
+        alpha = self.coverage[..., None].astype(np.float32) / 255
+        return np.rint(old + (self.pixels - old) * alpha).astype(np.uint8)
 
     @property
     def picture(self) -> NDArray[np.uint8]:
@@ -289,10 +302,10 @@ class ImageResult(Drawable):
         return np.concatenate([self.image, self.output], axis=1) if compare else self.output.copy()
 
     def draw_on(self, canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the changed pixels on a copy of an image of the same size, (H,W,3) uint8."""
+        """Draw the new pixels on a copy of an image of the same size, (H,W,3) uint8, as far as they cover it."""
         drawn = same_size(canvas, self.image).copy()
         changed = (self.pixels != self.image[self.region]).any(axis=2, keepdims=True)
-        np.copyto(drawn[self.region], self.pixels, where=changed)
+        np.copyto(drawn[self.region], self._over(drawn), where=changed)
         return drawn
 
     def to_dict(self) -> dict[str, Any]:

@@ -223,9 +223,9 @@ class ShadowRemovalTask(ImageToImageTask):
         corrected = np.concatenate([gain, portrait], 2).astype(np.float32)
         moved, region = crop.paste(corrected, image.shape[:2], border="replicate")
         old = image[region].astype(np.float32)
-        new = np.clip((old + CALM) * moved[..., :3] - CALM, 0, 255)
-        pixels = np.rint(old + (new - old) * moved[..., 3:].clip(0, 1)).astype(np.uint8)
-        return ImageResult(pixels, image, box, _corner(region))
+        pixels = np.rint(np.clip((old + CALM) * moved[..., :3] - CALM, 0, 255)).astype(np.uint8)
+        coverage = np.rint(255 * moved[..., 3].clip(0, 1)).astype(np.uint8)
+        return ImageResult(pixels, image, box, _corner(region), coverage)
 
     @override
     def to_dict(self) -> dict[str, Any]:

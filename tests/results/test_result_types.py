@@ -264,6 +264,39 @@ def test_words_stay_inside_the_image(box: tuple[float, ...] | None) -> None:
     assert len(xs) > 100 and xs.min() >= 1 and ys.min() >= 1 and xs.max() <= 98 and ys.max() <= 118
 
 
+def test_new_pixels_cover_a_neighbour_as_far_as_they_should() -> None:
+    """The soft edge of a face lies over its neighbour's new pixels, not over the photo below them."""
+    photo = np.zeros((10, 20, 3), np.uint8)
+    coverage = np.tile(np.linspace(255, 0, 6).astype(np.uint8), (10, 1))
+    left = ImageResult(np.full((10, 12, 3), 200, np.uint8), photo)
+    right = ImageResult(np.full((10, 6, 3), 100, np.uint8), photo, corner=(6, 0), coverage=coverage)
+    assert right.output[0, :, 0].tolist() == [0] * 6 + [100, 80, 60, 40, 20, 0] + [0] * 8
+    both = Faces([left, right], image=photo).draw()
+    assert both[0, :, 0].tolist() == [200] * 6 + [100, 120, 140, 160, 180, 200] + [0] * 8
+    with pytest.raises(ValueError, match=r"coverage: expected the pixels' size \(10, 12\), got \(10, 6\)"):
+        ImageResult(left.pixels, photo, coverage=coverage)
+
+
+@pytest.mark.parametrize("box", [(10, 10, 40, 40), (60, 60, 100, 110)])
+def test_labels_of_a_crowd_do_not_hide_it(box: tuple[float, ...]) -> None:
+    image = np.zeros((400, 800, 3), np.uint8)
+    names = ["Mouth_Slightly_Open", "Wearing_Necklace", "Bald"]
+    drawn = Attributes(np.array([0.99, 0.98, 0.97]), attribute_set(names), image, box).draw_on(image)
+    ys, xs = np.nonzero(drawn.any(2))
+    assert ys.max() < box[3] + 1.5 * (box[3] - box[1]) and xs.max() < box[0] + 2.2 * (box[2] - box[0])
+
+
+def test_outlines_are_as_thick_as_the_face_needs() -> None:
+    def outline(size: int) -> int:
+        mask, image = np.zeros((2000, 2000), np.uint8), np.full((2000, 2000, 3), 128, np.uint8)
+        mask[500 : 500 + size, 500 : 500 + size] = CELEBAMASK_19.index("hair")
+        drawn = Segmentation(mask, CELEBAMASK_19, image).draw()
+        changed = (drawn[500 + size // 2, :500] != 128).any(1)
+        return int(changed.sum())
+
+    assert outline(100) < 3 and outline(1400) > outline(100)
+
+
 def test_new_pixels_of_a_rectangle(image: np.ndarray) -> None:
     pixels = np.full((20, 30, 3), 7, np.uint8)
     result = ImageResult(pixels, image, corner=(100, 90))
