@@ -1,7 +1,8 @@
 """Columns of a results table: the faces that one model found in each image, as Arrow values.
 
 A mask is stored as a PNG of the smallest rectangle that holds all pixels other than background. One PNG holds all
-classes and the ignored pixels. Of a new image, the rectangle of the new pixels is stored as a PNG.
+classes and the ignored pixels. Of a new image, the rectangle of the new pixels is stored as a PNG. Its fourth channel
+is their coverage.
 """
 
 from __future__ import annotations
@@ -115,8 +116,10 @@ class FaceColumn:
             x, y = values["x"], values["y"]
             mask[y : y + part.shape[0], x : x + part.shape[1]] = part
             return Segmentation(mask, self.labels, image, box)
-        pixels = np.ascontiguousarray(_from_png(values["pixels"])[:, :, ::-1])  # OpenCV has BGR
-        return ImageResult(pixels, image, box, (values["x"], values["y"]))
+        png = _from_png(values["pixels"])
+        pixels = np.ascontiguousarray(png[:, :, 2::-1])  # OpenCV has BGR
+        coverage = np.ascontiguousarray(png[:, :, 3]) if png.shape[2] == 4 else None
+        return ImageResult(pixels, image, box, (values["x"], values["y"]), coverage)
 
 
 def _face_values(face: Drawable) -> dict[str, Any]:
@@ -132,7 +135,8 @@ def _face_values(face: Drawable) -> dict[str, Any]:
         return {"mask": _to_png(part), "x": x, "y": y}
     if isinstance(face, ImageResult):
         x, y = face.corner
-        return {"pixels": _to_png(np.ascontiguousarray(face.pixels[:, :, ::-1])), "x": x, "y": y}
+        channels = [face.pixels[:, :, ::-1], *([] if face.coverage is None else [face.coverage[..., None]])]
+        return {"pixels": _to_png(np.ascontiguousarray(np.concatenate(channels, axis=2))), "x": x, "y": y}
     raise TypeError(f"expected a result of facekit, got {type(face).__name__}; a table cannot hold it")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -41,6 +42,10 @@ def image_result() -> ImageResult:
     return ImageResult(DRAWS.integers(0, 255, (9, 11, 3), np.uint8), IMAGE, BOX, (5, 3))
 
 
+def covering_result() -> ImageResult:
+    return dataclasses.replace(image_result(), coverage=DRAWS.integers(0, 255, (9, 11), np.uint8))
+
+
 CASES: list[tuple[Any, Drawable]] = [
     (LANDMARKS_68, Faces([landmarks(), landmarks()])),
     (LANDMARKS_68, Faces([], image=IMAGE)),
@@ -49,7 +54,7 @@ CASES: list[tuple[Any, Drawable]] = [
     (PARTS, Segmentation(mask(), PARTS, IMAGE)),
     (PARTS, Segmentation(mask(filled=False), PARTS, IMAGE)),
     (WORDS, Faces([Attributes(np.array([0.25, 0.7], np.float32), WORDS, IMAGE, BOX)])),
-    (None, Faces([image_result(), image_result()])),
+    (None, Faces([image_result(), covering_result()])),
 ]
 
 
