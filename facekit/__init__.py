@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from .core.version import __version__ as __version__
 
 # Name -> module: imported at first use, so that `import facekit` costs next to nothing.
 _MODULES = {
@@ -26,11 +26,11 @@ _MODULES = {
     **dict.fromkeys(("load_image", "ImageError"), "images"),
 }
 
-# Subpackages that are imported at first use, too: facekit.data.samples().
-_PACKAGES = ("data",)
+# Subpackages that are imported at first use, too: facekit.data.samples(), facekit.results.read().
+_PACKAGES = ("data", "results")
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, results
     from .api.adaptation import adapt
     from .api.backbone_loading import load_backbone
     from .api.evaluation import evaluate, evaluate_by
@@ -66,6 +66,7 @@ __all__ = [
     "match",
     "predict",
     "pretrain",
+    "results",
     "suggest",
     "uncertainty",
 ]

@@ -1,4 +1,4 @@
-"""The command that runs a model on images: predict."""
+"""The command that runs models on images: predict."""
 
 from __future__ import annotations
 
@@ -22,11 +22,24 @@ def add_commands(add_command: AddCommand) -> None:
     p = add_command(
         "predict",
         _predict,
-        "run a model on images, one after the other; run the same command again to continue after a stop",
+        "run a model on images, one after the other, or several models on many images in several processes; run the "
+        "same command again to continue after a stop",
         "facekit predict segmentation photos --out results --format mask drawing",
     )
-    p.add_argument("model", help="a .facekit file, or a ready model: 'landmarks', 'segmentation', 'attributes', ...")
-    p.add_argument("images", help="an image or a folder")
+    p.add_argument(
+        "model",
+        nargs="+",
+        metavar="MODEL",
+        help="a .facekit file, or a ready model: 'landmarks', 'segmentation', 'attributes', ...; then an image or a "
+        "folder (MODEL IMAGES). With --images, one or several models",
+    )
+    p.add_argument(
+        "--images",
+        help="many images: a folder, .tar shards or a folder of them, or a .parquet or .csv listing with a column URL. "
+        "The results are a table in --out, as Parquet files. Start with torchrun or accelerate for several processes",
+    )
+    p.add_argument("--per-part", type=int, help="with --images: images per Parquet file; the default is 1000")
+    p.add_argument("--workers", type=int, help="with --images: threads that decode images; the default is 2")
     p.add_argument(
         "--out",
         help="folder for the results. Images that have results of the same model and options are not run again",
@@ -46,6 +59,25 @@ def add_commands(add_command: AddCommand) -> None:
 
 def _predict(args: argparse.Namespace) -> Any:
     """Run `facekit predict`."""
+    return _predict_files(args) if args.images is None else _predict_table(args)
+
+
+def _predict_table(args: argparse.Namespace) -> Any:
+    """Run `facekit predict --images`. Return the summary in the first process of several, None in all others."""
+    from ..api.table_prediction import predict_table
+
+    if args.out is None or args.format:
+        got = f"--format {' '.join(args.format)}" if args.format else "no --out"
+        raise ValueError(f"--images {args.images}: expected --out FOLDER for a table, got {got}; change that option")
+    options = {"per_part": args.per_part, "workers": args.workers}
+    given = {name: value for name, value in options.items() if value is not None}
+    return predict_table(
+        args.model, args.images, args.out, align=args.align, device=args.device, progress=not args.json, **given
+    )
+
+
+def _predict_files(args: argparse.Namespace) -> Any:
+    """Run `facekit predict MODEL IMAGES`."""
     from ..core.output_paths import OutputError
     from ..model import resolve_model
     from ..model.prediction import predict_stream
@@ -53,11 +85,11 @@ def _predict(args: argparse.Namespace) -> Any:
     from .label_formats import faces_of
     from .result_files import ResultFiles
 
-    formats, images, folder = _check_options(args)
-    model = resolve_model(args.model, args.device)
+    name_or_file, formats, images, folder = _check_options(args)
+    model = resolve_model(name_or_file, args.device)
     files = None
     if args.out is not None:
-        files = ResultFiles(args.out, formats, model, args.model, folder, args.align or model.align)
+        files = ResultFiles(args.out, formats, model, name_or_file, folder, args.align or model.align)
     finished = [image for image in images if files is not None and files.finished(image)]
     stream = JsonStream() if args.json else None
     if files is not None and stream is not None:
@@ -93,26 +125,42 @@ def _predict(args: argparse.Namespace) -> Any:
     return {"images": len(finished) + count, "skipped": skipped}
 
 
-def _check_options(args: argparse.Namespace) -> tuple[set[str], list[Path], Path]:
-    """Return the formats to write, the images and their folder.
+def _check_options(args: argparse.Namespace) -> tuple[str, set[str], list[Path], Path]:
+    """Return the model, the formats to write, the images and their folder.
 
     Raises:
-        ValueError: If ``--format`` comes without ``--out``, or drawings would be written among the images.
+        ValueError: If there is not one model and one source of images, if options need others, if there are several
+            processes, or if drawings would be written among the images.
     """
     from ..images.reader import list_images
+    from ..training.distributed import launched_processes
+
+    if len(args.model) != 2:
+        got = " ".join(args.model)
+        raise ValueError(
+            f"{got}: expected a model and an image or folder; pass two names, or several models and --images SOURCE"
+        )
+    if args.per_part is not None or args.workers is not None:
+        raise ValueError("--per-part, --workers: expected --images SOURCE with them, got none; add it, or leave them")
+    if launched_processes()[1] > 1:
+        raise ValueError(
+            f"{launched_processes()[1]} processes: expected --images SOURCE, got images that one process predicts; "
+            "write --images before them"
+        )
+    model, text = args.model
 
     if args.format and args.out is None:
         raise ValueError(
             f"--format {' '.join(args.format)}: got no --out, expected a folder to write to; add --out FOLDER"
         )
     formats = set(args.format or ("json", "drawing")) | ({"json"} if args.json else set())
-    source = Path(args.images)
+    source = Path(text)
     images = list_images(source) if source.is_dir() else [source]
     folder = source if source.is_dir() else source.parent
     if args.out is not None and "drawing" in formats and Path(args.out).resolve() == folder.resolve():
         reason = "the next run would read the drawings as images"
         raise ValueError(f"--out {args.out}: got the folder of the images, expected another one; {reason}")
-    return formats, images, folder
+    return model, formats, images, folder
 
 
 def _readable(images: Iterable[Path], skipped: dict[str, str]) -> Iterator[tuple[str, Any]]:

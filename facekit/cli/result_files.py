@@ -6,16 +6,16 @@ images `a.jpg` and `a.png` do not share a file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..core.atomic_file import whole_file
+from ..core.file_digest import file_digest
 from ..core.output_paths import check_output
+from ..core.version import __version__
 from ..model import READY, Model
 from ..results.drawable import Drawable
 from ..zoo.embedded import embedded_file
@@ -57,7 +57,7 @@ class ResultFiles:
         self._coco = "coco" in formats
         self._labels: Any = model.task.labels
         self.folder = check_output(out, folder=True)
-        digest = _digest(embedded_file(name) if name in READY else Path(name))
+        digest = file_digest(embedded_file(name) if name in READY else Path(name))
         made_with = {"facekit": __version__, "model": digest, "align": align, "images": str(images.resolve())}
         self._valid_since = self._record(json.dumps(made_with, indent=1))
 
@@ -132,12 +132,3 @@ def _write(target: Path, content: bytes) -> None:
     """Write a file in one step, so that a stopped run leaves no half of it."""
     with whole_file(target) as temporary:
         temporary.write_bytes(content)
-
-
-def _digest(path: Path) -> str:
-    """Return the SHA-256 digest of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -12,11 +12,11 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from .. import __version__
 from ..api.adaptation import adapt
 from ..api.evaluation import evaluate
 from ..core.atomic_file import whole_file
 from ..core.json_text import parse_json
+from ..core.version import __version__
 from ..results.comparison import ScoredCell
 from ..training.config import Adaptation
 from ..training.loop import Progress

@@ -29,7 +29,7 @@ _next_search: dict[Path, float] = {}
 def new_temporary(folder: Path) -> Path:
     """Return a new name for a temporary file in `folder`. No file is made."""
     # The files of the module tempfile would stay private (mode 0600) after they are renamed.
-    name = f".facekit-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:12]}.tmp"
+    name = f".facekit-{machine_id()}-{os.getpid()}-{uuid.uuid4().hex[:12]}.tmp"
     _in_use.add(name)
     return folder / name
 
@@ -61,13 +61,17 @@ def _is_leftover(entry: os.DirEntry[str]) -> bool:
         return False
     machine, process = match.groups()
     # os.kill with signal 0 is harmless on POSIX only. On Windows it would end the process.
-    if machine == _machine() and os.name == "posix" and not _is_other_running(int(process)):
+    if machine == machine_id() and os.name == "posix" and not is_other_running(int(process)):
         return True
     return time.time() - entry.stat(follow_symlinks=False).st_mtime > _MAX_AGE_SECONDS
 
 
-def _is_other_running(process: int) -> bool:
-    """Return whether another process with this number runs. The files of this process are in `_in_use`."""
+def is_other_running(process: int) -> bool:
+    """Return whether another process of this machine with this number runs. It is False for this process itself.
+
+    A process that has ended stays in the system's table until its parent reads its exit code. Such a zombie does not
+    count as running.
+    """
     if process == os.getpid():
         return False
     try:
@@ -76,9 +80,13 @@ def _is_other_running(process: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    try:  # Linux only
+        state = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state != "Z"
 
 
-def _machine() -> str:
+def machine_id() -> str:
     """Return a hash of the host name, 8 hexadecimal digits."""
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..alignment import FaceBoxes, Frame, check_align
 from ..core.arguments import short_repr
-from ..images import read_images
+from ..images import ImageError, read_images
 from ..images.types import Images
 from ..results.faces import Faces
 from ..results.types import Drawable
@@ -21,6 +21,9 @@ from .trained_model import AT_ONCE, TrainedModel
 
 # Pixels of the images that `predict_stream` holds at once, unless a single image has more.
 STREAM_PIXELS = 16_000_000
+
+# An image, or the error of one that could not be read.
+Loaded = TypeVar("Loaded", bound=NDArray[np.uint8] | ImageError)
 
 
 def predict_all(
@@ -111,18 +114,26 @@ def predict_stream(
     Yields:
         (name, outcome) per image, in order. The outcome is `Faces`, or with align="none" the single result.
     """
-    for group in _groups(images):
+    for group in image_groups(images):
         names, arrays = zip(*group, strict=True)
         (outcomes,) = predict_group([model], arrays, [None] * len(arrays), align)
         yield from zip(names, outcomes, strict=True)
 
 
-def _groups(images: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[list[tuple[str, NDArray[np.uint8]]]]:
-    group: list[tuple[str, NDArray[np.uint8]]] = []
+def image_groups(images: Iterable[tuple[str, Loaded]]) -> Iterator[list[tuple[str, Loaded]]]:
+    """Group images that go through the network at once.
+
+    Args:
+        images: (name, RGB uint8 array of shape (H, W, 3), or the error of an image that could not be read).
+
+    Yields:
+        Up to `AT_ONCE` of them. Together they have at most `STREAM_PIXELS`, not counting the last one.
+    """
+    group: list[tuple[str, Loaded]] = []
     pixels = 0
-    for name, array in images:
-        group.append((name, array))
-        pixels += array.shape[0] * array.shape[1]
+    for name, image in images:
+        group.append((name, image))
+        pixels += 0 if isinstance(image, ImageError) else image.shape[0] * image.shape[1]
         if len(group) == AT_ONCE or pixels >= STREAM_PIXELS:
             yield group
             group, pixels = [], 0

@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from .. import __version__
 from ..core.atomic_file import whole_file
+from ..core.version import __version__
 from .embedded_weights import embedded_identities, same_weights, used_weights
 from .experiment import Cell, Scores
 

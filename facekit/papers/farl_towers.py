@@ -12,7 +12,6 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from .. import __version__
 from ..api.pretraining import pretrain
 from ..api.shards import make_shards
 from ..backbones.farl.image_text_model import PRESETS, ImageTextModel, to_clip
@@ -20,6 +19,7 @@ from ..backbones.farl.text_tower import TextSize, TextTower
 from ..backbones.image_tower import ImageTower, TowerSize
 from ..core.atomic_file import whole_file
 from ..core.global_state import seeded_random
+from ..core.version import __version__
 from .cells import plain, slug
 from .experiment import Cell
 from .intermediates import kept

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..api.adaptation import adapt
 from ..api.label_adaptation import adapt_labels
 from ..api.prediction import predict
+from ..core.version import __version__
 from ..data.datasets import (
     GeneratedParsing,
     ParsedFace,

@@ -8,6 +8,7 @@ from typing import Any
 from .comparison import Comparison
 from .drawable import Box, Drawable
 from .faces import Faces
+from .prediction_table import ImageRow, PredictionTable, read
 from .types import Attributes, ImageResult, Landmarks, Segmentation
 
 __all__ = [
@@ -17,8 +18,11 @@ __all__ = [
     "Drawable",
     "Faces",
     "ImageResult",
+    "ImageRow",
     "Landmarks",
+    "PredictionTable",
     "Segmentation",
+    "read",
 ]
 
 

@@ -230,6 +230,14 @@ def is_first() -> bool:
     return _number(RANK, 0) == 0
 
 
+def launched_processes() -> tuple[int, int]:
+    """Return the number of this process, from 0, and the number of processes, by the environment.
+
+    It is for work that needs no connection between the processes.
+    """
+    return _number(RANK, 0), _number(COUNT, 1)
+
+
 def local_device(device: str | torch.device | None) -> str | torch.device | None:
     """Return the device of this process.
 

@@ -238,7 +238,7 @@ with whole_file({str(tmp_path / "m.bin")!r}) as temporary:
 
 
 def test_whose_temporary_files_stay(tmp_path: Path) -> None:
-    machine, old = temporaries._machine(), os.stat(tmp_path).st_mtime - 2 * 86400
+    machine, old = temporaries.machine_id(), os.stat(tmp_path).st_mtime - 2 * 86400
     names = {
         "living": f".facekit-{machine}-{os.getppid()}-abc.tmp",
         "elsewhere": f".facekit-{'0' * 8}-999999-abc.tmp",

@@ -6,7 +6,7 @@ import csv
 import itertools
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ COLUMNS = ("url", "text")
 # Number of parallel downloads: servers are slow and many.
 FETCHERS = 32
 
-Row = tuple[str, str]
+# The chosen cells of a row.
+Row = tuple[str, ...]
 
 
 class Listing:
@@ -36,12 +37,13 @@ class Listing:
         count: Number of rows.
     """
 
-    def __init__(self, path: Path, download: bool = False):
+    def __init__(self, path: Path, download: bool = False, columns: Sequence[str] = COLUMNS):
         """Count the rows and check the columns.
 
         Args:
             path: The table, .parquet or .csv.
             download: Whether to download images that are on the web.
+            columns: The columns to read, "url" first. Without "text", only addresses can be read.
 
         Raises:
             ValueError: If the table lacks a column or has no rows, or has web addresses and `download` is False.
@@ -49,11 +51,11 @@ class Listing:
             FileNotFoundError: If the table does not exist.
         """
         check_table(path)
-        self.path, self.download = path, download
+        self.path, self.download, self._columns = path, download, columns
         self.count, web = 0, 0
-        for url, _ in self._rows(0):
+        for row in self._rows(0):
             self.count += 1
-            web += _scheme(url) in ("http", "https")
+            web += _scheme(row[0]) in ("http", "https")
         if self.count == 0:
             raise ValueError(f"{path}: expected one image per row, got a table without rows")
         if web and not download:
@@ -82,11 +84,7 @@ class Listing:
         Yields:
             A pair or a failure per row.
         """
-        if self._reader is None or start < self._position:
-            self._reader, self._position = self._rows(start), start
-        next(itertools.islice(self._reader, start - self._position, start - self._position), None)
-        rows = list(itertools.islice(self._reader, stop - start))
-        self._position = stop
+        rows = self._read_rows(start, stop)
         if not self.download:
             yield from map(self._pair, rows)
             return
@@ -94,17 +92,34 @@ class Listing:
             for first in range(0, len(rows), 2 * FETCHERS):
                 yield from threads.map(self._pair, rows[first : first + 2 * FETCHERS])
 
+    def addresses(self, start: int, stop: int) -> list[str]:
+        """Return the addresses of rows `start` to `stop - 1`."""
+        return [row[0] for row in self._read_rows(start, stop)]
+
+    def _read_rows(self, start: int, stop: int) -> list[Row]:
+        """Read rows `start` to `stop - 1`."""
+        if self._reader is None or start < self._position:
+            self._reader, self._position = self._rows(start), start
+        next(itertools.islice(self._reader, start - self._position, start - self._position), None)
+        self._position = stop
+        return list(itertools.islice(self._reader, stop - start))
+
     def _pair(self, row: Row) -> Pair | Failure:
         """Read the image of a row."""
         url, text = row
         try:
-            image, encoded = decode_for_storing(self._bytes(url), "image")
+            image, encoded = decode_for_storing(self.bytes_at(url), "image")
         except (OSError, ValueError) as error:
             return Failure(url, str(error))
         return Pair(url, image, text, encoded=encoded)
 
-    def _bytes(self, url: str) -> bytes:
-        """Read or download the file behind an address."""
+    def bytes_at(self, url: str) -> bytes:
+        """Read or download the file behind an address.
+
+        Raises:
+            OSError: If the file cannot be read.
+            ValueError: If the address is of another kind than the listing may have.
+        """
         scheme = _scheme(url)
         if scheme in ("http", "https"):
             return fetch(url)
@@ -121,17 +136,17 @@ class Listing:
         return bytes_of(path)
 
     def _rows(self, start: int) -> Iterator[Row]:
-        """Yield address and text of the rows from `start` on."""
+        """Yield the chosen cells of the rows from `start` on."""
         return self._parquet(start) if self.path.suffix.lower() == ".parquet" else self._csv(start)
 
     def _csv(self, start: int) -> Iterator[Row]:
         """Yield the rows of a .csv file from `start` on."""
         with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             reader = csv.reader(file)
-            url, text = _columns(next(reader, []), self.path)
+            places = _places(next(reader, []), self.path, self._columns)
             for row in itertools.islice((row for row in reader if row), start, None):
                 # A short row lacks its last cells.
-                yield tuple((row[i] if i < len(row) else "").strip() for i in (url, text))  # type: ignore[misc]
+                yield tuple((row[i] if i < len(row) else "").strip() for i in places)
 
     def _parquet(self, start: int) -> Iterator[Row]:
         """Yield the rows of a .parquet file from `start` on."""
@@ -145,7 +160,7 @@ class Listing:
             raise ValueError(f"{self.path}: expected a parquet file, got unreadable bytes ({error})") from error
         with file:
             names = file.schema_arrow.names
-            chosen = [names[i] for i in _columns(names, self.path)]
+            chosen = [names[i] for i in _places(names, self.path, self._columns)]
             for group in range(file.num_row_groups):
                 rows = file.metadata.row_group(group).num_rows
                 if start >= rows:
@@ -154,19 +169,20 @@ class Listing:
                 for part in file.iter_batches(1024, [group], columns=chosen):
                     cells = [part.column(name).to_pylist()[start:] for name in chosen]
                     start = max(0, start - part.num_rows)
-                    yield from ((_text(url), _text(text)) for url, text in zip(*cells, strict=True))
+                    yield from (tuple(map(_text, row)) for row in zip(*cells, strict=True))
 
     def __getstate__(self) -> dict[str, Any]:
         # An open reader cannot be pickled.
         return self.__dict__ | {"_reader": None}
 
 
-def _columns(names: list[str], path: Path) -> list[int]:
-    """Return the positions of the columns URL and TEXT."""
+def _places(names: list[str], path: Path, columns: Sequence[str]) -> list[int]:
+    """Return the positions of columns, in upper or lower case."""
     plain = [str(name).strip().lower() for name in names]
-    if any(column not in plain for column in COLUMNS):
-        raise ValueError(f"{path}: expected columns URL and TEXT, got {', '.join(map(str, names)) or 'none'}")
-    return [plain.index(column) for column in COLUMNS]
+    if any(column not in plain for column in columns):
+        expected = f"expected {'columns' if len(columns) > 1 else 'a column'} {' and '.join(map(str.upper, columns))}"
+        raise ValueError(f"{path}: {expected}, got {', '.join(map(str, names)) or 'none'}")
+    return [plain.index(column) for column in columns]
 
 
 def _text(cell: Any) -> str:

@@ -1,13 +1,15 @@
 """Writer of shards of pairs with faces, from sources of images and texts (`facekit shard`).
 
 Each shard stands for a fixed range of the sources' images, whether or not some of them are left out. So shards are made
-independently of each other: in several processes, and after an interruption only the missing ones. The report of a
-shard (the .json beside it) is written last and marks the shard as finished.
+independently of each other: in several processes and machines, and after an interruption only the missing ones. The
+report of a shard (the .json beside it) is written last and marks the shard as finished. Processes share the shards by
+claims (`core.work_claims`).
 """
 
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import logging
 import multiprocessing
@@ -24,6 +26,7 @@ from tqdm.auto import tqdm
 from ...core.atomic_file import whole_file
 from ...core.json_text import parse_json
 from ...core.output_paths import check_output
+from ...core.work_claims import Claims, own_first, work_through
 from .face_search import LONGEST, SCORE, PointFinder, shrink, with_faces
 from .named_sources import ConcatSource
 from .pair import Pair
@@ -64,10 +67,13 @@ def write_sources(
     settings: Settings,
     workers: int = 1,
     progress: bool = True,
-) -> dict[str, Any]:
+    rank: int = 0,
+    processes: int = 1,
+) -> dict[str, Any] | None:
     """Write the pairs of all sources as shards.
 
-    A second call with the same arguments makes only the shards that are missing.
+    A second call with the same arguments makes only the shards that are missing. Calls that run at the same time, also
+    on several machines, share the shards. Each call ends when all shards are finished.
 
     Args:
         sources: The sources.
@@ -75,12 +81,14 @@ def write_sources(
         find_points: Function that finds the 68 points of faces, see `face_search.with_faces`. It must be picklable if
             there are several processes.
         settings: Settings that decide the content of the shards.
-        workers: Number of processes, at least 1.
+        workers: Number of processes that this call starts, at least 1.
         progress: Whether to show a progress bar.
+        rank: Number of this call among those that run at the same time, from 0.
+        processes: Number of those calls.
 
     Returns:
         "out", the numbers "pairs", "shards", "without_face", "without_text" and "failed", and "failures": the path of
-        the table of failed images, or None.
+        the table of failed images, or None. In all calls but the first, None.
 
     Raises:
         ValueError: If the folder holds shards that were made with other settings.
@@ -91,18 +99,20 @@ def write_sources(
     # Folders of earlier versions know no "faceless".
     known = {name: value for name, value in asdict(settings).items() if name != "faceless" or value}
     _check_same_run(root, {"sources": source.names, **known})
-    task = _Task(source, root, settings, find_points)
+    task = _Task(source, root, settings, find_points, Claims(root / ".claims"))
     numbers = range(-(-len(source) // settings.per_shard))
-    reports = {number: report for number in numbers if (report := _report(root, number)) is not None}
-    missing = [number for number in numbers if number not in reports]
-    done = sum(report["read"] for report in reports.values())
-    with tqdm(total=len(source), initial=done, desc="pairs", unit="", disable=not progress, leave=False) as bar:
-        if workers == 1 or len(missing) < 2:
-            for number in missing:
-                _write(task, number, bar.update)
-        else:
-            _write_in_processes(task, missing, workers, bar.update)
-    return _summary(root, numbers)
+    read = {number: report["read"] for number in numbers if (report := _report(root, number)) is not None}
+    missing = [number for number in own_first(len(numbers), rank, processes) if number not in read]
+    with tqdm(
+        total=len(source), initial=sum(read.values()), desc="pairs", unit="", disable=not progress, leave=False
+    ) as bar:
+        for number in _make(task, missing, workers, bar.update):
+            report = _report(root, number)
+            assert report is not None
+            read[number] = report["read"]
+            bar.update(sum(read.values()) - bar.n)
+    task.claims.remove()
+    return _summary(root, numbers) if rank == 0 else None
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,38 @@ class _Task:
     root: Path
     settings: Settings
     find_points: PointFinder
+    claims: Claims
+
+
+def _make(task: _Task, missing: list[int], workers: int, advance: Callable[[int], Any]) -> Iterator[int]:
+    """Make missing shards, except those that other calls make. Yield the number of each finished one."""
+    if workers == 1 or len(missing) < 2:
+        yield from work_through(missing, functools.partial(_attempt, task, advance))
+        return
+    # Forked children of a process with torch's threads may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(missing)), context, _start_process, (task,)) as pool:
+        try:
+            yield from work_through(missing, _attempt_in_this_process, pool.map)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _start_process(task: _Task) -> None:
+    """Prepare a worker process: one thread, and the task as a global variable."""
+    torch.set_num_threads(1)
+    globals()["_task"] = task
+
+
+def _attempt_in_this_process(number: int) -> bool:
+    """Write a shard in a worker process, as `_attempt` does."""
+    return _attempt(globals()["_task"], lambda _: None, number)
+
+
+def _attempt(task: _Task, advance: Callable[[int], Any], number: int) -> bool:
+    """Write a shard, unless another process writes it. Return whether it is finished."""
+    return task.claims.attempt(number, lambda n: _report(task.root, n) is not None, lambda n: _write(task, n, advance))
 
 
 def _write(task: _Task, number: int, advance: Callable[[int], Any]) -> None:
@@ -156,34 +198,6 @@ def _with_faces(pair: Pair, task: _Task) -> Pair | Failure:
         return Failure(pair.name, str(error))
 
 
-def _write_in_processes(task: _Task, numbers: list[int], workers: int, advance: Callable[[int], Any]) -> None:
-    """Write several shards in parallel processes."""
-    # Forked children of a process with torch's threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(numbers)), context, _start_process, (task,)) as pool:
-        try:
-            for read in pool.map(_write_in_this_process, numbers):
-                advance(read)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _start_process(task: _Task) -> None:
-    """Prepare a worker process: one thread, and the task as a global variable."""
-    torch.set_num_threads(1)
-    globals()["_task"] = task
-
-
-def _write_in_this_process(number: int) -> int:
-    """Write a shard in a worker process. Return the number of images read."""
-    task: _Task = globals()["_task"]
-    _write(task, number, lambda _: None)
-    report = _report(task.root, number)
-    assert report is not None
-    return report["read"]
-
-
 def _report(root: Path, number: int) -> dict[str, Any] | None:
     """Return the report of a finished shard. It is None if the shard is to be made."""
     path = shard_path(root, number)
@@ -197,6 +211,8 @@ def _report(root: Path, number: int) -> dict[str, Any] | None:
 def _check_same_run(root: Path, settings: dict[str, Any]) -> None:
     """Compare the settings with those of the folder's earlier run, or store them for later runs."""
     path = root / "shards.json"
+    # Another process may write both in this moment: the settings first, then a shard.
+    shards = any(root.glob("*.tar"))
     if path.exists():
         earlier = parse_json(path.read_text(), str(path))
         if not isinstance(earlier, dict):
@@ -209,7 +225,7 @@ def _check_same_run(root: Path, settings: dict[str, Any]) -> None:
                 "those, or pass another --out"
             )
         return
-    if any(root.glob("*.tar")):
+    if shards:
         raise ValueError(
             f"{root}: expected no shards of another program or of write_shards, got such shards; pass another --out"
         )
@@ -234,7 +250,7 @@ def _summary(root: Path, numbers: range) -> dict[str, Any]:
             totals["failed"] += len(report["failed"])
             writer.writerows(report["failed"])
     if totals["failed"] == 0:
-        failures.unlink()
+        failures.unlink(missing_ok=True)  # calls that were started by hand do this at the same time
     else:
         log.warning("%d images could not be read; %s lists the reasons", totals["failed"], failures)
     if totals["pairs"] == 0:
