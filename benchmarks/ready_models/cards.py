@@ -106,7 +106,7 @@ def card(record: Record) -> str:
         lines += [*shown(record, record["images"]), ""]
     lines += [
         *("## What it cannot do", "", *bullets(record["limits"], "Nothing was recorded."), ""),
-        *("## Failures", "", *(shown(record, record["failures"]) or ["No failures were collected."]), ""),
+        *("## Failures", "", *(shown(record, record["failures"]) or ["No images of failures were collected."]), ""),
         *("## Tried and left", "", *bullets(record["tried"], "Nothing was recorded."), ""),
         *("## Licence", "", record["licence"], ""),
         f"This card is written by `python -m {MODULE}` from `benchmarks/results/cards/{path.stem}.json`.",

@@ -83,7 +83,7 @@ class SampleFaces:
 
 @lru_cache(maxsize=1)
 def samples() -> SampleFaces:
-    """Load 16 real faces with 189 points and 19 parts each. They are part of the package; nothing is downloaded.
+    """Load 16 real faces with 189 points and masks of parts. They are part of the package; nothing is downloaded.
 
     The people belong to the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0). If you show their
     images, give the attribution of ``facekit/data/samples/README.md``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 from ..core.arguments import check_choice
 from ..core.global_state import default_settings
@@ -22,8 +23,8 @@ def find_faces(image: ImageLike, min_size: float | None = None, detector: str = 
 
     Args:
         image: Path, PIL image, array or tensor, as in `facekit.load_image`.
-        min_size: Height of the smallest face in pixels; None is 1/32 of the image's longest side. Smaller values take
-            longer.
+        min_size: Height of the smallest face in pixels. None is 1/32 of the image's longest side. Smaller values take
+            longer; below 1/80 of the longest side, they find no further faces.
         detector: "yunet" is OpenCV's, which `facekit download yunet` fetches; "embedded" is the network in this
             package; "auto" is "yunet" if its file is in the cache, else "embedded".
 
@@ -33,10 +34,10 @@ def find_faces(image: ImageLike, min_size: float | None = None, detector: str = 
     Raises:
         FileNotFoundError: If ``detector`` is "yunet" and its file is not in the cache.
         ImageError: If the image cannot be read.
-        ValueError: If ``min_size`` is not positive, or there is no such detector.
+        ValueError: If ``min_size`` is no positive number, or there is no such detector.
     """
-    if min_size is not None and not (math.isfinite(min_size) and min_size > 0):
-        raise ValueError(f"min_size={min_size}: expected the height of the smallest face in pixels, above 0")
+    if min_size is not None and not (isinstance(min_size, Real) and math.isfinite(min_size) and min_size > 0):
+        raise ValueError(f"min_size={min_size!r}: expected the height of the smallest face in pixels, above 0")
     check_choice(detector, "detector", DETECTORS)
     pixels = rgb_to_read(image)
     if detector == "auto":

@@ -241,6 +241,8 @@ def segmentation_set(
         result = known
     elif isinstance(spec, SegmentationSet):
         result = spec
+    elif not isinstance(spec, Iterable):
+        raise ValueError(f"segmentation set {spec!r}: expected a set, its name, or a list of class names; pass one")
     else:
         names = tuple(str(c) for c in spec)
         if len(names) < 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,18 @@ class Faces(list[R], Drawable):
 
     def __repr__(self) -> str:
         return f"Faces({list.__repr__(self)})"
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> R: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Faces[R]: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> R | Faces[R]:
+        """Return one face, or some of the faces as `Faces` of the same image."""
+        if isinstance(index, slice):
+            return Faces(super().__getitem__(index), image=self.image)
+        return super().__getitem__(index)
 
     def __getattr__(self, name: str) -> Any:
         # `hasattr` would call a deprecated property, which warns of this line.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import threading
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -269,3 +270,9 @@ def _hits(face: Face, points: np.ndarray) -> bool:
     side = (high - low).max()
     off = np.abs(centre(face) - (low + high) / 2).max()
     return bool(off < 0.45 * side and 0.6 < (face.box[2] - face.box[0]) / side < 1.9)
+
+
+@pytest.mark.parametrize("min_size", ["x", 0, -3, float("nan"), [40]])
+def test_min_size_is_a_positive_number(min_size: Any) -> None:
+    with pytest.raises(ValueError, match=r"min_size=.*: expected the height of the smallest face in pixels"):
+        find_faces(np.zeros((64, 64, 3), np.uint8), min_size=min_size)

@@ -328,3 +328,8 @@ def test_left_is_the_viewers_left_in_the_masks(data: Path, s: lb.SegmentationSet
                     compared += 1
                     assert left.mean() < right.mean(), (file.name, part)
     assert compared >= 20
+
+
+def test_a_number_is_no_segmentation_set() -> None:
+    with pytest.raises(ValueError, match="segmentation set 6: expected a set, its name, or a list of class names"):
+        lb.segmentation_set(6)  # type: ignore[arg-type]

@@ -160,3 +160,10 @@ def test_a_model_may_be_a_file(tmp_path: Any) -> None:
     assert [type(r) for r in both] == [Landmarks] * 2
     with pytest.raises(FileNotFoundError, match="no such file or ready model"):
         facekit.predict(tmp_path / "none.facekit", IMAGE)
+
+
+def test_some_of_the_faces_are_faces_of_the_same_image() -> None:
+    faces = Faces([one("landmarks"), one("landmarks"), one("landmarks")])
+    some = faces[1:]
+    assert isinstance(some, Faces) and some.image is faces.image and list(some) == list(faces)[1:]
+    assert faces[5:].draw().shape == IMAGE.shape and faces[-1] is list(faces)[2]
