@@ -106,7 +106,7 @@ def markdown(about: Mapping[str, Any], experiment: Experiment) -> str:
     shown, own = experiment.shown, experiment.own
     lower = set(about["lower is better"])
     directions = {"Lower": [n for n in shown if n in lower], "Higher": [n for n in shown if n not in lower]}
-    text = " ".join(f"{name} is better: {', '.join(scores)}." for name, scores in directions.items() if scores)
+    text = " ".join(f"{name} is better: {'; '.join(scores)}." for name, scores in directions.items() if scores)
     lines = [f"## {about['experiment']}: {about['title']}", "", text, ""]
     head = ["", experiment.column_title, "scale and data", *shown, f"minus {own}, 95 % interval"]
     lines += [_row(head), "|" + "---|" * len(head), *_rows(about, shown, own)]
