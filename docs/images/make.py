@@ -60,7 +60,8 @@ def bars(result: Attributes) -> Image.Image:
         colour = (0, 200, 255) if probability >= 0.5 else (134, 142, 156)
         pen.text((14, y), name.replace("_", " ").lower(), fill=(238, 240, 244), font=font)
         pen.rounded_rectangle((190, y + 5, 286, y + 17), 6, fill=(52, 57, 66))
-        pen.rounded_rectangle((190, y + 5, 190 + max(12, 96 * probability), y + 17), 6, fill=colour)
+        wide = max(2, 96 * probability)
+        pen.rounded_rectangle((190, y + 5, 190 + wide, y + 17), min(6, wide / 2), fill=colour)
     return panel
 
 
