@@ -13,9 +13,10 @@ from facekit.api.shards import make_shards
 from facekit.core.temporary_files import machine_id
 
 SETTINGS = {"size": 48, "per_shard": 2, "progress": False}
-# The second process is killed while it writes its second shard.
+# The second process is killed while it writes its second shard. The first one waits for that before its second shard:
+# otherwise it could be so fast that nothing is left for the other.
 SCRIPT = """
-import os, sys
+import os, pathlib, sys, time
 from facekit.api.shards import make_shards
 from facekit.data.image_text import shard_writer
 
@@ -24,8 +25,13 @@ real, written = shard_writer._write, 0
 def dies(task, number, advance):
     global written
     written += 1
-    if os.environ["RANK"] == "1" and written == 2:
+    killed = pathlib.Path(sys.argv[2])
+    if written == 2 and os.environ["RANK"] == "1":
+        killed.touch()
         os.kill(os.getpid(), 9)
+    begun = time.monotonic()
+    while written == 2 and not killed.exists() and time.monotonic() < begun + 300:
+        time.sleep(0.05)
     real(task, number, advance)
 
 shard_writer._write = dies
@@ -59,7 +65,7 @@ def test_a_process_makes_what_no_other_one_does(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     make_shards(["generated:12"], tmp_path / "whole", device="cpu", **SETTINGS)
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "shared")]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "shared"), str(tmp_path / "killed")]
     both = [
         subprocess.Popen(
             command, env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2"}, stdout=subprocess.PIPE, text=True
