@@ -19,9 +19,10 @@ from facekit.images.reader import save_image
 pytest.importorskip("pyarrow", reason="pyarrow is not installed (the extra train)")
 
 COUNT = 12
-# Runs the command. The second process is killed while it works on its third part.
+# Runs the command. The second process is killed while it works on its third part. The first one stops after three
+# parts, so that enough is left for the second; the test ends it.
 KILLED = """
-import os, sys
+import os, sys, time
 from facekit.api import table_prediction
 from facekit.cli.main import main
 
@@ -32,6 +33,8 @@ def dies(run, group):
     parts += 1
     if os.environ["RANK"] == "1" and parts == 3:
         os.kill(os.getpid(), 9)
+    if parts == 4:
+        time.sleep(400)
     return real(run, group)
 
 table_prediction._predict_rows = dies
