@@ -10,12 +10,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.parity import COMMITTED
 from torch import Tensor
 
 from facekit.backbones.image_tower import ImageTower, Level
+from facekit.model import Model
 
 # The variable that names a folder, by the marker of the tests that read it.
 FOLDERS = {"data": "FACEKIT_DATA", "parity": "FACEKIT_PARITY"}
@@ -48,6 +50,20 @@ def parity() -> Path:
 def references(request: pytest.FixtureRequest) -> Path:
     """Folder of numbers of reference implementations: the few committed ones, then all."""
     return COMMITTED if request.param == "committed" else Path(os.environ["FACEKIT_PARITY"])
+
+
+@pytest.fixture
+def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images each call of the network was given."""
+    counts: list[int] = []
+    real = Model.predict_images
+
+    def counted(self: Model, images: Any, *given: Any) -> Any:
+        counts.append(len(images))
+        return real(self, images, *given)
+
+    monkeypatch.setattr(Model, "predict_images", counted)
+    return counts
 
 
 @pytest.fixture

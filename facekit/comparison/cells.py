@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from ..api.adaptation import adapt
 from ..api.evaluation import evaluate
 from ..core.atomic_file import whole_file
+from ..core.file_digest import file_digest
 from ..core.json_text import parse_json
 from ..core.version import __version__
 from ..results.comparison import ScoredCell
@@ -161,5 +162,5 @@ def _file_stem(plan: Plan, draw: int, shots: int, backbone: str) -> str:
 def _weights_identity(weights: str | os.PathLike[str]) -> Any:
     """Return what identifies weights: the hash of a file, or a name and what "auto" may choose from."""
     if os.path.isfile(weights):
-        return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+        return file_digest(Path(weights))
     return [str(weights), [name for name in OFFICIAL if cached_file(name) is not None]]

@@ -204,12 +204,12 @@ def draw_box(canvas: Canvas, box: Sequence[float], text: Sequence[str] = ()) -> 
     font = _font(float(np.clip((box[2] - box[0]) / 12, 10, 40)))
     wide = max(pen.textlength(line, font=font) for line in text)
     small = box[2] - box[0] < _SMALL_BOX * max(height, width)
-    room = min(0.95 * width, 1.2 * (box[2] - box[0])) if small else 0.95 * width
-    if wide > room:
-        font = _font(max(_SMALLEST_FONT, font.size * room / wide))
+    most = min(0.95 * width, 1.2 * (box[2] - box[0])) if small else 0.95 * width
+    if wide > most:
+        font = _font(max(_SMALLEST_FONT, font.size * most / wide))
     if small:
         lines = int((box[3] - box[1]) / (1.25 * font.size))
-        text = [line for line in text[:lines] if pen.textlength(line, font=font) <= 1.6 * room]
+        text = [line for line in text[:lines] if pen.textlength(line, font=font) <= 1.6 * most]
     if not text:
         return out
     wide = max(pen.textlength(line, font=font) for line in text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 import urllib.request
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ..core.atomic_file import whole_file
 from ..core.cache_folder import cache_folder
+from ..core.file_digest import file_digest
 from ..detection import yunet
 
 log = logging.getLogger("facekit")
@@ -75,7 +75,7 @@ def official_file(name: str) -> Path:
                 shutil.copyfileobj(source, file)
             if expected and temporary.stat().st_size != expected:
                 raise ConnectionError(f"got {temporary.stat().st_size} of {expected} bytes")
-            if entry.sha256 and (got := hashlib.sha256(temporary.read_bytes()).hexdigest()) != entry.sha256:
+            if entry.sha256 and (got := file_digest(temporary)) != entry.sha256:
                 raise ConnectionError(f"got a file with sha256 {got}, expected {entry.sha256}")
     except OSError as error:  # Also URLError, timeouts and broken connections.
         raise ConnectionError(

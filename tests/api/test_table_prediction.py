@@ -18,7 +18,6 @@ from facekit.api.table_prediction import predict_table
 from facekit.core.output_paths import OutputError
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
-from facekit.model import Model
 from facekit.model.trained_model import AT_ONCE
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed (the extra train)")
@@ -49,20 +48,6 @@ def folder(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert summary.pop("images_per_second") > 0
     assert summary == {"out": str(out), "images": 6, "failed": 1, "parts": 3}
     return out
-
-
-@pytest.fixture
-def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many images each call of the network was given."""
-    counts: list[int] = []
-    real = Model.predict_images
-
-    def counted(self: Model, images: Any, *given: Any) -> Any:
-        counts.append(len(images))
-        return real(self, images, *given)
-
-    monkeypatch.setattr(Model, "predict_images", counted)
-    return counts
 
 
 def test_rows_are_the_results_of_predict(images: Path, folder: Path) -> None:

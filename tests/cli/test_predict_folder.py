@@ -21,7 +21,7 @@ from facekit.cli.main import main
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
 from facekit.labels import LANDMARKS_68
-from facekit.model import Model, ready_model
+from facekit.model import ready_model
 from facekit.model.prediction import STREAM_PIXELS, predict_stream
 from facekit.model.trained_model import AT_ONCE
 
@@ -41,20 +41,6 @@ def folder(faces: list[np.ndarray], tmp_path: Path) -> Path:
     for name, face in zip(NAMES, faces, strict=True):
         save_image(face, tmp_path / "images" / name)
     return tmp_path / "images"
-
-
-@pytest.fixture
-def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many images each call of the network was given."""
-    counts: list[int] = []
-    real = Model.predict_images
-
-    def counted(self: Model, images: Any, *given: Any) -> Any:
-        counts.append(len(images))
-        return real(self, images, *given)
-
-    monkeypatch.setattr(Model, "predict_images", counted)
-    return counts
 
 
 def run(folder: Path, out: Path, *more: str, model: str = "landmarks") -> None:
