@@ -17,6 +17,7 @@ _MODULES = {
     "load_backbone": "api.backbone_loading",
     "adapt_labels": "api.label_adaptation",
     "pretrain": "api.pretraining",
+    "distill": "api.distillation",
     **dict.fromkeys(("match", "explain"), "api.text_matching"),
     "suggest": "api.suggestion",
     "uncertainty": "api.uncertainty",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from . import data, results
     from .api.adaptation import adapt
     from .api.backbone_loading import load_backbone
+    from .api.distillation import distill
     from .api.evaluation import evaluate, evaluate_by
     from .api.label_adaptation import adapt_labels
     from .api.prediction import predict
@@ -55,6 +57,7 @@ __all__ = [
     "adapt_labels",
     "compare",
     "data",
+    "distill",
     "evaluate",
     "evaluate_by",
     "explain",

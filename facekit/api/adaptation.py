@@ -137,7 +137,7 @@ def adapt(
         best.restore()
     network.eval()
     check_finite(network.state_dict(), f"after step {program.steps - 1}, the last one")
-    model.about = _about(config, weights, len(crops), seed, start, losses)
+    model.about = _about(config, weights, len(crops), seed, start, losses) | dict(program.facts)
     model.about["seconds"] = round(time.monotonic() - started, 1)
     if validation_faces is not None:
         model.about["validation"] = trained_task.score(results_for(model, *validation_faces), validation_faces[1])

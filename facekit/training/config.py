@@ -7,6 +7,7 @@ Each backbone has a subclass with further fields in its own folder: `FSMAAdaptat
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
@@ -95,6 +96,11 @@ class Adaptation(Checked):
             raise ValueError(
                 f"start={self.start!r}: warm starts are for fsma and synthparse, expected start='none'; leave it out"
             )
+
+    def learning_rate(self, index: int) -> float:
+        """Return the learning rate of step ``index``: linear warm-up, then constant or half a cosine."""
+        rate = self.lr * min(1.0, (index + 1) / (self.warmup + 1))
+        return rate * 0.5 * (1 + math.cos(math.pi * index / self.steps)) if self.cosine else rate
 
     @property
     def tuned_lr(self) -> float | None:

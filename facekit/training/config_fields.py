@@ -59,6 +59,7 @@ RANGES: dict[str, Range] = {
             "ada_images",
             "ada_every",
             "regions",
+            "distance_side",
         ),
         _at_least(1),
     ),
@@ -105,10 +106,13 @@ RANGES: dict[str, Range] = {
             "style_mixing",
             "ada_target",
             "interpolation",
+            "fit",
         ),
         _PART,
     ),
-    **dict.fromkeys(("start", "tower", "decoder", "encoder", "tokenizer", "perceptual", "inversion"), _NOT_EMPTY),
+    **dict.fromkeys(
+        ("start", "tower", "decoder", "encoder", "tokenizer", "perceptual", "inversion", "latent_codes"), _NOT_EMPTY
+    ),
     "members": _between(1, 255),
     "rotate": ("degrees from 0 to 180", lambda value: 0 <= value <= 180),
     "scale": ("(least, most) zoom with 0 < least <= most", lambda value: 0 < value[0] <= value[1]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -74,10 +73,15 @@ class FineTuning(PartStates):
         """Number of steps of the whole adaptation."""
         return self.config.steps
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Nothing: all that the model's file says follows from the configuration."""
+        return {}
+
     def step(self, index: int) -> dict[str, float]:
         """Make optimisation step ``index`` and return the losses by name."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate(index) * group["factor"]
+            group["lr"] = self.config.learning_rate(index) * group["factor"]
         self.network.train()
         views = torch.randperm(self.views.count, generator=generator_for(self.seed, index, 7))
         views = views[: self.config.batch_size].repeat(self.copies)
@@ -90,7 +94,7 @@ class FineTuning(PartStates):
         losses = {"loss": loss.item()}
         if self.adversary is not None:
             real, painted = self.task.adversarial_images(maps, targets)
-            losses |= self.adversary.learn(index, self.learning_rate(index), real, painted.detach())
+            losses |= self.adversary.learn(index, self.config.learning_rate(index), real, painted.detach())
             adversarial = self.adversary.loss(painted)
             losses["adv"] = adversarial.item()
             loss = loss + self.adversary.weight * adversarial
@@ -103,12 +107,6 @@ class FineTuning(PartStates):
     def frozen_batch(self) -> int:
         """Number of views whose frozen features are computed at once."""
         return max(1, min(_BATCH, _BATCH_PIXELS // self.network.input_size**2))
-
-    def learning_rate(self, index: int) -> float:
-        """Return the learning rate of step ``index``: linear warm-up, then constant or half a cosine."""
-        c = self.config
-        rate = c.lr * min(1.0, (index + 1) / (c.warmup + 1))
-        return rate * 0.5 * (1 + math.cos(math.pi * index / c.steps)) if c.cosine else rate
 
     def features(self, views: Tensor) -> list[Tensor]:
         """Return the inputs of the trained part for numbered views (n,)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,6 +54,10 @@ class FiniteProgram(Program, Protocol):
     @property
     def steps(self) -> int:
         """Number of steps of the whole training."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Plain data on the finished training, which `adapt` stores with the model."""
 
 
 class Hook:

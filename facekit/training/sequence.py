@@ -45,15 +45,22 @@ class StagedProgram:
     holds as well.
     """
 
-    def __init__(self, stages: Sequence[Stage], shared: Mapping[str, Stateful] | None = None):
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        shared: Mapping[str, Stateful] | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ):
         """Leave out stages without steps.
 
         Args:
             stages: The stages in order.
             shared: Networks and tensors that stages hand on, by name.
+            facts: Plain data on the training, which the stages fill. `adapt` stores it with the model.
         """
         self.stages = [stage for stage in stages if stage.steps > 0]
         self.shared = dict(shared or {})
+        self.facts = {} if facts is None else facts
         self.current = -1
         self.program: Program | None = None
 

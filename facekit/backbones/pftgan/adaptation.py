@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,10 @@ from ...training.views import AugmentedViews, TrainingData
 from .classifier_setup import check_parts, head_steps, pixel_fitting
 from .config import PFTGANAdaptation
 from .inversion_training import Refining, images_of
+from .known_codes import read_codes
+from .label_fit import label_fit
 from .network import PFTGANNetwork
-from .perceptual_distance import perceptual
+from .perceptual_distance import ResizedDistance, perceptual
 from .progressive_stages import Labelled, StreamTuning, Support
 from .stylegan2 import Generator
 from .two_stream import TwoStream, label_image, resized_masks, spread_palette
@@ -73,8 +76,8 @@ def stream_adaptation(
     numbers = torch.arange(views.count).split(_BATCH)
     images = torch.cat([views.images(part) for part in numbers])
     moved = torch.cat([views.labels(part) for part in numbers])
-    distance = perceptual(config.perceptual, parser).to(device)
-    latent_codes = LatentCodes(_encoded(network, images))
+    distance = ResizedDistance(perceptual(config.perceptual, parser), config.distance_side).to(device)
+    latent_codes = LatentCodes(_labelled_codes(network, images, config))
     streams = TwoStream(generator.synthesis, config.shared, config.image_stream)
     masks = _masks(task, moved, network.input_size)
     labelled = _labelled(task, latent_codes.codes, images, moved, masks, device)
@@ -84,8 +87,12 @@ def stream_adaptation(
     def use_tuned_stream() -> None:
         network.stream.load_state_dict(streams.segmentation.state_dict())
 
+    fit: dict[str, Any] = {}
+
     def begin_heads() -> Program:
         use_tuned_stream()
+        if tuned and labelled.masks is not None and labelled.palette is not None:
+            fit["fit"] = label_fit(network.stream, labelled.codes, labelled.masks, labelled.palette)
         if masks is None:
             return FineTuning(network, task, data, config, device, seed)
         assert network.heads is not None
@@ -102,13 +109,21 @@ def stream_adaptation(
     stages += [Stage(config.steps, partial(tuning, i), use_tuned_stream) for i in range(len(tuned))]
     if network.heads is not None:
         stages.append(Stage(config.steps if masks is None else head_steps(config), begin_heads))
-    return StagedProgram(stages, {"codes": latent_codes, "streams": streams})
+    return StagedProgram(stages, {"codes": latent_codes, "streams": streams}, fit)
 
 
 @torch.no_grad()
 def _encoded(network: PFTGANNetwork, images: Tensor) -> Tensor:
     """Return the codes (V, L, w_dim) of images (V, 3, S, S) in [0, 1]."""
     return torch.cat([network.frozen_features(part)[0] for part in images.split(_BATCH)])
+
+
+def _labelled_codes(network: PFTGANNetwork, images: Tensor, config: PFTGANAdaptation) -> Tensor:
+    """Return the codes (V, L, w_dim) of the labelled views, those of a file if the configuration names one."""
+    if config.latent_codes is None:
+        return _encoded(network, images)
+    size = network.stream.size
+    return read_codes(config.latent_codes, len(images), size.codes, size.w_dim).to(images.device)
 
 
 def _masks(task: Task, moved: Tensor, side: int) -> Tensor | None:
@@ -130,7 +145,7 @@ def _labelled(
     if masks is None:
         return Labelled(codes, shown, shown, torch.ones_like(shown[:, :1]))
     palette = torch.from_numpy(spread_palette(task.channels)).float().to(device) / 127.5 - 1
-    return Labelled(codes, shown, *label_image(masks, palette))
+    return Labelled(codes, shown, *label_image(masks, palette), masks, palette)
 
 
 @torch.no_grad()

@@ -136,9 +136,9 @@ INVERSION_JOINT = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
 class PFTGANAdaptation(Adaptation):
     """Fine-tuning of the two streams, then pixel classifiers on the segmentation stream's maps (section 3).
 
-    ``steps`` is T, the number of steps of each stage; for landmarks, which have no stages, that of the head. ``lr`` and
-    ``betas`` are Adam's in the stages. The paper gives none of them; the recipes use those of JoJoGAN, whose loss the
-    paper uses.
+    ``steps`` is T, the number of steps of each stage; for landmarks, which have no stages, that of the head. ``lr``,
+    ``betas``, ``warmup`` and ``cosine`` are those of Adam in each stage. The paper gives none of them; the recipe
+    "paper" uses those of JoJoGAN, whose loss the paper uses.
 
     Attributes:
         stages: Steps of Algorithm 1 in a row. "1": toRGB layers towards X_M, "2": all layers towards X_M, "3": toRGB
@@ -149,6 +149,10 @@ class PFTGANAdaptation(Adaptation):
         shared: Largest side in pixels whose layers both streams share. None is 4/9 of the blocks, 0 is none (Table 5).
         support_batch: Images per step of the image stream.
         perceptual: Name of the perceptual distance, see `perceptual_distance.perceptual`.
+        distance_side: Side in pixels at which images are compared. JoJoGAN's is 256.
+        l2: Weight of the squared error beside the perceptual distance. The paper has none.
+        fit: Part of the training at which a stage ends early: the mIoU of the generated label images with their
+            labels. 1 makes all steps.
         reads_colours: Whether classifiers read the images of the toRGB layers, too: "the outputs can facilitate the
             training of the subsequent Pixel-level Classifier" (section 3.2, on step 3, which has no effect otherwise).
         members: Number of pixel classifiers that vote.
@@ -158,6 +162,8 @@ class PFTGANAdaptation(Adaptation):
         pixels: Number of labelled pixels to learn from. None is all of them, as far as they fit into ``memory_limit``.
         memory_limit: Bytes for the features of these pixels.
         refine: Steps in which the codes of labelled images are optimised to reconstruct them better.
+        latent_codes: A .npy file of the latent codes of the labelled images, (N, L, w_dim) or (N, w_dim), if the
+            generator made these images. The encoder is then used for other images only.
         inversion: File of the encoder, if ``weights`` is the file of a generator without one.
         features: Maps that the classifiers read: "generator", or a baseline of the paper: "vit" (``tower``, a timm
             ViT), "farl" (the embedded tower), "diffusion" (``weights`` is the folder of a diffusers UNet).
@@ -172,6 +178,9 @@ class PFTGANAdaptation(Adaptation):
     shared: int | None = None
     support_batch: int = 4
     perceptual: str = "auto"
+    distance_side: int = 256
+    l2: float = 0.0
+    fit: float = 1.0
     reads_colours: bool = True
     members: int = 1
     classifier_epochs: int = 100
@@ -180,6 +189,7 @@ class PFTGANAdaptation(Adaptation):
     pixels: int | None = None
     memory_limit: int = 2_000_000_000
     refine: int = 0
+    latent_codes: str | None = None
     inversion: str | None = None
     features: str = "generator"
     tower: str | None = None
@@ -195,6 +205,11 @@ class PFTGANAdaptation(Adaptation):
                 f"stages={self.stages!r}: expected some of '1', '2', '3', 'v' in a row, such as '123', or '' for the "
                 "generator as it is"
             )
+        if self.latent_codes is not None and (self.views > 1 or self.features != "generator"):
+            raise ValueError(
+                f"latent_codes={self.latent_codes!r} with views={self.views} and features={self.features!r}: expected "
+                "views=1 and features='generator', as codes belong to unmoved images; leave latent_codes out"
+            )
         if self.keep_best:
             raise ValueError(
                 "keep_best=True: pftgan's stages have no epochs to choose from, expected False; try other recipes by "
@@ -209,19 +224,32 @@ class PFTGANAdaptation(Adaptation):
 
     def unread(self, task: str) -> dict[str, str]:
         """Return the fields that have no effect for a task. Stages and classifiers have optimisers of their own."""
-        head = ("optimiser", "amsgrad", "weight_decay", "warmup", "cosine")
+        head = ("optimiser", "amsgrad", "weight_decay")
         own = {} if task == "landmarks" else dict.fromkeys(head, "for landmarks on pftgan")
         return super().unread(task) | own | {"activation": "for segmentation on other backbones"}
 
 
 # Ranges of the views. The encoder's codes of views further from the image are worse.
 NEAR: dict[str, Any] = {"rotate": 8.0, "scale": (0.93, 1.07), "shift": 0.03, "jitter": 0.1}
-PAPER = PFTGANAdaptation(steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), views=1, least_views=1, members=10)
+PAPER = PFTGANAdaptation(
+    steps=300, batch_size=4, lr=2e-3, betas=(0.0, 0.99), views=1, least_views=1, jitter=0.0, members=10
+)
 DATASETGAN = replace(PAPER, stages="", reads_colours=False, classifier_optimiser="adam", classifier_lr=1e-3)
 QUICK: dict[str, PFTGANAdaptation] = {
     # Without step 3, which trains toRGB layers only: classifiers that read colours were no better
     # (`facekit reproduce pftgan/table6`).
-    "segmentation": replace(PAPER, steps=100, stages="12", reads_colours=False),
+    "segmentation": replace(
+        PAPER,
+        steps=200,
+        stages="12",
+        reads_colours=False,
+        lr=1e-2,
+        betas=(0.9, 0.99),
+        cosine=True,
+        l2=1.0,
+        support_batch=2,
+        bfloat16=True,
+    ),
     "landmarks": PFTGANAdaptation(
         steps=300,
         batch_size=8,
@@ -250,9 +278,9 @@ def named_recipe(recipe: str, task: str, customised: bool, faces: int) -> PFTGAN
     """Return the settings of a recipe.
 
     Args:
-        recipe: "paper" (section 4.1; ten classifiers vote), "quick" (a third of its steps and two of its stages), or a
-            baseline: "datasetgan" (the generator as it is), "mae" (a ViT), "ddpm" (a diffusion UNet) or "farl" (the
-            embedded tower).
+        recipe: "paper" (section 4.1; ten classifiers vote), "quick" (two of its stages, with a squared error beside the
+            perceptual distance and a falling learning rate), or a baseline: "datasetgan" (the generator as it is),
+            "mae" (a ViT), "ddpm" (a diffusion UNet) or "farl" (the embedded tower).
         task: Name of the task.
         customised: Whether labels follow the user's own format. It has no effect here.
         faces: Number of labelled faces. It has no effect here.

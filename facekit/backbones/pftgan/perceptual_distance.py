@@ -69,6 +69,34 @@ class ParserFeatures(nn.Module):
         return distance
 
 
+class ResizedDistance(nn.Module):
+    """A distance of images that are resized to one side first.
+
+    Small parts have few pixels at 64 px, and the first layers of AlexNet and VGG skip over them. JoJoGAN computes its
+    loss at 256 px, too.
+    """
+
+    def __init__(self, distance: nn.Module, side: int):
+        """Wrap a distance.
+
+        Args:
+            distance: A distance of image pairs (N, 3, S, S).
+            side: Side in pixels. Larger images are averaged, smaller ones are enlarged bilinearly.
+        """
+        super().__init__()
+        self.distance, self.side = distance, side
+
+    @override
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the distances (N,) of images (N, 3, S, S) in [-1, 1]."""
+        if x.shape[-1] > self.side:
+            x, y = (F.interpolate(p, self.side, mode="area") for p in (x, y))
+        elif x.shape[-1] < self.side:
+            x, y = (F.interpolate(p, self.side, mode="bilinear", align_corners=False) for p in (x, y))
+        distance: Tensor = self.distance(x, y)
+        return distance
+
+
 def perceptual(name: str = "auto", parser: Callable[[], AdaptedNetwork] | None = None) -> nn.Module:
     """Return a frozen distance between images. Its name is logged.
 

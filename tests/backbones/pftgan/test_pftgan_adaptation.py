@@ -84,6 +84,19 @@ def test_adaptation_from_a_file_is_saved_whole(file: Path, faces: Any, masks: An
     assert not torch.equal(model.network.stream(backbone.encode(x)), backbone.generator.synthesis(backbone.encode(x)))
 
 
+def test_a_model_says_how_well_its_labels_were_learned(faces: Any, masks: Any, tmp_path: Path) -> None:
+    model = adapted(faces, masks, stages="2")
+    fit = model.about["fit"]
+    assert set(fit) == {"label accuracy", "label mIoU"} and all(0 <= value <= 1 for value in fit.values())
+    model.save(tmp_path / "m.facekit")
+    assert facekit.load(tmp_path / "m.facekit").about["fit"] == fit
+    assert "fit" not in adapted(faces, masks, stages="").about  # the generator as it is
+    # A training that resumes in its last stage says the same.
+    checkpoint = tmp_path / "c.pt"
+    first = adapted(faces, masks, stages="2", checkpoint=checkpoint)
+    assert adapted(faces, masks, stages="2", checkpoint=checkpoint).about["fit"] == first.about["fit"] == fit
+
+
 @pytest.mark.slow
 def test_support_images_teach_the_image_stream(faces: Any, masks: Any) -> None:
     x = torch.rand(1, 3, 64, 64)

@@ -19,7 +19,8 @@ from facekit.backbones.pftgan.config import INVERSION_MINI, PFTGANAdaptation
 from facekit.backbones.pftgan.generator_files import load_generator
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
 from facekit.backbones.pftgan.inversion_training import Inverting, Refining, images_of
-from facekit.backbones.pftgan.perceptual_distance import perceptual
+from facekit.backbones.pftgan.label_fit import label_fit
+from facekit.backbones.pftgan.perceptual_distance import ResizedDistance, perceptual
 from facekit.backbones.pftgan.progressive_stages import Labelled, StreamTuning, Support
 from facekit.backbones.pftgan.stylegan2 import Generator
 from facekit.backbones.pftgan.two_stream import (
@@ -183,6 +184,89 @@ def test_ignored_pixels_say_nothing(generator: Generator) -> None:
     program.labelled = Labelled(x.codes[:1], x.images[:1], x.targets[:1], torch.zeros_like(x.known[:1]))
     before = state(program.streams)
     assert program.program.step(0)["segmentation"] == 0 and not changed(before, state(program.streams))
+
+
+def test_images_are_compared_at_one_side() -> None:
+    sides = []
+
+    class Recorded(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            sides.append(x.shape[-1])
+            return (x - y).square().mean((1, 2, 3))
+
+    x = torch.rand(2, 3, 32, 32, requires_grad=True)
+    for side in (8, 32, 64):
+        distance = ResizedDistance(Recorded(), side)(x, torch.zeros_like(x))
+        assert distance.shape == (2,) and torch.autograd.grad(distance.sum(), x)[0].abs().sum() > 0
+    assert sides == [8, 32, 64]
+    # Averaging keeps a constant image, and the mean of every other one.
+    half = ResizedDistance(Squared(), 1)(torch.eye(4).expand(1, 3, 4, 4), torch.zeros(1, 3, 4, 4))
+    assert half.item() == pytest.approx(1 / 16)
+
+
+PALETTE = torch.tensor([[-1.0, -1, -1], [1, 0, 1], [-1, 1, 1]])
+
+
+def test_the_fit_of_label_images() -> None:
+    masks = torch.tensor([[[0, 1], [255, 1]], [[1, 1], [0, 0]]], dtype=torch.uint8)
+    learned, _ = label_image(masks, PALETTE)
+
+    class Stream(nn.Module):
+        """Returns stored images, a little off the colours."""
+
+        def __init__(self, images: Tensor):
+            super().__init__()
+            self.images = images
+
+        def forward(self, codes: Tensor) -> Tensor:
+            return self.images[codes[:, 0, 0].long()] + 0.1
+
+    codes = torch.arange(2.0).view(2, 1, 1)
+    perfect: Any = Stream(learned)
+    assert label_fit(perfect, codes, masks, PALETTE) == {"label accuracy": 1.0, "label mIoU": 1.0}
+    # Class 2 where class 1 is: 4 of 7 labelled pixels wrong. IoU of class 0 is 1, of class 1 it is 0; class 2 is in no
+    # mask and does not count.
+    swapped: Any = Stream(label_image(torch.where(masks == 1, 2, masks), PALETTE)[0])
+    assert label_fit(swapped, codes, masks, PALETTE) == pytest.approx({"label accuracy": 3 / 7, "label mIoU": 0.5})
+
+
+def with_masks(program: Tuning) -> Labelled:
+    """Let a program measure its fit; its two label images have two classes."""
+    masks = torch.zeros(2, 32, 32, dtype=torch.uint8)
+    masks[:, 8:24, 8:20], masks[1, :4] = 1, 255
+    return replace(program.labelled, masks=masks, palette=PALETTE[:2])
+
+
+def test_a_stage_ends_at_the_wanted_fit(generator: Generator) -> None:
+    long = replace(RECIPE, stages="v", steps=200, lr=0.01, fit=0.6)
+    program = tuning(generator, long)
+    program.labelled = with_masks(program)
+    losses = [program.program.step(i) for i in range(200)]
+    assert losses[0]["label mIoU"] < 0.6 <= losses[-1]["label mIoU"]
+    first = next(i for i, x in enumerate(losses) if x["label mIoU"] >= 0.6)
+    assert first < 199 and (first + 1) % 20 == 0 and all(x == losses[first] for x in losses[first:])
+    # A run that resumes after the end of the training goes on doing nothing.
+    again = tuning(generator, long)
+    again.labelled = with_masks(again)
+    again.program.load_state_dict(program.program.state_dict())
+    before = state(again.streams)
+    assert again.program.step(199) == losses[-1] and not changed(before, state(again.streams))
+
+
+def test_the_image_stream_learns_the_labelled_image(generator: Generator) -> None:
+    """Equation 4's second term. Without support images of its own, it is all that the image stream learns from."""
+    program = tuning(generator, replace(RECIPE, stages="v", shared=0))
+    program.labelled = replace(program.labelled, images=program.labelled.images - 0.5)
+    assert program.streams.image is not None
+
+    def error() -> float:
+        shown = program.streams.image(program.labelled.codes)  # type: ignore[misc]
+        return (shown - program.labelled.images).square().mean().item()
+
+    before = error()
+    for i in range(3):
+        program.program.step(i)
+    assert error() < 0.95 * before
 
 
 def test_tuning_resumes_exactly(generator: Generator, tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""`facekit.distill`: a fast parser from an adapted generator (DatasetGAN, section 3)."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from typing import Any
+
+from ..backbones.pftgan.backbone import PFTGAN
+from ..backbones.pftgan.labelled_samples import labelled_samples
+from ..backbones.pftgan.network import PFTGANNetwork
+from ..core.arguments import check_path, check_progress, check_seed
+from ..core.device import pick_device
+from ..core.global_state import default_settings
+from ..model import Model, find_backbone, resolve_model
+from ..tasks import SegmentationTask
+from ..training.loop import Progress
+from .adaptation import adapt
+
+
+@default_settings()
+def distill(
+    model: Model | str | os.PathLike[str],
+    *,
+    count: int = 2000,
+    keep: float = 0.9,
+    truncation: float = 0.7,
+    weights: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    seed: int = 0,
+    progress: Progress = True,
+    **settings: Any,
+) -> Model:
+    """Train a fast parser on images that a generator makes, with the labels of its pixel classifiers.
+
+    A prediction of backbone "pftgan" encodes the image, runs the generator and ten classifiers. The parser runs one
+    small UNet instead. It learns from generated images only, so it can be no better than their labels.
+
+    Args:
+        model: A segmentation model of backbone "pftgan", or its file. It is not changed.
+        count: Number of generated images.
+        keep: Part of them to train on. The images about which the classifiers disagree most are left out.
+        truncation: Below 1, images are closer to the mean image, with less variety and fewer faults.
+        weights: The generator that the model was adapted from. None is the one that the model's file names.
+        device: Where to compute. None is the best available device.
+        seed: Seed of all random numbers.
+        progress: True for a bar, False for none, or a function (steps done, steps, losses).
+        **settings: Other arguments of `facekit.adapt` with backbone "synthparse", such as ``steps=1000``.
+
+    Returns:
+        A model of backbone "synthparse" with the same label set and the same crop of faces.
+
+    Raises:
+        ValueError: If the model or an argument is wrong.
+
+    Example:
+        >>> model = facekit.adapt(images, masks, task="segmentation", backbone="pftgan", align="ffhq")
+        >>> fast = facekit.distill(model)
+    """
+    started = time.monotonic()
+    teacher = resolve_model(model)
+    network = _check(teacher, count, keep, truncation)
+    check_progress(progress)
+    seed = check_seed(seed)
+    recipe = teacher.about.get("recipe", {})
+    source = teacher.about.get("weights", "auto") if weights is None else weights
+    check_path(source, "weights")
+    backbone = find_backbone("pftgan")
+    assert isinstance(backbone, PFTGAN)
+    generator, _ = backbone.load_pair(source, recipe.get("inversion"))
+    if vars(generator.size) != vars(network.stream.size):
+        raise ValueError(
+            f"weights={str(source)!r}: expected the generator of {network.input_size} px that the model was adapted "
+            f"from, got one of {generator.size.resolution} px or another width; pass weights="
+        )
+    samples = labelled_samples(network, generator, count, truncation, seed, pick_device(device))
+    kept = max(1, math.floor(keep * count))
+    student = adapt(
+        list(samples.images[:kept]),
+        list(samples.masks[:kept]),
+        "segmentation",
+        "synthparse",
+        names=teacher.task.labels,
+        device=device,
+        seed=seed,
+        progress=progress,
+        **settings,
+    )
+    student.align = teacher.align
+    student.about["distilled"] = {
+        "generated": count,
+        "kept": kept,
+        "truncation": truncation,
+        "uncertainty": float(samples.uncertainty[kept - 1]),
+    }
+    student.about["seconds"] = round(time.monotonic() - started, 1)
+    return student
+
+
+def _check(teacher: Model, count: int, keep: float, truncation: float) -> PFTGANNetwork:
+    """Check model and numbers before work begins, and return the model's network."""
+    if not isinstance(teacher.network, PFTGANNetwork) or not isinstance(teacher.task, SegmentationTask):
+        raise ValueError(
+            f"model: expected a segmentation model of backbone 'pftgan' with its generator, got {teacher!r}; adapt one "
+            "with recipe='quick' or 'paper'"
+        )
+    if count < 1:
+        raise ValueError(f"count={count}: expected at least 1; pass a few thousand")
+    for name, value in (("keep", keep), ("truncation", truncation)):
+        if not 0 < value <= 1:
+            raise ValueError(f"{name}={value}: expected a number above 0, at most 1; pass such a number")
+    if keep < 1 and teacher.network.members < 2:
+        raise ValueError(
+            f"keep={keep}: expected 1 for a model with one classifier, whose labels have no divergence; pass keep=1, "
+            "or adapt with members=10"
+        )
+    return teacher.network
