@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import farl, farl_tasks, fsma, fsma_formats, pftgan, pftgan_ablations, synthparse, synthparse_control
+from . import (
+    farl,
+    farl_tasks,
+    fsma,
+    fsma_formats,
+    pftgan,
+    pftgan_ablations,
+    pftgan_fair,
+    synthparse,
+    synthparse_control,
+)
 from .experiment import Experiment
 
 
@@ -23,9 +33,25 @@ class NotHere:
     reason: str
 
 
+_MODULES = (
+    *(fsma, fsma_formats),
+    *(pftgan, pftgan_ablations, pftgan_fair),
+    *(synthparse, synthparse_control),
+    *(farl, farl_tasks),
+)
 EXPERIMENTS: dict[str, Experiment] = {
     one.id: one
-    for part in (fsma, fsma_formats, pftgan, pftgan_ablations, synthparse, synthparse_control, farl, farl_tasks)
+    for part in (
+        fsma,
+        fsma_formats,
+        pftgan,
+        pftgan_ablations,
+        pftgan_fair,
+        synthparse,
+        synthparse_control,
+        farl,
+        farl_tasks,
+    )
     for one in part.EXPERIMENTS
 }
 _FROM_TABLE_7 = "no training of its own: its rows are means and best rows of synthparse/table7"

@@ -5,25 +5,14 @@ The paper counts a class that is predicted and not in the ground truth as 0: the
 
 from __future__ import annotations
 
-import functools
-import itertools
-import random
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from ..api.evaluation import evaluate
 from ..api.prediction import predict
-from ..data.datasets import car20_parts, ffhq34_parts, labelled_parts
-from ..data.synthetic_faces.generator import GeneratedFaces
-from ..images import load_image
-from ..labels import FACEKIT_27, FASSEG_6
-from ..model import find_frames
 from .experiment import Cell, Experiment, Scale, Scores, Settings
-from .face_data import LANDMARKS, SKETCHES, Split, split_fasseg
+from .face_data import LANDMARKS, SKETCHES
 from .needs import (
     CAR_20,
     CAR_ENCODER,
@@ -35,12 +24,11 @@ from .needs import (
     FFHQ_34,
     FFHQ_ENCODER,
     FFHQ_GENERATOR,
-    GENERATED_PARTS,
     SKETCH_PAIRS,
 )
+from .pftgan_data import SETS
 from .plain_adaptation import adapt_plain
 
-_SIDE, _UNSEEN, _LABELLED = 192, 64, 40
 # Arguments of `adapt`. The last two use no few-shot features: a UNet from random weights, and one that was trained on
 # 19 classes of labelled faces.
 METHODS: dict[str, Settings] = {
@@ -50,51 +38,6 @@ METHODS: dict[str, Settings] = {
     "FaRL-mini": {"recipe": "farl"},
     "UNet": {"backbone": "synthparse", "weights": "none", "start": "none"},
     "UNet, ready parser": {"backbone": "synthparse"},
-}
-
-
-@functools.cache
-def _rendered() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return generated faces whose people are in no training: first those to label, then those to score."""
-    faces = GeneratedFaces(seed=620, size=_SIDE, framing=2.2, yaw=(-25, 25), pitch=(-12, 12), roll=(-10, 10))
-    found = faces.batch(range(_LABELLED + _UNSEEN), want=("image", "mask"))
-    return list(found["image"].permute(0, 2, 3, 1).numpy()), list(found["mask"].numpy())
-
-
-def split_generated(n: int, seed: int, root: Path | None = None) -> Split:
-    """Draw `n` generated faces; score the 64 others."""
-    images, masks = _rendered()
-    drawn = random.Random(seed).sample(range(_LABELLED), _LABELLED)
-    # An image in which no face is found is not labelled, as a user would do.
-    few = list(itertools.islice((i for i in drawn if find_frames(images[i], "ffhq", None)), n))
-    return Split([images[i] for i in few], [masks[i] for i in few], images[_LABELLED:], masks[_LABELLED:])
-
-
-def _parts(
-    read: Callable[[Path, str], tuple[list[Path], list[np.ndarray]]],
-) -> Callable[[int, int, Path | None], Split]:
-    """Return a function that draws from the training images of a published data set; its test images are scored."""
-
-    def split(n: int, seed: int, root: Path | None) -> Split:
-        assert root is not None
-        (images, masks), (unseen, truth) = read(root, "train"), read(root, "test")
-        few = random.Random(seed).sample(range(len(images)), n)
-        return Split([images[i] for i in few], [masks[i] for i in few], [load_image(p) for p in unseen], truth)
-
-    return split
-
-
-# Name of a data set -> its splits, label set and crops.
-SETS: dict[str, tuple[Callable[[int, int, Path | None], Split], Any, str]] = {
-    "generated": (split_generated, FACEKIT_27, "ffhq"),
-    "fasseg": (lambda n, seed, root: split_fasseg(n, seed), FASSEG_6, "ffhq"),
-    "ffhq34": (_parts(lambda root, part: ffhq34_parts(root / FFHQ_34.name, part)), "ffhq34", "none"),
-    "face34": (
-        _parts(lambda root, part: labelled_parts(root / FACE_34_GENERATED.name / GENERATED_PARTS[part], "ffhq34")),
-        "ffhq34",
-        "none",
-    ),
-    "car20": (_parts(lambda root, part: car20_parts(root / CAR_20.name, part)), "car20", "none"),
 }
 
 
