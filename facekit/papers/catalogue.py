@@ -33,12 +33,7 @@ class NotHere:
     reason: str
 
 
-_MODULES = (
-    *(fsma, fsma_formats),
-    *(pftgan, pftgan_ablations, pftgan_fair),
-    *(synthparse, synthparse_control),
-    *(farl, farl_tasks),
-)
+_PARTS = (fsma, fsma_formats, pftgan, pftgan_ablations, pftgan_fair, synthparse, synthparse_control, farl, farl_tasks)
 EXPERIMENTS: dict[str, Experiment] = {
     one.id: one
     for part in (

@@ -23,10 +23,8 @@ def test_own_samples_and_their_codes(tmp_path: Path) -> None:
     small = images[0].reshape(64, 4, 64, 4, 3).mean((1, 3)) / 255
     assert np.abs(found[0].permute(1, 2, 0).detach().numpy() - small).mean() < 0.02
     first, again = split_own(2, 0), split_own(2, 0)
-    assert (
-        all(np.array_equal(a, b) for a, b in zip(first.images, again.images, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(first.images, again.images, strict=True))
     assert len(first.unseen) == 60
-    )
 
     experiment = EXPERIMENTS["pftgan/fair"]
     cells = {cell.row: cell for cell in experiment.cells("mini", None, tmp_path, 1) if cell.column == "own samples, 1"}
