@@ -6,9 +6,10 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tqdm.auto import tqdm
 
@@ -20,9 +21,11 @@ from ..core.json_text import parse_json
 from ..core.version import __version__
 from ..results.comparison import ScoredCell
 from ..training.config import Adaptation
-from ..training.loop import Progress
 from ..zoo.official import OFFICIAL, cached_file
 from .faces import ComparisonFaces
+
+# True for a bar, False for none, or a function (trainings done, trainings, numbers by name).
+CellProgress = bool | Callable[[float, int, dict[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,14 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_cells(plan: Plan, folder: Path | None, progress: Progress, score: str) -> list[ScoredCell]:
+def run_cells(plan: Plan, folder: Path | None, progress: CellProgress, score: str) -> list[ScoredCell]:
     """Train and score every cell that has no file yet.
 
     Args:
         plan: What to train.
         folder: Where finished cells are kept, or None.
-        progress: True for a bar over all cells, False for none, or a function that is called after each cell with
-            (finished cells, all cells, {score: its value}).
+        progress: True for a bar over all cells, False for none, or a function (finished cells, cells, numbers). It is
+            called after each training step with a fraction of a cell and the losses, and after each cell with its score.
         score: Name of the main score.
 
     Returns:
@@ -104,8 +107,10 @@ def run_cells(plan: Plan, folder: Path | None, progress: Progress, score: str) -
 
                 def advance(step: int, steps: int, losses: dict[str, float], finished: int = number - 1) -> None:
                     bar.update(finished + step / steps - bar.n)
+                    if callable(progress):
+                        progress(finished + step / steps, len(cells), losses)
 
-                cell = _run(plan, draw, shots, backbone, file, advance if progress is True else False)
+                cell = _run(plan, draw, shots, backbone, file, advance if progress else False)
             done.append(cell)
             bar.update(number - bar.n)
             if callable(progress):
@@ -113,7 +118,14 @@ def run_cells(plan: Plan, folder: Path | None, progress: Progress, score: str) -
     return done
 
 
-def _run(plan: Plan, draw: int, shots: int, backbone: str, file: Path | None, progress: Progress) -> ScoredCell:
+def _run(
+    plan: Plan,
+    draw: int,
+    shots: int,
+    backbone: str,
+    file: Path | None,
+    progress: Literal[False] | Callable[[int, int, dict[str, float]], None],
+) -> ScoredCell:
     """Train and score one cell, and write its file. The training resumes from its checkpoint beside that file."""
     faces, split = plan.faces, plan.faces.splits[draw]
     images, labels = faces.adapt.part(split.adapt[:shots])

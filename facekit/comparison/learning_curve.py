@@ -20,9 +20,8 @@ from ..results.comparison import Comparison
 from ..tasks import task_class
 from ..tasks.main_score import main_score
 from ..training.config import Adaptation
-from ..training.loop import Progress
 from .arguments import check_test, checked_count, checked_shots, chosen_backbones, weights_by_backbone
-from .cells import Plan, run_cells
+from .cells import CellProgress, Plan, run_cells
 from .faces import faces_with_test, split_faces
 from .summary import check_labelling, summary
 
@@ -47,7 +46,7 @@ def learning_curve(
     align: str = "none",
     device: str | torch.device | None = None,
     seed: int = 0,
-    progress: Progress = True,
+    progress: CellProgress = True,
     **recipe_overrides: Any,
 ) -> Comparison:
     """Score backbones on your own faces, adapted on few and on more of them.
@@ -74,7 +73,8 @@ def learning_curve(
         align: As in `facekit.adapt`.
         device: As in `facekit.adapt`.
         seed: Seed of all random numbers.
-        progress: True for a bar, False for none, or a function of (trainings done, trainings, main score).
+        progress: True for a bar, False for none, or a function (trainings done, trainings, numbers). It is called after
+            each step with a fraction of a training and the losses, and after each training with the main score.
         **recipe_overrides: Fields that all backbones have, such as ``steps=100``.
 
     Returns:

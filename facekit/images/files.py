@@ -61,8 +61,11 @@ def open_image(
         expected = "expected JPEG, PNG, WebP, TIFF, BMP or GIF"
         raise ImageError(f"{name}: not a readable image file, {expected}; {_advice(text)}") from error
     except OSError as error:
+        if error.strerror is None:  # from Pillow: the file could be read
+            got = f"got truncated or damaged data ({one_line(error)})"
+            raise ImageError(f"{name}: expected a whole image file, {got}; copy or download it again") from error
         advice = "check the file and its permissions"
-        raise ImageError(f"{name}: {error.strerror or error}, expected a readable image file; {advice}") from error
+        raise ImageError(f"{name}: {error.strerror}, expected a readable image file; {advice}") from error
     except Exception as error:  # Pillow's readers raise any type on a damaged header
         got = f"got a damaged header ({one_line(error)})"
         raise ImageError(f"{name}: expected a whole image file, {got}; copy or download it again") from error

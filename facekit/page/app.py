@@ -1,7 +1,7 @@
 """The page in the browser. `facekit demo` starts it.
 
-The tabs show what facekit can do: run the ready models, train a model on a few labelled images, change the style of
-images, segment faces into parts.
+The tabs show what facekit can do: run the ready models, train a model on a few labelled images, compare backbones,
+change the style of images, segment faces into parts.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gradio as gr
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 
-from . import sessions
+from . import session_files, sessions
+from .compare_tab import compare_tab
 from .endpoints import add_endpoints
 from .hosts import AllowedHosts, allowed_names, logins
 from .image_tab import images_tab
 from .limits import QUEUE, UPLOAD
 from .own_model_tab import own_model_tab
+from .page_blocks import PageBlocks
 from .parsing_tab import parsing_tab
 from .parts_tab import parts_tab
 from .try_tab import try_tab
@@ -42,9 +46,11 @@ CSS = """
 """
 
 
+NO_FUNCTION = "expected a function of this page and its inputs, got something else; reload the page and try again"
 TABS: dict[str, Callable[[], None]] = {
     "Try": try_tab,
     "Adapt": own_model_tab,
+    "Compare": compare_tab,
     "Style and shadows": images_tab,
     "In the wild": parsing_tab,
     "One face, many parts": parts_tab,
@@ -60,7 +66,7 @@ def build(tabs: Sequence[str] = tuple(TABS)) -> gr.Blocks:
     Returns:
         The page, which is not started.
     """
-    with gr.Blocks(title="facekit", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+    with PageBlocks(title="facekit", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         gr.Markdown("# facekit\nLabel a few faces, get your own face model, see it work.", elem_id="title")
         for name in tabs:
             with gr.Tab(name):
@@ -68,12 +74,10 @@ def build(tabs: Sequence[str] = tuple(TABS)) -> gr.Blocks:
         add_endpoints(page)
 
         def leave(request: gr.Request) -> None:
-            """Stop the trainings of a visitor who has left; delete the session's files, models and labels."""
-            sessions.close_session(request.session_hash)
-            page.state_holder.session_data.pop(request.session_hash, None)
-            page.state_holder.time_last_used.pop(request.session_hash, None)
+            page.leave(request.session_hash)
 
         page.unload(leave)
+    session_files.keep_present_files()
     return page
 
 
@@ -111,6 +115,9 @@ def start_page(
         app.middleware_stack = AllowedHosts(app.middleware_stack, names)
         yield
 
+    async def answer_failure(request: Request, error: Exception) -> PlainTextResponse:
+        return PlainTextResponse(NO_FUNCTION, 500)
+
     theme = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
     page = build(tabs).queue(max_size=QUEUE)
     try:
@@ -123,7 +130,7 @@ def start_page(
             server_port=port,
             auth=visitors,
             share=share,
-            app_kwargs={"lifespan": check_hosts},
+            app_kwargs={"lifespan": check_hosts, "exception_handlers": {Exception: answer_failure}},
             prevent_thread_lock=True,
             quiet=True,
             # Gradio would wait three seconds for its own page. On a busy machine it would then advise share=True.

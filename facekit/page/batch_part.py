@@ -35,7 +35,7 @@ def analyse_batch(
         raise ValueError("expected photos, got none; choose some first")
     if len(files) > MOST_IMAGES:
         raise ValueError(f"expected at most {MOST_IMAGES} photos, got {len(files)}; choose fewer")
-    report = progress_reporter(bar, BATCH)
+    report = progress_reporter(bar, BATCH, "photos")
     drawings, failed = [], []
     rows: list[str] = []
     target = new_file("results.zip")

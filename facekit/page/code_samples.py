@@ -1,8 +1,9 @@
-"""The calls in Python and the commands in a terminal that give what the tab "Try" shows."""
+"""The calls in Python and the commands in a terminal that give what the tabs "Try" and "Compare" show."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from .photo_analysis import MODELS, MOST_FACES
 
@@ -28,6 +29,25 @@ TEXTS = """
 sentences = {sentences}
 print(facekit.match(image, sentences, align="mean", faces=faces[face]))
 facekit.explain(image, sentences[0], align="mean", faces=faces[face]).show().save("heat.png")
+"""
+
+COMPARISON = """import facekit
+from facekit.annotations import read_labels
+
+found = read_labels("labels", {task!r})  # the folder of the unpacked zip file
+curve = facekit.learning_curve(
+    found.images,
+    found.labels,
+    {task!r},
+    {backbones!r},
+    shots={shots!r},
+    draws={draws},
+    names=found.names,
+    align={align!r},
+)
+print(curve)
+curve.plot("curve.png")
+curve.save("results.json")
 """
 
 
@@ -60,3 +80,25 @@ def terminal_commands(name: str, sentences: list[str]) -> str:
         lines.append(f"facekit match {file} {texts} --align mean")
         lines.append(f"facekit explain {file} {shlex.quote(sentences[0])} --align mean --out heat.png")
     return "\n".join(lines)
+
+
+def comparison_code(task: str, backbones: Sequence[str], shots: Sequence[int], draws: int, align: str) -> str:
+    """Return Python code for a comparison.
+
+    Args:
+        task: Name of the task.
+        backbones: Names of the backbones.
+        shots: Numbers of labelled faces.
+        draws: Number of draws.
+        align: How faces are cropped.
+    """
+    return COMPARISON.format(task=task, backbones=list(backbones), shots=list(shots), draws=draws, align=align)
+
+
+def comparison_command(task: str, backbones: Sequence[str], shots: Sequence[int], draws: int, align: str) -> str:
+    """Return the command for a comparison. The arguments are those of `comparison_code`."""
+    return (
+        f"facekit compare labels --task {task} --backbones {' '.join(backbones)} \\\n"
+        f"    --shots {' '.join(map(str, shots))} --draws {draws} --align {align} \\\n"
+        "    --out results.json --plot curve.png"
+    )

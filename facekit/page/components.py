@@ -47,14 +47,17 @@ def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def training_buttons() -> tuple[gr.Button, gr.Button, gr.Markdown]:
+def training_buttons(label: str = "Adapt") -> tuple[gr.Button, gr.Button, gr.Markdown]:
     """Lay out the buttons of a training.
 
+    Args:
+        label: Text of the button that starts it.
+
     Returns:
-        The buttons "Adapt" and "Stop", and the text of the progress below them.
+        The start button, the button "Stop", and the text of the progress below them.
     """
     with gr.Row():
-        start = gr.Button("Adapt", variant="primary", scale=4)
+        start = gr.Button(label, variant="primary", scale=4)
         stop = gr.Button("Stop", scale=1)
     return start, stop, gr.Markdown("Nothing is trained yet.", elem_classes="progress")
 

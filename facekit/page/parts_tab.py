@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from . import label_editor
-from .components import EXAMPLE_LABEL, PHOTO, example_photos, show_errors, training_buttons
+from .components import PHOTO, show_errors, training_buttons
+from .generator_part import generated_faces_part, generator_fields
 from .label_canvas import SIDE
 from .label_editor import EVERY_PRESS, FETCH, NO_IMAGES, PARTS, labelling_outputs, write_zip
 from .label_sheet import MOST_PARTS, PART_NAMES, POINT_NAMES, Sheet, generated_faces
@@ -23,20 +24,18 @@ from .parts_model import (
     TUNED,
     adapt,
     estimate_cost,
-    predict_parts,
-    sample_faces,
 )
+from .parts_results import predict_parts, result_fields
 from .sessions import connect_stop_button
-from .uploads import PaintEditor, image_field, paint_field
+from .uploads import PaintEditor, paint_field
 
 UNLABELLED = 6  # example faces without paint
 EXAMPLE_SIDE = 256  # px
 FRAMING = 2.0  # size of an example image relative to its face; the other tabs use 1.6
 SMALL = (
     "The generator in this package is small: its images have 64 x 64 px, and it was trained on a CPU. Details that it "
-    "cannot reconstruct cannot be segmented. Compare the two images under *Input | output* in step 3. In Python you "
-    "can use larger generators: "
-    "`facekit.adapt(..., backbone='pftgan', weights='ffhq.pkl', inversion='e4e_ffhq_encode.pt')`"
+    "cannot reconstruct cannot be segmented. Compare the face with its reconstruction in step 3. Under *Another "
+    "generator* in step 2 you can upload a better one."
 )
 
 
@@ -109,13 +108,13 @@ def parts_tab() -> None:
         "Paint the parts of one face. The model then finds these parts in other images. It uses a generator that was "
         "trained on images of faces without labels."
     )
-    _training_steps()
+    own = _training_steps()
     gr.Markdown(SMALL, elem_classes="aside")
-    _generated_faces()
+    generated_faces_part(own)
 
 
-def _training_steps() -> None:
-    """Lay out the three steps: paint, adapt, use the model."""
+def _training_steps() -> gr.State:
+    """Lay out the three steps: paint, adapt, use the model. Return the visitor's generator."""
     sheet, model = gr.State(Sheet()), gr.State()
     gr.Markdown(f"### 1 · Paint one image, or up to {MOST_PAINTED}", elem_classes="step")
     files, part_text, load = _choice_fields()
@@ -126,10 +125,11 @@ def _training_steps() -> None:
         kind = gr.Radio(list(ALIGN), value=PHOTO, label="Each image is a", min_width=240, info=info)
         recipe = gr.Radio(list(RECIPES), value=TUNED, label="Generator", min_width=240)
         steps = gr.Slider(20, 600, value=STEPS, step=20, label="Training steps of each stage", min_width=240)
+    own = generator_fields()
     cost = gr.Markdown(elem_classes="aside")
     start, stop, status = training_buttons()
     gr.Markdown("### 3 · Use your model", elem_classes="step")
-    photo, photo_kind, run, results, text, file = _test_fields()
+    photo, photo_kind, run, results, text, file = result_fields()
 
     outputs, painted = [sheet, editor, instruction, chips], [sheet, editor, part_text]
     files.upload(choose, [files, part_text], outputs, api_name="one_shot_choose")
@@ -143,16 +143,16 @@ def _training_steps() -> None:
     kind.input(None, kind, photo_kind, js="kind => kind")
     recipe.input(lambda chosen: gr.Slider(visible=chosen == TUNED), recipe, steps, api_visibility="private")
     gr.on(
-        [instruction.change, recipe.input, steps.release, part_text.blur],
+        [instruction.change, recipe.input, steps.release, part_text.blur, own.change],
         estimate_cost,
-        [sheet, part_text, recipe, steps],
+        [sheet, part_text, recipe, steps, own],
         cost,
         api_name="one_shot_cost",
         show_progress="hidden",
     )
     started = start.click(
         adapt,
-        [*painted, kind, recipe, steps],
+        [*painted, kind, recipe, steps, own],
         [model, status, file],
         api_name="one_shot_adapt",
         show_progress_on=status,
@@ -166,6 +166,7 @@ def _training_steps() -> None:
         api_name="one_shot_use",
         show_progress_on=results[0],
     )
+    return own
 
 
 def _choice_fields() -> tuple[gr.File, gr.Textbox, gr.Button]:
@@ -193,48 +194,3 @@ def _paint_fields() -> tuple[gr.Markdown, gr.HTML, PaintEditor, dict[str, gr.But
         download = gr.Button("Download the labels")
     archive = gr.DownloadButton(visible="hidden")
     return instruction, chips, editor, buttons, download, archive
-
-
-def _test_fields() -> tuple[gr.Image, gr.Radio, gr.Button, list[gr.Image], gr.Markdown, gr.DownloadButton]:
-    """Lay out step 3: a new image, its kind and a button; the results, a text and the model's file."""
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
-            photo = image_field("A new image", 360)
-            photo_kind = gr.Radio(list(ALIGN), value=PHOTO, label="This image is a")
-            run = gr.Button("Find the parts", variant="primary")
-            gr.Examples(
-                [[path, PHOTO] for path in example_photos()],
-                [photo, photo_kind],
-                label=EXAMPLE_LABEL,
-                api_name="one_shot_example_photo",
-            )
-        with gr.Column(scale=3, min_width=300):
-            results, text, file = _result_fields()
-    return photo, photo_kind, run, results, text, file
-
-
-def _result_fields() -> tuple[list[gr.Image], gr.Markdown, gr.DownloadButton]:
-    """Lay out the results of step 3: parts, uncertainty and reconstruction; an explanation; the model's file."""
-    tools: Any = ["download", "fullscreen"]
-    fixed: dict[str, Any] = {"format": "png", "interactive": False}
-    parts = gr.Image(label="Parts", height=360, buttons=tools, **fixed)
-    with gr.Row():
-        uncertainty = gr.Image(label="Uncertainty", height=270, min_width=240, buttons=tools, **fixed)
-        pairs = gr.Image(label="Input | output", height=270, min_width=240, buttons=["fullscreen"], **fixed)
-    text = gr.Markdown(elem_classes="aside")
-    file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
-    return [parts, uncertainty, pairs], text, file
-
-
-def _generated_faces() -> None:
-    """Lay out the generated faces: seed, truncation, image."""
-    gr.Markdown("### Generated faces", elem_classes="step")
-    with gr.Row(elem_classes="level"):
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**32 - 1, scale=1)
-        info = "With 0 all faces are the mean face. A large variety gives more faults."
-        truncation = gr.Slider(0, 1, value=0.7, step=0.05, label="Variety", scale=2, info=info)
-        make = gr.Button("Make faces", scale=1)
-    tools: Any = ["download", "fullscreen"]
-    faces = gr.Image(format="png", show_label=False, interactive=False, visible=False, height=260, buttons=tools)
-    triggers = [make.click, truncation.release, seed.submit]
-    gr.on(triggers, sample_faces, [seed, truncation], faces, api_name="generated_faces")

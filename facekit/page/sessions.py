@@ -118,12 +118,15 @@ def close_session(session: str | None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def progress_reporter(bar: gr.Progress, training: str) -> Callable[[int, int, dict[str, float]], None]:
+def progress_reporter(
+    bar: gr.Progress, training: str, unit: str = "steps"
+) -> Callable[[float, int, dict[str, float]], None]:
     """Create the function that `facekit.adapt` calls after every step.
 
     Args:
         bar: Progress bar of the page.
         training: Name of the training. Its Stop button uses the same name.
+        unit: What is counted.
 
     Returns:
         A function of the number of steps done, the number of all steps, and the losses. It raises `StoppedError` if
@@ -133,11 +136,12 @@ def progress_reporter(bar: gr.Progress, training: str) -> Callable[[int, int, di
     with _lock:
         _stops[current_session(), training] = stop
 
-    def report(done: int, total: int, losses: dict[str, float]) -> None:
+    def report(done: float, total: int, losses: dict[str, float]) -> None:
         # Gradio notices a closed connection and clears `alive` of the events that waited for it.
         if stop.is_set() or (event is not None and not event.alive):
-            raise StoppedError(f"The training was stopped after {done} of {total} steps. There is no new model.")
-        bar((done, total), desc=", ".join(f"{name} {value:.3f}" for name, value in losses.items()), unit="steps")
+            raise StoppedError(f"It was stopped after {int(done)} of {total} {unit}. There is no new result.")
+        numbers = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        bar((done, total), desc=numbers or None, unit=unit)
 
     return report
 
@@ -162,7 +166,7 @@ def connect_stop_button(training: str, started: gr.events.Dependency, status: gr
         running = _stops.get((current_session(), training))
         if running is not None:
             running.set()
-        return "Stopped. There is no new model."
+        return "Stopped. There is no new result."
 
     button.click(stop, None, status, api_name=f"{training}_stop", show_progress="hidden")
     button.click(None, None, None, cancels=[started])

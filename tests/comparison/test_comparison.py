@@ -96,9 +96,9 @@ def test_interrupted_work_resumes(faces: Pair, trained: list[dict[str, Any]], tm
     class StopError(Exception):
         pass
 
-    def stop(done: int, cells: int, scores: dict[str, float]) -> None:
-        assert cells == 8 and np.isfinite(scores["f1_mean"])
-        if done == 3:
+    def stop(done: float, cells: int, numbers: dict[str, float]) -> None:
+        assert cells == 8 and all(np.isfinite(value) for value in numbers.values())
+        if done == 3 and "f1_mean" in numbers:
             raise StopError
 
     folder = tmp_path / "cells"
@@ -112,6 +112,13 @@ def test_interrupted_work_resumes(faces: Pair, trained: list[dict[str, Any]], tm
     assert {file.suffix for file in folder.iterdir()} == {".json"} and len(list(folder.iterdir())) == 8
     fresh = _curve(faces)
     assert [cell.scores for cell in fresh.cells] == [cell.scores for cell in resumed.cells]
+
+
+def test_progress_is_reported_within_a_training(faces: Pair, trained: list[dict[str, Any]]) -> None:
+    reports: list[tuple[float, int, list[str]]] = []
+    _curve(faces, shots=[1], draws=1, progress=lambda done, cells, numbers: reports.append((done, cells, [*numbers])))
+    assert [(done, cells) for done, cells, _ in reports] == [(d, 2) for d in (0.5, 1.0, 1, 1.5, 2.0, 2)]
+    assert [names == ["f1_mean"] for _, _, names in reports] == [False, False, True] * 2
 
 
 @pytest.mark.parametrize("change", [{"steps": 3}, {"seed": 1}, {"weights": "none"}, {"names": ["background", "half"]}])

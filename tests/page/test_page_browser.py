@@ -309,7 +309,7 @@ def test_stop_in_the_browser(tab: Tab, chromium: Any, server: gr.Blocks, monkeyp
 
     begin(tab)
     tab.press("Stop")
-    tab.page.get_by_text("Stopped. There is no new model.").wait_for()
+    tab.page.get_by_text("Stopped. There is no new result.").wait_for()
     assert any(still() for _ in range(20))
     tab.press("Adapt")
     assert began(), "a training can be started again"

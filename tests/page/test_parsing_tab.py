@@ -12,26 +12,33 @@ import pytest
 from PIL import Image
 
 import facekit
-from facekit.labels import LAPA_11, SYNTHPARSE_11
+from facekit.labels import FASSEG_6, LAPA_11, SYNTHPARSE_11
 from facekit.page import parsing_tab as parsing
 from facekit.page.components import example_photo
 from facekit.page.image_tab import CROP, PHOTO
+from facekit.page.label_adapter_part import load_example, train
 from facekit.page.parsing_tab import (
+    ADAPTED,
     ANNOTATORS,
+    BOTH,
     NO_FACE,
     ONE_VIEW,
+    OWN,
     PARSER,
+    PLAIN,
     change_opacity,
     change_view,
     find_parts,
     join_faces,
     legend,
+    load_own,
     overlay,
     select_view,
     shares,
 )
 from facekit.results.faces import Faces
 from facekit.results.types import Segmentation
+from facekit.zoo import embedded_file
 
 SIZE = (60, 90)
 SKIN, NOSE, HAIR = (SYNTHPARSE_11.index(name) for name in ("skin_ears_neck", "nose", "hair"))
@@ -62,12 +69,22 @@ def answers(monkeypatch: pytest.MonkeyPatch, result: Any) -> list[dict[str, Any]
     asked: list[dict[str, Any]] = []
 
     def predict(model: str, image: np.ndarray, **settings: Any) -> Any:
-        assert model == "segmentation" and image.shape == (*SIZE, 3)
+        assert model in ("segmentation", "segmentation-fasseg") and image.shape == (*SIZE, 3)
         asked.append(settings)
         return result
 
     monkeypatch.setattr(facekit, "predict", predict)
     return asked
+
+
+def pixels(component: Any) -> Any:
+    """The image of a component, both images of a slider; None where it is hidden."""
+    if not component.visible:
+        return None
+    value = component.value
+    files = value if isinstance(value, (tuple, list)) else [value]
+    images = [np.array(Image.open(file["path"] if isinstance(file, dict) else file)) for file in files]
+    return images if isinstance(component, gr.ImageSlider) else images[0]
 
 
 def file_of(button: gr.DownloadButton) -> np.ndarray:
@@ -76,27 +93,31 @@ def file_of(button: gr.DownloadButton) -> np.ndarray:
         return np.array(image)
 
 
-def test_both_views_of_several_faces(monkeypatch: pytest.MonkeyPatch, photo: str) -> None:
+def test_views_of_several_faces(monkeypatch: pytest.MonkeyPatch, photo: str) -> None:
     faces = [parsed(2, True), parsed(25, True), parsed(58, True)]
     asked = answers(monkeypatch, Faces(faces))
-    results, view, drawn, text, named, file = find_parts(photo, PHOTO, 0.5)
+    results, view, drawn, pair, text, named, file = find_parts(photo, PHOTO, 0.5, ADAPTED)
     assert asked == [{"align": None}] and "3 faces" in text and ONE_VIEW not in text
-    assert view.visible and view.value == ANNOTATORS
-    assert drawn.shape == (*SIZE, 3) and "%" in named
-    both = file_of(file)
-    assert both.shape == SIZE and not both[41:].any() and both[20, 20] == 1 and both[28, 15] == NOSE
+    assert view.visible and view.value == BOTH
+    both = pixels(pair)
+    assert pixels(drawn) is None and both[0].shape == (*SIZE, 3) and "%" in named
+    ids = file_of(file)
+    assert ids.shape == SIZE and not ids[41:].any() and ids[20, 20] == 1 and ids[28, 15] == NOSE
 
-    unadapted, named_unadapted, file = change_view(results, PARSER, 0.5)
+    unadapted, slider, named_unadapted, file = change_view(results, PARSER, 0.5)
     ids = file_of(file)
     assert ids[45, 10] == SKIN and ids[28, 72] == NOSE and "skin ears neck" in named_unadapted
-    assert "skin ears neck" not in named and not np.array_equal(unadapted, drawn)
-    again, *_ = change_view(results, ANNOTATORS, 0.5)
-    assert np.array_equal(again, drawn)
+    assert "skin ears neck" not in named and pixels(slider) is None
+    adapted, *_ = change_view(results, ANNOTATORS, 0.5)
+    np.testing.assert_array_equal(pixels(unadapted), both[0])
+    np.testing.assert_array_equal(pixels(adapted), both[1])
+    assert not np.array_equal(*both)
 
 
 def test_a_parser_without_adapter_says_so(monkeypatch: pytest.MonkeyPatch, photo: str) -> None:
     answers(monkeypatch, parsed(30, False))
-    results, view, _, text, _, file = find_parts(photo, CROP, 0.5)
+    results, view, drawn, pair, text, _, file = find_parts(photo, CROP, 0.5, PLAIN)
+    assert pixels(pair) is None and pixels(drawn).shape == (*SIZE, 3)
     assert not view.visible and view.value == PARSER and "1 face**" in text and ONE_VIEW in text
     assert np.array_equal(file_of(file), results[0].mask)
 
@@ -109,13 +130,12 @@ def test_a_crop_is_not_searched(monkeypatch: pytest.MonkeyPatch, photo: str) -> 
 
 def test_nobody_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, photo: str) -> None:
     answers(monkeypatch, Faces([], image=np.full((*SIZE, 3), 120, np.uint8)))
-    results, view, drawn, text, named, file = find_parts(photo, PHOTO, 0.5)
+    results, view, drawn, pair, text, named, file = find_parts(photo, PHOTO, 0.5)
     assert results is None and not view.visible and text == NO_FACE and named == "" and not file.interactive
-    assert (drawn == 120).all()
+    assert (pixels(drawn) == 120).all() and pixels(pair) is None
     with pytest.raises(gr.Error, match="an image, got none"):
         find_parts(None, PHOTO, 0.5)
-    nothing = (gr.skip(), gr.skip(), gr.skip())
-    assert change_view(None, PARSER, 0.5) == nothing and change_opacity(None, PARSER, 0.5) == gr.skip()
+    assert change_view(None, PARSER, 0.5) == (gr.skip(),) * 4 and change_opacity(None, PARSER, 0.5) == (gr.skip(),) * 2
 
 
 def test_where_faces_meet_the_first_is_kept() -> None:
@@ -145,14 +165,39 @@ def test_opacity_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
     # A tint keeps the luma; the nose gets all of its hue.
     assert abs(drawn[28, 44] @ [0.299, 0.587, 0.114] - 120) < 1
     assert (np.argsort(drawn[28, 44]) == np.argsort(SYNTHPARSE_11.palette[NOSE])).all()
-    assert np.array_equal(change_opacity([result], PARSER, 1.0), overlay(result, 1.0))
+    shown, pair = change_opacity([result], PARSER, 1.0)
+    np.testing.assert_array_equal(pixels(shown), overlay(result, 1.0))
+    assert pixels(pair) is None and len(pixels(change_opacity([result], BOTH, 1.0)[1])) == 2
     monkeypatch.setattr(parsing, "LARGEST", 45)
     assert overlay(result, 0.5).shape == (30, 45, 3)
 
 
-def test_the_ready_parser_on_a_real_photo() -> None:
+@pytest.mark.parametrize("choice", [PLAIN, ADAPTED])
+def test_the_ready_models_on_a_real_photo(choice: str) -> None:
     path = example_photo()
     assert path is not None
-    results, _, drawn, text, named, file = find_parts(path, PHOTO, 0.5)
-    assert len(results) == 1 and "1 face**" in text and drawn.shape == results[0].image.shape
-    assert file_of(file).shape == drawn.shape[:2] and "hair" in named and "nose" in named
+    results, view, drawn, pair, text, named, file = find_parts(path, PHOTO, 0.5, choice)
+    assert len(results) == 1 and "1 face**" in text and view.visible == (choice == ADAPTED)
+    images = [pixels(drawn)] if choice == PLAIN else pixels(pair)
+    assert {image.shape for image in images} == {results[0].image.shape}
+    assert file_of(file).shape == results[0].mask.shape and "hair" in named and "nose" in named
+
+
+def test_an_own_model_and_a_label_adapter(tmp_path: Path) -> None:
+    with pytest.raises(gr.Error, match="upload a .facekit file, or train a label adapter below"):
+        find_parts(example_photo(), PHOTO, 0.5, OWN)
+    with pytest.raises(gr.Error, match="corrected labels, got none"):
+        train(None, 2)
+    model, text, file = train(load_example(), 2)
+    assert model.adapter is not None and set(model.task.labels.classes) == set(FASSEG_6.classes) and "16 images" in text
+    loaded, about, choice = load_own(file.value["path"])
+    assert choice == OWN and "with a label adapter" in about and "hair and brows" in about
+    results, view, *_ = find_parts(example_photo(), PHOTO, 0.5, OWN, loaded)
+    assert view.visible and results[0].unadapted.labels.classes == loaded.unadapted.task.labels.classes
+    assert load_own(None)[0] is None
+    facekit.load(embedded_file("landmarks")).save(other := tmp_path / "points.facekit")
+    with pytest.raises(gr.Error, match="points.facekit: expected a model of parts, got one for landmarks"):
+        load_own(str(other))
+    other.write_bytes(b"no model")
+    with pytest.raises(gr.Error, match="points.facekit"):
+        load_own(str(other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import facekit
 from facekit.backbones.pftgan.config import QUICK
-from facekit.page import parts_model, parts_tab
+from facekit.page import generator_part, parts_model, parts_results, parts_tab
+from facekit.page.generator_part import load_generator, sample_faces
 from facekit.page.image_tab import CROP, PHOTO
 from facekit.page.label_canvas import SIDE, layer_of, on_canvas
 from facekit.page.label_editor import NO_IMAGES
@@ -23,13 +26,11 @@ from facekit.page.parts_model import (
     AS_IT_IS,
     TUNED,
     adapt,
-    draw_uncertainty,
-    encoder_view,
     estimate_cost,
-    predict_parts,
-    sample_faces,
 )
+from facekit.page.parts_results import draw_uncertainty, predict_parts, stream_view
 from facekit.page.parts_tab import button_handler, choose, load_example
+from facekit.zoo import embedded_file
 
 NAMES = "face, hair"
 SHORT: dict[str, Any] = {
@@ -95,6 +96,11 @@ def test_paint_is_kept_and_cleared(file: str) -> None:
     assert NO_IMAGES in choose([], NAMES)
 
 
+def at_side(image: np.ndarray, side: int) -> np.ndarray:
+    """The image at another size, roughly as the crop of a face."""
+    return np.array(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
+
+
 def copies(sheet: Sheet, count: int) -> Sheet:
     """So many times the painted image."""
     return Sheet(images=sheet.images[:1] * count, masks=sheet.masks[:1] * count)
@@ -123,7 +129,7 @@ def test_time_and_memory_are_said_before(sheet: Sheet) -> None:
 
 def test_memory_grows_up_to_the_recipes_pixels(sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = QUICK["segmentation"]
-    of_one = ours.views * parts_model.generator().input_size ** 2
+    of_one = ours.views * generator_part.embedded_generator().backbone.input_size ** 2
 
     def said(pixels: int | None) -> list[float]:
         """For one, two and three images, where classifiers learn from so many pixels at most."""
@@ -139,40 +145,68 @@ def test_memory_grows_up_to_the_recipes_pixels(sheet: Sheet, monkeypatch: pytest
 
 @pytest.mark.parametrize("recipe", [TUNED, AS_IT_IS])
 def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
-    model, text, download = adapt(sheet, None, NAMES, CROP, recipe, 1)
+    trained, text, download = adapt(sheet, None, NAMES, CROP, recipe, 1)
+    model = trained.model
     assert ("and 1 without paint" in text) == (recipe == TUNED) and "one painted image" in text
     assert model.task.labels.classes == ("background", "face", "hair")
     assert model.about["recipe"]["stages"] == (QUICK["segmentation"].stages if recipe == TUNED else "")
     assert facekit.load(download.value["path"]).backbone == "pftgan"
 
-    drawn, unsure, looked, text = predict_parts(model, file, CROP)
+    drawn, unsure, looked, text = predict_parts(trained, file, CROP)
     assert drawn.shape[0] == 40 and unsure.shape == (40, 50, 3)
-    assert looked.shape == (parts_model.TILE, 2 * parts_model.TILE, 3) and "nats" in text
+    tile = parts_results.TILE
+    assert looked.shape == (tile, (3 if recipe == TUNED else 2) * tile, 3) and "nats" in text
+    if recipe == TUNED:
+        stream, crop = model.network.stream, facekit.load_image(file)
+        codes = model.network.encoder(torch.from_numpy(at_side(crop, 64)).movedim(-1, 0)[None] / 255)
+        painted = (255 * (stream(codes) + 1) / 2).clamp(0, 255)[0].mean((1, 2)).detach().numpy()
+        np.testing.assert_allclose(looked[:, 2 * tile :].mean((0, 1)), painted, atol=4)
     with pytest.warns(UserWarning, match="no face found"):
-        drawn, unsure, looked, text = predict_parts(model, file, PHOTO)
+        drawn, unsure, looked, text = predict_parts(trained, file, PHOTO)
     assert drawn.shape == (40, 50, 3) and unsure is None and looked is None and "No face was found" in text
 
 
 def test_uncertainty_in_colours() -> None:
     image = np.full((2, 3, 3), 100, np.uint8)
-    nats = np.array([[0, parts_model.UNSURE / 2, parts_model.UNSURE], [9, np.nan, 0]], np.float32)
+    nats = np.array([[0, parts_results.UNSURE / 2, parts_results.UNSURE], [9, np.nan, 0]], np.float32)
     shown = draw_uncertainty(image, nats).astype(int)
     assert (shown[1, 1] == 100).all(), "no face crop: the image alone"
     assert (np.diff(shown.sum(2)[0]) > 0).all() and np.array_equal(shown[0, 2], shown[1, 0])
     assert np.array_equal(shown[0, 0], shown[1, 2])
 
 
-def test_what_the_encoder_sees_of_nobody() -> None:
-    assert encoder_view(np.full((80, 80, 3), 90, np.uint8), parts_model.ALIGN[PHOTO]) is None
+def test_nobody_is_painted() -> None:
+    trained = parts_model.OneShotModel(facekit.load(embedded_file("segmentation")), facekit.load_backbone("pftgan"))
+    assert stream_view(trained, np.full((80, 80, 3), 90, np.uint8), parts_model.ALIGN[PHOTO]) is None
+
+
+def test_another_generator(sheet: Sheet, file: str, tmp_path: Path) -> None:
+    path = shutil.copy(embedded_file("pftgan"), tmp_path / "faces.safetensors")
+    own, text = load_generator(str(path), None)
+    assert "64 x 64 px" in text and own.files == {"weights": str(path)}
+    same = [np.array(Image.open(sample_faces(3, 0.5, of).value["path"])) for of in (None, own)]
+    assert np.array_equal(*same), "it is the embedded one"
+    trained, *_ = adapt(sheet, None, NAMES, CROP, TUNED, 1, own)
+    assert trained.model.about["weights"] == str(path) and trained.backbone is own.backbone
+    assert load_generator(None, None)[0] is None and "Upload the generator" in load_generator(None, str(path))[1]
+    (bad := tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    for weights in (str(bad), str(embedded_file("farl"))):
+        with pytest.raises(gr.Error) as told:
+            load_generator(weights, None)
+        assert Path(weights).name in told.value.message and "\n" not in told.value.message
 
 
 def test_faces_that_do_not_exist() -> None:
     first, again, other = (sample_faces(seed, 0.7).value["path"] for seed in (1, 1, 2))
     images = [np.array(Image.open(path)) for path in (first, again, other)]
-    assert images[0].shape == (parts_model.ROWS * parts_model.FACE, parts_model.COLUMNS * parts_model.FACE, 3)
+    assert images[0].shape == (
+        generator_part.ROWS * generator_part.FACE,
+        generator_part.COLUMNS * generator_part.FACE,
+        3,
+    )
     assert np.array_equal(images[0], images[1]) and not np.array_equal(images[0], images[2])
     mean = np.array(Image.open(sample_faces(None, 0.0).value["path"]))
-    first, last = mean[:, : parts_model.FACE], mean[:, -parts_model.FACE :]
+    first, last = mean[:, : generator_part.FACE], mean[:, -generator_part.FACE :]
     assert np.array_equal(first, last), "without variety all are the mean face"
 
 
