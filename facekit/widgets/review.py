@@ -97,7 +97,7 @@ class Review(StaticImage, ipywidgets.VBox):
 
     def show(self) -> Image.Image:
         """Return all predictions with their states as one image."""
-        drawn = [self.editor._drawn(i) for i in range(len(self.states))]
+        drawn = [self.editor.drawn(i) for i in range(len(self.states))]
         return figure_image(image_grid(drawn, self.states, columns=4, width=2.8))
 
     def _set(self, state: State, index: int | None) -> None:

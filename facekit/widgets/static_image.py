@@ -6,8 +6,6 @@ import base64
 import io
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -35,18 +33,6 @@ def png_bytes(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "png")
     return file.getvalue()
-
-
-def data_url(image: NDArray[np.uint8]) -> str:
-    """Encode an image as the text of an address: RGB as JPEG, RGBA as PNG.
-
-    Args:
-        image: (H, W, 3) or (H, W, 4) uint8.
-    """
-    file = io.BytesIO()
-    kind = "png" if image.shape[2] == 4 else "jpeg"
-    Image.fromarray(image).save(file, kind, **({"quality": 92} if kind == "jpeg" else {}))
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def figure_image(figure: Figure) -> Image.Image:
