@@ -5,7 +5,8 @@
 First each stage alone: decode, face search, network, writing. Then the ladder, in which each row adds a stage: the bare
 network, with images that are decoded, with faces that are searched, and the whole command with its table. Prints for
 each row images/s and the processor's time per image in ms, the best of several rounds, and the rate as a part of that
-of the slowest stage. The images are the first ones of CelebA-HQ's 10,000 in FACEKIT_DATA (128 px). Needs the extra
+of the slowest stage. Where all stages share the same cores, no program is faster than these cores' time allows: the
+last line says that limit. The images are the first ones of CelebA-HQ's 10,000 in FACEKIT_DATA (128 px). Needs the extra
 ``train``.
 """
 
@@ -28,7 +29,7 @@ from facekit.core.extras import pyarrow
 from facekit.data.image_parts import decode_ahead, open_image_parts
 from facekit.model import resolve_model
 from facekit.model.face_frames import find_frames_by_align
-from facekit.model.prediction import image_groups, predict_group
+from facekit.model.prediction import frame_image, image_groups, predict_group
 from facekit.model.trained_model import AT_ONCE
 from facekit.results.face_columns import FaceColumn
 from facekit.results.prediction_table import table_schema
@@ -44,13 +45,13 @@ class Stages:
         self.name, self.folder = model, folder
         self.model = resolve_model(model, "cpu")
         self.align = check_align(self.model.align)
-        self.images = [image for _, image in self._decoded()]
+        self.images = [image for _, image in self._prepared(lambda image: image)]
         self.outcomes = [outcome for _, outcome in self._predicted(None)]
         self.column = FaceColumn(model, self.model.task.labels, self.align != "none")
 
     def decode(self) -> None:
         """Decode all images."""
-        for _ in self._decoded():
+        for _ in self._prepared(lambda image: image):
             pass
 
     def search(self) -> None:
@@ -93,14 +94,14 @@ class Stages:
         finally:
             shutil.rmtree(out)
 
-    def _decoded(self) -> Any:
+    def _prepared(self, prepare: Callable[[Any], Any]) -> Any:
         source = open_image_parts(self.folder, 1000)
-        return decode_ahead((image for part in range(source.parts) for image in source.read(part)), WORKERS)
+        return decode_ahead((image for part in range(source.parts) for image in source.read(part)), WORKERS, prepare)
 
     def _predicted(self, align: str | None) -> Any:
-        for group in image_groups(self._decoded()):
-            names, arrays = zip(*group, strict=True)
-            (outcomes,) = predict_group([self.model], arrays, [None] * len(arrays), align)
+        for group in image_groups(self._prepared(lambda image: frame_image([self.model], image, None, align))):
+            names, framed = zip(*group, strict=True)
+            (outcomes,) = predict_group([self.model], framed, align)
             yield from zip(names, outcomes, strict=True)
 
 
@@ -139,13 +140,16 @@ def main() -> None:
         }
         print(f"{args.model}, {args.count} images, {torch.get_num_threads()} threads, best of {args.rounds} rounds")
         print(f"{'':16s} {'images/s':>9s} {'ms of processor':>16s} {'of slowest':>11s}")
-        slowest = 0.0
+        slowest = limit = 0.0
         for title, functions in (("alone", alone), ("ladder", ladder)):
             rates = {name: measure(function, args.count, args.rounds) for name, function in functions.items()}
             slowest = slowest or min(rate for rate, _ in rates.values())
             print(title)
             for name, (rate, used) in rates.items():
                 print(f"{name:16s} {rate:9.1f} {1000 * used:16.2f} {rate / slowest:11.2f}", flush=True)
+            if title == "alone":
+                limit = torch.get_num_threads() / sum(used for _, used in rates.values())
+        print(f"{'limit of cores':16s} {limit:9.1f} {'':16s} {limit / slowest:11.2f}")
     finally:
         shutil.rmtree(folder)
 

@@ -30,10 +30,10 @@ from ..core.json_text import parse_json
 from ..core.output_paths import check_output
 from ..core.version import __version__
 from ..core.work_claims import Claims, own_first, work_through
-from ..data.image_parts import ImageParts, Loaded, PartImage, decode_ahead, open_image_parts
+from ..data.image_parts import ImageParts, PartImage, decode_ahead, open_image_parts
 from ..images import ImageError
 from ..model import READY, Model, resolve_model
-from ..model.prediction import image_groups, predict_group
+from ..model.prediction import FramedImage, frame_image, image_groups, predict_group
 from ..results.drawable import Drawable
 from ..results.face_columns import FaceColumn
 from ..results.prediction_table import MANIFEST, part_path, table_schema
@@ -76,7 +76,7 @@ def predict_table(
         images: A folder of images, tar shards, or a .parquet or .csv listing; see `open_image_parts`.
         out: Folder of the results, which all processes see.
         per_part: Number of images per part. A tar shard is always one part.
-        workers: Number of threads that decode images.
+        workers: Number of threads that decode images and search for faces, while the network runs on earlier images.
         align: How faces are cropped. None is each model's own way.
         device: Where to run. None is the best device; each of several processes takes a GPU of its own.
         progress: Whether the first process shows a progress bar.
@@ -148,6 +148,11 @@ class _Run:
     root: Path
     workers: int
 
+    @default_settings()
+    def frame(self, image: NDArray[np.uint8]) -> FramedImage:
+        """Find the faces of an image. Threads call it, each with settings of its own."""
+        return frame_image(self.models, image, None, self.align)
+
 
 def _load(
     names: Sequence[str], device: str | torch.device | None, align: str | None
@@ -200,7 +205,7 @@ def _write_part(run: _Run, part: int, bar: PartProgress) -> None:
         whole_file(part_path(run.root, part)) as temporary,
         parquet.ParquetWriter(temporary, schema, compression="zstd") as writer,
     ):
-        for group in image_groups(decode_ahead(_read(run.source, part), run.workers)):
+        for group in image_groups(decode_ahead(_read(run.source, part), run.workers, run.frame)):
             new = _predict_rows(run, group)
             rows += new
             size += sum(_stored_bytes(row) for row in new)
@@ -220,16 +225,15 @@ def _read(source: ImageParts, part: int) -> Iterator[PartImage]:
         raise _UnreadablePart(str(error)) from error
 
 
-def _predict_rows(run: _Run, group: Iterable[tuple[str, Loaded]]) -> list[dict[str, Any]]:
+def _predict_rows(run: _Run, group: Iterable[tuple[str, FramedImage | ImageError]]) -> list[dict[str, Any]]:
     """Return one row per image."""
-    arrays = [image for _, image in group if not isinstance(image, ImageError)]
-    found = iter(_predict_each(run, arrays))
+    found = iter(_predict_each(run, [image for _, image in group if isinstance(image, FramedImage)]))
     rows = []
     for name, image in group:
         row: dict[str, Any] = {"image": name}
         outcomes = image if isinstance(image, ImageError) else next(found)
-        if not isinstance(image, ImageError):
-            row |= {"height": image.shape[0], "width": image.shape[1]}
+        if isinstance(image, FramedImage):
+            row |= {"height": image.image.shape[0], "width": image.image.shape[1]}
         if isinstance(outcomes, ImageError):
             row["error"] = str(outcomes)
         else:
@@ -238,16 +242,16 @@ def _predict_rows(run: _Run, group: Iterable[tuple[str, Loaded]]) -> list[dict[s
     return rows
 
 
-def _predict_each(run: _Run, arrays: Sequence[NDArray[np.uint8]]) -> list[tuple[Drawable, ...] | ImageError]:
+def _predict_each(run: _Run, images: Sequence[FramedImage]) -> list[tuple[Drawable, ...] | ImageError]:
     """Return the outcomes of all models per image, or the error of an image that cannot be predicted."""
-    if not arrays:
+    if not images:
         return []
     try:
-        return list(zip(*predict_group(run.models, arrays, [None] * len(arrays), run.align), strict=True))
+        return list(zip(*predict_group(run.models, images, run.align), strict=True))
     except ValueError as error:  # for an image of an extreme shape, for example 1 px high
-        if len(arrays) == 1:
+        if len(images) == 1:
             return [ImageError(str(error))]
-        return [outcome for array in arrays for outcome in _predict_each(run, [array])]
+        return [outcome for image in images for outcome in _predict_each(run, [image])]
 
 
 def _stored_bytes(row: dict[str, Any]) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,8 @@ from .image_text.index import IMAGES, shards_of
 from .image_text.listing import SUFFIXES, Listing
 from .image_text.pair import decode_image
 
-Loaded = NDArray[np.uint8] | ImageError
+# What is made of an image before it goes through the network.
+Prepared = TypeVar("Prepared")
 
 
 @dataclass(frozen=True)
@@ -223,20 +224,24 @@ def open_image_parts(images: str | os.PathLike[str], per_part: int) -> ImagePart
     raise FileNotFoundError(f"{text!r}: expected a folder, tar shards or a listing, got no such file; check the path")
 
 
-def decode_ahead(images: Iterable[PartImage], workers: int) -> Iterator[tuple[str, Loaded]]:
-    """Decode images in threads, a few ahead, in order.
+def decode_ahead(
+    images: Iterable[PartImage], workers: int, prepare: Callable[[NDArray[np.uint8]], Prepared]
+) -> Iterator[tuple[str, Prepared | ImageError]]:
+    """Decode and prepare images in threads, a few ahead, in order.
 
     Args:
         images: The images.
-        workers: Number of threads. Twice as many decoded images are held at once.
+        workers: Number of threads. Twice as many images are held at once.
+        prepare: Function of an image (H,W,3) uint8 RGB, for example a search for faces. It raises ValueError for an
+            image that it cannot prepare.
 
     Yields:
-        Name and image (H,W,3) uint8 RGB, or its error.
+        Name and what ``prepare`` returned, or the image's error.
     """
-    ahead: deque[tuple[str, Future[Loaded]]] = deque()
+    ahead: deque[tuple[str, Future[Prepared | ImageError]]] = deque()
     with ThreadPoolExecutor(workers, "facekit-decode") as threads:
         for image in images:
-            ahead.append((image.name, threads.submit(_load, image)))
+            ahead.append((image.name, threads.submit(_load, image, prepare)))
             if len(ahead) == 2 * workers:
                 name, future = ahead.popleft()
                 yield name, future.result()
@@ -244,10 +249,10 @@ def decode_ahead(images: Iterable[PartImage], workers: int) -> Iterator[tuple[st
             yield name, future.result()
 
 
-def _load(image: PartImage) -> Loaded:
-    """Decode an image. Return the error of a damaged one."""
+def _load(image: PartImage, prepare: Callable[[NDArray[np.uint8]], Prepared]) -> Prepared | ImageError:
+    """Decode and prepare an image. Return the error of a damaged one."""
     try:
-        return image.load()
+        return prepare(image.load())
     except (ValueError, OSError) as error:
         return ImageError(str(error).removeprefix(f"{image.name}: "))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -22,8 +23,39 @@ from .trained_model import AT_ONCE, TrainedModel
 # Pixels of the images that `predict_stream` holds at once, unless a single image has more.
 STREAM_PIXELS = 16_000_000
 
-# An image, or the error of one that could not be read.
-Loaded = TypeVar("Loaded", bound=NDArray[np.uint8] | ImageError)
+
+@dataclass(frozen=True)
+class FramedImage:
+    """An image in which the faces are found.
+
+    Attributes:
+        image: RGB (H, W, 3) uint8.
+        frames: Alignment -> frames of the faces, best first.
+        searched: Whether faces were searched. False: their boxes were given.
+    """
+
+    image: NDArray[np.uint8]
+    frames: dict[str, list[Frame]]
+    searched: bool
+
+
+# A framed image, an array, or the error of an image that could not be read.
+Item = TypeVar("Item", bound=FramedImage | NDArray[np.uint8] | ImageError)
+
+
+def frame_image(
+    models: Sequence[TrainedModel], image: NDArray[np.uint8], boxes: FaceBoxes | None, align: str | None
+) -> FramedImage:
+    """Find the faces of an image, once for all models.
+
+    Args:
+        models: The models.
+        image: RGB uint8 array of shape (H, W, 3).
+        boxes: Face boxes (x0, y0, x1, y1) in pixels, or None to search for faces.
+        align: How faces are framed. None is each model's own way.
+    """
+    aligns = {check_align(align or model.align) for model in models}
+    return FramedImage(image, find_frames_by_align(image, aligns, boxes), boxes is None)
 
 
 def predict_all(
@@ -52,7 +84,8 @@ def predict_all(
     outcomes: list[list[Any]] = [[] for _ in models]
     for start in range(0, len(boxes), AT_ONCE):
         end = start + AT_ONCE
-        group = predict_group(models, batch.arrays[start:end], boxes[start:end], align)
+        pairs = zip(batch.arrays[start:end], boxes[start:end], strict=True)
+        group = predict_group(models, [frame_image(models, image, box, align) for image, box in pairs], align)
         for outcome, results in zip(outcomes, group, strict=True):
             outcome.extend(results)
         for item, found in zip(batch.names[start:end], zip(*group, strict=True), strict=True):
@@ -63,38 +96,33 @@ def predict_all(
 
 
 def predict_group(
-    models: Sequence[TrainedModel],
-    images: Sequence[NDArray[np.uint8]],
-    boxes: Sequence[FaceBoxes | None],
-    align: str | None,
+    models: Sequence[TrainedModel], images: Sequence[FramedImage], align: str | None
 ) -> list[list[Drawable]]:
-    """Run models on some images at once. Faces are searched once for all models.
+    """Run models on some images at once.
 
     Args:
         models: The models. A frozen backbone that several share runs once per face.
-        images: RGB uint8 arrays of shape (H, W, 3), of any sizes.
-        boxes: Per image the face boxes (x0, y0, x1, y1) in pixels, or None to search for faces.
+        images: Images of any sizes, with the frames of `frame_image` for the same models and ``align``.
         align: How faces are framed. None is each model's own way.
 
     Returns:
         Per model one outcome per image: `Faces`, or with align="none" and no boxes the single result.
     """
-    aligns = {check_align(align or model.align) for model in models}
-    framed = [find_frames_by_align(image, aligns, face_boxes) for image, face_boxes in zip(images, boxes, strict=True)]
+    arrays = [one.image for one in images]
     shared_levels: dict[Any, Any] | None = {} if len(models) > 1 else None
     outcomes: list[list[Drawable]] = []
     for model in models:
         frame_align = align or model.align
-        frames: list[list[Frame]] = [by_align[frame_align] for by_align in framed]
-        predicted = model.predict_images(images, frames, shared_levels)
+        frames = [one.frames[frame_align] for one in images]
+        predicted = model.predict_images(arrays, frames, shared_levels)
         if model.task.blends:
             predicted = [
                 blend_portraits(results, face_frames) for results, face_frames in zip(predicted, frames, strict=True)
             ]
         outcomes.append(
             [
-                results[0] if frame_align == "none" and face_boxes is None else Faces(results, image=image)
-                for image, face_boxes, results in zip(images, boxes, predicted, strict=True)
+                results[0] if frame_align == "none" and one.searched else Faces(results, image=one.image)
+                for one, results in zip(images, predicted, strict=True)
             ]
         )
     return outcomes
@@ -115,30 +143,38 @@ def predict_stream(
         (name, outcome) per image, in order. The outcome is `Faces`, or with align="none" the single result.
     """
     for group in image_groups(images):
-        names, arrays = zip(*group, strict=True)
-        (outcomes,) = predict_group([model], arrays, [None] * len(arrays), align)
-        yield from zip(names, outcomes, strict=True)
+        framed = [frame_image([model], image, None, align) for _, image in group]
+        (outcomes,) = predict_group([model], framed, align)
+        yield from zip([name for name, _ in group], outcomes, strict=True)
 
 
-def image_groups(images: Iterable[tuple[str, Loaded]]) -> Iterator[list[tuple[str, Loaded]]]:
+def image_groups(images: Iterable[tuple[str, Item]]) -> Iterator[list[tuple[str, Item]]]:
     """Group images that go through the network at once.
 
     Args:
-        images: (name, RGB uint8 array of shape (H, W, 3), or the error of an image that could not be read).
+        images: (name, framed image, or RGB uint8 array (H, W, 3), or the error of an image that could not be read).
 
     Yields:
         Up to `AT_ONCE` of them. Together they have at most `STREAM_PIXELS`, not counting the last one.
     """
-    group: list[tuple[str, Loaded]] = []
+    group: list[tuple[str, Item]] = []
     pixels = 0
-    for name, image in images:
-        group.append((name, image))
-        pixels += 0 if isinstance(image, ImageError) else image.shape[0] * image.shape[1]
+    for name, item in images:
+        group.append((name, item))
+        pixels += _pixels(item)
         if len(group) == AT_ONCE or pixels >= STREAM_PIXELS:
             yield group
             group, pixels = [], 0
     if group:
         yield group
+
+
+def _pixels(item: FramedImage | NDArray[np.uint8] | ImageError) -> int:
+    """Return the number of pixels of an image, 0 for an error."""
+    if isinstance(item, ImageError):
+        return 0
+    image = item.image if isinstance(item, FramedImage) else item
+    return image.shape[0] * image.shape[1]
 
 
 def _boxes_per_image(faces: Any, single: bool, kept: list[int]) -> list[Any]:

@@ -41,7 +41,7 @@ def contents(parts: ImageParts) -> list[list[tuple[str, int | None]]]:
     """Name and grey value of the images per part; None for a damaged one."""
     read = []
     for part in range(parts.parts):
-        images = decode_ahead(parts.read(part), 2)
+        images = decode_ahead(parts.read(part), 2, np.asarray)
         read.append([(name, None if isinstance(image, ImageError) else int(image.max())) for name, image in images])
     return read
 
@@ -122,5 +122,5 @@ def test_few_images_are_decoded_ahead() -> None:
             read += 1
             yield PartImage(str(i), lambda: np.zeros((1, 1, 3), np.uint8))
 
-    for taken, (name, _) in enumerate(decode_ahead(images(), 3)):
+    for taken, (name, _) in enumerate(decode_ahead(images(), 3, np.asarray)):
         assert name == str(taken) and read <= taken + 6
