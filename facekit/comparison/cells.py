@@ -89,7 +89,8 @@ def run_cells(plan: Plan, folder: Path | None, progress: CellProgress, score: st
         plan: What to train.
         folder: Where finished cells are kept, or None.
         progress: True for a bar over all cells, False for none, or a function (finished cells, cells, numbers). It is
-            called after each training step with a fraction of a cell and the losses, and after each cell with its score.
+            called after each training step with a fraction of a cell and the losses, and after each cell with its
+            score.
         score: Name of the main score.
 
     Returns:

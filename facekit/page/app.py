@@ -40,6 +40,8 @@ CSS = """
 #click img {cursor: crosshair}
 .progress {min-height: 4.5rem}
 .aside p {font-size: .92rem; opacity: .8}
+.scores table {font-size: .9rem; margin: 0}
+.scores :is(th, td) {padding: .25rem .45rem; overflow-wrap: normal; word-break: normal}
 .level {align-items: center}
 .samples, .samples .grid-wrap {height: auto !important; min-height: 0 !important; max-height: none !important}
 .samples .grid-container {grid-template-columns: repeat(auto-fill, minmax(72px, 1fr)) !important}

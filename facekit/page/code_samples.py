@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 
@@ -34,16 +35,16 @@ facekit.explain(image, sentences[0], align="mean", faces=faces[face]).show().sav
 COMPARISON = """import facekit
 from facekit.annotations import read_labels
 
-found = read_labels("labels", {task!r})  # the folder of the unpacked zip file
+found = read_labels("labels", "{task}")  # the folder of the unpacked zip file
 curve = facekit.learning_curve(
     found.images,
     found.labels,
-    {task!r},
-    {backbones!r},
-    shots={shots!r},
+    "{task}",
+    {backbones},
+    shots={shots},
     draws={draws},
     names=found.names,
-    align={align!r},
+    align="{align}",
 )
 print(curve)
 curve.plot("curve.png")
@@ -92,7 +93,8 @@ def comparison_code(task: str, backbones: Sequence[str], shots: Sequence[int], d
         draws: Number of draws.
         align: How faces are cropped.
     """
-    return COMPARISON.format(task=task, backbones=list(backbones), shots=list(shots), draws=draws, align=align)
+    names = json.dumps(list(backbones))  # with double quotes
+    return COMPARISON.format(task=task, backbones=names, shots=list(shots), draws=draws, align=align)
 
 
 def comparison_command(task: str, backbones: Sequence[str], shots: Sequence[int], draws: int, align: str) -> str:

@@ -250,12 +250,13 @@ def tables(curve: Comparison) -> str:
     """Return the scores and the paired differences of a comparison as Markdown."""
     score = curve.score
     unit = f" in {score.unit}" if score.unit else ""
-    head = ["Faces", "Backbone", f"{score.name}{unit}", "± over draws", "Seconds per training"]
+    better = "higher" if score.higher_is_better else "lower"
+    head = ["Faces", "Backbone", "Mean", "± over draws", "Seconds"]
     rows = []
     for row in curve.table:
         numbers = [_number(row["mean"], score.digits), _number(row["std"], score.digits), _number(row["seconds"], 0)]
         rows.append([str(row["shots"]), row["backbone"], *numbers])
-    text = f"{'Higher' if score.higher_is_better else 'Lower'} is better.\n\n{table(head, rows)}"
+    text = f"**{score.name}**{unit}, {better} is better; time of one training:\n\n{table(head, rows)}"
     pairs = []
     for d in curve.differences:
         interval = (
@@ -334,11 +335,9 @@ def _result_fields() -> tuple[gr.Image, gr.Markdown, gr.DownloadButton, gr.Code,
     with gr.Row():
         with gr.Column(min_width=300):
             tools: Any = ["download", "fullscreen"]
-            plot = gr.Image(
-                label="Learning curve", interactive=False, format="png", height=440, visible=False, buttons=tools
-            )
+            plot = gr.Image(label="Learning curve", interactive=False, format="png", visible=False, buttons=tools)
         with gr.Column(min_width=300):
-            scores = gr.Markdown()
+            scores = gr.Markdown(elem_classes="scores")
             download = gr.DownloadButton("Download all scores (CSV)", interactive=False)
     with gr.Accordion("The same in Python and in a terminal", open=False):
         python = gr.Code(language="python", label="The same in Python", interactive=False)

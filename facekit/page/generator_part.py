@@ -95,8 +95,8 @@ def generator_fields() -> gr.State:
             elem_classes="aside",
         )
         with gr.Row():
-            weights = gr.File(label="Generator", height=120)
-            inversion = gr.File(label="Its encoder, if it is a file of its own", height=120)
+            weights = gr.File(label="Generator", height=140)
+            inversion = gr.File(label="Its encoder, if it is a file of its own", height=140)
         about = gr.Markdown(EMBEDDED)
     changes = [file_event for file in (weights, inversion) for file_event in (file.upload, file.clear)]
     gr.on(changes, load_generator, [weights, inversion], [own, about], api_name="generator")

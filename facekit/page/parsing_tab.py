@@ -233,7 +233,7 @@ def drawings(results: Sequence[Segmentation], view: str, opacity: float) -> tupl
     if view != BOTH:
         drawn = overlay(select_view(results, view), opacity)
         return gr.Image(drawn, visible=True), gr.ImageSlider(visible=False)
-    pair = tuple(overlay(select_view(results, one), opacity) for one in (PARSER, ANNOTATORS))
+    pair = overlay(select_view(results, PARSER), opacity), overlay(select_view(results, ANNOTATORS), opacity)
     return gr.Image(visible=False), gr.ImageSlider(pair, visible=True)
 
 
@@ -304,7 +304,8 @@ def parsing_tab() -> None:
 def _model_fields() -> tuple[gr.Radio, gr.File, gr.Markdown]:
     """Lay out the choice of the model: a radio, the file of an own model, and a text about it."""
     choice = gr.Radio([*MODELS, OWN], value=ADAPTED, label="Model")
-    file = gr.File(label="My own model (.facekit)", height=110)
+    file = gr.File(label="My own model (.facekit)", height=140, visible=False)
+    choice.input(lambda chosen: gr.File(visible=chosen == OWN), choice, file, api_visibility="private")
     return choice, file, gr.Markdown(elem_classes="aside")
 
 

@@ -141,7 +141,8 @@ def progress_reporter(
         if stop.is_set() or (event is not None and not event.alive):
             raise StoppedError(f"It was stopped after {int(done)} of {total} {unit}. There is no new result.")
         numbers = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
-        bar((done, total), desc=numbers or None, unit=unit)
+        position: Any = (done, total)  # gradio also shows fractions, but declares whole numbers
+        bar(position, desc=numbers or None, unit=unit)
 
     return report
 

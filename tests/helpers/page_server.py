@@ -49,9 +49,10 @@ class Visitor:
         answer = self.client.post("/upload", files={"files": (file.name, file.read_bytes())}).raise_for_status()
         return {"path": answer.json()[0], "orig_name": file.name, "meta": {"_type": "gradio.FileData"}}
 
-    def join(self, name: str, data: list[Any]) -> str:
+    def join(self, name: str, data: list[Any], event_data: Any = None) -> str:
         """Starts a function. Returns the id of the event."""
         body = {"data": data, "fn_index": self.function(name), "session_hash": self.session, "trigger_id": None}
+        body["event_data"] = event_data
         return self.client.post("/queue/join", json=body).raise_for_status().json()["event_id"]
 
     def messages(self) -> Iterator[dict[str, Any]]:
@@ -61,9 +62,9 @@ class Visitor:
                 if line.startswith("data:"):
                     yield json.loads(line.removeprefix("data:"))
 
-    def call(self, name: str, data: list[Any]) -> tuple[bool, Any]:
+    def call(self, name: str, data: list[Any], event_data: Any = None) -> tuple[bool, Any]:
         """Whether a function succeeded, and what it gave: its outputs, or its message."""
-        event = self.join(name, data)
+        event = self.join(name, data, event_data)
         for message in self.messages():
             if message["msg"] == "process_completed" and message["event_id"] == event:
                 output = message["output"]

@@ -162,13 +162,13 @@ def test_a_real_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facekit, "learning_curve", short)
     path = load_example("Points")
     advice, plot, tables, file, python, command = compare(path, "Points", CHOICE, "1, 2", 2)
-    assert advice.count("With ") + advice.count("Take ") == 2 and "nme_inter_pupil in %" in tables
+    assert advice.count("With ") + advice.count("Take ") == 2 and "**nme_inter_pupil** in %, lower" in tables
     assert tables.count("| fsma |") >= 2 and "95 % interval" in tables
     assert Image.open(plot.value["path"]).format == "PNG"
     rows = list(csv.DictReader(Path(file.value["path"]).read_text().splitlines()))
     assert len(rows) == 8 and {row["backbone"] for row in rows} == set(CHOICE) and rows[0]["scored"] == "14"
     assert all(float(row["nme_inter_pupil"]) > 0 for row in rows)
-    assert options[0]["align"] == "box" and "align='box'" in python and "--align box" in command
+    assert options[0]["align"] == "box" and 'align="box"' in python and "--align box" in command
     compile(python, "example", "exec")
     assert "shots=[1, 2]" in python and "--backbones fsma synthparse" in command
     with pytest.raises(gr.Error, match="upload one, or load the example"):
