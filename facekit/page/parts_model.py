@@ -19,10 +19,11 @@ import facekit
 from ..backbones.pftgan.classifier_memory import estimate_memory
 from ..backbones.pftgan.config import QUICK, named_recipe
 from ..images.reader import to_tensor
+from ..labelling import PartLabels
 from ..model import find_frames
 from ..results.faces import Faces
 from .components import CROP, NO_IMAGE, PHOTO, draw_result, show_errors
-from .label_sheet import Sheet, parts_in, store_paint
+from .label_sheet import Sheet, parts_in
 from .limits import read_photo
 from .sessions import new_file, progress_reporter
 
@@ -58,7 +59,7 @@ def estimate_cost(sheet: Sheet, part_text: str, recipe: str, steps: int) -> str:
     Returns:
         A sentence with the upper limits of both.
     """
-    images, classes = max(1, len(sheet.labelled(None))), len(parts_in(part_text))
+    images, classes = max(1, len(sheet.labelled)), len(parts_in(part_text))
     config = named_recipe(RECIPES[recipe], "segmentation", True, images)
     backbone = generator()
     side = backbone.input_size
@@ -92,8 +93,6 @@ def _painted_images(count: int) -> str:
 @show_errors
 def adapt(
     sheet: Sheet,
-    editor: Any,
-    part_text: str,
     kind: str,
     recipe: str,
     steps: int,
@@ -103,8 +102,6 @@ def adapt(
 
     Args:
         sheet: The visitor's images.
-        editor: Content of the paint editor.
-        part_text: Names of the parts.
         kind: CROP or PHOTO.
         recipe: TUNED or AS_IT_IS.
         steps: Number of steps of each stage. Not used for AS_IT_IS.
@@ -113,10 +110,8 @@ def adapt(
     Returns:
         The model, a sentence, and the file of the model.
     """
-    store_paint(sheet, editor)
-    names = list(parts_in(part_text).classes)
-    painted = sheet.labelled(None)
-    if not painted:
+    labels, painted = sheet.labels, sheet.labelled
+    if not isinstance(labels, PartLabels) or not painted:
         raise ValueError("no image is painted yet: paint at least one in step 1, or load the example")
     if len(painted) > MOST_PAINTED:
         raise ValueError(f"expected 1 to {MOST_PAINTED} painted images, got {len(painted)}; clear the others")
@@ -127,10 +122,10 @@ def adapt(
     bar(0.0, desc="Computing the latent codes of your images. The first step comes after that")
     model = facekit.adapt(
         [sheet.images[i] for i in painted],
-        [sheet.masks[i] for i in painted],
+        [labels.masks[i] for i in painted],
         "segmentation",
         "pftgan",
-        names=names,
+        names=labels.names,
         recipe=RECIPES[recipe],
         align=ALIGN[kind],
         progress=progress_reporter(bar, "one_shot_adapt"),
