@@ -39,7 +39,9 @@ def add_commands(add_command: AddCommand) -> None:
         "The results are a table in --out, as Parquet files. Start with torchrun or accelerate for several processes",
     )
     p.add_argument("--per-part", type=int, help="with --images: images per Parquet file; the default is 1000")
-    p.add_argument("--workers", type=int, help="with --images: threads that decode images and search for faces; the default is 2")
+    p.add_argument(
+        "--workers", type=int, help="with --images: threads that decode images and search for faces; the default is 2"
+    )
     p.add_argument(
         "--out",
         help="folder for the results. Images that have results of the same model and options are not run again",

@@ -163,10 +163,11 @@ class FaceLabels:
         """
         actions: dict[str, Callable[..., None]]
         actions = {**self._actions(), "undo": self.undo, "clear": self.clear, "propose": self.propose, "go": self.go}
+        actions["step"] = lambda by: self.go(self.index + by)  # every press counts, also before the browser is updated
         action = actions.get(str(event.get("type")))
         if action is None:
             return ""
-        if event["type"] not in ("go", "undo") and event.get("index") != self.index:
+        if event["type"] not in ("go", "step", "undo") and event.get("index") != self.index:
             self.go(int(event["index"]))
         try:
             action(*event.get("values", ()))

@@ -130,7 +130,11 @@ class PartLabels(FaceLabels):
         same = result.labels.classes == self.names.classes
         mask = result.mask if same else result.to(self.names).mask
         # Classes of the model that this set does not have are background.
-        return np.where(mask == self.names.ignore, 0, mask).astype(np.uint8)
+        known = np.where(mask == self.names.ignore, 0, mask).astype(np.uint8)
+        if not known.any():
+            listing = ", ".join(result.labels.classes[1:7])
+            raise ValueError(f"image {self.index}: expected some of these parts, and the model ({listing}) found none")
+        return known
 
     def drawn(self, index: int) -> NDArray[np.uint8]:
         """Return an image with its parts drawn on it, RGB (H, W, 3) uint8."""

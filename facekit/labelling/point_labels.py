@@ -176,7 +176,13 @@ class PointLabels(FaceLabels):
         if not isinstance(result, Landmarks):
             raise ValueError(f"expected a model of landmarks, got one of {type(result).__name__}; pass another model")
         same = result.labels.points == self.names.points
-        return result.points.copy() if same else result.to(self.names).points.copy()
+        points = result.points if same else result.to(self.names).points
+        if np.isnan(points).all():
+            raise ValueError(
+                f"expected a model with some of the points {_listing(self.names.points)}, got one with "
+                f"{_listing(result.labels.points)}; choose another model, or label by hand"
+            )
+        return np.where(np.isnan(points), self._labels[self.index], points).astype(np.float32)
 
     def drawn(self, index: int) -> NDArray[np.uint8]:
         """Return an image with its points drawn on it, RGB (H, W, 3) uint8."""
@@ -205,3 +211,8 @@ class PointLabels(FaceLabels):
             "skip": self.skip,
             "mirror": self.mirror,
         }
+
+
+def _listing(names: Sequence[str]) -> str:
+    """Return the first names, for a message."""
+    return ", ".join(names[:6]) + (" ..." if len(names) > 6 else "")

@@ -35,9 +35,6 @@ CSS = """
 #title h1 {font-size: 2.3rem; letter-spacing: -.03em; margin-bottom: 0}
 #title p {font-size: 1.08rem; opacity: .75; margin-top: .2rem}
 .step h3 {margin-bottom: 0}
-.chip {display: inline-block; padding: .15rem .7rem; margin: .12rem; border-radius: 1rem; color: #fff; font-weight: 600;
-       font-size: .85rem; text-shadow: 0 1px 2px #000a}
-#click img {cursor: crosshair}
 .progress {min-height: 4.5rem}
 .aside p {font-size: .92rem; opacity: .8}
 .scores table {font-size: .9rem; margin: 0}

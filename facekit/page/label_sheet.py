@@ -1,19 +1,20 @@
-"""The images that a visitor labels, with their points and parts; an example of them; the labels as a zip file."""
+"""The images that a visitor labels, with points and parts; examples of them; the labels as a zip file."""
 
 from __future__ import annotations
 
+import itertools
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image
 
-from ..annotations import write_labels
 from ..data.sample_faces import samples
 from ..data.synthetic_faces.generator import GeneratedFaces
+from ..labelling import PartLabels, PointLabels
 from ..labels import (
     FACEKIT_27,
     IGNORE_ID,
@@ -25,15 +26,20 @@ from ..labels import (
     segmentation_set,
 )
 from .components import check_length
-from .label_canvas import SIDE, layer_of, mask_of, off_canvas, on_canvas, to_canvas_size
+from .photo_files import thumbnail
+from .sessions import new_file
 
+POINTS, PARTS = "Points", "Parts"
+TASKS = {POINTS: "landmarks", PARTS: "segmentation"}
 POINT_NAMES = ", ".join(LANDMARKS_5.points)
 PART_NAMES = "skin, brows, eyes, nose, mouth, hair"
-MOST_PARTS = 6
+BACKGROUND = "background"
+MOST_PARTS = 60
 MOST_POINTS = 200  # the largest published set has 194
 EXAMPLE_FACES = 8
-# A canvas shows none of the images if it differs from each of them by more than this mean, in grey levels.
-OTHER_IMAGE = 20.0
+SIDE = 640  # px; images are scaled down so that no side is longer
+THUMBNAIL = 120  # px
+_versions = itertools.count(1)
 
 
 @dataclass
@@ -41,85 +47,184 @@ class Sheet:
     """The images of one visitor and their labels.
 
     Attributes:
-        images: RGB (H, W, 3) uint8 each, the longer side is SIDE px.
-        points: Clicked points (x, y) of each image, px.
-        masks: Painted class ids of each image, (H, W) uint8.
-        at: Index of the current image.
-        parts: Label set of the painted colours, as shown last. None before the first display.
+        images: RGB (H, W, 3) uint8 each, no side longer than SIDE px.
+        names: File name of each image.
+        files: The uploaded files, images and labels.
+        labels: Labels of the kind that is shown. None without images.
+        kept: The labels of each kind.
+        version: Number of ``labels``, which no other labels have. So late messages for earlier labels are known.
+        received: Number of the last message of the canvas.
+        text: A message to show instead of the instruction.
+        aside: Indices of the images that are not trained on, but used for scores.
+        trained: Indices of the images that the visitor's model was trained on.
     """
 
     images: list[np.ndarray] = field(default_factory=list)
-    points: list[list[tuple[float, float]]] = field(default_factory=list)
-    masks: list[np.ndarray] = field(default_factory=list)
-    at: int = 0
-    parts: SegmentationSet | None = None
+    names: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    labels: PointLabels | PartLabels | None = None
+    kept: dict[str, PointLabels | PartLabels] = field(default_factory=dict)
+    version: int = 0
+    received: int = 0
+    text: str = ""
+    aside: set[int] = field(default_factory=set)
+    trained: set[int] = field(default_factory=set)
+    _image_files: dict[int, str] = field(default_factory=dict)
+    _thumbnail_files: list[str] = field(default_factory=list)
 
-    def shown_on(self, canvas: np.ndarray) -> int | None:
-        """Find the image that a canvas shows.
+    @property
+    def labelled(self) -> list[int]:
+        """Indices of the images that have a label of the kind that is shown."""
+        return [] if self.labels is None else self.labels.labelled
 
-        It can differ from ``at`` if the visitor presses buttons faster than the page answers.
-
-        Args:
-            canvas: (S, S, 3) uint8 of any side S, as it came from the editor.
-
-        Returns:
-            The index of the image, or None if the canvas shows none of these images.
-        """
-        canvas, best, least = to_canvas_size(canvas), None, OTHER_IMAGE
-        # The current image comes first, so it is chosen among equal images.
-        for i in sorted(range(len(self.images)), key=lambda i: i != self.at):
-            difference = cv2.absdiff(on_canvas(self.images[i]), canvas)
-            inside = off_canvas(difference, self.images[i].shape[:2])
-            if (mean := max(difference.mean(), inside.mean())) < least:
-                best, least = i, mean
-            if mean == 0:
-                break
-        return best
-
-    def labelled(self, names: list[str] | None) -> list[int]:
-        """Return the indices of the labelled images.
-
-        Args:
-            names: Names of the points; an image needs all of them. None: an image needs any paint.
-        """
-        if names is None:
-            return [i for i, mask in enumerate(self.masks) if mask.any()]
-        return [i for i, points in enumerate(self.points) if len(points) >= len(names)]
-
-    def add(self, image: np.ndarray, points: Any = (), mask: np.ndarray | None = None) -> None:
-        """Add an image. The image and its labels are scaled to the size in which images are labelled.
+    def add(self, image: np.ndarray, name: str = "") -> float:
+        """Add an image. A large image is scaled down.
 
         Args:
             image: RGB (H, W, 3) uint8.
-            points: Points (x, y) in pixels of ``image``.
-            mask: Class ids, (H, W) uint8. None: nothing is painted.
+            name: Name of its file.
+
+        Returns:
+            The factor of the scaling, at most 1.
         """
         height, width = image.shape[:2]
-        size = tuple(max(1, round(side * SIDE / max(height, width))) for side in (width, height))
+        factor = min(1.0, SIDE / max(height, width))
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
         self.images.append(np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)))
-        # Pixel centres have whole coordinates, so the fixed point of the scaling is the corner (-0.5, -0.5).
-        self.points.append([((x + 0.5) * size[0] / width - 0.5, (y + 0.5) * size[1] / height - 0.5) for x, y in points])
-        mask = np.zeros((height, width), np.uint8) if mask is None else mask
-        self.masks.append(np.array(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)))
+        self.names.append(name or f"image {len(self.images)}")
+        return factor
+
+    def use(self, kind: str, names: Sequence[str]) -> None:
+        """Show the labels of one kind. If their names have changed, labels of the same names are kept.
+
+        Args:
+            kind: POINTS or PARTS.
+            names: Names of the points, or of the parts without the background.
+        """
+        if not self.images:
+            return
+        wanted = list(names) if kind == POINTS else [BACKGROUND, *names]
+        before = self.kept.get(kind)
+        if before is not None and before is self.labels and _names_of(before) == wanted:
+            return
+        labels: Any = before
+        if before is None or _names_of(before) != wanted:
+            labels = _renamed(self.images, before, wanted, kind)
+        labels.go(0 if self.labels is None else self.labels.index)
+        self.set_labels(kind, labels)
+
+    def carry_over(self, earlier: Sheet) -> None:
+        """Take the labels of earlier images where this sheet has none. Images are found by their names.
+
+        Args:
+            earlier: Images before others were added.
+        """
+        if not self.images:
+            return
+        place = {name: i for i, name in enumerate(self.names)}
+        for kind, before in earlier.kept.items():
+            mine = self.kept.get(kind)
+            wanted = _names_of(before if mine is None else mine)
+            before = _renamed(earlier.images, before, wanted, kind)
+            rows = {place[name]: i for i, name in enumerate(earlier.names) if name in place and i in before.labelled}
+            labels = _renamed(self.images, None, wanted, kind) if mine is None else mine
+            free = [i for i in rows if i not in labels.labelled]
+            if isinstance(labels, PointLabels) and isinstance(before, PointLabels):
+                points = labels.points
+                points[free] = before.points[[rows[i] for i in free]]
+                self.kept[kind] = PointLabels(self.images, labels.names, points)
+            elif isinstance(labels, PartLabels) and isinstance(before, PartLabels):
+                masks, old = labels.masks, before.masks
+                for i in free:
+                    masks[i] = old[rows[i]]
+                self.kept[kind] = PartLabels(self.images, labels.names, masks)
+        self.aside = {place[name] for i, name in enumerate(earlier.names) if i in earlier.aside and name in place}
+        self.trained = {place[name] for i, name in enumerate(earlier.names) if i in earlier.trained and name in place}
+
+    def set_labels(self, kind: str, labels: PointLabels | PartLabels) -> None:
+        """Show new labels.
+
+        Args:
+            kind: POINTS or PARTS.
+            labels: Labels of ``images``.
+        """
+        self.labels = self.kept[kind] = labels
+        self.version = next(_versions)
+        self.text = ""
+        self.aside &= set(labels.labelled)
+
+    def image_file(self, index: int) -> str:
+        """Return the file of an image for the browser. It is written once, in the visitor's folder."""
+        if index not in self._image_files:
+            target = new_file(f"image_{index}.jpg")
+            Image.fromarray(self.images[index]).save(target, quality=92)
+            self._image_files[index] = str(target)
+        return self._image_files[index]
+
+    def thumbnail_files(self) -> list[str]:
+        """Return the files of small copies of all images. They are written once, in the visitor's folder."""
+        if len(self._thumbnail_files) != len(self.images):
+            folder = new_file("thumbnails")
+            folder.mkdir()
+            files = [folder / f"{i}.jpg" for i in range(len(self.images))]
+            for image, file in zip(self.images, files, strict=True):
+                Image.fromarray(thumbnail(image, THUMBNAIL)).save(file)
+            self._thumbnail_files = [str(file) for file in files]
+        return self._thumbnail_files
 
 
-def names_in(text: str) -> list[str]:
+def _names_of(labels: PointLabels | PartLabels) -> list[str]:
+    return list(labels.names.points if isinstance(labels, PointLabels) else labels.names.classes)
+
+
+def _renamed(images: list[np.ndarray], before: Any, wanted: list[str], kind: str) -> PointLabels | PartLabels:
+    """Create labels of new names. Labels of earlier names are kept; a new name in the place of an old one renames it.
+
+    Args:
+        images: The images.
+        before: The earlier labels of this kind, or None.
+        wanted: The new names.
+        kind: POINTS or PARTS.
+    """
+    old = [] if before is None else _names_of(before)
+    source = [
+        old.index(name) if name in old else i if i < len(old) and old[i] not in wanted else None
+        for i, name in enumerate(wanted)
+    ]
+    if kind == POINTS:
+        points = np.full((len(images), len(wanted), 2), np.nan, np.float32)
+        for i, j in enumerate(source):
+            if j is not None:
+                points[:, i] = before.points[:, j]
+        return PointLabels(images, wanted, points)
+    table = np.zeros(256, np.uint8)
+    table[IGNORE_ID] = IGNORE_ID
+    for i, j in enumerate(source):
+        if j is not None:
+            table[j] = i
+    return PartLabels(images, wanted, None if before is None else [table[mask] for mask in before.masks])
+
+
+def names_in(text: str, most: int = MOST_POINTS) -> list[str]:
     """Split a text into names.
 
     Args:
         text: Names with commas between.
+        most: Largest number of names.
 
     Returns:
-        The names without spaces at their ends.
+        The names. Spaces are underscores, as in the names of the published sets.
 
     Raises:
-        ValueError: If there is no name, or more than MOST_POINTS.
+        ValueError: If there is no name, a name occurs twice, or there are too many.
     """
-    names = [name.strip() for name in check_length(text).split(",") if name.strip()]
+    names = ["_".join(name.split()) for name in check_length(text).split(",") if name.strip()]
     if not names:
         raise ValueError("expected names, got none; write them with commas between: left eye, right eye, nose")
-    if len(names) > MOST_POINTS:
-        raise ValueError(f"expected at most {MOST_POINTS} names, got {len(names)}; leave some out")
+    if len(names) > most:
+        raise ValueError(f"expected at most {most} names, got {len(names)}; leave some out")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"expected different names, got {twice} twice; rename one of them")
     return names
 
 
@@ -133,11 +238,14 @@ def parts_in(text: str) -> SegmentationSet:
         The label set; its first class is the background.
 
     Raises:
-        ValueError: If there is no name, or more than MOST_PARTS.
+        ValueError: As `names_in`, for MOST_PARTS names.
     """
-    if len(names := names_in(text)) > MOST_PARTS:
-        raise ValueError(f"expected at most {MOST_PARTS} parts, got {len(names)}; pixels without paint are background")
-    return segmentation_set(["background", *names])
+    return segmentation_set([BACKGROUND, *part_names_in(text)])
+
+
+def part_names_in(text: str) -> list[str]:
+    """Split a text into the names of parts without the background. Raises ValueError as `names_in`."""
+    return [name for name in names_in(text, MOST_PARTS) if name.lower() != BACKGROUND]
 
 
 def example_faces() -> tuple[Sheet, np.ndarray]:
@@ -148,11 +256,38 @@ def example_faces() -> tuple[Sheet, np.ndarray]:
     """
     faces = samples()
     points = convert_landmarks(faces.landmarks, faces.landmark_labels, LANDMARKS_5)
-    table = _part_table(faces.mask_labels)
+    masks = [_part_table(faces.mask_labels)[mask] for mask in faces.masks[:EXAMPLE_FACES]]
+    return _labelled_sheet(faces.images[:EXAMPLE_FACES], points[:EXAMPLE_FACES], masks), faces.images[EXAMPLE_FACES]
+
+
+def generated_faces(count: int, size: int, framing: float) -> tuple[Sheet, np.ndarray]:
+    """Generate faces, of which the first is labelled with five points and six parts, and one more to test a model on.
+
+    Args:
+        count: Number of faces.
+        size: Side of the generated images, px.
+        framing: Size of the image relative to the face, as in `GeneratedFaces`.
+
+    Returns:
+        The images with labels, and the image to test a model on, RGB (size, size, 3) uint8.
+    """
+    faces = GeneratedFaces(seed=17, size=size, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10), framing=framing)
+    batch = faces.batch(range(count + 1))
+    images = list(batch["image"].permute(0, 2, 3, 1).contiguous().numpy())
+    points = convert_landmarks(batch["landmarks68"].numpy(), LANDMARKS_68, LANDMARKS_5)[:count].copy()
+    masks = [_part_table(FACEKIT_27)[mask] for mask in batch["mask"].numpy()[:count]]
+    points[1:] = np.nan
+    return _labelled_sheet(images[:-1], points, [masks[0], *(0 * mask for mask in masks[1:])]), images[-1]
+
+
+def _labelled_sheet(images: Sequence[np.ndarray], points: np.ndarray, masks: Sequence[np.ndarray]) -> Sheet:
+    """Create a sheet of small images with points and masks of the names POINT_NAMES and PART_NAMES."""
     sheet = Sheet()
-    for image, image_points, mask in zip(faces.images[:EXAMPLE_FACES], points, faces.masks, strict=False):
-        sheet.add(image, image_points.tolist(), table[mask])
-    return sheet, faces.images[EXAMPLE_FACES]
+    for image in images:
+        sheet.add(image)
+    sheet.set_labels(PARTS, PartLabels(sheet.images, parts_in(PART_NAMES), masks))
+    sheet.set_labels(POINTS, PointLabels(sheet.images, names_in(POINT_NAMES), points))
+    return sheet
 
 
 def _part_table(labels: SegmentationSet) -> np.ndarray:
@@ -162,81 +297,13 @@ def _part_table(labels: SegmentationSet) -> np.ndarray:
     return table
 
 
-def generated_faces(count: int, size: int, framing: float) -> tuple[Sheet, np.ndarray]:
-    """Generate faces that are labelled with five points and six parts, and one more image to test a model on.
-
-    Args:
-        count: Number of labelled faces.
-        size: Side of the generated images, px.
-        framing: Size of the image relative to the face, as in `GeneratedFaces`.
-
-    Returns:
-        The labelled images, and the image without labels, RGB (size, size, 3) uint8.
-    """
-    faces = GeneratedFaces(seed=17, size=size, yaw=(-20, 20), pitch=(-10, 10), roll=(-10, 10), framing=framing)
-    batch = faces.batch(range(count + 1))
-    table = _part_table(FACEKIT_27)
-    images = batch["image"].permute(0, 2, 3, 1).contiguous().numpy()
-    points = convert_landmarks(batch["landmarks68"].numpy(), LANDMARKS_68, LANDMARKS_5)
-    sheet = Sheet()
-    for image, image_points, mask in zip(images[:-1], points, batch["mask"].numpy(), strict=False):
-        sheet.add(image, image_points.tolist(), table[mask])
-    return sheet, images[-1]
-
-
-def write_sheet(sheet: Sheet, folder: Path, names: list[str] | None) -> Path:
-    """Write the labelled images and a LabelMe file for each of them to a zip file.
-
-    Args:
-        sheet: The images and their labels. Images are written in the size in which they were labelled.
-        folder: A new folder. The zip file gets its name and lies beside it.
-        names: Names of the points. None: write the painted parts.
-
-    Returns:
-        The zip file.
+def write_sheet(sheet: Sheet) -> Path:
+    """Write the labelled images and a LabelMe file for each of them to a new zip file, and return its path.
 
     Raises:
         ValueError: If no image is labelled.
     """
-    chosen = sheet.labelled(None) if names is None else [i for i, points in enumerate(sheet.points) if points]
-    if not chosen:
+    if sheet.labels is None or not sheet.labelled:
         raise ValueError("no image is labelled yet: label at least one, or load the example in step 1")
-    folder.mkdir()
-    files = [folder / f"image_{i + 1:03}.png" for i in chosen]
-    for i, file in zip(chosen, files, strict=True):
-        Image.fromarray(sheet.images[i]).save(file)
-    if names is None:
-        assert sheet.parts is not None
-        write_labels(folder, files, [sheet.masks[i] for i in chosen], "segmentation", sheet.parts)
-    else:
-        points = np.full((len(chosen), len(names), 2), np.nan, np.float32)
-        for row, i in zip(points, chosen, strict=True):
-            clicked = sheet.points[i][: len(names)]
-            row[: len(clicked)] = clicked
-        write_labels(folder, files, points, "landmarks", names)
+    sheet.labels.save(folder := new_file("labels"))
     return Path(shutil.make_archive(str(folder), "zip", folder))
-
-
-def editor_value(sheet: Sheet) -> dict[str, Any]:
-    """Return the current image and its paint in the form of gradio's image editor."""
-    assert sheet.parts is not None
-    layer = layer_of(sheet.masks[sheet.at], sheet.parts)
-    return {"background": on_canvas(sheet.images[sheet.at]), "layers": [on_canvas(layer, 0)], "composite": None}
-
-
-def store_paint(sheet: Sheet, editor: dict[str, Any] | None) -> int | None:
-    """Store the paint of the editor with the image that lies under it.
-
-    Args:
-        sheet: The visitor's images. Changed in place.
-        editor: "background" (S, S, 3) and "layers" (S, S, 4), see `PaintEditor.preprocess`; or None.
-
-    Returns:
-        The index of that image. None if the editor is not in use, or shows none of these images.
-    """
-    if not sheet.parts or not editor or editor.get("background") is None:
-        return None
-    if (shown := sheet.shown_on(editor["background"])) is not None:
-        mask = mask_of(editor["layers"], sheet.parts)
-        sheet.masks[shown] = off_canvas(mask, sheet.images[shown].shape[:2]).copy()
-    return shown

@@ -5,34 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
-import facekit
-
-from ..results.faces import Faces
-from .components import NO_IMAGE, draw_result, show_errors, training_buttons
-from .label_canvas import SIDE
-from .label_editor import (
-    EVERY_PRESS,
-    FETCH,
-    MANUAL_IMAGES,
-    NO_IMAGES,
+from . import own_model
+from .components import MOST_IMAGES, show_errors, training_buttons
+from .label_board import EVERY_PRESS, label_board
+from .label_editor import FETCH, NO_IMAGES, PROPOSERS, board_outputs, choose, label, rename, write_zip
+from .label_sheet import (
+    MOST_PARTS,
+    MOST_POINTS,
+    PART_NAMES,
     PARTS,
+    POINT_NAMES,
     POINTS,
-    TASKS,
-    button_handler,
-    choose,
-    click,
-    labelling_outputs,
-    saved_time,
-    visible_fields,
-    write_zip,
+    Sheet,
+    example_faces,
+    names_in,
+    part_names_in,
 )
-from .label_sheet import MOST_PARTS, PART_NAMES, POINT_NAMES, Sheet, example_faces, names_in, parts_in, store_paint
-from .limits import TRAINING, read_photo
-from .sessions import connect_stop_button, new_file, progress_reporter
-from .uploads import PaintEditor, image_field, paint_field
+from .limits import TRAINING
+from .sessions import connect_stop_button
+from .uploads import image_field
+
+UPLOADS = f"Images, at most {MOST_IMAGES}; label files or masks beside them"
+LABELS_NOTE = (
+    "Do you have labels? Drop them together with their images: LabelMe or COCO (JSON), CVAT (XML), .pts, or masks of "
+    "class ids as PNG with the names of their images (`a.png` or `a_mask.png` for `a.jpg`). Images are scaled to at "
+    "most 640 px. You can add more later."
+)
 
 
 @show_errors
@@ -43,175 +43,143 @@ def load_example(kind: str) -> tuple[Any, ...]:
         kind: POINTS or PARTS.
 
     Returns:
-        The outputs of `labelling_outputs`, the names of the points, the names of the parts, and the ninth image.
+        The images, the outputs of `board_outputs`, the names of the points and of the parts, and the ninth image.
     """
     sheet, another = example_faces()
-    outputs = labelling_outputs(sheet, kind, POINT_NAMES, PART_NAMES)
-    return *outputs, POINT_NAMES, PART_NAMES, Image.fromarray(another)
+    sheet.use(kind, names_in(POINT_NAMES) if kind == POINTS else part_names_in(PART_NAMES))
+    return sheet, *board_outputs(sheet), POINT_NAMES, PART_NAMES, Image.fromarray(another)
 
 
 @show_errors
-def adapt(
-    sheet: Sheet,
-    editor: Any,
-    kind: str,
-    point_text: str,
-    part_text: str,
-    steps: int,
-    bar: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds the progress bar by this default
-) -> tuple[Any, ...]:
-    """Train a model on the labelled images.
+def start_over(sheet: Sheet) -> tuple[Any, ...]:
+    """Remove all images and labels.
 
     Args:
         sheet: The visitor's images.
-        editor: Content of the paint editor.
-        kind: POINTS or PARTS.
-        point_text: Names of the points.
-        part_text: Names of the parts.
-        steps: Number of training steps.
-        bar: Progress bar, set by gradio.
 
     Returns:
-        The model, a sentence, the file of the model, and the results on the first three images.
+        An empty sheet, and the outputs of `board_outputs`.
     """
-    store_paint(sheet, editor)
-    names = names_in(point_text)
-    chosen = sheet.labelled(names if kind == POINTS else None)
-    if not chosen:
-        raise ValueError("no image is labelled yet: label at least one in step 2, or load the example in step 1")
-    if len(chosen) < len(sheet.images):
-        gr.Warning(f"{len(sheet.images) - len(chosen)} images are not fully labelled and were left out.")
-    labels: Any = [sheet.masks[i] for i in chosen]
-    if kind == POINTS:
-        labels = np.array([sheet.points[i][: len(names)] for i in chosen], np.float32)
-
-    bar(0.0, desc="Preparing the images")
-    images = [sheet.images[i] for i in chosen]
-    align = "box" if all(facekit.find_faces(image) for image in images) else "none"
-    if align == "none":
-        gr.Warning("Some images show no face that can be found. All images are used whole, as face crops.")
-    names = names if kind == POINTS else list(parts_in(part_text).classes)
-    options: dict[str, Any] = {"align": align, "steps": int(steps), "progress": progress_reporter(bar, "adapt")}
-    model = facekit.adapt(images, labels, task=TASKS[kind], names=names, **options)
-    model.save(target := new_file("mine.facekit"))
-    text = f"**Done:** your model was trained on {len(images)} images. Try it in step 4."
-    drawings = [draw_result(facekit.predict(model, image)) for image in images[:3]]
-    return model, text, gr.DownloadButton(value=str(target), interactive=True), gr.Gallery(drawings, visible=True)
+    empty = Sheet(received=sheet.received)
+    return empty, *board_outputs(empty)
 
 
-@show_errors
-def predict(model: Any, path: str | None) -> np.ndarray:
-    """Run the visitor's model on a new image.
-
-    Args:
-        model: The model, or None.
-        path: The image file, or None.
-
-    Returns:
-        The drawn result, RGB (H, W, 3) uint8.
-    """
-    if model is None:
-        raise ValueError("there is no model yet: press Adapt in step 3 first")
-    if path is None:
-        raise ValueError(NO_IMAGE)
-    result = facekit.predict(model, read_photo(path))
-    if isinstance(result, Faces) and not result:
-        gr.Warning("No face was found in this image.")
-    return draw_result(result)
+def visible_fields(kind: str, own: Any) -> tuple[Any, ...]:
+    """Show the names of one kind of labels; return the outputs of `own_model.model_choices`, too."""
+    shown = gr.Textbox(visible=kind == POINTS), gr.Textbox(visible=kind == PARTS)
+    return *shown, *own_model.model_choices(kind, own)
 
 
 def own_model_tab() -> None:
     """Lay out the tab: choose images, label them, adapt, use the model."""
-    sheet, model = gr.State(Sheet()), gr.State()
-    gr.Markdown("### 1 · Choose a few images, one face each", elem_classes="step")
-    files, kind, point_text, part_text, example = _choice_fields()
-    gr.Markdown("### 2 · Label them", elem_classes="step")
-    instruction, chips, image, editor, shown, buttons = _label_fields()
-    manual, estimate, download, archive = _saved_time_fields()
+    sheet, own, own_file = gr.State(Sheet()), gr.State(), gr.State()
+    gr.Markdown("### 1 · Choose images, one face each", elem_classes="step")
+    files, kind, point_text, part_text, example, empty = _choice_fields()
+    gr.Markdown("### 2 · Label a few of them", elem_classes="step")
+    board, counts, proposals, suggest, download = _label_fields()
     gr.Markdown("### 3 · Adapt", elem_classes="step")
-    info = "More steps take longer. For a few images, 100 to 200 are enough."
-    steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps", info=info)
+    steps, share, keep_on = _training_fields()
     start, stop, text = training_buttons()
-    label = "Results of your model on your images"
-    gallery = gr.Gallery(label=label, columns=3, height=340, format="png", object_fit="contain", visible=False)
+    plot, gallery = _progress_fields()
     gr.Markdown("### 4 · Use your model", elem_classes="step")
-    photo, run, result, file = _test_fields()
-
-    settings, outputs = [kind, point_text, part_text], [sheet, image, editor, instruction, chips, shown]
-    labels = [sheet, editor, *settings]
-    files.upload(choose, [files, *settings], outputs, api_name="choose")
-    example.click(load_example, kind, [*outputs, point_text, part_text, photo], api_name="load_example")
-    kind.input(visible_fields, kind, [point_text, part_text, buttons["undo"]], api_name="fields")
-    changes = [kind.input, point_text.submit, point_text.blur, part_text.submit, part_text.blur]
-    # A click that leaves a text field also changes the names. A progress sign would then cover the clicked image.
-    gr.on(changes, button_handler("show"), [*labels, shown], outputs, api_name="show", show_progress="hidden")
-    image.select(click, [sheet, *settings, shown], outputs, api_name="click", **EVERY_PRESS)
-    for name, button in buttons.items():
-        button.click(button_handler(name), [*labels, shown], outputs, api_name=name, **EVERY_PRESS)
-    gr.on(
-        [instruction.change, manual.input],
-        saved_time,
-        [sheet, kind, point_text, manual],
-        estimate,
-        api_name="saved_time",
-        show_progress="hidden",
-    )
-    download.click(write_zip, [sheet, editor, kind, point_text], archive, api_name="labels").success(
-        None, archive, js=FETCH
-    )
-    started = start.click(
-        adapt, [*labels, steps], [model, text, file, gallery], api_name="adapt", show_progress_on=text, **TRAINING
-    )
-    connect_stop_button("adapt", started, text, stop)
-    run.click(predict, [model, photo], result, api_name="use")
-
-
-def _choice_fields() -> tuple[gr.File, gr.Radio, gr.Textbox, gr.Textbox, gr.Button]:
-    """Lay out step 1: images, what to label, names of points and of parts, the button of the example."""
-    with gr.Row():
-        files = gr.File(file_count="multiple", label="Images", height=190)
-        with gr.Column():
-            kind = gr.Radio([POINTS, PARTS], value=POINTS, label="What do you want to label?")
-            point_text = gr.Textbox(POINT_NAMES, label="Names of the points, in the order of your clicks")
-            part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, at most {MOST_PARTS}", visible=False)
-            example = gr.Button("Load the example: 8 people, labelled")
-    return files, kind, point_text, part_text, example
-
-
-def _label_fields() -> tuple[gr.Markdown, gr.HTML, gr.Image, PaintEditor, gr.Number, dict[str, gr.Button]]:
-    """Lay out step 2: instruction, list of names, image to click on, paint editor, its index, buttons by name."""
-    instruction = gr.Markdown(NO_IMAGES)
-    chips = gr.HTML(visible=False)
-    image = gr.Image(
-        format="jpeg", label="Click the points", interactive=False, height=560, elem_id="click", buttons=[]
-    )
-    editor = paint_field(SIDE, visible=False)
-    shown = gr.Number(-1, visible="hidden", precision=0)
-    with gr.Row():
-        buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "undo", "clear", "next")}
-    return instruction, chips, image, editor, shown, buttons
-
-
-def _saved_time_fields() -> tuple[gr.Number, gr.Markdown, gr.Button, gr.DownloadButton]:
-    """Lay out the estimate of the saved time, and the button and the file of the labels."""
-    with gr.Row(elem_classes="level"):
-        manual = gr.Number(MANUAL_IMAGES, label="Images to label by hand", precision=0, minimum=1, scale=2)
-        with gr.Column(scale=4):
-            estimate = gr.Markdown(saved_time(Sheet(), POINTS, POINT_NAMES, MANUAL_IMAGES), elem_classes="aside")
-        download = gr.Button("Download the labels (LabelMe)", size="md", scale=2)
-    # A download button needs a file that exists. This file is written after the press, then the browser fetches it.
+    photo, run, result, file, onnx, opened = _test_fields()
     archive = gr.DownloadButton(visible="hidden")
-    return manual, estimate, download, archive
+
+    settings, shown = [kind, point_text, part_text], [board, counts]
+    choices = [proposals, keep_on]
+    files.upload(choose, [sheet, files, *settings], [sheet, *shown, files, *settings], api_name="choose")
+    example.click(load_example, kind, [sheet, *shown, point_text, part_text, photo], api_name="load_example")
+    empty.click(start_over, sheet, [sheet, *shown], api_name="start_over")
+    kind.change(visible_fields, [kind, own], [point_text, part_text, *choices], api_name="fields")
+    changes = [kind.input, point_text.submit, point_text.blur, part_text.submit, part_text.blur]
+    gr.on(changes, rename, [sheet, *settings], shown, api_name="rename", **EVERY_PRESS)
+    board.messages(label, [sheet, kind, proposals, own], shown, api_name="label", **EVERY_PRESS)
+    suggest.click(own_model.suggest_next, [sheet, own], shown, api_name="suggest", show_progress_on=counts)
+    download.click(write_zip, sheet, archive, api_name="labels").success(None, archive, js=FETCH)
+    results = [own, own_file, text, plot, file, onnx, gallery, *choices, *shown]
+    started = start.click(
+        own_model.adapt,
+        [sheet, kind, own, own_file, keep_on, steps, share],
+        results,
+        api_name=own_model.ADAPT,
+        show_progress_on=text,
+        **TRAINING,
+    )
+    connect_stop_button(own_model.ADAPT, started, text, stop)
+    opened.upload(
+        own_model.open_model,
+        [sheet, opened, *settings],
+        [own, own_file, text, file, onnx, *choices, *settings, *shown],
+        api_name="open_model",
+    )
+    onnx.click(own_model.write_onnx, own, archive, api_name="onnx").success(None, archive, js=FETCH)
+    run.click(own_model.predict, [own, photo], result, api_name="use")
 
 
-def _test_fields() -> tuple[gr.Image, gr.Button, gr.Image, gr.DownloadButton]:
-    """Lay out step 4: a new image and a button; the result and the model's file."""
+def _choice_fields() -> tuple[gr.File, gr.Radio, gr.Textbox, gr.Textbox, gr.Button, gr.Button]:
+    """Lay out step 1: files, what to label, names of points and of parts, buttons of the example and to start over."""
     with gr.Row():
-        with gr.Column():
+        with gr.Column(min_width=300):
+            files = gr.File(file_count="multiple", label=UPLOADS, height=150)
+            gr.Markdown(LABELS_NOTE, elem_classes="aside")
+        with gr.Column(min_width=300):
+            kind = gr.Radio([POINTS, PARTS], value=POINTS, label="What do you want to label?")
+            point_text = gr.Textbox(POINT_NAMES, label=f"Names of the points, at most {MOST_POINTS}")
+            part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, at most {MOST_PARTS}", visible=False)
+            with gr.Row():
+                example = gr.Button("Load the example: 8 people, labelled", min_width=200)
+                empty = gr.Button("Start over", min_width=100)
+    return files, kind, point_text, part_text, example, empty
+
+
+def _label_fields() -> tuple[gr.HTML, gr.Markdown, gr.Dropdown, gr.Button, gr.Button]:
+    """Lay out step 2: canvas, counts, model that proposes labels, buttons for the next image and for the labels."""
+    counts = gr.Markdown(NO_IMAGES)
+    with gr.Row():
+        with gr.Column(scale=3, min_width=300):
+            board = label_board("Labels")
+        with gr.Column(scale=1, min_width=220):
+            info = "The button *Model's proposal* starts from the prediction of this model. Then correct it."
+            names = PROPOSERS[POINTS]
+            proposals = gr.Dropdown(list(names), value=names[0], label="Proposals of", info=info)
+            suggest = gr.Button("Which image next?")
+            gr.Markdown("Your own model says which image it is least certain about.", elem_classes="aside")
+            download = gr.Button("Download the labels (LabelMe)")
+    return board, counts, proposals, suggest, download
+
+
+def _training_fields() -> tuple[gr.Slider, gr.Slider, gr.Checkbox]:
+    """Lay out the settings of step 3: steps, share of images for scores, whether to continue with the own model."""
+    with gr.Row():
+        info = "More steps take longer. For a few images, 100 to 200 are enough."
+        steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps", info=info, min_width=240)
+        info = "These labelled images are not trained on. The model is scored on them."
+        share = gr.Slider(0, 50, value=20, step=5, label="Set aside for scoring, %", info=info, min_width=240)
+        info = "Starts from the model that you trained or opened."
+        keep_on = gr.Checkbox(False, label="Continue with my model", info=info, interactive=False, min_width=240)
+    return steps, share, keep_on
+
+
+def _progress_fields() -> tuple[gr.Plot, gr.Gallery]:
+    """Lay out the plot of the loss, and the predictions on images that were not trained on."""
+    with gr.Row():
+        plot = gr.Plot(label="Loss", visible=False, min_width=300)
+        label = "Predictions on images that were not trained on"
+        gallery = gr.Gallery(label=label, columns=3, height=340, object_fit="contain", visible=False, min_width=300)
+    return plot, gallery
+
+
+def _test_fields() -> tuple[gr.Image, gr.Button, gr.Image, gr.DownloadButton, gr.Button, gr.UploadButton]:
+    """Lay out step 4: a new image and a button; the result; the model as .facekit and ONNX; a file to open again."""
+    with gr.Row():
+        with gr.Column(min_width=300):
             photo = image_field("A new image", 360)
             run = gr.Button("Predict", variant="primary")
-        with gr.Column():
+        with gr.Column(min_width=300):
             tools: Any = ["download", "fullscreen"]
             result = gr.Image(format="png", label="Result of your model", interactive=False, height=360, buttons=tools)
-            file = gr.DownloadButton("Download the model (.facekit)", interactive=False)
-    return photo, run, result, file
+            with gr.Row():
+                file = gr.DownloadButton("Download the model (.facekit)", interactive=False, min_width=160)
+                onnx = gr.Button("Download as ONNX", interactive=False, min_width=160)
+                opened = gr.UploadButton("Open a .facekit file", min_width=160)
+    return photo, run, result, file, onnx, opened

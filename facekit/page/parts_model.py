@@ -15,9 +15,10 @@ import facekit
 
 from ..backbones.pftgan.classifier_memory import estimate_memory
 from ..backbones.pftgan.config import QUICK, PFTGANAdaptation, named_recipe
+from ..labelling import PartLabels
 from .components import CROP, PHOTO, show_errors
 from .generator_part import ChosenGenerator, embedded_generator
-from .label_sheet import Sheet, parts_in, store_paint
+from .label_sheet import Sheet, parts_in
 from .sessions import new_file, progress_reporter
 
 TUNED, AS_IT_IS = "Fine-tune the generator (PFTGAN)", "Do not train the generator (DatasetGAN)"
@@ -74,7 +75,7 @@ def estimate_cost(sheet: Sheet, part_text: str, recipe: str, steps: int, own: Ch
     Returns:
         A sentence with the upper limits of both.
     """
-    images, classes = max(1, len(sheet.labelled(None))), len(parts_in(part_text))
+    images, classes = max(1, len(sheet.labelled)), len(parts_in(part_text))
     config = named_recipe(RECIPES[recipe], "segmentation", True, images)
     backbone = (own or embedded_generator()).backbone
     side = backbone.input_size
@@ -106,8 +107,6 @@ def _painted_images(count: int) -> str:
 @show_errors
 def adapt(
     sheet: Sheet,
-    editor: Any,
-    part_text: str,
     kind: str,
     recipe: str,
     steps: int,
@@ -118,8 +117,6 @@ def adapt(
 
     Args:
         sheet: The visitor's images.
-        editor: Content of the paint editor.
-        part_text: Names of the parts.
         kind: CROP or PHOTO.
         recipe: TUNED or AS_IT_IS.
         steps: Number of steps of each stage. Not used for AS_IT_IS.
@@ -129,10 +126,8 @@ def adapt(
     Returns:
         The model with its generator, a sentence, and the file of the model.
     """
-    store_paint(sheet, editor)
-    names = list(parts_in(part_text).classes)
-    painted = sheet.labelled(None)
-    if not painted:
+    labels, painted = sheet.labels, sheet.labelled
+    if not isinstance(labels, PartLabels) or not painted:
         raise ValueError("no image is painted yet: paint at least one in step 1, or load the example")
     if len(painted) > MOST_PAINTED:
         raise ValueError(f"expected 1 to {MOST_PAINTED} painted images, got {len(painted)}; clear the others")
@@ -144,10 +139,10 @@ def adapt(
     bar(0.0, desc="Computing the latent codes of your images. The first step comes after that")
     model = facekit.adapt(
         [sheet.images[i] for i in painted],
-        [sheet.masks[i] for i in painted],
+        [labels.masks[i] for i in painted],
         "segmentation",
         "pftgan",
-        names=names,
+        names=labels.names,
         recipe=RECIPES[recipe],
         align=ALIGN[kind],
         progress=progress_reporter(bar, "one_shot_adapt"),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
 from . import label_editor
 from .components import PHOTO, show_errors, training_buttons
 from .generator_part import generated_faces_part, generator_fields
-from .label_canvas import SIDE
-from .label_editor import EVERY_PRESS, FETCH, NO_IMAGES, PARTS, labelling_outputs, write_zip
-from .label_sheet import MOST_PARTS, PART_NAMES, POINT_NAMES, Sheet, generated_faces
+from .label_board import EVERY_PRESS, label_board
+from .label_editor import FETCH, NO_IMAGES, PROPOSERS, add_uploads, board_outputs, write_zip
+from .label_sheet import MOST_PARTS, PART_NAMES, PARTS, Sheet, generated_faces, part_names_in
 from .limits import TRAINING
 from .parts_model import (
     ALIGN,
@@ -27,7 +25,6 @@ from .parts_model import (
 )
 from .parts_results import predict_parts, result_fields
 from .sessions import connect_stop_button
-from .uploads import PaintEditor, paint_field
 
 UNLABELLED = 6  # example faces without paint
 EXAMPLE_SIDE = 256  # px
@@ -39,23 +36,22 @@ SMALL = (
 )
 
 
-def painting_outputs(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Remove from the outputs of `labelling_outputs` what this tab lacks: the image to click on and its index."""
-    sheet, _, *rest, _ = outputs
-    return (sheet, *rest)
-
-
-def choose(files: list[str] | None, part_text: str) -> tuple[Any, ...]:
-    """Create a new sheet of uploaded files. A warning names each file that cannot be read.
+@show_errors
+def choose(sheet: Sheet, files: list[str] | None, part_text: str) -> tuple[Any, ...]:
+    """Add uploaded images and label files. A warning names each file that cannot be used.
 
     Args:
+        sheet: The visitor's images.
         files: Paths of the files.
         part_text: Names of the parts.
 
     Returns:
-        The outputs of `painting_outputs`.
+        The images, the outputs of `board_outputs`, the empty field of files, and the names of the parts.
     """
-    return painting_outputs(label_editor.choose(files, PARTS, POINT_NAMES, part_text))
+    made, kind, names = add_uploads(sheet, files, PARTS)
+    part_text = ", ".join(names) if names is not None and kind == PARTS else part_text
+    made.use(PARTS, part_names_in(part_text))
+    return made, *board_outputs(made), None, part_text
 
 
 @show_errors
@@ -63,43 +59,24 @@ def load_example() -> tuple[Any, ...]:
     """Load generated faces, of which the first one is painted.
 
     Returns:
-        The outputs of `painting_outputs`, the names of the parts, an image to test the model on, and the kind of image
-        twice.
+        The images, the outputs of `board_outputs`, the names of the parts, an image to test the model on, and the kind
+        of image twice.
     """
     sheet, another = generated_faces(1 + UNLABELLED, EXAMPLE_SIDE, FRAMING)
-    sheet.masks[1:] = [np.zeros_like(mask) for mask in sheet.masks[1:]]
-    outputs = painting_outputs(labelling_outputs(sheet, PARTS, POINT_NAMES, PART_NAMES))
-    return *outputs, PART_NAMES, Image.fromarray(another), PHOTO, PHOTO
+    sheet.use(PARTS, part_names_in(PART_NAMES))
+    return sheet, *board_outputs(sheet), PART_NAMES, Image.fromarray(another), PHOTO, PHOTO
 
 
-def button_handler(action: str) -> Callable[..., tuple[Any, ...]]:
-    """Create the handler of a button. It stores the paint of the editor first.
-
-    Args:
-        action: "next", "previous" or "clear"; "show" for changed names.
-
-    Returns:
-        A handler that returns the outputs of `painting_outputs`.
-    """
-    handler = label_editor.button_handler(action)
-
-    def painted(sheet: Sheet, editor: Any, part_text: str) -> tuple[Any, ...]:
-        return painting_outputs(handler(sheet, editor, PARTS, POINT_NAMES, part_text))
-
-    return painted
+@show_errors
+def rename(sheet: Sheet, part_text: str) -> tuple[Any, ...]:
+    """Change the names of the parts. Returns the outputs of `board_outputs`."""
+    sheet.use(PARTS, part_names_in(part_text))
+    return board_outputs(sheet)
 
 
-def write_painted(sheet: Sheet, editor: Any) -> str:
-    """Write the painted images and their LabelMe files to a zip file.
-
-    Args:
-        sheet: The images with their labels.
-        editor: Value of the image editor.
-
-    Returns:
-        Path of the zip file.
-    """
-    return write_zip(sheet, editor, PARTS, POINT_NAMES)
+def label(sheet: Sheet, name: str, event: gr.EventData) -> tuple[Any, ...]:
+    """Apply messages of the canvas, as `label_editor.label` does for parts."""
+    return label_editor.label(sheet, PARTS, name, None, event)
 
 
 def parts_tab() -> None:
@@ -118,7 +95,7 @@ def _training_steps() -> gr.State:
     sheet, model = gr.State(Sheet()), gr.State()
     gr.Markdown(f"### 1 · Paint one image, or up to {MOST_PAINTED}", elem_classes="step")
     files, part_text, load = _choice_fields()
-    instruction, chips, editor, buttons, download, archive = _paint_fields()
+    board, counts, proposals, download, archive = _paint_fields()
     gr.Markdown("### 2 · Adapt", elem_classes="step")
     with gr.Row():
         info = "In a photo the face is found first, and turned upright."
@@ -131,19 +108,18 @@ def _training_steps() -> gr.State:
     gr.Markdown("### 3 · Use your model", elem_classes="step")
     photo, photo_kind, run, results, text, file = result_fields()
 
-    outputs, painted = [sheet, editor, instruction, chips], [sheet, editor, part_text]
-    files.upload(choose, [files, part_text], outputs, api_name="one_shot_choose")
-    load.click(load_example, None, [*outputs, part_text, photo, kind, photo_kind], api_name="one_shot_example")
-    changes, show = [part_text.submit, part_text.blur], button_handler("show")
-    gr.on(changes, show, painted, outputs, api_name="one_shot_show", show_progress="hidden")
-    for name, button in buttons.items():
-        button.click(button_handler(name), painted, outputs, api_name=f"one_shot_{name}", **EVERY_PRESS)
-    download.click(write_painted, [sheet, editor], archive, api_name="one_shot_labels").success(None, archive, js=FETCH)
+    shown = [board, counts]
+    files.upload(choose, [sheet, files, part_text], [sheet, *shown, files, part_text], api_name="one_shot_choose")
+    load.click(load_example, None, [sheet, *shown, part_text, photo, kind, photo_kind], api_name="one_shot_example")
+    changes = [part_text.submit, part_text.blur]
+    gr.on(changes, rename, [sheet, part_text], shown, api_name="one_shot_rename", **EVERY_PRESS)
+    board.messages(label, [sheet, proposals], shown, api_name="one_shot_label", **EVERY_PRESS)
+    download.click(write_zip, sheet, archive, api_name="one_shot_labels").success(None, archive, js=FETCH)
     # An image is usually of the same kind as the training images.
     kind.input(None, kind, photo_kind, js="kind => kind")
     recipe.input(lambda chosen: gr.Slider(visible=chosen == TUNED), recipe, steps, api_visibility="private")
     gr.on(
-        [instruction.change, recipe.input, steps.release, part_text.blur, own.change],
+        [counts.change, recipe.input, steps.release, part_text.blur, own.change],
         estimate_cost,
         [sheet, part_text, recipe, steps, own],
         cost,
@@ -152,7 +128,7 @@ def _training_steps() -> gr.State:
     )
     started = start.click(
         adapt,
-        [*painted, kind, recipe, steps, own],
+        [sheet, kind, recipe, steps, own],
         [model, status, file],
         api_name="one_shot_adapt",
         show_progress_on=status,
@@ -184,13 +160,16 @@ def _choice_fields() -> tuple[gr.File, gr.Textbox, gr.Button]:
     return files, part_text, load
 
 
-def _paint_fields() -> tuple[gr.Markdown, gr.HTML, PaintEditor, dict[str, gr.Button], gr.Button, gr.DownloadButton]:
-    """Lay out the paint of step 1: instruction, list of names, editor, buttons; button and file of the labels."""
-    instruction = gr.Markdown(NO_IMAGES)
-    chips = gr.HTML(visible=False)
-    editor = paint_field(SIDE)
+def _paint_fields() -> tuple[gr.HTML, gr.Markdown, gr.Dropdown, gr.Button, gr.DownloadButton]:
+    """Lay out the paint of step 1: canvas, counts, model that proposes parts; button and file of the labels."""
+    counts = gr.Markdown(NO_IMAGES)
     with gr.Row():
-        buttons = {name: gr.Button(name.capitalize()) for name in ("previous", "clear", "next")}
-        download = gr.Button("Download the labels")
+        with gr.Column(scale=3, min_width=300):
+            board = label_board("Parts")
+        with gr.Column(scale=1, min_width=220):
+            info = "The button *Model's proposal* starts from the prediction of this model. Then correct it."
+            names = PROPOSERS[PARTS]
+            proposals = gr.Dropdown(list(names), value=names[0], label="Proposals of", info=info)
+            download = gr.Button("Download the labels")
     archive = gr.DownloadButton(visible="hidden")
-    return instruction, chips, editor, buttons, download, archive
+    return board, counts, proposals, download, archive

@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from gradio.component_meta import ComponentMeta
-from gradio.components.image_editor import EditorData
 from gradio.data_classes import ImageData
 from gradio.processing_utils import save_base64_to_cache
 
 from ..images.reader import ImageError, load_image, open_image, save_image
 from .components import show_errors
-from .limits import check_pixels, read_photo
+from .limits import check_pixels
 from .sessions import new_file
 
-MOST_LAYERS = 8
 # Formats that every current browser can show. Files of other formats are converted to PNG.
 SHOWN = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF")
 
@@ -52,52 +49,6 @@ class ImageFile(gr.Image, metaclass=_WithoutStub):
         if payload is not None and payload.path is None and (payload.url or "").startswith("data:"):
             return save_base64_to_cache(str(payload.url), self.GRADIO_CACHE, payload.orig_name or "image")
         return None if payload is None else payload.path
-
-
-class PaintEditor(gr.ImageEditor, metaclass=_WithoutStub):
-    """An image editor whose files are read by facekit. The number of layers is checked before."""
-
-    is_template = True  # the browser shows it as gr.ImageEditor
-    accept_blobs = None  # would keep files in memory for live events, which this page does not use
-
-    @show_errors
-    def preprocess(self, payload: EditorData | None) -> dict[str, Any] | None:
-        """Read the background and the painted layers.
-
-        Args:
-            payload: The editor's files, as the browser sent them.
-
-        Returns:
-            "background", RGB (H, W, 3) uint8, and "layers", a list of RGBA (H, W, 4) uint8; None without a background.
-
-        Raises:
-            gr.Error: If there are more than MOST_LAYERS layers, or if a file is no image.
-        """
-        if payload is None or payload.background is None:
-            return None
-        if len(payload.layers) > MOST_LAYERS:
-            raise ValueError(f"expected at most {MOST_LAYERS} painted layers, got {len(payload.layers)}; paint on one")
-        layers = [np.array(open_image(layer.path).convert("RGBA")) for layer in payload.layers]
-        return {"background": read_photo(payload.background.path), "layers": layers}
-
-
-def paint_field(side: int, visible: bool = True) -> PaintEditor:
-    """Create an editor to paint parts on an image that the page sets.
-
-    Args:
-        side: Side of the canvas in pixels.
-        visible: Whether it is shown at first.
-    """
-    return PaintEditor(
-        format="png",
-        label="Paint the parts",
-        sources=(),
-        transforms=(),
-        layers=False,
-        visible=visible,
-        height=660,
-        canvas_size=(side, side),
-    )
 
 
 def image_field(label: str, height: int) -> ImageFile:

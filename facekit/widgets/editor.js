@@ -1,5 +1,6 @@
-// The canvas and the buttons of PointEditor and PartEditor. Labels are stored in Python: this file shows `_state`,
-// `_image` and `_overlay`, and sends events {type, index, values}. Coordinates are pixels of the original image.
+// The canvas and the buttons of PointEditor and PartEditor, in notebooks and on the page. Labels are stored in Python:
+// this file shows `_state`, `_image` and `_overlay`, and sends events {type, index, values}. Coordinates are pixels of
+// the original image.
 
 const SIDE = 560; // longest side of the canvas on the page, px
 const NEAR = 9; // distance in px within which a press takes hold of a point
@@ -29,6 +30,7 @@ function render({ model, el }) {
   const view = { scale: 1, x: 0, y: 0 };
   const paint = { tool: "brush", part: Math.min(1, state().names.length - 1), size: 0, opacity: 0.55 };
   let path = null, drag = null, pan = null, cross = null, hover = null;
+  let sent = []; // strokes that stay visible until Python's mask arrives: {path, size, colour}
 
   const root = document.createElement("div");
   root.className = "facekit-editor";
@@ -40,7 +42,8 @@ function render({ model, el }) {
   const canvas = find("canvas"), ink = canvas.getContext("2d");
   canvas.setAttribute("aria-label", isPoints ? "Click points on the image" : "Paint parts on the image");
   const photo = new Image(), overlay = new Image();
-  photo.onload = overlay.onload = () => draw();
+  photo.onload = () => draw();
+  overlay.onload = () => { sent = []; draw(); };
 
   function button(text, title, action, parent = find(".buttons")) {
     const made = document.createElement("button");
@@ -59,8 +62,8 @@ function render({ model, el }) {
     return input;
   }
 
-  button("Previous", "Previous image", () => send("go", state().index - 1));
-  button("Next", "Next image", () => send("go", state().index + 1));
+  button("Previous", "Previous image", () => send("step", -1));
+  button("Next", "Next image", () => send("step", 1));
   const undo = button("Undo", "Take back the last change (Ctrl+Z)", () => send("undo"));
   button("Clear", "Remove the label of this image", () => send("clear"));
   if (isPoints) {
@@ -177,9 +180,10 @@ function render({ model, el }) {
       ink.drawImage(overlay, view.x, view.y, width * view.scale, height * view.scale);
     }
     const colour = paint.tool === "eraser" ? "#fff" : state().colours[paint.part];
-    if (path && paint.tool !== "polygon") {
-      const drawn = path.map(toCanvas);
-      line(drawn.length > 1 ? drawn : [drawn[0], drawn[0]], colour, paint.size * view.scale);
+    const strokes = path && paint.tool !== "polygon" ? [...sent, { path, size: paint.size, colour }] : sent;
+    for (const stroke of strokes) {
+      const drawn = stroke.path.map(toCanvas);
+      line(drawn.length > 1 ? drawn : [drawn[0], drawn[0]], stroke.colour, stroke.size * view.scale);
     }
     ink.globalAlpha = 1;
     if (path && paint.tool === "polygon") {
@@ -200,23 +204,30 @@ function render({ model, el }) {
     path = null;
     draw();
   }
-  canvas.onpointerdown = (event) => {
-    canvas.focus({ preventScroll: true });
-    canvas.setPointerCapture(event.pointerId);
-    event.preventDefault();
-    cross = null;
-    const at = place(event);
-    if (event.button || event.shiftKey) pan = { at, x: view.x, y: view.y };
-    else if (isPoints) {
-      const near = nearest(at);
-      if (near === null) send("place", ...toImage(at));
-      else drag = { point: near, at, moved: false };
-    } else if (paint.tool === "fill") send("fill", ...toImage(at), part());
+  function press(at) {
+    if (isPoints) send("place", ...toImage(at));
+    else if (paint.tool === "fill") send("fill", ...toImage(at), part());
     else if (paint.tool === "polygon") {
       const first = path && toCanvas(path[0]);
       if (first && path.length > 2 && Math.hypot(first[0] - at[0], first[1] - at[1]) < NEAR) return closePolygon();
       path = [...(path || []), toImage(at)];
     } else path = [toImage(at)];
+  }
+  function endStroke() {
+    if (!path || paint.tool === "polygon") return;
+    send("brush", path, paint.size, part());
+    sent.push({ path, size: paint.size, colour: paint.tool === "eraser" ? "#fff" : state().colours[paint.part] });
+    path = null;
+  }
+  canvas.onpointerdown = (event) => {
+    canvas.focus({ preventScroll: true });
+    canvas.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    cross = null;
+    const at = place(event), near = isPoints ? nearest(at) : null;
+    if (event.button || event.shiftKey) pan = { at, x: view.x, y: view.y };
+    else if (near !== null) drag = { point: near, at, moved: false };
+    else press(at);
     draw();
   };
   canvas.onpointermove = (event) => {
@@ -224,18 +235,18 @@ function render({ model, el }) {
     if (pan) {
       [view.x, view.y] = [pan.x + at[0] - pan.at[0], pan.y + at[1] - pan.at[1]];
       keepInside();
-    } else if (drag) Object.assign(drag, { at, moved: true });
+    } else if (drag && !drag.sent) Object.assign(drag, { at, moved: true });
     else if (path && paint.tool !== "polygon" && event.buttons) path.push(toImage(at));
     hover = isPoints ? nearest(at) : at;
     draw();
   };
   canvas.onpointerup = () => {
-    if (drag && drag.moved) send("move", drag.point, ...toImage(drag.at));
-    else if (drag) send("select", drag.point);
-    // The drawn stroke stays until Python's mask arrives.
-    if (path && (paint.tool === "brush" || paint.tool === "eraser")) send("brush", path, paint.size, part());
+    if (drag && drag.moved && !drag.sent) send("move", drag.point, ...toImage(drag.at));
+    else if (drag && !drag.moved) send("select", drag.point);
+    // A moved point stays where it is drawn until Python's point arrives.
+    drag = drag && drag.moved ? { ...drag, sent: true } : null;
+    endStroke();
     pan = null;
-    if (drag && !drag.moved) drag = null;
   };
   canvas.onpointerleave = () => { hover = null; draw(); };
   canvas.ondblclick = closePolygon;
@@ -251,8 +262,8 @@ function render({ model, el }) {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") send("undo");
     else if (event.target !== canvas) return;
     else if (event.key === "Escape") path = cross = null;
-    else if (event.key === "Enter" && path) closePolygon();
-    else if (event.key === "Enter" && cross && isPoints) send("place", ...cross);
+    else if (event.key === "Enter" && path && path.length > 2) closePolygon();
+    else if ((event.key === "Enter" || event.key === " ") && cross) { press(toCanvas(cross)); endStroke(); }
     else if (ARROWS[event.key]) {
       const step = (event.shiftKey ? 10 : 1) / Math.min(1, view.scale), [x, y] = ARROWS[event.key];
       const [from, { width, height }] = [cross || [state().width / 2, state().height / 2], state()];
@@ -287,9 +298,11 @@ function render({ model, el }) {
   }
   let shown = state().index;
   const onState = () => {
-    drag = null;
-    if (paint.tool !== "polygon" || shown !== state().index) path = null;
-    if (shown !== state().index) { shown = state().index; fit(); }
+    if (drag && drag.sent) drag = null; // what is being drawn now goes on
+    if (shown !== state().index) {
+      [shown, path, drag, sent] = [state().index, null, null, []];
+      fit();
+    }
     refresh();
   };
   const onImage = () => { photo.src = model.get("_image"); };
@@ -301,7 +314,13 @@ function render({ model, el }) {
   if (!isPoints) onOverlay();
   refresh();
   requestAnimationFrame(fit);
+  let room = 0; // a hidden tab has no width until it is opened
+  const resized = new ResizeObserver(() => {
+    if (root.clientWidth && root.clientWidth !== room) { room = root.clientWidth; fit(); }
+  });
+  resized.observe(root);
   return () => {
+    resized.disconnect();
     model.off("change:_state", onState);
     model.off("change:_image", onImage);
     model.off("change:_overlay", onOverlay);

@@ -11,8 +11,8 @@ from PIL import Image
 
 from facekit.images.reader import ImageError, load_image
 from facekit.page.components import check_length
-from facekit.page.label_canvas import mask_of
-from facekit.page.label_sheet import Sheet, names_in, parts_in
+from facekit.page.label_messages import checked_messages
+from facekit.page.label_sheet import names_in, parts_in
 from facekit.page.text_matching import sentences_in
 
 
@@ -24,16 +24,6 @@ def _load(folder: Path, name: str, content: bytes) -> Any:
 def _negative(folder: Path) -> Any:
     Image.fromarray(np.full((4, 4), -1, np.int32)).save(folder / "negative.tif")
     return load_image(folder / "negative.tif")
-
-
-def _wide_layer(folder: Path) -> Any:
-    return mask_of([np.zeros((640, 480, 4), np.uint8)], parts_in("skin"))
-
-
-def _wide_background(folder: Path) -> Any:
-    sheet = Sheet()
-    sheet.add(np.zeros((30, 40, 3), np.uint8))
-    return sheet.shown_on(np.zeros((480, 640, 3), np.uint8))
 
 
 ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
@@ -116,15 +106,21 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
         r"^expected at most 10,000 characters, got 10,001; shorten the text",
     ),
     (
-        "a painted layer that is not square",
+        "the same name twice in the page's text field",
         ValueError,
-        _wide_layer,
-        r"^expected a square image from the editor, got 480 x 640 px; load the page again",
+        lambda f: names_in("left eye, nose, left eye"),
+        r"^expected different names, got left_eye twice; rename one of them",
     ),
     (
-        "an editor's background that is not square",
+        "61 parts in the page's text field",
         ValueError,
-        _wide_background,
-        r"^expected a square image from the editor, got 640 x 480 px",
+        lambda f: parts_in(",".join(map(str, range(61)))),
+        r"^expected at most 60 names, got 61; leave some out",
+    ),
+    (
+        "a message of the canvas that is none",
+        ValueError,
+        lambda f: checked_messages({"messages": [{"type": "launch"}]}),
+        r"^expected a message of the labelling canvas, got another one; load the page again",
     ),
 ]

@@ -1,130 +1,131 @@
-"""Labels stay with their image on the page, also when a visitor is fast (kind 13)."""
+"""Labels keep their images when names change, when images are added, and in the zip file."""
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
 import pytest
-from helpers.slow import slow_unless
-from PIL import Image
 
 from facekit.annotations import read_labels
-from facekit.page import parts_tab as parts
-from facekit.page.label_canvas import SIDE, layer_of, off_canvas, on_canvas
-from facekit.page.label_editor import PARTS, POINTS, button_handler, choose, click, write_zip
-from facekit.page.label_sheet import Sheet, editor_value, parts_in
+from facekit.page.label_editor import count_text, write_zip
+from facekit.page.label_sheet import (
+    MOST_PARTS,
+    PART_NAMES,
+    PARTS,
+    POINT_NAMES,
+    POINTS,
+    SIDE,
+    Sheet,
+    example_faces,
+    generated_faces,
+    names_in,
+    part_names_in,
+    parts_in,
+)
 
-NAMES, POINT_NAMES = "skin, nose", "left, right"
-SIZES = [(640, 480), (300, 640), (640, 640), (24, 40), (1, 700), (1001, 999), (5, 3)]
-
-
-def files(folder: Path) -> list[str]:
-    """Images of different sizes and greys."""
-    paths = []
-    for i, (width, height) in enumerate(SIZES):
-        Image.new("RGB", (width, height), (20 + 30 * i,) * 3).save(path := folder / f"{i}.png")
-        paths.append(str(path))
-    return paths
-
-
-def painted(sheet: Sheet, index: int, part: int = 1, finer: int = 1) -> dict[str, Any]:
-    """What the editor sends when image `index` is on it, with paint on the middle of its left half."""
-    height, width = sheet.images[index].shape[:2]
-    mask = np.zeros((height, width), np.uint8)
-    mask[height // 4 : height - height // 4, : max(1, width // 2)] = part
-    background, layer = on_canvas(sheet.images[index]), on_canvas(layer_of(mask, parts_in(NAMES)), 0)
-    larger = [np.repeat(np.repeat(array, finer, 0), finer, 1) for array in (background, layer)]
-    return {"background": larger[0], "layers": [larger[1]], "composite": None}
+NAMES = ["left_eye", "right_eye", "nose"]
 
 
-def paint_of(sheet: Sheet, index: int, part: int = 1) -> np.ndarray:
-    height, width = sheet.images[index].shape[:2]
-    mask = np.zeros((height, width), np.uint8)
-    mask[height // 4 : height - height // 4, : max(1, width // 2)] = part
-    return mask
+def image(number: int, height: int = 60, width: int = 80) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@pytest.mark.parametrize(("height", "width"), [(SIDE, SIDE), (480, SIDE), (SIDE, 301), (1, SIDE), (1, 1), (7, 4)])
-def test_the_canvas_gives_back_what_was_laid_on_it(height: int, width: int) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    canvas = on_canvas(image)
-    assert canvas.shape == (SIDE, SIDE, 3)
-    np.testing.assert_array_equal(off_canvas(canvas, (height, width)), image)
+@pytest.fixture
+def sheet() -> Sheet:
+    made = Sheet()
+    for i in range(3):
+        made.add(image(i), f"{i}.png")
+    made.use(PARTS, ["skin", "nose"])
+    made.labels.brush([(20, 20), (40, 20)], 9, "nose")
+    made.use(POINTS, NAMES)
+    for x in (10, 20, 30):
+        made.labels.place(x, 15)
+    made.labels.go(1)
+    made.labels.place(5, 6)
+    return made
 
 
-@pytest.mark.parametrize("finer", slow_unless((1).__eq__, [1, 2, 3]))
-@pytest.mark.parametrize("action", ["next", "previous"])
-def test_paint_comes_back_from_the_zip_at_its_pixels(tmp_path: Path, action: str, finer: int) -> None:
-    sheet, *_ = choose(files(tmp_path), PARTS, POINT_NAMES, NAMES)
-    shown = []
-    for _ in SIZES:
-        shown.append(sheet.at)
-        paint = painted(sheet, sheet.at, 1, finer)
-        sheet, _, editor, *_ = button_handler(action)(sheet, paint, PARTS, POINT_NAMES, NAMES)
-        assert all(Image.open(layer["path"]).size == (SIDE, SIDE) for layer in editor.value["layers"])
-        assert Image.open(editor.value["background"]["path"]).size == (SIDE, SIDE)
-    assert sorted(shown) == list(range(len(SIZES))) and sheet.at == 0
-    for _ in range(2 * len(SIZES)):  # the editor gives back what it was given
-        sheet, *_ = button_handler("previous")(sheet, editor_value(sheet), PARTS, POINT_NAMES, NAMES)
-    with zipfile.ZipFile(write_zip(sheet, None, PARTS, POINT_NAMES)) as archive:
-        archive.extractall(tmp_path / "labels")
-    read = read_labels(tmp_path / "labels", "segmentation")
-    assert len(read.labels) == len(SIZES)
-    for index, mask in enumerate(read.labels):
-        np.testing.assert_array_equal(mask, paint_of(sheet, index))
+def test_large_images_are_scaled_down_and_small_ones_kept() -> None:
+    made = Sheet()
+    assert made.add(image(0)) == 1 and np.array_equal(made.images[0], image(0))
+    assert made.add(image(1, 320, 1280)) == 0.5 and made.images[1].shape == (160, SIDE, 3)
+    assert made.names == ["image 1", "image 2"]
 
 
-def test_paint_belongs_to_the_image_under_it(tmp_path: Path) -> None:
-    sheet, *_ = choose(files(tmp_path), PARTS, POINT_NAMES, NAMES)
-    before = painted(sheet, 0, 2)
-    sheet, *_ = button_handler("next")(sheet, before, PARTS, POINT_NAMES, NAMES)
-    # Pressed before the page showed image 1.
-    sheet, *_ = button_handler("next")(sheet, before, PARTS, POINT_NAMES, NAMES)
-    assert sheet.at == 2 and sheet.labelled(None) == [0]
-    np.testing.assert_array_equal(sheet.masks[0], paint_of(sheet, 0, 2))
-    sheet, *_ = button_handler("next")(sheet, painted(sheet, 2), PARTS, POINT_NAMES, NAMES)
-    sheet, *_ = button_handler("clear")(sheet, painted(sheet, 2), PARTS, POINT_NAMES, NAMES)
-    assert sheet.labelled(None) == [0], "cleared is what the visitor saw"
-    foreign = painted(sheet, 0)
-    foreign["background"] = 255 * (np.indices((SIDE, SIDE)).sum(0) % 2)[..., None].repeat(3, 2).astype(np.uint8)
-    before_paint = [mask.copy() for mask in sheet.masks]
-    sheet, *_ = button_handler("show")(sheet, foreign, PARTS, POINT_NAMES, NAMES)
-    for mask, kept in zip(sheet.masks, before_paint, strict=True):
-        np.testing.assert_array_equal(mask, kept)
+def test_labels_follow_their_names(sheet: Sheet) -> None:
+    before, version = sheet.labels.points, sheet.version
+    sheet.use(POINTS, NAMES)
+    assert sheet.version == version, "nothing has changed"
+    sheet.use(POINTS, ["nose", "left_eye", "chin", "right_eye"])
+    np.testing.assert_array_equal(sheet.labels.points[:, [1, 3, 0]], before)
+    assert np.isnan(sheet.labels.points[:, 2]).all() and sheet.labels.index == 1 and sheet.version != version
+    sheet.use(POINTS, ["tip", "left_eye", "chin", "right_eye"])
+    np.testing.assert_array_equal(sheet.labels.points[:, 0], before[:, 2])
+    sheet.use(PARTS, ["nose", "hair"])
+    assert set(np.unique(sheet.labels.masks[0])) == {0, 1} and sheet.labelled == [0]
 
 
-def test_the_same_image_twice_keeps_two_labels(tmp_path: Path) -> None:
-    file = files(tmp_path)[0]
-    sheet, *_ = choose([file, file], PARTS, POINT_NAMES, NAMES)
-    sheet, *_ = button_handler("next")(sheet, painted(sheet, 0, 1), PARTS, POINT_NAMES, NAMES)
-    sheet, *_ = button_handler("next")(sheet, painted(sheet, 1, 2), PARTS, POINT_NAMES, NAMES)
-    assert sheet.masks[0].max() == 1 and sheet.masks[1].max() == 2
+def test_added_images_leave_labels_as_they_are(sheet: Sheet) -> None:
+    sheet.aside, sheet.trained = {0}, {1}
+    more = Sheet()
+    for i in (2, 1, 0, 7):
+        more.add(image(i), f"{i}.png")
+    more.carry_over(sheet)
+    more.use(POINTS, NAMES)
+    np.testing.assert_array_equal(more.labels.points[[2, 1, 0]], sheet.labels.points)
+    assert more.labelled == [1, 2] and more.aside == {2} and more.trained == {1}
+    more.use(PARTS, ["skin", "nose"])
+    assert more.labelled == [2]
+    Sheet().carry_over(sheet)
 
 
-def test_a_click_belongs_to_the_image_that_was_clicked(tmp_path: Path) -> None:
-    sheet, *_, shown = choose(files(tmp_path), POINTS, POINT_NAMES, NAMES)
-    place = gr.SelectData(None, {"index": [31, 17], "value": None})
-    sheet, *_, later = button_handler("next")(sheet, None, POINTS, POINT_NAMES, NAMES, shown)
-    assert (shown, later) == (0, 1)
-    click(sheet, POINTS, POINT_NAMES, NAMES, shown, place)  # the page still showed image 0
-    assert sheet.points[0] == [(31.0, 17.0)] and not sheet.points[1] and sheet.at == 1
-    click(sheet, POINTS, POINT_NAMES, NAMES, later, place)
-    assert sheet.points[1] == [(31.0, 17.0)]
-    button_handler("undo")(sheet, None, POINTS, POINT_NAMES, NAMES, shown)
-    assert not sheet.points[0] and sheet.points[1]
-    for wrong in (None, -1, 99):
-        click(sheet, POINTS, POINT_NAMES, NAMES, wrong, place)
-    assert len(sheet.points[1]) == 2, "the third finds all points set"
+@pytest.mark.parametrize("kind", [POINTS, PARTS])
+def test_labels_come_back_from_the_zip(kind: str, sheet: Sheet, tmp_path: Path) -> None:
+    sheet.use(kind, NAMES if kind == POINTS else ["skin", "nose"])
+    with zipfile.ZipFile(write_zip(sheet)) as archive:
+        archive.extractall(tmp_path)
+    read = read_labels(tmp_path, "landmarks" if kind == POINTS else "segmentation")
+    if kind == PARTS:
+        assert len(read.labels) == 1 and np.array_equal(read.labels[0] > 0, sheet.labels.masks[0] > 0)
+        return
+    assert [Path(p).name for p in read.images] == ["image_000.png", "image_001.png"]
+    np.testing.assert_allclose(read.labels, sheet.labels.points[:2], atol=1e-3)
 
 
-def test_the_tab_of_parts_uses_the_same_canvas(tmp_path: Path) -> None:
-    sheet, editor, *_ = parts.choose(files(tmp_path), NAMES)
-    assert Image.open(editor.value["background"]["path"]).size == (SIDE, SIDE)
-    sheet, *_ = parts.button_handler("next")(sheet, painted(sheet, 0), NAMES)
-    sheet, *_ = parts.button_handler("previous")(sheet, painted(sheet, 1), NAMES)
+def test_what_is_labelled_is_counted(sheet: Sheet) -> None:
+    assert count_text(sheet) == "**2 of 3 images are labelled** · 4 points are set · 1 image lacks some of the 3 points"
+    sheet.use(PARTS, ["skin", "nose"])
+    assert count_text(sheet).startswith("**1 of 3 images are labelled** · paint covers 2 % of all pixels")
+    assert "Choose your images" in count_text(Sheet())
+    sheet.use(POINTS, NAMES)
     for index in (0, 1):
-        np.testing.assert_array_equal(sheet.masks[index], paint_of(sheet, index))
+        sheet.labels.go(index)
+        sheet.labels.clear()
+    for empty in (Sheet(), sheet):
+        with pytest.raises(gr.Error, match="no image is labelled yet"):
+            write_zip(empty)
+
+
+def test_examples() -> None:
+    people, another = example_faces()
+    assert people.labelled == list(range(8)) and another.shape == (256, 256, 3)
+    people.use(PARTS, part_names_in(PART_NAMES))
+    assert set(np.unique(people.labels.masks[0])) == set(range(7)) and people.labelled == list(range(8))
+    faces, _ = generated_faces(3, 48, 2.0)
+    for kind, names in ((POINTS, names_in(POINT_NAMES)), (PARTS, part_names_in(PART_NAMES))):
+        faces.use(kind, names)
+        assert faces.labelled == [0]
+
+
+def test_names() -> None:
+    assert names_in(" left eye ,nose,, ") == ["left_eye", "nose"]
+    assert parts_in("background, hair").classes == ("background", "hair")
+    with pytest.raises(ValueError, match="expected different names, got nose twice"):
+        names_in("nose, chin, nose")
+    with pytest.raises(ValueError, match="expected at most 60 names, got 61"):
+        parts_in(",".join(map(str, range(MOST_PARTS + 1))))
+    with pytest.raises(ValueError, match="expected names, got none"):
+        names_in(" , ")

@@ -1,11 +1,9 @@
-"""The page's handlers work when they are called as the browser calls them."""
+"""The handlers of the tab "Style and shadows" work when they are called as the browser calls them."""
 
 from __future__ import annotations
 
-import zipfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -13,7 +11,6 @@ import pytest
 from PIL import Image
 
 import facekit
-from facekit.annotations import read_labels
 from facekit.page import image_tab as images
 from facekit.page.image_tab import (
     CROP,
@@ -27,11 +24,6 @@ from facekit.page.image_tab import (
     show_handler,
     training_images,
 )
-from facekit.page.label_canvas import SIDE
-from facekit.page.label_editor import PARTS, POINTS, saved_time, write_zip
-from facekit.page.label_sheet import Sheet, parts_in
-
-NAMES = "left eye, right eye, nose"
 
 
 @pytest.fixture(autouse=True)
@@ -51,17 +43,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         size = (30, 20 if "narrow" in path else 40, 3)
         Image.fromarray(rng.integers(0, 255, size).astype(np.uint8)).save(path)
     return paths
-
-
-@pytest.fixture
-def sheet() -> Sheet:
-    """A fully and a partly clicked image, the first one painted too, and one without labels."""
-    made, image, mask = Sheet(), np.full((60, 80, 3), 90, np.uint8), np.zeros((60, 80), np.uint8)
-    mask[10:30, 20:50] = 2
-    made.add(image, [(10, 20), (30, 20), (20, 40)], mask)
-    made.add(image, [(5, 6)])
-    made.add(image)
-    return made
 
 
 @pytest.mark.parametrize("style", ["Pencil", "Comic"])
@@ -124,29 +105,3 @@ def test_the_whole_path(task: str, tmp_path: Path) -> None:
 
 def _path(button: gr.DownloadButton) -> str:
     return button.value["path"]
-
-
-def test_saved_time_counts_what_is_labelled(sheet: Sheet) -> None:
-    assert saved_time(sheet, POINTS, NAMES, 2000).startswith("1 labelled so far. Labelling time, estimated: 104.8 h")
-    assert saved_time(sheet, PARTS, NAMES, 2000).startswith("1 labelled so far. Labelling time, estimated: 520.0 h")
-    assert saved_time(Sheet(), POINTS, NAMES, 2000) == saved_time(sheet, POINTS, NAMES, None)
-    assert "h saved" not in saved_time(Sheet(), POINTS, NAMES, 2000)
-
-
-@pytest.mark.parametrize("kind", [POINTS, PARTS])
-def test_labels_come_back_from_the_zip(kind: str, sheet: Sheet, tmp_path: Path) -> None:
-    sheet.parts = parts_in("skin, nose")
-    with zipfile.ZipFile(write_zip(sheet, None, kind, NAMES)) as archive:
-        archive.extractall(tmp_path)
-    read: Any = read_labels(tmp_path, "landmarks" if kind == POINTS else "segmentation")
-    if kind == PARTS:
-        assert len(read.labels) == 1 and np.array_equal(read.labels[0], sheet.masks[0])
-        return
-    assert [Path(p).name for p in read.images] == ["image_001.png", "image_002.png"]
-    np.testing.assert_allclose(read.labels[0], np.array(sheet.points[0]), atol=1e-3)
-    assert np.isnan(read.labels[1][1:]).all() and max(Image.open(read.images[0]).size) == SIDE
-
-
-def test_nothing_to_download_is_told() -> None:
-    with pytest.raises(gr.Error, match="no image is labelled yet"):
-        write_zip(Sheet(), None, POINTS, NAMES)

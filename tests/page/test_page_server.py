@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
 import os
 import runpy
@@ -13,6 +14,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -22,12 +24,11 @@ import pytest
 from helpers.page_server import Visitor, free_port, running_page
 
 import facekit
-from facekit.page import app
-from facekit.page import own_model_tab as own_model
+from facekit.labelling import PointLabels
+from facekit.page import app, own_model_tab
 from facekit.page.app import start_page
 from facekit.page.hosts import logins
-from facekit.page.label_sheet import POINT_NAMES, Sheet
-from facekit.page.own_model_tab import POINTS
+from facekit.page.label_sheet import POINT_NAMES, POINTS, Sheet, names_in
 from facekit.results.faces import Faces
 
 STEPS = 1000
@@ -35,6 +36,8 @@ STEPS = 1000
 
 class Model:
     """Stands for a trained model: a file of a megabyte."""
+
+    task = SimpleNamespace(name="landmarks")
 
     def save(self, path: Path) -> None:
         path.write_bytes(bytes(1_000_000))
@@ -82,8 +85,10 @@ def training(monkeypatch: pytest.MonkeyPatch) -> Training:
     monkeypatch.setattr(facekit, "find_faces", lambda image: [])
     monkeypatch.setattr(facekit, "predict", lambda model, image: Faces([], image=image))
     sheet = Sheet()
-    sheet.add(np.full((60, 80, 3), 90, np.uint8), [(10, 20), (30, 20), (20, 40), (12, 50), (25, 50)])
-    monkeypatch.setattr(own_model, "example_faces", lambda: (sheet, sheet.images[0]))
+    sheet.add(np.full((60, 80, 3), 90, np.uint8))
+    points = [[[10, 20], [30, 20], [20, 40], [12, 50], [25, 50]]]
+    sheet.set_labels(POINTS, PointLabels(sheet.images, names_in(POINT_NAMES), points))
+    monkeypatch.setattr(own_model_tab, "example_faces", lambda: (copy.copy(sheet), sheet.images[0]))
     return made
 
 
@@ -96,8 +101,8 @@ def begin(page: gr.Blocks) -> Visitor:
 
 
 def asked() -> list[Any]:
-    """What the browser sends to `adapt`: its states and an empty editor, and the fields."""
-    return [None, None, POINTS, POINT_NAMES, "skin, nose", 200]
+    """What the browser sends to `adapt`: its states, and the fields."""
+    return [None, POINTS, None, None, False, 200, 20]
 
 
 def test_only_known_names_are_answered(server: tuple[gr.Blocks, Path]) -> None:
@@ -176,8 +181,9 @@ def test_files_and_models_go_with_their_session(server: tuple[gr.Blocks, Path], 
     kept = models_in(folder)
     with visitor.present():
         for _ in range(3):
-            success, (_, _, button, *_) = visitor.call("adapt", asked())
+            success, outcome = visitor.call("adapt", asked())
             assert success
+            button = outcome[4]
         fetched = httpx.get(button["value"]["url"])
         assert fetched.status_code == 200 and len(fetched.content) == 1_000_000
         assert len(models_in(folder) - kept) == 3, "one file for each model, no copies"
@@ -192,7 +198,7 @@ def test_a_large_text_is_refused_at_once(server: tuple[gr.Blocks, Path]) -> None
     names = ",".join(f"p{i}" for i in range(100_000))
     visitor, begun = Visitor(server[0]), time.monotonic()
     for text, said in ((names, "expected at most 10,000 characters"), (",".join("ab" * 201), "at most 200 names")):
-        success, message = visitor.call("show", [None, None, POINTS, text, "skin", 0])
+        success, message = visitor.call("rename", [None, POINTS, text, "skin"])
         assert not success and said in message
     success, message = visitor.call("match", [None, names])
     assert not success

@@ -16,12 +16,12 @@ from PIL import Image
 
 import facekit
 from facekit.backbones.pftgan.config import QUICK
+from facekit.labelling import PartLabels
 from facekit.page import generator_part, parts_model, parts_results, parts_tab
 from facekit.page.generator_part import load_generator, sample_faces
 from facekit.page.image_tab import CROP, PHOTO
-from facekit.page.label_canvas import SIDE, layer_of, on_canvas
 from facekit.page.label_editor import NO_IMAGES
-from facekit.page.label_sheet import Sheet, parts_in
+from facekit.page.label_sheet import PARTS, Sheet, parts_in
 from facekit.page.parts_model import (
     AS_IT_IS,
     TUNED,
@@ -29,7 +29,7 @@ from facekit.page.parts_model import (
     estimate_cost,
 )
 from facekit.page.parts_results import draw_uncertainty, predict_parts, stream_view
-from facekit.page.parts_tab import button_handler, choose, load_example
+from facekit.page.parts_tab import choose, load_example, rename
 from facekit.zoo import embedded_file
 
 NAMES = "face, hair"
@@ -59,9 +59,9 @@ def sheet() -> Sheet:
     """A painted image and one without paint."""
     rng, made, mask = np.random.default_rng(0), Sheet(), np.zeros((60, 60), np.uint8)
     mask[20:50, 15:45], mask[5:20, 15:45] = 1, 2
-    made.add(rng.integers(0, 255, (60, 60, 3)).astype(np.uint8), mask=mask)
+    made.add(rng.integers(0, 255, (60, 60, 3)).astype(np.uint8))
     made.add(rng.integers(0, 255, (60, 50, 3)).astype(np.uint8))
-    made.parts = parts_in(NAMES)
+    made.set_labels(PARTS, PartLabels(made.images, parts_in(NAMES), [mask, np.zeros((60, 50), np.uint8)]))
     return made
 
 
@@ -73,27 +73,25 @@ def file(tmp_path: Path) -> str:
 
 
 def test_the_example_paints_one_face() -> None:
-    sheet, editor, where, chips, names, another, *kinds = load_example()
-    assert len(sheet.images) == 3 and sheet.labelled(None) == [0] and kinds == [PHOTO, PHOTO]
-    assert "Image 1 of 3" in where and "mouth" in names and chips.visible
-    assert set(np.unique(sheet.masks[0])) == set(range(7)) and editor.value["layers"]
+    sheet, board, counts, names, another, *kinds = load_example()
+    assert len(sheet.images) == 3 and sheet.labelled == [0] and kinds == [PHOTO, PHOTO]
+    assert counts.startswith("**1 of 3 images are labelled**") and "mouth" in names
+    assert set(np.unique(sheet.labels.masks[0])) == set(range(7)) and board["overlay"]
     assert another.size == (48, 48)
 
 
-def test_paint_is_kept_and_cleared(file: str) -> None:
-    sheet, *_ = choose([file], NAMES)
-    assert sheet.images[0].shape == (SIDE * 40 // 50, SIDE, 3) and not sheet.labelled(None)
-    mask = np.zeros(sheet.masks[0].shape, np.uint8)
-    mask[100:200, 100:200] = 2
-    painted = {
-        "background": on_canvas(sheet.images[0]),
-        "layers": [on_canvas(layer_of(mask, parts_in(NAMES)), 0)],
-    }
-    sheet, *_ = button_handler("next")(sheet, painted, NAMES)
-    assert np.array_equal(sheet.masks[0], mask)
-    sheet, *_ = button_handler("clear")(sheet, painted, NAMES)
-    assert not sheet.masks[0].any()
-    assert NO_IMAGES in choose([], NAMES)
+def test_paint_is_kept_with_other_names_and_more_images(file: str, tmp_path: Path) -> None:
+    sheet, *_ = choose(Sheet(), [file], NAMES)
+    assert sheet.images[0].shape == (40, 50, 3) and not sheet.labelled
+    sheet.labels.brush([(20, 20)], 9, "hair")
+    painted = sheet.labels.masks[0]
+    rename(sheet, "hair, beard")
+    assert np.array_equal(sheet.labels.masks[0], painted > 0)
+    Image.new("RGB", (30, 30)).save(tmp_path / "another.png")
+    more, board, _counts, field, names = choose(sheet, [str(tmp_path / "another.png")], "hair, beard")
+    assert len(more.images) == 2 and more.labelled == [0] and field is None and names == "hair, beard"
+    assert np.array_equal(more.labels.masks[0], painted > 0) and board["names"] == ["new.png", "another.png"]
+    assert choose(Sheet(), [], NAMES)[2] == NO_IMAGES
 
 
 def at_side(image: np.ndarray, side: int) -> np.ndarray:
@@ -103,7 +101,11 @@ def at_side(image: np.ndarray, side: int) -> np.ndarray:
 
 def copies(sheet: Sheet, count: int) -> Sheet:
     """So many times the painted image."""
-    return Sheet(images=sheet.images[:1] * count, masks=sheet.masks[:1] * count)
+    made, masks = Sheet(), [sheet.labels.masks[0]] * count
+    for _ in masks:
+        made.add(sheet.images[0])
+    made.set_labels(PARTS, PartLabels(made.images, parts_in(NAMES), masks))
+    return made
 
 
 def memory(text: str) -> float:
@@ -145,7 +147,7 @@ def test_memory_grows_up_to_the_recipes_pixels(sheet: Sheet, monkeypatch: pytest
 
 @pytest.mark.parametrize("recipe", [TUNED, AS_IT_IS])
 def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
-    trained, text, download = adapt(sheet, None, NAMES, CROP, recipe, 1)
+    trained, text, download = adapt(sheet, CROP, recipe, 1)
     model = trained.model
     assert ("and 1 without paint" in text) == (recipe == TUNED) and "one painted image" in text
     assert model.task.labels.classes == ("background", "face", "hair")
@@ -212,14 +214,14 @@ def test_faces_that_do_not_exist() -> None:
 
 def test_mistakes_are_told(sheet: Sheet, file: str) -> None:
     with pytest.raises(gr.Error, match="paint at least one in step 1"):
-        adapt(Sheet(), None, NAMES, CROP, TUNED, 1)
+        adapt(Sheet(), CROP, TUNED, 1)
     with pytest.raises(gr.Error, match="expected 1 to 5 painted images, got 6"):
-        adapt(copies(sheet, 6), None, NAMES, CROP, TUNED, 1)
+        adapt(copies(sheet, 6), CROP, TUNED, 1)
     sheet.images[0][:] = 90
     with pytest.raises(gr.Error, match="no face found"):
-        adapt(sheet, None, NAMES, PHOTO, TUNED, 1)
-    with pytest.raises(gr.Error, match="at most 6 parts, got 7"):
-        adapt(sheet, None, "a, b, c, d, e, f, g", CROP, TUNED, 1)
+        adapt(sheet, PHOTO, TUNED, 1)
+    with pytest.raises(gr.Error, match="at most 60 names, got 61"):
+        rename(sheet, ", ".join(map(str, range(61))))
     with pytest.raises(gr.Error, match="press Adapt in step 2"):
         predict_parts(None, file, CROP)
     with pytest.raises(gr.Error, match="an image, got none"):

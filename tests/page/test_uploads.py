@@ -12,8 +12,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from gradio.components.image_editor import EditorData
-from gradio.data_classes import FileData, ImageData
+from gradio.data_classes import ImageData
 from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder
 from helpers.hostile_files import BAD, COLOURS, RNG, animated, encoded, turned
@@ -23,9 +22,8 @@ import facekit
 from facekit.images.reader import load_image
 from facekit.page import app
 from facekit.page.image_tab import adapt_handler
-from facekit.page.label_canvas import SIDE
 from facekit.page.parsing_tab import PLAIN
-from facekit.page.uploads import MOST_LAYERS, ImageFile, PaintEditor, check_upload
+from facekit.page.uploads import ImageFile, check_upload
 from facekit.results.faces import Faces
 
 
@@ -116,24 +114,24 @@ def test_an_upload_is_the_image_that_load_image_gives(name: str, page: gr.Blocks
 def test_files_of_the_labelling_tabs_are_read_by_load_image(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[str] = []
     monkeypatch.setattr(
-        "facekit.page.label_editor.read_photo", lambda path: given.append(str(path)) or load_image(path)
+        "facekit.page.label_import.read_photo", lambda path: given.append(str(path)) or load_image(path)
     )
     files = [upload(name, GOOD[name]()) for name in ("deep.png", "float.tif", "no_suffix", "new.jp2")]
-    call(page, "choose", [files, "Points", "nose", "skin"])
-    call(page, "one_shot_choose", [files, "skin"])
+    call(page, "choose", [None, files, "Points", "nose", "skin"])
+    call(page, "one_shot_choose", [None, files, "skin"])
     assert given == [file["path"] for file in files] * 2
 
 
 def test_no_field_decodes_images_before_facekit(page: gr.Blocks) -> None:
     fields = {block for fn in page.fns.values() for block in fn.inputs}
     kinds = {type(block) for block in fields}
-    assert {ImageFile, PaintEditor, gr.File} <= kinds
+    assert {ImageFile, gr.File, gr.UploadButton} <= kinds
     assert not kinds & {gr.Image, gr.ImageEditor, gr.Gallery, gr.ImageSlider, gr.AnnotatedImage, gr.Sketchpad}
     for field in fields:
-        if isinstance(field, gr.File):
+        if isinstance(field, (gr.File, gr.UploadButton)):
             assert field.type == "filepath" and not field.file_types, "the browser refuses other suffixes silently"
-        if isinstance(field, (ImageFile, PaintEditor)):
-            assert field.get_block_name() in ("image", "imageeditor")
+        if isinstance(field, ImageFile):
+            assert field.get_block_name() == "image"
     assert not list(Path(app.__file__).parent.glob("*.pyi")), "gradio writes stubs beside new components"
 
 
@@ -152,7 +150,7 @@ def test_large_images_are_refused_before_they_are_decoded(page: gr.Blocks, monke
         with pytest.raises(gr.Error) as error:
             call(page, function, inputs)
         assert error.value.message == sentence
-    call(page, "choose", [[file], "Points", "nose", "skin"])
+    call(page, "choose", [None, [file], "Points", "nose", "skin"])
     assert told[1:] == [sentence]
     with pytest.raises(gr.Error, match="large.png: expected at most 25 megapixels"):
         adapt_handler("stylization")([file["path"]], [file["path"]], None, "Photo", 1)
@@ -182,31 +180,3 @@ def test_a_bad_upload_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gr, "Warning", lambda message, **settings: told.append(message))
     assert check_upload(upload("page.jpg", BAD["page.jpg"])["path"]) is None and check_upload(None) == gr.skip()
     assert len(told) == 1 and "page.jpg" in told[0] and "a web page" in told[0]
-
-
-def test_layers_are_counted_before_they_are_read(page: gr.Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
-    def reads(path: str) -> None:
-        raise AssertionError("a file was read")
-
-    file = FileData(**upload("layer.png", encoded(Image.new("RGBA", (SIDE, SIDE)), "PNG")))
-    monkeypatch.setattr("facekit.page.uploads.open_image", reads)
-    monkeypatch.setattr("facekit.page.uploads.read_photo", reads)
-    for count in (MOST_LAYERS + 1, 1000):
-        with pytest.raises(gr.Error, match=f"expected at most {MOST_LAYERS} painted layers, got {count}; paint on one"):
-            PaintEditor().preprocess(EditorData(background=file, layers=[file] * count))
-
-
-def test_the_editor_reads_files_as_facekit_does() -> None:
-    layer = RNG.integers(0, 256, (40, 40, 4)).astype(np.uint8)
-    background = FileData(**upload("bg.png", encoded(Image.fromarray(COLOURS), "PNG")))
-    painted = FileData(**upload("layer.png", encoded(Image.fromarray(layer), "PNG")))
-    value = PaintEditor().preprocess(EditorData(background=background, layers=[painted]))
-    assert value is not None
-    np.testing.assert_array_equal(value["background"], COLOURS)
-    np.testing.assert_array_equal(value["layers"][0], layer)
-    for bad in BAD:
-        with pytest.raises(gr.Error, match=bad):
-            PaintEditor().preprocess(EditorData(background=background, layers=[FileData(**upload(bad, BAD[bad]))]))
-        break
-    assert PaintEditor().preprocess(None) is None and PaintEditor().preprocess(EditorData()) is None
-    assert not PaintEditor().server_fns, "nobody can leave files in the page's memory"
