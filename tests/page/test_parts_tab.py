@@ -17,6 +17,7 @@ from PIL import Image
 import facekit
 from facekit.backbones.pftgan.config import QUICK
 from facekit.labelling import PartLabels
+from facekit.model import find_frames
 from facekit.page import generator_part, parts_model, parts_results, parts_tab
 from facekit.page.generator_part import load_generator, sample_faces
 from facekit.page.image_tab import CROP, PHOTO
@@ -94,11 +95,6 @@ def test_paint_is_kept_with_other_names_and_more_images(file: str, tmp_path: Pat
     assert choose(Sheet(), [], NAMES)[2] == NO_IMAGES
 
 
-def at_side(image: np.ndarray, side: int) -> np.ndarray:
-    """The image at another size, roughly as the crop of a face."""
-    return np.array(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
-
-
 def copies(sheet: Sheet, count: int) -> Sheet:
     """So many times the painted image."""
     made, masks = Sheet(), [sheet.labels.masks[0]] * count
@@ -160,7 +156,9 @@ def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
     assert looked.shape == (tile, (3 if recipe == TUNED else 2) * tile, 3) and "nats" in text
     if recipe == TUNED:
         stream, crop = model.network.stream, facekit.load_image(file)
-        codes = model.network.encoder(torch.from_numpy(at_side(crop, 64)).movedim(-1, 0)[None] / 255)
+        (frame,) = find_frames(crop, "none", None)
+        small = frame.crop(crop.shape[:2], 64).image(crop)
+        codes = model.network.encoder(torch.from_numpy(small).movedim(-1, 0)[None] / 255)
         painted = (255 * (stream(codes) + 1) / 2).clamp(0, 255)[0].mean((1, 2)).detach().numpy()
         np.testing.assert_allclose(looked[:, 2 * tile :].mean((0, 1)), painted, atol=4)
     with pytest.warns(UserWarning, match="no face found"):
@@ -188,7 +186,7 @@ def test_another_generator(sheet: Sheet, file: str, tmp_path: Path) -> None:
     assert "64 x 64 px" in text and own.files == {"weights": str(path)}
     same = [np.array(Image.open(sample_faces(3, 0.5, of).value["path"])) for of in (None, own)]
     assert np.array_equal(*same), "it is the embedded one"
-    trained, *_ = adapt(sheet, None, NAMES, CROP, TUNED, 1, own)
+    trained, *_ = adapt(sheet, CROP, TUNED, 1, own)
     assert trained.model.about["weights"] == str(path) and trained.backbone is own.backbone
     assert load_generator(None, None)[0] is None and "Upload the generator" in load_generator(None, str(path))[1]
     (bad := tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
