@@ -286,9 +286,9 @@ plots.curves(fit, "iteration", "%, on the labelled face")
 
 # %% [markdown]
 # The second plot answers: **has the stream learned its label?** Each pixel of its image gets the class of the nearest colour,
-# and is compared with the label of the same face. `model.about["fit"]` keeps the last values. Large parts are learned first. What step 1
-# cannot reach by colours alone, step 2 reaches by changing the layers; its first iterations undo some of step 1. A good fit on one face does not yet mean good parts on
-# other faces; section 6 measures that.
+# and is compared with the label of the same face. `model.about["fit"]` keeps the last values. Large parts are learned first.
+# What step 1 cannot reach by colours alone, step 2 reaches by changing the layers; its first iterations undo some of step 1. A
+# good fit on one face does not yet mean good parts on other faces; section 6 measures that.
 
 # %%
 def output(model, x):
