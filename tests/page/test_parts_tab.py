@@ -96,11 +96,6 @@ def test_paint_is_kept_and_cleared(file: str) -> None:
     assert NO_IMAGES in choose([], NAMES)
 
 
-def at_side(image: np.ndarray, side: int) -> np.ndarray:
-    """The image at another size, roughly as the crop of a face."""
-    return np.array(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
-
-
 def copies(sheet: Sheet, count: int) -> Sheet:
     """So many times the painted image."""
     return Sheet(images=sheet.images[:1] * count, masks=sheet.masks[:1] * count)
@@ -157,10 +152,12 @@ def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
     tile = parts_results.TILE
     assert looked.shape == (tile, (3 if recipe == TUNED else 2) * tile, 3) and "nats" in text
     if recipe == TUNED:
-        stream, crop = model.network.stream, facekit.load_image(file)
-        codes = model.network.encoder(torch.from_numpy(at_side(crop, 64)).movedim(-1, 0)[None] / 255)
-        painted = (255 * (stream(codes) + 1) / 2).clamp(0, 255)[0].mean((1, 2)).detach().numpy()
-        np.testing.assert_allclose(looked[:, 2 * tile :].mean((0, 1)), painted, atol=4)
+        crop = np.random.default_rng(2).integers(0, 255, (64, 64, 3)).astype(np.uint8)  # the generator's size
+        shown = stream_view(trained, crop, "none")
+        assert shown is not None
+        codes = model.network.encoder(torch.from_numpy(crop).movedim(-1, 0)[None] / 255)
+        painted = (127.5 * (model.network.stream(codes) + 1)).clamp(0, 255)[0].mean((1, 2)).detach().numpy()
+        np.testing.assert_allclose(shown[:, 2 * tile :].mean((0, 1)), painted, atol=1)
     with pytest.warns(UserWarning, match="no face found"):
         drawn, unsure, looked, text = predict_parts(trained, file, PHOTO)
     assert drawn.shape == (40, 50, 3) and unsure is None and looked is None and "No face was found" in text
