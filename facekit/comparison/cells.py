@@ -14,11 +14,12 @@ from typing import Any, Literal
 from tqdm.auto import tqdm
 
 from ..api.adaptation import adapt
-from ..api.evaluation import evaluate
 from ..core.atomic_file import whole_file
 from ..core.file_digest import file_digest
 from ..core.json_text import parse_json
 from ..core.version import __version__
+from ..images.reader import read_images
+from ..model.evaluation import score_labelled
 from ..results.comparison import ScoredCell
 from ..training.config import Adaptation
 from ..zoo.official import OFFICIAL, cached_file
@@ -89,8 +90,8 @@ def run_cells(plan: Plan, folder: Path | None, progress: CellProgress, score: st
         plan: What to train.
         folder: Where finished cells are kept, or None.
         progress: True for a bar over all cells, False for none, or a function (finished cells, cells, numbers). It is
-            called after each training step with a fraction of a cell and the losses, and after each cell with its
-            score.
+            called after each training step with a fraction of a cell and the losses, before each batch of scored
+            images, and after each cell with its score.
         score: Name of the main score.
 
     Returns:
@@ -148,7 +149,13 @@ def _run(
     )
     scored_images, scored_labels = faces.scored.part(split.scored)
     assert scored_labels is not None
-    scores = {name: float(value) for name, value in evaluate(model, scored_images, scored_labels).items()}
+
+    def report() -> None:
+        if callable(progress):
+            progress(1, 1, {})
+
+    found = score_labelled(model, read_images(scored_images), scored_labels, None, None, stacklevel=5, report=report)
+    scores = {name: float(value) for name, value in found.items()}
     cell = ScoredCell(backbone, shots, draw, len(split.scored), scores, model.about["seconds"])
     if file is not None and checkpoint is not None:
         with whole_file(file) as temporary:

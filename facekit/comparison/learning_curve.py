@@ -74,7 +74,8 @@ def learning_curve(
         device: As in `facekit.adapt`.
         seed: Seed of all random numbers.
         progress: True for a bar, False for none, or a function (trainings done, trainings, numbers). It is called after
-            each step with a fraction of a training and the losses, and after each training with the main score.
+            each step with a fraction of a training and the losses, before each batch of scored images without numbers,
+            and after each training with the main score.
         **recipe_overrides: Fields that all backbones have, such as ``steps=100``.
 
     Returns:

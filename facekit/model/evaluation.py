@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,17 @@ from .label_check import check_plausible
 from .trained_model import AT_ONCE, TrainedModel
 
 
+def _nothing() -> None:
+    """Do nothing between batches."""
+
+
 def predict_labelled(
-    model: TrainedModel, images: ImageBatch, labels: Labels, align: str | None, stacklevel: int
+    model: TrainedModel,
+    images: ImageBatch,
+    labels: Labels,
+    align: str | None,
+    stacklevel: int,
+    report: Callable[[], None] = _nothing,
 ) -> tuple[list[Drawable], list[Any]]:
     """Predict labelled images, one face each, and check their labels.
 
@@ -32,13 +42,14 @@ def predict_labelled(
         labels: As in `facekit.evaluate`.
         align: As in `facekit.evaluate`.
         stacklevel: Of the warnings about labels that look wrong.
+        report: Called before each batch of images.
 
     Returns:
         One result and one clean label per image.
     """
     truth = model.task.check(labels, images.sizes, images.names)
     check_plausible(model.task, truth, images, stacklevel=stacklevel)
-    return results_for(model, images, truth, align), truth
+    return results_for(model, images, truth, align, report), truth
 
 
 def score_labelled(
@@ -48,6 +59,7 @@ def score_labelled(
     align: str | None,
     boxes: ArrayLike | None,
     stacklevel: int,
+    report: Callable[[], None] = _nothing,
 ) -> dict[str, float]:
     """Predict and score labelled images, one face each.
 
@@ -58,6 +70,7 @@ def score_labelled(
         align: As in `facekit.evaluate`.
         boxes: As in `facekit.evaluate`.
         stacklevel: Of the warnings about labels that look wrong.
+        report: Called before each batch of images. It may raise an error to stop.
 
     Returns:
         The metrics of the task by name.
@@ -66,7 +79,7 @@ def score_labelled(
         ValueError: If a label or a box is wrong, or boxes are given to a model of another task than landmarks.
     """
     checked = checked_boxes(model, boxes, images)
-    results, truth = predict_labelled(model, images, labels, align, stacklevel + 1)
+    results, truth = predict_labelled(model, images, labels, align, stacklevel + 1, report)
     if checked is None:
         return model.task.score(results, truth)
     assert isinstance(model.task, LandmarkTask)
@@ -97,7 +110,13 @@ def checked_boxes(model: TrainedModel, boxes: ArrayLike | None, images: ImageBat
     return check_boxes(boxes, images.names)
 
 
-def results_for(model: TrainedModel, images: ImageBatch, truth: list[Any], align: str | None = None) -> list[Drawable]:
+def results_for(
+    model: TrainedModel,
+    images: ImageBatch,
+    truth: list[Any],
+    align: str | None = None,
+    report: Callable[[], None] = _nothing,
+) -> list[Drawable]:
     """Predict images whose labels are known, so that the labelled face is the one that is predicted.
 
     Args:
@@ -105,6 +124,7 @@ def results_for(model: TrainedModel, images: ImageBatch, truth: list[Any], align
         images: The images.
         truth: One clean label per image.
         align: How faces are framed. None is the model's own way.
+        report: Called before each batch of images.
 
     Returns:
         One result per image.
@@ -112,6 +132,7 @@ def results_for(model: TrainedModel, images: ImageBatch, truth: list[Any], align
     align = check_align(align or model.align)
     results: list[Drawable] = []
     for start in range(0, len(truth), AT_ONCE):
+        report()
         arrays = images.arrays[start : start + AT_ONCE]
         frames: list[list[Frame]] = []
         for image, label in zip(arrays, truth[start:], strict=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.utils import get_upload_folder
 
 from ..data.sample_faces import FOLDER
 from ..results.faces import Faces
@@ -42,9 +44,14 @@ def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
         except StoppedError as stopped:
             raise gr.Error(str(stopped), title="Stopped", print_exception=False) from stopped
         except (ValueError, OSError, FloatingPointError) as error:
-            raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+            raise gr.Error(without_folders(str(error)), title="That did not work", print_exception=False) from error
 
     return wrapper
+
+
+def without_folders(text: str) -> str:
+    """Leave only the names of the page's files in a message, not the folders in which they are stored."""
+    return re.sub(rf"{re.escape(get_upload_folder())}/(?:[^/\s]+/)*", "", text)
 
 
 def training_buttons(label: str = "Adapt") -> tuple[gr.Button, gr.Button, gr.Markdown]:

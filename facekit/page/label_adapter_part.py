@@ -87,7 +87,9 @@ def label_adapter_part(own: gr.State) -> gr.events.Dependency:
         file = gr.File(label="Zip file of images and corrected parts", height=140)
         with gr.Column(min_width=300):
             example = gr.Button("Load the example: 16 people, FASSEG's parts")
-            steps = gr.Slider(20, 300, value=60, step=10, label="Training steps", info="One step takes about a second.")
+            steps = gr.Slider(
+                20, 300, value=60, step=10, label="Training steps", info="One step takes one to two seconds."
+            )
     start, stop, text = training_buttons("Train the adapter")
     download = gr.DownloadButton("Download the model with its adapter (.facekit)", interactive=False)
     example.click(load_example, None, file).success(check_labels, file, text)

@@ -200,7 +200,7 @@ def find_parts(path: str | None, kind: str, opacity: float, choice: str = PLAIN,
     if not results:
         gr.Warning("No face was found in this image.")
         empty = gr.DownloadButton(value=None, interactive=False)
-        shown = gr.Image(outcome.draw(), visible=True)
+        shown = gr.Image(outcome.draw(), format="png", visible=True)
         return None, gr.Radio(visible=False), shown, gr.ImageSlider(visible=False), NO_FACE, "", empty
     adapted = isinstance(results[0], Segmentation) and results[0].unadapted is not None
     view = BOTH if adapted else PARSER
@@ -232,9 +232,9 @@ def drawings(results: Sequence[Segmentation], view: str, opacity: float) -> tupl
     """Draw one view, or both for a slider between them. Arguments as of `view_outputs`."""
     if view != BOTH:
         drawn = overlay(select_view(results, view), opacity)
-        return gr.Image(drawn, visible=True), gr.ImageSlider(visible=False)
+        return gr.Image(drawn, format="png", visible=True), gr.ImageSlider(visible=False)
     pair = overlay(select_view(results, PARSER), opacity), overlay(select_view(results, ANNOTATORS), opacity)
-    return gr.Image(visible=False), gr.ImageSlider(pair, visible=True)
+    return gr.Image(visible=False), gr.ImageSlider(pair, format="png", visible=True)
 
 
 @show_errors

@@ -15,10 +15,10 @@ from helpers.page_server import Visitor, running_page
 
 from facekit.images.reader import ImageError, load_image
 from facekit.page.app import NO_FUNCTION
-from facekit.page.label_editor import PARTS, POINTS
 from facekit.page.limits import read_photo
 from facekit.page.page_blocks import FOREIGN_PATH
 from facekit.page.parsing_tab import PLAIN
+from facekit.page.parts_model import TUNED
 
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "how-to" / "page.md").read_text(encoding="utf-8").splitlines()
 STRANGE = r"expected input from the fields of this page, got input that cannot be processed \(\w+\); reload the page"
@@ -89,12 +89,7 @@ REQUESTS: dict[str, tuple[str, list[Any], str]] = {
     "1,000,000,000 draws": ("compare", [None, "Points", ["fsma"], "1", 1e9], "is greater than maximum value 10"),
     "a text instead of a number": ("compare", [None, "Points", ["fsma"], "1", "x"], STRANGE),
     "200,000 characters": ("match", [None, "x," * 100_000], "expected at most 10,000 characters, got 200,000"),
-    "20,000 names": ("show", [None, None, POINTS, "ab," * 3000, "skin", 0], "expected at most 200 names, got 3000"),
-    "1,000 layers": (
-        "show",
-        [None, {"background": None, "layers": [photo_path("/etc/passwd")] * 1000}, PARTS, "nose", "skin", 0],
-        re.escape(FOREIGN_PATH),
-    ),
+    "3,000 names": ("one_shot_cost", [None, "ab," * 3000, TUNED, 300, None], "expected at most 200 names, got 3000"),
     "a click outside": ("take_sample", [], STRANGE),
     "variety of 1,000,000,000": ("generated_faces", [1, 1e9, None], "is greater than maximum value 1"),
 }
