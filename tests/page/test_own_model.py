@@ -53,11 +53,11 @@ def test_the_whole_path(people: Sheet, short: None, tmp_path: Path) -> None:
         for place in people.labels.points[i]:
             sheet.labels.place(*place)
     *_, outcome = adapt(sheet, POINTS, None, None, False, 3, 20)
-    own, path, text, plot, file, onnx, gallery, proposals, keep_on, board, counts = outcome
+    own, path, text, live, plot, file, onnx, gallery, proposals, keep_on, board, counts = outcome
     assert "trained on 5 images" in text and "one image that was set aside" in text and "nme" in text
     assert sheet.aside == {5} and sheet.trained == {0, 1, 2, 3, 4} and board["aside"] == [5]
     assert file.interactive and onnx.interactive and keep_on.interactive and proposals.value == "My own model"
-    assert plot.visible and gallery.visible and counts.startswith("**6 of 8 images are labelled**")
+    assert live == "" and plot.visible and gallery.visible and counts.startswith("**6 of 8 images are labelled**")
     assert len(own_model.drawings(own, sheet, [5, 6, 7])) == 3
 
     shown, _ = suggest_next(sheet, own)
@@ -117,19 +117,22 @@ def test_the_loss_is_shown_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> Non
     reported: list[int] = []
     loss = LiveLoss(lambda done, total, values: reported.append(done))
 
-    def train(fail: bool = False) -> str:
+    def train() -> str:
         for step in range(1, 31):
             live_loss.time.sleep(0.005)
             loss(step, 30, {"loss": 1 / step})
-        if fail:
-            raise ValueError("expected x, got y")
         return "model"
 
+    def fail() -> str:
+        raise ValueError("expected x, got y")
+
     texts, result = collect(loss.run(train))
-    assert result == "model" and reported == list(range(1, 31)) and len(texts) > 3
-    assert any("s left" in text for text in texts) and texts[-1] == "**Step 30 of 30** · loss 0.0333"
+    assert result == "model" and reported == list(range(1, 31)) and texts
+    assert loss.text() == "**Step 30 of 30** · loss 0.0333" and loss.figure() is not None
+    loss.total = 60
+    assert loss.text().endswith("s left")
     with pytest.raises(ValueError, match="expected x, got y"):
-        collect(LiveLoss(lambda *values: None).run(lambda: train(True)))
+        collect(LiveLoss(loss).run(fail))
 
 
 def collect(running: Any) -> tuple[list[str], Any]:
