@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,16 +39,26 @@ def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
         input. Other errors pass unchanged.
     """
 
-    @functools.wraps(function)
-    def wrapper(*arguments: Any, **options: Any) -> Any:
+    @contextmanager
+    def shown_errors() -> Iterator[None]:
         try:
-            return function(*arguments, **options)
+            yield
         except StoppedError as stopped:
             raise gr.Error(str(stopped), title="Stopped", print_exception=False) from stopped
         except (ValueError, OSError, FloatingPointError) as error:
             raise gr.Error(without_folders(str(error)), title="That did not work", print_exception=False) from error
 
-    return wrapper
+    @functools.wraps(function)
+    def wrapper(*arguments: Any, **options: Any) -> Any:
+        with shown_errors():
+            return function(*arguments, **options)
+
+    @functools.wraps(function)
+    def generator(*arguments: Any, **options: Any) -> Any:
+        with shown_errors():
+            yield from function(*arguments, **options)
+
+    return generator if inspect.isgeneratorfunction(function) else wrapper
 
 
 def without_folders(text: str) -> str:

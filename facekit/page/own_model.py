@@ -115,7 +115,7 @@ def adapt(
     rest = [i for i in range(len(sheet.images)) if i not in chosen][:MOST_DRAWN]
     drawn = gr.Gallery(drawings(model, sheet, rest), visible=bool(rest))
     files, choices = file_buttons(str(target)), model_choices(kind, model)
-    yield (model, str(target), text, gr.Plot(loss.figure()), *files, drawn, *choices, *board_outputs(sheet))
+    yield (model, str(target), text, "", gr.Plot(loss.figure()), *files, drawn, *choices, *board_outputs(sheet))
 
 
 def _shown(running: Any) -> Any:
@@ -126,7 +126,7 @@ def _shown(running: Any) -> Any:
             text, figure = next(running)
         except StopIteration as ended:
             return ended.value
-        yield (skip, skip, text, gr.Plot(figure, visible=figure is not None), *[skip] * 7)
+        yield (skip, skip, skip, text, gr.Plot(figure, visible=figure is not None), *[skip] * 7)
 
 
 def _scores(model: Any, images: list[np.ndarray], values: Sequence[Any], labelled: int, share: float) -> str:
@@ -152,7 +152,7 @@ def drawings(model: Any, sheet: Sheet, indices: Sequence[int]) -> list[tuple[str
     for i in indices:
         result = draw_result(facekit.predict(model, sheet.images[i]))
         Image.fromarray(thumbnail(result, DRAWN_SIDE)).save(target := new_file(f"prediction_{i + 1}.jpg"))
-        shown.append((str(target), f"Image {i + 1}" + (": set aside" if i in sheet.aside else ": no label")))
+        shown.append((str(target), f"Image {i + 1}" + (" (scored)" if i in sheet.aside else "")))
     return shown
 
 

@@ -80,7 +80,7 @@ def own_model_tab() -> None:
     gr.Markdown("### 3 · Adapt", elem_classes="step")
     steps, share, keep_on = _training_fields()
     start, stop, text = training_buttons()
-    plot, gallery = _progress_fields()
+    live, plot, gallery = _progress_fields()
     gr.Markdown("### 4 · Use your model", elem_classes="step")
     photo, run, result, file, onnx, opened = _test_fields()
     archive = gr.DownloadButton(visible="hidden")
@@ -96,7 +96,7 @@ def own_model_tab() -> None:
     board.messages(label, [sheet, kind, proposals, own], shown, api_name="label", **EVERY_PRESS)
     suggest.click(own_model.suggest_next, [sheet, own], shown, api_name="suggest", show_progress_on=counts)
     download.click(write_zip, sheet, archive, api_name="labels").success(None, archive, js=FETCH)
-    results = [own, own_file, text, plot, file, onnx, gallery, *choices, *shown]
+    results = [own, own_file, text, live, plot, file, onnx, gallery, *choices, *shown]
     started = start.click(
         own_model.adapt,
         [sheet, kind, own, own_file, keep_on, steps, share],
@@ -120,7 +120,7 @@ def _choice_fields() -> tuple[gr.File, gr.Radio, gr.Textbox, gr.Textbox, gr.Butt
     """Lay out step 1: files, what to label, names of points and of parts, buttons of the example and to start over."""
     with gr.Row():
         with gr.Column(min_width=300):
-            files = gr.File(file_count="multiple", label=UPLOADS, height=150)
+            files = gr.File(file_count="multiple", label=UPLOADS, height=180)
             gr.Markdown(LABELS_NOTE, elem_classes="aside")
         with gr.Column(min_width=300):
             kind = gr.Radio([POINTS, PARTS], value=POINTS, label="What do you want to label?")
@@ -160,13 +160,14 @@ def _training_fields() -> tuple[gr.Slider, gr.Slider, gr.Checkbox]:
     return steps, share, keep_on
 
 
-def _progress_fields() -> tuple[gr.Plot, gr.Gallery]:
-    """Lay out the plot of the loss, and the predictions on images that were not trained on."""
+def _progress_fields() -> tuple[gr.Markdown, gr.Plot, gr.Gallery]:
+    """Lay out step and time left, the plot of the loss, and the predictions on images that were not trained on."""
+    live = gr.Markdown()
     with gr.Row():
         plot = gr.Plot(label="Loss", visible=False, min_width=300)
         label = "Predictions on images that were not trained on"
         gallery = gr.Gallery(label=label, columns=3, height=340, object_fit="contain", visible=False, min_width=300)
-    return plot, gallery
+    return live, plot, gallery
 
 
 def _test_fields() -> tuple[gr.Image, gr.Button, gr.Image, gr.DownloadButton, gr.Button, gr.UploadButton]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,6 @@ def test_the_page_has_the_canvas_of_the_notebooks() -> None:
         (Path(__file__).parents[2] / editor).read_text(encoding="utf-8").removesuffix("export default { render };\n")
     )
     assert script.startswith(canvas) and "export" not in script and "http" not in script
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    assert "*.js" in setup["options.package_data"]["facekit.page"]

@@ -183,7 +183,7 @@ def test_files_and_models_go_with_their_session(server: tuple[gr.Blocks, Path], 
         for _ in range(3):
             success, outcome = visitor.call("adapt", asked())
             assert success
-            button = outcome[4]
+            button = outcome[5]
         fetched = httpx.get(button["value"]["url"])
         assert fetched.status_code == 200 and len(fetched.content) == 1_000_000
         assert len(models_in(folder) - kept) == 3, "one file for each model, no copies"

@@ -88,7 +88,7 @@ def test_paint_is_kept_with_other_names_and_more_images(file: str, tmp_path: Pat
     rename(sheet, "hair, beard")
     assert np.array_equal(sheet.labels.masks[0], painted > 0)
     Image.new("RGB", (30, 30)).save(tmp_path / "another.png")
-    more, board, _counts, field, names = choose(sheet, [str(tmp_path / "another.png")], "hair, beard")
+    more, board, _, field, names = choose(sheet, [str(tmp_path / "another.png")], "hair, beard")
     assert len(more.images) == 2 and more.labelled == [0] and field is None and names == "hair, beard"
     assert np.array_equal(more.labels.masks[0], painted > 0) and board["names"] == ["new.png", "another.png"]
     assert choose(Sheet(), [], NAMES)[2] == NO_IMAGES
