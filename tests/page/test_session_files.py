@@ -42,7 +42,7 @@ def files(folder: Path) -> set[Path]:
 
 
 def soon(condition: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
     return condition()
