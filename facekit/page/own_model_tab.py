@@ -151,12 +151,15 @@ def _label_fields() -> tuple[gr.HTML, gr.Markdown, gr.Dropdown, gr.Button, gr.Bu
 def _training_fields() -> tuple[gr.Slider, gr.Slider, gr.Checkbox]:
     """Lay out the settings of step 3: steps, share of images for scores, whether to continue with the own model."""
     with gr.Row():
-        info = "More steps take longer. For a few images, 100 to 200 are enough."
-        steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps", info=info, min_width=240)
-        info = "These labelled images are not trained on. The model is scored on them."
-        share = gr.Slider(0, 50, value=20, step=5, label="Set aside for scoring, %", info=info, min_width=240)
-        info = "Starts from the model that you trained or opened."
-        keep_on = gr.Checkbox(False, label="Continue with my model", info=info, interactive=False, min_width=240)
+        with gr.Column(min_width=240):
+            info = "More steps take longer. For a few images, 100 to 200 are enough."
+            steps = gr.Slider(50, 1000, value=200, step=50, label="Training steps", info=info)
+        with gr.Column(min_width=240):
+            info = "These labelled images are not trained on. The model is scored on them."
+            share = gr.Slider(0, 50, value=20, step=5, label="Set aside for scoring, %", info=info)
+        with gr.Column(min_width=240):
+            info = "Starts from the model that you trained or opened."
+            keep_on = gr.Checkbox(False, label="Continue with my model", info=info, interactive=False)
     return steps, share, keep_on
 
 

@@ -28,7 +28,8 @@ function render({ model, el }) {
   const send = (type, ...values) => model.send({ type, index: state().index, values });
   // What only the browser knows: the view (px of the canvas per pixel of the image), the tool, what is being drawn.
   const view = { scale: 1, x: 0, y: 0 };
-  const paint = { tool: "brush", part: Math.min(1, state().names.length - 1), size: 0, opacity: 0.55 };
+  const paint = { tool: "brush", part: Math.min(1, state().names.length - 1), size: 0.05, opacity: 0.55 };
+  const brush = () => Math.max(1, paint.size * Math.max(state().width, state().height)); // its diameter, pixels
   let path = null, drag = null, pan = null, cross = null, hover = null;
   let sent = []; // strokes that stay visible until Python's mask arrives: {path, size, colour}
 
@@ -80,9 +81,7 @@ function render({ model, el }) {
     for (const [name, text] of Object.entries(texts)) {
       tools[name] = button(text, text, () => { paint.tool = name; path = null; refresh(); }, find(".tools"));
     }
-    const side = Math.max(state().width, state().height);
-    paint.size = side / 20;
-    slider("size", Math.max(1, side / 200), side / 5, paint.size, (value) => (paint.size = value));
+    slider("size", 0.005, 0.2, paint.size, (value) => (paint.size = value));
     slider("opacity", 0, 1, paint.opacity, (value) => (paint.opacity = value));
   } else {
     find(".tools").remove();
@@ -180,7 +179,7 @@ function render({ model, el }) {
       ink.drawImage(overlay, view.x, view.y, width * view.scale, height * view.scale);
     }
     const colour = paint.tool === "eraser" ? "#fff" : state().colours[paint.part];
-    const strokes = path && paint.tool !== "polygon" ? [...sent, { path, size: paint.size, colour }] : sent;
+    const strokes = path && paint.tool !== "polygon" ? [...sent, { path, size: brush(), colour }] : sent;
     for (const stroke of strokes) {
       const drawn = stroke.path.map(toCanvas);
       line(drawn.length > 1 ? drawn : [drawn[0], drawn[0]], stroke.colour, stroke.size * view.scale);
@@ -192,7 +191,7 @@ function render({ model, el }) {
       drawn.forEach((at) => line([at, at], "#fff", 6));
     } else if (hover && (paint.tool === "brush" || paint.tool === "eraser")) {
       ink.beginPath();
-      ink.arc(hover[0], hover[1], (paint.size * view.scale) / 2, 0, 2 * Math.PI);
+      ink.arc(hover[0], hover[1], (brush() * view.scale) / 2, 0, 2 * Math.PI);
       Object.assign(ink, { strokeStyle: "#fff", lineWidth: 1 });
       ink.stroke();
     }
@@ -215,8 +214,8 @@ function render({ model, el }) {
   }
   function endStroke() {
     if (!path || paint.tool === "polygon") return;
-    send("brush", path, paint.size, part());
-    sent.push({ path, size: paint.size, colour: paint.tool === "eraser" ? "#fff" : state().colours[paint.part] });
+    send("brush", path, brush(), part());
+    sent.push({ path, size: brush(), colour: paint.tool === "eraser" ? "#fff" : state().colours[paint.part] });
     path = null;
   }
   canvas.onpointerdown = (event) => {
