@@ -11,6 +11,8 @@ import pytest
 from facekit.annotations import read_labels
 from facekit.data import samples
 from facekit.labelling import PartLabels
+from facekit.labels import segmentation_set
+from facekit.results import Segmentation
 
 NAMES = ["background", "hair", "mouth"]
 
@@ -98,3 +100,12 @@ def test_what_a_browser_shows(images: list[np.ndarray]) -> None:
     )
     large = PartLabels([np.zeros((30, 2560, 3), np.uint8)], NAMES)
     assert large.shown_image().shape == (15, 1280, 3) and large.overlay().shape == (15, 1280, 4)
+
+
+def test_a_proposal_without_any_of_the_parts(images: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    result = Segmentation(np.ones((60, 80), np.uint8), segmentation_set(["background", "hat"]), images[0])
+    monkeypatch.setattr("facekit.labelling.face_labels.predict", lambda model, image: result)
+    made = PartLabels(images, NAMES, model="mine.facekit")
+    with pytest.raises(ValueError, match=r"image 0: expected some of these parts, and the model \(hat\) found none"):
+        made.propose()
+    assert made.labelled == []

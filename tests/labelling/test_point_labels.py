@@ -11,6 +11,8 @@ from PIL import Image
 
 from facekit.annotations import read_labels
 from facekit.labelling import PointLabels
+from facekit.labels import landmark_set
+from facekit.results import Landmarks
 
 NAMES = ["left_eye", "right_eye", "nose_tip", "left_mouth_corner", "right_mouth_corner"]
 
@@ -134,3 +136,21 @@ def test_events_of_a_browser(images: list[np.ndarray]) -> None:
     assert event("go", 2) == "" and made.index == 2 and changed == [0, 0, 1]
     assert "expected a place in the image of 80 x 60, got (500, 2)" in event("place", 500, 2, index=2)
     assert event("launch") == "" and made.overlay() is None and changed == [0, 0, 1]
+
+
+def test_a_proposal_keeps_points_that_the_model_lacks(
+    images: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    five = landmark_set("5")
+    result = Landmarks(np.arange(10, dtype=np.float32).reshape(5, 2), np.ones(5), five, images[0])
+    monkeypatch.setattr("facekit.labelling.face_labels.predict", lambda model, image: result)
+    made = PointLabels(images, ["nose_tip", "scar"], model="mine.facekit")
+    made.move("scar", 30, 31)
+    made.propose()
+    assert made.points[0].tolist() == [[4, 5], [30, 31]]
+    other = PointLabels(images, ["scar", "mole"], model="mine.facekit")
+    with pytest.raises(
+        ValueError, match="expected a model with some of the points scar, mole, got one with left_pupil"
+    ):
+        other.propose()
+    assert other.labelled == []
