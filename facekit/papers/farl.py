@@ -192,7 +192,7 @@ FIGURE_4 = Experiment(
             (CELEBAHQ_128,),
             "CelebA-HQ: attributes, the last 800 faces scored; the embedded tower of six blocks",
             {"weights": "embedded"},
-            25,
+            12,
         ),
         "paper": Scale(
             _ALL,

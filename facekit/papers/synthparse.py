@@ -159,7 +159,7 @@ FIGURE_6 = Experiment(
     {f"{round(100 * share)} % real": mixture(studio=1 - share, celebamask=share) for share in (0.0, *_SHARES, 1.0)},
     "50 % real",
     {
-        "mini": mini_scale(MOBILENET, (FASSEG, CELEBAMASK_CROPS), 50),
+        "mini": mini_scale(MOBILENET, (FASSEG, CELEBAMASK_CROPS), 30),
         **large_scales(
             {f"{round(100 * share)} % real": mixture(synthetic=1 - share, lapa=share) for share in _SHARES},
             120,
