@@ -37,7 +37,8 @@ OTHERS = 500  # Number of other images whose labels are tried.
 FITS = 0.055  # median error of labels that are right
 BETTER = 0.5  # a mistake undone makes the error so much smaller, in most images
 MOST = 0.75
-SHIFT = 0.02  # the smallest common offset that is a mistake
+SHIFT = 0.02  # the smallest common offset that is a mistake; twice as much for fewer images than FEW
+FEW = 3
 FACE_SIDE = (0.4, 0.9)  # of the image's side: then the whole image is a face crop
 # F1 of parts, averaged over the classes.
 PARTS_FIT, PARTS_GAIN = 0.45, 0.04
@@ -203,7 +204,7 @@ def _error_of_others(labels: Sequence[np.ndarray], predicted: list[tuple[Array, 
 
 def _moved_alike(labelled: Sequence[Array], predicted: list[tuple[Array, float]], errors: Array) -> str | None:
     """Return the factor or offset that all labels have in common, in words."""
-    factors, offsets, left = [], [], []
+    factors, offsets, shifts, left = [], [], [], []
     for p, (points, side) in zip(labelled, predicted, strict=True):
         both = np.isfinite(p).all(1) & np.isfinite(points).all(1)
         if both.sum() < 4:
@@ -212,6 +213,7 @@ def _moved_alike(labelled: Sequence[Array], predicted: list[tuple[Array, float]]
         factor = float((a * b).sum() / max((a * a).sum(), 1e-9))
         factors.append(factor)
         offsets.append(p[both].mean(0) - points[both].mean(0) / max(factor, 1e-9))
+        shifts.append(p[both].mean(0) - points[both].mean(0))
         left.append(float(np.linalg.norm(factor * a - b, axis=1).mean()) / max(side, 1e-6))
     if not factors or not _clearly(np.array(left), errors[: len(left)]):
         return None
@@ -222,10 +224,11 @@ def _moved_alike(labelled: Sequence[Array], predicted: list[tuple[Array, float]]
         return None
     if abs(factor - 1) > 0.12 and np.abs(offset).max() * factor < 0.2 * side:
         return f"multiplied by {1 / factor:.2g}"
-    if abs(factor - 1) < 0.12 and np.abs(offset).max() * factor < SHIFT * side:
-        return None  # labels that are nearly equal to the predictions
     if abs(factor - 1) < 0.12:
-        return f"moved by about ({offset[0]:.0f}, {offset[1]:.0f}) px"
+        # Without the factor: faces differ from the mean face by a few percent, which moves points far from the origin.
+        shift = np.median(shifts, 0)
+        least = SHIFT * side * (2 if len(shifts) < FEW else 1)
+        return f"moved by about ({shift[0]:.0f}, {shift[1]:.0f}) px" if np.abs(shift).max() >= least else None
     return f"multiplied by {1 / factor:.2g} and moved by about ({offset[0]:.0f}, {offset[1]:.0f}) px"
 
 
