@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 import facekit
 from facekit.data.face_sources import data_folder
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.labels import FACEKIT_27
+from facekit.labels import FACEKIT_27, LAPA_11, segmentation_map
 from facekit.results import Attributes, Segmentation
 
 FOLDER = Path(__file__).parent
@@ -30,6 +30,7 @@ TILE = 300
 GAP = 6
 TITLES = ("photo", "68 landmarks", "parts", "attributes", "sketch")
 ROWS, COLUMNS = slice(105, 475), slice(71, 441)  # the part of a photo that is shown: head and hair
+LABELLED_BY_ONE = 8  # the sample person in whose image a model of one labelled face finds parts
 # Attributes that can be seen; CelebA's others are mostly opinions of its annotators.
 ATTRIBUTES = (
     "Smiling",
@@ -112,13 +113,16 @@ def gallery_images() -> dict[str, Image.Image]:
     batch = faces.batch(range(6), want=("image", "mask"))
     images, masks = batch["image"].permute(0, 2, 3, 1).numpy(), batch["mask"].numpy()
     truth = Segmentation(masks[0], FACEKIT_27, images[0]).draw()
+    people = facekit.data.samples()
+    known = segmentation_map(people.mask_labels, LAPA_11)[people.masks[0]]
     one_shot = facekit.adapt(
-        images[4:5], masks[4:5], "segmentation", "pftgan", names=FACEKIT_27, align="ffhq", progress=False
+        people.images[:1], [known], "segmentation", "pftgan", names=LAPA_11, align="ffhq", progress=False
     )
+    other = people.images[LABELLED_BY_ONE]
     return {
         "00_quickstart": tile(both),
         "01_fsma": halves(person, sketch),
-        "02_pftgan": tile(facekit.predict(one_shot, images[3]).draw()),
+        "02_pftgan": halves(tile(other), tile(facekit.predict(one_shot, other).draw())),
         "03_synthparse": halves(tile(images[0]), tile(truth)),
         "04_farl": tile(heat),
     }
