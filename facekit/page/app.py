@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from . import session_files, sessions
+from .appearance import CSS, HEAD, page_theme
 from .compare_tab import compare_tab
 from .endpoints import add_endpoints
 from .hosts import AllowedHosts, allowed_names, logins
@@ -29,21 +30,6 @@ from .page_blocks import PageBlocks
 from .parsing_tab import parsing_tab
 from .parts_tab import parts_tab
 from .try_tab import try_tab
-
-CSS = """
-.gradio-container {width: 100% !important; max-width: 1180px !important; margin: 0 auto !important}
-#title h1 {font-size: 2.3rem; letter-spacing: -.03em; margin-bottom: 0}
-#title p {font-size: 1.08rem; opacity: .75; margin-top: .2rem}
-.step h3 {margin-bottom: 0}
-.progress {min-height: 4.5rem}
-.aside p {font-size: .92rem; opacity: .8}
-.scores table {font-size: .9rem; margin: 0}
-.scores :is(th, td) {padding: .25rem .45rem; overflow-wrap: normal; word-break: normal}
-.level {align-items: center}
-.samples, .samples .grid-wrap {height: auto !important; min-height: 0 !important; max-height: none !important}
-.samples .grid-container {grid-template-columns: repeat(auto-fill, minmax(72px, 1fr)) !important}
-"""
-
 
 NO_FUNCTION = "expected a function of this page and its inputs, got something else; reload the page and try again"
 TABS: dict[str, Callable[[], None]] = {
@@ -117,12 +103,12 @@ def start_page(
     async def answer_failure(request: Request, error: Exception) -> PlainTextResponse:
         return PlainTextResponse(NO_FUNCTION, 500)
 
-    theme = gr.themes.Soft(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["monospace"])
     page = build(tabs).queue(max_size=QUEUE)
     try:
         page.launch(
-            theme=theme,
+            theme=page_theme(),
             css=CSS,
+            head=HEAD,
             max_file_size=UPLOAD,
             footer_links=["api"],
             server_name=address,

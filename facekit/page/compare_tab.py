@@ -289,9 +289,9 @@ def scores_file(curve: Comparison) -> str:
 def compare_tab() -> None:
     """Lay out the tab: labels, backbones and numbers, training, results."""
     images = gr.State(0)
-    gr.Markdown("### 1 · Labelled images", elem_classes="step")
+    gr.Markdown("## 1 · Labelled images", elem_classes="step")
     file, kind, example, summary = _label_fields()
-    gr.Markdown("### 2 · What to compare", elem_classes="step")
+    gr.Markdown("## 2 · What to compare", elem_classes="step")
     with gr.Row():
         info = "pftgan takes the longest."
         backbones = gr.CheckboxGroup(list(BACKBONES), value=["fsma", "synthparse"], label="Backbones", info=info)
@@ -301,7 +301,7 @@ def compare_tab() -> None:
         draws = gr.Slider(1, MOST_DRAWS, value=3, step=1, label="Draws", info=info)
     time = gr.Markdown(estimate(0, "Points", ["fsma", "synthparse"], "1, 5", 3))
     gr.Markdown(NOTE, elem_classes="aside")
-    gr.Markdown("### 3 · Compare", elem_classes="step")
+    gr.Markdown("## 3 · Compare", elem_classes="step")
     with gr.Row():
         start = gr.Button("Compare", variant="primary", scale=4)
         stop = gr.Button("Stop", scale=1)

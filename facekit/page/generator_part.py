@@ -109,7 +109,7 @@ def generated_faces_part(own: gr.State) -> None:
     Args:
         own: The visitor's generator.
     """
-    gr.Markdown("### Generated faces", elem_classes="step")
+    gr.Markdown("## Generated faces", elem_classes="step")
     with gr.Row(elem_classes="level"):
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**32 - 1, scale=1)
         info = "With 0 all faces are the mean face. From 0.4 on, more and more faces are distorted."

@@ -231,16 +231,16 @@ def images_tab() -> None:
 def _task_part(task: str) -> None:
     """Lay out one task: images, training, test."""
     example, model = gr.State(), gr.State()
-    gr.Markdown("### 1 · Choose a few images, one face each", elem_classes="step")
+    gr.Markdown("## 1 · Choose a few images, one face each", elem_classes="step")
     images, targets, style, load, text, shown = _image_fields(task)
-    gr.Markdown("### 2 · Adapt", elem_classes="step")
+    gr.Markdown("## 2 · Adapt", elem_classes="step")
     with gr.Row():
         info = "In a photo the face is found first. Only the face is changed."
         kind = gr.Radio(list(ALIGN), value=CROP, label="Each image is a", info=info)
         info = f"More steps take longer. {STEPS} steps take one to two minutes on two cores."
         steps = gr.Slider(50, 1000, value=STEPS, step=50, label="Training steps", scale=2, info=info)
     start, stop, status = training_buttons()
-    gr.Markdown("### 3 · Use your model", elem_classes="step")
+    gr.Markdown("## 3 · Use your model", elem_classes="step")
     photo, photo_kind, run, pair, image_file, model_file = _test_fields(task)
 
     chosen = [images, targets, example]

@@ -73,15 +73,15 @@ def visible_fields(kind: str, own: Any) -> tuple[Any, ...]:
 def own_model_tab() -> None:
     """Lay out the tab: choose images, label them, adapt, use the model."""
     sheet, own, own_file = gr.State(Sheet()), gr.State(), gr.State()
-    gr.Markdown("### 1 · Choose images, one face each", elem_classes="step")
+    gr.Markdown("## 1 · Choose images, one face each", elem_classes="step")
     files, kind, point_text, part_text, example, empty = _choice_fields()
-    gr.Markdown("### 2 · Label a few of them", elem_classes="step")
+    gr.Markdown("## 2 · Label a few of them", elem_classes="step")
     board, counts, proposals, suggest, download = _label_fields()
-    gr.Markdown("### 3 · Adapt", elem_classes="step")
+    gr.Markdown("## 3 · Adapt", elem_classes="step")
     steps, share, keep_on = _training_fields()
     start, stop, text = training_buttons()
     live, plot, gallery = _progress_fields()
-    gr.Markdown("### 4 · Use your model", elem_classes="step")
+    gr.Markdown("## 4 · Use your model", elem_classes="step")
     photo, run, result, file, onnx, opened = _test_fields()
     archive = gr.DownloadButton(visible="hidden")
 

@@ -93,10 +93,10 @@ def parts_tab() -> None:
 def _training_steps() -> gr.State:
     """Lay out the three steps: paint, adapt, use the model. Return the visitor's generator."""
     sheet, model = gr.State(Sheet()), gr.State()
-    gr.Markdown(f"### 1 · Paint one image, or up to {MOST_PAINTED}", elem_classes="step")
+    gr.Markdown(f"## 1 · Paint one image, or up to {MOST_PAINTED}", elem_classes="step")
     files, part_text, load = _choice_fields()
     board, counts, proposals, download, archive = _paint_fields()
-    gr.Markdown("### 2 · Adapt", elem_classes="step")
+    gr.Markdown("## 2 · Adapt", elem_classes="step")
     with gr.Row():
         info = "In a photo the face is found first, and turned upright."
         kind = gr.Radio(list(ALIGN), value=PHOTO, label="Each image is a", min_width=240, info=info)
@@ -105,7 +105,7 @@ def _training_steps() -> gr.State:
     own = generator_fields()
     cost = gr.Markdown(elem_classes="aside")
     start, stop, status = training_buttons()
-    gr.Markdown("### 3 · Use your model", elem_classes="step")
+    gr.Markdown("## 3 · Use your model", elem_classes="step")
     photo, photo_kind, run, results, text, file = result_fields()
 
     shown = [board, counts]
