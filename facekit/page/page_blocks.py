@@ -62,10 +62,10 @@ class PageBlocks(gr.Blocks):
             session: The visitor's session.
         """
         sessions.close_session(session)
-        session_files.delete_files(session)
         if session is not None:
             self.state_holder.session_data.pop(session, None)
             self.state_holder.time_last_used.pop(session, None)
+        session_files.delete_files(session)
 
     def _delete_files_of_gone(self, session: str | None) -> None:
         """Delete what a function wrote after its visitor had left."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,8 +38,16 @@ def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def files(folder: Path) -> set[Path]:
-    """All files with content, but not those of sessions."""
-    return {path for path in folder.rglob("*") if path.is_file() and path.stat().st_size}
+    """All files with content, but not those of sessions. Folders may be deleted meanwhile, which os.walk ignores."""
+    found = {Path(place, name) for place, _, names in os.walk(folder) for name in names}
+    return {path for path in found if _size(path)}
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def soon(condition: Callable[[], bool]) -> bool:
