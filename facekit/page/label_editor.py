@@ -25,6 +25,17 @@ PROPOSERS = {
 }
 
 
+def proposals_field(kind: str) -> gr.Dropdown:
+    """Create the choice of the model whose prediction the canvas can start from.
+
+    Args:
+        kind: POINTS or PARTS.
+    """
+    info = "The button *Model's proposal* starts from the prediction of this model. Then correct it."
+    names = PROPOSERS[kind]
+    return gr.Dropdown(list(names), value=names[0], label="Proposals of", info=info)
+
+
 def names_of(kind: str, point_text: str, part_text: str) -> list[str]:
     """Return the names of the labels of one kind, without the background. Raises ValueError for wrong names."""
     return names_in(point_text) if kind == POINTS else part_names_in(part_text)

@@ -10,7 +10,7 @@ from PIL import Image
 from . import own_model
 from .components import MOST_IMAGES, show_errors, training_buttons
 from .label_board import EVERY_PRESS, label_board
-from .label_editor import FETCH, NO_IMAGES, PROPOSERS, board_outputs, choose, label, rename, write_zip
+from .label_editor import FETCH, NO_IMAGES, board_outputs, choose, label, proposals_field, rename, write_zip
 from .label_sheet import (
     MOST_PARTS,
     MOST_POINTS,
@@ -139,9 +139,7 @@ def _label_fields() -> tuple[gr.HTML, gr.Markdown, gr.Dropdown, gr.Button, gr.Bu
         with gr.Column(scale=3, min_width=300):
             board = label_board("Labels")
         with gr.Column(scale=1, min_width=220):
-            info = "The button *Model's proposal* starts from the prediction of this model. Then correct it."
-            names = PROPOSERS[POINTS]
-            proposals = gr.Dropdown(list(names), value=names[0], label="Proposals of", info=info)
+            proposals = proposals_field(POINTS)
             suggest = gr.Button("Which image next?")
             gr.Markdown("Your own model says which image it is least certain about.", elem_classes="aside")
             download = gr.Button("Download the labels (LabelMe)")

@@ -11,7 +11,7 @@ from . import label_editor
 from .components import PHOTO, show_errors, training_buttons
 from .generator_part import generated_faces_part, generator_fields
 from .label_board import EVERY_PRESS, label_board
-from .label_editor import FETCH, NO_IMAGES, PROPOSERS, add_uploads, board_outputs, write_zip
+from .label_editor import FETCH, NO_IMAGES, add_uploads, board_outputs, proposals_field, write_zip
 from .label_sheet import MOST_PARTS, PART_NAMES, PARTS, Sheet, generated_faces, part_names_in
 from .limits import TRAINING
 from .parts_model import (
@@ -167,9 +167,7 @@ def _paint_fields() -> tuple[gr.HTML, gr.Markdown, gr.Dropdown, gr.Button, gr.Do
         with gr.Column(scale=3, min_width=300):
             board = label_board("Parts")
         with gr.Column(scale=1, min_width=220):
-            info = "The button *Model's proposal* starts from the prediction of this model. Then correct it."
-            names = PROPOSERS[PARTS]
-            proposals = gr.Dropdown(list(names), value=names[0], label="Proposals of", info=info)
+            proposals = proposals_field(PARTS)
             download = gr.Button("Download the labels")
     archive = gr.DownloadButton(visible="hidden")
     return board, counts, proposals, download, archive
