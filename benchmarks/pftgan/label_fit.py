@@ -7,7 +7,8 @@ generated label image is read by the nearest colour and compared with the label:
 classes of the label. The model is then scored on validation faces, which are the support images, too. Seed 0. With
 ``--choose`` other training faces take their place: settings are chosen on those.
 
-"recipe of version 1" is how facekit fitted until now: AlexNet's distance at 128 px, 100 steps, JoJoGAN's Adam.
+"recipe of version 1" has the segmentation stream's settings of earlier versions: AlexNet's distance at 128 px, 100
+steps, JoJoGAN's Adam. Its image stream learns the labelled image, too, which it did not then.
 """
 
 from __future__ import annotations

@@ -87,9 +87,9 @@ class Visitor:
     def present(self) -> Iterator[None]:
         """Keep the connection open by which a browser's tab shows that it is open."""
         url = self.client.base_url
-        with socket.create_connection((url.host, url.port), timeout=60) as heart:
-            heart.sendall(f"GET /gradio_api/heartbeat/{self.session} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            while b"ALIVE" not in heart.recv(1000):
+        with socket.create_connection((url.host, url.port), timeout=60) as connection:
+            connection.sendall(f"GET /gradio_api/heartbeat/{self.session} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            while b"ALIVE" not in connection.recv(1000):
                 pass
             yield
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 import math
 import os
 import time
 from typing import Any
 
+import torch
+
+from ..backbones.configuration import choose_config
 from ..backbones.pftgan.backbone import PFTGAN
 from ..backbones.pftgan.labelled_samples import labelled_samples
 from ..backbones.pftgan.network import PFTGANNetwork
 from ..core.arguments import check_path, check_progress, check_seed
 from ..core.device import pick_device
 from ..core.global_state import default_settings
+from ..core.output_paths import check_checkpoint
 from ..model import Model, find_backbone, resolve_model
 from ..tasks import SegmentationTask
+from ..training.config import Adaptation
 from ..training.loop import Progress
 from .adaptation import adapt
+
+log = logging.getLogger("facekit")
 
 
 @default_settings()
@@ -27,10 +36,12 @@ def distill(
     keep: float = 0.9,
     truncation: float = 0.7,
     weights: str | os.PathLike[str] | None = None,
-    device: str | None = None,
+    recipe: str | Adaptation = "quick",
+    checkpoint: str | os.PathLike[str] | None = None,
+    device: str | torch.device | None = None,
     seed: int = 0,
     progress: Progress = True,
-    **settings: Any,
+    **recipe_overrides: Any,
 ) -> Model:
     """Train a fast parser on images that a generator makes, with the labels of its pixel classifiers.
 
@@ -40,19 +51,23 @@ def distill(
     Args:
         model: A segmentation model of backbone "pftgan", or its file. It is not changed.
         count: Number of generated images.
-        keep: Part of them to train on. The images about which the classifiers disagree most are left out.
-        truncation: Below 1, images are closer to the mean image, with less variety and fewer faults.
+        keep: Part of them to train on, in (0, 1]. The images about which the classifiers disagree most are left out.
+        truncation: Of the generated images, in (0, 1]. Below 1, images are closer to the mean image, with less variety
+            and fewer faults.
         weights: The generator that the model was adapted from. None is the one that the model's file names.
+        recipe: Of synthparse, as in `facekit.adapt`.
+        checkpoint: File of the training state. An interrupted training resumes from it.
         device: Where to compute. None is the best available device.
         seed: Seed of all random numbers.
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
-        **settings: Other arguments of `facekit.adapt` with backbone "synthparse", such as ``steps=1000``.
+        **recipe_overrides: Fields of synthparse's configuration, such as ``steps=1000``.
 
     Returns:
         A model of backbone "synthparse" with the same label set and the same crop of faces.
 
     Raises:
         ValueError: If the model or an argument is wrong.
+        TypeError: If synthparse has no such field.
 
     Example:
         >>> model = facekit.adapt(images, masks, task="segmentation", backbone="pftgan", align="ffhq")
@@ -62,30 +77,35 @@ def distill(
     teacher = resolve_model(model)
     network = _check(teacher, count, keep, truncation)
     check_progress(progress)
-    seed = check_seed(seed)
-    recipe = teacher.about.get("recipe", {})
+    seed, checkpoint = check_seed(seed), check_checkpoint(checkpoint)
+    kept = max(1, math.floor(keep * count))
+    # Checked before the images are generated, which takes minutes.
+    choose_config(find_backbone("synthparse"), recipe, SegmentationTask, True, kept, None, recipe_overrides)
     source = teacher.about.get("weights", "auto") if weights is None else weights
     check_path(source, "weights")
     backbone = find_backbone("pftgan")
     assert isinstance(backbone, PFTGAN)
-    generator, _ = backbone.load_pair(source, recipe.get("inversion"))
+    generator, _ = backbone.load_pair(source, teacher.about.get("recipe", {}).get("inversion"))
     if vars(generator.size) != vars(network.stream.size):
         raise ValueError(
             f"weights={str(source)!r}: expected the generator of {network.input_size} px that the model was adapted "
             f"from, got one of {generator.size.resolution} px or another width; pass weights="
         )
-    samples = labelled_samples(network, generator, count, truncation, seed, pick_device(device))
-    kept = max(1, math.floor(keep * count))
+    log.info("generating %d labelled images", count)
+    # A copy, so that the model stays on its device.
+    samples = labelled_samples(copy.deepcopy(network), generator, count, truncation, seed, pick_device(device))
     student = adapt(
         list(samples.images[:kept]),
         list(samples.masks[:kept]),
         "segmentation",
         "synthparse",
         names=teacher.task.labels,
+        recipe=recipe,
+        checkpoint=checkpoint,
         device=device,
         seed=seed,
         progress=progress,
-        **settings,
+        **recipe_overrides,
     )
     student.align = teacher.align
     student.about["distilled"] = {

@@ -21,13 +21,13 @@ from ..results.comparison import Comparison
 from .code_samples import comparison_code, comparison_command
 from .components import check_length, show_errors
 from .generator_part import embedded_generator
+from .label_sheet import POINTS, TASKS
 from .label_zip import example_zip, unpacked_labels
 from .limits import TRAINING, read_photo
 from .parts_model import one_shot_seconds
 from .sessions import connect_stop_button, new_file, progress_reporter
 
 COMPARISON = "compare"
-TASKS: dict[str, Any] = {"Points": "landmarks", "Parts": "segmentation"}
 BACKBONES = tuple(backbone_names())
 MOST_DRAWS = 10
 MOST_TRAININGS = 60
@@ -299,7 +299,7 @@ def compare_tab() -> None:
         shots = gr.Textbox("1, 5", label="Faces", info=info)
         info = "Random splits of the images. More of them give narrower intervals."
         draws = gr.Slider(1, MOST_DRAWS, value=3, step=1, label="Draws", info=info)
-    time = gr.Markdown(estimate(0, "Points", ["fsma", "synthparse"], "1, 5", 3))
+    time = gr.Markdown(estimate(0, POINTS, ["fsma", "synthparse"], "1, 5", 3))
     gr.Markdown(NOTE, elem_classes="aside")
     gr.Markdown("## 3 · Compare", elem_classes="step")
     with gr.Row():
@@ -324,7 +324,7 @@ def _label_fields() -> tuple[gr.File, gr.Radio, gr.Button, gr.Markdown]:
     with gr.Row():
         file = gr.File(label="Zip file of images and labels", height=140, scale=3)
         with gr.Column(scale=2, min_width=300):
-            kind = gr.Radio(list(TASKS), value="Points", label="What is labelled?")
+            kind = gr.Radio(list(TASKS), value=POINTS, label="What is labelled?")
             example = gr.Button("Load the example: 16 people, labelled")
             gr.Markdown(FORMATS, elem_classes="aside")
     return file, kind, example, gr.Markdown(NO_FILE)

@@ -84,7 +84,7 @@ def _labels_in(folder: Path, names: list[str], kind: str) -> tuple[LabelFiles | 
     kinds = [PARTS] if has_masks else [kind, PARTS if kind == POINTS else POINTS]
     message = ""
     for candidate in kinds:
-        task: Any = TASKS[candidate]
+        task = TASKS[candidate]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of skipped files; they are told below

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..annotations.records import Task
 from ..data.sample_faces import samples
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..labelling import PartLabels, PointLabels
@@ -30,7 +31,7 @@ from .photo_files import thumbnail
 from .sessions import new_file
 
 POINTS, PARTS = "Points", "Parts"
-TASKS = {POINTS: "landmarks", PARTS: "segmentation"}
+TASKS: dict[str, Task] = {POINTS: "landmarks", PARTS: "segmentation"}
 POINT_NAMES = ", ".join(LANDMARKS_5.points)
 PART_NAMES = "skin, brows, eyes, nose, mouth, hair"
 BACKGROUND = "background"

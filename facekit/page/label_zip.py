@@ -17,10 +17,10 @@ from ..data.sample_faces import FOLDER, samples
 from ..images.reader import SUFFIXES
 from ..labels import LANDMARKS_5, SegmentationSet, convert_landmarks, segmentation_map
 from .components import MOST_IMAGES
+from .label_import import LABEL_SUFFIXES, LIST_SUFFIXES
 from .limits import check_pixels
 from .sessions import new_file
 
-LABEL_SUFFIXES = (".json", ".xml", ".pts", ".txt")
 MOST_FILES = 3 * MOST_IMAGES
 MOST_BYTES = 200_000_000  # of all unpacked files
 
@@ -87,7 +87,7 @@ def _unpack(path: str, folder: Path) -> None:
 def _is_wanted(member: PurePosixPath) -> bool:
     """Return whether a file of a zip is an image or a label file, and not one that macOS adds."""
     hidden = member.name.startswith(".") or "__MACOSX" in member.parts
-    return not hidden and member.suffix.lower() in (*SUFFIXES, *LABEL_SUFFIXES)
+    return not hidden and member.suffix.lower() in (*SUFFIXES, *LABEL_SUFFIXES, *LIST_SUFFIXES)
 
 
 def _without_images(content: bytes, name: str) -> bytes:

@@ -20,6 +20,7 @@ from ..tasks import SegmentationTask
 from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, example_photos, show_errors
 from .label_adapter_part import label_adapter_part
 from .limits import read_photo
+from .photo_analysis import join_faces
 from .sessions import new_file
 from .uploads import image_field
 
@@ -38,25 +39,9 @@ NO_MODEL = "there is no model of your own yet: upload a .facekit file, or train 
 NOTE = (
     "Each face is found, cropped and segmented. The result is pasted back into the image at full size. A model draws "
     "parts as in the masks that it was trained on. A label adapter converts its output to the conventions of another "
-    "data set, for instance the one that you want to be scored on. The adapter sees only this output, not the image."
+    "data set, for instance the one that you want to be scored on. The input of the adapter is this output alone, not "
+    "the image."
 )
-
-
-def join_faces(results: Sequence[Segmentation]) -> Segmentation:
-    """Join the masks of all faces of a photo.
-
-    Args:
-        results: At least one result, the most confident face first. It is kept where faces overlap.
-
-    Returns:
-        One result with the mask of all faces.
-    """
-    first = results[0]
-    mask = np.zeros_like(first.mask)
-    for result in reversed(results):
-        labelled = (result.mask > 0) & (result.mask != result.labels.ignore)
-        mask[labelled] = result.mask[labelled]
-    return Segmentation(mask, first.labels, first.image)
 
 
 def shares(result: Segmentation) -> list[tuple[str, tuple[int, int, int], float]]:

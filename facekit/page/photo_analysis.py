@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +17,28 @@ from ..detection.face import Face
 from ..geometry.affine import transform_points
 from ..results.drawing import draw_box
 from ..results.types import Attributes, Landmarks, Segmentation
-from .parsing_tab import join_faces
 
 MODELS = ("landmarks", "segmentation", "attributes", "sketch", "shadow-removal")
 MOST_FACES = 20  # of a photo; the largest are taken
 SMALLEST, LARGEST = 512, 1024  # longest side of a shown image, px
 MARGIN = 0.35  # around a face that is shown alone, of the longer side of its box
+
+
+def join_faces(results: Sequence[Segmentation]) -> Segmentation:
+    """Join the masks of all faces of a photo.
+
+    Args:
+        results: At least one result, the most confident face first. It is kept where faces overlap.
+
+    Returns:
+        One result with the mask of all faces.
+    """
+    first = results[0]
+    mask = np.zeros_like(first.mask)
+    for result in reversed(results):
+        labelled = (result.mask > 0) & (result.mask != result.labels.ignore)
+        mask[labelled] = result.mask[labelled]
+    return Segmentation(mask, first.labels, first.image)
 
 
 @dataclass(frozen=True, eq=False)

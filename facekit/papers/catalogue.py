@@ -33,8 +33,8 @@ class NotHere:
     reason: str
 
 
-_PARTS = (fsma, fsma_formats, pftgan, pftgan_ablations, pftgan_fair, synthparse, synthparse_control, farl, farl_tasks)
-EXPERIMENTS: dict[str, Experiment] = {one.id: one for part in _PARTS for one in part.EXPERIMENTS}
+_TABLES = (fsma, fsma_formats, pftgan, pftgan_ablations, pftgan_fair, synthparse, synthparse_control, farl, farl_tasks)
+EXPERIMENTS: dict[str, Experiment] = {one.id: one for tables in _TABLES for one in tables.EXPERIMENTS}
 _FROM_TABLE_7 = "no training of its own: its rows are means and best rows of synthparse/table7"
 NOT_HERE: dict[str, NotHere] = {
     one.id: one

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import facekit
+from facekit.api import distillation
 from facekit.backbones.pftgan.labelled_samples import labelled_samples
 from facekit.backbones.pftgan.network import PFTGANNetwork
 from facekit.data.synthetic_faces.generator import GeneratedFaces
@@ -75,6 +76,19 @@ def test_distilling(teacher: facekit.Model, tmp_path: Path) -> None:
 def test_wrong_arguments(teacher: facekit.Model, settings: dict[str, Any], message: str) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         facekit.distill(teacher, **settings)
+
+
+def test_wrong_settings_of_the_parser_are_told_before_images_are_made(
+    teacher: facekit.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*_: Any) -> None:
+        raise AssertionError("expected no images")
+
+    monkeypatch.setattr(distillation, "labelled_samples", made)
+    with pytest.raises(TypeError, match="step"):
+        facekit.distill(teacher, step=3)
+    with pytest.raises(ValueError, match="recipe='fast'"):
+        facekit.distill(teacher, recipe="fast")
 
 
 def test_models_that_generate_nothing() -> None:

@@ -74,9 +74,9 @@ class Visitor:
     @contextmanager
     def present(self) -> Iterator[None]:
         """The connection by which a browser's tab shows that it is open."""
-        with socket.create_connection(("127.0.0.1", self.page.server_port), timeout=20) as heart:
-            heart.sendall(f"GET /gradio_api/heartbeat/{self.session} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        with socket.create_connection(("127.0.0.1", self.page.server_port), timeout=20) as connection:
+            connection.sendall(f"GET /gradio_api/heartbeat/{self.session} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             received = b""
             while b"ALIVE" not in received:
-                received += heart.recv(1000)
+                received += connection.recv(1000)
             yield

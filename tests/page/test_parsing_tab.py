@@ -29,13 +29,13 @@ from facekit.page.parsing_tab import (
     change_opacity,
     change_view,
     find_parts,
-    join_faces,
     legend,
     load_own,
     overlay,
     select_view,
     shares,
 )
+from facekit.page.photo_analysis import join_faces
 from facekit.results.faces import Faces
 from facekit.results.types import Segmentation
 from facekit.zoo import embedded_file

@@ -151,8 +151,8 @@ class PFTGANAdaptation(Adaptation):
         perceptual: Name of the perceptual distance, see `perceptual_distance.perceptual`.
         distance_side: Side in pixels at which images are compared. JoJoGAN's is 256.
         l2: Weight of the squared error beside the perceptual distance. The paper has none.
-        fit: Part of the training at which a stage ends early: the mIoU of the generated label images with their
-            labels. 1 makes all steps.
+        fit: A stage ends early as soon as the generated label images have this mIoU with their labels, 0 to 1. With 1
+            it makes all steps.
         reads_colours: Whether classifiers read the images of the toRGB layers, too: "the outputs can facilitate the
             training of the subsequent Pixel-level Classifier" (section 3.2, on step 3, which has no effect otherwise).
         members: Number of pixel classifiers that vote.
