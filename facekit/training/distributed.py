@@ -36,6 +36,7 @@ log = logging.getLogger("facekit")
 RANK = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 COUNT = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 LOCAL_RANK = ("LOCAL_RANK", "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK")
+_LOCAL_COUNT = ("LOCAL_WORLD_SIZE", "MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE")
 
 # Longest wait for another process. The first one may decode millions of images while the others wait; launchers end all
 # processes if one fails.
@@ -236,6 +237,13 @@ def launched_processes() -> tuple[int, int]:
     It is for work that needs no connection between the processes.
     """
     return _number(RANK, 0), _number(COUNT, 1)
+
+
+def own_cores() -> int:
+    """Return this process's share of the processor cores of its machine, at least 1, by the environment."""
+    # The first counts the cores that a container or taskset allows; macOS and Windows lack it.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // _number(_LOCAL_COUNT, 1))
 
 
 def local_device(device: str | torch.device | None) -> str | torch.device | None:

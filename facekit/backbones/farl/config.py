@@ -37,6 +37,8 @@ class FaRLPretraining(Checked):
         mirror: Probability of mirrored images. The paper names no mirroring, nor does CLIP.
         bfloat16: Whether to compute in bfloat16 where the machine supports it.
         checkpointing: Whether blocks are recomputed in the backward pass, which saves memory.
+        compile: Whether ``torch.compile`` makes one kernel of several operations of a block. The first step then takes
+            a minute, and each further one less time. It needs a C++ compiler on CPUs, and Triton on GPUs.
     """
 
     batch_size: int = 5120
@@ -58,6 +60,7 @@ class FaRLPretraining(Checked):
     mirror: float = 0.0
     bfloat16: bool = True
     checkpointing: bool = True
+    compile: bool = False
 
 
 PRETRAIN_BASE = FaRLPretraining()

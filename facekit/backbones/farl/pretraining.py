@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ...core.compiler import check_compiler
 from ...core.device import autocast
 from ...core.random_streams import generator_for
 from ...training.distributed import ALONE, Processes
@@ -62,7 +63,7 @@ class Pretraining:
             processes: The processes that train together.
 
         Raises:
-            ValueError: If the batch size does not divide by the number of processes.
+            ValueError: If the batch size does not divide by the number of processes, or a wanted compiler is missing.
         """
         assert pair.text is not None
         torch.manual_seed(seed)
@@ -70,6 +71,11 @@ class Pretraining:
         self.batches, self.recipe, self.steps, self.device, self.seed = batches, recipe, steps, device, seed
         self.processes, self.pair, self.tokens = processes, pair.to(device).train(), tokens
         self.pair.image.checkpointing = recipe.checkpointing
+        if recipe.compile:
+            check_compiler(device)
+            # In place, so that the names of the weights stay the same.
+            for block in self.pair.image.vit.blocks:
+                block.compile()
         size = pair.image.size
         self.mim: MaskedImageModel | None = None
         if tokens is not None:
@@ -94,7 +100,7 @@ class Pretraining:
             {"params": moving, "weight_decay": self.recipe.weight_decay},
             {"params": still, "weight_decay": 0.0},
         ]
-        settings: dict[str, Any] = {"lr": self.recipe.lr, "betas": self.recipe.betas}
+        settings: dict[str, Any] = {"lr": self.recipe.lr, "betas": self.recipe.betas, "fused": True}
         if self.processes.count == 1:
             return torch.optim.AdamW(groups, **settings)
         return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, **settings)

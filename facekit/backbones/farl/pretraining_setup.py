@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...data.image_text import PairBatches, PairPool, View
 from ...training.config_overrides import overridden
+from ...training.distributed import own_cores
 from ...training.pretraining_run import Request, Run, chosen_preset
 from ..base import WeightFiles
 from . import config as recipes
@@ -52,6 +53,7 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         recipe.batch_size,
         request.processes.part(recipe.batch_size),
         View(input_size, align=recipe.align, noise=recipe.noise, mirror=recipe.mirror),
+        workers=max(2, own_cores()),
     )
     tokens = (
         load_tokens(files.embedded("tokenizer") if recipe.tokenizer == "embedded" else recipe.tokenizer)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from facekit.data.image_text.pair import boxes_of
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
 from facekit.model import find_backbone
+from helpers.farl_tiny import tiny_pair
 
 farl = find_backbone("farl")
 
@@ -247,3 +251,37 @@ def test_tokenizer_learns_and_uses_many_codes(tmp_path: Path) -> None:
     ids = tokens.ids(x, 8)
     assert ids.shape == (4, 64) and len(ids.unique()) > 8
     assert (tokens.ids(x * 0, 8) != ids).float().mean() > 0.5
+
+
+class SameBatch:
+    """One batch of noise, again and again."""
+
+    def from_step(self, start: int) -> Iterator[dict[str, Any]]:
+        """Yield the batch."""
+        image = torch.randint(256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(start), dtype=torch.uint8)
+        yield from itertools.repeat({"image": image, "text": ["a face", "a man", "a woman", "a child"]})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_blocks_train_as_the_others_do() -> None:
+    curves = []
+    for compiled in (False, True):
+        recipe = FaRLPretraining(batch_size=4, warmup=1, bfloat16=False, checkpointing=False, compile=compiled)
+        torch.manual_seed(0)
+        tokens = VisualTokenizer(40, 8, (8, 8, 8, 8)).eval()
+        program = Pretraining(tiny_pair(), SameBatch(), tokens, recipe, 10, torch.device("cpu"))
+        curves.append([program.step(i)["itc"] for i in range(3)])
+        assert all("_orig_mod" not in name for name in program.networks.state_dict())
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4)
+    assert curves[0][0] != curves[0][2]
+
+
+@pytest.mark.slow
+def test_a_missing_compiler_is_named(tmp_path: Path) -> None:
+    asked = "import torch; from facekit.core.compiler import check_compiler; check_compiler(torch.device('cpu'))"
+    environment = {**os.environ, "CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert "compile=True: expected a C++ compiler" in last
+    assert "pass compile=False" in last
