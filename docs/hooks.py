@@ -17,6 +17,7 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = (
     "benchmarks/*.md",
+    "benchmarks/reproduced/*.md",
     "notebooks/*.ipynb",
     "facekit/data/samples/README.md",
     "facekit/metrics/*.md",

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.farl_tiny import tiny_pair
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -29,7 +30,6 @@ from facekit.data.image_text.pair import boxes_of
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
 from facekit.model import find_backbone
-from helpers.farl_tiny import tiny_pair
 
 farl = find_backbone("farl")
 
