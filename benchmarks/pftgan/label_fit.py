@@ -1,8 +1,8 @@
 """How well PFTGAN's segmentation stream learns its label, and what that is worth on other faces.
 
-    python -m benchmarks.pftgan.label_fit [--faces 5] [--unseen 60] [--choose]
+    python -m benchmarks.pftgan.label_fit [--faces 5] [--first 0] [--unseen 60] [--choose]
 
-Each of the first training faces of celebamask (``FACEKIT_DATA``, 19 classes) is the one labelled face of a model. The
+Each of some training faces of celebamask (``FACEKIT_DATA``, 19 classes) is the one labelled face of a model. The
 generated label image is read by the nearest colour and compared with the label: part of the pixels, and mIoU over the
 classes of the label. The model is then scored on validation faces, which are the support images, too. Seed 0. With
 ``--choose`` other training faces take their place: settings are chosen on those.
@@ -47,12 +47,13 @@ def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=5, help="labelled faces, each the only one of its models")
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them among the training faces")
     parser.add_argument("--unseen", type=int, default=60, help="validation faces that are scored")
     parser.add_argument("--choose", action="store_true", help="score on the last training faces instead")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="rows of the table")
     a = parser.parse_args()
     folder = Path(os.environ["FACEKIT_DATA"]) / "celebamask"
-    labelled = [celebamask(folder, "train", CELEBAMASK_19)[i] for i in range(a.faces)]
+    labelled = [celebamask(folder, "train", CELEBAMASK_19)[a.first + i] for i in range(a.faces)]
     faces = celebamask(folder, "train" if a.choose else "validation", CELEBAMASK_19)
     others = [faces[len(faces) - 1 - i if a.choose else i] for i in range(a.unseen)]
     unseen, truth = [face.image for face in others], [face.mask for face in others]
