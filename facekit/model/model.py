@@ -103,7 +103,7 @@ def load(path: str | os.PathLike[str], device: str | torch.device | None = None)
     return Model(**vars(read_parts(path))).to(device)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.cache
 def ready_model(name: str) -> Model:
     """Return an embedded ready model. It is loaded once.
 
