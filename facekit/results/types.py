@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,10 +178,10 @@ class Segmentation(Drawable):
             target: A segmentation set, or its name.
 
         Returns:
-            The same face; 255 at pixels whose class the set does not have.
+            The same face; 255 at pixels whose class the set does not have. ``unadapted`` keeps its own classes.
         """
         target = segmentation_set(target)
-        return Segmentation(segmentation_map(self.labels, target)[self.mask], target, self.image, self.box)
+        return replace(self, mask=segmentation_map(self.labels, target)[self.mask], labels=target)
 
     def save_mask(self, path: str | os.PathLike[str]) -> None:
         """Write the mask as a palette PNG: its values are the ids, its colours those of the set.

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,8 @@ def test_segmentation_to_another_set(segmentation: Segmentation) -> None:
     assert lapa.mask[45, 60] == LAPA_11.index("left_eye") and (lapa.mask[0] == 255).all()
     # CelebAMask-HQ's id 4 is on the viewer's right, so the left eye is 5.
     assert segmentation.to(CELEBAMASK_19).mask[45, 60] == 5
+    adapted = replace(segmentation, unadapted=segmentation)
+    assert adapted.to(CELEBAMASK_19).unadapted is segmentation
 
 
 def test_landmarks_to_another_set(landmarks: Landmarks) -> None:
