@@ -146,7 +146,8 @@ class PFTGANAdaptation(Adaptation):
             (DatasetGAN).
         interpolation: lambda of equation 5.
         image_stream: Whether there is an image stream. False is the single stream of Table 4.
-        shared: Largest side in pixels whose layers both streams share. None is 4/9 of the blocks, 0 is none (Table 5).
+        shared: Largest side in pixels whose layers both streams share. None is 4/9 of the blocks, 0 is none (Table 5),
+            `ALL_SHARED` is all.
         support_batch: Images per step of the image stream.
         perceptual: Name of the perceptual distance, see `perceptual_distance.perceptual`.
         distance_side: Side in pixels at which images are compared. JoJoGAN's is 256.
@@ -229,6 +230,8 @@ class PFTGANAdaptation(Adaptation):
         return super().unread(task) | own | {"activation": "for segmentation on other backbones"}
 
 
+# More than the side of any generator.
+ALL_SHARED = 1 << 16
 # Ranges of the views. The encoder's codes of views further from the image are worse.
 NEAR: dict[str, Any] = {"rotate": 8.0, "scale": (0.93, 1.07), "shift": 0.03, "jitter": 0.1}
 PAPER = PFTGANAdaptation(
@@ -237,11 +240,13 @@ PAPER = PFTGANAdaptation(
 DATASETGAN = replace(PAPER, stages="", reads_colours=False, classifier_optimiser="adam", classifier_lr=1e-3)
 QUICK: dict[str, PFTGANAdaptation] = {
     # Without step 3, which trains toRGB layers only: classifiers that read colours were no better
-    # (`facekit reproduce pftgan/table6`).
+    # (`facekit reproduce pftgan/table6`). All layers are shared: on training faces of CelebAMask-HQ that is better than
+    # the paper's part (`python -m benchmarks.pftgan.label_fit --choose`).
     "segmentation": replace(
         PAPER,
         steps=200,
         stages="12",
+        shared=ALL_SHARED,
         reads_colours=False,
         lr=1e-2,
         betas=(0.9, 0.99),

@@ -33,7 +33,7 @@ class TwoStream(nn.Module):
         Args:
             synthesis: The network that both streams start from.
             shared: Largest side in pixels whose convolutions are shared. None is the paper's part, 0 shares nothing
-                (Table 5).
+                (Table 5), and more than the largest side shares all.
             image: Whether there is an image stream. False is the single stream of Table 4.
 
         Raises:
@@ -41,7 +41,7 @@ class TwoStream(nn.Module):
         """
         super().__init__()
         sides = synthesis.size.sides
-        self.shared = shared_by_default(sides) if shared is None else shared
+        self.shared = shared_by_default(sides) if shared is None else min(shared, sides[-1])
         if self.shared not in (0, *sides):
             raise ValueError(f"shared={shared}: expected 0 or the side of a block, {', '.join(map(str, sides))}")
         self.segmentation = copy.deepcopy(synthesis)

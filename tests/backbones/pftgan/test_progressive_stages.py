@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import facekit
-from facekit.backbones.pftgan.config import INVERSION_MINI, PFTGANAdaptation
+from facekit.backbones.pftgan.config import INVERSION_MINI, QUICK, PFTGANAdaptation
 from facekit.backbones.pftgan.generator_files import load_generator
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
 from facekit.backbones.pftgan.inversion_training import Inverting, Refining, images_of
@@ -126,8 +126,12 @@ def test_streams_share_what_they_should(generator: Generator) -> None:
     assert mine.b8.torgb.weight is not theirs.b8.torgb.weight and mine.b16.conv0.weight is not theirs.b16.conv0.weight
     apart, single = TwoStream(generator.synthesis, 0), TwoStream(generator.synthesis, image=False)
     assert apart.image is not None and apart.segmentation.b4.const is not apart.image.b4.const and single.image is None
+    together = TwoStream(generator.synthesis, QUICK["segmentation"].shared)
+    assert together.image is not None and together.shared == 32
+    assert together.segmentation.b32.conv1.weight is together.image.b32.conv1.weight
+    assert together.segmentation.b32.torgb.weight is not together.image.b32.torgb.weight
     codes = generator.codes(torch.randn(2, 8))
-    for stream in (mine, theirs, apart.image, single.segmentation):
+    for stream in (mine, theirs, apart.image, single.segmentation, together.segmentation):
         assert torch.equal(stream(codes), generator.synthesis(codes))
     with pytest.raises(ValueError, match="shared=12: expected 0 or the side of a block, 4, 8, 16, 32"):
         TwoStream(generator.synthesis, 12)
