@@ -31,17 +31,24 @@ CSS = """
 .scores :is(th, td) {padding: .25rem .45rem; overflow-wrap: normal; word-break: normal}
 .level {align-items: center}
 .samples, .samples .grid-wrap {height: auto !important; min-height: 0 !important; max-height: none !important}
+.gradio-container :is(a, button, input:not([type=radio], [type=checkbox]), textarea, [tabindex]):focus-visible,
+.gradio-container label:has(> input:is([type=radio], [type=checkbox]):focus-visible) {
+  outline: 3px solid #d97706 !important; outline-offset: -2px !important}
 .samples .grid-container {grid-template-columns: repeat(auto-fill, minmax(72px, 1fr)) !important}
 """
 
-# Screen readers get the names that gradio leaves out: those of empty images and of buttons that show an example image.
+# Screen readers get the names that gradio leaves out: those of empty images, of links and buttons that hold only an
+# image, and of example images.
 HEAD = """
 <script>
 (() => {
+  const each = (selector, work) => document.querySelectorAll(selector).forEach(work);
   const name = () => {
-    document.querySelectorAll(".empty[aria-label]:not([role])").forEach((empty) => empty.setAttribute("role", "img"));
-    document.querySelectorAll("button.gallery-item:not([aria-label])").forEach((button, i) =>
-      button.setAttribute("aria-label", `Example image ${i + 1}`));
+    each(".empty[aria-label]:not([role])", (empty) => empty.setAttribute("role", "img"));
+    each("button.gallery-item:not([aria-label])", (one, i) => one.setAttribute("aria-label", `Example image ${i + 1}`));
+    each("td[role=gridcell] img[alt='']", (image, i) => { image.alt = `Example image ${i + 1}`; });
+    each("button:not([aria-label]):has(> .image-frame)", (button) => button.setAttribute("aria-label", "Image"));
+    each("a.download-link:not([aria-label])", (link) => link.setAttribute("aria-label", "Download the image"));
   };
   new MutationObserver(name).observe(document.documentElement, { childList: true, subtree: true });
 })();
