@@ -5,6 +5,11 @@
 const SIDE = 560; // longest side of the canvas on the page, px
 const NEAR = 9; // distance in px within which a press takes hold of a point
 
+const CROSS_KEYS = "Keyboard: arrow keys move the cross, with Shift 10 times as far. ";
+const POINT_KEYS = CROSS_KEYS + "Enter sets the point there. To move a point, choose its name below and set it again.";
+const PAINT_KEYS = CROSS_KEYS + "Enter paints or fills there. Space starts a stroke, and ends it. Polygon: Space sets a " +
+  "corner, Enter closes it.";
+
 const STYLE = `
 .facekit-editor { font: 14px/1.4 system-ui, sans-serif; max-width: 760px; color: inherit; }
 .facekit-editor .bar { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin: 6px 0; }
@@ -17,7 +22,8 @@ const STYLE = `
   border: 1px solid #8888; }
 .facekit-editor .set::after { content: " ✓"; }
 .facekit-editor canvas { display: block; touch-action: none; cursor: crosshair; background: #8882; max-width: 100%; }
-.facekit-editor canvas:focus-visible { outline: 2px solid #1a73e8; }
+.facekit-editor canvas:focus-visible { outline: 3px solid #d97706; outline-offset: 1px; }
+.facekit-editor .keys { margin: 4px 0; font-size: 13px; }
 .facekit-editor label { display: inline-flex; gap: 5px; align-items: center; }
 .facekit-editor input[type=range] { width: 90px; }
 `;
@@ -37,11 +43,14 @@ function render({ model, el }) {
   root.className = "facekit-editor";
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves the keys to this element
   root.innerHTML = `<style>${STYLE}</style><div class="text" role="status"></div><div class="bar buttons"></div>
-    <canvas tabindex="0"></canvas><div class="bar tools"></div><div class="bar names"></div>`;
+    <canvas tabindex="0" role="application"></canvas><div class="keys"></div><div class="bar tools"></div><div class="bar names"></div>`;
   el.append(root);
   const find = (name) => root.querySelector(name);
   const canvas = find("canvas"), ink = canvas.getContext("2d");
   canvas.setAttribute("aria-label", isPoints ? "Click points on the image" : "Paint parts on the image");
+  find(".keys").textContent = isPoints ? POINT_KEYS : PAINT_KEYS;
+  find(".keys").id = `facekit-keys-${Math.random().toString(36).slice(2)}`;
+  canvas.setAttribute("aria-describedby", find(".keys").id);
   const photo = new Image(), overlay = new Image();
   photo.onload = () => draw();
   overlay.onload = () => { sent = []; draw(); };
@@ -138,8 +147,10 @@ function render({ model, el }) {
     else drawPaint(width, height);
     if (cross) {
       const [x, y] = toCanvas(cross);
-      line([[x - 12, y], [x + 12, y]], "#fff", 2);
-      line([[x, y - 12], [x, y + 12]], "#fff", 2);
+      for (const [colour, width] of [["#000", 4], ["#fff", 2]]) {
+        line([[x - 12, y], [x + 12, y]], colour, width);
+        line([[x, y - 12], [x, y + 12]], colour, width);
+      }
     }
   }
   function line(points, colour, width, close = false) {
@@ -189,9 +200,9 @@ function render({ model, el }) {
       const drawn = path.map(toCanvas);
       line(drawn, colour, 2);
       drawn.forEach((at) => line([at, at], "#fff", 6));
-    } else if (hover && (paint.tool === "brush" || paint.tool === "eraser")) {
+    } else if ((hover || cross) && (paint.tool === "brush" || paint.tool === "eraser")) {
       ink.beginPath();
-      ink.arc(hover[0], hover[1], (brush() * view.scale) / 2, 0, 2 * Math.PI);
+      ink.arc(...(hover || toCanvas(cross)), (brush() * view.scale) / 2, 0, 2 * Math.PI);
       Object.assign(ink, { strokeStyle: "#fff", lineWidth: 1 });
       ink.stroke();
     }
@@ -255,18 +266,35 @@ function render({ model, el }) {
     event.preventDefault();
     zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2, place(event));
   };
+  function showCross() { cross = toImage([canvas.clientWidth / 2, canvas.clientHeight / 2]); }
+  function follow() { // the cross stays on the zoomed canvas
+    const [x, y] = toCanvas(cross), edge = 20;
+    view.x += Math.max(0, edge - x) - Math.max(0, x + edge - canvas.clientWidth);
+    view.y += Math.max(0, edge - y) - Math.max(0, y + edge - canvas.clientHeight);
+    keepInside();
+  }
+  canvas.onfocus = () => { if (!cross && canvas.matches(":focus-visible")) { showCross(); draw(); } };
+  canvas.onblur = () => { endStroke(); cross = null; draw(); };
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   root.onkeydown = (event) => {
     event.stopPropagation();
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") send("undo");
     else if (event.target !== canvas) return;
-    else if (event.key === "Escape") path = cross = null;
+    else if (event.key === "Escape") path = null;
     else if (event.key === "Enter" && path && path.length > 2) closePolygon();
-    else if ((event.key === "Enter" || event.key === " ") && cross) { press(toCanvas(cross)); endStroke(); }
+    else if (event.key === "Enter" || event.key === " ") {
+      if (!cross) showCross();
+      if (!path || paint.tool === "polygon") press(toCanvas(cross));
+      else endStroke();
+      if (event.key === "Enter") endStroke();
+    }
     else if (ARROWS[event.key]) {
       const step = (event.shiftKey ? 10 : 1) / Math.min(1, view.scale), [x, y] = ARROWS[event.key];
-      const [from, { width, height }] = [cross || [state().width / 2, state().height / 2], state()];
+      if (!cross) showCross();
+      const [from, { width, height }] = [cross, state()];
       cross = [Math.max(0, Math.min(from[0] + x * step, width - 1)), Math.max(0, Math.min(from[1] + y * step, height - 1))];
+      if (path && paint.tool !== "polygon") path.push(cross);
+      follow();
     } else return;
     event.preventDefault();
     draw();
@@ -278,7 +306,7 @@ function render({ model, el }) {
     undo.disabled = !canUndo;
     propose.hidden = !hasModel;
     for (const [name, made] of Object.entries(tools)) made.setAttribute("aria-pressed", paint.tool === name);
-    const bar = find(".names");
+    const bar = find(".names"), focused = [...bar.children].indexOf(document.activeElement);
     bar.replaceChildren();
     names.forEach((name, k) => {
       if (!isPoints && !k) return; // the eraser paints the background
@@ -293,6 +321,7 @@ function render({ model, el }) {
       chip.classList.toggle("set", Boolean(points && points[k]));
       chip.setAttribute("aria-pressed", k === (isPoints ? current : paint.part));
     });
+    bar.children[focused]?.focus({ preventScroll: true });
     draw();
   }
   let shown = state().index;
