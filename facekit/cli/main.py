@@ -18,9 +18,21 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import adapt, comparison, download, evaluate, installation, predict, pretrain, reproduce, texts, uncertainty
+from . import (
+    adapt,
+    comparison,
+    download,
+    evaluate,
+    export,
+    installation,
+    predict,
+    pretrain,
+    reproduce,
+    texts,
+    uncertainty,
+)
 
-GROUPS = (installation, download, adapt, predict, evaluate, comparison, texts, uncertainty, pretrain, reproduce)
+GROUPS = (installation, download, adapt, predict, evaluate, export, comparison, texts, uncertainty, pretrain, reproduce)
 
 
 def parser() -> argparse.ArgumentParser:

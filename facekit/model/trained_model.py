@@ -32,6 +32,7 @@ from ..training.adapted_network import AdaptedNetwork
 from ..training.loop import check_finite
 from .model_file import ADAPTER, FORMAT, LEFT_OUT, digest
 from .model_reader import find_backbone
+from .onnx_file import write_onnx
 
 # Images per batch. On CPUs, larger batches take more time per image because activations do not fit into the caches.
 AT_ONCE = 16
@@ -142,6 +143,11 @@ class TrainedModel:
         """
         return self._adapted(self._own_maps(self.network, x))
 
+    @property
+    def _averages_mirrored(self) -> bool:
+        """Whether maps are averaged with those of the mirrored images."""
+        return self._own_task.mirrors and self._own_task.averages and self.network.averages
+
     @torch.inference_mode()
     def _adapted(self, maps: Tensor) -> Tensor:
         return maps if self.adapter is None else self.adapter(maps.argmax(1))
@@ -149,7 +155,7 @@ class TrainedModel:
     @torch.inference_mode()
     def _own_maps(self, network: Any, x: Tensor, shared_levels: SharedLevels | None = None) -> Tensor:
         x, task = x.to(self.device), self._own_task
-        mirrored = task.mirrors and task.averages and network.averages
+        mirrored = self._averages_mirrored
         trunk = network.trunk_id if shared_levels is not None else None
         if shared_levels is None or trunk is None:
             views = torch.cat([x, x.flip(-1)]) if mirrored else x
@@ -294,7 +300,7 @@ class TrainedModel:
         """Write the network as ONNX. Missing folders are created.
 
         The input "image" is RGB in [0, 1] of shape (N, 3, S, S), the output "maps" has shape (N, C, S/stride,
-        S/stride).
+        S/stride). The file's metadata say it, with the names and how the maps are decoded, see `onnx_file.write_onnx`.
 
         Args:
             path: The .onnx file.
@@ -304,26 +310,11 @@ class TrainedModel:
             OutputError: If the file cannot be written.
         """
         target = check_output(path, (".onnx",))
-        try:
-            import onnxscript  # noqa: F401
-        except ImportError as error:
-            raise ImportError('ONNX export needs the extra packages: pip install -e ".[onnx]"') from error
         example = torch.zeros(2, 3, self.input_size, self.input_size, device=self.device)
         network: nn.Module = self.network
         if self.adapter is not None:
             network = Relabelled(self.network, self.adapter).eval()
-        with whole_file(target) as temporary:
-            torch.onnx.export(
-                network,
-                (example,),
-                str(temporary),
-                input_names=["image"],
-                output_names=["maps"],
-                dynamo=True,
-                dynamic_shapes={"x": {0: torch.export.Dim("batch")}},
-                external_data=False,
-                verbose=False,
-            )
+        write_onnx(target, network, example, self.task, self.align, self.adapter is None and self._averages_mirrored)
 
 
 def _embedded_tensors(state: dict[str, Tensor], embedded: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -102,6 +102,10 @@ class AttributesTask(LabelSetTask):
     def uncertainty(self, maps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
         return binary_entropy(maps).mean(1)
 
+    @override
+    def decoding(self, side: int) -> str:
+        return f"maps: float32 (N, {self.channels}). The probability of each of the names is 1 / (1 + exp(-value))."
+
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return the probabilities (A,) float32 per image."""
         return list(maps.float().sigmoid().cpu().numpy())

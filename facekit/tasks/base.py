@@ -120,6 +120,14 @@ class Task(ABC):
     def mirror_maps(self, maps: Tensor) -> Tensor:
         """Turn maps of mirrored images back."""
 
+    @abstractmethod
+    def decoding(self, side: int) -> str:
+        """Return in words how a program without facekit gets the result from the maps.
+
+        Args:
+            side: Side of the input in pixels.
+        """
+
     @classmethod
     @abstractmethod
     def parse(cls, labels: Labels | None, names: Any, images: ImageBatch) -> ParsedLabels:

@@ -24,6 +24,7 @@ class Heatmap:
         sigma: Standard deviation of the target Gaussian, as a part of the map's side.
         error: Loss of each point: (maps (N, K, h, w), points (N, K, 2), sigma in pixels) to (N, K).
         find: Decoding: (maps (N, K, h, w), sigma in pixels) to x, y and score (N, K, 3).
+        words: Function of sigma in pixels that says in words what ``find`` does.
         stride: Input pixels per pixel of the maps.
         side: Side of the maps for an input of any size. None: it is the input's over the task's stride.
     """
@@ -31,6 +32,7 @@ class Heatmap:
     sigma: float
     error: Callable[[Tensor, Tensor, float], Tensor]
     find: Callable[[Tensor, float], Tensor]
+    words: Callable[[float], str]
     stride: int = 2
     side: int | None = None
 
@@ -196,17 +198,37 @@ def _smoothing(length: int, sigma: float) -> Tensor:
     return torch.exp(-(distance**2) / (2 * sigma**2)) * (distance <= 2 * max(1, round(sigma)))
 
 
+def _around_peak(weights: str, reach: float, sigma: float) -> str:
+    """Say in words what `locate` does."""
+    return (
+        f"P is {weights}. Start at the largest pixel of P after a Gaussian filter of {sigma:.4g} px. Three times, "
+        f"replace the point by the mean position with weights P times a Gaussian of {reach * sigma:.4g} px around it"
+    )
+
+
+def _softmax_words(sigma: float) -> str:
+    return _around_peak("the softmax of a map over its pixels", 2.5, sigma)
+
+
+def _l2_words(sigma: float) -> str:
+    return _around_peak("a map without its negative values", 1.0, sigma)
+
+
+def _sigmoid_words(sigma: float) -> str:
+    return "The point is the mean position of the pixels with weights 1 / (1 + exp(-value))"
+
+
 KINDS = {
     # Ours: with maps of 64 px and a softmax, a narrower Gaussian than FSMA's is located better.
-    "softmax": Heatmap(1.5 / 64, softmax_error, softmax_find),
+    "softmax": Heatmap(1.5 / 64, softmax_error, softmax_find, _softmax_words),
     # 3FabRec's width.
-    "l2": Heatmap(7 / 128, l2_error, l2_find),
+    "l2": Heatmap(7 / 128, l2_error, l2_find, _l2_words),
     # "A one-pixel sigma" on 128 px maps.
-    "farl": Heatmap(1 / 128, softmax_error, softmax_find),
+    "farl": Heatmap(1 / 128, softmax_error, softmax_find, _softmax_words),
     # The same, on maps of exactly 128 px.
-    "farl-128": Heatmap(1 / 128, softmax_error, softmax_find, side=128),
+    "farl-128": Heatmap(1 / 128, softmax_error, softmax_find, _softmax_words, side=128),
     # exp(-8 r^2 / 25) on 128 px maps.
-    "farl-code": Heatmap(1.25 / 128, sigmoid_error, sigmoid_find),
+    "farl-code": Heatmap(1.25 / 128, sigmoid_error, sigmoid_find, _sigmoid_words),
     # The same on the head's own maps, which are not enlarged, as in the released models.
-    "farl-released": Heatmap(1.25 / 128, sigmoid_error, sigmoid_find, stride=4),
+    "farl-released": Heatmap(1.25 / 128, sigmoid_error, sigmoid_find, _sigmoid_words, stride=4),
 }

@@ -87,6 +87,10 @@ class ImageToImageTask(Task):
     def uncertainty(self, maps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
         return super().uncertainty(maps[:, :3], lambda: mirrored()[:, :3])
 
+    @override
+    def decoding(self, side: int) -> str:
+        return f"maps: float32 (N, 3, {side}, {side}), the new image: RGB, cut to [0, 1]."
+
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return RGB float32 (h, w, 3) in [0, 1] per image."""
         return list(maps.float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
@@ -203,6 +207,14 @@ class ShadowRemovalTask(ImageToImageTask):
         portrait = labels[:, 3:]
         error = 255 * ((maps[:, :3] - labels[:, :3]).abs() * portrait).sum() / (3 * portrait.sum()).clamp_min(1)
         return error + OUTLINE_WEIGHT * F.binary_cross_entropy_with_logits(maps[:, 3:], portrait)
+
+    @override
+    def decoding(self, side: int) -> str:
+        return (
+            f"maps: float32 (N, 4, {side}, {side}). The first three are the image without cast shadows, RGB, cut to "
+            "[0, 1]. 1 / (1 + exp(-value)) of the fourth is the outline of the person. facekit takes only the light of "
+            "the new image and keeps the details of the photo."
+        )
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return float32 (h, w, 4) in [0, 1] per image: RGB and the outline of the portrait."""

@@ -151,6 +151,15 @@ class LandmarkTask(LabelSetTask):
     def uncertainty(self, maps: Tensor, mirrored: Callable[[], Tensor]) -> Tensor:
         return 1 - torch.from_numpy(np.stack(self.decode(maps)))[..., 2].mean(1)
 
+    @override
+    def decoding(self, side: int) -> str:
+        known = KINDS[self.heatmaps]
+        maps = self.map_side or side // self.stride
+        return (
+            f"maps: float32 (N, {self.channels}, {maps}, {maps}), one per name. {known.words(self.sigma * maps)}. x "
+            f"in pixels of the input is (x + 0.5) * {side / maps:g} - 0.5, and y alike; 0 is the centre of a pixel."
+        )
+
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return points (K, 3) per image: x, y in pixels of the input, as ``loss`` has them, and a score in [0, 1].
 

@@ -176,6 +176,13 @@ class SegmentationTask(LabelSetTask):
         logs = maps.float().log_softmax(1)
         return -(logs.exp() * logs).sum(1).flatten(1).mean(1)
 
+    @override
+    def decoding(self, side: int) -> str:
+        return (
+            f"maps: float32 (N, {self.channels}, {side // self.stride}, {side // self.stride}). Enlarge them to the "
+            "size of the crop by linear interpolation. The class of a pixel is the index of its largest value in names."
+        )
+
     def decode(self, maps: Tensor) -> list[np.ndarray]:
         """Return scores (C, h, w) float32 per image. The class with the largest score is the prediction.
 
