@@ -68,7 +68,7 @@ def test_every_command_has_an_example() -> None:
 
 
 def test_lists_are_those_of_the_package() -> None:
-    assert command.ALIGN == ALIGN and len(GROUPS) == 10
+    assert command.ALIGN == ALIGN and len(GROUPS) == 11
     assert tuple(OFFICIAL) == download.NAMES
     assert set(predict._FORMATS) == {"json", "drawing", "mask", "labelme", "coco"}
 
