@@ -5,20 +5,14 @@ Needs Debian's chromium and PyPI's axe-playwright-python, which holds axe-core. 
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
+from helpers.browser import CHROMIUM, NEEDS_CHROMIUM, playwright
 from helpers.page_server import running_page
 
 from facekit.page.app import TABS
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import re
-import shutil
 import time
 import zipfile
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from helpers.page_server import running_page
+from helpers.browser import NEEDS_CHROMIUM, chromium, server
 from PIL import Image
 
 import facekit
@@ -27,32 +26,10 @@ from facekit.labelling import PointLabels
 from facekit.page import own_model_tab
 from facekit.page.label_sheet import POINT_NAMES, POINTS, Sheet, names_in
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
-    "--enable-unsafe-swiftshader"
-).split()
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+__all__ = ["chromium", "server"]
+pytestmark = NEEDS_CHROMIUM
 # Width and height. The page scales images down to 640 px of the longer side.
 SIZES = {"a_landscape": (1280, 960), "b_portrait": (150, 320), "c_square": (640, 640)}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[gr.Blocks]:
-    with running_page() as (page, _):
-        yield page
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

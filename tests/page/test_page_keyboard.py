@@ -43,7 +43,7 @@ def people(tmp_path: Path) -> list[Path]:
 def test_try(keyboard: Keyboard, tmp_path: Path) -> None:
     keyboard.use("Thumbnail 1 of")
     keyboard.page.get_by_text("1 face found.").wait_for()
-    keyboard.use("Files")
+    keyboard.open("Files")
     found = zipfile.ZipFile(keyboard.download("Download all results", tmp_path))
     names = found.namelist()
     assert {Path(name).suffix for name in names} >= {".png", ".json", ".csv"}
