@@ -30,6 +30,7 @@ CSS = """
 .scores table {font-size: .9rem; margin: 0}
 .scores :is(th, td) {padding: .25rem .45rem; overflow-wrap: normal; word-break: normal}
 .level {align-items: center}
+.upload-container {padding-top: 2rem}
 .samples, .samples .grid-wrap {height: auto !important; min-height: 0 !important; max-height: none !important}
 .gradio-container :is(a, button, input:not([type=radio], [type=checkbox]), textarea, [tabindex]):focus-visible,
 .gradio-container label:has(> input:is([type=radio], [type=checkbox]):focus-visible) {
@@ -57,8 +58,9 @@ HEAD = """
 
 
 def page_theme() -> gr.themes.Base:
-    """Return the theme of the page. Every text has a contrast of at least 4.5 to its background."""
+    """Return the theme of the page. Every text has a contrast of at least 4.5 to its background, boxes to tick 3."""
     theme = gr.themes.Soft(primary_hue=_INDIGO, font=["system-ui", "sans-serif"], font_mono=["monospace"])
     subdued = {"body_text_color_subdued": "*neutral_600", "body_text_color_subdued_dark": "*neutral_300"}
     info = {"block_info_text_color": "*neutral_600", "block_info_text_color_dark": "*neutral_300"}
-    return theme.set(**subdued, **info)
+    boxes = {"checkbox_border_color": "*neutral_500", "checkbox_border_color_dark": "*neutral_400"}
+    return theme.set(**subdued, **info, **boxes)

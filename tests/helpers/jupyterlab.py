@@ -64,6 +64,8 @@ class OpenNotebook:
         page.goto(f"{address}/lab/tree/{file.name}?reset")
         page.wait_for_selector(".jp-CodeCell", timeout=120_000)
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=120_000)
+        # The indicator starts as idle, before the kernel is connected. A cell that is run then is never executed.
+        page.locator("#jp-bottom-panel").get_by_text("| Idle").wait_for(timeout=120_000)
 
     def cell(self, number: int) -> Any:
         return self.page.locator(".jp-CodeCell").nth(number)
