@@ -24,9 +24,10 @@ def add_commands(add_command: AddCommand) -> None:
     p.add_argument("--images", help="a folder of images, or one image; not needed if the label files name their images")
     p.add_argument(
         "--labels",
-        help="a folder of LabelMe, COCO, CVAT, dlib, VIA, Label Studio or .pts files, of PNG masks or of target images. "
-        "Landmarks also: a .json of [[[x, y], ...], ...] or a .npy. Attributes: a CSV table (image name, then one column per attribute "
-        "with 0, 1 or nothing) or CelebA's list_attr_celeba.txt. shadow_removal needs no labels",
+        help="a folder of LabelMe, COCO, CVAT, dlib, VIA, Label Studio or .pts files, of PNG masks or of target "
+        "images. Landmarks also: a .json of [[[x, y], ...], ...] or a .npy. Attributes: a CSV table (image name, then "
+        "one column per attribute with 0, 1 or nothing) or CelebA's list_attr_celeba.txt. shadow_removal needs no "
+        "labels",
     )
     p.add_argument("--task", required=True, choices=TASKS)
     p.add_argument("--recipe", default="quick", help="quick, paper, or a row of FSMA's Table 7, e.g. 300w-5%%")
