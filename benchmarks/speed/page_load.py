@@ -142,7 +142,9 @@ class Server:
 
     def files(self) -> set[Path]:
         """Return the files of the page that are not empty."""
-        return {path for path in self.folder.rglob("*") if path.is_file() and path.stat().st_size}
+        # os.walk leaves out folders that are deleted meanwhile.
+        paths = [Path(folder, name) for folder, _, names in os.walk(self.folder) for name in names]
+        return {path for path in paths if path.is_file() and os.path.getsize(path)}
 
     def seconds_until_idle(self, limit: float = 60) -> float:
         """Return the seconds until the server begins a second without work."""

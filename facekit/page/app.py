@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from . import session_files, sessions
+from .allocator import limit_arenas
 from .appearance import CSS, HEAD, page_theme
 from .compare_tab import compare_tab
 from .endpoints import add_endpoints
@@ -154,6 +155,7 @@ def main(
     Raises:
         ValueError: As `start_page`.
     """
+    limit_arenas()
     # Gradio sends a request to its own server at the start. That request must not go through a proxy.
     for variable in ("NO_PROXY", "no_proxy"):
         os.environ[variable] = ",".join(filter(None, [os.environ.get(variable), "localhost,127.0.0.1"]))
