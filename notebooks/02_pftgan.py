@@ -491,7 +491,8 @@ plots.bars(gains, "gain over no fine-\ntuning, mIoU (recorded)")
 # | single stream | −8.4 (−10.8 to −6.1) | −2.4 (−8.4 to +3.7) | −5.0 |
 # | the paper's part shared | −5.1 (−7.5 to −2.7) | −1.1 (−6.0 to +3.8) | |
 #
-# So on FASSEG the paper's gain appears, and the image stream is what brings it.
+# So on FASSEG the paper's gain appears, and it needs the image stream. That all layers are shared was chosen on training faces of
+# another data set, but FASSEG's row of Table 5 was known before. Rendered faces decide nothing.
 #
 # **The real data.** With the data sets, the next cell computes Table 1 as `facekit reproduce` does. `SCALE = "mini"` takes about
 # 45 minutes of one core. `"gpu"` and `"paper"` need FFHQ-34, NVIDIA's generator and its encoder

@@ -231,8 +231,8 @@ plots.table(["CelebA's attributes, accuracy %", "paper (all faces)", "ours (800 
 # %% [markdown]
 # Command: `git switch -d 701d956; python -m benchmarks.farl.tables table3 --shards FOLDERS`; today `facekit reproduce farl/table3`
 # (another protocol, longer). MIM helps points, as in the paper (7.95 to 7.36 %). So short a pre-training is not better than random
-# weights for points. ALIGN costs accuracy here, in contrast to the paper. The cause: these images were aligned already. On scenes
-# of one to three unaligned faces ALIGN gains 1.0 points of accuracy (95 % interval 0.8 to 1.3; three pairs of towers).
+# weights for points. ALIGN costs accuracy here, in contrast to the paper. The likely cause: these images were aligned already. On
+# scenes of one to three unaligned faces ALIGN gains 1.0 points of accuracy (95 % interval 0.8 to 1.3; three pairs of towers).
 #
 # ## 5 · Heads on the frozen encoder (sections 3.5 and 4.1)
 #

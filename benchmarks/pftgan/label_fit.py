@@ -35,9 +35,10 @@ ROWS: dict[str, dict[str, Any]] = {
         "lr": 2e-3,
         "betas": (0.0, 0.99),
         "cosine": False,
+        "shared": None,
     },
     "quick": {},
-    "quick, all layers shared": {"shared": 64},
+    "quick, the paper's part shared": {"shared": None},
     "paper": {"recipe": "paper"},
 }
 FIRST = "untouched generator"

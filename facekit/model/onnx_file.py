@@ -63,8 +63,8 @@ def _description(task: Task, side: int, align: str, averaged: bool) -> dict[str,
     }
     if averaged:
         texts["mirroring"] = (
-            "facekit.predict takes the mean of these maps and of those of the mirrored image. The latter are turned "
-            "back first: maps of pixels are mirrored, and left and right names are exchanged."
+            "facekit.predict also runs the mirrored image and takes the mean of both maps, before a label adapter. The "
+            "maps of the mirrored image are turned back first: mirrored, with left and right names exchanged."
         )
     return texts
 

@@ -314,7 +314,7 @@ class TrainedModel:
         network: nn.Module = self.network
         if self.adapter is not None:
             network = Relabelled(self.network, self.adapter).eval()
-        write_onnx(target, network, example, self.task, self.align, self.adapter is None and self._averages_mirrored)
+        write_onnx(target, network, example, self.task, self.align, self._averages_mirrored)
 
 
 def _embedded_tensors(state: dict[str, Tensor], embedded: dict[str, Tensor]) -> dict[str, Tensor]:

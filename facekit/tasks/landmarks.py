@@ -157,7 +157,7 @@ class LandmarkTask(LabelSetTask):
         maps = self.map_side or side // self.stride
         return (
             f"maps: float32 (N, {self.channels}, {maps}, {maps}), one per name. {known.words(self.sigma * maps)}. x "
-            f"in pixels of the input is (x + 0.5) * {side / maps:g} - 0.5, and y alike; 0 is the centre of a pixel."
+            f"in pixels of the input is (x + 0.5) * {side / maps:g} - 0.5, y alike; (0, 0) is the centre of a pixel."
         )
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:

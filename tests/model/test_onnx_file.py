@@ -29,7 +29,7 @@ def face() -> np.ndarray:
 
 
 def exported(name: str, folder: Path, face: np.ndarray) -> tuple[dict[str, str], np.ndarray]:
-    """The texts of an exported file and its maps, the mean with those of the mirrored image undone as the texts say."""
+    """The texts of an exported file, and its maps of a face (channels, h, w) or (channels,)."""
     file = folder / f"{name}.onnx"
     assert main(["export", name, "--out", str(file)]) == 0
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])

@@ -72,7 +72,7 @@ def test_adapt(keyboard: Keyboard, people: list[Path], tmp_path: Path) -> None:
     points = np.stack(read.labels)
     assert points.shape == (2, 5, 2) and (np.diff(points[1, :, 0]) > 0).all()
 
-    keyboard.type_into("number input for Training steps", "5")
+    keyboard.type_into("number input for Training steps", "50")
     keyboard.use("Adapt")
     file = keyboard.download("Download the model", tmp_path)
     model = facekit.load(file)
@@ -85,8 +85,11 @@ def test_adapt(keyboard: Keyboard, people: list[Path], tmp_path: Path) -> None:
     keyboard.focus("Continue with my model")
     keyboard.press("Space")
     keyboard.use("Adapt")
-    page.get_by_text("Done:").wait_for(state="hidden")
-    page.get_by_text("Done:").wait_for()
+    running = page.get_by_text("/50 steps").first
+    running.wait_for()
+    running.wait_for(state="hidden")
+    (tmp_path / "again").mkdir()
+    assert keyboard.download("Download the model", tmp_path / "again").read_bytes() != file.read_bytes()
     keyboard.upload("Open a .facekit file", file)
     page.get_by_text("Opened").wait_for()
 
