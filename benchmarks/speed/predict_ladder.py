@@ -32,6 +32,7 @@ from facekit.model.face_frames import find_frames_by_align
 from facekit.model.prediction import frame_image, image_groups, predict_group
 from facekit.model.trained_model import AT_ONCE
 from facekit.results.face_columns import FaceColumn
+from facekit.training.distributed import own_cores
 from facekit.results.prediction_table import table_schema
 
 WORKERS = 2
@@ -148,7 +149,7 @@ def main() -> None:
             for name, (rate, used) in rates.items():
                 print(f"{name:16s} {rate:9.1f} {1000 * used:16.2f} {rate / slowest:11.2f}", flush=True)
             if title == "alone":
-                limit = torch.get_num_threads() / sum(used for _, used in rates.values())
+                limit = own_cores() / sum(used for _, used in rates.values())
         print(f"{'limit of cores':16s} {limit:9.1f} {'':16s} {limit / slowest:11.2f}")
     finally:
         shutil.rmtree(folder)

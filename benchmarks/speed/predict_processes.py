@@ -4,8 +4,9 @@
 
 The images are the first ones of CelebA-HQ's 10,000 in FACEKIT_DATA (128 px). Prints images/s of one and of two
 processes on a tenth of the images, whether their rows are equal, and the peak memory of each process (VmHWM in MB) on
-a tenth and on all. The default model is an untrained network of 32 px, so that the work around it counts. Linux only,
-with the extra ``train``.
+a tenth and on all. torchrun gives each process one thread; a single process with another OMP_NUM_THREADS rounds some
+floats differently, by up to 3e-5 px. The default model is an untrained network of 32 px, so that the work around it
+counts. Linux only, with the extra ``train``.
 """
 
 from __future__ import annotations
