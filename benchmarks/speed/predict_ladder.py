@@ -32,8 +32,8 @@ from facekit.model.face_frames import find_frames_by_align
 from facekit.model.prediction import frame_image, image_groups, predict_group
 from facekit.model.trained_model import AT_ONCE
 from facekit.results.face_columns import FaceColumn
-from facekit.training.distributed import own_cores
 from facekit.results.prediction_table import table_schema
+from facekit.training.distributed import own_cores
 
 WORKERS = 2
 
