@@ -277,7 +277,7 @@ def _image_fields(task: str) -> tuple[gr.File, gr.File, gr.Radio, gr.Button, gr.
     with gr.Row():
         label = "Images" if pairs else "Images without shadows"
         images = gr.File(label=label, allow_reordering=pairs, scale=3, **upload)
-        label = "The same in the new style, in order"
+        label = "In the new style, in order"
         targets = gr.File(label=label, allow_reordering=True, visible=pairs, scale=3, **upload)
         with gr.Column(scale=2):
             style = gr.Radio(list(STYLES), value="Pencil", label="Style of the example", visible=pairs)
