@@ -25,8 +25,10 @@ def _export(args: argparse.Namespace) -> Any:
     """Run `facekit export`."""
     from ..core.output_paths import check_output
     from ..model import resolve_model
+    from ..model.onnx_file import check_onnx
 
     target = check_output(args.out, (".onnx",))
+    check_onnx()
     model = resolve_model(args.model, "cpu")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of its own old functions

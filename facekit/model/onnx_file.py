@@ -9,17 +9,69 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..alignment import ALPHA, MEAN_FACE, MEAN_FACE_SIDE, WIDE_SCALE
 from ..core.atomic_file import whole_file
 from ..core.version import __version__
 from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..tasks import Task
 
+_FIVE = "left eye, right eye, nose tip, left and right corner of the mouth"
+
+
+def _mean_face(scale: float) -> str:
+    """Return in words where the mean face lies in a crop."""
+    middle = (MEAN_FACE_SIDE - 1) / 2
+    places = (scale * (MEAN_FACE - middle) + middle + 0.5) / MEAN_FACE_SIDE
+    return (
+        f"turned, scaled and shifted (no shear) so that five points of the face come closest, in least squares, to "
+        f"these places, x and y from 0 to 1 over the crop: {', '.join(f'({x:.4f}, {y:.4f})' for x, y in places)}; "
+        f"they are {_FIVE}, an eye is the mean of its points"
+    )
+
+
+# How a program without facekit crops a face: what `facekit.alignment.FaceFramer` does, by align.
+CROPS = {
+    "none": "the whole image, its proportions kept, centred",
+    "box": (
+        "a square of about 1.6 times the longer side of the box of the face's 68 points, turned so that the eyes are "
+        "about level; facekit estimates it from the box of its face finder"
+    ),
+    "landmarks": (
+        "a square of 1.6 times the longer side of the box of the face's 68 points, turned so that the eyes are level; "
+        "its centre is 0.06 of its side above the centre of the box"
+    ),
+    "mean": _mean_face(1.0),
+    "mean-wide": _mean_face(WIDE_SCALE),
+    "tanh": (
+        f"{_mean_face(1.0)}; then with x and y from -1 to 1 over this crop, each is warped: v stays if "
+        f"|v| <= {1 - ALPHA:.4g}, else it becomes sign(v) * ({1 - ALPHA:.4g} + {ALPHA:g} * tanh((|v| - "
+        f"{1 - ALPHA:.4g}) / {ALPHA:g})), so that the warped crop shows the surroundings, too"
+    ),
+    "ffhq": (
+        "a square around E + 0.1 * d, where E is the middle of the eyes and d leads from E to the middle of the mouth "
+        "corners; half its side is the larger of 2 times the distance of the eyes and 1.8 times |d|; its x axis "
+        "is the vector from the left to the right eye plus d turned by 90 degrees to the right eye's side"
+    ),
+    "haar": (
+        "a square of 1.43 times the window of OpenCV's Haar cascade, its centre 0.063 of its side lower, turned so "
+        "that the eyes are about level"
+    ),
+}
+
+
+def check_onnx() -> None:
+    """Raise ImportError if the extra ``onnx``, which the export needs, is not installed."""
+    try:
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError('ONNX export needs the extra packages: pip install -e ".[onnx]"') from error
+
 
 def write_onnx(path: Path, network: nn.Module, example: torch.Tensor, task: Task, align: str, averaged: bool) -> None:
     """Write a network and its description.
 
-    The texts are in the file's metadata: "facekit" (version), "task", "names" (a JSON list), "align", "input",
-    "decoding" and, if predictions of facekit do more, "mirroring".
+    The texts are in the file's metadata: "facekit" (version), "task", "names" (a JSON list), "sides" (whose left is
+    meant), "align", "input", "crop", "decoding" and, if predictions of facekit do more, "mirroring".
 
     Args:
         path: The .onnx file.
@@ -32,10 +84,7 @@ def write_onnx(path: Path, network: nn.Module, example: torch.Tensor, task: Task
     Raises:
         ImportError: If the extra ``onnx`` is not installed.
     """
-    try:
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError('ONNX export needs the extra packages: pip install -e ".[onnx]"') from error
+    check_onnx()
     program: Any = torch.onnx.export(
         network,
         (example,),
@@ -52,13 +101,17 @@ def write_onnx(path: Path, network: nn.Module, example: torch.Tensor, task: Task
 
 def _description(task: Task, side: int, align: str, averaged: bool) -> dict[str, str]:
     """Return the texts of the metadata."""
-    cropped = "a face crop" if align == "none" else f"a face crop of facekit's align={align!r}"
     texts = {
         "facekit": __version__,
         "task": task.name,
         "names": json.dumps(_names(task.labels)),
+        "sides": "left and right in names are the viewer's: left_eye is on the left of the image",
         "align": align,
-        "input": f"image: float32 (N, 3, {side}, {side}), RGB in [0, 1], each {cropped}",
+        "input": (
+            f"image: float32 (N, 3, {side}, {side}), RGB in [0, 1], each the crop of a face; the image is mirrored at "
+            "its edges where the crop reaches beyond them"
+        ),
+        "crop": CROPS[align],
         "decoding": task.decoding(side),
     }
     if averaged:

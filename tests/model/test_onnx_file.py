@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 import facekit
+from facekit.alignment import ALIGN, POINT_FRAMED, point_frame
 from facekit.cli.main import main
-from facekit.labels import CELEBA_40, CELEBAMASK_19
+from facekit.labels import CELEBA_40, CELEBAMASK_19, LANDMARKS_5
 from facekit.model import ready_model
+from facekit.model.onnx_file import CROPS
 from facekit.tasks.heatmaps import KINDS
 from facekit.tasks.landmarks import LandmarkTask
 
@@ -122,6 +124,56 @@ def test_words_of_every_kind_of_heatmap(kind: str) -> None:
         weights = maps[0, 0].sigmoid().numpy()
         ys, xs = np.mgrid[:h, :h]
         assert math.dist((x, y), ((weights * xs).sum() / weights.sum(), (weights * ys).sum() / weights.sum())) < 0.01
+
+
+FACE = np.array([(131.0, 98.0), (189.0, 112.0), (150.0, 141.0), (121.0, 163.0), (171.0, 175.0)])
+NUMBER = r"([\d.]+)"
+
+
+def moved(points: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Similarity (2, 3) of least squares, as complex numbers."""
+    z, w = points @ [1, 1j], places @ [1, 1j]
+    a, b = np.linalg.lstsq(np.stack([z, np.ones(5)], 1), w, rcond=None)[0]
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def crop_by_the_words(align: str, points: np.ndarray) -> np.ndarray:
+    """Five points (5, 2) in a crop, from 0 to 1, by the words only."""
+    words = CROPS[align]
+    if align == "ffhq":
+        lift, eyes, down = numbers(
+            words, rf"E \+ {NUMBER} \* d", rf"of {NUMBER} times the distance", rf"and {NUMBER} times"
+        )
+        middle, mouth = points[:2].mean(0), points[3:].mean(0)
+        d, between = mouth - middle, points[1] - points[0]
+        half = max(eyes * np.linalg.norm(between), down * np.linalg.norm(d))
+        x = between + np.array([d[1], -d[0]])
+        x /= np.linalg.norm(x)
+        axes = np.stack([x, (-x[1], x[0])], 1)
+        return (points - middle - lift * d) @ axes / (2 * half) + 0.5
+    places = np.array([[float(v) for v in pair] for pair in re.findall(rf"\({NUMBER}, {NUMBER}\)", words)])
+    assert places.shape == (5, 2)
+    matrix = moved(points, places)
+    inside = points @ matrix[:, :2].T + matrix[:, 2]
+    if align != "tanh":
+        return inside
+    straight, factor = numbers(words, rf"\|v\| <= {NUMBER}", rf"{NUMBER} \* tanh")
+    v = 2 * inside - 1
+    bent = np.sign(v) * (straight + factor * np.tanh((np.abs(v) - straight) / factor))
+    return (np.where(np.abs(v) <= straight, v, bent) + 1) / 2
+
+
+@pytest.mark.parametrize("align", POINT_FRAMED)
+def test_crops_by_the_words(align: str) -> None:
+    """Crops from five points are those of facekit."""
+    frame = point_frame(FACE, LANDMARKS_5, align)
+    assert frame is not None
+    places = frame.crop((240, 320), 256).points(FACE)
+    assert np.abs((places + 0.5) / 256 - crop_by_the_words(align, FACE + 0.0)).max() < 0.005
+
+
+def test_every_crop_has_words() -> None:
+    assert set(CROPS) == set(ALIGN)
 
 
 def test_export_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
