@@ -5,15 +5,18 @@
 Reconstructions are scored by mean squared error (colours in [0, 1]) and LPIPS (AlexNet). Samples are scored by the
 Frechet distance between 5,000 samples and the 800 faces. The features are the mean over the image of the fifth layer of
 LPIPS' AlexNet (256 numbers), because Inception's weights are not available here. The distance is therefore not
-comparable with a published FID. The same distance of 5,000 training faces is printed for comparison.
+comparable with a published FID. The same distance of 5,000 training faces is printed for comparison. The share of
+300 samples in which facekit finds a face is printed, too, and the same share of 300 real faces; both are enlarged
+to 256 px.
 
-``--images`` writes the images of the weight card: 36 samples, and scikit-image's astronaut with its reconstruction. No
-face of CelebA-HQ is written.
+``--images`` writes the images of the weight card: 64 samples, scikit-image's astronaut with its reconstruction, and the
+76 people of ``london`` with theirs. No face of CelebA-HQ is written.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import sys
 from collections.abc import Iterable
@@ -30,11 +33,13 @@ from torchvision.utils import make_grid
 import facekit
 from facekit.backbones.pftgan.perceptual_distance import perceptual
 from facekit.data.face_sources import celebahq128
+from facekit.detection import find_faces
+from facekit.images import load_image
 from facekit.images.reader import to_tensor
 from facekit.metrics.perceptual import alexnet_lpips
 from facekit.model import find_frames as frames_in
 
-HELD_OUT, SAMPLES, AT_ONCE = 800, 5000, 50
+HELD_OUT, SAMPLES, SEARCHED, AT_ONCE = 800, 5000, 300, 50
 
 
 def faces(side: int) -> Tensor:
@@ -59,18 +64,29 @@ def frechet(a: Tensor, b: Tensor) -> float:
     return float(((m - n) ** 2).sum() + np.trace(c + d - 2 * linalg.sqrtm(c @ d).real))
 
 
-def astronaut(side: int) -> Tensor:
-    """Return scikit-image's astronaut, cropped as the generator expects faces: (1, 3, side, side) in [0, 1]."""
-    from skimage.data import astronaut as photo
-
-    image = photo()
-    (frame,) = frames_in(image, "ffhq", None)
-    return to_tensor([frame.crop(image.shape[:2], side).image(image)])
+def share_with_face(images: Tensor) -> float:
+    """Return the percentage of images (n, 3, S, S) in [0, 1] in which a face is found at 256 px."""
+    large = (F.interpolate(images, 256, mode="bicubic").clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
+    return 100 * sum(bool(find_faces(image)) for image in large.numpy()) / len(images)
 
 
-def draw(images: Tensor, path: Path) -> None:
-    """Save images (N, 3, S, S), twelve per row, at twice their size."""
-    grid = F.interpolate(make_grid(images, 12, padding=0)[None], scale_factor=2, mode="bicubic").clamp(0, 1)
+def crops(photos: Iterable[np.ndarray], side: int) -> Tensor:
+    """Return the first face of each photo, cropped as the generator expects faces: (n, 3, side, side) in [0, 1]."""
+    framed = ((photo, frames_in(photo, "ffhq", None)[0]) for photo in photos)
+    return to_tensor([frame.crop(photo.shape[:2], side).image(photo) for photo, frame in framed])
+
+
+def london() -> list[np.ndarray]:
+    """Return the neutral photos of the Face Research Lab London Set."""
+    folder = Path(os.environ["FACEKIT_DATA"]) / "london"
+    with (folder / "index.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["expression"] == "neutral"]
+    return [load_image(folder / "images" / row["file"]) for row in rows]
+
+
+def draw(images: Tensor, path: Path, columns: int = 12, larger: float = 2) -> None:
+    """Save images (N, 3, S, S) in rows."""
+    grid = F.interpolate(make_grid(images, columns, padding=0)[None], scale_factor=larger, mode="bicubic").clamp(0, 1)
     to_pil_image(grid[0]).save(path, quality=90)
 
 
@@ -103,11 +119,18 @@ def main() -> None:
     for truncation in (1.0, 0.7):
         made = torch.cat([backbone.generate(part, truncation) for part in z.split(AT_ONCE)])
         print(f"... of {SAMPLES} samples, truncation {truncation}: {frechet(seen(made.split(AT_ONCE)), reference):.3f}")
+        print(f"samples with a face, truncation {truncation}: {share_with_face(made[:SEARCHED]):.1f} %")
         if a.images and truncation < 1:
-            draw(made[:36], a.images / "pftgan-mini.jpg")
+            draw(made[:64], a.images / "pftgan-mini.jpg", 16, 1.5)
+    print(f"real faces with a face: {share_with_face(held[:SEARCHED]):.1f} %")
     if a.images:
-        photo = astronaut(backbone.input_size)
+        from skimage.data import astronaut
+
+        photo = crops([astronaut()], backbone.input_size)
         draw(torch.cat([photo, backbone.reconstruct(photo)]), a.images / "pftgan-mini-astronaut.jpg")
+        people = crops(london(), backbone.input_size).split(19)
+        rows = [part for some in people for part in (some, backbone.reconstruct(some))]
+        draw(torch.cat(rows), a.images / "pftgan-mini-london.jpg", 19, 1)
 
 
 if __name__ == "__main__":
