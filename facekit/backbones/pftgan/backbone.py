@@ -19,9 +19,10 @@ from ..base import Backbone, Weights
 from .adaptation import stream_adaptation
 from .baselines import BaselineNetwork, baseline_adaptation, frozen_features
 from .config import PFTGANAdaptation, named_recipe
-from .generator_files import Pair, random_pair, read_pair
+from .generator_files import Pair, load_generator, random_pair, read_pair
 from .model import GeneratorWithEncoder
 from .network import PFTGANNetwork
+from .stylegan2 import Generator
 
 # Networks on a generator, and on the frozen features of the baselines.
 PartNetwork = PFTGANNetwork | BaselineNetwork
@@ -82,6 +83,17 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
             )
         return random_pair(seed) if weights == "none" else read_pair(self.files.embedded("pftgan"), None)
 
+    def load_alone(self, weights: Weights, seed: int = 0) -> Generator:
+        """Load the generator without its encoder, whose file is often the larger one.
+
+        Args:
+            weights: As for ``load``, checked by ``load_pair`` before.
+            seed: Seed of random weights.
+        """
+        if weights == "none":
+            return random_pair(seed)[0]
+        return load_generator(self.files.embedded("pftgan") if weights in ("auto", "embedded") else weights)
+
     def build(self, weights: Weights, seed: int, task: Task, config: PFTGANAdaptation) -> PartNetwork:
         """Build the network that ``program`` trains. Its segmentation stream is the generator as it is."""
         if config.features != "generator":
@@ -121,9 +133,15 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
             raise ValueError("support_images: expected a recipe whose image stream learns from them, got one without")
         if isinstance(network, BaselineNetwork):
             return baseline_adaptation(network, task, data, config, device, seed)
-        generator, _ = self.load_pair(weights, config.inversion, seed)
         return stream_adaptation(
-            network, generator, task, data, config, device, seed, lambda: self.files.ready_network("segmentation")
+            network,
+            self.load_alone(weights, seed),
+            task,
+            data,
+            config,
+            device,
+            seed,
+            lambda: self.files.ready_network("segmentation"),
         )
 
     @override
