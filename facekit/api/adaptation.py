@@ -123,7 +123,7 @@ def adapt(
     start = _warm_start(program, model, config.start)
     best = _best_checkpoint(model, config, validation_faces, len(crops))
     name = f"adapting {task}"
-    if isinstance(program, FineTuning) and (checkpoint is None or not Path(checkpoint).exists()):
+    if checkpoint is None or not Path(checkpoint).exists():
         announce_time(program, name, progress)
     losses = train(
         program,

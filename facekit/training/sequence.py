@@ -50,6 +50,7 @@ class StagedProgram:
         stages: Sequence[Stage],
         shared: Mapping[str, Stateful] | None = None,
         facts: Mapping[str, Any] | None = None,
+        estimate: Callable[[], float] | None = None,
     ):
         """Leave out stages without steps.
 
@@ -57,10 +58,12 @@ class StagedProgram:
             stages: The stages in order.
             shared: Networks and tensors that stages hand on, by name.
             facts: Plain data on the training, which the stages fill. `adapt` stores it with the model.
+            estimate: Returns about how many seconds the stages take, before they begin.
         """
         self.stages = [stage for stage in stages if stage.steps > 0]
         self.shared = dict(shared or {})
         self.facts = {} if facts is None else facts
+        self.estimate = estimate
         self.current = -1
         self.program: Program | None = None
 

@@ -6,19 +6,21 @@ import logging
 import math
 import sys
 import time
+from collections.abc import Callable
 
 import torch
 from tqdm.auto import tqdm
 
 from .finetune import FineTuning
-from .loop import Progress
+from .loop import Program, Progress
+from .sequence import StagedProgram
 
 log = logging.getLogger("facekit")
 
 # Images that are timed, and how often. Other programs make single runs slow, so the fastest counts.
 _TIMED, _RUNS = 2, 4
 # Forward and backward pass take about this many times as long as the forward pass alone.
-_STEP = 3.0
+STEP = 3.0
 # Shorter trainings are not announced, s.
 _WORTH_SAYING = 60.0
 
@@ -50,11 +52,21 @@ def estimate_seconds(program: FineTuning) -> float:
         frozen, trained = min(frozen, (between - started) / _TIMED), min(trained, (ended - between) / _TIMED)
     per_step = program.copies * min(config.batch_size, program.views.count)
     views = program.views.count if config.cache else per_step * config.steps
-    return frozen * views * network.frozen + _STEP * trained * per_step * config.steps
+    return frozen * views * network.frozen + STEP * trained * per_step * config.steps
 
 
-def announce_time(program: FineTuning, name: str, progress: Progress) -> None:
-    """Say how long a training will take, if it is more than a minute.
+def fastest_seconds(run: Callable[[], object], device: torch.device) -> float:
+    """Run something several times and return the seconds of the fastest run."""
+    best = math.inf
+    for _ in range(_RUNS):
+        started = _now(device)
+        run()
+        best = min(best, _now(device) - started)
+    return best
+
+
+def announce_time(program: Program, name: str, progress: Progress) -> None:
+    """Say how long a training will take, if that can be estimated and is more than a minute.
 
     With a progress bar the text is written above it, else it is logged.
 
@@ -63,12 +75,17 @@ def announce_time(program: FineTuning, name: str, progress: Progress) -> None:
         name: What is done, such as "adapting landmarks".
         progress: As for `facekit.training.loop.train`.
     """
-    seconds = estimate_seconds(program)
+    if isinstance(program, FineTuning):
+        seconds = estimate_seconds(program)
+    elif isinstance(program, StagedProgram) and program.estimate is not None:
+        seconds = program.estimate()
+    else:
+        return
     if seconds < _WORTH_SAYING:
         return
     minutes = seconds / 60
     about = f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.0f} hours"
-    text = f"{name}: about {about} on {program.device}; fewer steps=, or fewer views=, take less"
+    text = f"{name}: about {about}; fewer steps=, or fewer views=, take less"
     if progress is True:
         tqdm.write(text, file=sys.stderr)
     else:

@@ -16,14 +16,14 @@ from ...training.finetune import FineTuning
 from ...training.loop import Program
 from ...training.sequence import Stage, StagedProgram
 from ...training.views import AugmentedViews, TrainingData
-from .classifier_setup import check_parts, head_steps, pixel_fitting
+from .classifier_setup import check_parts, head_steps, log_memory, pixel_fitting
 from .config import PFTGANAdaptation
 from .inversion_training import Refining, images_of
 from .known_codes import read_codes
 from .label_fit import label_fit
 from .network import PFTGANNetwork
 from .perceptual_distance import ResizedDistance, perceptual
-from .progressive_stages import Labelled, StreamTuning, Support
+from .progressive_stages import Labelled, StreamTuning, Support, estimate_stages
 from .stylegan2 import Generator
 from .two_stream import TwoStream, label_image, resized_masks, spread_palette
 
@@ -83,6 +83,8 @@ def stream_adaptation(
     labelled = _labelled(task, latent_codes.codes, images, moved, masks, device)
     support = _support(network, generator, data.support, device, seed)
     tuned = config.stages if isinstance(task, SegmentationTask | ImageToImageTask) else ""
+    if masks is not None and network.heads is not None:
+        log_memory(network.heads, network.maps(latent_codes.codes[:1]), masks, config, device)
 
     def use_tuned_stream() -> None:
         network.stream.load_state_dict(streams.segmentation.state_dict())
@@ -109,7 +111,11 @@ def stream_adaptation(
     stages += [Stage(config.steps, partial(tuning, i), use_tuned_stream) for i in range(len(tuned))]
     if network.heads is not None:
         stages.append(Stage(config.steps if masks is None else head_steps(config), begin_heads))
-    return StagedProgram(stages, {"codes": latent_codes, "streams": streams}, fit)
+
+    def estimate() -> float:
+        return len(tuned) * estimate_stages(streams, labelled, distance, config, device) if tuned else 0.0
+
+    return StagedProgram(stages, {"codes": latent_codes, "streams": streams}, fit, estimate)
 
 
 @torch.no_grad()

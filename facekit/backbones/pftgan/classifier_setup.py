@@ -43,10 +43,35 @@ def check_parts(masks: Tensor) -> None:
         )
 
 
+def log_memory(
+    heads: Ensemble, maps: list[Tensor], masks: Tensor, recipe: PFTGANAdaptation, device: torch.device
+) -> None:
+    """Log how much memory the classifiers will need.
+
+    Args:
+        heads: The classifiers.
+        maps: Feature maps (1, C, h, w) of one image.
+        masks: Class ids (N, H, W), 255 = ignored.
+        recipe: Settings.
+        device: Where to train.
+    """
+    needed = estimate_memory(
+        heads.channels,
+        [(x.shape[2], x.shape[3]) for x in maps],
+        heads.classes,
+        (masks.shape[1], masks.shape[2]),
+        images=len(masks),
+        members=recipe.members,
+        pixels=recipe.pixels,
+        device=device.type,
+    )
+    log.info("pixel classifiers: %s; no more than %.1f MB of pixels are kept", needed, recipe.memory_limit / 1e6)
+
+
 def pixel_fitting(
     heads: Ensemble, maps: Maps, masks: Tensor, recipe: PFTGANAdaptation, device: torch.device, seed: int
 ) -> PixelFitting:
-    """Return the training of classifiers on pixels drawn from maps. The memory it needs is logged.
+    """Return the training of classifiers on pixels drawn from maps.
 
     Args:
         heads: The classifiers.
@@ -67,18 +92,5 @@ def pixel_fitting(
         members=recipe.members,
         unhurried=_UNHURRIED,
     )
-    side = (masks.shape[1], masks.shape[2])
-    own = maps(0) if callable(maps) else [x[:1] for x in maps]
-    needed = estimate_memory(
-        heads.channels,
-        [(x.shape[2], x.shape[3]) for x in own],
-        heads.classes,
-        side,
-        images=len(masks),
-        members=recipe.members,
-        pixels=recipe.pixels,
-        device=device.type,
-    )
-    log.info("pixel classifiers: %s; no more than %.1f MB of pixels are kept", needed, recipe.memory_limit / 1e6)
     pixels = draw_pixels(maps, masks, recipe.pixels, recipe.memory_limit, seed)
     return PixelFitting(heads, pixels, settings, device, seed)

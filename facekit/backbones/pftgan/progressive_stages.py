@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...core.device import autocast
 from ...core.random_streams import generator_for
+from ...training.time_estimate import STEP, fastest_seconds
 from .config import PFTGANAdaptation
 from .label_fit import label_fit
 from .stylegan2 import Synthesis
@@ -169,3 +170,29 @@ class StreamTuning:
         """Restore what ``state_dict`` returned."""
         self.optimiser.load_state_dict(state["optimiser"])
         self.fit, self.losses = dict(state["fit"]), dict(state["losses"])
+
+
+@torch.no_grad()
+def estimate_stages(
+    streams: TwoStream, labelled: Labelled, distance: nn.Module, config: PFTGANAdaptation, device: torch.device
+) -> float:
+    """Estimate the seconds of one stage from the forward pass of one image. Nothing is changed.
+
+    Args:
+        streams: Both streams.
+        labelled: Views of the labelled images.
+        distance: A perceptual distance.
+        config: Settings.
+        device: Where to train.
+    """
+    stream, code = streams.segmentation.to(device), labelled.codes[:1].to(device)
+    target = labelled.targets[:1].to(device)
+
+    def forward() -> None:
+        image = stream(code)
+        with autocast(device, config.bfloat16):
+            distance(image, target)
+
+    labels = min(config.batch_size, len(labelled.codes))
+    images = labels if streams.image is None else 2 * labels + config.support_batch
+    return STEP * fastest_seconds(forward, device) * images * config.steps

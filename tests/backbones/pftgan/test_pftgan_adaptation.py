@@ -17,6 +17,7 @@ from facekit.backbones.pftgan.generator_files import load_inversion
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.model import find_backbone
+from facekit.training import time_estimate
 
 pftgan = find_backbone("pftgan")
 
@@ -139,10 +140,21 @@ def test_the_comparisons(faces: Any, masks: Any, tmp_path: Path) -> None:
         assert facekit.predict(model, faces["image"][3]).mask.shape == (96, 96)
 
 
-def test_memory_is_said_before_it_is_used(faces: Any, masks: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_memory_and_time_are_said_before_training(
+    faces: Any, masks: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_estimate, "_WORTH_SAYING", 0.0)
+    said: list[str] = []
+    before_training: list[str] = []
+
+    def progress(done: int, total: int, losses: dict[str, float]) -> None:
+        said[:] = [r.getMessage() for r in caplog.records]
+        before_training.extend(said if done == 1 else [])
+
     with caplog.at_level(logging.INFO, "facekit"):
-        adapted(faces, masks, pixels=None, memory_limit=8_000_000)
-    said = [r.getMessage() for r in caplog.records]
+        adapted(faces, masks, pixels=None, memory_limit=8_000_000, progress=progress)
+    assert any("pixel classifiers: evaluation takes" in m for m in before_training)
+    assert any(m.startswith("adapting segmentation: about 0 minutes; fewer steps=") for m in before_training)
     assert any("pixel classifiers: evaluation takes" in m and "8.0 MB of pixels" in m for m in said)
     assert any("labelled pixels are drawn: memory_limit=8000000" in m for m in said)
 

@@ -21,7 +21,7 @@ from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, Inversi
 from facekit.backbones.pftgan.inversion_training import Inverting, Refining, images_of
 from facekit.backbones.pftgan.label_fit import label_fit
 from facekit.backbones.pftgan.perceptual_distance import ResizedDistance, perceptual
-from facekit.backbones.pftgan.progressive_stages import Labelled, StreamTuning, Support
+from facekit.backbones.pftgan.progressive_stages import Labelled, StreamTuning, Support, estimate_stages
 from facekit.backbones.pftgan.stylegan2 import Generator
 from facekit.backbones.pftgan.two_stream import (
     TwoStream,
@@ -32,6 +32,7 @@ from facekit.backbones.pftgan.two_stream import (
     spread_palette,
 )
 from facekit.model import find_backbone
+from facekit.training import time_estimate
 from facekit.training.sequence import Stage, StagedProgram
 
 RECIPE = PFTGANAdaptation(steps=3, lr=2e-3, betas=(0.0, 0.99), batch_size=2, support_batch=2)
@@ -76,6 +77,18 @@ def tuning(generator: Generator, recipe: PFTGANAdaptation = RECIPE) -> Tuning:
     stages = [Stage(recipe.steps, functools.partial(stage, i)) for i in range(len(recipe.stages))]
     made.program = StagedProgram(stages, {"streams": streams})
     return made
+
+
+def test_time_of_a_stage(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that advances by a second for each look: the forward pass of one image takes a second."""
+    clock = iter(range(100))
+    monkeypatch.setattr(time_estimate, "_now", lambda device: float(next(clock)))
+    for recipe, images in ((RECIPE, 2 * 2 + 2), (replace(RECIPE, image_stream=False), 2)):
+        made = tuning(generator, recipe)
+        before = {k: v.clone() for k, v in made.streams.state_dict().items()}
+        seconds = estimate_stages(made.streams, made.labelled, Squared(), recipe, torch.device("cpu"))
+        assert seconds == 3 * images * recipe.steps
+        assert all(torch.equal(v, before[k]) for k, v in made.streams.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["lpips-alex", "parser"])
