@@ -34,6 +34,9 @@ class StyleGAN2Pretraining(Checked):
             the encoder, too. 0, as in the paper, trains no encoder.
         reconstruction: Weight of the losses of these reconstructions, where the discriminator's loss has weight 1.
         discriminate_reconstructions: Whether the discriminator is trained on reconstructions, too, which sharpens them.
+        fitted_codes: Real images to which a normal distribution of codes is fitted after the training, see
+            `code_distribution`. Samples are then drawn from it. 0, or no encoder (``reconstructed=0``): samples are
+            drawn from the mapping network, as in the paper.
         projected: Whether the discriminator works on frozen features (Projected GANs). It needs r1=0.
         keep_discriminator: Whether the file holds StyleGAN2's discriminator.
         bfloat16: Whether to compute in bfloat16 where the machine supports it.
@@ -57,6 +60,7 @@ class StyleGAN2Pretraining(Checked):
     reconstructed: int = 0
     reconstruction: float = 1.0
     discriminate_reconstructions: bool = False
+    fitted_codes: int = 0
     projected: bool = False
     keep_discriminator: bool = True
     bfloat16: bool = False
@@ -74,6 +78,7 @@ PRETRAIN_MINI = StyleGAN2Pretraining(
     ema_images=10_000,
     ema_rampup=0.05,
     reconstructed=16,
+    fitted_codes=6_000,
     bfloat16=True,
     steps=5_000,
 )

@@ -13,7 +13,7 @@ from ...core.json_text import parse_json
 from ...core.weight_files import WeightFile, check_names, read_weights
 from .encoder_files import load_encoder
 from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
-from .released_generators import ENCODER, Released, read_released
+from .released_generators import DISTRIBUTION, ENCODER, Released, read_released
 from .stylegan2 import Generator, GeneratorSize
 
 _INVERSION = "an inversion encoder that `facekit pretrain inversion` wrote"
@@ -78,7 +78,7 @@ def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
     size = GeneratorSize(
         found.resolution, found.z_dim, found.w_dim, found.channel_base, found.channel_max, found.mapping_layers
     )
-    generator = Generator(size)
+    generator = Generator(size, fitted=any(name.startswith(DISTRIBUTION) for name in found.state))
     # Files may lack the mean code and the noise.
     generator.load_state_dict({**generator.state_dict(), **found.state})
     return generator.eval()

@@ -13,11 +13,13 @@ from ...training.config_overrides import overridden
 from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from ..base import WeightFiles
 from . import config as recipes
+from .code_distribution import fitted_distribution
 from .generator_files import generator_of, own_inversion, read_generator
 from .generator_training import Pretraining
 from .inversion_encoder import InversionEncoder, InversionSize
 from .joint_inversion import JointInversion
 from .perceptual_distance import perceptual
+from .released_generators import DISTRIBUTION
 from .stylegan2 import Generator, GeneratorSize
 
 RECIPES = {"mini": recipes.PRETRAIN_MINI, "256": recipes.PRETRAIN_256, "1024": recipes.PRETRAIN_1024}
@@ -81,7 +83,11 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         kept = program.discriminator.state_dict() if recipe.keep_discriminator and not recipe.projected else {}
         discriminator = {f"discriminator.{k}": v for k, v in kept.items()}
         encoder = {} if joint is None else {f"encoder.{k}": v for k, v in joint.mean.state_dict().items()}
-        return {**program.mean.state_dict(), **encoder, **discriminator}
+        fitted = {}
+        if joint is not None and recipe.fitted_codes:
+            found = fitted_distribution(joint.codes(faces, recipe.fitted_codes), size.z_dim)
+            fitted = {f"{DISTRIBUTION}{k}": v for k, v in found.items()}
+        return {**program.mean.state_dict(), **encoder, **fitted, **discriminator}
 
     return Run(program, total, tensors, about, {"images": recipe.batch_size})
 
@@ -99,4 +105,6 @@ def _read_start(weights: str | os.PathLike[str], files: WeightFiles) -> _Start:
     """Read a generator's file of any kind, or the embedded one. Raise the errors of `load_generator`."""
     path = files.embedded("pftgan") if weights == "embedded" else weights
     found = read_generator(path)
-    return _Start(generator_of(found, path), own_inversion(path), found.discriminator)
+    generator = generator_of(found, path)
+    generator.distribution = None  # it would not fit the trained weights
+    return _Start(generator, own_inversion(path), found.discriminator)

@@ -12,13 +12,15 @@ from typing_extensions import override
 
 from ...augmentation.affine import Affine, random_matrices
 from ...core.random_streams import generator_for
-from ...data.face_pool import Pool, views
+from ...data.face_pool import Pool, plain_views, views
 from ...training.distributed import ALONE, Processes
 from ...training.part_states import PartStates
 from .config import InversionPretraining
 from .inversion_encoder import InversionEncoder
 from .stylegan2 import Generator
 from .stylegan2_layers import Linear
+
+_AT_ONCE = 100
 
 
 class LatentDiscriminator(nn.Module):
@@ -98,6 +100,12 @@ class JointInversion(PartStates):
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(seed, index, 19))
         x = views(pool, chosen, matrices, self.encoder.size.input_size, self.device)
         return (x * 2 - 1).contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def codes(self, pool: Pool, count: int) -> Tensor:
+        """Return the codes (N, L, w_dim) float32 of images spread over a pool, at most ``count``, on the CPU."""
+        images = plain_views(pool, min(count, len(pool)), self.encoder.size.input_size)
+        return torch.cat([self.mean(part.to(self.device)).float().cpu() for part in images.split(_AT_ONCE)])
 
     def reconstruct(
         self, generator: Generator, real: Tensor, generated: Tensor, draws: torch.Generator

@@ -29,6 +29,8 @@ from .pytorch_port import renamed_discriminator, renamed_generator
 # Prefixes in our .safetensors: of the discriminator, and of an encoder that was trained with the generator.
 _DISCRIMINATOR = "discriminator."
 ENCODER = "encoder."
+# Prefix of the distribution that samples are drawn from, in our .safetensors.
+DISTRIBUTION = "distribution."
 # Endings of names that files may lack.
 _OPTIONAL = ("mapping.w_avg", ".noise_const", ".resample_filter")
 _EXPECTED = "NVIDIA's .pkl, the PyTorch port's .pt or our .safetensors"
@@ -262,6 +264,9 @@ def _layout(
 
     widths = [size("mapping.fc0.weight", 1), *(size(f"mapping.fc{i}.weight", 0) for i in range(layers))]
     shapes: dict[str, tuple[int, ...]] = {"mapping.w_avg": (widths[-1],)}
+    if any(name.startswith(DISTRIBUTION) for name in state):
+        codes = (2 * (resolution.bit_length() - 2), widths[-1])
+        shapes |= {f"{DISTRIBUTION}mean": codes, f"{DISTRIBUTION}basis": (widths[0], *codes)}
     for i, (before, now) in enumerate(pairwise(widths)):
         shapes |= {f"mapping.fc{i}.weight": (now, before), f"mapping.fc{i}.bias": (now,)}
     filters: list[str] = []

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from .code_distribution import CodeDistribution
 from .filters import binomial_filter, double
 from .stylegan2_layers import Linear, SynthesisLayer, ToRGB
 
@@ -224,27 +225,42 @@ class Synthesis(nn.Module):
 
 
 class Generator(nn.Module):
-    """Mapping network and synthesis network."""
+    """Mapping network and synthesis network.
 
-    def __init__(self, size: GeneratorSize):
-        """Build both with random weights."""
+    Attributes:
+        distribution: Where codes of samples are drawn from instead of the mapping network, or None.
+    """
+
+    def __init__(self, size: GeneratorSize, fitted: bool = False):
+        """Build both with random weights.
+
+        Args:
+            size: Size of the generator.
+            fitted: Whether there is a `CodeDistribution`.
+        """
         super().__init__()
         self.size = size
         self.mapping = Mapping(size)
         self.synthesis = Synthesis(size)
+        self.distribution = CodeDistribution(size) if fitted else None
 
     def codes(self, z: Tensor, truncation: float = 1.0, cutoff: int | None = None) -> Tensor:
-        """Return style codes (N, L, w_dim), the same for all layers: w_avg + truncation (w - w_avg).
+        """Return style codes (N, L, w_dim): mean + truncation (w - mean).
+
+        The mapping network's codes are the same for all layers. Those of a `CodeDistribution` are not.
 
         Args:
             z: Normal random numbers (N, z_dim).
             truncation: 1 does not truncate.
             cutoff: Number of layers whose codes are truncated. None is all.
         """
-        ws = self.mapping(z)[:, None].repeat(1, self.size.codes, 1)
+        if self.distribution is not None:
+            ws, mean = self.distribution(z), self.distribution.mean
+        else:
+            ws, mean = self.mapping(z)[:, None].repeat(1, self.size.codes, 1), self.mapping.w_avg
         if truncation == 1:
             return ws
-        near = torch.lerp(self.mapping.w_avg, ws, truncation)
+        near = torch.lerp(mean, ws, truncation)
         return near if cutoff is None else torch.cat([near[:, :cutoff], ws[:, cutoff:]], 1)
 
     def forward(self, z: Tensor, truncation: float = 1.0, noise: Noise = "const") -> Tensor:
