@@ -116,7 +116,8 @@ plots.image_rows({"images": images, "parts": painted(masks, images)}, width=0.75
 #
 # $$\mathbf{w} = \mathcal{E}(\mathbf{X}), \qquad \mathbf{w} \in \mathbb{R}^{N \times C} \tag{1}$$
 #
-# with one code of $C$ numbers for each of $N$ layers. The maps below are those of one image; the images of the toRGB layers are
+# with one code of $C$ numbers for each of $N$ layers. The package's small generator saw too few images for a good mapping network.
+# So its samples have codes from a normal distribution that was fitted to the encoder's codes of real faces. The maps below are those of one image; the images of the toRGB layers are
 # added up, from the smallest to the largest.
 
 # %%
@@ -142,8 +143,7 @@ with torch.no_grad():
 plots.image_rows(rows, width=0.95)
 
 # %% [markdown]
-# These people do not exist. `truncation` below 1 moves $w$ towards the mean code: fewer faults, less variety. Some samples of a
-# small generator are no faces.
+# These people do not exist. `truncation` below 1 moves $w$ towards the mean code: fewer faults, less variety.
 #
 # **Inversion** is the opposite direction. `encode` and then `synthesize` reconstruct a face; `reconstruct` does both. All later
 # steps depend on it, because no stream can segment what the codes do not contain. The paper names this as its first limit
