@@ -68,7 +68,7 @@ def read_attributes(
             skipped[name] = str(error)
     if not files:
         reason = next(iter(skipped.values()))
-        raise ValueError(f"{table.source}: none of its {len(skipped)} images was found: {reason}")
+        raise ValueError(f"{table.source}: expected images of its rows, got none of {len(skipped)}: {reason}")
     if skipped:
         listing = ", ".join(list(skipped)[:_MAX_LISTED]) + (" ..." if len(skipped) > _MAX_LISTED else "")
         warnings.warn(

@@ -18,6 +18,15 @@ from .reader import read_labels
 from .text_files import read_text
 
 _MAX_LISTED = 5
+_TABLES = (".csv", ".tsv", ".txt", ".xlsx")
+# What to do instead, by task.
+_INSTEAD_OF_TABLES = {
+    "landmarks": (
+        "write a .json of [[[x, y], ...], ...], one list per image in the order of the images' names, or export "
+        "LabelMe, COCO or CVAT files"
+    ),
+    "segmentation": "draw masks as PNG, or export LabelMe, COCO or CVAT files",
+}
 
 
 def labels_from_path(
@@ -59,6 +68,9 @@ def labels_from_path(
             labels = rows
         elif task == "segmentation" and _is_one_pair(images, source):
             names = declared_set(source) if names is None else names
+        elif task in _INSTEAD_OF_TABLES and source.suffix.lower() in _TABLES:
+            got = "a table, which holds attributes only"
+            raise ValueError(f"{source.name}: expected labels for {task}, got {got}; {_INSTEAD_OF_TABLES[task]}")
         else:
             return _read_files(images, source, task, names)
     if images is None:
@@ -124,4 +136,5 @@ def _warn_of_unlabelled(folder: Path, source: Path, result: LabelFiles) -> None:
     unlabelled = [file.name for file in list_images(folder) if file.resolve() not in labelled]
     if unlabelled:
         listing = ", ".join(unlabelled[:_MAX_LISTED]) + (" ..." if len(unlabelled) > _MAX_LISTED else "")
-        warnings.warn(f"{len(unlabelled)} images without labels are left out: {listing}", stacklevel=4)
+        text = "1 image without labels is" if len(unlabelled) == 1 else f"{len(unlabelled)} images without labels are"
+        warnings.warn(f"{text} left out: {listing}", stacklevel=4)

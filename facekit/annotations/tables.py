@@ -141,10 +141,8 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     rows, line_of = _read_rows(records, len(columns), file.name)
     count = int(lines[0]) if is_celeba else len(rows)
     if not rows or len(rows) != count:
-        got = f"{len(rows)} rows"
-        raise ValueError(
-            f"{file.name}: expected {count or 'at least 1'} rows of images, got {got}; copy or export it again"
-        )
+        expected = f"expected {count} rows of images" if rows else "expected a row per image below the header"
+        raise ValueError(f"{file.name}: {expected}, got {len(rows) or 'none'}; copy or export it again")
     return Table(file.name, columns, rows, line_of)
 
 

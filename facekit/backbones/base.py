@@ -23,6 +23,7 @@ from ..training.finetune import FineTuning
 from ..training.loop import FiniteProgram
 from ..training.pretraining_run import Request, Run
 from ..training.views import TrainingData
+from .registry import backbone_class, backbone_names
 
 if TYPE_CHECKING:
     from .image_tower import ImageTower
@@ -86,9 +87,10 @@ class Backbone(ABC, Generic[Config, Network]):
         """
         if task.family not in self.tasks:
             known = ", ".join(map(repr, self.tasks))
+            able = [name for name in backbone_names() if task.family in backbone_class(name).tasks]
+            other = f"backbone {' or '.join(map(repr, able))}" if able else "another backbone"
             raise ValueError(
-                f"backbone {self.name!r} cannot do {task.name!r}: expected one of {known}; choose one, or another "
-                "backbone"
+                f"backbone {self.name!r} cannot do {task.name!r}: expected one of {known}; choose one, or {other}"
             )
 
     @abstractmethod

@@ -74,7 +74,7 @@ def parse_setting(item: str) -> tuple[str, Any]:
     """
     name, equals, value = item.partition("=")
     if not name or not equals:
-        raise ValueError(f"--set {item}: expected NAME=VALUE, e.g. mim=0")
+        raise ValueError(f"--set {item}: expected NAME=VALUE, e.g. lr=0.0005")
     constants = {"true": True, "false": False, "none": None}
     if value.lower() in constants:
         return name, constants[value.lower()]

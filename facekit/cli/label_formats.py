@@ -38,12 +38,15 @@ def check_formats(formats: Collection[str], model: Model) -> None:
     Raises:
         ValueError: If a format cannot hold the results of the model's task.
     """
-    for name in formats:
-        if model.task.name not in _TASKS.get(name, (model.task.name,)):
-            expected = f"expected a model for {' or '.join(_TASKS[name])}"
-            raise ValueError(f"--format {name}: got a model for {model.task.name}, {expected}; use json or drawing")
-        if name in _TASKS and isinstance(model.task, SegmentationTask):
-            check_writable(model.task.labels)
+    task = model.task.name
+    possible = ["json", "drawing", *(name for name, tasks in _TASKS.items() if task in tasks)]
+    wrong = [name for name in _TASKS if name in formats and name not in possible]
+    if wrong:
+        expected = f"expected a model for {' or '.join(_TASKS[wrong[0]])}"
+        use = f"use {', '.join(possible[:-1])} or {possible[-1]}"
+        raise ValueError(f"--format {wrong[0]}: got a model for {task}, {expected}; {use}")
+    if isinstance(model.task, SegmentationTask) and not {"json", "drawing"}.issuperset(formats):
+        check_writable(model.task.labels)
 
 
 def mask_file(result: Drawable, labels: SegmentationSet) -> bytes:

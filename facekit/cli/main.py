@@ -11,11 +11,13 @@ Exit codes:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import (
@@ -63,10 +65,12 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code, see the docstring of this module.
     """
     args = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING if args.json else logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_for_readers)
+    logging.basicConfig(level=logging.WARNING if args.json else logging.INFO, format="%(message)s", handlers=[handler])
     try:
-        outcome = args.run(args)
+        with _one_line_warnings(args.command):
+            outcome = args.run(args)
     except BrokenPipeError:
         # Python flushes standard output once more at its exit, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -85,3 +89,19 @@ def main(arguments: list[str] | None = None) -> int:
         for key, value in outcome.items():
             print(f"{key}: {json.dumps(value, indent=1, default=str) if isinstance(value, (dict, list)) else value}")
     return 1 if args.command == "doctor" and outcome["problems"] else 0
+
+
+def _is_for_readers(record: logging.LogRecord) -> bool:
+    """Return whether a log record is facekit's, or a warning. Other packages log what only their authors need."""
+    return record.name.split(".")[0] == "facekit" or record.levelno >= logging.WARNING
+
+
+@contextlib.contextmanager
+def _one_line_warnings(command: str) -> Iterator[None]:
+    """Print warnings as one line each, without the line of code that raised them."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"facekit {command}: warning: {' '.join(str(message).split())}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before

@@ -92,6 +92,6 @@ def _checked(device: str | torch.device) -> torch.device:
     if name not in available:
         raise ValueError(
             f"device={str(device)!r}: expected one of {', '.join(map(repr, available))}, which this machine has; "
-            "pass one, or None to choose"
+            "pass one, or leave it out"
         )
     return chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,15 @@ from torch import nn
 from ..alignment import ALPHA, MEAN_FACE, MEAN_FACE_SIDE, WIDE_SCALE
 from ..core.atomic_file import whole_file
 from ..core.version import __version__
-from ..labels import AttributeSet, LandmarkSet, SegmentationSet
+from ..labels import ATTRIBUTE_SETS, LANDMARK_SETS, SEGMENTATION_SETS, AttributeSet, LandmarkSet, SegmentationSet
+from ..labels.sides import sides_of
 from ..tasks import Task
 
-_FIVE = "left eye, right eye, nose tip, left and right corner of the mouth"
+_FIVE = "left eye, right eye, nose tip, left and right corner of the mouth (left is the viewer's left)"
+_SQUARE = (
+    "1.6 times the longer side of the upright box of the face's 68 points; its centre is 0.06 of its side above the "
+    "centre of the box"
+)
 
 
 def _mean_face(scale: float) -> str:
@@ -23,9 +29,10 @@ def _mean_face(scale: float) -> str:
     middle = (MEAN_FACE_SIDE - 1) / 2
     places = (scale * (MEAN_FACE - middle) + middle + 0.5) / MEAN_FACE_SIDE
     return (
-        f"turned, scaled and shifted (no shear) so that five points of the face come closest, in least squares, to "
-        f"these places, x and y from 0 to 1 over the crop: {', '.join(f'({x:.4f}, {y:.4f})' for x, y in places)}; "
-        f"they are {_FIVE}, an eye is the mean of its points"
+        "turned, scaled and shifted (no shear) so that five points of the face come closest, in least squares, to "
+        f"these places, x and y over the crop's side: {', '.join(f'({x:.4f}, {y:.4f})' for x, y in places)}; they are "
+        f"{_FIVE}, an eye is the mean of its points; 0 is the outer edge of the first pixel and 1 that of the last, so "
+        "pixel i of S has its centre at (i + 0.5) / S"
     )
 
 
@@ -33,12 +40,12 @@ def _mean_face(scale: float) -> str:
 CROPS = {
     "none": "the whole image, its proportions kept, centred",
     "box": (
-        "a square of about 1.6 times the longer side of the box of the face's 68 points, turned so that the eyes are "
-        "about level; facekit estimates it from the box of its face finder"
+        f"a square, turned so that the eyes are about level; in the turned image its side is about {_SQUARE}; facekit "
+        "estimates it from the box of its face finder"
     ),
     "landmarks": (
-        "a square of 1.6 times the longer side of the box of the face's 68 points, turned so that the eyes are level; "
-        "its centre is 0.06 of its side above the centre of the box"
+        f"a square, turned so that the eyes are level; in the turned image its side is {_SQUARE}; the points are those "
+        "that a landmark model, such as facekit's, finds in a first, rough crop of this kind"
     ),
     "mean": _mean_face(1.0),
     "mean-wide": _mean_face(WIDE_SCALE),
@@ -50,11 +57,11 @@ CROPS = {
     "ffhq": (
         "a square around E + 0.1 * d, where E is the middle of the eyes and d leads from E to the middle of the mouth "
         "corners; half its side is the larger of 2 times the distance of the eyes and 1.8 times |d|; its x axis "
-        "is the vector from the left to the right eye plus d turned by 90 degrees to the right eye's side"
+        "is the vector from the viewer's left to the right eye plus d turned by 90 degrees to the right eye's side"
     ),
     "haar": (
-        "a square of 1.43 times the window of OpenCV's Haar cascade, its centre 0.063 of its side lower, turned so "
-        "that the eyes are about level"
+        "a square of 1.43 times the window of OpenCV's Haar cascade, its centre lower by 0.063 of the window's side, "
+        "turned so that the eyes are about level"
     ),
 }
 
@@ -67,11 +74,20 @@ def check_onnx() -> None:
         raise ImportError('ONNX export needs the extra packages: pip install -e ".[onnx]"') from error
 
 
-def write_onnx(path: Path, network: nn.Module, example: torch.Tensor, task: Task, align: str, averaged: bool) -> None:
+def write_onnx(
+    path: Path,
+    network: nn.Module,
+    example: torch.Tensor,
+    task: Task,
+    align: str,
+    averaged: bool,
+    adapted: bool,
+) -> None:
     """Write a network and its description.
 
     The texts are in the file's metadata: "facekit" (version), "task", "names" (a JSON list), "sides" (whose left is
-    meant), "align", "input", "crop", "decoding" and, if predictions of facekit do more, "mirroring".
+    meant, if names have sides), "align", "input", "crop" and "decoding". If `facekit.predict` also runs the mirrored
+    image, there is "mirroring", and with names "mirrored_order" (a JSON list of indices).
 
     Args:
         path: The .onnx file.
@@ -80,6 +96,7 @@ def write_onnx(path: Path, network: nn.Module, example: torch.Tensor, task: Task
         task: What the maps mean.
         align: How `facekit.predict` crops faces for this network.
         averaged: Whether `facekit.predict` also runs the mirrored image.
+        adapted: Whether the network ends with a label adapter.
 
     Raises:
         ImportError: If the extra ``onnx`` is not installed.
@@ -94,32 +111,60 @@ def write_onnx(path: Path, network: nn.Module, example: torch.Tensor, task: Task
         dynamic_shapes={"x": {0: torch.export.Dim("batch")}},
         verbose=False,
     )
-    program.model.metadata_props.update(_description(task, example.shape[-1], align, averaged))
+    program.model.metadata_props.update(_description(task, example.shape[-1], align, averaged, adapted))
     with whole_file(path) as temporary:
         program.save(str(temporary), external_data=False)
 
 
-def _description(task: Task, side: int, align: str, averaged: bool) -> dict[str, str]:
+def _description(task: Task, side: int, align: str, averaged: bool, adapted: bool) -> dict[str, str]:
     """Return the texts of the metadata."""
     texts = {
         "facekit": __version__,
         "task": task.name,
         "names": json.dumps(_names(task.labels)),
-        "sides": "left and right in names are the viewer's: left_eye is on the left of the image",
         "align": align,
         "input": (
-            f"image: float32 (N, 3, {side}, {side}), RGB in [0, 1], each the crop of a face; the image is mirrored at "
-            "its edges where the crop reaches beyond them"
+            f"image: float32 (N, 3, {side}, {side}), RGB in [0, 1], each the crop of a face. Where the photo has more "
+            "pixels than the crop, they are averaged (area filter); else it is interpolated linearly. The photo is "
+            "mirrored at its edges where the crop reaches beyond them."
         ),
         "crop": CROPS[align],
         "decoding": task.decoding(side),
     }
+    if task.labels is not None and _have_sides(_names(task.labels)):
+        texts["sides"] = _sides(task.labels)
     if averaged:
-        texts["mirroring"] = (
-            "facekit.predict also runs the mirrored image and takes the mean of both maps, before a label adapter. The "
-            "maps of the mirrored image are turned back first: mirrored, with left and right names exchanged."
-        )
+        texts |= _mirroring(task, adapted)
     return texts
+
+
+def _have_sides(names: Sequence[str]) -> bool:
+    """Return whether some names are pairs of left and right."""
+    return any(i != other for i, other in enumerate(sides_of(names).flip))
+
+
+def _sides(labels: LandmarkSet | SegmentationSet | AttributeSet) -> str:
+    """Return in words whose left the names mean."""
+    if labels.name in {*LANDMARK_SETS, *SEGMENTATION_SETS, *ATTRIBUTE_SETS}:
+        return "left and right in names are the viewer's: left_eye is on the left of the image"
+    return "left and right in names are as in the labels that this model was trained on"
+
+
+def _mirroring(task: Task, adapted: bool) -> dict[str, str]:
+    """Return the texts about the mirrored image."""
+    also = "facekit.predict also runs the mirrored image and takes the mean of both maps"
+    if adapted:
+        return {"mirroring": f"{also} before the label adapter, which is inside this file; run the image alone."}
+    if task.labels is None:
+        return {"mirroring": f"{also}. Those of the mirrored image are mirrored first."}
+    turned = "" if isinstance(task.labels, AttributeSet) else "mirrored, and "
+    return {
+        "mirroring": (
+            f"{also}. Those of the mirrored image are first {turned}put in the order of mirrored_order: map i is their "
+            "map mirrored_order[i]."
+        ),
+        "mirrored_order": json.dumps(task.labels.flip),
+    }
 
 
 def _names(labels: LandmarkSet | SegmentationSet | AttributeSet | None) -> tuple[str, ...]:

@@ -314,7 +314,15 @@ class TrainedModel:
         network: nn.Module = self.network
         if self.adapter is not None:
             network = Relabelled(self.network, self.adapter).eval()
-        write_onnx(target, network, example, self.task, self.align, self._averages_mirrored)
+        write_onnx(
+            target,
+            network,
+            example,
+            self.task,
+            self.align,
+            averaged=self._averages_mirrored,
+            adapted=self.adapter is not None,
+        )
 
 
 def _embedded_tensors(state: dict[str, Tensor], embedded: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -201,8 +201,9 @@ def _smoothing(length: int, sigma: float) -> Tensor:
 def _around_peak(weights: str, reach: float, sigma: float) -> str:
     """Say in words what `locate` does."""
     return (
-        f"P is {weights}. Start at the largest pixel of P after a Gaussian filter of {sigma:.4g} px. Three times, "
-        f"replace the point by the mean position with weights P times a Gaussian of {reach * sigma:.4g} px around it"
+        f"P is {weights}. Start at the largest pixel of P after a Gaussian filter with a standard deviation of "
+        f"{sigma:.4g} px. Three times, replace the point by the mean position with weights P times a Gaussian with a "
+        f"standard deviation of {reach * sigma:.4g} px around it"
     )
 
 

@@ -179,8 +179,9 @@ class SegmentationTask(LabelSetTask):
     @override
     def decoding(self, side: int) -> str:
         return (
-            f"maps: float32 (N, {self.channels}, {side // self.stride}, {side // self.stride}). Enlarge them to the "
-            "size of the crop by linear interpolation. The class of a pixel is the index of its largest value in names."
+            f"maps: float32 (N, {self.channels}, {side // self.stride}, {side // self.stride}), one per name. "
+            "Interpolate them linearly at the pixels of the photo. The class of a pixel is the index in names of the "
+            "largest map there; outside the crop it is class 0."
         )
 
     def decode(self, maps: Tensor) -> list[np.ndarray]:

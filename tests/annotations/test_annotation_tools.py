@@ -280,13 +280,18 @@ def test_unlabelled_images_and_one_image_at_the_terminal(tmp_path: Path) -> None
     (tmp_path / "labels").mkdir()
     for name in "ab":
         save(tmp_path / "labels" / f"{name}.json", labelme([shape("tip", [[2, 2]])], f"{name}.png"))
-    with pytest.warns(UserWarning, match="1 images without labels are left out: c.png"):
+    with pytest.warns(UserWarning, match="1 image without labels is left out: c.png"):
         found, labels, _ = labels_from_path(tmp_path / "photos", tmp_path / "labels", "landmarks")
     assert found == images[:2]
     found, labels, _ = labels_from_path(images[1], tmp_path / "labels", "landmarks")
     assert found == [images[1]] and len(labels) == 1
     rows = save(tmp_path / "points.JSON", [[[1, 2]], [[3, None]]])
     assert labels_from_path(images[0], rows, "landmarks")[1].shape == (2, 1, 2)
+    table = tmp_path / "points.csv"
+    table.write_text("image,x,y\na.png,1,2\n")
+    for task, instead in (("landmarks", r"a \.json of \[\[\[x, y\]"), ("segmentation", "masks as PNG")):
+        with pytest.raises(ValueError, match=f"^points.csv: expected labels for {task}, got a table, .*{instead}"):
+            labels_from_path(tmp_path / "photos", table, task)
 
 
 def test_large_polygons_take_little_memory() -> None:

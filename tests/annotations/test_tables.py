@@ -99,7 +99,7 @@ def test_rows_without_a_image_are_left_out(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="4 of 5 rows"):
         assert read_attributes(path, images=other).images == [other / "a.png"]
     (tmp_path / "elsewhere" / "a.png").unlink()
-    with pytest.raises(ValueError, match="^labels.csv: none of its 5 images was found: its image 'a.png'"):
+    with pytest.raises(ValueError, match="^labels.csv: expected images of its rows, got none of 5: its image 'a.png'"):
         read_attributes(path, images=other)
 
 
@@ -121,7 +121,7 @@ def test_a_column_by_images(tmp_path: Path) -> None:
         ("a.png,0,1\nb2.jpg,1,1\n", "row 1: expected a header .*, got '0' as name of a column"),
         ("file,hat,,beard\na.png,0,1,1\n", "row 1, column 3: expected a name, got none"),
         ("file,hat,hat\na.png,0,1\n", "row 1: expected each column once, got 'hat' twice"),
-        ("file,hat\n", "expected at least 1 rows of images, got 0"),
+        ("file,hat\n", "expected a row per image below the header, got none"),
         ("file,hat,beard\na.png,0,1\nb2.jpg,0\n", r"row 3 \(b2.jpg\): expected 3 cells as in the header, got 2"),
         ("file,hat,beard\n\na.png,0,1,1\n", r"row 3 \(a.png\): expected 3 cells .*, got 4"),
         ("file,hat\n,0\n", "row 2, column 1: expected an image's file name, got nothing"),
@@ -135,7 +135,7 @@ def test_a_column_by_images(tmp_path: Path) -> None:
         ("file,hat\na.png,0\nb2.jpg,-1\n", r"row 3 \(b2.jpg\), column 'hat': expected .*, got -1 besides cells with 0"),
         ('file,hat\n"a.png,0\nb2.jpg,1\n', r"row \d: expected .*, got broken CSV \(unexpected end of data\)"),
         ("3\n", "row 1: expected .*, got one column"),
-        ("3\nhat beard\na.png 1 -1\n", "expected 3 rows of images, got 1 rows; copy"),
+        ("3\nhat beard\na.png 1 -1\n", "expected 3 rows of images, got 1; copy"),
         ("1\nhat beard\na.png 1\n", r"row 3 \(a.png\): expected 3 cells .*, got 2"),
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
+import logging
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ import facekit
 import facekit.api.adaptation
 from facekit.alignment import ALIGN
 from facekit.api.text_matching import Explanation, explain, match
-from facekit.cli import command, download, predict
+from facekit.cli import command, download, export, predict
 from facekit.cli.main import GROUPS, main, parser
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.images.reader import save_image
@@ -308,6 +311,28 @@ def test_errors_of_the_system_are_one_line(
     assert main([*base, "--out", str(folder / "m.facekit")]) == 2
     said = capsys.readouterr().err
     assert "Permission denied: 'weights.pt'" in said and said.count("\n") == 1
+
+
+def test_output_is_for_the_reader(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs of other packages are not printed, and a warning is one line without code."""
+
+    def run(_: argparse.Namespace) -> dict[str, str]:
+        logging.getLogger("onnxscript.optimizer").info("Replaced initializer")
+        logging.getLogger("onnxscript.optimizer").warning("slow")
+        logging.getLogger("facekit").info("runs on cpu")
+        warnings.warn("1 of 2 images\nskipped", stacklevel=1)
+        return {}
+
+    monkeypatch.setattr(export, "_export", run)
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.WARNING)
+    shown = warnings.formatwarning
+    # pytest records warnings instead of printing them.
+    monkeypatch.setattr(warnings, "showwarning", lambda *what: sys.stderr.write(warnings.formatwarning(*what[:4])))
+    assert main(["export", "landmarks", "--out", "a.onnx"]) == 0
+    expected = ["slow", "runs on cpu", "facekit export: warning: 1 of 2 images skipped"]
+    assert capsys.readouterr().err.splitlines() == expected
+    assert warnings.formatwarning is shown
 
 
 @pytest.mark.slow

@@ -243,6 +243,16 @@ def test_label_files_of_no_and_of_two_faces(
         assert len(read_labels(out / "coco.json", model).images) == 2  # type: ignore[arg-type]
 
 
+def test_a_wrong_format_names_those_that_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    for model, use in (("landmarks", "use json, drawing, labelme or coco"), ("attributes", "use json or drawing")):
+        options = ["--out", str(tmp_path / "out"), "--format", "coco", "mask"]
+        assert main(["predict", model, str(tmp_path / "a.png"), *options]) == 2
+        said = capsys.readouterr().err
+        assert "--format mask: got a model for" in said and use in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_name_that_leaves_no_room_is_skipped(tmp_path: Path) -> None:
     images = tmp_path / "images"
     images.mkdir()

@@ -223,7 +223,7 @@ def test_labels_are_checked() -> None:
         adapted(labels, images, names="celeba")
     with pytest.raises(ValueError, match="got a path .*read_attributes"):
         adapted("labels.csv", images)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="'fsma' cannot do 'attributes'"):
+    with pytest.raises(ValueError, match="'fsma' cannot do 'attributes': .*; choose one, or backbone 'farl'"):
         facekit.adapt(images, labels, "attributes", "fsma")
     labels[:, 2] = NAN
     with pytest.warns(UserWarning, match="nothing to learn from: attribute_2$"):
