@@ -22,6 +22,7 @@ from .sessions import StoppedError
 
 CROP, PHOTO = "Face crop", "Photo"
 MOST_IMAGES = 100
+FILE_HEIGHT = 170  # px of a field for one file
 MOST_TEXT = 10_000  # characters of a text field
 NO_IMAGE = "expected an image, got none; upload one first"
 EXAMPLE_LABEL = "Or take one of these images"
@@ -64,21 +65,6 @@ def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
 def without_folders(text: str) -> str:
     """Leave only the names of the page's files in a message, not the folders in which they are stored."""
     return re.sub(rf"{re.escape(get_upload_folder())}/(?:[^/\s]+/)*", "", text)
-
-
-def training_buttons(label: str = "Adapt") -> tuple[gr.Button, gr.Button, gr.Markdown]:
-    """Lay out the buttons of a training.
-
-    Args:
-        label: Text of the button that starts it.
-
-    Returns:
-        The start button, the button "Stop", and the text of the progress below them.
-    """
-    with gr.Row():
-        start = gr.Button(label, variant="primary", scale=4)
-        stop = gr.Button("Stop", scale=1)
-    return start, stop, gr.Markdown("Nothing is trained yet.", elem_classes="progress")
 
 
 def draw_result(result: Any) -> np.ndarray:
