@@ -31,7 +31,7 @@ CSS = """
 .progress .progress-text {position: static !important; transform: none !important; padding: 0 !important}
 .progress .progress-level {width: 100% !important; flex-grow: 0 !important}
 [data-testid=status-tracker]:has(> .error) {display: none !important}
-.label-wrap {gap: .6rem}
+.label-wrap {gap: .6rem; text-align: left}
 .aside p {font-size: .92rem; color: var(--body-text-color-subdued)}
 .scores table {font-size: .9rem; margin: 0}
 .scores :is(th, td) {padding: .25rem .45rem; overflow-wrap: normal; word-break: normal}

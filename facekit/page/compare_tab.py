@@ -22,7 +22,7 @@ from .label_sheet import POINTS, TASKS
 from .label_zip import example_zip, given_file, unpacked_labels, unusable_text
 from .limits import read_photo
 from .parts_model import one_shot_seconds
-from .sessions import new_file, progress_reporter
+from .sessions import progress_reporter
 from .training_events import connect_training, training_buttons
 
 COMPARISON = "compare"

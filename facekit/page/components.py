@@ -22,6 +22,7 @@ from .sessions import StoppedError
 
 CROP, PHOTO = "Face crop", "Photo"
 MOST_IMAGES = 100
+MESSAGE_TIME = 20  # s that an error is shown; it can be closed before
 FILE_HEIGHT = 170  # px of a field for one file
 MOST_TEXT = 10_000  # characters of a text field
 NO_IMAGE = "expected an image, got none; upload one first"
@@ -45,9 +46,10 @@ def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             yield
         except StoppedError as stopped:
-            raise gr.Error(str(stopped), title="Stopped", print_exception=False) from stopped
+            raise gr.Error(str(stopped), title="Stopped", duration=MESSAGE_TIME, print_exception=False) from stopped
         except (ValueError, OSError, FloatingPointError) as error:
-            raise gr.Error(without_folders(str(error)), title="That did not work", print_exception=False) from error
+            text = without_folders(str(error))
+            raise gr.Error(text, title="That did not work", duration=MESSAGE_TIME, print_exception=False) from error
 
     @functools.wraps(function)
     def wrapper(*arguments: Any, **options: Any) -> Any:

@@ -146,7 +146,9 @@ def _choice_fields() -> tuple[gr.File, gr.Textbox, gr.Button, gr.Button]:
         with gr.Column():
             part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, at most {MOST_PARTS}")
             with gr.Row():
-                load = gr.Button(f"Load the example: 1 painted face, {UNLABELLED} without paint", min_width=200)
+                load = gr.Button(
+                    f"Load the example: 1 painted face, {UNLABELLED} without paint", min_width=200, scale=3
+                )
                 empty = gr.Button("Start over", min_width=100)
             note = (
                 "Images without paint are used as support images: the generator is also trained to reconstruct them. "
