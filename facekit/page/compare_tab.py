@@ -179,7 +179,7 @@ def estimate(images: int, kind: str, backbones: list[str], shots_text: str, draw
     except ValueError as error:
         return f"**Not yet:** {error}."
     if not images:
-        return f"**{count} trainings.** Upload labels to see the time that they take."
+        return f"**{_trainings_text(count)}.** Upload labels to see the time that they take."
     if images < shots[-1] + LEAST_SCORED:
         return (
             f"**Not yet:** {shots[-1]} faces to adapt on and {LEAST_SCORED} to score need {shots[-1] + LEAST_SCORED} "
@@ -187,9 +187,14 @@ def estimate(images: int, kind: str, backbones: list[str], shots_text: str, draw
         )
     minutes = max(1, round(estimated_seconds(TASKS[kind], backbones, shots, int(draws), images) / 60))
     return (
-        f"**{count} trainings, about {minutes} min** on an idle processor without a GPU. A busy machine takes longer. "
-        f"Each model is scored on {images - shots[-1]} faces that it was not adapted on."
+        f"**{_trainings_text(count)}, about {minutes} min** on an idle processor without a GPU. A busy machine takes "
+        f"longer. Each model is scored on {images - shots[-1]} faces that it was not adapted on."
     )
+
+
+def _trainings_text(count: int) -> str:
+    """Return "1 training", "2 trainings"."""
+    return f"{count} {'training' if count == 1 else 'trainings'}"
 
 
 @show_errors

@@ -60,7 +60,7 @@ def _number(value: float, digits: int) -> str:
 
 def plot_file(curve: Comparison) -> str:
     """Write the learning curve as a PNG file whose text is readable on a narrow screen. Return the path."""
-    figure = Figure(figsize=(4.8, 3.6), layout="constrained")
+    figure = Figure(figsize=(5.4, 4), layout="constrained")
     curve.plot(figure.subplots())
     figure.savefig(target := new_file("curve.png"), dpi=200)
     return str(target)
