@@ -25,10 +25,18 @@ CSS = """
 #title h1 {font-size: 2.3rem; letter-spacing: -.03em; margin-bottom: 0}
 #title p {font-size: 1.08rem; margin-top: .2rem}
 .step h2 {font-size: 1.1rem; margin-bottom: 0}
-.progress {min-height: 4.5rem}
+.progress {min-height: 5rem}
+.progress [data-testid=markdown-wrapper].pending {visibility: hidden}
+.progress [data-testid=status-tracker] {gap: .2rem}
+.progress .progress-text {position: static !important; transform: none !important; padding: 0 !important}
+.progress .progress-level {width: 100% !important; flex-grow: 0 !important}
+[data-testid=status-tracker]:has(> .error) {display: none !important}
+.label-wrap {gap: .6rem; text-align: left}
 .aside p {font-size: .92rem; color: var(--body-text-color-subdued)}
 .scores table {font-size: .9rem; margin: 0}
 .scores :is(th, td) {padding: .25rem .45rem; overflow-wrap: normal; word-break: normal}
+@media (max-width: 500px) {.scores table {font-size: .8rem} .scores :is(th, td) {padding: .2rem .3rem}}
+.plot .image-container, .plot .image-frame {padding-top: 2.2rem}
 .level {align-items: center}
 .upload-container {padding-top: 2rem}
 .samples, .samples .grid-wrap {height: auto !important; min-height: 0 !important; max-height: none !important}

@@ -11,10 +11,20 @@ from .components import MOST_IMAGES, show_errors
 from .limits import read_photo
 from .photo_analysis import analyse, draw_points, table, view
 from .photo_files import add_photo, numbered_names, thumbnail
-from .sessions import connect_stop_button, new_file, progress_reporter
+from .sessions import new_file, progress_reporter
+from .training_events import connect_training, training_buttons
 
 THUMBNAIL = 480  # longest side of the drawings in the gallery, px
 BATCH = "try_batch"
+
+
+@show_errors
+def check_photos(files: list[str] | None) -> None:
+    """Raise an error if there are no photos, or too many. Argument as of `analyse_batch`."""
+    if not files:
+        raise ValueError("expected photos, got none; choose some first")
+    if len(files) > MOST_IMAGES:
+        raise ValueError(f"expected at most {MOST_IMAGES} photos, got {len(files)}; choose fewer")
 
 
 @show_errors
@@ -31,10 +41,8 @@ def analyse_batch(
     Returns:
         A text, the drawings with captions, and the zip file to download.
     """
-    if not files:
-        raise ValueError("expected photos, got none; choose some first")
-    if len(files) > MOST_IMAGES:
-        raise ValueError(f"expected at most {MOST_IMAGES} photos, got {len(files)}; choose fewer")
+    check_photos(files)
+    files = files or []
     report = progress_reporter(bar, BATCH, "photos")
     drawings, failed = [], []
     rows: list[str] = []
@@ -63,11 +71,9 @@ def analyse_batch(
 def batch_part() -> None:
     """Lay out the part: photos, buttons, gallery, file."""
     files = gr.File(file_count="multiple", label=f"Photos, at most {MOST_IMAGES}", height=160)
-    with gr.Row():
-        start = gr.Button("Analyse all photos", variant="primary", scale=4)
-        stop = gr.Button("Stop", scale=1)
-    text = gr.Markdown("The zip file has all drawings, masks, coordinates and probabilities.", elem_classes="progress")
+    note = "The zip file has all drawings, masks, coordinates and probabilities."
+    buttons = training_buttons("Analyse all photos", note)
     gallery = gr.Gallery(label="Results", columns=4, height=360, format="jpeg", visible=False, object_fit="contain")
     download = gr.DownloadButton("Download all results (zip of PNG, JSON and CSV)", interactive=False)
-    started = start.click(analyse_batch, files, [text, gallery, download], show_progress_on=text)
-    connect_stop_button(BATCH, started, text, stop)
+    outputs = [buttons[-1], gallery, download]
+    connect_training(BATCH, buttons, check_photos, analyse_batch, [files], outputs, queue={})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,16 +14,16 @@ from ..backbones.registry import backbone_names
 from ..comparison.face_splits import LEAST_SCORED
 from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..model import find_backbone
-from ..plots import table
-from ..results.comparison import Comparison
 from .code_samples import comparison_code, comparison_command
-from .components import check_length, show_errors
+from .comparison_results import advice, plot_file, result_fields, scores_file, tables
+from .components import FILE_HEIGHT, check_length, show_errors
 from .generator_part import embedded_generator
 from .label_sheet import POINTS, TASKS
-from .label_zip import example_zip, unpacked_labels
-from .limits import TRAINING, read_photo
+from .label_zip import example_zip, given_file, unpacked_labels, unusable_text
+from .limits import read_photo
 from .parts_model import one_shot_seconds
-from .sessions import connect_stop_button, new_file, progress_reporter
+from .sessions import progress_reporter
+from .training_events import connect_training, training_buttons
 
 COMPARISON = "compare"
 BACKBONES = tuple(backbone_names())
@@ -37,7 +35,6 @@ FORMATS = (
     "The zip file of *Download the labels* in the tab Adapt, or a folder of LabelMe, COCO, CVAT or .pts files with "
     "their images, packed as zip. One face per image, at most 100 images."
 )
-NO_LABELS = "expected a zip file of labels, got none; upload one, or load the example"
 NOTE = (
     "In each draw the images are split at random. Every backbone is adapted on the same faces and scored on the same "
     "others, with the settings of the quick recipe. Two draws or more give intervals. The intervals hold for other "
@@ -115,7 +112,6 @@ def estimated_seconds(task: str, backbones: Sequence[str], shots: Sequence[int],
     return draws * total
 
 
-@show_errors
 def count_labels(path: str | None, kind: str) -> tuple[int, str]:
     """Read the labels of a zip file.
 
@@ -124,16 +120,36 @@ def count_labels(path: str | None, kind: str) -> tuple[int, str]:
         kind: A key of `TASKS`.
 
     Returns:
-        Number of labelled images, and a sentence about them.
+        Number of labelled images, and a sentence about them. 0, and what is wrong with the file, if it cannot be used.
     """
     if path is None:
         return 0, NO_FILE
-    with unpacked_labels(path, TASKS[kind]) as found:
-        names = names_of(found.names)
-        for file, reason in list(found.skipped.items())[:MOST_WARNINGS]:
-            gr.Warning(f"{file}: {reason}", title="Left out")
-        shown = ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
-        return len(found), f"**{len(found)} labelled images**, {len(names)} {kind.lower()}: {shown}"
+    try:
+        with unpacked_labels(path, TASKS[kind]) as found:
+            names = names_of(found.names)
+            for file, reason in list(found.skipped.items())[:MOST_WARNINGS]:
+                gr.Warning(f"{file}: {reason}", title="Left out")
+            shown = ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
+            return len(found), f"**{len(found)} labelled images**, {len(names)} {kind.lower()}: {shown}"
+    except (ValueError, OSError) as error:
+        return 0, unusable_text(error)
+
+
+def recognise_labels(path: str | None, kind: str) -> tuple[int, str, str]:
+    """Read the labels of a zip file as the chosen kind, or else as the other kind.
+
+    Args:
+        path: The zip file, or None.
+        kind: A key of `TASKS`.
+
+    Returns:
+        The outputs of `count_labels`, and the kind.
+    """
+    count, text = count_labels(path, kind)
+    for other in TASKS:
+        if not count and other != kind and (read := count_labels(path, other))[0]:
+            return *read, other
+    return count, text, kind
 
 
 def names_of(labels: LandmarkSet | SegmentationSet | AttributeSet) -> list[str]:
@@ -163,7 +179,7 @@ def estimate(images: int, kind: str, backbones: list[str], shots_text: str, draw
     except ValueError as error:
         return f"**Not yet:** {error}."
     if not images:
-        return f"**{count} trainings.** Upload labels to see the time that they take."
+        return f"**{_trainings_text(count)}.** Upload labels to see the time that they take."
     if images < shots[-1] + LEAST_SCORED:
         return (
             f"**Not yet:** {shots[-1]} faces to adapt on and {LEAST_SCORED} to score need {shots[-1] + LEAST_SCORED} "
@@ -171,15 +187,27 @@ def estimate(images: int, kind: str, backbones: list[str], shots_text: str, draw
         )
     minutes = max(1, round(estimated_seconds(TASKS[kind], backbones, shots, int(draws), images) / 60))
     return (
-        f"**{count} trainings, about {minutes} min** on an idle processor without a GPU. A busy machine takes longer. "
-        f"Each model is scored on {images - shots[-1]} faces that it was not adapted on."
+        f"**{_trainings_text(count)}, about {minutes} min** on an idle processor without a GPU. A busy machine takes "
+        f"longer. Each model is scored on {images - shots[-1]} faces that it was not adapted on."
     )
+
+
+def _trainings_text(count: int) -> str:
+    """Return "1 training", "2 trainings"."""
+    return f"{count} {'training' if count == 1 else 'trainings'}"
 
 
 @show_errors
 def load_example(kind: str) -> str:
     """Return the zip file of the sample people, labelled with points or parts."""
     return str(example_zip(TASKS[kind]))
+
+
+@show_errors
+def check_comparison(path: str | None, kind: str, backbones: list[str], shots_text: str, draws: int) -> None:
+    """Raise an error if a comparison lacks something. Arguments as of `compare`."""
+    given_file(path)
+    trainings(backbones, shots_in(shots_text), int(draws))
 
 
 @show_errors
@@ -204,8 +232,7 @@ def compare(
     Returns:
         The advice, the plot, the tables, the file of scores, Python code, and the command for a terminal.
     """
-    if path is None:
-        raise ValueError(NO_LABELS)
+    path = given_file(path)
     shots, task, draws = shots_in(shots_text), TASKS[kind], int(draws)
     count = trainings(backbones, shots, draws)
     report = progress_reporter(bar, COMPARISON, "trainings")
@@ -229,61 +256,15 @@ def compare(
             align=align,
             progress=report,
         )
-    curve.plot(plot := new_file("curve.png"))
     choice = task, backbones, shots, draws, align
     return (
         advice(curve),
-        gr.Image(str(plot), visible=True),
+        gr.Image(plot_file(curve), visible=True),
         tables(curve),
         gr.DownloadButton(value=scores_file(curve), interactive=True),
         comparison_code(*choice),
         comparison_command(*choice),
     )
-
-
-def advice(curve: Comparison) -> str:
-    """Return which backbone to take for each number of faces, and how sure that is, as Markdown."""
-    return "\n".join(f"- {curve.advice_at(shots)}" for shots in curve.shots)
-
-
-def tables(curve: Comparison) -> str:
-    """Return the scores and the paired differences of a comparison as Markdown."""
-    score = curve.score
-    unit = f" in {score.unit}" if score.unit else ""
-    better = "higher" if score.higher_is_better else "lower"
-    head = ["Faces", "Backbone", "Mean", "± over draws", "Seconds"]
-    rows = []
-    for row in curve.table:
-        numbers = [_number(row["mean"], score.digits), _number(row["std"], score.digits), _number(row["seconds"], 0)]
-        rows.append([str(row["shots"]), row["backbone"], *numbers])
-    text = f"**{score.name}**{unit}, {better} is better; time of one training:\n\n{table(head, rows)}"
-    pairs = []
-    for d in curve.differences:
-        interval = (
-            f"{_number(d.low, score.digits)} to {_number(d.high, score.digits)}" if d.draws > 1 else "one draw: none"
-        )
-        pairs.append([str(d.shots), d.better, d.worse, _number(d.mean, score.digits), interval])
-    if pairs:
-        text += "\n\n" + table(["Faces", "Better", "than", "by", "95 % interval"], pairs)
-    return text
-
-
-def _number(value: float, digits: int) -> str:
-    """Format a number; NaN, for instance the spread of one draw, is empty."""
-    return "" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def scores_file(curve: Comparison) -> str:
-    """Write one line of CSV per training: backbone, faces, draw, all scores. Return the path."""
-    names = list(dict.fromkeys(name for cell in curve.cells for name in cell.scores))
-    target = new_file("comparison.csv")
-    with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["backbone", "faces", "draw", "scored", "seconds", *names])
-        for cell in curve.cells:
-            scores = [cell.scores.get(name, "") for name in names]
-            writer.writerow([cell.backbone, cell.shots, cell.draw + 1, cell.scored, cell.seconds, *scores])
-    return str(target)
 
 
 def compare_tab() -> None:
@@ -293,53 +274,38 @@ def compare_tab() -> None:
     file, kind, example, summary = _label_fields()
     gr.Markdown("## 2 · What to compare", elem_classes="step")
     with gr.Row():
-        info = "pftgan takes the longest."
-        backbones = gr.CheckboxGroup(list(BACKBONES), value=["fsma", "synthparse"], label="Backbones", info=info)
+        info = "Pretrained networks of the four papers. pftgan takes the longest."
+        backbones = gr.CheckboxGroup(
+            list(BACKBONES), value=["fsma", "synthparse"], label="Backbones", info=info, min_width=240
+        )
         info = "Numbers of labelled faces to adapt on."
-        shots = gr.Textbox("1, 5", label="Faces", info=info)
+        shots = gr.Textbox("1, 5", label="Faces", info=info, min_width=240)
         info = "Random splits of the images. More of them give narrower intervals."
-        draws = gr.Slider(1, MOST_DRAWS, value=3, step=1, label="Draws", info=info)
+        draws = gr.Slider(1, MOST_DRAWS, value=3, step=1, label="Draws", info=info, min_width=240)
     time = gr.Markdown(estimate(0, POINTS, ["fsma", "synthparse"], "1, 5", 3))
     gr.Markdown(NOTE, elem_classes="aside")
     gr.Markdown("## 3 · Compare", elem_classes="step")
-    with gr.Row():
-        start = gr.Button("Compare", variant="primary", scale=4)
-        stop = gr.Button("Stop", scale=1)
-    status = gr.Markdown("Nothing is compared yet.", elem_classes="progress")
-    plot, scores, download, python, command = _result_fields()
+    buttons = training_buttons("Compare", "Nothing is compared yet.")
+    plot, scores, download, python, command = result_fields()
 
     settings = [kind, backbones, shots, draws]
     choice, plan = [file, kind], [images, *settings]
     example.click(load_example, kind, file).success(count_labels, choice, [images, summary])
-    gr.on([file.upload, file.clear, kind.input], count_labels, choice, [images, summary])
+    file.upload(recognise_labels, choice, [images, summary, kind])
+    gr.on([file.clear, kind.input], count_labels, choice, [images, summary])
     changes = [summary.change, kind.input, backbones.input, shots.input, draws.release]
-    gr.on(changes, estimate, plan, time, show_progress="hidden")
-    outputs = [status, plot, scores, download, python, command]
-    started = start.click(compare, [file, *settings], outputs, api_name=COMPARISON, show_progress_on=status, **TRAINING)
-    connect_stop_button(COMPARISON, started, status, stop)
+    # Fast typing: the last text counts.
+    gr.on(changes, estimate, plan, time, show_progress="hidden", trigger_mode="always_last")
+    outputs = [buttons[-1], plot, scores, download, python, command]
+    connect_training(COMPARISON, buttons, check_comparison, compare, [file, *settings], outputs)
 
 
 def _label_fields() -> tuple[gr.File, gr.Radio, gr.Button, gr.Markdown]:
     """Lay out step 1: the zip file, the kind of labels, the button of the example, and a text."""
     with gr.Row():
-        file = gr.File(label="Zip file of images and labels", height=140, scale=3)
+        file = gr.File(label="Zip file of images and labels", height=FILE_HEIGHT, scale=3)
         with gr.Column(scale=2, min_width=300):
             kind = gr.Radio(list(TASKS), value=POINTS, label="What is labelled?")
             example = gr.Button("Load the example: 16 people, labelled")
             gr.Markdown(FORMATS, elem_classes="aside")
     return file, kind, example, gr.Markdown(NO_FILE)
-
-
-def _result_fields() -> tuple[gr.Image, gr.Markdown, gr.DownloadButton, gr.Code, gr.Code]:
-    """Lay out the results: plot, tables, file of scores, Python code, command."""
-    with gr.Row():
-        with gr.Column(min_width=300):
-            tools: Any = ["download", "fullscreen"]
-            plot = gr.Image(label="Learning curve", interactive=False, format="png", visible=False, buttons=tools)
-        with gr.Column(min_width=300):
-            scores = gr.Markdown(elem_classes="scores")
-            download = gr.DownloadButton("Download all scores (CSV)", interactive=False)
-    with gr.Accordion("The same in Python and in a terminal", open=False):
-        python = gr.Code(language="python", label="The same in Python", interactive=False)
-        command = gr.Code(language="shell", label="The same in a terminal", interactive=False)
-    return plot, scores, download, python, command

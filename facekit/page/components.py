@@ -22,6 +22,8 @@ from .sessions import StoppedError
 
 CROP, PHOTO = "Face crop", "Photo"
 MOST_IMAGES = 100
+MESSAGE_TIME = 20  # s that an error is shown; it can be closed before
+FILE_HEIGHT = 170  # px of a field for one file
 MOST_TEXT = 10_000  # characters of a text field
 NO_IMAGE = "expected an image, got none; upload one first"
 EXAMPLE_LABEL = "Or take one of these images"
@@ -44,9 +46,10 @@ def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             yield
         except StoppedError as stopped:
-            raise gr.Error(str(stopped), title="Stopped", print_exception=False) from stopped
+            raise gr.Error(str(stopped), title="Stopped", duration=MESSAGE_TIME, print_exception=False) from stopped
         except (ValueError, OSError, FloatingPointError) as error:
-            raise gr.Error(without_folders(str(error)), title="That did not work", print_exception=False) from error
+            text = without_folders(str(error))
+            raise gr.Error(text, title="That did not work", duration=MESSAGE_TIME, print_exception=False) from error
 
     @functools.wraps(function)
     def wrapper(*arguments: Any, **options: Any) -> Any:
@@ -64,21 +67,6 @@ def show_errors(function: Callable[..., Any]) -> Callable[..., Any]:
 def without_folders(text: str) -> str:
     """Leave only the names of the page's files in a message, not the folders in which they are stored."""
     return re.sub(rf"{re.escape(get_upload_folder())}/(?:[^/\s]+/)*", "", text)
-
-
-def training_buttons(label: str = "Adapt") -> tuple[gr.Button, gr.Button, gr.Markdown]:
-    """Lay out the buttons of a training.
-
-    Args:
-        label: Text of the button that starts it.
-
-    Returns:
-        The start button, the button "Stop", and the text of the progress below them.
-    """
-    with gr.Row():
-        start = gr.Button(label, variant="primary", scale=4)
-        stop = gr.Button("Stop", scale=1)
-    return start, stop, gr.Markdown("Nothing is trained yet.", elem_classes="progress")
 
 
 def draw_result(result: Any) -> np.ndarray:

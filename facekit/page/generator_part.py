@@ -12,7 +12,7 @@ import torch
 
 import facekit
 
-from .components import show_errors
+from .components import FILE_HEIGHT, show_errors
 from .image_tiles import enlarged
 
 COLUMNS, ROWS, FACE = 6, 2, 128  # generated faces: columns, rows, side in px
@@ -95,8 +95,8 @@ def generator_fields() -> gr.State:
             elem_classes="aside",
         )
         with gr.Row():
-            weights = gr.File(label="Generator", height=140)
-            inversion = gr.File(label="Its encoder, if it is a file of its own", height=140)
+            weights = gr.File(label="Generator", height=FILE_HEIGHT)
+            inversion = gr.File(label="Its encoder, if in another file", height=FILE_HEIGHT)
         about = gr.Markdown(EMBEDDED)
     changes = [file_event for file in (weights, inversion) for file_event in (file.upload, file.clear)]
     gr.on(changes, load_generator, [weights, inversion], [own, about], api_name="generator")

@@ -15,10 +15,11 @@ import facekit
 from ..augmentation.shadows import cast_shadows
 from ..data.synthetic_faces.generator import GeneratedFaces
 from ..results.faces import Faces
-from .components import CROP, EXAMPLE_LABEL, MOST_IMAGES, NO_IMAGE, PHOTO, example_photos, show_errors, training_buttons
-from .limits import TRAINING, check_pixels, read_photo
-from .sessions import connect_stop_button, new_file, progress_reporter
-from .uploads import image_field
+from .components import CROP, MOST_IMAGES, NO_IMAGE, PHOTO, show_errors
+from .limits import check_pixels, read_photo
+from .sessions import new_file, progress_reporter
+from .training_events import connect_training, training_buttons
+from .uploads import example_field, image_field
 
 STYLE, SHADOWS = "stylization", "shadow_removal"
 STYLES = {"Pencil": "pencil", "Comic": "comic"}
@@ -30,7 +31,7 @@ UNSEEN = 1_005  # index of the generated face that the model is tested on
 SHADOW_SEED = 1  # seed of the shadow on that face
 LARGEST = 1024  # longest side of the before/after images, px; the download has the full size
 # The images of step 1 are shown as thumbnails: number per row, number of rows, side and gap in px.
-ACROSS, ROWS, TILE, GAP = 12, 2, 160, 12
+ACROSS, ROWS, TILE, GAP = 8, 3, 160, 12
 NO_IMAGES = "Choose your images, or load the example."
 
 # Training images and their targets (None for shadow removal): uploaded files, or arrays of the example.
@@ -148,6 +149,35 @@ def example_handler(task: str) -> Callable[..., tuple[Any, ...]]:
     return handler
 
 
+def check_handler(task: str) -> Callable[..., None]:
+    """Create the handler that checks the images before the training waits in the queue.
+
+    Args:
+        task: STYLE or SHADOWS.
+
+    Returns:
+        A handler that raises an error if the images cannot be used.
+    """
+
+    @show_errors
+    def handler(images: Any, targets: Any, example: TrainingImages | None, kind: str, steps: int) -> None:
+        images, targets = training_images(task, images, targets, example)
+        if not images and not targets:
+            raise ValueError("expected images, got none; choose them in step 1, or load the example")
+        if len(images) > MOST_IMAGES:
+            raise ValueError(f"expected at most {MOST_IMAGES} images, got {len(images)}; choose fewer")
+        if targets is not None and len(targets) != len(images):
+            raise ValueError(
+                f"expected one image in the new style for each of {len(images)} images, got {len(targets)}; add or "
+                "remove images in step 1"
+            )
+        for file in [*images, *(targets or [])]:
+            if isinstance(file, str):
+                check_pixels(file)
+
+    return handler
+
+
 def adapt_handler(task: str) -> Callable[..., tuple[Any, ...]]:
     """Create the handler that trains a model on the images.
 
@@ -167,14 +197,8 @@ def adapt_handler(task: str) -> Callable[..., tuple[Any, ...]]:
         steps: int,
         bar: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds the progress bar by this default
     ) -> tuple[Any, ...]:
+        check_handler(task)(images, targets, example, kind, steps)
         images, targets = training_images(task, images, targets, example)
-        if not images and not targets:
-            raise ValueError("expected images, got none; choose them in step 1, or load the example")
-        if len(images) > MOST_IMAGES:
-            raise ValueError(f"expected at most {MOST_IMAGES} images, got {len(images)}; choose fewer")
-        for file in [*images, *(targets or [])]:
-            if isinstance(file, str):
-                check_pixels(file)
         bar(0.0, desc="Preparing the images")
         progress = progress_reporter(bar, f"{task}_adapt")
         model = facekit.adapt(images, targets, task, align=ALIGN[kind], steps=int(steps), progress=progress)
@@ -198,7 +222,7 @@ def make_image(model: Any, path: str | None, kind: str) -> tuple[Any, ...]:
         The images before and after, RGB (H, W, 3) uint8 of equal shape, and the file of the second one in full size.
     """
     if model is None:
-        raise ValueError("there is no model yet: press Adapt in step 2 first")
+        raise ValueError("expected a model of your own, got none; press Adapt in step 2 first")
     if path is None:
         raise ValueError(NO_IMAGE)
     result = facekit.predict(model, read_photo(path), align=ALIGN[kind])
@@ -217,7 +241,8 @@ def images_tab() -> None:
     """Lay out the tab. The two tasks have separate images, models and results."""
     with gr.Tab("Another style"):
         gr.Markdown(
-            "Choose a few images, and the same faces in another style. The model then draws other faces in this style."
+            "Choose a few images, and the same faces in another style in the same order. The model then draws other "
+            "faces in this style."
         )
         _task_part(STYLE)
     with gr.Tab("Remove shadows"):
@@ -236,10 +261,10 @@ def _task_part(task: str) -> None:
     gr.Markdown("## 2 · Adapt", elem_classes="step")
     with gr.Row():
         info = "In a photo the face is found first. Only the face is changed."
-        kind = gr.Radio(list(ALIGN), value=CROP, label="Each image is a", info=info)
+        kind = gr.Radio(list(ALIGN), value=CROP, label="Each image is a", min_width=240, info=info)
         info = f"More steps take longer. {STEPS} steps take one to two minutes on two cores."
-        steps = gr.Slider(50, 1000, value=STEPS, step=50, label="Training steps", scale=2, info=info)
-    start, stop, status = training_buttons()
+        steps = gr.Slider(50, 1000, value=STEPS, step=50, label="Training steps", scale=2, min_width=240, info=info)
+    buttons = training_buttons()
     gr.Markdown("## 3 · Use your model", elem_classes="step")
     photo, photo_kind, run, pair, image_file, model_file = _test_fields(task)
 
@@ -256,15 +281,8 @@ def _task_part(task: str) -> None:
     load.click(example_handler(task), style, outputs, api_name=f"{task}_example")
     # An image is usually of the same kind as the training images.
     kind.input(None, kind, photo_kind, js="kind => kind")
-    started = start.click(
-        adapt_handler(task),
-        [*chosen, kind, steps],
-        [model, status, model_file],
-        api_name=f"{task}_adapt",
-        show_progress_on=status,
-        **TRAINING,
-    )
-    connect_stop_button(f"{task}_adapt", started, status, stop)
+    handlers = check_handler(task), adapt_handler(task)
+    connect_training(f"{task}_adapt", buttons, *handlers, [*chosen, kind, steps], [model, buttons[-1], model_file])
     run.click(
         make_image, [model, photo, photo_kind], [pair, image_file], api_name=f"{task}_make", show_progress_on=pair
     )
@@ -273,13 +291,13 @@ def _task_part(task: str) -> None:
 def _image_fields(task: str) -> tuple[gr.File, gr.File, gr.Radio, gr.Button, gr.Markdown, gr.Image]:
     """Lay out step 1: images, targets, style and button of the example; a text and the chosen images."""
     pairs = task == STYLE
-    upload: dict[str, Any] = {"file_count": "multiple", "height": 190}
+    upload: dict[str, Any] = {"file_count": "multiple", "height": 190, "min_width": 240}
     with gr.Row():
         label = "Images" if pairs else "Images without shadows"
         images = gr.File(label=label, allow_reordering=pairs, scale=3, **upload)
-        label = "In the new style, in order"
+        label = "The same in the new style"
         targets = gr.File(label=label, allow_reordering=True, visible=pairs, scale=3, **upload)
-        with gr.Column(scale=2):
+        with gr.Column(scale=2, min_width=240):
             style = gr.Radio(list(STYLES), value="Pencil", label="Style of the example", visible=pairs)
             load = gr.Button(f"Load the example: {EXAMPLES[task]} generated faces")
             note = "The example has one more face" + (
@@ -301,12 +319,7 @@ def _test_fields(
             photo_kind = gr.Radio(list(ALIGN), value=CROP, label="This image is a")
             run = gr.Button("Make the new image", variant="primary")
             if task == STYLE:
-                gr.Examples(
-                    [[path, PHOTO] for path in example_photos()],
-                    [photo, photo_kind],
-                    label=EXAMPLE_LABEL,
-                    api_name="stylization_example_photo",
-                )
+                example_field(photo, photo_kind, "stylization_example_photo")
         with gr.Column():
             pair = gr.ImageSlider(
                 label="Before | after",

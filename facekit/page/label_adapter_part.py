@@ -9,16 +9,15 @@ import gradio as gr
 import facekit
 
 from ..labels import segmentation_set
-from .components import show_errors, training_buttons
-from .label_zip import example_zip, unpacked_labels
-from .limits import TRAINING
-from .sessions import connect_stop_button, new_file, progress_reporter
+from .components import FILE_HEIGHT, show_errors
+from .label_zip import example_zip, given_file, unpacked_labels, unusable_text
+from .sessions import new_file, progress_reporter
+from .training_events import connect_training, training_buttons
 
 PARSER = "segmentation"  # the ready model that gets the adapter
 TRAINING_NAME = "label_adapter"
 EXAMPLE = "fasseg6"
 NOTHING = "Nothing is trained yet."
-NO_LABELS = "expected a zip file of corrected labels, got none; upload one, or load the example"
 NOTE = (
     "Label the parts of a few faces as you want them to be drawn, in the tab Adapt (*Download the labels* gives the "
     "zip file) or in LabelMe. Your parts may have other names and borders than the model's. The adapter learns what "
@@ -32,13 +31,21 @@ def load_example() -> str:
     return str(example_zip("segmentation", segmentation_set(EXAMPLE)))
 
 
-@show_errors
 def check_labels(path: str | None) -> str:
-    """Read the labels of an uploaded zip file, and return a sentence about them."""
+    """Read the labels of an uploaded zip file, and return a sentence about them, or about what is wrong with it."""
     if path is None:
         return NOTHING
-    with unpacked_labels(path, "segmentation") as found:
-        return f"**{len(found)} labelled images.** Nothing is trained yet."
+    try:
+        with unpacked_labels(path, "segmentation") as found:
+            return f"**{len(found)} labelled images.** Nothing is trained yet."
+    except (ValueError, OSError) as error:
+        return unusable_text(error)
+
+
+@show_errors
+def check_training(path: str | None, steps: int) -> None:
+    """Raise an error if there is no file of labels. Arguments as of `train`."""
+    given_file(path)
 
 
 @show_errors
@@ -57,8 +64,7 @@ def train(
     Returns:
         The model with its adapter, a sentence, and the file of the model.
     """
-    if path is None:
-        raise ValueError(NO_LABELS)
+    path = given_file(path)
     report = progress_reporter(bar, TRAINING_NAME)
     bar(0.0, desc="Running the model on your images")
     with unpacked_labels(path, "segmentation") as found:
@@ -84,18 +90,20 @@ def label_adapter_part(own: gr.State) -> gr.events.Dependency:
     """
     gr.Markdown(NOTE, elem_classes="aside")
     with gr.Row():
-        file = gr.File(label="Zip file of images and corrected parts", height=140)
+        file = gr.File(label="Zip file of images and parts", height=FILE_HEIGHT)
         with gr.Column(min_width=300):
             example = gr.Button("Load the example: 16 people, FASSEG's parts")
             steps = gr.Slider(
-                20, 300, value=60, step=10, label="Training steps", info="One step takes one to two seconds."
+                20,
+                300,
+                value=60,
+                step=10,
+                label="Training steps",
+                info="One step takes one to two seconds on two idle cores.",
             )
-    start, stop, text = training_buttons("Train the adapter")
+    buttons = training_buttons("Train the adapter")
+    text = buttons[-1]
     download = gr.DownloadButton("Download the model with its adapter (.facekit)", interactive=False)
     example.click(load_example, None, file).success(check_labels, file, text)
     gr.on([file.upload, file.clear], check_labels, file, text)
-    started = start.click(
-        train, [file, steps], [own, text, download], api_name=TRAINING_NAME, show_progress_on=text, **TRAINING
-    )
-    connect_stop_button(TRAINING_NAME, started, text, stop)
-    return started
+    return connect_training(TRAINING_NAME, buttons, check_training, train, [file, steps], [own, text, download])

@@ -108,6 +108,20 @@ def choose(sheet: Sheet, files: list[str] | None, kind: str, point_text: str, pa
 
 
 @show_errors
+def start_over(sheet: Sheet) -> tuple[Any, ...]:
+    """Remove all images and labels.
+
+    Args:
+        sheet: The visitor's images.
+
+    Returns:
+        An empty sheet, and the outputs of `board_outputs`.
+    """
+    empty = Sheet(received=sheet.received)
+    return empty, *board_outputs(empty)
+
+
+@show_errors
 def rename(sheet: Sheet, kind: str, point_text: str, part_text: str) -> tuple[Any, ...]:
     """Change the kind of the labels or their names.
 

@@ -305,6 +305,6 @@ def write_sheet(sheet: Sheet) -> Path:
         ValueError: If no image is labelled.
     """
     if sheet.labels is None or not sheet.labelled:
-        raise ValueError("no image is labelled yet: label at least one, or load the example in step 1")
+        raise ValueError("expected a labelled image, got none; label at least one, or load the example in step 1")
     sheet.labels.save(folder := new_file("labels"))
     return Path(shutil.make_archive(str(folder), "zip", folder))

@@ -16,13 +16,32 @@ from ..core.json_text import parse_json
 from ..data.sample_faces import FOLDER, samples
 from ..images.reader import SUFFIXES
 from ..labels import LANDMARKS_5, SegmentationSet, convert_landmarks, segmentation_map
-from .components import MOST_IMAGES
+from .components import MOST_IMAGES, without_folders
 from .label_import import LABEL_SUFFIXES, LIST_SUFFIXES
 from .limits import check_pixels
 from .sessions import new_file
 
 MOST_FILES = 3 * MOST_IMAGES
 MOST_BYTES = 200_000_000  # of all unpacked files
+
+
+def given_file(path: str | None) -> str:
+    """Return the path of an uploaded zip file.
+
+    Args:
+        path: The zip file, or None if nothing was uploaded.
+
+    Raises:
+        ValueError: If nothing was uploaded.
+    """
+    if path is None:
+        raise ValueError("expected a zip file of labels, got none; upload one, or load the example")
+    return path
+
+
+def unusable_text(error: Exception) -> str:
+    """Return what is wrong with an uploaded zip file as Markdown. It is shown as long as the file is there."""
+    return f"**These labels cannot be used.** {without_folders(str(error))}."
 
 
 @contextmanager

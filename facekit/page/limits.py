@@ -1,9 +1,8 @@
-"""Limits of the page: sizes of uploads, waiting visitors, trainings at a time."""
+"""Limits of the page: sizes of uploads, waiting visitors."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,8 +11,6 @@ from ..images.reader import ImageError, load_image, open_image
 UPLOAD = "20mb"
 MOST_PIXELS = 25_000_000
 QUEUE = 20  # events that may wait per function; a visitor sees the place
-# All events with these options form one queue, so one training runs at a time.
-TRAINING: dict[str, Any] = {"concurrency_id": "training", "concurrency_limit": 1}
 
 
 def check_pixels(path: str) -> None:

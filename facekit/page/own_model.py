@@ -25,8 +25,8 @@ from .photo_files import thumbnail
 from .sessions import new_file, progress_reporter
 
 ADAPT = "adapt"
-NO_LABELS = "no image is labelled yet: label at least one in step 2, or load the example in step 1"
-NO_MODEL = "there is no model yet: press Adapt in step 3, or open a .facekit file in step 4"
+NO_LABELS = "expected a labelled image, got none; label at least one in step 2, or load the example in step 1"
+NO_MODEL = "expected a model of your own, got none; press Adapt in step 3, or open a .facekit file in step 4"
 MOST_DRAWN = 12  # predictions that are drawn after a training
 DRAWN_SIDE = 480  # px
 MOST_SCORES = 6
@@ -55,6 +55,28 @@ def split(sheet: Sheet, share: float, keep_on: bool) -> tuple[list[int], list[in
 
 
 @show_errors
+def check_training(
+    sheet: Sheet, kind: str, own: Model | None, own_file: str | None, keep_on: bool, steps: int, share: float
+) -> None:
+    """Raise an error if there are no images to train on. Arguments as of `adapt`."""
+    chosen_images(sheet, share, keep_on and own is not None)
+
+
+def chosen_images(sheet: Sheet, share: float, continues: bool) -> tuple[list[int], list[int]]:
+    """Return the indices of the images to train on, and of those to score on. Arguments as of `split`.
+
+    Raises:
+        ValueError: If there is no image to train on.
+    """
+    if sheet.labels is None or not sheet.labelled:
+        raise ValueError(NO_LABELS)
+    chosen, aside = split(sheet, share, continues)
+    if not chosen:
+        raise ValueError(f"expected images to train on, got all {len(aside)} set aside; lower the share, or label more")
+    return chosen, aside
+
+
+@show_errors
 def adapt(
     sheet: Sheet,
     kind: str,
@@ -80,13 +102,9 @@ def adapt(
     Yields:
         The outputs of the tab's training, see `own_model_tab`: while it runs, a sentence and the plot of the loss.
     """
-    if sheet.labels is None or not sheet.labelled:
-        raise ValueError(NO_LABELS)
     continues = keep_on and own is not None
-    chosen, aside = split(sheet, share, continues)
-    if not chosen:
-        raise ValueError(f"expected images to train on, got all {len(aside)} set aside; lower the share, or label more")
-    labels = sheet.labels
+    chosen, aside = chosen_images(sheet, share, continues)
+    labels: Any = sheet.labels
     if isinstance(labels, PointLabels):
         values: Any = labels.points
         if np.isnan(values[chosen]).any():

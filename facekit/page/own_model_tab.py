@@ -8,9 +8,9 @@ import gradio as gr
 from PIL import Image
 
 from . import own_model
-from .components import MOST_IMAGES, show_errors, training_buttons
+from .components import MOST_IMAGES, show_errors
 from .label_board import EVERY_PRESS, label_board
-from .label_editor import FETCH, NO_IMAGES, board_outputs, choose, label, proposals_field, rename, write_zip
+from .label_editor import FETCH, NO_IMAGES, board_outputs, choose, label, proposals_field, rename, start_over, write_zip
 from .label_sheet import (
     MOST_PARTS,
     MOST_POINTS,
@@ -23,8 +23,7 @@ from .label_sheet import (
     names_in,
     part_names_in,
 )
-from .limits import TRAINING
-from .sessions import connect_stop_button
+from .training_events import connect_training, training_buttons
 from .uploads import image_field
 
 UPLOADS = f"Images, at most {MOST_IMAGES}; label files or masks beside them"
@@ -50,20 +49,6 @@ def load_example(kind: str) -> tuple[Any, ...]:
     return sheet, *board_outputs(sheet), POINT_NAMES, PART_NAMES, Image.fromarray(another)
 
 
-@show_errors
-def start_over(sheet: Sheet) -> tuple[Any, ...]:
-    """Remove all images and labels.
-
-    Args:
-        sheet: The visitor's images.
-
-    Returns:
-        An empty sheet, and the outputs of `board_outputs`.
-    """
-    empty = Sheet(received=sheet.received)
-    return empty, *board_outputs(empty)
-
-
 def visible_fields(kind: str, own: Any) -> tuple[Any, ...]:
     """Show the names of one kind of labels; return the outputs of `own_model.model_choices`, too."""
     shown = gr.Textbox(visible=kind == POINTS), gr.Textbox(visible=kind == PARTS)
@@ -79,7 +64,7 @@ def own_model_tab() -> None:
     board, counts, proposals, suggest, download = _label_fields()
     gr.Markdown("## 3 · Adapt", elem_classes="step")
     steps, share, keep_on = _training_fields()
-    start, stop, text = training_buttons()
+    buttons = training_buttons()
     live, plot, gallery = _progress_fields()
     gr.Markdown("## 4 · Use your model", elem_classes="step")
     photo, run, result, file, onnx, opened = _test_fields()
@@ -96,20 +81,13 @@ def own_model_tab() -> None:
     board.messages(label, [sheet, kind, proposals, own], shown, api_name="label", **EVERY_PRESS)
     suggest.click(own_model.suggest_next, [sheet, own], shown, api_name="suggest", show_progress_on=counts)
     download.click(write_zip, sheet, archive, api_name="labels").success(None, archive, js=FETCH)
-    results = [own, own_file, text, live, plot, file, onnx, gallery, *choices, *shown]
-    started = start.click(
-        own_model.adapt,
-        [sheet, kind, own, own_file, keep_on, steps, share],
-        results,
-        api_name=own_model.ADAPT,
-        show_progress_on=text,
-        **TRAINING,
-    )
-    connect_stop_button(own_model.ADAPT, started, text, stop)
+    results = [own, own_file, buttons[-1], live, plot, file, onnx, gallery, *choices, *shown]
+    inputs = [sheet, kind, own, own_file, keep_on, steps, share]
+    connect_training(own_model.ADAPT, buttons, own_model.check_training, own_model.adapt, inputs, results)
     opened.upload(
         own_model.open_model,
         [sheet, opened, *settings],
-        [own, own_file, text, file, onnx, *choices, *settings, *shown],
+        [own, own_file, buttons[-1], file, onnx, *choices, *settings, *shown],
         api_name="open_model",
     )
     onnx.click(own_model.write_onnx, own, archive, api_name="onnx").success(None, archive, js=FETCH)

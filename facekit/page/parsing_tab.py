@@ -17,16 +17,16 @@ from ..results.drawing import draw_mask, readable
 from ..results.faces import Faces
 from ..results.types import Segmentation
 from ..tasks import SegmentationTask
-from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, example_photos, show_errors
+from .components import CROP, FILE_HEIGHT, NO_IMAGE, PHOTO, show_errors
 from .label_adapter_part import label_adapter_part
 from .limits import read_photo
 from .photo_analysis import join_faces
 from .sessions import new_file
-from .uploads import image_field
+from .uploads import example_field, image_field
 
 PLAIN, ADAPTED, OWN = "CelebAMask-HQ's 18 parts", "FASSEG's 5 parts, by a label adapter", "My own model"
 MODELS = {PLAIN: "segmentation", ADAPTED: "segmentation-fasseg"}
-PARSER, ANNOTATORS, BOTH = "Without adapter", "With label adapter", "Both"
+PARSER, ANNOTATORS, BOTH = "Without adapter", "With adapter", "Both"
 VIEWS = (BOTH, PARSER, ANNOTATORS)
 OPACITY = 0.7
 LARGEST = 1400  # longest side of the shown drawing, px; the download has the full size
@@ -35,7 +35,10 @@ NO_FACE = (
     f"rotate the image by 90 degrees. If one face fills the image, choose *{CROP}*."
 )
 ONE_VIEW = f"This model has no label adapter, so its output is shown as it is. *{ADAPTED}* has one."
-NO_MODEL = "there is no model of your own yet: upload a .facekit file, or train a label adapter below"
+TWO_VIEWS = (
+    f"In the view *{BOTH}*, the left side is without and the right side with the adapter; list and mask are with it."
+)
+NO_MODEL = "expected a model of your own, got none; upload a .facekit file, or train a label adapter below"
 NOTE = (
     "Each face is found, cropped and segmented. The result is pasted back into the image at full size. A model draws "
     "parts as in the masks that it was trained on. A label adapter converts its output to the conventions of another "
@@ -191,7 +194,7 @@ def find_parts(path: str | None, kind: str, opacity: float, choice: str = PLAIN,
     view = BOTH if adapted else PARSER
     faces = f"{len(results)} {'face' if len(results) == 1 else 'faces'}"
     text = f"**{faces}** found. The percentages are shares of all pixels that belong to a part."
-    text += "" if adapted else f" {ONE_VIEW}"
+    text += f" {TWO_VIEWS}" if adapted else f" {ONE_VIEW}"
     shown, pair, classes, file = view_outputs(results, view, opacity)
     return results, gr.Radio(value=view, visible=adapted), shown, pair, text, classes, file
 
@@ -261,13 +264,13 @@ def parsing_tab() -> None:
             kind = gr.Radio([PHOTO, CROP], value=PHOTO, label="This image is a", info=info)
             choice, file, about = _model_fields()
             run = gr.Button("Find the parts", variant="primary")
-            gr.Examples([[path] for path in example_photos()], [photo], label=EXAMPLE_LABEL, api_name="example_parts")
-            gr.Markdown(NOTE, elem_classes="aside")
+            example_field(photo, kind, "example_parts")
         with gr.Column(scale=3, min_width=300):
             shown, pair, view, opacity = _drawing_fields()
             text = gr.Markdown()
             classes = gr.HTML()
             mask = gr.DownloadButton("Download the mask (PNG of class ids)", interactive=False)
+    gr.Markdown(NOTE, elem_classes="aside")
     with gr.Accordion("Train a label adapter from your corrections", open=False):
         trained = label_adapter_part(own)
     file.upload(load_own, file, [own, about, choice])
@@ -289,7 +292,7 @@ def parsing_tab() -> None:
 def _model_fields() -> tuple[gr.Radio, gr.File, gr.Markdown]:
     """Lay out the choice of the model: a radio, the file of an own model, and a text about it."""
     choice = gr.Radio([*MODELS, OWN], value=ADAPTED, label="Model")
-    file = gr.File(label="My own model (.facekit)", height=140, visible=False)
+    file = gr.File(label="My own model (.facekit)", height=FILE_HEIGHT, visible=False)
     choice.input(lambda chosen: gr.File(visible=chosen == OWN), choice, file, api_visibility="private")
     return choice, file, gr.Markdown(elem_classes="aside")
 
@@ -299,7 +302,7 @@ def _drawing_fields() -> tuple[gr.Image, gr.ImageSlider, gr.Radio, gr.Slider]:
     tools: Any = ["download", "fullscreen"]
     fixed: dict[str, Any] = {"interactive": False, "format": "png", "height": 480, "buttons": tools}
     shown = gr.Image(label="Parts", **fixed)
-    pair = gr.ImageSlider(label=f"{PARSER} | {ANNOTATORS.lower()}", max_height=480, visible=False, **fixed)
+    pair = gr.ImageSlider(label="Without | with adapter", max_height=480, visible=False, **fixed)
     view = gr.Radio(list(VIEWS), value=BOTH, label="View", visible=False)
     opacity = gr.Slider(0, 1, value=OPACITY, step=0.05, label="Strength of the colours")
     return shown, pair, view, opacity

@@ -6,7 +6,7 @@ PFTGAN: "Leveraging GAN Priors for Few-Shot Part Segmentation", https://arxiv.or
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 import torch
@@ -105,6 +105,25 @@ def _painted_images(count: int) -> str:
 
 
 @show_errors
+def check_training(sheet: Sheet, kind: str, recipe: str, steps: int, own: ChosenGenerator | None) -> None:
+    """Raise an error if no image is painted, or too many are. Arguments as of `adapt`."""
+    painted_images(sheet)
+
+
+def painted_images(sheet: Sheet) -> list[int]:
+    """Return the indices of the painted images of a sheet.
+
+    Raises:
+        ValueError: If there are none, or more than MOST_PAINTED.
+    """
+    if not sheet.labelled:
+        raise ValueError("expected a painted image, got none; paint at least one in step 1, or load the example")
+    if len(sheet.labelled) > MOST_PAINTED:
+        raise ValueError(f"expected 1 to {MOST_PAINTED} painted images, got {len(sheet.labelled)}; clear the others")
+    return sheet.labelled
+
+
+@show_errors
 def adapt(
     sheet: Sheet,
     kind: str,
@@ -126,11 +145,7 @@ def adapt(
     Returns:
         The model with its generator, a sentence, and the file of the model.
     """
-    labels, painted = sheet.labels, sheet.labelled
-    if not isinstance(labels, PartLabels) or not painted:
-        raise ValueError("no image is painted yet: paint at least one in step 1, or load the example")
-    if len(painted) > MOST_PAINTED:
-        raise ValueError(f"expected 1 to {MOST_PAINTED} painted images, got {len(painted)}; clear the others")
+    painted, labels = painted_images(sheet), cast(PartLabels, sheet.labels)
     generator = own or embedded_generator()
     options: dict[str, Any] = {**generator.files, **({"steps": int(steps)} if recipe == TUNED else {})}
     others = [image for i, image in enumerate(sheet.images) if i not in painted]

@@ -15,11 +15,11 @@ from ..backbones.pftgan.network import PFTGANNetwork
 from ..images.reader import to_tensor
 from ..model import find_frames
 from ..results.faces import Faces
-from .components import CROP, EXAMPLE_LABEL, NO_IMAGE, PHOTO, draw_result, example_photos, show_errors
+from .components import CROP, NO_IMAGE, PHOTO, draw_result, show_errors
 from .image_tiles import enlarged
 from .limits import read_photo
 from .parts_model import ALIGN, OneShotModel
-from .uploads import image_field
+from .uploads import example_field, image_field
 
 # Uncertainty that gets the strongest colour, in nats. It is ln 2 if half of the classifiers contradict the others.
 UNSURE = 0.35
@@ -82,7 +82,7 @@ def predict_parts(trained: OneShotModel | None, path: str | None, kind: str) -> 
         The drawn parts, the uncertainty, what the streams paint, and an explanation.
     """
     if trained is None:
-        raise ValueError("there is no model yet: press Adapt in step 2 first")
+        raise ValueError("expected a model of your own, got none; press Adapt in step 2 first")
     if path is None:
         raise ValueError(NO_IMAGE)
     image, align = read_photo(path), ALIGN[kind]
@@ -109,12 +109,7 @@ def result_fields() -> tuple[gr.Image, gr.Radio, gr.Button, list[gr.Image], gr.M
             photo = image_field("A new image", 360)
             photo_kind = gr.Radio(list(ALIGN), value=PHOTO, label="This image is a")
             run = gr.Button("Find the parts", variant="primary")
-            gr.Examples(
-                [[path, PHOTO] for path in example_photos()],
-                [photo, photo_kind],
-                label=EXAMPLE_LABEL,
-                api_name="one_shot_example_photo",
-            )
+            example_field(photo, photo_kind, "one_shot_example_photo")
         with gr.Column(scale=3, min_width=300):
             results, text, file = _drawing_fields()
     return photo, photo_kind, run, results, text, file

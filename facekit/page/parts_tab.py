@@ -8,12 +8,11 @@ import gradio as gr
 from PIL import Image
 
 from . import label_editor
-from .components import PHOTO, show_errors, training_buttons
+from .components import PHOTO, show_errors
 from .generator_part import generated_faces_part, generator_fields
 from .label_board import EVERY_PRESS, label_board
-from .label_editor import FETCH, NO_IMAGES, add_uploads, board_outputs, proposals_field, write_zip
+from .label_editor import FETCH, NO_IMAGES, add_uploads, board_outputs, proposals_field, start_over, write_zip
 from .label_sheet import MOST_PARTS, PART_NAMES, PARTS, Sheet, generated_faces, part_names_in
-from .limits import TRAINING
 from .parts_model import (
     ALIGN,
     MOST_PAINTED,
@@ -21,10 +20,11 @@ from .parts_model import (
     STEPS,
     TUNED,
     adapt,
+    check_training,
     estimate_cost,
 )
 from .parts_results import predict_parts, result_fields
-from .sessions import connect_stop_button
+from .training_events import connect_training, training_buttons
 
 UNLABELLED = 6  # example faces without paint
 EXAMPLE_SIDE = 256  # px
@@ -94,7 +94,7 @@ def _training_steps() -> gr.State:
     """Lay out the three steps: paint, adapt, use the model. Return the visitor's generator."""
     sheet, model = gr.State(Sheet()), gr.State()
     gr.Markdown(f"## 1 · Paint one image, or up to {MOST_PAINTED}", elem_classes="step")
-    files, part_text, load = _choice_fields()
+    files, part_text, load, empty = _choice_fields()
     board, counts, proposals, download, archive = _paint_fields()
     gr.Markdown("## 2 · Adapt", elem_classes="step")
     with gr.Row():
@@ -104,13 +104,14 @@ def _training_steps() -> gr.State:
         steps = gr.Slider(20, 600, value=STEPS, step=20, label="Training steps of each stage", min_width=240)
     own = generator_fields()
     cost = gr.Markdown(elem_classes="aside")
-    start, stop, status = training_buttons()
+    buttons = training_buttons()
     gr.Markdown("## 3 · Use your model", elem_classes="step")
     photo, photo_kind, run, results, text, file = result_fields()
 
     shown = [board, counts]
     files.upload(choose, [sheet, files, part_text], [sheet, *shown, files, part_text], api_name="one_shot_choose")
     load.click(load_example, None, [sheet, *shown, part_text, photo, kind, photo_kind], api_name="one_shot_example")
+    empty.click(start_over, sheet, [sheet, *shown], api_name="one_shot_start_over")
     changes = [part_text.submit, part_text.blur]
     gr.on(changes, rename, [sheet, part_text], shown, api_name="one_shot_rename", **EVERY_PRESS)
     board.messages(label, [sheet, proposals], shown, api_name="one_shot_label", **EVERY_PRESS)
@@ -126,15 +127,8 @@ def _training_steps() -> gr.State:
         api_name="one_shot_cost",
         show_progress="hidden",
     )
-    started = start.click(
-        adapt,
-        [sheet, kind, recipe, steps, own],
-        [model, status, file],
-        api_name="one_shot_adapt",
-        show_progress_on=status,
-        **TRAINING,
-    )
-    connect_stop_button("one_shot_adapt", started, status, stop)
+    inputs = [sheet, kind, recipe, steps, own]
+    connect_training("one_shot_adapt", buttons, check_training, adapt, inputs, [model, buttons[-1], file])
     run.click(
         predict_parts,
         [model, photo, photo_kind],
@@ -145,19 +139,23 @@ def _training_steps() -> gr.State:
     return own
 
 
-def _choice_fields() -> tuple[gr.File, gr.Textbox, gr.Button]:
-    """Lay out the choice of step 1: images, names of the parts, the button of the example."""
+def _choice_fields() -> tuple[gr.File, gr.Textbox, gr.Button, gr.Button]:
+    """Lay out the choice of step 1: images, names of the parts, buttons of the example and to start over."""
     with gr.Row():
         files = gr.File(file_count="multiple", label="Images, one face each", height=190)
         with gr.Column():
             part_text = gr.Textbox(PART_NAMES, label=f"Names of the parts, at most {MOST_PARTS}")
-            load = gr.Button(f"Load the example: 1 painted face, {UNLABELLED} without paint")
+            with gr.Row():
+                load = gr.Button(
+                    f"Load the example: 1 painted face, {UNLABELLED} without paint", min_width=200, scale=3
+                )
+                empty = gr.Button("Start over", min_width=100)
             note = (
                 "Images without paint are used as support images: the generator is also trained to reconstruct them. "
                 "Add images of the faces that you want to segment later."
             )
             gr.Markdown(note, elem_classes="aside")
-    return files, part_text, load
+    return files, part_text, load, empty
 
 
 def _paint_fields() -> tuple[gr.HTML, gr.Markdown, gr.Dropdown, gr.Button, gr.DownloadButton]:

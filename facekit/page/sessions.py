@@ -140,9 +140,8 @@ def progress_reporter(
         # Gradio notices a closed connection and clears `alive` of the events that waited for it.
         if stop.is_set() or (event is not None and not event.alive):
             raise StoppedError(f"It was stopped after {int(done)} of {total} {unit}. There is no new result.")
-        numbers = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
-        position: Any = (done, total)  # gradio also shows fractions, but declares whole numbers
-        bar(position, desc=numbers or None, unit=unit)
+        numbers = [f"{name} {value:.3f}" for name, value in losses.items()]
+        bar(done / max(1, total), desc=", ".join([f"{round(done, 1):g} of {total} {unit}", *numbers]))
 
     return report
 
@@ -153,21 +152,12 @@ def _queued_event() -> Any:
     return None if page is None or event is None else page._queue.event_ids_to_events.get(event)
 
 
-def connect_stop_button(training: str, started: gr.events.Dependency, status: gr.Markdown, button: gr.Button) -> None:
-    """Let a button stop a training of its session, also a training that waits in the queue.
+def stop_training(training: str) -> None:
+    """Stop a training of the current session, if it runs.
 
     Args:
         training: Name of the training, as given to `progress_reporter`.
-        started: The event that starts the training.
-        status: The text in which the training reports its end.
-        button: The button.
     """
-
-    def stop() -> str:
-        running = _stops.get((current_session(), training))
-        if running is not None:
-            running.set()
-        return "Stopped. There is no new result."
-
-    button.click(stop, None, status, api_name=f"{training}_stop", show_progress="hidden")
-    button.click(None, None, None, cancels=[started])
+    running = _stops.get((current_session(), training))
+    if running is not None:
+        running.set()

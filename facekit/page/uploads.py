@@ -15,7 +15,7 @@ from gradio.data_classes import ImageData
 from gradio.processing_utils import save_base64_to_cache
 
 from ..images.reader import ImageError, load_image, open_image, save_image
-from .components import show_errors
+from .components import EXAMPLE_LABEL, PHOTO, example_photos, show_errors
 from .limits import check_pixels
 from .sessions import new_file
 
@@ -65,6 +65,18 @@ def image_field(label: str, height: int) -> ImageFile:
     field = ImageFile(type="filepath", format="png", label=label, sources=sources, height=height)
     field.upload(check_upload, field, field, show_progress="hidden", api_visibility="private")
     return field
+
+
+def example_field(photo: ImageFile, kind: gr.Radio, name: str) -> None:
+    """Lay out the example photos below an image field.
+
+    Args:
+        photo: The field. A press on an example fills it.
+        kind: Whether the image is a photo or a face crop. It becomes PHOTO.
+        name: Name of the function for programs.
+    """
+    examples = gr.Examples([[path] for path in example_photos()], [photo], label=EXAMPLE_LABEL, api_name=name)
+    examples.load_input_event.then(None, None, kind, js=f"() => {PHOTO!r}", api_visibility="private")
 
 
 def check_upload(path: str | None) -> Any:

@@ -98,3 +98,68 @@ class Keyboard:
         file = folder / begun.value.suggested_filename
         begun.value.save_as(file)
         return file
+
+
+class Mouse:
+    """A visitor who clicks, or who taps on a narrow screen."""
+
+    def __init__(self, chromium: Any, server: gr.Blocks, width: int) -> None:
+        self.narrow = width < 500
+        self.page = chromium.new_page(
+            viewport={"width": width, "height": 900}, has_touch=self.narrow, is_mobile=self.narrow
+        )
+        self.page.set_default_timeout(90_000)
+        self.page.goto(f"http://127.0.0.1:{server.server_port}")
+        self.page.get_by_role("tab", name="Try", exact=True).wait_for()
+
+    def hit(self, control: Any) -> None:
+        control = control.locator("visible=true").first
+        if self.narrow:
+            control.tap()
+        else:
+            control.click()
+
+    def press(self, name: str) -> None:
+        self.hit(self.page.get_by_role("button", name=name, exact=True))
+
+    def choose(self, label: str) -> None:
+        """Press a radio button or a box to tick."""
+        self.hit(self.page.get_by_label(label, exact=True))
+
+    def open(self, tab: str) -> None:
+        """Open a tab. Tabs that do not fit are in a menu."""
+        button = self.page.get_by_role("tab", name=tab, exact=True)
+        if button.count() and button.is_visible():
+            self.hit(button)
+        else:
+            self.hit(self.page.get_by_role("button", name="More tabs"))
+            self.hit(self.page.locator(".overflow-dropdown button", has_text=tab))
+        self.page.get_by_role("tab", name=tab, exact=True, selected=True).wait_for()
+
+    def type_into(self, name: str, text: str) -> None:
+        field = self.page.get_by_label(name).locator("visible=true").first
+        self.hit(field)
+        field.press("Control+a")
+        self.page.keyboard.type(text)
+        field.press("Tab")
+
+    def upload(self, field: str, *files: Path) -> None:
+        """Choose files for a field, by its label."""
+        block = self.page.locator(".block").filter(has=self.page.get_by_text(field, exact=True))
+        with self.page.expect_file_chooser() as chooser:
+            self.hit(block.locator("button[aria-label*=upload i]"))
+        chooser.value.set_files([str(file) for file in files])
+
+    def download(self, name: str, folder: Path) -> Path:
+        """Press a button as soon as it can be used, and return the file."""
+        button = self.page.get_by_role("button", name=name).locator("visible=true").and_(self.page.locator(":enabled"))
+        button.wait_for()
+        with self.page.expect_download() as begun:
+            self.hit(button)
+        file = folder / begun.value.suggested_filename
+        begun.value.save_as(file)
+        return file
+
+    def box(self, selector: str) -> dict[str, float]:
+        """Return the place on the screen of the first visible element: x, y, width, height."""
+        return self.page.locator(selector).locator("visible=true").first.bounding_box()

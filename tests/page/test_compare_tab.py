@@ -21,7 +21,16 @@ from PIL import Image
 import facekit
 from facekit.data.sample_faces import samples
 from facekit.page import compare_tab, label_zip
-from facekit.page.compare_tab import compare, count_labels, estimate, load_example, scores_file, shots_in, trainings
+from facekit.page.compare_tab import (
+    compare,
+    count_labels,
+    estimate,
+    load_example,
+    recognise_labels,
+    shots_in,
+    trainings,
+)
+from facekit.page.comparison_results import scores_file, tables
 from facekit.page.label_zip import unpacked_labels
 from facekit.results.comparison import Comparison, MainScore, ScoredCell
 
@@ -116,11 +125,19 @@ def test_bad_zip_files_get_one_sentence(kind: str, tmp_path: Path, monkeypatch: 
     folders: list[Path] = []
     new = label_zip.new_file
     monkeypatch.setattr(label_zip, "new_file", lambda name: folders.append(new(name)) or folders[-1])
-    with pytest.raises(gr.Error) as told:
-        count_labels(made(tmp_path), "Points")
-    message = told.value.message
+    count, message = count_labels(made(tmp_path), "Points")
+    assert count == 0 and message.startswith("**These labels cannot be used.** ")
     assert sentence in message and "\n" not in message and str(folders[0].parent) not in message
     assert not folders[0].exists()
+
+
+def test_labels_of_the_other_kind_are_recognised(tmp_path: Path) -> None:
+    points, parts = load_example("Points"), load_example("Parts")
+    assert recognise_labels(parts, "Points")[::2] == (16, "Parts") and recognise_labels(parts, "Parts")[2] == "Parts"
+    assert recognise_labels(points, "Parts")[::2] == (16, "Points")
+    count, message, kind = recognise_labels(text(tmp_path), "Points")
+    assert count == 0 and "l.zip: expected a zip file" in message and kind == "Points"
+    assert recognise_labels(None, "Parts") == (0, compare_tab.NO_FILE, "Parts")
 
 
 def test_numbers_of_faces_and_limits() -> None:
@@ -164,6 +181,7 @@ def test_a_real_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     advice, plot, tables, file, python, command = compare(path, "Points", CHOICE, "1, 2", 2)
     assert advice.count("With ") + advice.count("Take ") == 2 and "**nme_inter_pupil** in %, lower" in tables
     assert tables.count("| fsma |") >= 2 and "95 % interval" in tables
+    assert "the mean distance between predicted and labelled points" in tables
     assert Image.open(plot.value["path"]).format == "PNG"
     rows = list(csv.DictReader(Path(file.value["path"]).read_text().splitlines()))
     assert len(rows) == 8 and {row["backbone"] for row in rows} == set(CHOICE) and rows[0]["scored"] == "14"
@@ -182,7 +200,7 @@ def test_scores_that_are_unknown_are_empty_cells() -> None:
     curve = Comparison("landmarks", MainScore("a", True), cells, ())
     lines = Path(scores_file(curve)).read_text().splitlines()
     assert lines[1:] == ["fsma,1,1,5,2.0,1.0,", "farl,1,1,5,2.0,,3.0"]
-    assert "| 1 | farl |  |  | 2 |" in compare_tab.tables(curve)
+    assert "| 1 | farl |  |  | 2 |" in tables(curve)
 
 
 @pytest.mark.slow

@@ -105,7 +105,7 @@ def test_what_is_labelled_is_counted(sheet: Sheet) -> None:
         sheet.labels.go(index)
         sheet.labels.clear()
     for empty in (Sheet(), sheet):
-        with pytest.raises(gr.Error, match="no image is labelled yet"):
+        with pytest.raises(gr.Error, match="expected a labelled image, got none"):
             write_zip(empty)
 
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 import facekit
 from facekit.page import live_loss, own_model
+from facekit.page.label_editor import start_over
 from facekit.page.label_sheet import POINT_NAMES, POINTS, Sheet, example_faces, names_in
 from facekit.page.live_loss import LiveLoss
 from facekit.page.own_model import adapt, open_model, split, suggest_next, write_onnx
-from facekit.page.own_model_tab import start_over
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +86,10 @@ def path_of(image: np.ndarray, folder: Path) -> str:
 
 
 def test_mistakes_are_told(people: Sheet, tmp_path: Path) -> None:
-    with pytest.raises(gr.Error, match="no image is labelled yet"):
+    with pytest.raises(gr.Error, match="expected a labelled image, got none"):
         list(adapt(Sheet(), POINTS, None, None, False, 3, 20))
     for call in (lambda: suggest_next(people, None), lambda: write_onnx(None), lambda: own_model.predict(None, "a")):
-        with pytest.raises(gr.Error, match="there is no model yet"):
+        with pytest.raises(gr.Error, match="expected a model of your own, got none"):
             call()
     (file := tmp_path / "mine.facekit").write_text("no model")
     with pytest.raises(gr.Error, match=r"mine\.facekit"):

@@ -73,7 +73,7 @@ def test_uploads_come_before_the_example(files: list[str]) -> None:
 
 
 def test_pairs_that_do_not_match_are_told(files: list[str]) -> None:
-    with pytest.raises(gr.Error, match="3 images but 2 target images"):
+    with pytest.raises(gr.Error, match="for each of 3 images, got 2; add or remove"):
         adapt_handler(STYLE)(files[:3], files[:2], None, CROP, 1)
     with pytest.raises(gr.Error, match=r"narrow\.png.*crop or resize both alike"):
         adapt_handler(STYLE)(files[:2], [files[0], files[3]], None, CROP, 1)

@@ -186,7 +186,7 @@ def test_the_ready_models_on_a_real_photo(choice: str) -> None:
 def test_an_own_model_and_a_label_adapter(tmp_path: Path) -> None:
     with pytest.raises(gr.Error, match="upload a .facekit file, or train a label adapter below"):
         find_parts(example_photo(), PHOTO, 0.5, OWN)
-    with pytest.raises(gr.Error, match="corrected labels, got none"):
+    with pytest.raises(gr.Error, match="expected a zip file of labels, got none"):
         train(None, 2)
     model, text, file = train(load_example(), 2)
     assert model.adapter is not None and set(model.task.labels.classes) == set(FASSEG_6.classes) and "16 images" in text
