@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from ..core.name_index import NameIndex, folded_name, joined_names, warn_of_similar_names
-from ..images.reader import SUFFIXES
 from ..labels import CELEBA_40, AttributeSet, attribute_set
 from .image_finder import ImageFinder
 from .label_files import LabelFiles
-from .tables import Table, cell_number, file_name, read_table
+from .tables import Table, cell_number, read_table
 from .values import short_repr
 
 _MAX_LISTED = 5
@@ -58,7 +57,7 @@ def read_attributes(
     row_of: dict[Path, str] = {}
     for name in table.rows:
         try:
-            file = _find_image(name, finder, Path(path))
+            file = finder.of_row(name, Path(path))
             first = row_of.setdefault(file.resolve(), name)
             if first != name:
                 got = joined_names((first, name))
@@ -103,13 +102,6 @@ def _select_columns(
         fix = "rename the columns, or pass names= with those that are attributes"
         raise ValueError(f"{table.source}: {expected}, got no attribute of it; {fix}")
     return labels, {labels.index(name): table.place(name) for name in present}
-
-
-def _find_image(name: str, finder: ImageFinder, table: Path) -> Path:
-    """Return the image of a row, with or without a suffix in the table."""
-    if Path(file_name(name)).suffix.lower() in SUFFIXES:
-        return finder.by_path(name, table)
-    return finder.by_stem(name, table) or finder.by_path(name, table)
 
 
 def _attribute(cell: str, table: Table, image: str, column: int) -> float:

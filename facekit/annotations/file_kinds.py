@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ..core.json_text import parse_json
-from . import coco, cvat, dlib, label_studio, labelme, pts, via
+from . import coco, cvat, dlib, label_studio, labelme, landmark_tables, pts, via
 from .image_finder import ImageFinder, image_size
 from .records import FacePoints, LabelBatch, ReadContext, Task
 from .text_files import parse_xml, read_text
@@ -55,9 +55,13 @@ def read_files(
             kind = _kind(file)
             if kind is None and single:
                 fix = "check the path, or export LabelMe, COCO or CVAT files"
-                raise ValueError(f"expected a label file (JSON, XML, .pts or a mask as PNG), got another file; {fix}")
+                expected = "expected a label file (JSON, XML, .pts, a table of landmarks as CSV, or a mask as PNG)"
+                raise ValueError(f"{expected}, got another file; {fix}")
             if kind == "points" and task == "landmarks":
                 _read_points(file, finder, origin, batch)
+            elif kind == "table" and task == "landmarks":
+                chosen = landmark_tables.ORIGIN if origin is None else origin
+                landmark_tables.read_landmark_table(file, ReadContext(file, task, finder, chosen, batch), single)
             elif kind in ("json", "xml"):
                 content: Any = parse_xml(file) if kind == "xml" else parse_json(read_text(file))
                 read, default = _reader_of_xml(content) if kind == "xml" else _reader_of_json(content)
@@ -69,7 +73,7 @@ def read_files(
 
 
 def _kind(file: Path) -> str | None:
-    """Return "mask", "json", "xml" or "points". None for another kind of file."""
+    """Return "mask", "json", "xml", "points" or "table". None for another kind of file."""
     with open(file, "rb") as stream:
         head = stream.read(1024)
     if head.startswith(_MASK_SIGNATURES):
@@ -81,7 +85,7 @@ def _kind(file: Path) -> str | None:
         return "xml"
     if file.suffix.lower() == ".pts" or pts.is_pts(beginning):
         return "points"
-    return None
+    return "table" if file.suffix.lower() in landmark_tables.SUFFIXES else None
 
 
 def _read_points(file: Path, finder: ImageFinder, origin: float | None, batch: LabelBatch) -> None:

@@ -96,6 +96,23 @@ class ImageFinder:
                 return next(iter(hits.values()))
         raise ValueError(f"its image {written!r} is missing, {self._advice()}")
 
+    def of_row(self, written: str, table: Path) -> Path:
+        """Find the image of a row of a table, which may leave out the suffix.
+
+        Args:
+            written: The image's name or path in the table.
+            table: The table's file.
+
+        Returns:
+            The image's file.
+
+        Raises:
+            ValueError: As `by_path` and `by_stem`.
+        """
+        if PureWindowsPath(unquote(written)).suffix.lower() in SUFFIXES:
+            return self.by_path(written, table)
+        return self.by_stem(written, table) or self.by_path(written, table)
+
     def by_stem(self, stem: str, label: Path) -> Path | None:
         """Find an image by its name without the suffix.
 

@@ -18,13 +18,11 @@ from .reader import read_labels
 from .text_files import read_text
 
 _MAX_LISTED = 5
-_TABLES = (".csv", ".tsv", ".txt", ".xlsx")
+# Tables that are read for no task but attributes.
+_TABLES = {"landmarks": (".txt", ".xlsx"), "segmentation": (".csv", ".tsv", ".txt", ".xlsx")}
 # What to do instead, by task.
 _INSTEAD_OF_TABLES = {
-    "landmarks": (
-        "write a .json of [[[x, y], ...], ...], one list per image in the order of the images' names, or export "
-        "LabelMe, COCO or CVAT files"
-    ),
+    "landmarks": "save it as CSV with columns NAME_x and NAME_y per point, or export LabelMe, COCO or CVAT files",
     "segmentation": "draw masks as PNG, or export LabelMe, COCO or CVAT files",
 }
 
@@ -36,8 +34,8 @@ def labels_from_path(
 
     Args:
         images: A folder of images, one image, or None if the label files hold the names of their images.
-        path: A folder or file of an annotation tool, masks, a table of attributes, a .json of lists or a .npy of
-            landmarks, or target images. None: there are no labels.
+        path: A folder or file of an annotation tool, masks, a table of attributes or landmarks, a .json of lists or a
+            .npy of landmarks, or target images. None: there are no labels.
         task: A task of `facekit.adapt`.
         names: A label set, its name, or new names separated by commas. None: the names in the files.
 
@@ -68,8 +66,8 @@ def labels_from_path(
             labels = rows
         elif task == "segmentation" and _is_one_pair(images, source):
             names = declared_set(source) if names is None else names
-        elif task in _INSTEAD_OF_TABLES and source.suffix.lower() in _TABLES:
-            got = "a table, which holds attributes only"
+        elif source.suffix.lower() in _TABLES.get(task, ()):
+            got = f"a table ({source.suffix.lower()})"
             raise ValueError(f"{source.name}: expected labels for {task}, got {got}; {_INSTEAD_OF_TABLES[task]}")
         else:
             return _read_files(images, source, task, names)

@@ -32,9 +32,10 @@ def read_labels(
 ) -> LabelFiles:
     """Read the label files of annotation tools.
 
-    The content of a file decides its format: LabelMe, COCO, Label Studio and VIA (JSON), CVAT and dlib (XML), .pts, or
-    masks of class ids. The module of each format describes what is read. Names of files, classes and points are
-    compared as in `facekit.core.name_index`. A file that cannot be used is left out with a warning.
+    The content of a file decides its format: LabelMe, COCO, Label Studio and VIA (JSON), CVAT and dlib (XML), .pts,
+    tables of landmarks (CSV), or masks of class ids. The module of each format describes what is read. Names of files,
+    classes and points are compared as in `facekit.core.name_index`. A file that cannot be used is left out with a
+    warning.
 
     If a folder holds JSON or XML label files, its image files are images and not masks. In segmentation, a list of
     classes in the folder gives their order (see `facekit.annotations.class_lists`).
@@ -101,7 +102,7 @@ def _reason(root: Path, task: Task, count: int, skipped: dict[str, str]) -> str:
         summary = "" if len(skipped) == 1 else f"{root}: none of the {len(skipped)} label files can be used: "
         return summary + _listing(skipped)
     kinds = "LabelMe or COCO JSON, CVAT or dlib XML"
-    kinds += ", or .pts" if task == "landmarks" else ", or PNG masks"
+    kinds += ", .pts or a CSV table of points" if task == "landmarks" else ", or PNG masks"
     fix = "pass the folder of the label files, or the COCO file"
     subfolders = [child.name for child in sorted(root.iterdir()) if _holds_labels(child)] if root.is_dir() else []
     if subfolders:

@@ -110,18 +110,33 @@ class Table:
         return cells[matches[0]] if matches else None
 
 
-def read_table(path: str | os.PathLike[str]) -> Table:
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a table.
+
+    Attributes:
+        line: Its row in the file, counted from 1.
+        image: Its first cell.
+        cells: All others.
+    """
+
+    line: int
+    image: str
+    cells: tuple[str, ...]
+
+
+def read_rows(path: str | os.PathLike[str]) -> tuple[str, tuple[str, ...], list[TableRow]]:
     """Read a CSV file or CelebA's list. The cells are text without blanks at the ends.
 
     Args:
         path: The file.
 
     Returns:
-        The table.
+        Name of the file, names of the columns without that of the images, and all rows.
 
     Raises:
-        ValueError: If the file is missing, empty or no text; the header is missing or repeats a name; a row has too
-            many or too few cells; or an image occurs twice. The message names file, row and column.
+        ValueError: If the file is missing, empty or no text; the header is missing or repeats a name; or a row has too
+            many or too few cells. The message names file, row and column.
     """
     file = Path(path).expanduser()
     try:
@@ -138,12 +153,34 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     header_line, header = next(records, (1, []))
     columns = tuple(plain_name(name) for name in (header if is_celeba else header[1:]))
     _check_header(columns, header_line, file.name)
-    rows, line_of = _read_rows(records, len(columns), file.name)
+    rows = _read_rows(records, len(columns), file.name)
     count = int(lines[0]) if is_celeba else len(rows)
     if not rows or len(rows) != count:
         expected = f"expected {count} rows of images" if rows else "expected a row per image below the header"
         raise ValueError(f"{file.name}: {expected}, got {len(rows) or 'none'}; copy or export it again")
-    return Table(file.name, columns, rows, line_of)
+    return file.name, columns, rows
+
+
+def read_table(path: str | os.PathLike[str]) -> Table:
+    """Read a table with one row per image, see `read_rows`.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: As `read_rows`, and if an image occurs twice.
+    """
+    source, columns, rows = read_rows(path)
+    lines: dict[str, int] = {}
+    for row in rows:
+        if row.image in lines:
+            where = f"{source}: row {row.line} ({row.image})"
+            raise ValueError(f"{where}: expected each image once, got it in row {lines[row.image]}, too; keep one row")
+        lines[row.image] = row.line
+    return Table(source, columns, {row.image: row.cells for row in rows}, lines)
 
 
 def file_name(image: str) -> str:
@@ -169,12 +206,9 @@ def cell_number(cell: str) -> float | None:
         return None
 
 
-def _read_rows(
-    records: Iterator[tuple[int, list[str]]], columns: int, source: str
-) -> tuple[dict[str, tuple[str, ...]], dict[str, int]]:
-    """Return image -> cells and image -> line number. Raise ValueError for a broken row."""
-    rows: dict[str, tuple[str, ...]] = {}
-    line_of: dict[str, int] = {}
+def _read_rows(records: Iterator[tuple[int, list[str]]], columns: int, source: str) -> list[TableRow]:
+    """Return the rows. Raise ValueError for a broken one."""
+    rows: list[TableRow] = []
     # CelebA's list has eight million cells, but few different words. Each word is kept once.
     words: dict[str, str] = {}
     for line, cells in records:
@@ -185,13 +219,11 @@ def _read_rows(
             raise ValueError(f"{where}: expected {1 + columns} cells as in the header, got {len(cells)}; {fix}")
         if not image:
             raise ValueError(f"{where}, column 1: expected an image's file name, got nothing; fill it in")
-        if image in rows:
-            raise ValueError(f"{where}: expected each image once, got it in row {line_of[image]}, too; keep one row")
         for cell in cells[1:]:
             if cell not in words:
                 words[cell] = plain_name(cell)
-        rows[image], line_of[image] = tuple(words[cell] for cell in cells[1:]), line
-    return rows, line_of
+        rows.append(TableRow(line, image, tuple(words[cell] for cell in cells[1:])))
+    return rows
 
 
 def _celeba_rows(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Collection, Iterable, Sequence
@@ -17,7 +18,7 @@ from ..annotations.labelme_writer import faces_to_labelme, mask_to_labelme
 from ..annotations.mask_files import mask_to_png
 from ..annotations.run_lengths import runs_to_mask
 from ..core.atomic_file import whole_file
-from ..labels import LandmarkSet, SegmentationSet
+from ..labels import AttributeSet, LandmarkSet, SegmentationSet
 from ..model import Model
 from ..results.drawable import Drawable
 from ..results.faces import Faces
@@ -25,14 +26,19 @@ from ..results.types import Landmarks, Segmentation
 from ..tasks import SegmentationTask
 
 # Tasks whose results a format can hold. All tasks can be written as "json" and "drawing".
-_TASKS = {"mask": ("segmentation",), "labelme": ("segmentation", "landmarks"), "coco": ("segmentation", "landmarks")}
+_TASKS = {
+    "mask": ("segmentation",),
+    "labelme": ("segmentation", "landmarks"),
+    "coco": ("segmentation", "landmarks"),
+    "csv": ("landmarks", "attributes"),
+}
 
 
 def check_formats(formats: Collection[str], model: Model) -> None:
     """Check that a model's results can be written in these formats.
 
     Args:
-        formats: Some of "json", "drawing", "mask", "labelme", "coco".
+        formats: Some of "json", "drawing", "mask", "labelme", "coco", "csv".
         model: The model.
 
     Raises:
@@ -110,6 +116,34 @@ def write_coco(
                 file.write(("," if count > 1 else "") + "\n" + json.dumps(numbered, allow_nan=False))
         rest = {"images": images, "categories": head["categories"]}
         file.write(f"],\n{json.dumps(rest, allow_nan=False)[1:]}\n")
+
+
+def write_csv(target: Path, results: Iterable[tuple[Path, dict[str, Any]]], labels: LandmarkSet | AttributeSet) -> None:
+    """Write one CSV table with a row per face: image, number of the face, box, and x and y of points or probabilities.
+
+    `facekit.annotations.landmark_tables` reads the points again.
+
+    Args:
+        target: The .csv file.
+        results: Per image its file and its result as a dictionary (from `to_dict`).
+        labels: The label set of the model.
+    """
+    if isinstance(labels, LandmarkSet):
+        names = [f"{name}_{axis}" for name in labels.points for axis in "xy"]
+    else:
+        names = list(labels.names)
+    with whole_file(target) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["image", "face", "x0", "y0", "x1", "y1", *names])
+        for image, result in results:
+            faces = result["faces"] if result["kind"] == "faces" else [result]
+            for number, face in enumerate(faces, 1):
+                box = face["box"] or [""] * 4
+                if isinstance(labels, LandmarkSet):
+                    values = [value for point in face["points"] for value in point or ("", "")]
+                else:
+                    values = [face["probabilities"][name] for name in names]
+                writer.writerow([_relative(image, target.parent), number, *box, *values])
 
 
 def faces_of(result: Drawable) -> Sequence[Drawable]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .command import ALIGN, AddCommand
 
-_FORMATS = ("json", "drawing", "mask", "labelme", "coco")
+_FORMATS = ("json", "drawing", "mask", "labelme", "coco", "csv")
 # Number of skipped images that a warning names.
 _LISTED = 5
 
@@ -53,7 +53,7 @@ def add_commands(add_command: AddCommand) -> None:
         choices=_FORMATS,
         help="files to write to --out. json: numbers (a.jpg.json); drawing: the image with the result (a.jpg.png); "
         "mask: class ids as PNG (masks/a.jpg.png); labelme: one label file per image (labelme/a.jpg.json); coco: one "
-        "label file of all images (coco.json). The default is json and drawing",
+        "label file of all images (coco.json); csv: a table of all faces (faces.csv). The default is json and drawing",
     )
     p.add_argument("--align", choices=ALIGN, help="how faces are cropped; the default is the model's own way")
     p.add_argument("--device", help="where to run: cpu, cuda, cuda:1, mps")

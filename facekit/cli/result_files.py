@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,16 @@ from ..core.version import __version__
 from ..model import READY, Model
 from ..results.drawable import Drawable
 from ..zoo.embedded import embedded_file
-from .label_formats import check_formats, labelme_file, mask_file, write_coco
+from .label_formats import check_formats, labelme_file, mask_file, write_coco, write_csv
 
 log = logging.getLogger("facekit")
 
-# Subfolder and suffix of an image's file per format. The single COCO file is computed from the JSON files.
+# Subfolder and suffix of an image's file per format. "coco" and "csv" are one file, computed from the JSON files.
 _PLACES = {"json": ("", ".json"), "drawing": ("", ".png"), "mask": ("masks", ".png"), "labelme": ("labelme", ".json")}
+_OF_ALL: dict[str, tuple[str, Callable[..., None]]] = {
+    "coco": ("coco.json", write_coco),
+    "csv": ("faces.csv", write_csv),
+}
 # Records how the results of a folder were made. No result can have this name, because every result has a suffix.
 _MADE_WITH = ".facekit-predict"
 
@@ -37,7 +41,7 @@ class ResultFiles:
 
     Args:
         out: The folder. It is created if it is missing.
-        formats: Some of "json", "drawing", "mask", "labelme", "coco".
+        formats: Some of "json", "drawing", "mask", "labelme", "coco", "csv".
         model: The model that computes the results.
         name: The model's file, or the name of a ready model.
         images: The folder of the images.
@@ -53,8 +57,8 @@ class ResultFiles:
 
     def __init__(self, out: str, formats: Collection[str], model: Model, name: str, images: Path, align: str):
         check_formats(formats, model)
-        self._formats = [kind for kind in _PLACES if kind in formats or (kind == "json" and "coco" in formats)]
-        self._coco = "coco" in formats
+        self._of_all = [kind for kind in _OF_ALL if kind in formats]
+        self._formats = [kind for kind in _PLACES if kind in formats or (kind == "json" and self._of_all)]
         self._labels: Any = model.task.labels
         self.folder = check_output(out, folder=True)
         digest = file_digest(embedded_file(name) if name in READY else Path(name))
@@ -118,14 +122,15 @@ class ResultFiles:
         return self.path(image, "json").read_text(encoding="utf-8")
 
     def close(self, images: Iterable[Path]) -> None:
-        """Write the file that covers all images, coco.json, if that format was chosen.
+        """Write the files that cover all images, coco.json and faces.csv, if those formats were chosen.
 
         Args:
             images: The image files that have a result.
         """
-        if self._coco:
-            results = ((image, json.loads(self.stored(image))) for image in images)
-            write_coco(self.folder / "coco.json", results, self._labels)
+        listed = list(images)
+        for kind in self._of_all:
+            name, write = _OF_ALL[kind]
+            write(self.folder / name, ((image, json.loads(self.stored(image))) for image in listed), self._labels)
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -17,7 +17,7 @@ from .image_tiles import enlarged
 
 COLUMNS, ROWS, FACE = 6, 2, 128  # generated faces: columns, rows, side in px
 # The faces of the embedded generator have few faults up to this value.
-VARIETY = 0.2
+VARIETY = 0.8
 EMBEDDED = "The generator in this package is used: 64 x 64 px."
 
 
@@ -112,7 +112,7 @@ def generated_faces_part(own: gr.State) -> None:
     gr.Markdown("## Generated faces", elem_classes="step")
     with gr.Row(elem_classes="level"):
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=2**32 - 1, scale=1)
-        info = "With 0 all faces are the mean face. From 0.4 on, more and more faces are distorted."
+        info = "With 0 all faces are the mean face. With 1 faces differ most, and some have faults."
         truncation = gr.Slider(0, 1, value=VARIETY, step=0.05, label="Variety", scale=2, info=info)
         make = gr.Button("Make faces", scale=1)
     tools: Any = ["download", "fullscreen"]

@@ -289,8 +289,11 @@ def test_unlabelled_images_and_one_image_at_the_terminal(tmp_path: Path) -> None
     assert labels_from_path(images[0], rows, "landmarks")[1].shape == (2, 1, 2)
     table = tmp_path / "points.csv"
     table.write_text("image,x,y\na.png,1,2\n")
-    for task, instead in (("landmarks", r"a \.json of \[\[\[x, y\]"), ("segmentation", "masks as PNG")):
-        with pytest.raises(ValueError, match=f"^points.csv: expected labels for {task}, got a table, .*{instead}"):
+    for task, said in (
+        ("landmarks", "expected columns NAME_x and NAME_y, .* of points, got x, y"),
+        ("segmentation", r"expected labels for segmentation, got a table \(.csv\); draw masks as PNG"),
+    ):
+        with pytest.raises(ValueError, match=f"^points.csv: {said}"):
             labels_from_path(tmp_path / "photos", table, task)
 
 

@@ -73,7 +73,7 @@ def test_every_command_has_an_example() -> None:
 def test_lists_are_those_of_the_package() -> None:
     assert command.ALIGN == ALIGN and len(GROUPS) == 11
     assert tuple(OFFICIAL) == download.NAMES
-    assert set(predict._FORMATS) == {"json", "drawing", "mask", "labelme", "coco"}
+    assert set(predict._FORMATS) == {"json", "drawing", "mask", "labelme", "coco", "csv"}
 
 
 def test_help_and_wrong_options_are_quick() -> None:

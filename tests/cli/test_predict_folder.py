@@ -245,7 +245,10 @@ def test_label_files_of_no_and_of_two_faces(
 
 def test_a_wrong_format_names_those_that_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
-    for model, use in (("landmarks", "use json, drawing, labelme or coco"), ("attributes", "use json or drawing")):
+    for model, use in (
+        ("landmarks", "use json, drawing, labelme, coco or csv"),
+        ("attributes", "use json, drawing or csv"),
+    ):
         options = ["--out", str(tmp_path / "out"), "--format", "coco", "mask"]
         assert main(["predict", model, str(tmp_path / "a.png"), *options]) == 2
         said = capsys.readouterr().err
