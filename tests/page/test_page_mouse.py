@@ -96,8 +96,11 @@ def test_compare(mouse: Mouse, text_file: Path, tmp_path: Path, monkeypatch: pyt
     scores = mouse.download("Download all scores (CSV)", tmp_path).read_text().splitlines()
     assert len(scores) == 3, "two presses are one comparison"
     assert is_above(mouse.box(".plot [data-testid=block-label]"), mouse.box(".plot img")), "the title is covered"
+    block = mouse.box(".block.scores")
     for table in page.locator(".scores table:visible").all():
-        assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth + 1")
+        area = table.bounding_box()
+        assert area["x"] + area["width"] <= block["x"] + block["width"] + 1, "the table is too wide"
+        assert table.evaluate("table => table.scrollWidth <= table.clientWidth + 1"), "a column is cut off"
 
 
 def test_style(mouse: Mouse, people: list[Path], tmp_path: Path) -> None:
