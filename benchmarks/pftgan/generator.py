@@ -6,10 +6,10 @@ Reconstructions are scored by mean squared error (colours in [0, 1]) and LPIPS (
 Frechet distance between 5,000 samples and the 800 faces. The features are the mean over the image of the fifth layer of
 LPIPS' AlexNet (256 numbers), because Inception's weights are not available here. The distance is therefore not
 comparable with a published FID. The same distance of 5,000 training faces is printed for comparison. The share of
-300 samples in which facekit finds a face is printed, too, and the same share of 300 real faces; both are enlarged
-to 256 px.
+200 samples in which facekit finds a face is printed, too, and the same share of 200 real faces; both are enlarged to
+256 px. Samples are drawn from the file's distribution of codes, and for comparison from its mapping network.
 
-``--images`` writes the images of the weight card: 64 samples, scikit-image's astronaut with its reconstruction, and the
+``--images`` writes the images of the weight card: 64 samples without and with truncation, scikit-image's astronaut with its reconstruction, and the
 76 people of ``london`` with theirs. No face of CelebA-HQ is written.
 """
 
@@ -39,7 +39,7 @@ from facekit.images.reader import to_tensor
 from facekit.metrics.perceptual import alexnet_lpips
 from facekit.model import find_frames as frames_in
 
-HELD_OUT, SAMPLES, SEARCHED, AT_ONCE = 800, 5000, 300, 50
+HELD_OUT, SAMPLES, SEARCHED, AT_ONCE = 800, 5000, 200, 50
 
 
 def faces(side: int) -> Tensor:
@@ -105,9 +105,9 @@ def main() -> None:
     real = faces(backbone.input_size)
     held, learned = real[-HELD_OUT:], real[:SAMPLES]
     shown = torch.cat([backbone.reconstruct(x) for x in held.split(AT_ONCE)])
-    distance = perceptual("lpips-alex")
+    lpips = perceptual("lpips-alex")
     far = torch.cat(
-        [distance(2 * x - 1, 2 * y - 1) for x, y in zip(shown.split(AT_ONCE), held.split(AT_ONCE), strict=True)]
+        [lpips(2 * x - 1, 2 * y - 1) for x, y in zip(shown.split(AT_ONCE), held.split(AT_ONCE), strict=True)]
     )
     error = float((shown - held).square().mean())
     print(f"reconstructions of {HELD_OUT} held-out faces: squared error {error:.4f}, LPIPS {float(far.mean()):.3f}")
@@ -116,12 +116,17 @@ def main() -> None:
     print(f"Frechet distance of the reconstructions: {frechet(seen(shown.split(AT_ONCE)), reference):.3f}")
     draws = torch.Generator().manual_seed(0)
     z = torch.randn(SAMPLES, backbone.generator.size.z_dim, generator=draws)
-    for truncation in (1.0, 0.7):
-        made = torch.cat([backbone.generate(part, truncation) for part in z.split(AT_ONCE)])
-        print(f"... of {SAMPLES} samples, truncation {truncation}: {frechet(seen(made.split(AT_ONCE)), reference):.3f}")
-        print(f"samples with a face, truncation {truncation}: {share_with_face(made[:SEARCHED]):.1f} %")
-        if a.images and truncation < 1:
-            draw(made[:64], a.images / "pftgan-mini.jpg", 16, 1.5)
+    for source in ("fitted codes", "mapping network"):
+        for truncation in (1.0, 0.7):
+            made = torch.cat([backbone.generate(part, truncation) for part in z.split(AT_ONCE)])
+            distance = frechet(seen(made.split(AT_ONCE)), reference)
+            share = share_with_face(made[:SEARCHED])
+            print(
+                f"... of {SAMPLES} samples, {source}, truncation {truncation}: {distance:.3f}; a face in {share:.1f} %"
+            )
+            if a.images and backbone.generator.distribution is not None:
+                draw(made[:64], a.images / f"pftgan-mini-{truncation}.jpg", 16, 1.5)
+        backbone.generator.distribution = None
     print(f"real faces with a face: {share_with_face(held[:SEARCHED]):.1f} %")
     if a.images:
         from skimage.data import astronaut
