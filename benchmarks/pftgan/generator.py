@@ -9,8 +9,8 @@ comparable with a published FID. The same distance of 5,000 training faces is pr
 200 samples in which facekit finds a face is printed, too, and the same share of 200 real faces; both are enlarged to
 256 px. Samples are drawn from the file's distribution of codes, and for comparison from its mapping network.
 
-``--images`` writes the images of the weight card: 64 samples without and with truncation, scikit-image's astronaut with its reconstruction, and the
-76 people of ``london`` with theirs. No face of CelebA-HQ is written.
+``--images`` writes the images of the weight card: 64 samples without and with truncation, scikit-image's astronaut with
+its reconstruction, and the 76 people of ``london`` with theirs. No face of CelebA-HQ is written.
 """
 
 from __future__ import annotations
