@@ -82,13 +82,19 @@ def _read_lists(file: Path) -> np.ndarray | None:
     if not text.lstrip().startswith("["):
         return None
     content = parse_json(text, file.name)
-    if not content or isinstance(content[0], dict):
+    if content and isinstance(content[0], dict):
         return None
+    expected = f"{file.name}: expected [[[x, y], ...], ...], as many points for each image"
+    if not content:
+        raise ValueError(f"{expected}, got an empty list; add one list per image")
+    counts = [len(row) if isinstance(row, list) else 0 for row in content]
+    for i, count in enumerate(counts):
+        if count != counts[0]:
+            raise ValueError(f"{expected}, got {counts[0]} in list 1 and {count} in list {i + 1}; correct them")
     try:
         return np.array(content, float)
     except (ValueError, TypeError) as error:
-        expected = "expected [[[x, y], ...], ...], as many points for each image"
-        raise ValueError(f"{file.name}: {expected}, got other lists ({error}); correct them") from error
+        raise ValueError(f"{expected}, got other lists, or values that are no numbers; correct them") from error
 
 
 def _is_one_pair(images: Any, source: Path) -> bool:

@@ -139,5 +139,8 @@ def attribute_set(spec: AttributeSet | str | Sequence[str] | None, n: int | None
             raise ValueError("expected at least one name of an attribute set, got an empty list; pass names")
         result = CELEBA_40 if names == CELEBA_40.names else AttributeSet(f"own{len(names)}", names)
     if n is not None and n != len(result):
-        raise ValueError(f"attribute set {result.name!r} has {len(result)} attributes, but the labels have {n}")
+        raise ValueError(
+            f"attribute set {result.name!r} has {len(result)} attributes, but the labels have {n}; "
+            f"name another set, or {n} attributes"
+        )
     return result

@@ -163,7 +163,10 @@ def landmark_set(
             f"landmark set {result.name!r} already has its left-right pairs, expected no others; leave out pairs="
         )
     if k is not None and k != len(result):
-        raise ValueError(f"landmark set {result.name!r} has {len(result)} points, but the labels have {k}")
+        raise ValueError(
+            f"landmark set {result.name!r} has {len(result)} points, but the labels have {k}; "
+            f"name another set, or {k} points"
+        )
     return result
 
 

@@ -256,7 +256,10 @@ def segmentation_set(
             f"segmentation set {result.name!r} already has its left-right pairs, expected no others; leave out pairs="
         )
     if n is not None and n != len(result):
-        raise ValueError(f"segmentation set {result.name!r} has {len(result)} classes, but the labels have {n}")
+        raise ValueError(
+            f"segmentation set {result.name!r} has {len(result)} classes, but the labels have {n}; "
+            f"name another set, or {n} classes"
+        )
     return result
 
 

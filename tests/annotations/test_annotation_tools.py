@@ -287,6 +287,14 @@ def test_unlabelled_images_and_one_image_at_the_terminal(tmp_path: Path) -> None
     assert found == [images[1]] and len(labels) == 1
     rows = save(tmp_path / "points.JSON", [[[1, 2]], [[3, None]]])
     assert labels_from_path(images[0], rows, "landmarks")[1].shape == (2, 1, 2)
+    for wrong, got in (
+        ("[]", "got an empty list"),
+        ("[[[1, 2]], [[1, 2], [3, 4]]]", "got 1 in list 1 and 2 in list 2"),
+        ('[[["a", 2]]]', "got other lists, or values that are no numbers"),
+    ):
+        rows.write_text(wrong)
+        with pytest.raises(ValueError, match=got):
+            labels_from_path(images[0], rows, "landmarks")
     table = tmp_path / "points.csv"
     table.write_text("image,x,y\na.png,1,2\n")
     for task, said in (

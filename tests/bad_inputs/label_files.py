@@ -242,6 +242,6 @@ ROWS: list[tuple[str, type[Exception], Callable[[Path], Any], str]] = [
         "lists that are no landmarks",
         ValueError,
         lambda f: _lists(f / "own.json", '[["a"], [1, 2]]'),
-        r"^own.json: expected \[\[\[x, y\], ...\], ...\].*got other lists",
+        r"^own.json: expected \[\[\[x, y\], ...\], ...\].*got 1 in list 1 and 2 in list 2",
     ),
 ]
