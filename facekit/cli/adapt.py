@@ -25,8 +25,8 @@ def add_commands(add_command: AddCommand) -> None:
     p.add_argument(
         "--labels",
         help="a folder of LabelMe, COCO, CVAT, dlib, VIA, Label Studio or .pts files, of PNG masks or of target "
-        "images. Landmarks also: a CSV table (image name, then NAME_x and NAME_y per point), a .json of [[[x, y], ...], "
-        "...] or a .npy. Attributes: a CSV table (image name, then one column per attribute with 0, 1 or nothing) or "
+        "images. Landmarks also: a CSV table (image name, then NAME_x and NAME_y per point), a .json of [[[x, y], ...],"
+        " ...] or a .npy. Attributes: a CSV table (image name, then one column per attribute with 0, 1 or nothing) or "
         "CelebA's list_attr_celeba.txt. shadow_removal needs no "
         "labels",
     )
