@@ -130,7 +130,7 @@ layers = {"encoder": backbone.encoder, "mapping": generator.mapping}
 for block, side in ((generator.synthesis.block(side), side) for side in size.sides):
     layers |= {f"{side} px, convolution {i + 1}": layer for i, layer in enumerate(block.layers)}
     layers[f"{side} px, toRGB"] = block.torgb
-plots.network_table(layers, lambda: (backbone.generate(z[:1]), backbone.reconstruct(x[:1])))
+plots.network_table(layers, lambda: (generator.mapping(z[:1]), backbone.reconstruct(x[:1])))
 
 # %%
 def arrays(x):
