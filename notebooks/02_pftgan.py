@@ -160,7 +160,7 @@ plots.image_rows({"image": arrays(x), "reconstructed": arrays(again)}, width=0.7
 
 # %% [markdown]
 # Light, skin and the shape of the hair are roughly kept, the person is not. That can be enough for parts that lie in the same
-# places. But look at the mouths: what the codes lose, such as closed lips, cannot be segmented exactly.
+# places. But look at beards, and at very dark faces: what the codes lose cannot be segmented exactly.
 #
 # **Coarse layers determine places, fine layers determine colours** (section 3.1). So both streams can share their coarse layers:
 # the paper's are those up to 32 px of 1024 px, four of nine blocks. (facekit's quick recipe shares all, see section 6.) Below, the
@@ -482,7 +482,8 @@ plots.bars(gains, "gain over no fine-\ntuning, mIoU (recorded)")
 # is one likely cause: fine-tuning on one face cannot add what it lacks.
 #
 # **Recorded again after two changes**: the segmentation stream learns its label, and both streams share all layers. One labelled
-# face, three draws; differences to PFTGAN with their 95 % intervals (`facekit reproduce pftgan/table4` and `pftgan/table5`):
+# face, three draws; differences to PFTGAN with their 95 % intervals (`facekit reproduce pftgan/table4` and `pftgan/table5`). All
+# recorded runs of this section are of the generator before the present one, whose reconstructions were less like the photos:
 #
 # | mIoU, % | FASSEG, 6 classes | rendered faces, 27 parts | paper |
 # |---|---:|---:|---:|
