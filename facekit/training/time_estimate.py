@@ -18,7 +18,7 @@ from .sequence import StagedProgram
 log = logging.getLogger("facekit")
 
 # Images that are timed, and how often. Other programs make single runs slow, so the fastest counts.
-_TIMED, _RUNS = 2, 4
+_TIMED, RUNS = 2, 4
 # Forward and backward pass take about this many times as long as the forward pass alone.
 STEP = 3.0
 # Shorter trainings are not announced, s.
@@ -41,7 +41,7 @@ def estimate_seconds(program: FineTuning) -> float:
     side = network.input_size
     images = torch.full((_TIMED, 3, side, side), 0.5, device=program.device)
     frozen = trained = math.inf
-    for _ in range(_RUNS):
+    for _ in range(RUNS):
         started = _now(program.device)
         with program.frozen_autocast:
             features = network.frozen_features(images)
@@ -58,7 +58,7 @@ def estimate_seconds(program: FineTuning) -> float:
 def fastest_seconds(run: Callable[[], object], device: torch.device) -> float:
     """Run something several times and return the seconds of the fastest run."""
     best = math.inf
-    for _ in range(_RUNS):
+    for _ in range(RUNS):
         started = _now(device)
         run()
         best = min(best, _now(device) - started)
