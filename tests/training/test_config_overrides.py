@@ -40,4 +40,4 @@ def test_the_command_line_shows_the_warning(tmp_path: Path) -> None:
     arguments = ["pretrain", "stylegan2", "--faces", "generated:4", "--out", "g.safetensors"]
     command = [sys.executable, "-m", "facekit", *arguments, "--set", "reconstructed=0", "judged_again=true"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert "DeprecationWarning: field 'judged_again' was renamed" in done.stderr and done.returncode == 2
+    assert "warning: field 'judged_again' was renamed" in done.stderr and done.returncode == 2
