@@ -146,7 +146,7 @@ def test_one_face_many_parts(keyboard: Keyboard, tmp_path: Path) -> None:
     keyboard.open("One face, many parts")
     keyboard.use("Load the example")
     keyboard.page.get_by_text("1 of 7 images are labelled").wait_for()
-    keyboard.type_into("number input for Training steps", "1")
+    keyboard.type_into("number input for Training steps", "20")
     keyboard.use("Adapt")
     file = keyboard.download("Download the model", tmp_path)
     assert facekit.load(file).backbone == "pftgan"
