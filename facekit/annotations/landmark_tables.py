@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..labels import LandmarkSet
 from .image_finder import image_size
 from .records import FacePoints, ReadContext
 from .tables import TableRow, cell_number, read_rows
@@ -25,6 +26,11 @@ _BOX = ("x0", "y0", "x1", "y1")
 
 # Name of a point (None: it has a number) and the places of its x and y among the columns.
 Point = tuple[str | None, int, int]
+
+
+def column_names(labels: LandmarkSet) -> list[str]:
+    """Return the names of the columns that hold the points of a set: NAME_x and NAME_y of each."""
+    return [f"{name}_{axis}" for name in labels.points for axis in "xy"]
 
 
 def point_columns(columns: Sequence[str]) -> list[Point]:

@@ -85,7 +85,7 @@ def distill(
     check_path(source, "weights")
     backbone = find_backbone("pftgan")
     assert isinstance(backbone, PFTGAN)
-    generator = backbone.load_alone(source)
+    generator = backbone.load_generator(source)
     if vars(generator.size) != vars(network.stream.size):
         raise ValueError(
             f"weights={str(source)!r}: expected the generator of {network.input_size} px that the model was adapted "

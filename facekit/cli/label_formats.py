@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..annotations.coco_writer import faces_to_coco, masks_to_coco
 from ..annotations.label_names import check_writable
 from ..annotations.labelme_writer import faces_to_labelme, mask_to_labelme
+from ..annotations.landmark_tables import column_names
 from ..annotations.mask_files import mask_to_png
 from ..annotations.run_lengths import runs_to_mask
 from ..core.atomic_file import whole_file
@@ -128,10 +129,7 @@ def write_csv(target: Path, results: Iterable[tuple[Path, dict[str, Any]]], labe
         results: Per image its file and its result as a dictionary (from `to_dict`).
         labels: The label set of the model.
     """
-    if isinstance(labels, LandmarkSet):
-        names = [f"{name}_{axis}" for name in labels.points for axis in "xy"]
-    else:
-        names = list(labels.names)
+    names = column_names(labels) if isinstance(labels, LandmarkSet) else list(labels.names)
     with whole_file(target) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "face", "x0", "y0", "x1", "y1", *names])

@@ -13,6 +13,7 @@ from PIL import Image
 
 import facekit
 
+from ..annotations.landmark_tables import column_names
 from ..detection.face import Face
 from ..geometry.affine import transform_points
 from ..results.drawing import draw_box
@@ -210,7 +211,7 @@ def table(photo: Analysis, heading: bool = True) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if heading:
-        names = [f"{name}_{axis}" for name in photo.points[0].labels.points for axis in "xy"]
+        names = column_names(photo.points[0].labels)
         writer.writerow(["image", "face", "x0", "y0", "x1", "y1", *photo.attributes[0].labels.names, *names])
     faces = zip(photo.faces, photo.points, photo.attributes, strict=True)
     for number, (face, points, attributes) in enumerate(faces, 1):

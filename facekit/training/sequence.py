@@ -58,7 +58,7 @@ class StagedProgram:
             stages: The stages in order.
             shared: Networks and tensors that stages hand on, by name.
             facts: Plain data on the training, which the stages fill. `adapt` stores it with the model.
-            estimate: Returns about how many seconds the stages take, before they begin.
+            estimate: Returns about how many seconds the stages take that can be timed before they begin.
         """
         self.stages = [stage for stage in stages if stage.steps > 0]
         self.shared = dict(shared or {})

@@ -40,16 +40,17 @@ def estimate_seconds(program: FineTuning) -> float:
     network, config = program.network.eval(), program.config
     side = network.input_size
     images = torch.full((_TIMED, 3, side, side), 0.5, device=program.device)
-    frozen = trained = math.inf
-    for _ in range(RUNS):
-        started = _now(program.device)
+    features: list[torch.Tensor] = []
+
+    def frozen_pass() -> None:
         with program.frozen_autocast:
-            features = network.frozen_features(images)
-        between = _now(program.device)
+            features[:] = network.frozen_features(images)
+
+    def trained_pass() -> None:
         with program.autocast:
             network.from_features([f.float() for f in features])
-        ended = _now(program.device)
-        frozen, trained = min(frozen, (between - started) / _TIMED), min(trained, (ended - between) / _TIMED)
+
+    frozen, trained = (fastest_seconds(run, program.device) / _TIMED for run in (frozen_pass, trained_pass))
     per_step = program.copies * min(config.batch_size, program.views.count)
     views = program.views.count if config.cache else per_step * config.steps
     return frozen * views * network.frozen + STEP * trained * per_step * config.steps
@@ -66,9 +67,10 @@ def fastest_seconds(run: Callable[[], object], device: torch.device) -> float:
 
 
 def announce_time(program: Program, name: str, progress: Progress) -> None:
-    """Say how long a training will take, if that can be estimated and is more than a minute.
+    """Say how long a training will take at least, if that can be estimated and is more than a minute.
 
-    With a progress bar the text is written above it, else it is logged.
+    Estimates leave out what cannot be timed before: augmentation, discriminators, and pixel classifiers, which stop
+    early. With a progress bar the text is written above it, else it is logged.
 
     Args:
         program: The training. Nothing of it was run.
@@ -85,7 +87,7 @@ def announce_time(program: Program, name: str, progress: Progress) -> None:
         return
     minutes = seconds / 60
     about = f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.0f} hours"
-    text = f"{name}: about {about}; fewer steps=, or fewer views=, take less"
+    text = f"{name}: at least {about}; fewer steps=, or fewer views=, take less"
     if progress is True:
         tqdm.write(text, file=sys.stderr)
     else:

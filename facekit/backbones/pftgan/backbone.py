@@ -83,12 +83,16 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
             )
         return random_pair(seed) if weights == "none" else read_pair(self.files.embedded("pftgan"), None)
 
-    def load_alone(self, weights: Weights, seed: int = 0) -> Generator:
+    def load_generator(self, weights: Weights, seed: int = 0) -> Generator:
         """Load the generator without its encoder, whose file is often the larger one.
 
         Args:
-            weights: As for ``load``, checked by ``load_pair`` before.
+            weights: As for ``load``.
             seed: Seed of random weights.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file holds something else.
         """
         if weights == "none":
             return random_pair(seed)[0]
@@ -135,7 +139,7 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
             return baseline_adaptation(network, task, data, config, device, seed)
         return stream_adaptation(
             network,
-            self.load_alone(weights, seed),
+            self.load_generator(weights, seed),
             task,
             data,
             config,

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
-
-if TYPE_CHECKING:
-    from .stylegan2 import GeneratorSize
 
 
 class CodeDistribution(nn.Module):
@@ -20,17 +16,19 @@ class CodeDistribution(nn.Module):
     broken faces for many codes of its mapping network. The paper's generators need no such distribution.
     """
 
-    def __init__(self, size: GeneratorSize):
-        """Make room for the tensors.
+    def __init__(self, z_dim: int, layers: int, w_dim: int):
+        """Create both tensors, filled with zeros.
 
         Args:
-            size: Size of the generator.
+            z_dim: Length of the random numbers of an image.
+            layers: Number L of style codes of an image.
+            w_dim: Length of a style code.
         """
         super().__init__()
         self.mean: Tensor
         self.basis: Tensor
-        self.register_buffer("mean", torch.zeros(size.codes, size.w_dim))
-        self.register_buffer("basis", torch.zeros(size.z_dim, size.codes, size.w_dim))
+        self.register_buffer("mean", torch.zeros(layers, w_dim))
+        self.register_buffer("basis", torch.zeros(z_dim, layers, w_dim))
 
     @override
     def forward(self, z: Tensor) -> Tensor:

@@ -242,7 +242,7 @@ class Generator(nn.Module):
         self.size = size
         self.mapping = Mapping(size)
         self.synthesis = Synthesis(size)
-        self.distribution = CodeDistribution(size) if fitted else None
+        self.distribution = CodeDistribution(size.z_dim, size.codes, size.w_dim) if fitted else None
 
     def codes(self, z: Tensor, truncation: float = 1.0, cutoff: int | None = None) -> Tensor:
         """Return style codes (N, L, w_dim): mean + truncation (w - mean).
