@@ -16,6 +16,8 @@ class StyleGAN2Pretraining(Checked):
     The defaults are those of stylegan2-ada-pytorch for FFHQ at 256 px (configuration "paper256").
 
     Attributes:
+        resolution: Side of the images in pixels. None is the preset's, or that of the generator of ``weights``. That
+            generator gets new blocks for a larger side, see `generator_growth`.
         batch_size: Images per step of all processes together.
         lr: Learning rate.
         betas: Adam's decay rates.
@@ -43,6 +45,7 @@ class StyleGAN2Pretraining(Checked):
         steps: Number of steps. The default is 25 million images.
     """
 
+    resolution: int | None = None
     batch_size: int = 64
     lr: float = 2.5e-3
     betas: tuple[float, float] = (0.0, 0.99)

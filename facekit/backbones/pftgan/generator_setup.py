@@ -15,6 +15,7 @@ from ..base import WeightFiles
 from . import config as recipes
 from .code_distribution import fitted_distribution
 from .generator_files import generator_of, own_inversion, read_generator
+from .generator_growth import grown_encoder, grown_generator
 from .generator_training import Pretraining
 from .inversion_encoder import InversionEncoder, InversionSize
 from .joint_inversion import JointInversion
@@ -53,8 +54,10 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         )
     start = None
     if request.weights is not None:
-        start = _read_start(request.weights, files)
+        start = _read_start(request.weights, files, recipe.resolution)
         size = start.generator.size
+    elif recipe.resolution is not None:
+        size = dataclasses.replace(size, resolution=recipe.resolution)
     request.processes.part(recipe.batch_size)
     total = request.steps if request.steps is not None else recipe.steps
     faces = pool_of(request, size.resolution, portraits=True)
@@ -64,7 +67,7 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         torch.manual_seed(request.seed)
         encoder = InversionEncoder(InversionSize(size.resolution, size.codes, size.w_dim))
         if start is not None and start.encoder is not None:
-            encoder = start.encoder
+            encoder = grown_encoder(start.encoder, size.codes)
         joint = JointInversion(encoder, perceptual(), recipes.INVERSION_JOINT, request.device, request.processes)
         about["encoder"] = json.dumps(dataclasses.asdict(encoder.size))
     parser = files.ready_network("segmentation").folded() if recipe.projected else None
@@ -85,7 +88,7 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         encoder = {} if joint is None else {f"encoder.{k}": v for k, v in joint.mean.state_dict().items()}
         fitted = {}
         if joint is not None and recipe.fitted_codes:
-            found = fitted_distribution(joint.codes(faces, recipe.fitted_codes), size.z_dim)
+            found = fitted_distribution(joint.codes(faces, recipe.fitted_codes, size.resolution), size.z_dim)
             fitted = {f"{DISTRIBUTION}{k}": v for k, v in found.items()}
         return {**program.mean.state_dict(), **encoder, **fitted, **discriminator}
 
@@ -101,10 +104,10 @@ class _Start:
     discriminator: dict[str, Tensor] | None
 
 
-def _read_start(weights: str | os.PathLike[str], files: WeightFiles) -> _Start:
-    """Read a generator's file of any kind, or the embedded one. Raise the errors of `load_generator`."""
+def _read_start(weights: str | os.PathLike[str], files: WeightFiles, resolution: int | None) -> _Start:
+    """Read a generator's file of any kind, or the embedded one, and grow it. Raise the errors of `load_generator`."""
     path = files.embedded("pftgan") if weights == "embedded" else weights
     found = read_generator(path)
     generator = generator_of(found, path)
-    generator.distribution = None  # it would not fit the trained weights
-    return _Start(generator, own_inversion(path), found.discriminator)
+    grown = grown_generator(generator, resolution or generator.size.resolution)
+    return _Start(grown, own_inversion(path), found.discriminator)

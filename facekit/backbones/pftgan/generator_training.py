@@ -218,7 +218,7 @@ class Pretraining(PartStates):
         """Encode real and generated images, and reconstruct the real ones."""
         assert self.joint is not None
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.reconstructed)[self.joint_part]
-        real = self.joint.real(self.pool, chosen, self.seed, index)
+        real = self.joint.real(self.pool, chosen, self.size.resolution, self.seed, index)
         with self.autocast:
             return _Reconstruction(real, *self.joint.reconstruct(self.generator, real, generated[: len(real)], draws))
 

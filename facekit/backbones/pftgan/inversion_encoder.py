@@ -203,6 +203,8 @@ class InversionSize:
         w_dim: Length of a code.
         width: Channels of the first convolution. The three stages have 2, 4 and 8 times as many.
         deltas: Whether codes are w0 plus deltas, as in e4e, which keeps them close to the generator's own.
+        splits: First codes that are read from the second and the third map. None: coarse, middle and fine codes are the
+            same parts of all codes as 3, 4 and 11 of 18.
     """
 
     input_size: int = 64
@@ -210,6 +212,7 @@ class InversionSize:
     w_dim: int = 256
     width: int = 24
     deltas: bool = True
+    splits: tuple[int, int] | None = None
 
 
 class InversionEncoder(StyleEncoder):
@@ -222,7 +225,6 @@ class InversionEncoder(StyleEncoder):
       There, five of nine weights of a 3x3 kernel on the last 2x2 pixels are multiplied with padding only. Here they
       have 2 ``width`` channels and end at 2x2 pixels. The linear layer reads these with their positions, which global
       pooling would lose: coarse codes encode the direction of the face.
-    - Coarse, middle and fine codes are the same parts of all codes as 3, 4 and 11 of 18.
     """
 
     def __init__(self, size: InversionSize, latent_avg: Tensor | None = None):
@@ -240,7 +242,8 @@ class InversionEncoder(StyleEncoder):
             raise ValueError(f"input_size={s.input_size}: expected a power of two from 32 on, in pixels")
         if min(s.layers, s.w_dim, s.width) < 1:
             raise ValueError(f"{s}: layers, w_dim and width must be at least 1")
-        splits = max(1, round(s.layers * 3 / 18)), max(2, round(s.layers * 7 / 18))
+        by_parts = max(1, round(s.layers * 3 / 18)), max(2, round(s.layers * 7 / 18))
+        splits = by_parts if s.splits is None else (s.splits[0], s.splits[1])
         super().__init__(TrunkSize(3, w, 2, (2 * w, 4 * w, 8 * w), (2, 2, 2), 8), s.layers, s.w_dim, splits, s.deltas)
         self.size = size
         self.toplayer = nn.Conv2d(8 * w, 4 * w, 1)
@@ -259,6 +262,20 @@ class InversionEncoder(StyleEncoder):
         """Return W+ codes (N, L, w_dim) of RGB images (N, 3, S, S) in [0, 1]."""
         _check(x, self.size.input_size)
         return self.latent_avg + self.offsets(2 * x - 1)
+
+
+def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tensor:
+    """Resize images to the encoder's input size.
+
+    Args:
+        x: Images (N, 3, S, S).
+        encoder: The encoder. Reference encoders take 256 px.
+
+    Returns:
+        Images (N, 3, S', S'), ``x`` itself where the size is right.
+    """
+    side = encoder.size.input_size if isinstance(encoder, InversionEncoder) else REFERENCE_SIZE
+    return x if x.shape[-1] == side else F.interpolate(x, side, mode="bilinear", antialias=True)
 
 
 def code_rows(latent_avg: Tensor, layers: int, w_dim: int) -> Tensor:

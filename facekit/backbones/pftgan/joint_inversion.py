@@ -16,7 +16,7 @@ from ...data.face_pool import Pool, plain_views, views
 from ...training.distributed import ALONE, Processes
 from ...training.part_states import PartStates
 from .config import InversionPretraining
-from .inversion_encoder import InversionEncoder
+from .inversion_encoder import InversionEncoder, at_encoder
 from .stylegan2 import Generator
 from .stylegan2_layers import Linear
 
@@ -85,12 +85,13 @@ class JointInversion(PartStates):
         self.optimiser_discriminator = torch.optim.Adam(self.discriminator.parameters(), recipe.lr, (0.0, 0.99))
         self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror=0.5)
 
-    def real(self, pool: Pool, chosen: Tensor, seed: int, index: int) -> Tensor:
+    def real(self, pool: Pool, chosen: Tensor, side: int, seed: int, index: int) -> Tensor:
         """Return randomly moved real images.
 
         Args:
             pool: Unlabelled face crops.
             chosen: Indices (n,) of the images.
+            side: Side S of the images in pixels.
             seed: Seed of the training.
             index: Number of the step.
 
@@ -98,14 +99,23 @@ class JointInversion(PartStates):
             Images (n,3,S,S) in [-1, 1].
         """
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(seed, index, 19))
-        x = views(pool, chosen, matrices, self.encoder.size.input_size, self.device)
+        x = views(pool, chosen, matrices, side, self.device)
         return (x * 2 - 1).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
-    def codes(self, pool: Pool, count: int) -> Tensor:
-        """Return the codes (N, L, w_dim) float32 of images spread over a pool, at most ``count``, on the CPU."""
-        images = plain_views(pool, min(count, len(pool)), self.encoder.size.input_size)
-        return torch.cat([self.mean(part.to(self.device)).float().cpu() for part in images.split(_AT_ONCE)])
+    def codes(self, pool: Pool, count: int, side: int) -> Tensor:
+        """Encode images that are spread over a pool.
+
+        Args:
+            pool: Unlabelled face crops.
+            count: Number of images, at most.
+            side: Side of the images in pixels.
+
+        Returns:
+            Codes (N, L, w_dim) float32, on the CPU.
+        """
+        parts = plain_views(pool, min(count, len(pool)), side).split(_AT_ONCE)
+        return torch.cat([self.mean(at_encoder(part.to(self.device), self.mean)).float().cpu() for part in parts])
 
     def reconstruct(
         self, generator: Generator, real: Tensor, generated: Tensor, draws: torch.Generator
@@ -122,7 +132,8 @@ class JointInversion(PartStates):
             Codes (n+m,L,w_dim) and reconstructions (n,3,S,S).
         """
         self.encoder.train()
-        codes = self.encoder((torch.cat([real, generated.detach()]) + 1) / 2).float()
+        images = (torch.cat([real, generated.detach()]) + 1) / 2
+        codes = self.encoder(at_encoder(images, self.encoder)).float()
         return codes, generator.synthesis(codes[: len(real)], "random", draws).float()
 
     def losses(self, real: Tensor, codes: Tensor, reconstructed: Tensor, known: Tensor) -> dict[str, Tensor]:

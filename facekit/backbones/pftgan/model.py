@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from ...core.tensor_arguments import check_codes, check_image_tensor
 from .generator_files import Encoder
+from .inversion_encoder import at_encoder
 from .inversion_training import images_of
-from .network import at_encoder
 from .stylegan2 import Generator
 
 

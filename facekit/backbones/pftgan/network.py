@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from ...training.adapted_network import AdaptedNetwork
-from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
+from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder, at_encoder
 from .pixel_classifier import Ensemble, PixelClassifier, Votes
 from .stylegan2 import GeneratorSize, Synthesis
 
@@ -29,20 +29,6 @@ def layer_channels(size: GeneratorSize, colours: bool = False) -> tuple[int, ...
     """
     blocks = [[size.channels(side)] * (1 if side == 4 else 2) + [3] * colours for side in size.sides]
     return tuple(itertools.chain.from_iterable(blocks))
-
-
-def at_encoder(x: Tensor, encoder: InversionEncoder | ReferenceEncoder) -> Tensor:
-    """Resize images to the encoder's input size.
-
-    Args:
-        x: Images (N, 3, S, S).
-        encoder: The encoder. Reference encoders take 256 px.
-
-    Returns:
-        Images (N, 3, S', S'), ``x`` itself where the size is right.
-    """
-    side = encoder.size.input_size if isinstance(encoder, InversionEncoder) else 256
-    return x if x.shape[-1] == side else F.interpolate(x, side, mode="bilinear", antialias=True)
 
 
 class PFTGANNetwork(AdaptedNetwork):
