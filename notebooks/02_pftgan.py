@@ -483,7 +483,7 @@ plots.bars(gains, "gain over no fine-\ntuning, mIoU (recorded)")
 #
 # **Recorded again after two changes**: the segmentation stream learns its label, and both streams share all layers. One labelled
 # face, three draws; differences to PFTGAN with their 95 % intervals (`facekit reproduce pftgan/table4` and `pftgan/table5`). All
-# recorded runs of this section are of the generator before the present one, whose reconstructions were less like the photos:
+# recorded runs of this section are of an earlier embedded generator, of 64 px:
 #
 # | mIoU, % | FASSEG, 6 classes | rendered faces, 27 parts | paper |
 # |---|---:|---:|---:|

@@ -2,7 +2,8 @@
 
     python -m benchmarks.pftgan.generator [--weights g.safetensors] [--images FOLDER]
 
-Reconstructions are scored by mean squared error (colours in [0, 1]) and LPIPS (AlexNet). Samples are scored by the
+All images are compared at 128 px; those of smaller generators are enlarged bilinearly. Reconstructions are scored by
+mean squared error (colours in [0, 1]) and LPIPS (AlexNet). Samples are scored by the
 Frechet distance between 5,000 samples and the 800 faces. The features are the mean over the image of the fifth layer of
 LPIPS' AlexNet (256 numbers), because Inception's weights are not available here. The distance is therefore not
 comparable with a published FID. The same distance of 5,000 training faces is printed for comparison. The share of
@@ -39,22 +40,28 @@ from facekit.images.reader import to_tensor
 from facekit.metrics.perceptual import alexnet_lpips
 from facekit.model import find_frames as frames_in
 
-HELD_OUT, SAMPLES, SEARCHED, AT_ONCE = 800, 5000, 200, 50
+HELD_OUT, SAMPLES, SEARCHED, AT_ONCE, SIDE = 800, 5000, 200, 50, 128
 
 
-def faces(side: int) -> Tensor:
-    """Return all CelebA-HQ faces, (N, 3, side, side) in [0, 1]."""
+def faces() -> Tensor:
+    """Return all CelebA-HQ faces, (N, 3, SIDE, SIDE) in [0, 1]."""
     images = torch.from_numpy(np.stack([image for _, image, _ in celebahq128()])).permute(0, 3, 1, 2)
-    return torch.cat([F.interpolate(part.float() / 255, side, mode="area") for part in images.split(500)])
+    return torch.cat([part.float() / 255 for part in images.split(500)])
+
+
+def at_side(images: Tensor) -> Tensor:
+    """Resize images (N, 3, S, S) to SIDE."""
+    if images.shape[-1] > SIDE:
+        return F.interpolate(images, SIDE, mode="area")
+    return F.interpolate(images, SIDE, mode="bilinear", align_corners=False)
 
 
 def seen(images: Iterable[Tensor]) -> Tensor:
-    """Return AlexNet features (N, 256) of batches (n, 3, S, S) in [0, 1]."""
+    """Return AlexNet features (N, 256) of batches (n, 3, SIDE, SIDE) in [0, 1]."""
     network = alexnet_lpips()
     found = []
     for x in images:
-        large = F.interpolate(2 * x - 1, 128, mode="bilinear", align_corners=False)
-        found.append(network.net(network.scaling_layer(large))[-1].mean((2, 3)))
+        found.append(network.net(network.scaling_layer(2 * x - 1))[-1].mean((2, 3)))
     return torch.cat(found)
 
 
@@ -102,9 +109,9 @@ def main() -> None:
     if a.images:
         a.images.mkdir(parents=True, exist_ok=True)
     backbone = facekit.load_backbone("pftgan", a.weights)
-    real = faces(backbone.input_size)
+    real = faces()
     held, learned = real[-HELD_OUT:], real[:SAMPLES]
-    shown = torch.cat([backbone.reconstruct(x) for x in held.split(AT_ONCE)])
+    shown = torch.cat([at_side(backbone.reconstruct(x)) for x in held.split(AT_ONCE)])
     lpips = perceptual("lpips-alex")
     far = torch.cat(
         [lpips(2 * x - 1, 2 * y - 1) for x, y in zip(shown.split(AT_ONCE), held.split(AT_ONCE), strict=True)]
@@ -118,14 +125,14 @@ def main() -> None:
     z = torch.randn(SAMPLES, backbone.generator.size.z_dim, generator=draws)
     for source in ("fitted codes", "mapping network"):
         for truncation in (1.0, 0.7):
-            made = torch.cat([backbone.generate(part, truncation) for part in z.split(AT_ONCE)])
+            made = torch.cat([at_side(backbone.generate(part, truncation)) for part in z.split(AT_ONCE)])
             distance = frechet(seen(made.split(AT_ONCE)), reference)
             share = share_with_face(made[:SEARCHED])
             print(
                 f"... of {SAMPLES} samples, {source}, truncation {truncation}: {distance:.3f}; a face in {share:.1f} %"
             )
             if a.images and backbone.generator.distribution is not None:
-                draw(made[:64], a.images / f"pftgan-mini-{truncation}.jpg", 16, 1.5)
+                draw(made[:64], a.images / f"pftgan-mini-{truncation}.jpg", 16, 1)
         backbone.generator.distribution = None
     print(f"real faces with a face: {share_with_face(held[:SEARCHED]):.1f} %")
     if a.images:
@@ -135,7 +142,7 @@ def main() -> None:
         draw(torch.cat([photo, backbone.reconstruct(photo)]), a.images / "pftgan-mini-astronaut.jpg")
         people = crops(london(), backbone.input_size).split(19)
         rows = [part for some in people for part in (some, backbone.reconstruct(some))]
-        draw(torch.cat(rows), a.images / "pftgan-mini-london.jpg", 19, 1)
+        draw(torch.cat(rows), a.images / "pftgan-mini-london.jpg", 19, 0.75)
 
 
 if __name__ == "__main__":

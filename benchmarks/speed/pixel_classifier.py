@@ -1,6 +1,6 @@
 """Compare the fused pixel classifier with the one on the stack of upsampled feature maps, which defines it.
 
-    python -m benchmarks.speed.pixel_classifier [--cases 64 256] [--rounds 25]
+    python -m benchmarks.speed.pixel_classifier [--cases 128 256] [--rounds 25]
 
 The stack is written for speed. It runs in inference mode. Maps are upsampled with channels last, which is several times
 faster than contiguous ones. The stack is allocated once and holds a pixel's features contiguously, as the one linear
@@ -29,13 +29,13 @@ from torch import Tensor
 
 from facekit.backbones.pftgan.classifier_memory import MemoryEstimate, estimate_memory
 from facekit.backbones.pftgan.fused_classifier import hidden_sizes
-from facekit.backbones.pftgan.generator_setup import SIZES
+from facekit.backbones.pftgan.generator_files import MINI
 from facekit.backbones.pftgan.pixel_classifier import PixelClassifier
 from facekit.backbones.pftgan.stylegan2 import GeneratorSize
 
 CLASSES = 34
 # Sizes of the embedded generator, and of the full width at 256 px.
-GENERATORS = {64: SIZES["mini"], 256: GeneratorSize(256)}
+GENERATORS = {128: MINI, 256: GeneratorSize(256)}
 
 
 def layers(size: GeneratorSize) -> list[tuple[int, int]]:
@@ -152,7 +152,7 @@ def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, nargs="+", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--rounds", type=int, default=25, help="at 64 px; an eighth of them at 256 px")
+    parser.add_argument("--rounds", type=int, default=25, help="at 128 px; an eighth of them at 256 px")
     parser.add_argument("--measure", choices=SIDES, help="for the benchmark itself: one side's memory")
     a = parser.parse_args()
     torch.set_num_threads(1)
@@ -160,7 +160,7 @@ def main() -> None:
         if a.measure:
             measure(a.measure, side)
         else:
-            compare(side, a.rounds if side == 64 else max(1, a.rounds // 8))
+            compare(side, a.rounds if side == 128 else max(1, a.rounds // 8))
 
 
 if __name__ == "__main__":

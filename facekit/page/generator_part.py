@@ -18,7 +18,7 @@ from .image_tiles import enlarged
 COLUMNS, ROWS, FACE = 6, 2, 128  # generated faces: columns, rows, side in px
 # The faces of the embedded generator have few faults up to this value.
 VARIETY = 0.8
-EMBEDDED = "The generator in this package is used: 64 x 64 px."
+EMBEDDED = "The generator in this package is used: 128 x 128 px."
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ ALIGN = {CROP: "none", PHOTO: "ffhq"}  # "ffhq" crops faces as in the images tha
 MOST_PAINTED = 5  # images
 STEPS = QUICK["segmentation"].steps
 # Seconds on two cores: one step of one stage, and one classifier on 64 pixels.
-STAGE_TIME, PIXELS_TIME = 0.15, 1e-3
+STAGE_TIME, PIXELS_TIME = 0.2, 5e-4
 
 
 @dataclass(frozen=True, eq=False)

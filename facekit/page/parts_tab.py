@@ -30,8 +30,8 @@ UNLABELLED = 6  # example faces without paint
 EXAMPLE_SIDE = 256  # px
 FRAMING = 2.0  # size of an example image relative to its face; the other tabs use 1.6
 SMALL = (
-    "The generator in this package is small: its images have 64 x 64 px, and it was trained on a CPU. Details that it "
-    "cannot reconstruct cannot be segmented. Compare the face with its reconstruction in step 3. Under *Another "
+    "The generator in this package is small: its images have 128 x 128 px, and it was trained on a CPU. Details that "
+    "it cannot reconstruct cannot be segmented. Compare the face with its reconstruction in step 3. Under *Another "
     "generator* in step 2 you can upload a better one."
 )
 

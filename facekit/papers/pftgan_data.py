@@ -25,8 +25,8 @@ from .face_data import Split, celebamask, split_fasseg
 from .needs import CAR_20, CELEBAMASK_CROPS, FACE_34_GENERATED, FFHQ_34, GENERATED_PARTS
 
 _SIDE, _UNSEEN, _LABELLED = 192, 64, 40
-# Generated images to draw the labelled ones from, others to score, and how much larger they are than the generator's.
-OWN_LABELLED, _OWN_UNSEEN, _LARGER = 20, 60, 4
+# Generated images to draw the labelled ones from, others to score, and the side to which they are enlarged, in pixels.
+OWN_LABELLED, _OWN_UNSEEN, _OWN_SIDE = 20, 60, 256
 
 
 @functools.cache
@@ -74,7 +74,7 @@ def own_samples() -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
     with torch.no_grad():
         codes = torch.cat([generator.codes(some, 0.7) for some in z.split(16)])
         shown = torch.cat([generator.synthesis(some) for some in codes.split(16)]).clamp(-1, 1)
-    large = torch.nn.functional.interpolate(shown, scale_factor=_LARGER, mode="bicubic").clamp(-1, 1)
+    large = torch.nn.functional.interpolate(shown, _OWN_SIDE, mode="bicubic").clamp(-1, 1)
     images = list(((large + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
     masks = []
     for image in images:

@@ -44,7 +44,7 @@ def test_the_file_is_small() -> None:
 def test_generates_and_finds_again() -> None:
     backbone = facekit.load_backbone("pftgan")
     made = backbone.generate(torch.randn(8, 128, generator=torch.Generator().manual_seed(0)), truncation=0.7)
-    assert made.shape == (8, 3, 64, 64) and float(made.std(0).mean()) > 0.02, "not one face eight times"
+    assert made.shape == (8, 3, 128, 128) and float(made.std(0).mean()) > 0.02, "not one face eight times"
     shown = backbone.reconstruct(made)
     own = (shown - made).square().mean((1, 2, 3))
     other = (shown - made.roll(1, 0)).square().mean((1, 2, 3))

@@ -16,7 +16,7 @@ from ...training.finetune import FineTuning
 from ...training.loop import Program
 from ...training.sequence import Stage, StagedProgram
 from ...training.views import AugmentedViews, TrainingData
-from .classifier_setup import check_parts, head_steps, log_memory, pixel_fitting
+from .classifier_setup import check_parts, log_memory, pixel_fitting
 from .config import PFTGANAdaptation
 from .inversion_training import Refining, images_of
 from .known_codes import read_codes
@@ -110,7 +110,7 @@ def stream_adaptation(
     stages = [Stage(config.refine, lambda: Refining(network.stream, latent_codes.codes, images, distance))]
     stages += [Stage(config.steps, partial(tuning, i), use_tuned_stream) for i in range(len(tuned))]
     if network.heads is not None:
-        stages.append(Stage(config.steps if masks is None else head_steps(config), begin_heads))
+        stages.append(Stage(config.steps if masks is None else config.classifier_epochs, begin_heads))
 
     def estimate() -> float:
         return len(tuned) * estimate_stages(streams, labelled, distance, config, device) if tuned else 0.0

@@ -45,7 +45,7 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
         """Load the generator and its encoder in evaluation mode.
 
         Args:
-            weights: "auto" or "embedded" (64 px, in this package), "none" (random), or the file of a generator.
+            weights: "auto" or "embedded" (128 px, in this package), "none" (random), or the file of a generator.
             seed: Seed of random weights.
             inversion: File of the encoder, if the generator's file does not hold it.
 

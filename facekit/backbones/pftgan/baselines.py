@@ -15,7 +15,7 @@ from ...training.loop import Program
 from ...training.sequence import Stage, StagedProgram
 from ...training.views import AugmentedViews, TrainingData
 from ..base import WeightFiles, Weights
-from .classifier_setup import head_steps, log_memory, pixel_fitting
+from .classifier_setup import log_memory, pixel_fitting
 from .config import PFTGANAdaptation
 from .diffusion_features import BLOCKS, DiffusionFeatures
 from .frozen_features import FaRLFeatures, FrozenFeatures, ViTFeatures
@@ -175,4 +175,4 @@ def baseline_adaptation(
         log_memory(network.heads, maps(0), masks, config, device)
         return pixel_fitting(network.heads, maps, masks, config, device, seed)
 
-    return StagedProgram([Stage(head_steps(config), begin)])
+    return StagedProgram([Stage(config.classifier_epochs, begin)])

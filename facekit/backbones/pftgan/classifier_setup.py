@@ -20,11 +20,6 @@ log = logging.getLogger("facekit")
 _UNHURRIED = 160_000
 
 
-def head_steps(recipe: PFTGANAdaptation) -> int:
-    """Return the number of steps of the program that `pixel_fitting` returns."""
-    return recipe.members * recipe.classifier_epochs
-
-
 def check_parts(masks: Tensor) -> None:
     """Check that masks hold at least two classes.
 

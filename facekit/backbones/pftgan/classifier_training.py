@@ -1,24 +1,24 @@
 """Train pixel classifiers on the features of drawn pixels, without a stack of maps (PFTGAN sections 3.3 and 4.1).
 
-Pixels are drawn once from the maps of labelled images. The members of an ensemble are trained on them one after the
-other. A step of the training loop is one epoch of one member.
+Pixels are drawn once from the maps of labelled images. All members of an ensemble are trained on them at once, each in
+an order of its own. A step of the training loop is one epoch.
 """
 
 from __future__ import annotations
 
-import logging
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from ...core.random_streams import generator_for
 from .pixel_classifier import Ensemble
 from .pixel_sampling import Pixels
-
-log = logging.getLogger("facekit")
+from .stacked_classifiers import StackedClassifiers
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ PFTGAN = PixelRecipe(optimiser="sgd", lr=0.5)
 
 
 class PixelFitting:
-    """Training of an ensemble: a `facekit.training.loop.Program`. A step is one epoch of one member.
+    """Training of an ensemble: a `facekit.training.loop.Program`. A step is one epoch of all members at once.
 
-    After a member has stopped early, its remaining steps do nothing.
+    A member that has stopped early keeps the weights of that moment.
     """
 
     def __init__(self, ensemble: Ensemble, pixels: Pixels, recipe: PixelRecipe, device: torch.device, seed: int = 0):
@@ -85,68 +85,91 @@ class PixelFitting:
         self.ensemble, self.recipe, self.device, self.seed = ensemble.to(device), recipe, device, seed
         self.features, self.labels = pixels.features.to(device), pixels.labels.to(device)
         self.batch = min(recipe.batch_size, len(self.labels))
-        self._begin(0)
+        self.lowest = [math.inf] * len(ensemble.members)
+        self.waited = [0] * len(ensemble.members)
+        self.losses = [math.nan] * len(ensemble.members)
+        self._stack()
 
     @property
     def steps(self) -> int:
         """Number of steps of the whole training."""
-        return len(self.ensemble.members) * self.recipe.epochs
-
-    def _begin(self, member: int) -> None:
-        """Start the training of a member."""
-        self.member, self.network = member, self.ensemble.members[member]
-        kind = torch.optim.Adam if self.recipe.optimiser == "adam" else torch.optim.SGD
-        self.optimiser = kind(self.network.parameters(), lr=self.recipe.lr)
-        self.lowest, self.waited, self.loss = math.inf, 0, math.nan
+        return self.recipe.epochs
 
     @property
-    def stopped(self) -> bool:
-        """Whether the current member has stopped early."""
-        return self.waited > self.recipe.patience
+    def active(self) -> list[int]:
+        """Numbers of the members that have not stopped early."""
+        return [m for m, waited in enumerate(self.waited) if waited <= self.recipe.patience]
+
+    def _stack(self) -> None:
+        """Copy the members into one network, and begin with an optimiser of all."""
+        self.network = StackedClassifiers(self.ensemble.each()).to(self.device)
+        kind = torch.optim.Adam if self.recipe.optimiser == "adam" else torch.optim.SGD
+        self.optimiser = kind(self.network.parameters(), lr=self.recipe.lr)
 
     def step(self, index: int) -> dict[str, float]:
         """Make optimisation step ``index`` and return the losses by name."""
-        member, epoch = divmod(index, self.recipe.epochs)
-        if member != self.member:
-            self._begin(member)
-        if not self.stopped:
-            samples = epoch * len(self.labels)
-            self.loss = self._epoch(index, epoch >= self.recipe.patience_from and samples >= self.recipe.unhurried)
-        return {"loss": self.loss}
+        if self.active:
+            samples = index * len(self.labels)
+            self._epoch(index, index >= self.recipe.patience_from and samples >= self.recipe.unhurried)
+        return {"loss": sum(self.losses) / len(self.losses)}
 
-    def _epoch(self, index: int, impatient: bool) -> float:
-        """Train one epoch and return the mean loss over batches."""
-        self.network.train()
-        order = torch.randperm(len(self.labels), generator=generator_for(self.seed, index, 14)).to(self.device)
-        losses = []
-        # An incomplete last batch is left out, as BatchNorm fails on one pixel.
-        for chosen in order[: len(order) // self.batch * self.batch].split(self.batch):
-            loss = F.cross_entropy(self.network(self.features[chosen]), self.labels[chosen])
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimiser.step()
-            losses.append(loss.item())
-            if impatient:
-                self.waited = 0 if losses[-1] < self.lowest else self.waited + 1
-                self.lowest = min(self.lowest, losses[-1])
-            if self.stopped:
-                break
-        return sum(losses) / len(losses)
+    def _epoch(self, index: int, impatient: bool) -> None:
+        """Train all members for one epoch. Those that stop early are copied to the ensemble at once."""
+        training, seen = self.active, []
+        for chosen in self._batches(index):
+            losses = self.descend(chosen)
+            seen.append(losses)
+            for m, loss in enumerate(losses.tolist() if impatient else []):
+                if m not in training:
+                    continue
+                self.waited[m] = 0 if loss < self.lowest[m] else self.waited[m] + 1
+                self.lowest[m] = min(self.lowest[m], loss)
+            for m in set(training) - set(self.active):
+                self._finish(m, seen)
+                training.remove(m)
+            if not training:
+                return
+        for m in training:
+            self._finish(m, seen)
+
+    def _batches(self, index: int) -> Iterable[Tensor]:
+        """Return pixel numbers (M, P) of each batch of an epoch. Each member has an order of its own.
+
+        An incomplete last batch is left out, as BatchNorm fails on one pixel.
+        """
+        whole = len(self.labels) // self.batch * self.batch
+        numbers = [member * self.recipe.epochs + index for member in range(len(self.waited))]
+        orders = [torch.randperm(len(self.labels), generator=generator_for(self.seed, n, 14))[:whole] for n in numbers]
+        return torch.stack(orders).to(self.device).split(self.batch, 1)
+
+    def descend(self, chosen: Tensor) -> Tensor:
+        """Make one step on pixels (M, P). Return the members' losses (M,)."""
+        logits, labels = self.network(self.features[chosen]), self.labels[chosen]
+        each = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+        losses = each.view(labels.shape).mean(1)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses.sum().backward()  # no weight has an effect on more than one member's loss
+        self.optimiser.step()
+        return losses.detach()
+
+    def _finish(self, member: int, seen: list[Tensor]) -> None:
+        """Copy a member's weights to the ensemble, and keep its mean loss over the batches of this epoch."""
+        self.network.copy_member(member, self.ensemble.each()[member])
+        self.losses[member] = float(torch.stack(seen)[:, member].mean())
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the next step depends on."""
         return {
             "ensemble": self.ensemble.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "member": self.member,
             "lowest": self.lowest,
             "waited": self.waited,
-            "loss": self.loss,
+            "losses": self.losses,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
         self.ensemble.load_state_dict(state["ensemble"])
-        self._begin(state["member"])
+        self._stack()
         self.optimiser.load_state_dict(state["optimiser"])
-        self.lowest, self.waited, self.loss = state["lowest"], state["waited"], state["loss"]
+        self.lowest, self.waited, self.losses = list(state["lowest"]), list(state["waited"]), list(state["losses"])

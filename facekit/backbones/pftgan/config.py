@@ -94,7 +94,10 @@ class InversionPretraining(Checked):
     The losses are those of pSp and e4e, and ours on generated images.
 
     Attributes:
-        batch_size: Real images per step of all processes together. As many generated ones are added.
+        batch_size: Real images per step of all processes together.
+        generated: Generated images per real one. Their codes are known. With 0 the loss of known codes is left out.
+        keep_generator: Whether the file holds the generator, too, with a distribution of the new codes.
+        fitted_codes: Real images to which that distribution is fitted, see `code_distribution`.
         lr: Learning rate.
         betas: Adam's decay rates.
         decay: Part of the run over which the learning rate falls to a tenth.
@@ -113,6 +116,9 @@ class InversionPretraining(Checked):
     """
 
     batch_size: int = 16
+    generated: int = 1
+    keep_generator: bool = False
+    fitted_codes: int = 6_000
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     decay: float = 0.4

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ...core.global_state import preserved_random_state, seeded_random
 from ...core.json_text import parse_json
@@ -20,8 +21,9 @@ _INVERSION = "an inversion encoder that `facekit pretrain inversion` wrote"
 Encoder = InversionEncoder | ReferenceEncoder
 Pair = tuple[Generator, Encoder]
 
-# Size of the embedded generator.
-MINI = GeneratorSize(64, 128, 128, 2048, 128, 4)
+# Sizes of the embedded generator and its encoder, which were grown from a generator of 64 px.
+MINI = GeneratorSize(128, 128, 128, 2048, 128, 4)
+MINI_ENCODER = InversionSize(64, MINI.codes, MINI.w_dim, splits=(2, 4))
 
 
 @preserved_random_state()
@@ -139,12 +141,26 @@ def _inversion_of(file: WeightFile, size_name: str, prefix: str) -> InversionEnc
     return encoder.eval()
 
 
+def pair_tensors(
+    generator: Generator, encoder: InversionEncoder, distribution: dict[str, Tensor] | None
+) -> dict[str, Tensor]:
+    """Return the tensors of a file that holds a generator and its encoder.
+
+    Args:
+        generator: The generator. Its own distribution of codes is left out.
+        encoder: The encoder.
+        distribution: Tensors of the encoder's `CodeDistribution`, or None.
+    """
+    own = {k: v for k, v in generator.state_dict().items() if not k.startswith(DISTRIBUTION)}
+    fitted = {f"{DISTRIBUTION}{k}": v for k, v in (distribution or {}).items()}
+    return own | {f"{ENCODER}{k}": v for k, v in encoder.state_dict().items()} | fitted
+
+
 def random_pair(seed: int) -> Pair:
     """Return a generator and an encoder of the embedded sizes with random weights, in evaluation mode."""
-    size = InversionSize(MINI.resolution, MINI.codes, MINI.w_dim)
     with seeded_random(seed):
         generator = Generator(MINI).eval()
-        return generator, InversionEncoder(size, generator.mapping.w_avg).eval()
+        return generator, InversionEncoder(MINI_ENCODER, generator.mapping.w_avg).eval()
 
 
 @preserved_random_state()

@@ -14,13 +14,13 @@ from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from ..base import WeightFiles
 from . import config as recipes
 from .code_distribution import fitted_distribution
-from .generator_files import generator_of, own_inversion, read_generator
+from .generator_files import generator_of, own_inversion, pair_tensors, read_generator
 from .generator_growth import grown_encoder, grown_generator
 from .generator_training import Pretraining
 from .inversion_encoder import InversionEncoder, InversionSize
+from .inversion_training import pool_codes
 from .joint_inversion import JointInversion
 from .perceptual_distance import perceptual
-from .released_generators import DISTRIBUTION
 from .stylegan2 import Generator, GeneratorSize
 
 RECIPES = {"mini": recipes.PRETRAIN_MINI, "256": recipes.PRETRAIN_256, "1024": recipes.PRETRAIN_1024}
@@ -85,12 +85,13 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         """Return the tensors to save."""
         kept = program.discriminator.state_dict() if recipe.keep_discriminator and not recipe.projected else {}
         discriminator = {f"discriminator.{k}": v for k, v in kept.items()}
-        encoder = {} if joint is None else {f"encoder.{k}": v for k, v in joint.mean.state_dict().items()}
-        fitted = {}
-        if joint is not None and recipe.fitted_codes:
-            found = fitted_distribution(joint.codes(faces, recipe.fitted_codes, size.resolution), size.z_dim)
-            fitted = {f"{DISTRIBUTION}{k}": v for k, v in found.items()}
-        return {**program.mean.state_dict(), **encoder, **fitted, **discriminator}
+        if joint is None:
+            return {**program.mean.state_dict(), **discriminator}
+        fitted = None
+        if recipe.fitted_codes:
+            codes = pool_codes(joint.mean, faces, recipe.fitted_codes, size.resolution, request.device)
+            fitted = fitted_distribution(codes, size.z_dim)
+        return {**pair_tensors(program.mean, joint.mean, fitted), **discriminator}
 
     return Run(program, total, tensors, about, {"images": recipe.batch_size})
 

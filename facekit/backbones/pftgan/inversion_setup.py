@@ -10,9 +10,10 @@ from torch import Tensor
 from ...training.config_overrides import overridden
 from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from . import config as recipes
-from .generator_files import load_generator
+from .code_distribution import fitted_distribution
+from .generator_files import load_generator, own_inversion, pair_tensors
 from .inversion_encoder import InversionEncoder, InversionSize
-from .inversion_training import Inverting
+from .inversion_training import Inverting, pool_codes
 from .perceptual_distance import perceptual
 
 RECIPES = {"mini": recipes.INVERSION_MINI}
@@ -38,11 +39,12 @@ def prepare(request: Request) -> Run:
         raise ValueError(
             "weights=None: expected the file of the generator, whose codes the encoder learns; pass weights="
         )
-    generator = load_generator(request.weights)
-    size = InversionSize(generator.size.resolution, generator.size.codes, generator.size.w_dim)
-    encoder = InversionEncoder(size, generator.mapping.w_avg)
+    generator, encoder = load_generator(request.weights), own_inversion(request.weights)
+    if encoder is None:
+        size = InversionSize(generator.size.resolution, generator.size.codes, generator.size.w_dim)
+        encoder = InversionEncoder(size, generator.mapping.w_avg)
     total = request.steps if request.steps is not None else recipe.steps
-    faces = pool_of(request, size.input_size, portraits=True)
+    faces = pool_of(request, generator.size.resolution, portraits=True)
     distance = perceptual()
     program = Inverting(
         faces, generator, encoder, distance, recipe, total, request.device, request.seed, request.processes
@@ -50,7 +52,13 @@ def prepare(request: Request) -> Run:
 
     def tensors() -> dict[str, Tensor]:
         """Return the tensors to save."""
-        return program.encoder.state_dict()
+        if not recipe.keep_generator:
+            return program.encoder.state_dict()
+        codes = pool_codes(
+            program.encoder.eval(), faces, recipe.fitted_codes, generator.size.resolution, request.device
+        )
+        return pair_tensors(generator, program.encoder, fitted_distribution(codes, generator.size.z_dim))
 
-    about = {"preset": preset, "faces": json.dumps(faces.sources), "size": json.dumps(dataclasses.asdict(size))}
+    name = "encoder" if recipe.keep_generator else "size"
+    about = {"preset": preset, "faces": json.dumps(faces.sources), name: json.dumps(dataclasses.asdict(encoder.size))}
     return Run(program, total, tensors, about, {"images": recipe.batch_size})

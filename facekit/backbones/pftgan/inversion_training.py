@@ -12,11 +12,11 @@ from typing_extensions import override
 from ...augmentation.affine import Affine, random_matrices
 from ...core.device import autocast
 from ...core.random_streams import generator_for, shuffled_batch
-from ...data.face_pool import Pool, views
+from ...data.face_pool import Pool, plain_views, views
 from ...training.distributed import ALONE, Processes
 from ...training.part_states import PartStates
 from .config import InversionPretraining
-from .inversion_encoder import InversionEncoder
+from .inversion_encoder import InversionEncoder, at_encoder
 from .stylegan2 import Generator, Synthesis
 
 AT_ONCE = 32  # Images whose gradients are computed at once.
@@ -25,9 +25,9 @@ AT_ONCE = 32  # Images whose gradients are computed at once.
 class Inverting(PartStates):
     """Training of an inversion encoder: a `facekit.training.loop.Program`.
 
-    A step uses real images, which are to be reconstructed, and as many generated ones, whose codes are known. The loss
-    is that of pSp and e4e: squared error, LPIPS, and e4e's penalty on deltas. The known codes are ours; without them,
-    codes of a small generator drift far from those of its mapping network.
+    A step uses real images, which are to be reconstructed, and generated ones, whose codes are known. The loss is that
+    of pSp and e4e: squared error, LPIPS, and e4e's penalty on deltas. The known codes are ours; without them, codes of
+    a small generator drift far from those of its mapping network.
     """
 
     def __init__(
@@ -73,7 +73,8 @@ class Inverting(PartStates):
         """Return this process's real images (n, 3, S, S) in [0, 1] of step ``index``."""
         chosen = shuffled_batch(self.seed, index, len(self.pool), self.recipe.batch_size)
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(self.seed, index, 3))
-        return views(self.pool, chosen[self.part], matrices[self.part], self.encoder.size.input_size, self.device)
+        side = self.generator.size.resolution
+        return views(self.pool, chosen[self.part], matrices[self.part], side, self.device)
 
     @torch.no_grad()
     def own(self, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -97,19 +98,20 @@ class Inverting(PartStates):
             group["lr"] = r.lr * (1 - 0.9 * max(0.0, index / self.steps - (1 - r.decay)) / max(r.decay, 1e-9))
         self.encoder.train()
         real = self.real(index)
-        generated, known = self.own(len(real), generator_for(self.seed, index, 17 + self.part.start))
+        generated, known = self.own(r.generated * len(real), generator_for(self.seed, index, 17 + self.part.start))
         x = torch.cat([real, generated]).contiguous(memory_format=torch.channels_last)
         with self.autocast:
-            codes = self.encoder(x).float()
+            codes = self.encoder(at_encoder(x, self.encoder)).float()
             shown = self.generator.synthesis(codes).float()
             far = self.distance(shown, 2 * x - 1).float().mean()
         losses = {
             "l2": (shown - (2 * x - 1)).square().mean(),
             "lpips": far,
-            "codes": (codes[len(real) :] - known).square().mean(),
             "deltas": (codes[:, 1:] - codes[:, :1]).square().sum(2).sqrt().mean(),
         }
-        total = sum(weight * losses[name] for name, weight in r.weights.items())
+        if r.generated:
+            losses["codes"] = (codes[len(real) :] - known).square().mean()
+        total = sum(weight * losses[name] for name, weight in r.weights.items() if name in losses)
         self.optimiser.zero_grad(set_to_none=True)
         assert isinstance(total, Tensor)
         total.backward()
@@ -120,6 +122,24 @@ class Inverting(PartStates):
     @override
     def _parts(self) -> dict[str, Any]:
         return {"encoder": self.encoder, "optimiser": self.optimiser}
+
+
+@torch.no_grad()
+def pool_codes(encoder: InversionEncoder, pool: Pool, count: int, side: int, device: torch.device) -> Tensor:
+    """Encode images that are spread over a pool.
+
+    Args:
+        encoder: The encoder, in evaluation mode.
+        pool: Unlabelled face crops.
+        count: Number of images, at most.
+        side: Side of the images in pixels.
+        device: Where to encode.
+
+    Returns:
+        Codes (N, L, w_dim) float32, on the CPU.
+    """
+    parts = plain_views(pool, min(count, len(pool)), side).split(AT_ONCE)
+    return torch.cat([encoder(at_encoder(part.to(device), encoder)).float().cpu() for part in parts])
 
 
 def images_of(synthesis: Synthesis, codes: Tensor) -> Tensor:

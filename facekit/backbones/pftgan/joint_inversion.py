@@ -12,15 +12,13 @@ from typing_extensions import override
 
 from ...augmentation.affine import Affine, random_matrices
 from ...core.random_streams import generator_for
-from ...data.face_pool import Pool, plain_views, views
+from ...data.face_pool import Pool, views
 from ...training.distributed import ALONE, Processes
 from ...training.part_states import PartStates
 from .config import InversionPretraining
 from .inversion_encoder import InversionEncoder, at_encoder
 from .stylegan2 import Generator
 from .stylegan2_layers import Linear
-
-_AT_ONCE = 100
 
 
 class LatentDiscriminator(nn.Module):
@@ -101,21 +99,6 @@ class JointInversion(PartStates):
         matrices, _ = random_matrices(len(chosen), self.affine, generator_for(seed, index, 19))
         x = views(pool, chosen, matrices, side, self.device)
         return (x * 2 - 1).contiguous(memory_format=torch.channels_last)
-
-    @torch.no_grad()
-    def codes(self, pool: Pool, count: int, side: int) -> Tensor:
-        """Encode images that are spread over a pool.
-
-        Args:
-            pool: Unlabelled face crops.
-            count: Number of images, at most.
-            side: Side of the images in pixels.
-
-        Returns:
-            Codes (N, L, w_dim) float32, on the CPU.
-        """
-        parts = plain_views(pool, min(count, len(pool)), side).split(_AT_ONCE)
-        return torch.cat([self.mean(at_encoder(part.to(self.device), self.mean)).float().cpu() for part in parts])
 
     def reconstruct(
         self, generator: Generator, real: Tensor, generated: Tensor, draws: torch.Generator

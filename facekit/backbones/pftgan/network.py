@@ -174,7 +174,7 @@ def ensemble_logits(heads: Ensemble, maps: Sequence[Tensor], side: int) -> Tenso
     """
     if len(heads.members) == 1:
         return heads.each()[0].logits(maps, side)
-    return heads.vote(maps, side).probabilities.clamp_min(1e-8).log()
+    return heads.mean_probabilities(maps, side).clamp_min(1e-8).log()
 
 
 def dense_logits(head: PixelClassifier, maps: list[Tensor], side: int) -> Tensor:

@@ -115,7 +115,7 @@ class Votes:
 class Ensemble(nn.Module):
     """Several pixel classifiers that vote, ten in DatasetGAN.
 
-    They run one after the other, so memory does not grow with their number.
+    They predict one after the other, so memory does not grow with their number.
     """
 
     def __init__(
@@ -150,6 +150,27 @@ class Ensemble(nn.Module):
         for member in self.each():
             tally.add(slice(None), member(pixels).float())
         return tally.result(len(self.members), len(pixels))
+
+    @torch.no_grad()
+    def mean_probabilities(self, maps: Sequence[Tensor], side: Side) -> Tensor:
+        """Return the mean probabilities (N, C, H, W) of all members on maps: those of ``vote``, in less time.
+
+        Args:
+            maps: As for ``vote``.
+            side: As for ``vote``.
+
+        Raises:
+            ValueError: As ``vote``.
+        """
+        h, w = height_width(side)
+        rows = _checked_rows(self.each()[0], maps, (h, w), None)
+        images = maps[0].new_zeros((len(maps[0]), h * w, self.classes), dtype=torch.float32)
+        with torch.autocast(images.device.type, enabled=False):
+            for n, probabilities in enumerate(images):
+                for member in self.each():
+                    for low, high, logits in bands(member.layers, [x[n] for x in maps], (h, w), rows):
+                        probabilities[low * w : high * w] += logits.softmax(-1)
+        return images.div_(len(self.members)).view(-1, h, w, self.classes).permute(0, 3, 1, 2)
 
     @torch.no_grad()
     def vote(self, maps: Sequence[Tensor], side: Side, memory_limit: int | None = None) -> Votes:

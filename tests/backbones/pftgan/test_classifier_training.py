@@ -88,7 +88,7 @@ def test_same_seed_same_weights_whatever_maps_come_from() -> None:
     assert not torch.equal(states[0]["members.0.layers.0.weight"], states[0]["members.1.layers.0.weight"])
 
 
-@pytest.mark.parametrize("killed_after", [3, 8])
+@pytest.mark.parametrize("killed_after", [1, 4])
 def test_resumes_to_the_same_weights(killed_after: int, tmp_path: Path) -> None:
     maps, labels = toy()
     whole = fit_classifier(maps, labels, 4, recipe=SHORT, progress=False).state_dict()
@@ -105,25 +105,41 @@ def test_resumes_to_the_same_weights(killed_after: int, tmp_path: Path) -> None:
     assert all(torch.equal(v, resumed[k]) for k, v in whole.items())
 
 
-def test_stops_early_as_datasetgan(monkeypatch: pytest.MonkeyPatch) -> None:
+def flat_losses(monkeypatch: pytest.MonkeyPatch, *values: list[float]) -> list[int]:
+    """Let each member's loss of a batch be the next of its values, the last one again and again. Count batches."""
+    count = [0]
+
+    def cross_entropy(logits: Tensor, ids: Tensor, reduction: str) -> Tensor:
+        now = [column[min(count[0], len(column) - 1)] for column in values]
+        count[0] += 1
+        return 0 * logits.sum(1) + torch.tensor(now).repeat_interleave(len(ids) // len(now))
+
+    monkeypatch.setattr(training.F, "cross_entropy", cross_entropy)
+    return count
+
+
+def test_members_stop_early_as_datasetgan(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than 50 batches on end without a new lowest loss; those of the first four epochs are not looked at."""
     maps, labels = toy()
     bank = draw_pixels(maps, labels)
-    losses: list[float] = []
-
-    def flat(logits: Tensor, ids: Tensor) -> Tensor:
-        losses.append(0.5 if len(losses) < 4 * 27 else 1.0)
-        return 0 * logits.sum() + losses[-1]
-
-    monkeypatch.setattr(training.F, "cross_entropy", flat)
+    before = 4 * 27
+    falling = [1.0 - 0.001 * i for i in range(before + 200)]
+    count = flat_losses(monkeypatch, [0.5] * before + [1.0], falling)
     program = PixelFitting(Ensemble(bank.channels, 4, 2), bank, DATASETGAN, torch.device("cpu"))
-    assert program.steps == 200 and len(bank.labels) // 64 == 27
-    for index in range(100):
+    assert program.steps == 100 and len(bank.labels) // 64 == 27
+    for index in range(5):
         program.step(index)
-    # The first batch of epoch 4 is the lowest so far, 51 more are not.
-    assert len(losses) == 4 * 27 + 52 and program.stopped
-    program.step(100)
-    assert len(losses) == 4 * 27 + 52 + 27 and program.member == 1 and not program.stopped
+    assert program.active == [0, 1] and count[0] == 5 * 27
+    # The first batch of epoch 4 is the lowest so far, 51 more are not: the first member stops in epoch 5.
+    program.step(5)
+    assert program.active == [1] and program.waited == [51, 0]
+    stopped = {name: value.clone() for name, value in program.ensemble.members[0].state_dict().items()}
+    assert stopped["layers.2.num_batches_tracked"] == before + 52
+    for index in range(6, 100):
+        program.step(index)
+    assert program.active == [] and program.ensemble.members[1].layers[2].num_batches_tracked == before + 200 + 51
+    assert count[0] == before + 200 + 51, "nothing is computed after the last member has stopped"
+    assert all(torch.equal(v, stopped[k]) for k, v in program.ensemble.members[0].state_dict().items())
 
 
 @pytest.mark.slow
@@ -131,19 +147,34 @@ def test_stops_early_as_datasetgan(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_few_pixels_are_seen_more_often_before_that(images: int, epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """160,000 in all, images of 64 px, where four epochs are less."""
     maps, labels = toy(images, 64)
-    losses: list[float] = []
-
-    def flat(logits: Tensor, ids: Tensor) -> Tensor:
-        losses.append(1.0)
-        return 0 * logits.sum() + 1.0
-
-    monkeypatch.setattr(training.F, "cross_entropy", flat)
+    count = flat_losses(monkeypatch, [1.0], [1.0])
     ensemble = Ensemble([x.shape[1] for x in maps], 4, 2)
     program = pixel_fitting(ensemble, maps, labels, PAPER, torch.device("cpu"), 0)
     for index in range(epochs + 1):
-        assert not program.stopped
+        assert program.active
         program.step(index)
-    assert program.stopped and len(losses) == epochs * images * 64 + 52
+    assert not program.active and count[0] == epochs * images * 64 + 52
+
+
+@pytest.mark.parametrize("recipe", [DATASETGAN, PFTGAN])
+def test_members_trained_at_once_are_those_trained_alone(recipe: PixelRecipe) -> None:
+    """The straightforward way: one classifier after the other."""
+    maps, labels = toy()
+    bank = draw_pixels(maps, labels)
+    short = dataclasses.replace(recipe, members=3, epochs=2)
+    found = fit_classifier(maps, labels, 4, recipe=short, progress=False)
+    ensemble = Ensemble(bank.channels, 4, 3, generator_for(0, 0, 15))
+    for m, member in enumerate(ensemble.each()):
+        kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.SGD
+        optimiser = kind(member.parameters(), recipe.lr)
+        for epoch in range(2):
+            order = torch.randperm(len(bank.labels), generator=generator_for(0, m * 2 + epoch, 14))
+            for chosen in order[: len(order) // 64 * 64].split(64):
+                optimiser.zero_grad()
+                F.cross_entropy(member(bank.features[chosen]), bank.labels[chosen]).backward()
+                optimiser.step()
+        for name, expected in member.state_dict().items():
+            torch.testing.assert_close(found.members[m].state_dict()[name], expected, rtol=1e-3, atol=1e-4)
 
 
 def test_ignored_pixels_are_not_seen() -> None:

@@ -141,6 +141,7 @@ def test_ensemble_votes_on_maps_as_on_the_stack() -> None:
     assert votes.labels.shape == (2, *side) and votes.probabilities.shape == (2, 5, *side)
     assert (votes.labels.flatten() == flat.labels).float().mean() > 0.999
     torch.testing.assert_close(as_pixels(votes.probabilities), flat.probabilities, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ensemble.mean_probabilities(maps, side), votes.probabilities)
     torch.testing.assert_close(votes.divergence.flatten(), flat.divergence, rtol=1e-3, atol=1e-5)
     assert votes.uncertainty.shape == (2,) and bool((votes.uncertainty >= votes.divergence.mean((1, 2))).all())
     # The majority is of the members' own choices, not of their mean.

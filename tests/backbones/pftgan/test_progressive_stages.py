@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import facekit
 from facekit.backbones.pftgan.config import INVERSION_MINI, QUICK, PFTGANAdaptation
-from facekit.backbones.pftgan.generator_files import load_generator
+from facekit.backbones.pftgan.generator_files import load_generator, read_pair
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
 from facekit.backbones.pftgan.inversion_training import Inverting, Refining, images_of
 from facekit.backbones.pftgan.label_fit import label_fit
@@ -367,3 +367,24 @@ def test_pretraining_an_encoder(generator: Generator, tmp_path: Path) -> None:
         facekit.pretrain("inversion", "generated:4", out=out, **settings)
     with pytest.raises(FileNotFoundError, match="no such file"):
         facekit.pretrain("inversion", "generated:4", weights=tmp_path / "x.pkl", out=out, **settings)
+
+
+def test_pretraining_goes_on_with_the_encoder_of_a_generators_file(tmp_path: Path) -> None:
+    out = tmp_path / "pair.safetensors"
+    source = find_backbone("pftgan").files.embedded("pftgan")
+    losses: list[dict[str, float]] = []
+    facekit.pretrain(
+        "inversion", "generated:4", weights=source, out=out, steps=1, batch_size=2, lr=1e-9, generated=0,
+        keep_generator=True, fitted_codes=4, pool=tmp_path, progress=lambda done, steps, found: losses.append(found),
+    )  # fmt: skip
+    assert set(losses[0]) == {"l2", "lpips", "deltas"}, "no images of the generator, whose codes are known"
+    (before, first), (after, second) = read_pair(source, None), read_pair(out, None)
+    assert first.state_dict().keys() == second.state_dict().keys()
+    weight = "styles.0.linear.weight"
+    torch.testing.assert_close(first.state_dict()[weight], second.state_dict()[weight], rtol=1e-2, atol=1e-4)
+    assert not changed(state(before.synthesis), state(after.synthesis))
+    assert before.distribution is not None
+    assert after.distribution is not None
+    basis = after.distribution.basis
+    assert int((basis.abs().amax((1, 2)) > 1e-4).sum()) == 3, "four codes have three directions"
+    assert not torch.equal(before.distribution.mean, after.distribution.mean)
