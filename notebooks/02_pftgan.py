@@ -116,9 +116,9 @@ plots.image_rows({"images": images, "parts": painted(masks, images)}, width=0.75
 #
 # $$\mathbf{w} = \mathcal{E}(\mathbf{X}), \qquad \mathbf{w} \in \mathbb{R}^{N \times C} \tag{1}$$
 #
-# with one code of $C$ numbers for each of $N$ layers. The package's small generator saw too few images for a good mapping network.
-# So its samples have codes from a normal distribution that was fitted to the encoder's codes of real faces. The maps below are those of one image; the images of the toRGB layers are
-# added up, from the smallest to the largest.
+# with one code of $C$ numbers for each of $N$ layers. The package's small generator saw too few images for a good mapping
+# network. So its samples have codes from a normal distribution that was fitted to the encoder's codes of real faces. The maps
+# below are those of one image; the images of the toRGB layers are added up, from the smallest to the largest.
 
 # %%
 backbone = facekit.load_backbone("pftgan")
@@ -295,7 +295,7 @@ plots.curves(fit, "iteration", "%, on the labelled face")
 def output(model, x):
     """What the segmentation stream makes of images, (N,H,W,3) uint8."""
     with torch.no_grad():
-        return arrays((model.network.stream(model.network.encoder(x)) + 1) / 2)
+        return arrays((model.network.stream(backbone.encode(x)) + 1) / 2)
 
 
 settings["progress"] = False

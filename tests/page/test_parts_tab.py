@@ -154,10 +154,10 @@ def test_the_whole_path(recipe: str, sheet: Sheet, file: str) -> None:
     tile = parts_results.TILE
     assert looked.shape == (tile, (3 if recipe == TUNED else 2) * tile, 3) and "nats" in text
     if recipe == TUNED:
-        crop = np.random.default_rng(2).integers(0, 255, (64, 64, 3)).astype(np.uint8)  # the generator's size
+        crop = np.random.default_rng(2).integers(0, 255, (128, 128, 3)).astype(np.uint8)  # the generator's size
         shown = stream_view(trained, crop, "none")
         assert shown is not None
-        codes = model.network.encoder(torch.from_numpy(crop).movedim(-1, 0)[None] / 255)
+        (codes,) = model.network.frozen_features(torch.from_numpy(crop).movedim(-1, 0)[None] / 255)
         painted = (127.5 * (model.network.stream(codes) + 1)).clamp(0, 255)[0].mean((1, 2)).detach().numpy()
         np.testing.assert_allclose(shown[:, 2 * tile :].mean((0, 1)), painted, atol=1)
     with pytest.warns(UserWarning, match="no face found"):
@@ -182,7 +182,7 @@ def test_nobody_is_painted() -> None:
 def test_another_generator(sheet: Sheet, file: str, tmp_path: Path) -> None:
     path = shutil.copy(embedded_file("pftgan"), tmp_path / "faces.safetensors")
     own, text = load_generator(str(path), None)
-    assert "64 x 64 px" in text and own.files == {"weights": str(path)}
+    assert "128 x 128 px" in text and own.files == {"weights": str(path)}
     same = [np.array(Image.open(sample_faces(3, 0.5, of).value["path"])) for of in (None, own)]
     assert np.array_equal(*same), "it is the embedded one"
     trained, *_ = adapt(sheet, CROP, TUNED, 1, own)

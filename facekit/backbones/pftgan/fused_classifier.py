@@ -17,7 +17,7 @@ from torch import Tensor, nn
 Side = int | tuple[int, int]
 # Outputs of the first layer per band. On CPUs they should fit into a core's cache and be few in comparison with the
 # result: at most the second number per output pixel. The third number is for other devices.
-_BAND, _BAND_PART = 131_072, 12.8
+_BAND, _BAND_PART = 524_288, 12.8
 _BAND_ELSEWHERE = 16_777_216
 
 
@@ -67,6 +67,7 @@ class _Level:
             rows: Rows of a band.
         """
         self.parts, self.size = parts, size
+        self.weight = torch.cat([weight for _, weight in parts])
         self.height, self.width = parts[0][0].shape[1:]
         self.same = (self.height, self.width) == size
         self.smaller = not self.same and self.height * self.width <= size[0] * size[1]
@@ -111,10 +112,8 @@ class _Level:
 
     def _project(self, low: int, high: int, sums: Tensor | None = None) -> Tensor:
         """Return the first layer's outputs (rows, w, K) of map rows, added to sums (rows*w, K) if they are given."""
-        for x, weight in self.parts:
-            pixels = x[:, low:high].flatten(1).float().t()
-            sums = pixels @ weight if sums is None else sums.addmm_(pixels, weight)
-        assert sums is not None
+        pixels = torch.cat([x[:, low:high].flatten(1).float() for x, _ in self.parts]).t()
+        sums = pixels @ self.weight if sums is None else sums.addmm_(pixels, self.weight)
         return sums.view(-1, self.width, sums.shape[1])
 
     def _widened(self, rows: Tensor) -> Tensor:

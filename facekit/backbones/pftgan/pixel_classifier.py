@@ -163,7 +163,7 @@ class Ensemble(nn.Module):
             ValueError: As ``vote``.
         """
         h, w = height_width(side)
-        rows = _checked_rows(self.each()[0], maps, (h, w), None)
+        rows = _checked_rows(self.each()[0], maps, (h, w), None, votes=True)
         images = maps[0].new_zeros((len(maps[0]), h * w, self.classes), dtype=torch.float32)
         with torch.autocast(images.device.type, enabled=False):
             for n, probabilities in enumerate(images):

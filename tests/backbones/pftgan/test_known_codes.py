@@ -61,8 +61,8 @@ def test_adapting_with_known_codes(tmp_path: Path) -> None:
     codes = backbone.generator.codes(z, 0.7).detach()
     np.save(tmp_path / "w.npy", codes.numpy())
     image = backbone.synthesize(codes)[0].detach()
-    mask = np.zeros((64, 64), np.uint8)
-    mask[20:50, 15:45] = 1
+    mask = np.zeros((128, 128), np.uint8)
+    mask[40:100, 30:90] = 1
     losses: list[dict[str, float]] = []
 
     def note(step: int, steps: int, values: dict[str, float]) -> None:
