@@ -83,9 +83,9 @@ def _shrink(data: Any) -> None:
         rgba = opened.convert("RGBA")
     image = Image.new("RGB", rgba.size, "white")
     image.paste(rgba, mask=rgba)
-    for quality in (88, 80, 70, 60, 45, 30):
-        file = io.BytesIO()
-        image.save(file, "jpeg", quality=quality, optimize=True)
+    for part, quality in ((1, 88), (1, 80), (1, 70), (1, 60), (0.8, 70), (0.8, 60), (0.65, 60), (0.5, 60)):
+        smaller = image.resize((round(part * image.width), round(part * image.height)), Image.Resampling.LANCZOS)
+        smaller.save(file := io.BytesIO(), "jpeg", quality=quality, optimize=True)
         if file.tell() <= IMAGE_BYTES:
             break
     if file.tell() < len(png):
