@@ -3,12 +3,12 @@
     python -m benchmarks.pftgan.generator [--weights g.safetensors] [--images FOLDER]
 
 All images are compared at 128 px; those of smaller generators are enlarged bilinearly. Reconstructions are scored by
-mean squared error (colours in [0, 1]) and LPIPS (AlexNet). Samples are scored by the
-Frechet distance between 5,000 samples and the 800 faces. The features are the mean over the image of the fifth layer of
-LPIPS' AlexNet (256 numbers), because Inception's weights are not available here. The distance is therefore not
-comparable with a published FID. The same distance of 5,000 training faces is printed for comparison. The share of
-200 samples in which facekit finds a face is printed, too, and the same share of 200 real faces; both are enlarged to
-256 px. Samples are drawn from the file's distribution of codes, and for comparison from its mapping network.
+mean squared error (colours in [0, 1]) and LPIPS (AlexNet). Samples are scored by the Frechet distance between 5,000
+samples and the 800 faces. The features are the mean over the image of the fifth layer of LPIPS' AlexNet (256 numbers),
+because Inception's weights are not available here. The distance is therefore not comparable with a published FID. The
+same distance of 5,000 training faces is printed for comparison. The share of 200 samples in which facekit finds a face
+is printed, too, and the same share of 200 real faces; both are enlarged to 256 px. Samples are drawn from the file's
+distribution of codes, and for comparison from its mapping network.
 
 ``--images`` writes the images of the weight card: 64 samples without and with truncation, scikit-image's astronaut with
 its reconstruction, and the 76 people of ``london`` with theirs. No face of CelebA-HQ is written.
@@ -50,7 +50,7 @@ def faces() -> Tensor:
 
 
 def at_side(images: Tensor) -> Tensor:
-    """Resize images (N, 3, S, S) to SIDE."""
+    """Resize images (N, 3, S, S) to (N, 3, SIDE, SIDE)."""
     if images.shape[-1] > SIDE:
         return F.interpolate(images, SIDE, mode="area")
     return F.interpolate(images, SIDE, mode="bilinear", align_corners=False)

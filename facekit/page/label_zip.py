@@ -96,6 +96,7 @@ def _unpack(path: str, folder: Path) -> None:
                 file.write_bytes(_without_images(content, file.name) if file.suffix.lower() == ".json" else content)
                 if file.suffix.lower() in SUFFIXES:
                     check_pixels(str(file))
+    # zipfile raises NotImplementedError for a compression or version that it does not have.
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise ValueError(
             f"{name}: expected a zip file of images and labels, got another or damaged file; download one in the tab "

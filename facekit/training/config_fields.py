@@ -63,7 +63,9 @@ RANGES: dict[str, Range] = {
         ),
         _at_least(1),
     ),
-    **dict.fromkeys(("least_views", "warmup", "cache_bytes", "shared", "refine", "reconstructed"), _at_least(0)),
+    **dict.fromkeys(
+        ("least_views", "warmup", "cache_bytes", "shared", "refine", "reconstructed", "generated"), _at_least(0)
+    ),
     **dict.fromkeys(("lr", "tower_lr", "classifier_lr", "clip"), _POSITIVE),
     **dict.fromkeys(
         (

@@ -164,5 +164,5 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
         from . import generator_setup, inversion_setup
 
         if kind == "inversion":
-            return inversion_setup.prepare(request)
+            return inversion_setup.prepare(request, self.files)
         return generator_setup.prepare(request, self.files)

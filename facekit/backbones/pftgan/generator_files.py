@@ -12,6 +12,7 @@ from torch import Tensor
 from ...core.global_state import preserved_random_state, seeded_random
 from ...core.json_text import parse_json
 from ...core.weight_files import WeightFile, check_names, read_weights
+from ..base import WeightFiles
 from .encoder_files import load_encoder
 from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
 from .released_generators import DISTRIBUTION, ENCODER, Released, read_released
@@ -41,6 +42,11 @@ def load_generator(weights: str | os.PathLike[str]) -> Generator:
         ValueError: If the file has no generator, or its numbers of channels follow no rule.
     """
     return generator_of(read_generator(weights), weights)
+
+
+def generator_path(weights: str | os.PathLike[str], files: WeightFiles) -> str | os.PathLike[str]:
+    """Return the file of a generator: ``weights`` itself, or the embedded file for "embedded"."""
+    return files.embedded("pftgan") if weights == "embedded" else weights
 
 
 def read_generator(weights: str | os.PathLike[str]) -> Released:

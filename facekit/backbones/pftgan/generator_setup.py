@@ -13,12 +13,11 @@ from ...training.config_overrides import overridden
 from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
 from ..base import WeightFiles
 from . import config as recipes
-from .code_distribution import fitted_distribution
-from .generator_files import generator_of, own_inversion, pair_tensors, read_generator
+from .generator_files import generator_of, generator_path, own_inversion, pair_tensors, read_generator
 from .generator_growth import grown_encoder, grown_generator
 from .generator_training import Pretraining
 from .inversion_encoder import InversionEncoder, InversionSize
-from .inversion_training import pool_codes
+from .inversion_training import pool_distribution
 from .joint_inversion import JointInversion
 from .perceptual_distance import perceptual
 from .stylegan2 import Generator, GeneratorSize
@@ -87,10 +86,7 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         discriminator = {f"discriminator.{k}": v for k, v in kept.items()}
         if joint is None:
             return {**program.mean.state_dict(), **discriminator}
-        fitted = None
-        if recipe.fitted_codes:
-            codes = pool_codes(joint.mean, faces, recipe.fitted_codes, size.resolution, request.device)
-            fitted = fitted_distribution(codes, size.z_dim)
+        fitted = pool_distribution(joint.mean, faces, recipe.fitted_codes, size, request.device)
         return {**pair_tensors(program.mean, joint.mean, fitted), **discriminator}
 
     return Run(program, total, tensors, about, {"images": recipe.batch_size})
@@ -107,7 +103,7 @@ class _Start:
 
 def _read_start(weights: str | os.PathLike[str], files: WeightFiles, resolution: int | None) -> _Start:
     """Read a generator's file of any kind, or the embedded one, and grow it. Raise the errors of `load_generator`."""
-    path = files.embedded("pftgan") if weights == "embedded" else weights
+    path = generator_path(weights, files)
     found = read_generator(path)
     generator = generator_of(found, path)
     grown = grown_generator(generator, resolution or generator.size.resolution)

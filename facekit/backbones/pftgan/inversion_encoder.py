@@ -243,7 +243,7 @@ class InversionEncoder(StyleEncoder):
         if min(s.layers, s.w_dim, s.width) < 1:
             raise ValueError(f"{s}: layers, w_dim and width must be at least 1")
         by_parts = max(1, round(s.layers * 3 / 18)), max(2, round(s.layers * 7 / 18))
-        splits = by_parts if s.splits is None else (s.splits[0], s.splits[1])
+        splits = by_parts if s.splits is None else (s.splits[0], s.splits[1])  # files hold a list
         super().__init__(TrunkSize(3, w, 2, (2 * w, 4 * w, 8 * w), (2, 2, 2), 8), s.layers, s.w_dim, splits, s.deltas)
         self.size = size
         self.toplayer = nn.Conv2d(8 * w, 4 * w, 1)

@@ -9,21 +9,22 @@ from torch import Tensor
 
 from ...training.config_overrides import overridden
 from ...training.pretraining_run import Request, Run, chosen_preset, pool_of
+from ..base import WeightFiles
 from . import config as recipes
-from .code_distribution import fitted_distribution
-from .generator_files import load_generator, own_inversion, pair_tensors
+from .generator_files import generator_path, load_generator, own_inversion, pair_tensors
 from .inversion_encoder import InversionEncoder, InversionSize
-from .inversion_training import Inverting, pool_codes
+from .inversion_training import Inverting, pool_distribution
 from .perceptual_distance import perceptual
 
 RECIPES = {"mini": recipes.INVERSION_MINI}
 
 
-def prepare(request: Request) -> Run:
+def prepare(request: Request, files: WeightFiles) -> Run:
     """Build the pre-training that `facekit.pretrain` runs.
 
     Args:
-        request: The arguments of `facekit.pretrain`. ``weights`` is the generator's file.
+        request: The arguments of `facekit.pretrain`. ``weights`` is the generator's file, or "embedded".
+        files: Access to embedded weights.
 
     Returns:
         The training and the tensors to save.
@@ -39,7 +40,8 @@ def prepare(request: Request) -> Run:
         raise ValueError(
             "weights=None: expected the file of the generator, whose codes the encoder learns; pass weights="
         )
-    generator, encoder = load_generator(request.weights), own_inversion(request.weights)
+    path = generator_path(request.weights, files)
+    generator, encoder = load_generator(path), own_inversion(path)
     if encoder is None:
         size = InversionSize(generator.size.resolution, generator.size.codes, generator.size.w_dim)
         encoder = InversionEncoder(size, generator.mapping.w_avg)
@@ -54,10 +56,8 @@ def prepare(request: Request) -> Run:
         """Return the tensors to save."""
         if not recipe.keep_generator:
             return program.encoder.state_dict()
-        codes = pool_codes(
-            program.encoder.eval(), faces, recipe.fitted_codes, generator.size.resolution, request.device
-        )
-        return pair_tensors(generator, program.encoder, fitted_distribution(codes, generator.size.z_dim))
+        fitted = pool_distribution(program.encoder.eval(), faces, recipe.fitted_codes, generator.size, request.device)
+        return pair_tensors(generator, program.encoder, fitted)
 
     name = "encoder" if recipe.keep_generator else "size"
     about = {"preset": preset, "faces": json.dumps(faces.sources), name: json.dumps(dataclasses.asdict(encoder.size))}

@@ -15,9 +15,10 @@ from ...core.random_streams import generator_for, shuffled_batch
 from ...data.face_pool import Pool, plain_views, views
 from ...training.distributed import ALONE, Processes
 from ...training.part_states import PartStates
+from .code_distribution import fitted_distribution
 from .config import InversionPretraining
 from .inversion_encoder import InversionEncoder, at_encoder
-from .stylegan2 import Generator, Synthesis
+from .stylegan2 import Generator, GeneratorSize, Synthesis
 
 AT_ONCE = 32  # Images whose gradients are computed at once.
 
@@ -125,21 +126,26 @@ class Inverting(PartStates):
 
 
 @torch.no_grad()
-def pool_codes(encoder: InversionEncoder, pool: Pool, count: int, side: int, device: torch.device) -> Tensor:
-    """Encode images that are spread over a pool.
+def pool_distribution(
+    encoder: InversionEncoder, pool: Pool, count: int, size: GeneratorSize, device: torch.device
+) -> dict[str, Tensor] | None:
+    """Fit a normal distribution to the codes of images that are spread over a pool.
 
     Args:
         encoder: The encoder, in evaluation mode.
         pool: Unlabelled face crops.
-        count: Number of images, at most.
-        side: Side of the images in pixels.
+        count: Number of images, at most. 0 fits none.
+        size: Size of the generator.
         device: Where to encode.
 
     Returns:
-        Codes (N, L, w_dim) float32, on the CPU.
+        Tensors of a `CodeDistribution`, on the CPU, or None.
     """
-    parts = plain_views(pool, min(count, len(pool)), side).split(AT_ONCE)
-    return torch.cat([encoder(at_encoder(part.to(device), encoder)).float().cpu() for part in parts])
+    if not count:
+        return None
+    parts = plain_views(pool, min(count, len(pool)), size.resolution).split(AT_ONCE)
+    codes = [encoder(at_encoder(part.to(device), encoder)).float().cpu() for part in parts]
+    return fitted_distribution(torch.cat(codes), size.z_dim)
 
 
 def images_of(synthesis: Synthesis, codes: Tensor) -> Tensor:

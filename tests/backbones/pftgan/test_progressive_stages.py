@@ -374,7 +374,7 @@ def test_pretraining_goes_on_with_the_encoder_of_a_generators_file(tmp_path: Pat
     source = find_backbone("pftgan").files.embedded("pftgan")
     losses: list[dict[str, float]] = []
     facekit.pretrain(
-        "inversion", "generated:4", weights=source, out=out, steps=1, batch_size=2, lr=1e-9, generated=0,
+        "inversion", "generated:4", weights="embedded", out=out, steps=1, batch_size=2, lr=1e-9, generated=0,
         keep_generator=True, fitted_codes=4, pool=tmp_path, progress=lambda done, steps, found: losses.append(found),
     )  # fmt: skip
     assert set(losses[0]) == {"l2", "lpips", "deltas"}, "no images of the generator, whose codes are known"
