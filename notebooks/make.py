@@ -5,7 +5,7 @@
 
 ``NAME.py`` is the source: a Jupytext script in percent format. A notebook whose code is unchanged keeps its
 outputs, and only its text is written again; ``--execute`` executes it, too.
-Images in outputs are stored as JPEG of at most 32 KB.
+Images in outputs are stored as JPEG, as large as a notebook of 1 MB allows, and of at most 56 KB each.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import argparse
 import base64
 import io
 from pathlib import Path
-from typing import Any
 
 import jupytext
 import nbformat
@@ -25,7 +24,9 @@ from facekit.core.atomic_file import whole_file
 
 FOLDER = Path(__file__).resolve().parent
 SECONDS_PER_CELL = 3600
-IMAGE_BYTES = 32_000
+# Largest sizes of an image. The first is used with which all images of the notebook have at most IMAGES_BYTES.
+IMAGE_BYTES = (56_000, 48_000, 40_000, 32_000, 24_000)
+IMAGES_BYTES = 660_000
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -68,17 +69,22 @@ def drop_widgets(notebook: nbformat.NotebookNode) -> None:
 
 
 def shrink_images(notebook: nbformat.NotebookNode) -> None:
-    """Store each PNG as JPEG if that is smaller, of at most `IMAGE_BYTES`."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            if "image/png" in data:
-                _shrink(data)
+    """Store each PNG as JPEG if that is smaller. All images have the same largest size, see `IMAGE_BYTES`."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    shown = [data for data in (output.get("data", {}) for output in outputs) if "image/png" in data]
+    pngs = [base64.b64decode(data["image/png"]) for data in shown]
+    for limit in IMAGE_BYTES:
+        jpegs = [_jpeg(png, limit) for png in pngs]
+        if sum(map(len, jpegs)) <= IMAGES_BYTES:
+            break
+    for data, png, jpeg in zip(shown, pngs, jpegs, strict=True):
+        if len(jpeg) < len(png):
+            del data["image/png"]
+            data["image/jpeg"] = base64.b64encode(jpeg).decode()
 
 
-def _shrink(data: Any) -> None:
-    """Replace the PNG of one output."""
-    png = base64.b64decode(data["image/png"])
+def _jpeg(png: bytes, limit: int) -> bytes:
+    """Return an image as JPEG of at most ``limit`` bytes, or as small as the last quality and size make it."""
     with Image.open(io.BytesIO(png)) as opened:
         rgba = opened.convert("RGBA")
     image = Image.new("RGB", rgba.size, "white")
@@ -86,11 +92,9 @@ def _shrink(data: Any) -> None:
     for part, quality in ((1, 88), (1, 80), (1, 70), (1, 60), (0.8, 70), (0.8, 60), (0.65, 60), (0.5, 60)):
         smaller = image.resize((round(part * image.width), round(part * image.height)), Image.Resampling.LANCZOS)
         smaller.save(file := io.BytesIO(), "jpeg", quality=quality, optimize=True)
-        if file.tell() <= IMAGE_BYTES:
+        if file.tell() <= limit:
             break
-    if file.tell() < len(png):
-        del data["image/png"]
-        data["image/jpeg"] = base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()
 
 
 def make(script: Path, execute: bool) -> str:
