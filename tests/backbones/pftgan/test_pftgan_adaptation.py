@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import facekit
+from facekit.backbones.pftgan.config import PFTGANAdaptation
 from facekit.backbones.pftgan.generator_files import load_inversion
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
 from facekit.data.synthetic_faces.generator import GeneratedFaces
@@ -157,6 +158,16 @@ def test_memory_and_time_are_said_before_training(
     assert any(m.startswith("adapting segmentation: at least 0 minutes; fewer steps=") for m in before_training)
     assert any("pixel classifiers: evaluation takes" in m and "8.0 MB of pixels" in m for m in said)
     assert any("labelled pixels are drawn: memory_limit=8000000" in m for m in said)
+
+
+def test_landmarks_have_one_classifier(faces: Any) -> None:
+    """Only one is trained on whole maps, so that others would spoil the mean."""
+    recipe = PFTGANAdaptation(steps=1, views=1, least_views=1, members=3, stages="")
+    model = facekit.adapt(
+        faces["image"][:1], [[[30.0, 40.0]]], "landmarks", "pftgan", names=["nose"], recipe=recipe, weights="none",
+        device="cpu", progress=False,
+    )  # fmt: skip
+    assert model.network.members == 1
 
 
 @pytest.mark.slow
