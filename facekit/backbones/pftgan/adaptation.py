@@ -16,7 +16,7 @@ from ...training.finetune import FineTuning
 from ...training.loop import Program
 from ...training.sequence import Stage, StagedProgram
 from ...training.views import AugmentedViews, TrainingData
-from .classifier_setup import check_parts, log_memory, pixel_fitting
+from .classifier_setup import check_memory, check_parts, pixel_fitting
 from .config import PFTGANAdaptation
 from .inversion_training import Refining, images_of
 from .known_codes import read_codes
@@ -84,7 +84,7 @@ def stream_adaptation(
     support = _support(network, generator, data.support, device, seed)
     tuned = config.stages if isinstance(task, SegmentationTask | ImageToImageTask) else ""
     if masks is not None and network.heads is not None:
-        log_memory(network.heads, network.maps(latent_codes.codes[:1]), masks, config, device)
+        check_memory(network.heads, network.maps(latent_codes.codes[:1]), masks, config, device)
 
     def use_tuned_stream() -> None:
         network.stream.load_state_dict(streams.segmentation.state_dict())

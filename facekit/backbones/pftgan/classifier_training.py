@@ -139,8 +139,10 @@ class PixelFitting:
         """
         whole = len(self.labels) // self.batch * self.batch
         numbers = [member * self.recipe.epochs + index for member in range(len(self.waited))]
-        orders = [torch.randperm(len(self.labels), generator=generator_for(self.seed, n, 14))[:whole] for n in numbers]
-        return torch.stack(orders).to(self.device).split(self.batch, 1)
+        orders = torch.empty(len(numbers), whole, dtype=torch.int64)
+        for order, n in zip(orders, numbers, strict=True):
+            order.copy_(torch.randperm(len(self.labels), generator=generator_for(self.seed, n, 14))[:whole])
+        return orders.to(self.device).split(self.batch, 1)
 
     def descend(self, chosen: Tensor) -> Tensor:
         """Make one step on pixels (M, P). Return the members' losses (M,)."""

@@ -160,6 +160,19 @@ def test_memory_and_time_are_said_before_training(
     assert any("labelled pixels are drawn: memory_limit=8000000" in m for m in said)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"pixels": 1}, "pixels=1: expected at least 2"), ({"memory_limit": 1000}, "got 1,000; raise the limit")],
+)
+def test_pixels_that_do_not_fit_are_refused_before_the_training(
+    settings: dict[str, Any], message: str, faces: Any, masks: Any
+) -> None:
+    steps: list[int] = []
+    with pytest.raises(ValueError, match=message):
+        adapted(faces, masks, progress=lambda done, *_: steps.append(done), **settings)
+    assert not steps
+
+
 def test_landmarks_have_one_classifier(faces: Any) -> None:
     """Only one is trained on whole maps, so that others would spoil the mean."""
     recipe = PFTGANAdaptation(steps=1, views=1, least_views=1, members=3, stages="")
