@@ -12,7 +12,7 @@ from typing_extensions import override
 from ...augmentation.affine import Affine, random_matrices
 from ...core.device import autocast
 from ...core.random_streams import generator_for, shuffled_batch
-from ...data.face_pool import Pool, plain_views, views
+from ...data.face_pool import Pool, plain_batches, views
 from ...training.distributed import ALONE, Processes
 from ...training.part_states import PartStates
 from .code_distribution import fitted_distribution
@@ -125,6 +125,15 @@ class Inverting(PartStates):
         return {"encoder": self.encoder, "optimiser": self.optimiser}
 
 
+def check_fitted(count: int, pool: Pool) -> None:
+    """Raise ValueError if ``pool_distribution`` would have too few images. It runs after the training."""
+    if count and min(count, len(pool)) < 2:
+        raise ValueError(
+            f"fitted_codes={count} with {len(pool)} faces: expected at least 2 of both, for a distribution of codes; "
+            "pass more, or fitted_codes=0"
+        )
+
+
 @torch.no_grad()
 def pool_distribution(
     encoder: InversionEncoder, pool: Pool, count: int, size: GeneratorSize, device: torch.device
@@ -143,8 +152,10 @@ def pool_distribution(
     """
     if not count:
         return None
-    parts = plain_views(pool, min(count, len(pool)), size.resolution).split(AT_ONCE)
-    codes = [encoder(at_encoder(part.to(device), encoder)).float().cpu() for part in parts]
+    codes = [
+        encoder(at_encoder(part.to(device), encoder)).float().cpu()
+        for part in plain_batches(pool, count, size.resolution, AT_ONCE)
+    ]
     return fitted_distribution(torch.cat(codes), size.z_dim)
 
 

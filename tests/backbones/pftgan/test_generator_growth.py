@@ -43,6 +43,14 @@ def test_a_generator_grows_to_larger_powers_of_two(resolution: int) -> None:
         grown_generator(Generator(SIZE), resolution)
 
 
+def test_no_side_is_no_side_of_a_generator(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="resolution=0: expected at least 16"):
+        facekit.pretrain(
+            "stylegan2", "generated:6", out=tmp_path / "g.safetensors", weights="embedded", resolution=0, steps=1,
+            batch_size=4, progress=False, pool=tmp_path,
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("deltas", [True, False])
 def test_a_grown_encoder_repeats_its_last_code(deltas: bool) -> None:
     torch.manual_seed(0)
