@@ -224,10 +224,12 @@ class PFTGANAdaptation(Adaptation):
                 f"stages={self.stages!r}: expected some of '1', '2', '3', 'v' in a row, such as '123', or '' for the "
                 "generator as it is"
             )
-        if self.latent_codes is not None and (self.views > 1 or self.features != "generator"):
+        moved = self.views > 1 or self.least_views > 1
+        if self.latent_codes is not None and (moved or self.features != "generator"):
             raise ValueError(
-                f"latent_codes={self.latent_codes!r} with views={self.views} and features={self.features!r}: expected "
-                "views=1 and features='generator', as codes belong to unmoved images; leave latent_codes out"
+                f"latent_codes={self.latent_codes!r} with views={self.views}, least_views={self.least_views} and "
+                f"features={self.features!r}: expected views=1, least_views=1 and features='generator', as codes "
+                "belong to unmoved images; leave latent_codes out"
             )
         if self.keep_best:
             raise ValueError(
