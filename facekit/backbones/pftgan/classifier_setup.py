@@ -54,7 +54,7 @@ def check_memory(
         ValueError: If ``pixels`` do not fit into ``memory_limit``.
     """
     labelled = int((masks != IGNORE_ID).sum())
-    affordable_pixels(heads.channels, labelled, recipe.pixels, recipe.memory_limit)
+    pixels = affordable_pixels(heads.channels, labelled, recipe.pixels, recipe.memory_limit)
     needed = estimate_memory(
         heads.channels,
         [(x.shape[2], x.shape[3]) for x in maps],
@@ -62,7 +62,7 @@ def check_memory(
         (masks.shape[1], masks.shape[2]),
         images=len(masks),
         members=recipe.members,
-        pixels=recipe.pixels,
+        pixels=pixels,
         device=device.type,
     )
     log.info("pixel classifiers: %s; no more than %.1f MB of pixels are kept", needed, recipe.memory_limit / 1e6)

@@ -107,11 +107,21 @@ class PixelFitting:
         self.optimiser = kind(self.network.parameters(), lr=self.recipe.lr)
 
     def step(self, index: int) -> dict[str, float]:
-        """Make optimisation step ``index`` and return the losses by name."""
+        """Make optimisation step ``index`` and return the losses by name.
+
+        Raises:
+            FloatingPointError: If the loss is not finite.
+        """
         if self.active:
             samples = index * len(self.labels)
             self._epoch(index, index >= self.recipe.patience_from and samples >= self.recipe.unhurried)
-        return {"loss": sum(self.losses) / len(self.losses)}
+        loss = sum(self.losses) / len(self.losses)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"loss of the pixel classifiers: expected a finite number, got {loss} in epoch {index} with learning "
+                f"rate {self.recipe.lr:g}; lower it (classifier_lr)"
+            )
+        return {"loss": loss}
 
     def _epoch(self, index: int, impatient: bool) -> None:
         """Train all members for one epoch. Those that stop early are copied to the ensemble at once."""

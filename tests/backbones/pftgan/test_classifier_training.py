@@ -220,6 +220,15 @@ def test_bank_keeps_its_limit() -> None:
     assert peak(lambda: draw_pixels(wide, masks, 6000)) <= bank_bytes([200, 100], 6000) + 8 * 5 * 80 * 80
 
 
+def test_a_learning_rate_that_is_too_large_is_named() -> None:
+    maps, labels = toy()
+    wild = dataclasses.replace(PFTGAN, members=2, epochs=6, lr=1e9)
+    with pytest.raises(
+        FloatingPointError, match=r"pixel classifiers: .* learning rate 1e\+09; lower it \(classifier_lr"
+    ):
+        fit_classifier(maps, labels, 4, recipe=wild, progress=False)
+
+
 def test_memory_of_many_members_is_said_before() -> None:
     """Each member has an order of all pixels."""
     pixels = Pixels(torch.randn(50_000, 7), torch.randint(4, (50_000,)), (5, 2))

@@ -102,7 +102,7 @@ def test_a_model_says_how_well_its_labels_were_learned(faces: Any, masks: Any, t
 @pytest.mark.slow
 def test_support_images_teach_the_image_stream(faces: Any, masks: Any) -> None:
     x = torch.rand(1, 3, 64, 64)
-    settings = {"shared": 64, "stages": "2"}  # all layers are shared: what support images teach reaches both
+    settings = {"shared": 128, "stages": "2"}  # all layers are shared: what support images teach reaches both
     plain = adapted(faces, masks, **settings)
     other = adapted(faces, masks, support_images=faces["image"][2:], **settings)
     again = adapted(faces, masks, support_images=faces["image"][2:], **settings)
