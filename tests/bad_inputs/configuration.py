@@ -76,6 +76,8 @@ ROWS: list[Row] = [
      "members has no effect for 'landmarks' on backbone 'pftgan': expected it for segmentation only"),
     ("stages for points", TypeError, lambda f: adapt("pftgan", stages="12"),
      "stages has no effect for 'landmarks'.*expected it for segmentation and stylization only"),
+    ("codes of points", TypeError, lambda f: adapt("pftgan", latent_codes="w.npy", views=1, least_views=1),
+     "latent_codes has no effect for 'landmarks'.*expected it for segmentation and stylization only"),
     ("stages without a generator", TypeError, lambda f: parts("pftgan", recipe="farl", stages="12"),
      "stages has no effect for 'segmentation'.*expected it with features='generator' only"),
     ("heatmaps in a recipe for parts", TypeError,

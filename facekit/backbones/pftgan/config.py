@@ -147,7 +147,7 @@ INVERSION_JOINT = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
 
 
 # Fields of the fine-tuning of the streams. Landmarks and other features than a generator's have no such training.
-_TUNING = ("stages", "interpolation", "image_stream", "shared", "support_batch", "l2", "fit")
+_TUNING = ("stages", "interpolation", "image_stream", "shared", "support_batch", "l2", "fit", "latent_codes")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ...training.distributed import ALONE, Processes
 from ...training.part_states import PartStates
 from .code_distribution import fitted_distribution
 from .config import InversionPretraining
+from .generator_files import generator_digest
 from .inversion_encoder import InversionEncoder, at_encoder
 from .stylegan2 import Generator, GeneratorSize, Synthesis
 
@@ -62,6 +63,7 @@ class Inverting(PartStates):
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.recipe, self.steps, self.device, self.seed = pool, recipe, steps, device, seed
         self.generator = generator.to(device).eval().requires_grad_(False)
+        self.generator_digest = generator_digest(generator)
         self.encoder = encoder.to(device).to(memory_format=torch.channels_last)
         self.distance = distance.to(device)
         self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror=0.5)
@@ -119,6 +121,17 @@ class Inverting(PartStates):
         self.processes.average_gradients(self.encoder.parameters())
         self.optimiser.step()
         return self.processes.average({name: loss.detach() for name, loss in losses.items()})
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "generator": self.generator_digest}
+
+    @override
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        # Checkpoints of earlier versions do not name the generator.
+        if state.get("generator", self.generator_digest) != self.generator_digest:
+            raise ValueError("the encoder was trained for another generator")
+        super().load_state_dict(state)
 
     @override
     def _parts(self) -> dict[str, Any]:
