@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import numbers
 import os
 import time
 from typing import Any
@@ -13,9 +14,10 @@ import torch
 
 from ..backbones.configuration import choose_config
 from ..backbones.pftgan.backbone import PFTGAN
+from ..backbones.pftgan.generator_files import generator_digest
 from ..backbones.pftgan.labelled_samples import labelled_samples
 from ..backbones.pftgan.network import PFTGANNetwork
-from ..core.arguments import check_path, check_progress, check_seed
+from ..core.arguments import check_count, check_path, check_progress, check_seed, short_repr
 from ..core.device import pick_device
 from ..core.global_state import default_settings
 from ..core.output_paths import check_checkpoint
@@ -67,7 +69,7 @@ def distill(
 
     Raises:
         ValueError: If the model or an argument is wrong.
-        TypeError: If synthparse has no such field.
+        TypeError: If an argument has another type, or synthparse has no such field.
 
     Example:
         >>> model = facekit.adapt(images, masks, task="segmentation", backbone="pftgan", align="ffhq")
@@ -85,11 +87,13 @@ def distill(
     check_path(source, "weights")
     backbone = find_backbone("pftgan")
     assert isinstance(backbone, PFTGAN)
-    generator = backbone.load_generator(source)
-    if vars(generator.size) != vars(network.stream.size):
+    generator = backbone.load_generator(source, check_seed(teacher.about.get("seed", 0)))
+    own = teacher.about.get("generator", generator_digest(generator))  # models of earlier versions name none
+    if vars(generator.size) != vars(network.stream.size) or own != generator_digest(generator):
         raise ValueError(
             f"weights={str(source)!r}: expected the generator of {network.input_size} px that the model was adapted "
-            f"from, got one of {generator.size.resolution} px or another width; pass weights="
+            f"from, got another one of {generator.size.resolution} px; pass its file as weights=. The embedded "
+            "generator may be that of another version of facekit: adapt again, or take the file of that version"
         )
     log.info("generating %d labelled images", count)
     # A copy, so that the model stays on its device.
@@ -125,9 +129,14 @@ def _check(teacher: Model, count: int, keep: float, truncation: float) -> PFTGAN
             f"model: expected a segmentation model of backbone 'pftgan' with its generator, got {teacher!r}; adapt one "
             "with recipe='quick' or 'paper'"
         )
-    if count < 1:
-        raise ValueError(f"count={count}: expected at least 1; pass a few thousand")
+    if check_count(count, "count") is None:
+        raise TypeError("count=None: expected a whole number (int); pass a few thousand")
     for name, value in (("keep", keep), ("truncation", truncation)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError(
+                f"{name}={short_repr(value)}: expected a number above 0, at most 1, got {type(value).__name__}; pass "
+                "such a number"
+            )
         if not 0 < value <= 1:
             raise ValueError(f"{name}={value}: expected a number above 0, at most 1; pass such a number")
     if keep < 1 and teacher.network.members < 2:

@@ -199,6 +199,22 @@ def plain_views(pool: Pool, n: int, side: int) -> Tensor:
     Returns:
         (n,3,side,side) RGB in [0, 1], on the CPU.
     """
+    return torch.cat(list(plain_batches(pool, n, side, n)))
+
+
+def plain_batches(pool: Pool, n: int, side: int, batch_size: int) -> Iterator[Tensor]:
+    """Make the inputs of ``plain_views`` in batches, so that memory does not grow with their number.
+
+    Args:
+        pool: As for ``plain_views``.
+        n: As for ``plain_views``.
+        side: As for ``plain_views``.
+        batch_size: Number of crops per batch.
+
+    Yields:
+        (batch_size,3,side,side) RGB in [0, 1], on the CPU. The last batch may be smaller.
+    """
     chosen = torch.linspace(0, len(pool) - 1, min(n, len(pool))).round().long()
-    matrices, _ = random_matrices(len(chosen), Affine(), torch.Generator())
-    return views(pool, chosen, matrices, side, torch.device("cpu"))
+    for some in chosen.split(batch_size):
+        matrices, _ = random_matrices(len(some), Affine(), torch.Generator())
+        yield views(pool, some, matrices, side, torch.device("cpu"))

@@ -7,7 +7,6 @@ device, where they take no memory, and compared with the tensors in the file.
 from __future__ import annotations
 
 import functools
-import hashlib
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..alignment import check_align
 from ..core.json_text import parse_json
+from ..core.tensor_digest import tensor_digest
 from ..core.weight_files import check_names, check_weights
 from ..core.weight_files.torch_files import check_stored
 from ..tasks import Task
@@ -156,7 +156,8 @@ def network_of(
     expected = built(path, laid_out).state_dict()
     if embedded_state is not None and state.keys() != expected.keys():
         missing = {k: v for k, v in embedded_state().items() if k in expected and k not in state}
-        if left_out is not None and digest(missing) != left_out:
+        other = any(v.shape != expected[k].shape for k, v in missing.items())
+        if other or (left_out is not None and tensor_digest(missing) != left_out):
             raise ValueError(
                 f"{path}: expected the embedded weights that it was saved with, got those of another version of "
                 "facekit; load it with that version and save it with whole=True, or adapt again"
@@ -167,15 +168,6 @@ def network_of(
     network = built(path, lambda: from_dict(settings))
     network.load_state_dict(state)
     return network
-
-
-def digest(state: Mapping[str, Tensor]) -> str:
-    """Return a text that identifies tensors: BLAKE2 of their names and values."""
-    value = hashlib.blake2b(digest_size=16)
-    for name in sorted(state):
-        value.update(name.encode())
-        value.update(state[name].detach().cpu().contiguous().numpy().tobytes())
-    return value.hexdigest()
 
 
 def check_fits(path: Path, network: Any, task: Task, adapter: Any, target: Task | None) -> None:

@@ -23,6 +23,7 @@ from ..core.atomic_file import whole_file
 from ..core.device import pick_device
 from ..core.global_state import default_settings
 from ..core.output_paths import check_output
+from ..core.tensor_digest import tensor_digest
 from ..geometry.affine_crop import AffineCrop
 from ..geometry.crop import Crop
 from ..images.reader import to_tensor
@@ -30,7 +31,7 @@ from ..results.types import Drawable, Segmentation
 from ..tasks import Task
 from ..training.adapted_network import AdaptedNetwork
 from ..training.loop import check_finite
-from .model_file import ADAPTER, FORMAT, LEFT_OUT, digest
+from .model_file import ADAPTER, FORMAT, LEFT_OUT
 from .model_reader import find_backbone
 from .onnx_file import write_onnx
 
@@ -287,7 +288,7 @@ class TrainedModel:
             "align": self.align,
             "whole": whole,
             "about": self.about,
-            **({LEFT_OUT: digest(left_out)} if left_out else {}),
+            **({LEFT_OUT: tensor_digest(left_out)} if left_out else {}),
             **adapter,
         }
         packed = save_tensors({k: _smallest(v) for k, v in state.items()})

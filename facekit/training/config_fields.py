@@ -64,7 +64,8 @@ RANGES: dict[str, Range] = {
         _at_least(1),
     ),
     **dict.fromkeys(
-        ("least_views", "warmup", "cache_bytes", "shared", "refine", "reconstructed", "generated"), _at_least(0)
+        ("least_views", "warmup", "cache_bytes", "shared", "refine", "reconstructed", "generated", "fitted_codes"),
+        _at_least(0),
     ),
     **dict.fromkeys(("lr", "tower_lr", "classifier_lr", "clip"), _POSITIVE),
     **dict.fromkeys(
@@ -115,6 +116,7 @@ RANGES: dict[str, Range] = {
     **dict.fromkeys(
         ("start", "tower", "decoder", "encoder", "tokenizer", "perceptual", "inversion", "latent_codes"), _NOT_EMPTY
     ),
+    "resolution": _at_least(16),
     "members": _between(1, 255),
     "rotate": ("degrees from 0 to 180", lambda value: 0 <= value <= 180),
     "scale": ("(least, most) zoom with 0 < least <= most", lambda value: 0 < value[0] <= value[1]),

@@ -71,10 +71,14 @@ def test_distilling(teacher: facekit.Model, tmp_path: Path) -> None:
         ({"keep": 0.0}, "keep=0.0: expected a number above 0"),
         ({"truncation": 1.5}, "truncation=1.5: expected a number above 0"),
         ({"weights": "none.pkl"}, "none.pkl"),
+        ({"count": 2.5}, "count=2.5: expected a whole number"),
+        ({"count": None}, "count=None: expected a whole number"),
+        ({"keep": "0.9"}, "keep='0.9': expected a number above 0, at most 1, got str"),
+        ({"truncation": True}, "truncation=True: expected a number above 0, at most 1, got bool"),
     ],
 )
 def test_wrong_arguments(teacher: facekit.Model, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
+    with pytest.raises((ValueError, TypeError, FileNotFoundError), match=message):
         facekit.distill(teacher, **settings)
 
 
@@ -89,6 +93,16 @@ def test_wrong_settings_of_the_parser_are_told_before_images_are_made(
         facekit.distill(teacher, step=3)
     with pytest.raises(ValueError, match="recipe='fast'"):
         facekit.distill(teacher, recipe="fast")
+
+
+def test_another_generator_of_the_same_size_is_refused(teacher: facekit.Model) -> None:
+    """Its images would not show what the stream labels."""
+    settings: dict[str, Any] = {"count": 2, "steps": 1, "batch_size": 2, "device": "cpu", "progress": False}
+    message = "weights='none': expected the generator of 128 px that the model was adapted from, got another one"
+    with pytest.raises(ValueError, match=message):
+        facekit.distill(teacher, weights="none", **settings)
+    random = adapted(weights="none", seed=3, stages="")
+    assert facekit.distill(random, **settings).about["distilled"]["kept"] == 1, "random weights depend on the seed"
 
 
 def test_models_that_generate_nothing() -> None:

@@ -41,3 +41,20 @@ def test_other_embedded_weights_are_refused(tmp_path: Path) -> None:
         file.writestr("weights.safetensors", packed)
     with pytest.raises(ValueError, match=r"part\.facekit: expected the embedded weights that it was saved with"):
         facekit.load(path)
+
+
+def test_embedded_weights_of_other_shapes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of earlier versions have no digest."""
+    path = tmp_path / "part.facekit"
+    model("embedded").save(path, whole=False)
+    with zipfile.ZipFile(path) as file:
+        about, packed = json.loads(file.read("model.json")), file.read("weights.safetensors")
+    del about["left_out"]
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("model.json", json.dumps(about))
+        file.writestr("weights.safetensors", packed)
+    assert facekit.load(path).backbone == "fsma"
+    embedded = {k: torch.cat([v, v]) for k, v in find_backbone("fsma").embedded_state().items() if v.ndim}
+    monkeypatch.setattr(find_backbone("fsma"), "embedded_state", lambda: embedded)
+    with pytest.raises(ValueError, match=r"part\.facekit: expected the embedded weights that it was saved with"):
+        facekit.load(path)

@@ -16,8 +16,9 @@ from ...training.finetune import FineTuning
 from ...training.loop import Program
 from ...training.sequence import Stage, StagedProgram
 from ...training.views import AugmentedViews, TrainingData
-from .classifier_setup import check_parts, log_memory, pixel_fitting
+from .classifier_setup import check_memory, check_parts, pixel_fitting
 from .config import PFTGANAdaptation
+from .generator_files import generator_digest
 from .inversion_training import Refining, images_of
 from .known_codes import read_codes
 from .label_fit import label_fit
@@ -84,17 +85,17 @@ def stream_adaptation(
     support = _support(network, generator, data.support, device, seed)
     tuned = config.stages if isinstance(task, SegmentationTask | ImageToImageTask) else ""
     if masks is not None and network.heads is not None:
-        log_memory(network.heads, network.maps(latent_codes.codes[:1]), masks, config, device)
+        check_memory(network.heads, network.maps(latent_codes.codes[:1]), masks, config, device)
 
     def use_tuned_stream() -> None:
         network.stream.load_state_dict(streams.segmentation.state_dict())
 
-    fit: dict[str, Any] = {}
+    facts: dict[str, Any] = {"generator": generator_digest(generator)}
 
     def begin_heads() -> Program:
         use_tuned_stream()
         if tuned and labelled.masks is not None and labelled.palette is not None:
-            fit["fit"] = label_fit(network.stream, labelled.codes, labelled.masks, labelled.palette)
+            facts["fit"] = label_fit(network.stream, labelled.codes, labelled.masks, labelled.palette)
         if masks is None:
             return FineTuning(network, task, data, config, device, seed)
         assert network.heads is not None
@@ -115,7 +116,7 @@ def stream_adaptation(
     def estimate() -> float:
         return len(tuned) * estimate_stages(streams, labelled, distance, config, device) if tuned else 0.0
 
-    return StagedProgram(stages, {"codes": latent_codes, "streams": streams}, fit, estimate)
+    return StagedProgram(stages, {"codes": latent_codes, "streams": streams}, facts, estimate)
 
 
 @torch.no_grad()

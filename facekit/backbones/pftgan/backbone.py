@@ -10,7 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ...core.global_state import seeded_random
-from ...tasks import Task
+from ...tasks import SegmentationTask, Task
 from ...training.config import Adaptation
 from ...training.loop import FiniteProgram
 from ...training.pretraining_run import Request, Run
@@ -112,7 +112,8 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
                 task.channels,
                 task.stride,
                 task.paints,
-                config.members,
+                # Only for parts are all of them trained, on single pixels.
+                config.members if isinstance(task, SegmentationTask) else 1,
                 config.reads_colours,
             )
 

@@ -15,7 +15,7 @@ from ...training.loop import Program
 from ...training.sequence import Stage, StagedProgram
 from ...training.views import AugmentedViews, TrainingData
 from ..base import WeightFiles, Weights
-from .classifier_setup import log_memory, pixel_fitting
+from .classifier_setup import check_memory, pixel_fitting
 from .config import PFTGANAdaptation
 from .diffusion_features import BLOCKS, DiffusionFeatures
 from .frozen_features import FaRLFeatures, FrozenFeatures, ViTFeatures
@@ -172,7 +172,7 @@ def baseline_adaptation(
         numbers = torch.arange(views.count)
         log.info("computing frozen features of %d views of %d faces", views.count, len(data.crops))
         masks = torch.cat([views.labels(part) for part in numbers.split(AT_ONCE)])
-        log_memory(network.heads, maps(0), masks, config, device)
+        check_memory(network.heads, maps(0), masks, config, device)
         return pixel_fitting(network.heads, maps, masks, config, device, seed)
 
     return StagedProgram([Stage(config.classifier_epochs, begin)])

@@ -72,8 +72,9 @@ def estimate_memory(
     first, second = hidden_sizes(classes)
     weights = 4 * (dim * first + first * second + second * classes + 4 * (first + second))
     drawn = images * h * w if pixels is None else min(pixels, images * h * w)
-    # Weights of all members and their stacked copies with a gradient, Adam's two averages and a temporary.
-    learning = members * (6 * weights + 3 * 4 * 64 * (dim + first + second + classes))
+    # Weights of all members and their stacked copies with a gradient, Adam's two averages and a temporary. Each member
+    # has an order of the pixels.
+    learning = members * (6 * weights + 3 * 4 * 64 * (dim + first + second + classes) + 8 * drawn)
     # The stack of one image at a time, the first layer's outputs and what its ReLU makes of them.
     stack = 4 * h * w * (dim + 2 * first) + images * h * w * (4 * classes + (5 if votes else 0))
     return MemoryEstimate(

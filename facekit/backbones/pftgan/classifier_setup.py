@@ -12,7 +12,7 @@ from .classifier_memory import estimate_memory
 from .classifier_training import PixelFitting, PixelRecipe
 from .config import PFTGANAdaptation
 from .pixel_classifier import Ensemble
-from .pixel_sampling import Maps, draw_pixels
+from .pixel_sampling import Maps, affordable_pixels, draw_pixels
 
 log = logging.getLogger("facekit")
 # Pixels before a classifier may stop early. Four epochs of DatasetGAN's images are more. Four epochs of one image of
@@ -38,10 +38,10 @@ def check_parts(masks: Tensor) -> None:
         )
 
 
-def log_memory(
+def check_memory(
     heads: Ensemble, maps: list[Tensor], masks: Tensor, recipe: PFTGANAdaptation, device: torch.device
 ) -> None:
-    """Log how much memory the classifiers will need.
+    """Check the number of pixels before other training begins, and log how much memory the classifiers will need.
 
     Args:
         heads: The classifiers.
@@ -49,7 +49,12 @@ def log_memory(
         masks: Class ids (N, H, W), 255 = ignored.
         recipe: Settings.
         device: Where to train.
+
+    Raises:
+        ValueError: If ``pixels`` do not fit into ``memory_limit``.
     """
+    labelled = int((masks != IGNORE_ID).sum())
+    pixels = affordable_pixels(heads.channels, labelled, recipe.pixels, recipe.memory_limit)
     needed = estimate_memory(
         heads.channels,
         [(x.shape[2], x.shape[3]) for x in maps],
@@ -57,7 +62,7 @@ def log_memory(
         (masks.shape[1], masks.shape[2]),
         images=len(masks),
         members=recipe.members,
-        pixels=recipe.pixels,
+        pixels=pixels,
         device=device.type,
     )
     log.info("pixel classifiers: %s; no more than %.1f MB of pixels are kept", needed, recipe.memory_limit / 1e6)

@@ -107,11 +107,21 @@ class PixelFitting:
         self.optimiser = kind(self.network.parameters(), lr=self.recipe.lr)
 
     def step(self, index: int) -> dict[str, float]:
-        """Make optimisation step ``index`` and return the losses by name."""
+        """Make optimisation step ``index`` and return the losses by name.
+
+        Raises:
+            FloatingPointError: If the loss is not finite.
+        """
         if self.active:
             samples = index * len(self.labels)
             self._epoch(index, index >= self.recipe.patience_from and samples >= self.recipe.unhurried)
-        return {"loss": sum(self.losses) / len(self.losses)}
+        loss = sum(self.losses) / len(self.losses)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"loss of the pixel classifiers: expected a finite number, got {loss} in epoch {index} with learning "
+                f"rate {self.recipe.lr:g}; lower it (classifier_lr)"
+            )
+        return {"loss": loss}
 
     def _epoch(self, index: int, impatient: bool) -> None:
         """Train all members for one epoch. Those that stop early are copied to the ensemble at once."""
@@ -139,8 +149,10 @@ class PixelFitting:
         """
         whole = len(self.labels) // self.batch * self.batch
         numbers = [member * self.recipe.epochs + index for member in range(len(self.waited))]
-        orders = [torch.randperm(len(self.labels), generator=generator_for(self.seed, n, 14))[:whole] for n in numbers]
-        return torch.stack(orders).to(self.device).split(self.batch, 1)
+        orders = torch.empty(len(numbers), whole, dtype=torch.int64)
+        for order, n in zip(orders, numbers, strict=True):
+            order.copy_(torch.randperm(len(self.labels), generator=generator_for(self.seed, n, 14))[:whole])
+        return orders.to(self.device).split(self.batch, 1)
 
     def descend(self, chosen: Tensor) -> Tensor:
         """Make one step on pixels (M, P). Return the members' losses (M,)."""

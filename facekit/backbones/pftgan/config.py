@@ -146,6 +146,10 @@ INVERSION_MINI = InversionPretraining()
 INVERSION_JOINT = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
 
 
+# Fields of the fine-tuning of the streams. Landmarks and other features than a generator's have no such training.
+_TUNING = ("stages", "interpolation", "image_stream", "shared", "support_batch", "l2", "fit", "latent_codes")
+
+
 @dataclass(frozen=True)
 class PFTGANAdaptation(Adaptation):
     """Fine-tuning of the two streams, then pixel classifiers on the segmentation stream's maps (section 3).
@@ -170,7 +174,7 @@ class PFTGANAdaptation(Adaptation):
             it makes all steps.
         reads_colours: Whether classifiers read the images of the toRGB layers, too: "the outputs can facilitate the
             training of the subsequent Pixel-level Classifier" (section 3.2, on step 3, which has no effect otherwise).
-        members: Number of pixel classifiers that vote.
+        members: Segmentation only: number of pixel classifiers that vote.
         classifier_epochs: Epochs of each classifier, at most.
         classifier_optimiser: "sgd" or "adam".
         classifier_lr: Learning rate of the classifiers.
@@ -220,10 +224,12 @@ class PFTGANAdaptation(Adaptation):
                 f"stages={self.stages!r}: expected some of '1', '2', '3', 'v' in a row, such as '123', or '' for the "
                 "generator as it is"
             )
-        if self.latent_codes is not None and (self.views > 1 or self.features != "generator"):
+        moved = self.views > 1 or self.least_views > 1
+        if self.latent_codes is not None and (moved or self.features != "generator"):
             raise ValueError(
-                f"latent_codes={self.latent_codes!r} with views={self.views} and features={self.features!r}: expected "
-                "views=1 and features='generator', as codes belong to unmoved images; leave latent_codes out"
+                f"latent_codes={self.latent_codes!r} with views={self.views}, least_views={self.least_views} and "
+                f"features={self.features!r}: expected views=1, least_views=1 and features='generator', as codes "
+                "belong to unmoved images; leave latent_codes out"
             )
         if self.keep_best:
             raise ValueError(
@@ -239,9 +245,16 @@ class PFTGANAdaptation(Adaptation):
 
     def unread(self, task: str) -> dict[str, str]:
         """Return the fields that have no effect for a task. Stages and classifiers have optimisers of their own."""
-        head = ("optimiser", "amsgrad", "weight_decay")
-        own = {} if task == "landmarks" else dict.fromkeys(head, "for landmarks on pftgan")
-        return super().unread(task) | own | {"activation": "for segmentation on other backbones"}
+        own = {"activation": "for segmentation on other backbones"}
+        if task != "landmarks":
+            own |= dict.fromkeys(("optimiser", "amsgrad", "weight_decay"), "for landmarks on pftgan")
+        if task != "segmentation":
+            own["members"] = "for segmentation"
+        if task == "landmarks":
+            own |= dict.fromkeys(_TUNING, "for segmentation and stylization")
+        elif self.features != "generator":
+            own |= dict.fromkeys(_TUNING, "with features='generator'")
+        return super().unread(task) | own
 
 
 # More than the side of any generator.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...core.global_state import preserved_random_state, seeded_random
 from ...core.json_text import parse_json
+from ...core.tensor_digest import tensor_digest
 from ...core.weight_files import WeightFile, check_names, read_weights
 from ..base import WeightFiles
 from .encoder_files import load_encoder
@@ -90,6 +91,11 @@ def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
     # Files may lack the mean code and the noise.
     generator.load_state_dict({**generator.state_dict(), **found.state})
     return generator.eval()
+
+
+def generator_digest(generator: Generator) -> str:
+    """Return a text that identifies a generator. It leaves out the noise, which is random if a file has none."""
+    return tensor_digest(dict(generator.synthesis.named_parameters()))
 
 
 @preserved_random_state()

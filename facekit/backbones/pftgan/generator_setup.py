@@ -17,7 +17,7 @@ from .generator_files import generator_of, generator_path, own_inversion, pair_t
 from .generator_growth import grown_encoder, grown_generator
 from .generator_training import Pretraining
 from .inversion_encoder import InversionEncoder, InversionSize
-from .inversion_training import pool_distribution
+from .inversion_training import check_fitted, pool_distribution
 from .joint_inversion import JointInversion
 from .perceptual_distance import perceptual
 from .stylegan2 import Generator, GeneratorSize
@@ -63,6 +63,7 @@ def prepare(request: Request, files: WeightFiles) -> Run:
     joint = None
     about = {"preset": preset, "faces": json.dumps(faces.sources)}
     if recipe.reconstructed:
+        check_fitted(recipe.fitted_codes, faces)
         torch.manual_seed(request.seed)
         encoder = InversionEncoder(InversionSize(size.resolution, size.codes, size.w_dim))
         if start is not None and start.encoder is not None:
@@ -106,5 +107,5 @@ def _read_start(weights: str | os.PathLike[str], files: WeightFiles, resolution:
     path = generator_path(weights, files)
     found = read_generator(path)
     generator = generator_of(found, path)
-    grown = grown_generator(generator, resolution or generator.size.resolution)
+    grown = grown_generator(generator, generator.size.resolution if resolution is None else resolution)
     return _Start(grown, own_inversion(path), found.discriminator)

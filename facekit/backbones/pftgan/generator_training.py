@@ -320,6 +320,8 @@ class Pretraining(PartStates):
 
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if self.joint is None and "beside" in state:
+            raise ValueError("it trained an encoder, too: reconstructed is not 0")
         super().load_state_dict(state)
         numbers = state["numbers"]
         self.chance, self.signs, self.path_mean = numbers["chance"], list(numbers["signs"]), numbers["path_mean"]

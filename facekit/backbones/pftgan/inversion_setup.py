@@ -13,7 +13,7 @@ from ..base import WeightFiles
 from . import config as recipes
 from .generator_files import generator_path, load_generator, own_inversion, pair_tensors
 from .inversion_encoder import InversionEncoder, InversionSize
-from .inversion_training import Inverting, pool_distribution
+from .inversion_training import Inverting, check_fitted, pool_distribution
 from .perceptual_distance import perceptual
 
 RECIPES = {"mini": recipes.INVERSION_MINI}
@@ -47,6 +47,8 @@ def prepare(request: Request, files: WeightFiles) -> Run:
         encoder = InversionEncoder(size, generator.mapping.w_avg)
     total = request.steps if request.steps is not None else recipe.steps
     faces = pool_of(request, generator.size.resolution, portraits=True)
+    if recipe.keep_generator:
+        check_fitted(recipe.fitted_codes, faces)
     distance = perceptual()
     program = Inverting(
         faces, generator, encoder, distance, recipe, total, request.device, request.seed, request.processes

@@ -12,11 +12,12 @@ from typing_extensions import override
 from ...augmentation.affine import Affine, random_matrices
 from ...core.device import autocast
 from ...core.random_streams import generator_for, shuffled_batch
-from ...data.face_pool import Pool, plain_views, views
+from ...data.face_pool import Pool, plain_batches, views
 from ...training.distributed import ALONE, Processes
 from ...training.part_states import PartStates
 from .code_distribution import fitted_distribution
 from .config import InversionPretraining
+from .generator_files import generator_digest
 from .inversion_encoder import InversionEncoder, at_encoder
 from .stylegan2 import Generator, GeneratorSize, Synthesis
 
@@ -62,6 +63,7 @@ class Inverting(PartStates):
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.recipe, self.steps, self.device, self.seed = pool, recipe, steps, device, seed
         self.generator = generator.to(device).eval().requires_grad_(False)
+        self.generator_digest = generator_digest(generator)
         self.encoder = encoder.to(device).to(memory_format=torch.channels_last)
         self.distance = distance.to(device)
         self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror=0.5)
@@ -121,8 +123,28 @@ class Inverting(PartStates):
         return self.processes.average({name: loss.detach() for name, loss in losses.items()})
 
     @override
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "generator": self.generator_digest}
+
+    @override
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        # Checkpoints of earlier versions do not name the generator.
+        if state.get("generator", self.generator_digest) != self.generator_digest:
+            raise ValueError("the encoder was trained for another generator")
+        super().load_state_dict(state)
+
+    @override
     def _parts(self) -> dict[str, Any]:
         return {"encoder": self.encoder, "optimiser": self.optimiser}
+
+
+def check_fitted(count: int, pool: Pool) -> None:
+    """Raise ValueError if ``pool_distribution`` would have too few images. It runs after the training."""
+    if count and min(count, len(pool)) < 2:
+        raise ValueError(
+            f"fitted_codes={count} with {len(pool)} faces: expected at least 2 of both, for a distribution of codes; "
+            "pass more, or fitted_codes=0"
+        )
 
 
 @torch.no_grad()
@@ -143,8 +165,10 @@ def pool_distribution(
     """
     if not count:
         return None
-    parts = plain_views(pool, min(count, len(pool)), size.resolution).split(AT_ONCE)
-    codes = [encoder(at_encoder(part.to(device), encoder)).float().cpu() for part in parts]
+    codes = [
+        encoder(at_encoder(part.to(device), encoder)).float().cpu()
+        for part in plain_batches(pool, count, size.resolution, AT_ONCE)
+    ]
     return fitted_distribution(torch.cat(codes), size.z_dim)
 
 

@@ -114,7 +114,11 @@ def draw_pixels(
         check_maps(own, channels)
         if channels is None:
             channels = tuple(x.shape[1] for x in own)
-            count = _affordable(channels, total, pixels, memory_limit)
+            count = affordable_pixels(channels, total, pixels, memory_limit)
+            if pixels is None and count < total:
+                log.info(
+                    "%d of %d labelled pixels are drawn: memory_limit=%d holds no more", count, total, memory_limit
+                )
             features = torch.empty(count, sum(channels))
         stop = count * sum(counts[: n + 1]) // total
         labelled = (label != IGNORE_ID).flatten().nonzero()[:, 0]
@@ -154,20 +158,30 @@ def _checked_labels(labels: Tensor) -> Tensor:
     return labels.to(torch.uint8)
 
 
-def _affordable(channels: Sequence[int], total: int, pixels: int | None, memory_limit: int) -> int:
-    """Return the number of pixels to draw from all labelled ones."""
+def affordable_pixels(channels: Sequence[int], total: int, pixels: int | None, memory_limit: int) -> int:
+    """Return the number of pixels to draw.
+
+    Args:
+        channels: Channels of each map.
+        total: Number of labelled pixels.
+        pixels: Number of pixels, None for all labelled ones, or as many as fit into ``memory_limit``.
+        memory_limit: Bytes for the pixels.
+
+    Raises:
+        ValueError: If the number does not fit into the limit, or is below two.
+    """
+    if pixels is not None and pixels < 2:
+        raise ValueError(f"pixels={pixels}: expected at least 2, or None for all; pass a larger number")
     each, least = bank_bytes(channels, 1) - bank_bytes(channels, 0), bank_bytes(channels, 0)
     most = (memory_limit - least) // each
-    if pixels is not None and pixels < 2:
-        raise ValueError(f"pixels={pixels}: expected at least 2, or None for all")
     count = total if pixels is None else min(pixels, total)
     if most < 2 or (pixels is not None and count > most):
+        needed = count if most >= 2 else 2
+        remedy = f"draw {most:,} pixels or raise the limit" if most >= 2 else "raise the limit"
         raise ValueError(
-            f"memory_limit: expected at least {bank_bytes(channels, count):,} bytes for {count:,} pixels of "
-            f"{sum(channels)} features, got {memory_limit:,}; draw {max(most, 0):,} pixels or raise the limit"
+            f"memory_limit: expected at least {bank_bytes(channels, needed):,} bytes for {needed:,} pixels of "
+            f"{sum(channels)} features, got {memory_limit:,}; {remedy}"
         )
-    if count > most:
-        log.info("%d of %d labelled pixels are drawn: memory_limit=%d holds no more", most, total, memory_limit)
     return min(count, most)
 
 

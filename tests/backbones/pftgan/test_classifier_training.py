@@ -18,7 +18,7 @@ from facekit.backbones.pftgan.classifier_setup import pixel_fitting
 from facekit.backbones.pftgan.classifier_training import DATASETGAN, PFTGAN, PixelFitting, PixelRecipe
 from facekit.backbones.pftgan.config import PAPER
 from facekit.backbones.pftgan.pixel_classifier import Ensemble, PixelClassifier
-from facekit.backbones.pftgan.pixel_sampling import MEMORY_LIMIT, Maps, bank_bytes, draw_pixels, sample_features
+from facekit.backbones.pftgan.pixel_sampling import MEMORY_LIMIT, Maps, Pixels, bank_bytes, draw_pixels, sample_features
 from facekit.core.random_streams import generator_for
 from facekit.training.loop import train
 
@@ -213,9 +213,34 @@ def test_bank_keeps_its_limit() -> None:
         draw_pixels(maps, labels, 401, limit)
     with pytest.raises(ValueError, match="raise the limit"):
         fit_classifier(maps, labels, 4, memory_limit=1000, progress=False)
+    with pytest.raises(ValueError, match="bytes for 2 pixels of 7 features, got 1,000; raise the limit"):
+        draw_pixels(maps, labels, None, 1000)
     wide = [torch.randn(2, 200, 8, 8), torch.randn(2, 100, 32, 32)]
     masks = torch.randint(3, (2, 80, 80))
     assert peak(lambda: draw_pixels(wide, masks, 6000)) <= bank_bytes([200, 100], 6000) + 8 * 5 * 80 * 80
+
+
+def test_a_learning_rate_that_is_too_large_is_named() -> None:
+    maps, labels = toy()
+    wild = dataclasses.replace(PFTGAN, members=2, epochs=6, lr=1e9)
+    with pytest.raises(
+        FloatingPointError, match=r"pixel classifiers: .* learning rate 1e\+09; lower it \(classifier_lr"
+    ):
+        fit_classifier(maps, labels, 4, recipe=wild, progress=False)
+
+
+def test_memory_of_many_members_is_said_before() -> None:
+    """Each member has an order of all pixels."""
+    pixels = Pixels(torch.randn(50_000, 7), torch.randint(4, (50_000,)), (5, 2))
+    recipe = PixelRecipe(members=20)
+
+    def learn() -> Tensor:
+        program = PixelFitting(Ensemble((5, 2), 4, 20), pixels, recipe, torch.device("cpu"))
+        (chosen, *_) = program._batches(0)
+        return program.descend(chosen)
+
+    said = estimate_memory([5, 2], [8, 8], 4, (250, 200), members=20).training - bank_bytes([5, 2], 50_000)
+    assert 8 * 20 * 50_000 < peak(learn) <= said
 
 
 def test_errors_say_what_to_do() -> None:

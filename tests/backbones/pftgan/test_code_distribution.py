@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 import facekit
+from facekit.backbones.pftgan import inversion_training
 from facekit.backbones.pftgan.code_distribution import fitted_distribution
 from facekit.backbones.pftgan.generator_files import load_generator
+from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize, at_encoder
 from facekit.backbones.pftgan.stylegan2 import Generator, GeneratorSize
+from facekit.data.face_pool import plain_views
+from facekit.data.named_pools import open_pool
 
 SIZE = GeneratorSize(16, 6, 4, 64, 8, 2)  # 6 codes of 4 numbers
 
@@ -60,3 +65,40 @@ def test_pretraining_fits_the_distribution_that_files_hold(tmp_path: Path) -> No
 
     facekit.pretrain("stylegan2", "generated:6", out=again, weights=file, **settings)
     assert not torch.equal(load_file(again)["distribution.mean"], held["distribution.mean"]), "it is fitted again"
+
+
+@pytest.mark.parametrize("kind", ["stylegan2", "inversion"])
+@pytest.mark.parametrize(
+    ("images", "count", "message"),
+    [
+        ("generated:6", 1, "fitted_codes=1 with 6 faces: expected at least 2 of both"),
+        ("generated:1", 5, "fitted_codes=5 with 1 faces: expected at least 2 of both"),
+        ("generated:6", -3, "fitted_codes=-3: expected at least 0"),
+    ],
+)
+def test_too_few_codes_are_refused_before_the_training(
+    kind: str, images: str, count: int, message: str, tmp_path: Path
+) -> None:
+    """The distribution is fitted after it, which may be days later."""
+    kept = {"keep_generator": True} if kind == "inversion" else {"reconstructed": 2}
+    steps: list[int] = []
+    with pytest.raises(ValueError, match=message):
+        facekit.pretrain(
+            kind, images, out=tmp_path / "g.safetensors", weights="embedded", pool=tmp_path, fitted_codes=count,
+            steps=1, batch_size=4, progress=lambda done, *_: steps.append(done), **kept,
+        )  # fmt: skip
+    assert not steps
+
+
+def test_images_of_the_distribution_are_read_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of large images at once would fill the memory after the training."""
+    monkeypatch.setattr(inversion_training, "AT_ONCE", 2)
+    pool = open_pool(["generated:5"], 16, tmp_path, False)
+    encoder = InversionEncoder(InversionSize(32, SIZE.codes, SIZE.w_dim, 8)).eval()
+    seen: list[Tensor] = []
+    encoder.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
+    found = inversion_training.pool_distribution(encoder, pool, 4, SIZE, torch.device("cpu"))
+    assert found is not None and [len(x) for x in seen] == [2, 2]
+    whole = plain_views(pool, 4, SIZE.resolution)
+    torch.testing.assert_close(torch.cat(seen), at_encoder(whole, encoder))
+    torch.testing.assert_close(found["mean"], encoder(at_encoder(whole, encoder)).mean(0), rtol=1e-3, atol=1e-4)

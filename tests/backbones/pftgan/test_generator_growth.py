@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import facekit
 from facekit.backbones.pftgan.filters import binomial_filter, double
@@ -41,6 +42,43 @@ def test_a_grown_generator_shows_enlarged_images() -> None:
 def test_a_generator_grows_to_larger_powers_of_two(resolution: int) -> None:
     with pytest.raises(ValueError, match=f"resolution={resolution}: expected a power of two of at least 16"):
         grown_generator(Generator(SIZE), resolution)
+
+
+def test_no_side_is_no_side_of_a_generator(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="resolution=0: expected at least 16"):
+        facekit.pretrain(
+            "stylegan2", "generated:6", out=tmp_path / "g.safetensors", weights="embedded", resolution=0, steps=1,
+            batch_size=4, progress=False, pool=tmp_path,
+        )  # fmt: skip
+
+
+def test_a_checkpoint_with_an_encoder_is_not_resumed_without_one(tmp_path: Path) -> None:
+    """The next checkpoint would lose the encoder."""
+    settings: dict[str, Any] = {
+        "out": tmp_path / "g.safetensors", "steps": 2, "batch_size": 4, "fitted_codes": 0, "progress": False,
+        "pool": tmp_path, "resolution": 32,
+    }  # fmt: skip
+    facekit.pretrain("stylegan2", "generated:6", until=1, reconstructed=2, **settings)
+    before = (tmp_path / "g.checkpoint.pt").read_bytes()
+    with pytest.raises(ValueError, match="got one of another training .it trained an encoder, too"):
+        facekit.pretrain("stylegan2", "generated:6", reconstructed=0, **settings)
+    assert (tmp_path / "g.checkpoint.pt").read_bytes() == before
+
+
+def test_an_encoder_is_not_trained_further_for_another_generator(tmp_path: Path) -> None:
+    files = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        files.append(tmp_path / f"g{seed}.safetensors")
+        state = Generator(GeneratorSize(32, 8, 8, 64, 8, 2)).state_dict()
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, files[-1])
+    settings: dict[str, Any] = {
+        "out": tmp_path / "e.safetensors", "steps": 2, "batch_size": 4, "progress": False, "pool": tmp_path,
+    }  # fmt: skip
+    facekit.pretrain("inversion", "generated:6", weights=files[0], until=1, **settings)
+    with pytest.raises(ValueError, match="got one of another training .the encoder was trained for another generator"):
+        facekit.pretrain("inversion", "generated:6", weights=files[1], **settings)
+    facekit.pretrain("inversion", "generated:6", weights=files[0], **settings)
 
 
 @pytest.mark.parametrize("deltas", [True, False])

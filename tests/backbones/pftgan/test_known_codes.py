@@ -50,8 +50,11 @@ def test_wrong_files(tmp_path: Path, content: Any, message: str) -> None:
 def test_missing_file_and_moved_views(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="got no such file"):
         read_codes(tmp_path / "x.npy", 2, 6, 8)
-    with pytest.raises(ValueError, match="latent_codes='w.npy' with views=2 and"):
-        PFTGANAdaptation(**{**vars(PAPER), "views": 2, "latent_codes": "w.npy"})
+    for field in ("views", "least_views"):
+        with pytest.raises(
+            ValueError, match=f"latent_codes='w.npy' with .*{field}=2.*: expected views=1, least_views=1"
+        ):
+            PFTGANAdaptation(**{**vars(PAPER), field: 2, "latent_codes": "w.npy"})
 
 
 def test_adapting_with_known_codes(tmp_path: Path) -> None:

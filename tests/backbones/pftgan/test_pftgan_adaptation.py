@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import facekit
+from facekit.backbones.pftgan.config import PFTGANAdaptation
 from facekit.backbones.pftgan.generator_files import load_inversion
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
 from facekit.data.synthetic_faces.generator import GeneratedFaces
@@ -101,7 +102,7 @@ def test_a_model_says_how_well_its_labels_were_learned(faces: Any, masks: Any, t
 @pytest.mark.slow
 def test_support_images_teach_the_image_stream(faces: Any, masks: Any) -> None:
     x = torch.rand(1, 3, 64, 64)
-    settings = {"shared": 64, "stages": "2"}  # all layers are shared: what support images teach reaches both
+    settings = {"shared": 128, "stages": "2"}  # all layers are shared: what support images teach reaches both
     plain = adapted(faces, masks, **settings)
     other = adapted(faces, masks, support_images=faces["image"][2:], **settings)
     again = adapted(faces, masks, support_images=faces["image"][2:], **settings)
@@ -157,6 +158,29 @@ def test_memory_and_time_are_said_before_training(
     assert any(m.startswith("adapting segmentation: at least 0 minutes; fewer steps=") for m in before_training)
     assert any("pixel classifiers: evaluation takes" in m and "8.0 MB of pixels" in m for m in said)
     assert any("labelled pixels are drawn: memory_limit=8000000" in m for m in said)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"pixels": 1}, "pixels=1: expected at least 2"), ({"memory_limit": 1000}, "got 1,000; raise the limit")],
+)
+def test_pixels_that_do_not_fit_are_refused_before_the_training(
+    settings: dict[str, Any], message: str, faces: Any, masks: Any
+) -> None:
+    steps: list[int] = []
+    with pytest.raises(ValueError, match=message):
+        adapted(faces, masks, progress=lambda done, *_: steps.append(done), **settings)
+    assert not steps
+
+
+def test_landmarks_have_one_classifier(faces: Any) -> None:
+    """Only one is trained on whole maps, so that others would spoil the mean."""
+    recipe = PFTGANAdaptation(steps=1, views=1, least_views=1, members=3, stages="")
+    model = facekit.adapt(
+        faces["image"][:1], [[[30.0, 40.0]]], "landmarks", "pftgan", names=["nose"], recipe=recipe, weights="none",
+        device="cpu", progress=False,
+    )  # fmt: skip
+    assert model.network.members == 1
 
 
 @pytest.mark.slow
