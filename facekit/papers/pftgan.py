@@ -53,7 +53,7 @@ def measure(cell: Cell) -> Scores:
     splitting, names, align = SETS[settings.pop("set")]
     split = splitting(settings.pop("faces"), cell.draw, cell.root)
     for name in ("weights", "inversion"):
-        if "/" in settings.get(name, ""):
+        if "/" in (settings.get(name) or ""):  # None where a row has no such file
             settings[name] = str(cell.file(settings[name]))
     if settings["backbone"] == "pftgan" and settings.get("recipe", "quick") in ("quick", "paper"):
         alone = not settings.get("image_stream", True) or settings.get("stages") == ""
