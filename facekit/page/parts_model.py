@@ -26,8 +26,8 @@ RECIPES = {TUNED: "quick", AS_IT_IS: "datasetgan"}
 ALIGN = {CROP: "none", PHOTO: "ffhq"}  # "ffhq" crops faces as in the images that the generator was trained on
 MOST_PAINTED = 5  # images
 STEPS = QUICK["segmentation"].steps
-# Seconds on two cores: one step of one stage, and one classifier on 64 pixels.
-STAGE_TIME, PIXELS_TIME = 0.2, 5e-4
+# Seconds on two cores: one step of one stage with four or more images, and one classifier on 64 pixels.
+STAGE_TIME, PIXELS_TIME = 0.35, 5e-4
 
 
 @dataclass(frozen=True, eq=False)
