@@ -88,8 +88,9 @@ def distill(
     backbone = find_backbone("pftgan")
     assert isinstance(backbone, PFTGAN)
     generator = backbone.load_generator(source, check_seed(teacher.about.get("seed", 0)))
-    own = teacher.about.get("generator", generator_digest(generator))  # models of earlier versions name none
-    if vars(generator.size) != vars(network.stream.size) or own != generator_digest(generator):
+    found = generator_digest(generator.synthesis)
+    own = teacher.about.get("generator", found)  # models of earlier versions name none
+    if vars(generator.size) != vars(network.stream.size) or own != found:
         raise ValueError(
             f"weights={str(source)!r}: expected the generator of {network.input_size} px that the model was adapted "
             f"from, got another one of {generator.size.resolution} px; pass its file as weights=. The embedded "

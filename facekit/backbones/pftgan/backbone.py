@@ -140,7 +140,7 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
             return baseline_adaptation(network, task, data, config, device, seed)
         return stream_adaptation(
             network,
-            self.load_generator(weights, seed),
+            lambda: self.load_generator(weights, seed),
             task,
             data,
             config,

@@ -17,7 +17,7 @@ from ..base import WeightFiles
 from .encoder_files import load_encoder
 from .inversion_encoder import InversionEncoder, InversionSize, ReferenceEncoder
 from .released_generators import DISTRIBUTION, ENCODER, Released, read_released
-from .stylegan2 import Generator, GeneratorSize
+from .stylegan2 import Generator, GeneratorSize, Synthesis
 
 _INVERSION = "an inversion encoder that `facekit pretrain inversion` wrote"
 Encoder = InversionEncoder | ReferenceEncoder
@@ -93,9 +93,12 @@ def generator_of(found: Released, path: str | os.PathLike[str]) -> Generator:
     return generator.eval()
 
 
-def generator_digest(generator: Generator) -> str:
-    """Return a text that identifies a generator. It leaves out the noise, which is random if a file has none."""
-    return tensor_digest(dict(generator.synthesis.named_parameters()))
+def generator_digest(synthesis: Synthesis) -> str:
+    """Return a text that identifies a generator by its synthesis network.
+
+    The noise is left out, because it is random if a file has none.
+    """
+    return tensor_digest(dict(synthesis.named_parameters()))
 
 
 @preserved_random_state()

@@ -63,7 +63,7 @@ class Inverting(PartStates):
         self.processes, self.part = processes, processes.part(recipe.batch_size)
         self.pool, self.recipe, self.steps, self.device, self.seed = pool, recipe, steps, device, seed
         self.generator = generator.to(device).eval().requires_grad_(False)
-        self.generator_digest = generator_digest(generator)
+        self.generator_digest = generator_digest(generator.synthesis)
         self.encoder = encoder.to(device).to(memory_format=torch.channels_last)
         self.distance = distance.to(device)
         self.affine = Affine(recipe.rotate, recipe.scale, recipe.shift, mirror=0.5)

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import facekit
+from facekit.backbones.pftgan.backbone import PFTGAN
 from facekit.backbones.pftgan.config import PFTGANAdaptation
 from facekit.backbones.pftgan.generator_files import load_inversion
 from facekit.backbones.pftgan.inversion_encoder import InversionEncoder, InversionSize
@@ -171,6 +172,18 @@ def test_pixels_that_do_not_fit_are_refused_before_the_training(
     with pytest.raises(ValueError, match=message):
         adapted(faces, masks, progress=lambda done, *_: steps.append(done), **settings)
     assert not steps
+
+
+def test_the_generator_is_read_once(faces: Any, masks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only if the generator makes the support images is it needed beside the network's copy."""
+    read: list[str] = []
+    load = PFTGAN.load_generator
+    monkeypatch.setattr(PFTGAN, "load_generator", lambda *a: read.append("again") or load(*a))
+    adapted(faces, masks, weights="embedded", stages="1", support_images=faces["image"][2:])
+    adapted(faces, masks, weights="embedded", stages="")
+    assert not read
+    adapted(faces, masks, weights="embedded", stages="1")
+    assert read == ["again"]
 
 
 def test_landmarks_have_one_classifier(faces: Any) -> None:

@@ -111,7 +111,7 @@ def fitted(generator: Generator, task: Any, labels: Tensor, paints: bool, **sett
     data = TrainingData(crops, labels)
     program = stream_adaptation(
         network,
-        generator,
+        lambda: generator,
         task,
         data,
         recipe,
