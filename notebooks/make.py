@@ -24,7 +24,7 @@ from facekit.core.atomic_file import whole_file
 
 FOLDER = Path(__file__).resolve().parent
 SECONDS_PER_CELL = 3600
-# Largest sizes of an image. The first is used with which all images of the notebook have at most IMAGES_BYTES.
+# Largest size of an image in bytes: the first with which all images of a notebook have at most IMAGES_BYTES together.
 IMAGE_BYTES = (56_000, 48_000, 40_000, 32_000, 24_000)
 IMAGES_BYTES = 660_000
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}

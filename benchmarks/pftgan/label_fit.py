@@ -50,10 +50,14 @@ FIRST = "untouched generator"
 
 
 def chosen_faces(a: argparse.Namespace) -> tuple[list[Any], list[Any], dict[str, Any]]:
-    """Return the labelled faces, those that are scored, and the label set and crops of both.
+    """Choose labelled faces and others.
 
     Args:
         a: The command's arguments.
+
+    Returns:
+        The labelled faces and those that are scored, each with an ``image`` RGB (H, W, 3) uint8 and a ``mask`` (H, W)
+        of class ids, and the arguments ``names`` and ``align`` of `facekit.adapt` for them.
     """
     if a.rendered:
         faces = GeneratedFaces(seed=733, size=192, framing=2.2, yaw=(-25, 25), pitch=(-12, 12), roll=(-10, 10))

@@ -268,7 +268,8 @@ DATASETGAN = replace(PAPER, stages="", reads_colours=False, classifier_optimiser
 QUICK: dict[str, PFTGANAdaptation] = {
     # Without step 3, which trains toRGB layers only: classifiers that read colours were no better
     # (`facekit reproduce pftgan/table6`). Few steps: more of them, or a larger learning rate, fit the label better, but
-    # with some labelled faces the parts of other faces are worse (`python -m benchmarks.pftgan.label_fit --choose`).
+    # with some labelled faces the parts of other faces are worse. Sharing all layers is as good as sharing the paper's
+    # part (both: `python -m benchmarks.pftgan.label_fit --choose`).
     "segmentation": replace(
         PAPER,
         steps=50,
