@@ -18,6 +18,7 @@ from ..annotations.label_items import Labels
 from ..backbones.base import Backbone
 from ..backbones.configuration import choose_config
 from ..core.arguments import check_name, check_path, check_progress, check_seed, check_validation
+from ..core.array_digest import sequence_digest
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_checkpoint
@@ -37,6 +38,7 @@ from ..training.time_estimate import announce_time
 from ..training.views import TrainingData
 from ..training.warm_start import check_warm_start, fits_embedded, warm_start
 from ..zoo import embedded_file
+from .training_identity import adaptation_identity
 
 log = logging.getLogger("facekit")
 
@@ -79,7 +81,8 @@ def adapt(
         faces: One face box (x0, y0, x1, y1) per image instead of face detection.
         epochs: Number of passes through all faces, instead of ``steps``.
         validation: (images, labels) for scores during training. ``keep_best=True`` keeps the best weights.
-        checkpoint: File of the training state. An interrupted training resumes from it.
+        checkpoint: File of the training state. An interrupted training resumes from it. Other images, labels or
+            settings than those that it was begun with raise an error.
         device: Where to train. None is the best available device.
         seed: Seed of all random numbers.
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
@@ -116,9 +119,15 @@ def adapt(
     crops, crop_labels = CROPPER.training_crops(
         batch, parsed.clean, trained_task, align, faces, 2 * side, config.cache_bytes
     )
+    identity = None
+    if checkpoint is not None:
+        labelled = (batch, parsed.clean)
+        identity = adaptation_identity(model, system, weights, labelled, faces, validation_faces, config, seed)
+        del labelled
     del batch, parsed  # thousands of images fill the memory
     trained_task.check_crops(crop_labels)
-    data = TrainingData(crops, crop_labels, warping(align), _support_crops(support_images, align, side))
+    support = _support_crops(support_images, align, side, identity)
+    data = TrainingData(crops, crop_labels, warping(align), support)
     program = system.program(network, weights, trained_task, data, config, target_device, seed)
     start = _warm_start(program, model, config.start)
     best = _best_checkpoint(model, config, validation_faces, len(crops))
@@ -132,6 +141,7 @@ def adapt(
         progress=progress,
         name=name,
         hooks=[] if best is None else [best],
+        identity=identity or {},
     )
     if best is not None:
         best.restore()
@@ -171,11 +181,16 @@ def _check(
     return task_type, system, checkpoint
 
 
-def _support_crops(support_images: Images | None, align: str, side: int) -> Tensor | None:
-    """Return the crops of unlabelled support images, or None if there are no such images."""
+def _support_crops(
+    support_images: Images | None, align: str, side: int, identity: dict[str, str] | None
+) -> Tensor | None:
+    """Return the crops of unlabelled support images, or None. Add their digest to the training's identity."""
     if support_images is None:
         return None
-    return CROPPER.support_crops(read_images(support_images), align, side)
+    batch = read_images(support_images)
+    if identity is not None:
+        identity["support_images"] = sequence_digest(batch.arrays)
+    return CROPPER.support_crops(batch, align, side)
 
 
 def _about(

@@ -17,6 +17,8 @@ from ..backbones.pftgan.backbone import PFTGAN
 from ..backbones.pftgan.generator_files import generator_digest
 from ..backbones.pftgan.labelled_samples import labelled_samples
 from ..backbones.pftgan.network import PFTGANNetwork
+from ..backbones.synthparse.config import SynthparseAdaptation
+from ..backbones.synthparse.network import ParserSize
 from ..core.arguments import check_count, check_path, check_progress, check_seed, short_repr
 from ..core.device import pick_device
 from ..core.global_state import default_settings
@@ -58,7 +60,8 @@ def distill(
             and fewer faults.
         weights: The generator that the model was adapted from. None is the one that the model's file names.
         recipe: Of synthparse, as in `facekit.adapt`.
-        checkpoint: File of the training state. An interrupted training resumes from it.
+        checkpoint: File of the parser's training state. An interrupted training resumes from it on the same machine:
+            the images are generated again, and on another one they differ by rounding.
         device: Where to compute. None is the best available device.
         seed: Seed of all random numbers.
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
@@ -82,7 +85,8 @@ def distill(
     seed, checkpoint = check_seed(seed), check_checkpoint(checkpoint)
     kept = max(1, math.floor(keep * count))
     # Checked before the images are generated, which takes minutes.
-    choose_config(find_backbone("synthparse"), recipe, SegmentationTask, True, kept, None, recipe_overrides)
+    config = choose_config(find_backbone("synthparse"), recipe, SegmentationTask, True, kept, None, recipe_overrides)
+    assert isinstance(config, SynthparseAdaptation)
     source = teacher.about.get("weights", "auto") if weights is None else weights
     check_path(source, "weights")
     backbone = find_backbone("pftgan")
@@ -97,8 +101,9 @@ def distill(
             "generator may be that of another version of facekit: adapt again, or take the file of that version"
         )
     log.info("generating %d labelled images", count)
-    # A copy, so that the model stays on its device.
-    samples = labelled_samples(copy.deepcopy(network), generator, count, truncation, seed, pick_device(device))
+    # A copy, so that the model stays on its device. `adapt` keeps crops of twice the input's side.
+    most = 2 * (config.input_size or ParserSize.input_size)
+    samples = labelled_samples(copy.deepcopy(network), generator, count, truncation, seed, pick_device(device), most)
     student = adapt(
         list(samples.images[:kept]),
         list(samples.masks[:kept]),

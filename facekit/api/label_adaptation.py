@@ -17,6 +17,7 @@ from ..backbones.synthparse.imagenet_weights import imagenet_state
 from ..backbones.synthparse.label_adapter import READS, LabelAdaptation, LabelAdapter
 from ..backbones.synthparse.network import ParserSize
 from ..core.arguments import check_choice, check_progress, check_seed
+from ..core.array_digest import tensor_digest
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_checkpoint
@@ -27,6 +28,7 @@ from ..tasks import SegmentationTask
 from ..training.config import Adaptation
 from ..training.crops import check_faces
 from ..training.loop import Progress, check_finite, train
+from .training_identity import labels_identity
 
 # Weights of an adapter's encoder.
 WEIGHTS = ("auto", "imagenet", "none")
@@ -73,7 +75,8 @@ def adapt_labels(
         steps: Number of steps. None is 30 epochs.
         batch_size: Faces per step.
         lr: Learning rate.
-        checkpoint: File of the training state. An interrupted training resumes from it.
+        checkpoint: File of the training state. An interrupted training resumes from it. Other images, labels or
+            settings than those that it was begun with raise an error.
         device: Where to train. None is the best available device.
         seed: Seed of all random numbers.
         progress: True for a bar, False for none, or a function (steps done, steps, losses).
@@ -103,6 +106,11 @@ def adapt_labels(
     target = SegmentationTask(parsed.label_set, "sigmoid")
     crops, masks = CROPPER.training_crops(batch, parsed.clean, target, model.align, faces, model.input_size)
     target.check_crops(masks)
+    identity: dict[str, str] = {}
+    if checkpoint is not None:
+        settings = {"model": tensor_digest(model.network.state_dict()), "weights": weights, "reads": reads}
+        sizes = {"size": str(size), "batch_size": str(batch_size), "lr": str(lr), "seed": str(seed)}
+        identity = labels_identity(target, (batch, parsed.clean), faces) | settings | sizes
     model.to(target_device)
     predicted = torch.cat([model.maps(part.float() / 255).argmax(1).to("cpu", torch.uint8) for part in crops.split(32)])
     if len(predicted.unique()) == 1:
@@ -118,7 +126,7 @@ def adapt_labels(
     program = LabelAdaptation(
         network, predicted, masks, target.loss_function(masks), rates.batch_size, rates.lr, target_device, seed
     )
-    losses = train(program, total, checkpoint=checkpoint, progress=progress, name="adapting labels")
+    losses = train(program, total, checkpoint=checkpoint, progress=progress, name="adapting labels", identity=identity)
     check_finite(network.state_dict(), f"after step {total - 1}, the last one")
     about = {
         "faces": len(parsed.clean),

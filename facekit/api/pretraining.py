@@ -122,6 +122,8 @@ def pretrain(
             name=f"pretraining {backbone}",
             processes=processes,
             hooks=[timer],
+            # Settings may be changed on the way, such as lr.
+            identity={"seed": str(seed), **{name: value for name, value in run.about.items() if name != "recipe"}},
         )
         with processes.first_before_others():
             if processes.first:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +14,13 @@ from tqdm.auto import tqdm
 
 from ..api.adaptation import adapt
 from ..core.atomic_file import whole_file
-from ..core.file_digest import file_digest
 from ..core.json_text import parse_json
 from ..core.version import __version__
 from ..images.reader import read_images
 from ..model.evaluation import score_labelled
 from ..results.comparison import ScoredCell
 from ..training.config import Adaptation
-from ..zoo.official import OFFICIAL, cached_file
+from ..zoo.official import weights_identity
 from .faces import ComparisonFaces
 
 # True for a bar, False for none, or a function (trainings done, trainings, numbers by name).
@@ -72,7 +70,7 @@ class Plan:
             "facekit": __version__,
             "task": [self.faces.task.name, self.faces.task.to_dict()],
             "backbone": backbone,
-            "weights": _weights_identity(self.weights[backbone]),
+            "weights": weights_identity(self.weights[backbone]),
             "config": [type(config).__name__, dataclasses.asdict(config)],
             "align": self.align,
             "seed": self.seed + draw,
@@ -177,10 +175,3 @@ def _read_cell(file: Path) -> ScoredCell:
 def _file_stem(plan: Plan, draw: int, shots: int, backbone: str) -> str:
     """Return the name of a cell's file without its suffix."""
     return f"{backbone}-{shots}-faces-draw-{draw + 1}-{plan.key(draw, shots, backbone)}"
-
-
-def _weights_identity(weights: str | os.PathLike[str]) -> Any:
-    """Return what identifies weights: the hash of a file, or a name and what "auto" may choose from."""
-    if os.path.isfile(weights):
-        return file_digest(Path(weights))
-    return [str(weights), [name for name in OFFICIAL if cached_file(name) is not None]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..annotations.label_items import Labels
+from ..core.array_digest import array_digest
 from ..images.stream import StreamedImages, stream_images
 from ..images.types import Images
 from ..tasks import Task
@@ -39,8 +39,8 @@ class LabelledFaces:
             images: As in the class.
             labels: As in the class.
         """
-        second = [""] * len(images) if labels is None else [array_hash(label) for label in labels]
-        return cls(images, labels, list(zip((array_hash(image) for image in images), second, strict=True)))
+        second = [""] * len(images) if labels is None else [array_digest(label) for label in labels]
+        return cls(images, labels, list(zip((array_digest(image) for image in images), second, strict=True)))
 
     def part(self, indices: Sequence[int]) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
         """Return some of the images and their labels."""
@@ -162,9 +162,3 @@ def _check_repeated(faces: LabelledFaces, names: Sequence[str], persons: Sequenc
                 f"images: expected each image once, got {names[j]} and {names[i]} with equal pixels, so one could be "
                 "trained on and the other scored; leave one of them out"
             )
-
-
-def array_hash(array: Any) -> str:
-    """Return a hash of an array's values, type and shape."""
-    values = np.ascontiguousarray(array)
-    return hashlib.sha256(f"{values.dtype}{values.shape}".encode() + values.tobytes()).hexdigest()

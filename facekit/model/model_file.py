@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..alignment import check_align
+from ..core.array_digest import tensor_digest
 from ..core.json_text import parse_json
-from ..core.tensor_digest import tensor_digest
 from ..core.weight_files import check_names, check_weights
 from ..core.weight_files.torch_files import check_stored
 from ..tasks import Task

@@ -19,11 +19,11 @@ from typing_extensions import Self
 
 from ..alignment import Frame, check_align
 from ..backbones.synthparse.label_adapter import LabelAdapter, Relabelled
+from ..core.array_digest import tensor_digest
 from ..core.atomic_file import whole_file
 from ..core.device import pick_device
 from ..core.global_state import default_settings
 from ..core.output_paths import check_output
-from ..core.tensor_digest import tensor_digest
 from ..geometry.affine_crop import AffineCrop
 from ..geometry.crop import Crop
 from ..images.reader import to_tensor

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
@@ -21,6 +22,7 @@ from ..core.atomic_file import whole_file
 from ..core.output_paths import check_checkpoint
 from ..core.weight_files import read_contents
 from .distributed import ALONE, Processes
+from .identity import Identity, check_identity
 from .loss_curve import LossCurve
 
 log = logging.getLogger("facekit")
@@ -129,8 +131,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         path: The file.
 
     Returns:
-        "step" (number of finished steps), "program" (the program's state), "losses" (the last ones by name) and
-        "hooks" (the hooks' states, in order).
+        "step" (number of finished steps), "program" (the program's state), "losses" (the last ones by name),
+        "identity" (of the training) and "hooks" (the hooks' states, in order).
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -159,6 +161,7 @@ def train(
     name: str = "training",
     processes: Processes = ALONE,
     hooks: Sequence[Hook] = (),
+    identity: Identity = MappingProxyType({}),
 ) -> dict[str, float]:
     """Run a program.
 
@@ -177,6 +180,7 @@ def train(
         name: Name in the progress bar.
         processes: The processes that train together. The first one writes files and shows progress.
         hooks: What happens around the steps.
+        identity: What the training depends on. A checkpoint of another identity is not resumed.
 
     Returns:
         The losses of the last step by name.
@@ -192,7 +196,7 @@ def train(
     start = 0
     losses: dict[str, float] = {}
     if path is not None and path.exists():
-        start, losses = _resume(path, program, hooks, steps)
+        start, losses = _resume(path, program, hooks, steps, identity)
     processes.check_same(start, f"the step to resume at ({path})")
     if not processes.first:
         path, progress = None, False
@@ -216,6 +220,7 @@ def train(
                 # In all processes: each may hold a part of the optimiser's state.
                 state = {"step": index + 1, "program": program.state_dict(), "losses": losses}
                 state["hooks"] = [hook.state_dict() for hook in hooks]
+                state["identity"] = dict(identity)
                 if path is not None:
                     _save(path, state, index)
                 last_save = time.monotonic()
@@ -240,9 +245,12 @@ def _step(program: Program, index: int, hooks: Sequence[Hook]) -> dict[str, floa
     return losses
 
 
-def _resume(path: Path, program: Program, hooks: Sequence[Hook], steps: int) -> tuple[int, dict[str, float]]:
+def _resume(
+    path: Path, program: Program, hooks: Sequence[Hook], steps: int, identity: Identity
+) -> tuple[int, dict[str, float]]:
     """Restore a checkpoint. Return the number of finished steps and the last losses."""
     saved = load_checkpoint(path)
+    check_identity(path, saved.get("identity", {}), identity)
     start = saved["step"]
     if start > steps:
         raise ValueError(
@@ -250,7 +258,7 @@ def _resume(path: Path, program: Program, hooks: Sequence[Hook], steps: int) -> 
         )
     try:
         program.load_state_dict(saved["program"])
-        if "hooks" in saved:  # checkpoints of the last release have none
+        if "hooks" in saved:  # checkpoints of older releases have neither hooks nor an identity
             for hook, state in zip(hooks, saved["hooks"], strict=True):
                 hook.load_state_dict(state)
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core.atomic_file import whole_file
 from ..core.cache_folder import cache_folder
@@ -50,6 +52,17 @@ def cached_file(name: str) -> Path | None:
     """Return the path of a published file in the cache, or None if it was not downloaded."""
     path = _cache_path(OFFICIAL[name])
     return path if path.is_file() else None
+
+
+def weights_identity(weights: str | os.PathLike[str]) -> Any:
+    """Return what identifies the argument ``weights``: the digest of a file, or the name and what "auto" may choose.
+
+    Args:
+        weights: As in `facekit.adapt`.
+    """
+    if os.path.isfile(weights):
+        return file_digest(Path(weights))
+    return [str(weights), [name for name in OFFICIAL if cached_file(name) is not None]]
 
 
 def official_file(name: str) -> Path:

@@ -42,6 +42,8 @@ def test_samples_are_sorted_by_their_uncertainty(teacher: facekit.Model) -> None
     assert found.images.dtype == found.masks.dtype == np.uint8 and found.masks.max() <= 2
     assert (np.diff(found.uncertainty) >= 0).all() and found.uncertainty[-1] > found.uncertainty[0] >= 0
     assert np.array_equal(found.images, again.images) and not np.array_equal(found.images, others.images)
+    small = labelled_samples(network, generator, 5, 0.7, 1, cpu, largest=64)
+    assert small.images.shape == (5, 64, 64, 3) and small.masks.shape == (5, 64, 64)
     # The generator's own images, not those of the stream, which generates label images.
     codes = generator.codes(torch.zeros(1, generator.size.z_dim), 0.0)
     mean = ((generator.synthesis(codes) + 1) * 127.5).clamp(0, 255).mean((0, 2, 3)).detach().numpy()
@@ -103,6 +105,23 @@ def test_another_generator_of_the_same_size_is_refused(teacher: facekit.Model) -
         facekit.distill(teacher, weights="none", **settings)
     random = adapted(weights="none", seed=3, stages="")
     assert facekit.distill(random, **settings).about["distilled"]["kept"] == 1, "random weights depend on the seed"
+
+
+def test_a_large_generator_makes_images_no_larger_than_the_crops(
+    teacher: facekit.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of images of the generator's side would fill the memory."""
+    asked: list[int] = []
+
+    def made(*arguments: Any) -> Any:
+        asked.append(arguments[-1])
+        return labelled_samples(*arguments)
+
+    monkeypatch.setattr(distillation, "labelled_samples", made)
+    settings: dict[str, Any] = {"count": 2, "steps": 1, "batch_size": 2, "device": "cpu", "progress": False}
+    facekit.distill(teacher, **settings)
+    facekit.distill(teacher, input_size=32, **settings)
+    assert asked == [256, 64]
 
 
 def test_models_that_generate_nothing() -> None:

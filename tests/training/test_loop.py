@@ -49,6 +49,34 @@ def test_resuming_equals_going_on(tmp_path: Path) -> None:
         train(Line(), 5, progress=False, checkpoint=tmp_path / "a.pt")
 
 
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.pt"
+    own = {"images": "0" * 64, "labels": "1" * 64, "lr": "0.01", "seed": "0"}
+    train(Line(), 7, progress=False, checkpoint=file, identity=own)
+    before = file.read_bytes()
+    for change, message in [
+        ({"lr": "0.1"}, r"training with lr=0\.1, got one with lr=0\.01; pass the same"),
+        ({"lr": "0.1", "seed": "3"}, r"with lr=0\.1, seed=3, got one with lr=0\.01, seed=0;"),
+        ({"images": "2" * 64}, "with the same arguments, got one with other images; pass the same"),
+        ({"images": "2" * 64, "seed": "3"}, "got one with other images, seed; pass the same"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            train(Line(), 20, progress=False, checkpoint=file, identity={**own, **change})
+    assert file.read_bytes() == before, "nothing is lost"
+    resumed = train(Line(), 20, progress=False, checkpoint=file, identity=own)
+    assert resumed == train(Line(), 20, progress=False)
+
+
+def test_a_checkpoint_without_an_identity_goes_on(tmp_path: Path) -> None:
+    """Older releases wrote none."""
+    train(Line(), 7, progress=False, checkpoint=tmp_path / "a.pt")
+    saved = torch.load(tmp_path / "a.pt", weights_only=True)
+    del saved["identity"], saved["hooks"]
+    torch.save(saved, tmp_path / "a.pt")
+    resumed = train(Line(), 20, progress=False, checkpoint=tmp_path / "a.pt", identity={"seed": "0"})
+    assert resumed == train(Line(), 20, progress=False)
+
+
 def test_lines_past_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     train(Line(), 20, progress=False, checkpoint=tmp_path / "whole.pt")
 

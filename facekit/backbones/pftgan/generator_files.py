@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...core.array_digest import tensor_digest
 from ...core.global_state import preserved_random_state, seeded_random
 from ...core.json_text import parse_json
-from ...core.tensor_digest import tensor_digest
 from ...core.weight_files import WeightFile, check_names, read_weights
 from ..base import WeightFiles
 from .encoder_files import load_encoder

@@ -38,7 +38,13 @@ class LabelledSamples:
 
 @torch.no_grad()
 def labelled_samples(
-    network: PFTGANNetwork, generator: Generator, count: int, truncation: float, seed: int, device: torch.device
+    network: PFTGANNetwork,
+    generator: Generator,
+    count: int,
+    truncation: float,
+    seed: int,
+    device: torch.device,
+    largest: int | None = None,
 ) -> LabelledSamples:
     """Generate images, and label them with the segmentation stream's classifiers.
 
@@ -49,14 +55,16 @@ def labelled_samples(
         truncation: Below 1, images are closer to the mean image, with less variety and fewer faults.
         seed: Seed of the codes. Images of the same seed and count are the same.
         device: Where to compute.
+        largest: Largest side in pixels. Thousands of images of 1024 px would fill the memory. None is any.
 
     Returns:
-        The samples. Their side is the generator's, and at least 128 px.
+        The samples. Their side is the generator's, but at least 128 px and at most ``largest``.
     """
     heads = network.to(device).eval().heads
     assert heads is not None
     generator = generator.to(device).eval()
     side = max(LEAST_SIDE, network.input_size)
+    side = side if largest is None else min(side, largest)
     z = torch.randn(count, generator.size.z_dim, generator=generator_for(seed, 0, 19))
     images, masks, uncertainty = [], [], []
     for some in z.split(_BATCH):
@@ -73,6 +81,6 @@ def labelled_samples(
 def _pixels(images: Tensor, side: int) -> NDArray[np.uint8]:
     """Return images (N, 3, S, S) in [-1, 1] as (N, side, side, 3) uint8."""
     if images.shape[-1] != side:
-        images = torch.nn.functional.interpolate(images, side, mode="bicubic", align_corners=False)
+        images = torch.nn.functional.interpolate(images, side, mode="bicubic", align_corners=False, antialias=True)
     pixels = (images.float().clamp(-1, 1) + 1) * 127.5
     return pixels.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -69,7 +69,8 @@ def test_an_encoder_is_not_trained_further_for_another_generator(tmp_path: Path)
     files = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        files.append(tmp_path / f"g{seed}.safetensors")
+        files.append(tmp_path / str(seed) / "g.safetensors")
+        files[-1].parent.mkdir()
         state = Generator(GeneratorSize(32, 8, 8, 64, 8, 2)).state_dict()
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, files[-1])
     settings: dict[str, Any] = {
@@ -78,6 +79,10 @@ def test_an_encoder_is_not_trained_further_for_another_generator(tmp_path: Path)
     facekit.pretrain("inversion", "generated:6", weights=files[0], until=1, **settings)
     with pytest.raises(ValueError, match="got one of another training .the encoder was trained for another generator"):
         facekit.pretrain("inversion", "generated:6", weights=files[1], **settings)
+    with pytest.raises(ValueError, match="with seed=1, got one with seed=0; pass the same to resume it"):
+        facekit.pretrain("inversion", "generated:6", weights=files[0], seed=1, **settings)
+    with pytest.raises(ValueError, match="got one with other faces; pass the same"):
+        facekit.pretrain("inversion", "generated:8", weights=files[0], **settings)
     facekit.pretrain("inversion", "generated:6", weights=files[0], **settings)
 
 
