@@ -33,7 +33,7 @@ from ..training.best_checkpoint import BestCheckpoint
 from ..training.config import Adaptation
 from ..training.crops import check_faces
 from ..training.finetune import FineTuning
-from ..training.loop import FiniteProgram, Progress, check_finite, train
+from ..training.loop import FiniteProgram, Progress, check_finite, check_resumable, train
 from ..training.time_estimate import announce_time
 from ..training.views import TrainingData
 from ..training.warm_start import check_warm_start, fits_embedded, warm_start
@@ -112,6 +112,14 @@ def adapt(
     trained_task = task_type.create(parsed.label_set, config)
     check_plausible(trained_task, parsed.clean, batch, stacklevel=4)
     validation_faces = None if validation is None else _labelled(trained_task, *validation)
+    identity = None
+    if checkpoint is not None:
+        labelled = (batch, parsed.clean)
+        identity = adaptation_identity(
+            trained_task, system, weights, align, labelled, faces, validation_faces, config, seed
+        )
+        check_resumable(checkpoint, identity)
+        del labelled
     with seeded_random(seed):
         network = system.build(weights, seed, trained_task, config)
     model = Model(backbone, network, trained_task, align)
@@ -119,11 +127,6 @@ def adapt(
     crops, crop_labels = CROPPER.training_crops(
         batch, parsed.clean, trained_task, align, faces, 2 * side, config.cache_bytes
     )
-    identity = None
-    if checkpoint is not None:
-        labelled = (batch, parsed.clean)
-        identity = adaptation_identity(model, system, weights, labelled, faces, validation_faces, config, seed)
-        del labelled
     del batch, parsed  # thousands of images fill the memory
     trained_task.check_crops(crop_labels)
     support = _support_crops(support_images, align, side, identity)

@@ -27,7 +27,7 @@ from ..model import CROPPER, Model, resolve_model
 from ..tasks import SegmentationTask
 from ..training.config import Adaptation
 from ..training.crops import check_faces
-from ..training.loop import Progress, check_finite, train
+from ..training.loop import Progress, check_finite, check_resumable, train
 from .training_identity import labels_identity
 
 # Weights of an adapter's encoder.
@@ -104,13 +104,24 @@ def adapt_labels(
     check_faces(faces, len(batch.names), model.align)
     parsed = SegmentationTask.parse(labels, model.task.labels if names is None else names, batch)
     target = SegmentationTask(parsed.label_set, "sigmoid")
-    crops, masks = CROPPER.training_crops(batch, parsed.clean, target, model.align, faces, model.input_size)
-    target.check_crops(masks)
     identity: dict[str, str] = {}
     if checkpoint is not None:
-        settings = {"model": tensor_digest(model.network.state_dict()), "weights": weights, "reads": reads}
-        sizes = {"size": str(size), "batch_size": str(batch_size), "lr": str(lr), "seed": str(seed)}
-        identity = labels_identity(target, (batch, parsed.clean), faces) | settings | sizes
+        settings = {
+            "size": size,
+            "reads": reads,
+            "weights": weights,
+            "steps": steps,
+            "batch_size": batch_size,
+            "lr": lr,
+        }
+        identity = {
+            **labels_identity(target, (batch, parsed.clean), faces),
+            "model": tensor_digest(model.network.state_dict()),
+            **{name: str(value) for name, value in {**settings, "batch_size": batch_size}.items()},
+        }
+        check_resumable(checkpoint, identity)
+    crops, masks = CROPPER.training_crops(batch, parsed.clean, target, model.align, faces, model.input_size)
+    target.check_crops(masks)
     model.to(target_device)
     predicted = torch.cat([model.maps(part.float() / 255).argmax(1).to("cpu", torch.uint8) for part in crops.split(32)])
     if len(predicted.unique()) == 1:

@@ -11,7 +11,6 @@ import numpy as np
 from ..backbones.base import Backbone
 from ..core.array_digest import array_digest, sequence_digest, tensor_digest
 from ..images import ImageBatch
-from ..model import Model
 from ..tasks import Task
 from ..training.config import Adaptation
 from ..training.identity import config_identity
@@ -21,9 +20,10 @@ Faces = tuple[ImageBatch, Sequence[np.ndarray]]
 
 
 def adaptation_identity(
-    model: Model,
+    task: Task,
     system: Backbone,
     weights: str | os.PathLike[str],
+    align: str,
     faces: Faces,
     boxes: Any,
     validation: Faces | None,
@@ -33,9 +33,10 @@ def adaptation_identity(
     """Return what identifies a training of `adapt`, without its support images.
 
     Args:
-        model: The model that is trained, for its task and its crops.
-        system: Its backbone.
+        task: The task with its label set.
+        system: The backbone.
         weights: As in `facekit.adapt`.
+        align: As in `facekit.adapt`.
         faces: The images and their clean labels.
         boxes: One face box per image, or None.
         validation: Images and labels for scores during training, or None.
@@ -44,12 +45,12 @@ def adaptation_identity(
     """
     embedded = tensor_digest(system.embedded_state()) if weights in ("auto", "embedded") else ""
     return {
-        **labels_identity(model.task, faces, boxes),
-        "backbone": model.backbone,
+        **labels_identity(task, faces, boxes),
+        "backbone": system.name,
         "weights": f"{weights_identity(weights)}{embedded}",
-        "align": model.align,
+        "align": align,
         # Scores of these images decide which weights are kept.
-        "validation": str(validation and labels_identity(model.task, validation, None)) if config.keep_best else "",
+        "validation": str(validation and labels_identity(task, validation, None)) if config.keep_best else "",
         "seed": str(seed),
         **config_identity(config),
     }
@@ -68,5 +69,6 @@ def labels_identity(task: Task, faces: Faces, boxes: Any) -> dict[str, str]:
         "images": sequence_digest(batch.arrays),
         "labels": sequence_digest(labels),
         "faces": "" if boxes is None else array_digest(np.asarray(boxes, dtype=float)),
-        "task or names": f"{task.name} {task.to_dict()}",
+        "task": task.name,
+        "names": str(task.to_dict()),
     }

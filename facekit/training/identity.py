@@ -14,10 +14,10 @@ from .config import Adaptation
 # A text by the name of each argument that the result depends on. Long values, such as images, are digests.
 Identity = Mapping[str, str]
 
-# Fields that a resumed training may change: its length, and where its data are kept.
-_FREE = ("steps", "cache", "cache_bytes", "memory_limit")
+# Fields that a resumed training may change: where its data are kept.
+_FREE = ("cache", "cache_bytes", "memory_limit")
 # Longer values are digests, which say nothing to a reader.
-_SHOWN = 24
+_SHOWN = 32
 # Another backbone differs in many fields. The first names say enough.
 _NAMED = 3
 
@@ -46,12 +46,13 @@ def check_identity(path: Path, saved: Mapping[str, Any], own: Identity) -> None:
     other = [name for name, value in own.items() if saved.get(name, value) != value][:_NAMED]
     if not other:
         return
-    short = all(len(str(saved[name])) < _SHOWN and len(own[name]) < _SHOWN for name in other)
-    got = ", ".join(f"{name}={saved[name]}" if short else name for name in other)
-    expected = ", ".join(f"{name}={own[name]}" for name in other) if short else "the same arguments"
+    same = [f"{name}={saved[name]}" for name in other]
+    got = [f"{name}={own[name]}" for name in other]
+    if max(map(len, same + got)) > _SHOWN:
+        same, got = [f"the same {', '.join(other)}"], ["others"]
     raise ValueError(
-        f"{path}: expected a checkpoint of a training with {expected}, got one with {'' if short else 'other '}{got}; "
-        "pass the same to resume it, or another file to begin anew"
+        f"{path}: expected {', '.join(same)}, as in the call that wrote it, got {', '.join(got)}; "
+        f"pass {', '.join(same)} to resume it, or another checkpoint= to begin anew"
     )
 
 

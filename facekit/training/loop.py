@@ -27,6 +27,10 @@ from .loss_curve import LossCurve
 
 log = logging.getLogger("facekit")
 
+# Least seconds between two checkpoints if the caller names none, so that little is lost by an interruption.
+_SAVE_EVERY = 10.0
+# Then the interval is also at least this many times as long as the last checkpoint took to write.
+_SAVING = 20
 # True for a progress bar, False for none, or a function (steps done, all steps, losses).
 Progress = bool | Callable[[int, int, dict[str, float]], None]
 
@@ -155,7 +159,7 @@ def train(
     steps: int,
     *,
     checkpoint: str | os.PathLike[str] | None = None,
-    save_every: float = 120.0,
+    save_every: float | None = None,
     save_steps: int | None = None,
     progress: Progress = True,
     name: str = "training",
@@ -173,7 +177,8 @@ def train(
         program: What to train.
         steps: Number of steps in all.
         checkpoint: File for checkpoints, or None.
-        save_every: Seconds between two checkpoints. One more is written at the end.
+        save_every: Seconds between two checkpoints. One more is written at the end. None is ten, or more if the
+            checkpoints are so large that writing them would take more than a twentieth of the time.
         save_steps: Steps between two checkpoints, besides.
         progress: True for a progress bar, False for none, or a function (steps done, steps, losses) that is called
             after each step.
@@ -201,7 +206,7 @@ def train(
     if not processes.first:
         path, progress = None, False
     curve = None if path is None else LossCurve(path.with_suffix(".jsonl"), start)
-    last_save = time.monotonic()
+    saved, last_save, saving = start, time.monotonic(), 0.0
     try:
         with tqdm(
             total=steps, initial=start, desc=name, disable=progress is not True, mininterval=0.5, leave=False
@@ -214,16 +219,23 @@ def train(
                 bar.set_postfix({k: f"{v:.3g}" for k, v in losses.items()}, refresh=False)
                 if curve is not None:
                     curve.add(index, losses)
-                due = time.monotonic() - last_save > save_every or (save_steps and (index + 1) % save_steps == 0)
+                interval = max(_SAVE_EVERY, _SAVING * saving) if save_every is None else save_every
+                due = time.monotonic() - last_save > interval or (save_steps and (index + 1) % save_steps == 0)
                 if checkpoint is None or not processes.from_first(bool(due or index + 1 == steps)):
                     continue
+                began = time.monotonic()
                 # In all processes: each may hold a part of the optimiser's state.
                 state = {"step": index + 1, "program": program.state_dict(), "losses": losses}
                 state["hooks"] = [hook.state_dict() for hook in hooks]
                 state["identity"] = dict(identity)
-                if path is not None:
-                    _save(path, state, index)
+                if path is not None and _save(path, state, index):
+                    saved = index + 1
                 last_save = time.monotonic()
+                saving = last_save - began
+    except KeyboardInterrupt:
+        if path is not None:
+            log.warning("stopped: %s holds %d of %d steps; the same call goes on from there", path, saved, steps)
+        raise
     finally:
         if curve is not None:
             curve.close()
@@ -243,6 +255,21 @@ def _step(program: Program, index: int, hooks: Sequence[Hook]) -> dict[str, floa
             f"{', '.join(broken)} is not finite at step {index}, expected a number: lower the learning rate"
         )
     return losses
+
+
+def check_resumable(checkpoint: str | os.PathLike[str], identity: Identity) -> None:
+    """Check before work begins that a checkpoint belongs to a training.
+
+    Args:
+        checkpoint: The checkpoint's file, which need not exist.
+        identity: What the training depends on.
+
+    Raises:
+        ValueError: If it belongs to another training, or is no checkpoint.
+    """
+    path = Path(checkpoint)
+    if path.exists():
+        check_identity(path, load_checkpoint(path).get("identity", {}), identity)
 
 
 def _resume(
@@ -270,10 +297,12 @@ def _resume(
     return start, saved["losses"]
 
 
-def _save(path: Path, state: dict[str, Any], index: int) -> None:
-    """Write a checkpoint of step ``index``, or log why that failed."""
+def _save(path: Path, state: dict[str, Any], index: int) -> bool:
+    """Write a checkpoint of step ``index``, or log why that failed. Return whether it was written."""
     check_finite(state["program"], f"after step {index}")
     try:
         save_checkpoint(path, state)
     except OSError as error:
         log.warning("no checkpoint at step %d, the training goes on: %s", index + 1, error)
+        return False
+    return True

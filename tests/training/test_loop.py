@@ -55,10 +55,13 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     train(Line(), 7, progress=False, checkpoint=file, identity=own)
     before = file.read_bytes()
     for change, message in [
-        ({"lr": "0.1"}, r"training with lr=0\.1, got one with lr=0\.01; pass the same"),
-        ({"lr": "0.1", "seed": "3"}, r"with lr=0\.1, seed=3, got one with lr=0\.01, seed=0;"),
-        ({"images": "2" * 64}, "with the same arguments, got one with other images; pass the same"),
-        ({"images": "2" * 64, "seed": "3"}, "got one with other images, seed; pass the same"),
+        (
+            {"lr": "0.1"},
+            r"expected lr=0\.01, as in the call that wrote it, got lr=0\.1; pass lr=0\.01 to",
+        ),
+        ({"lr": "0.1", "seed": "3"}, r"expected lr=0\.01, seed=0, as .*, got lr=0\.1, seed=3;"),
+        ({"images": "2" * 64}, "expected the same images, as .*, got others; pass the same images to resume it, or"),
+        ({"images": "2" * 64, "seed": "3"}, "expected the same images, seed, as .*, got others;"),
     ]:
         with pytest.raises(ValueError, match=message):
             train(Line(), 20, progress=False, checkpoint=file, identity={**own, **change})
@@ -75,6 +78,27 @@ def test_a_checkpoint_without_an_identity_goes_on(tmp_path: Path) -> None:
     torch.save(saved, tmp_path / "a.pt")
     resumed = train(Line(), 20, progress=False, checkpoint=tmp_path / "a.pt", identity={"seed": "0"})
     assert resumed == train(Line(), 20, progress=False)
+
+
+def test_an_interrupted_training_says_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stopped(Line):
+        def step(self, index: int) -> dict[str, float]:
+            if index == 5:
+                raise KeyboardInterrupt
+            return super().step(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(Stopped(), 20, progress=False, checkpoint=tmp_path / "a.pt")
+    assert "a.pt holds 0 of 20 steps" in caplog.text and not (tmp_path / "a.pt").exists(), "no ten seconds"
+    clock = iter(range(0, 9000, 9))  # seconds between two looks at the clock
+    monkeypatch.setattr("facekit.training.loop.time.monotonic", lambda: float(next(clock)))
+    with pytest.raises(KeyboardInterrupt):
+        train(Stopped(), 20, progress=False, checkpoint=tmp_path / "a.pt")
+    steps = torch.load(tmp_path / "a.pt", weights_only=True)["step"]
+    # A checkpoint that takes 9 seconds is not written again before 180 have passed.
+    assert steps == 2 and "a.pt holds 2 of 20 steps; the same call goes on from there" in caplog.text
 
 
 def test_lines_past_the_checkpoint_are_dropped(tmp_path: Path) -> None:

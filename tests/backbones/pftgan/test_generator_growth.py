@@ -79,9 +79,9 @@ def test_an_encoder_is_not_trained_further_for_another_generator(tmp_path: Path)
     facekit.pretrain("inversion", "generated:6", weights=files[0], until=1, **settings)
     with pytest.raises(ValueError, match="got one of another training .the encoder was trained for another generator"):
         facekit.pretrain("inversion", "generated:6", weights=files[1], **settings)
-    with pytest.raises(ValueError, match="with seed=1, got one with seed=0; pass the same to resume it"):
+    with pytest.raises(ValueError, match="expected seed=0, as .*, got seed=1; pass seed=0 to resume it"):
         facekit.pretrain("inversion", "generated:6", weights=files[0], seed=1, **settings)
-    with pytest.raises(ValueError, match="got one with other faces; pass the same"):
+    with pytest.raises(ValueError, match="the same faces, as .*, got others; pass the same faces"):
         facekit.pretrain("inversion", "generated:8", weights=files[0], **settings)
     facekit.pretrain("inversion", "generated:6", weights=files[0], **settings)
 
