@@ -254,6 +254,9 @@ LABELS: list[Row] = [
     # masks
     ("masks too many", lambda f: masks([IDS] * 3),
      r"^expected one mask per image, got 2 images but 3 masks; pass as many"),
+    ("one mask for two images", lambda f: masks(IDS), r"^expected one mask per image, got 2 images but 1 mask"),
+    ("one mask of colours", lambda f: check_masks(np.stack([IDS] * 3, -1), SIZES[:1], 3, names=NAMES[:1]),
+     r"^mask 0 \(anna.png\): expected \(H,W\) class ids, got"),
     ("mask of another size", lambda f: masks([IDS, IDS[:5]]),
      r"^mask 1 \(ben.png\): expected.*6 x 8, got 5 x 8; resize.*nearest"),
     ("mask turned", lambda f: masks([IDS.T, IDS]),

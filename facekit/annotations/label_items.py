@@ -45,12 +45,10 @@ def list_items(labels: Labels | None, sizes: Sizes, rank: int, item: str, names:
     if isinstance(labels, Image.Image):
         return [labels]
     if isinstance(labels, torch.Tensor):
-        return [labels] if labels.ndim <= rank and len(sizes) == 1 else list(labels) if labels.ndim else [labels]
+        return [labels] if _is_one(labels, rank, len(sizes)) else list(labels)
     if hasattr(labels, "__array__"):
         array = np.asarray(labels)
-        if array.dtype != object and array.ndim <= rank and len(sizes) == 1:
-            return [array]
-        return list(array) if array.ndim else [array]
+        return [array] if array.dtype != object and _is_one(array, rank, len(sizes)) else list(array)
     if not isinstance(labels, Iterable) or isinstance(labels, (Mapping, Set, bytes)):
         got = type(labels).__name__
         raise ValueError(f"labels: expected one {item} per image, {len(sizes)} in all, got {got}; pass a list or array")
@@ -58,6 +56,15 @@ def list_items(labels: Labels | None, sizes: Sizes, rank: int, item: str, names:
     # Nested lists can be the rows of one label. For targets (rank 3) this is impossible: (H, W) is a whole image.
     bare = len(sizes) == 1 and rank == 2 and bool(items) and _rank(items[0]) == 1
     return [items] if bare else items
+
+
+def _is_one(array: np.ndarray | torch.Tensor, rank: int, images: int) -> bool:
+    """Return whether an array is the label of one image, and not a batch of labels."""
+    if array.ndim == 0 or (images == 1 and array.ndim <= rank):
+        return True
+    # A mask, or a mask as colours (H, W, 3), for which the check of the mask has a message.
+    colours = array.ndim == 3 and array.shape[-1] in (3, 4) and len(array) > 1
+    return rank == 2 and (array.ndim == 2 or (images == 1 and colours))
 
 
 def item_name(kind: str, i: int, names: Names, item: Any = None) -> str:

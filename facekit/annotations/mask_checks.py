@@ -118,7 +118,8 @@ def _check_ids(ids: np.ndarray, classes: int | None, ignore: int, where: str) ->
     if wrong.any():
         bad, pixels = present[wrong], int(counts[wrong].sum())
         listing = ", ".join(str(value) for value in bad[:_MAX_LISTED]) + (" ..." if len(bad) > _MAX_LISTED else "")
-        fix = "negative ids do not exist" if (bad < 0).any() else "map your ids to the label set's"
+        known = "map your ids to the label set's, whose first class has id 0"
+        fix = "negative ids do not exist" if (bad < 0).any() else known
         raise ValueError(
             f"{where}: expected ids 0 to {top - 1}, or {ignore} for ignored, got {listing} ({pixels} pixels); {fix}"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import numbers
 import os
@@ -29,8 +28,6 @@ from ..training.config import Adaptation
 from ..training.loop import Progress
 from .adaptation import adapt
 
-log = logging.getLogger("facekit")
-
 
 @default_settings()
 def distill(
@@ -50,7 +47,8 @@ def distill(
     """Train a fast parser on images that a generator makes, with the labels of its pixel classifiers.
 
     A prediction of backbone "pftgan" encodes the image, runs the generator and ten classifiers. The parser runs one
-    small UNet instead. It learns from generated images only, so it can be no better than their labels.
+    small UNet instead. It learns from generated images only, so it can be no better than their labels. With the
+    embedded generator, 2,000 images and their training take about ten minutes on two cores.
 
     Args:
         model: A segmentation model of backbone "pftgan", or its file. It is not changed.
@@ -64,7 +62,7 @@ def distill(
             the images are generated again, and on another one they differ by rounding.
         device: Where to compute. None is the best available device.
         seed: Seed of all random numbers.
-        progress: True for a bar, False for none, or a function (steps done, steps, losses).
+        progress: True for two bars, images and steps, False for none, or a function (steps done, steps, losses).
         **recipe_overrides: Fields of synthparse's configuration, such as ``steps=1000``.
 
     Returns:
@@ -100,10 +98,11 @@ def distill(
             f"from, got another one of {generator.size.resolution} px; pass its file as weights=. The embedded "
             "generator may be that of another version of facekit: adapt again, or take the file of that version"
         )
-    log.info("generating %d labelled images", count)
     # A copy, so that the model stays on its device. `adapt` keeps crops of twice the input's side.
     most = 2 * (config.input_size or ParserSize.input_size)
-    samples = labelled_samples(copy.deepcopy(network), generator, count, truncation, seed, pick_device(device), most)
+    samples = labelled_samples(
+        copy.deepcopy(network), generator, count, truncation, seed, pick_device(device), most, progress is True
+    )
     student = adapt(
         list(samples.images[:kept]),
         list(samples.masks[:kept]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from ..images.reader import image_source, load_each, to_tensor
 from ..images.types import Images
 from ..model import Model, find_frames, resolve_model
 from .uncertainty import divergence_map
+
+_LISTED = 5  # images without a face in the warning
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +66,17 @@ def suggest(model: Model | str | os.PathLike[str], images: Images, *, align: str
         >>> suggestion.order[0]  # the image to label next
     """
     runner = resolve_model(model)
-    loaded = load_each(image_source(images), "raise", {})
-    scores = np.array([_uncertainty(runner, image, align or runner.align) for _, _, image in loaded], np.float32)
+    found = [
+        (name, _uncertainty(runner, image, align or runner.align))
+        for _, name, image in load_each(image_source(images), "raise", {})
+    ]
+    scores = np.array([score for _, score in found], np.float32)
+    without = [name for name, score in found if score != score]
+    if without:
+        listing = ", ".join(without[:_LISTED]) + (" ..." if len(without) > _LISTED else "")
+        problem = f"no face found in {len(without)} of {len(found)} images ({listing})"
+        fix = "their scores are NaN, and they come last; label others, or pass align='none' for face crops"
+        warnings.warn(f"{problem}, expected one in each: {fix}", stacklevel=3)
     order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
     return Suggestion(order, scores)
 

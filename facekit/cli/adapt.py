@@ -31,7 +31,11 @@ def add_commands(add_command: AddCommand) -> None:
         "labels",
     )
     p.add_argument("--task", required=True, choices=TASKS)
-    p.add_argument("--recipe", default="quick", help="quick, paper, or a row of FSMA's Table 7, e.g. 300w-5%%")
+    p.add_argument(
+        "--recipe",
+        default="quick",
+        help="quick, paper, or another of the backbone: 300w-5%% (fsma), datasetgan (pftgan), ...",
+    )
     p.add_argument("--backbone", default="fsma", choices=sorted(backbone_names()))
     p.add_argument(
         "--weights", default="auto", help="weights of the backbone: auto, embedded, official, none or a file"
@@ -78,8 +82,8 @@ def _add_training_options(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--checkpoint",
         metavar="FILE",
-        help="file to resume from, written every two minutes. If the command is killed, run it again to continue; "
-        "without this file the training starts again",
+        help="file to resume from, written about every ten seconds. If the command is killed, run it again to "
+        "continue; without this file the training starts again",
     )
     p.add_argument("--out", required=True, help="the .facekit file to write")
 

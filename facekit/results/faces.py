@@ -56,6 +56,8 @@ class Faces(list[R], Drawable):
         """Return one face, or some of the faces as `Faces` of the same image."""
         if isinstance(index, slice):
             return Faces(super().__getitem__(index), image=self.image)
+        if not self:
+            raise IndexError("expected a face, got none: no face was found in this image; test `if faces:` first")
         return super().__getitem__(index)
 
     def __getattr__(self, name: str) -> Any:

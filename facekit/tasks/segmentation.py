@@ -268,10 +268,11 @@ def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None
     absent = [name for name, pixels in zip(labels.classes, counts.tolist(), strict=True) if not pixels]
     if absent:
         listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
-        problem = f"no pixel of {len(absent)} of the {len(labels)} classes in {masks} masks ({listing})"
-        fix = "add masks that hold them, or pass names= without them"
+        given = "1 mask" if masks == 1 else f"{masks} masks"
+        problem = f"no pixel of {len(absent)} of the {len(labels)} classes in {given} ({listing})"
+        fix = "these classes are not learned; add masks with pixels of them, or pass names= without them"
         # For the caller of `adapt` or `adapt_labels`; a decorator is in between.
-        warnings.warn(f"{problem}, expected some of each, for they will not be learned: {fix}", stacklevel=5)
+        warnings.warn(f"{problem}, expected some of each: {fix}", stacklevel=5)
 
 
 def _warn_of_spread_ids(masks: list[np.ndarray]) -> None:

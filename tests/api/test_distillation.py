@@ -114,7 +114,7 @@ def test_a_large_generator_makes_images_no_larger_than_the_crops(
     asked: list[int] = []
 
     def made(*arguments: Any) -> Any:
-        asked.append(arguments[-1])
+        asked.append(arguments[-2])
         return labelled_samples(*arguments)
 
     monkeypatch.setattr(distillation, "labelled_samples", made)

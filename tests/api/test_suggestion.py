@@ -80,7 +80,8 @@ def test_order_follows_scores(images: list[np.ndarray], task: str, backbone: str
 
 def test_images_without_a_face_are_last(images: list[np.ndarray]) -> None:
     face, noise = facekit.data.samples().images[0], images[0]
-    found = facekit.suggest("attributes", [noise, np.full_like(noise, 90), face])
+    with pytest.warns(UserWarning, match=r"no face found in 2 of 3 images"):
+        found = facekit.suggest("attributes", [noise, np.full_like(noise, 90), face])
     assert found.order[0] == 2 and np.isfinite(found.scores[2])
     assert np.isnan(found.scores[:2]).all() and found.order.tolist() == [2, 0, 1]
 
@@ -90,3 +91,11 @@ def test_wrong_arguments(images: list[np.ndarray]) -> None:
         facekit.suggest("attributes", [])
     with pytest.raises(ValueError, match="align"):
         facekit.suggest("attributes", images, align="sideways")
+
+
+def test_images_without_a_face_are_named() -> None:
+    wall = np.full((96, 96, 3), 90, np.uint8)
+    message = r"no face found in 2 of 2 images \(image 0, image 1\), expected one in each"
+    with pytest.warns(UserWarning, match=message) as seen:
+        found = facekit.suggest("segmentation", [wall, wall])
+    assert np.isnan(found.scores).all() and seen[0].filename == __file__

@@ -128,6 +128,12 @@ def test_other_numbers_of_faces_say_what_to_do(count: int, no_warnings: None) ->
     assert not hasattr(faces, "points") and list(faces.to_dict()) == ["kind", "faces", "size"]
 
 
+def test_the_first_of_no_faces() -> None:
+    with pytest.raises(IndexError, match="expected a face, got none: no face was found in this image; test"):
+        Faces([], IMAGE)[0]
+    assert Faces([], IMAGE)[:1] == []
+
+
 def test_a_name_that_no_result_has(no_warnings: None) -> None:
     for count in (1, 2):
         with pytest.raises(AttributeError, match="'Faces' object has no attribute 'mask'"):

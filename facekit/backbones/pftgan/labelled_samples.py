@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from ...core.random_streams import generator_for
 from .network import PFTGANNetwork
@@ -45,6 +46,7 @@ def labelled_samples(
     seed: int,
     device: torch.device,
     largest: int | None = None,
+    show: bool = False,
 ) -> LabelledSamples:
     """Generate images, and label them with the segmentation stream's classifiers.
 
@@ -56,6 +58,7 @@ def labelled_samples(
         seed: Seed of the codes. Images of the same seed and count are the same.
         device: Where to compute.
         largest: Largest side in pixels. Thousands of images of 1024 px would fill the memory. None is any.
+        show: Whether to show a progress bar.
 
     Returns:
         The samples. Their side is the generator's, but at least 128 px and at most ``largest``.
@@ -67,7 +70,7 @@ def labelled_samples(
     side = side if largest is None else min(side, largest)
     z = torch.randn(count, generator.size.z_dim, generator=generator_for(seed, 0, 19))
     images, masks, uncertainty = [], [], []
-    for some in z.split(_BATCH):
+    for some in tqdm(z.split(_BATCH), f"generating {count} images", disable=not show, leave=False):
         codes = generator.codes(some.to(device), truncation)
         votes = heads.vote(network.maps(codes), side)
         images.append(_pixels(generator.synthesis(codes), side))
