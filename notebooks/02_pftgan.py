@@ -71,7 +71,7 @@ plots.diagram(boxes, arrows, colours=dict.fromkeys(tuned, "#f6dcc8") | {new: "#c
 # %% [markdown]
 # - The **encoder** finds the codes from which the generator reconstructs a given face (equation 1). It stays frozen.
 # - Both **streams** (orange: fine-tuned) start as the same trained generator and share its coarse layers (section 3.1). The
-#   segmentation stream learns from one labelled face, the image stream from any faces without labels.
+#   segmentation stream learns from one labelled face, the image stream from that face and any faces without labels.
 # - The streams are fine-tuned in **three steps**, so that they keep as much as possible of their pre-training (section 3.2,
 #   Algorithm 1).
 # - Then small **classifiers** (green: new) predict the part of each pixel from the maps of the stream's layers (section 3.3).
@@ -287,10 +287,10 @@ plots.curves(fit, "iteration", "%, on the labelled face")
 
 # %% [markdown]
 # The second plot answers: **has the stream learned its label?** Each pixel of its image gets the class of the nearest colour,
-# and is compared with the label of the same face. `model.about["fit"]` keeps the last values. Large parts are learned first.
-# What step 1 cannot reach by colours alone, step 2 reaches by changing the layers. More steps and a larger learning rate
-# (`steps=200, lr=0.01`) fit the label better. But a good fit on one face does not yet mean good parts on other faces: with some
-# labelled faces they become worse. Section 6 measures other faces.
+# and is compared with the label of the same face. `model.about["fit"]` keeps the last values. Large parts are learned, small
+# ones hardly: the mIoU ends at about a third. What step 1 cannot reach by colours alone, step 2 reaches by changing the
+# layers. More steps and a larger learning rate (`steps=200, lr=0.01`) fit the label better. But a good fit on one face does
+# not yet mean good parts on other faces: with some labelled faces they become worse. Section 6 measures other faces.
 
 # %%
 def output(model, x):
@@ -394,7 +394,8 @@ for n in (1, 2, 5):
 plots.curves({name: ((1, 2, 5), values) for name, values in live.items()}, "labelled faces", "mIoU, % (this run)")
 
 # %% [markdown]
-# Five faces are no better than one in this run: it draws 2,500 pixels of them all together. The recipes take all pixels.
+# More faces do not help in this run, and with five the score is even lower. It draws only 2,500 pixels from all faces together.
+# The recipes take all pixels, and then five faces are clearly better than one (section 7).
 #
 # How much of the difference is chance? Each of the first three faces is once the only labelled one:
 
@@ -442,9 +443,9 @@ display(plots.bars(table45, "mIoU, %\n(paper, Tables 4, 5)"))
 display(plots.bars(ours, "mIoU, %\n(this run, one face)"))
 
 # %% [markdown]
-# One face and one seed are an example. Here all tuned rows are better than none, and the paper's part is best, as in the paper.
-# But unlike there, the single stream and the vanilla fine-tuning do no harm. In facekit, "single stream" and "nothing shared"
-# must be equal: without shared layers, the image stream cannot change the segmentation stream. The paper has 37.9 and 38.3.
+# One face and one seed are an example. Here all tuned rows are better than none. But unlike in the paper, the single stream
+# does no harm, and vanilla fine-tuning is even the best row of all. In facekit, "single stream" and "nothing shared" must be
+# equal: without shared layers, the image stream cannot change the segmentation stream. The paper has 37.9 and 38.3.
 #
 # ## 7 · The paper's numbers and ours
 #
