@@ -106,18 +106,12 @@ def adapt_labels(
     target = SegmentationTask(parsed.label_set, "sigmoid")
     identity: dict[str, str] = {}
     if checkpoint is not None:
-        settings = {
-            "size": size,
-            "reads": reads,
-            "weights": weights,
-            "steps": steps,
-            "batch_size": batch_size,
-            "lr": lr,
-        }
+        settings = {"size": size, "reads": reads, "weights": weights, "steps": steps, "batch_size": batch_size}
+        settings |= {"lr": lr, "seed": seed}
         identity = {
             **labels_identity(target, (batch, parsed.clean), faces),
             "model": tensor_digest(model.network.state_dict()),
-            **{name: str(value) for name, value in {**settings, "batch_size": batch_size}.items()},
+            **{name: str(value) for name, value in settings.items()},
         }
         check_resumable(checkpoint, identity)
     crops, masks = CROPPER.training_crops(batch, parsed.clean, target, model.align, faces, model.input_size)

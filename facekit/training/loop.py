@@ -233,8 +233,10 @@ def train(
                 last_save = time.monotonic()
                 saving = last_save - began
     except KeyboardInterrupt:
-        if path is not None:
+        if path is not None and saved:
             log.warning("stopped: %s holds %d of %d steps; the same call goes on from there", path, saved, steps)
+        elif path is not None:
+            log.warning("stopped before the first checkpoint was due: the same call begins anew")
         raise
     finally:
         if curve is not None:

@@ -134,6 +134,8 @@ def test_a_label_adapter(faces: dict[str, Any], tmp_path: Path) -> None:
         facekit.adapt_labels("segmentation", faces["image"], changed, **given)
     with pytest.raises(ValueError, match=r", got lr=0\.5;"):
         facekit.adapt_labels("segmentation", faces["image"], masks, lr=0.5, **given)
+    with pytest.raises(ValueError, match=r"expected seed=0, as .*, got seed=1;"):
+        facekit.adapt_labels("segmentation", faces["image"], masks, seed=1, **given)
     other = facekit.adapt(faces["image"], masks, "segmentation", "synthparse", names=NAMES, **FAST)
     with pytest.raises(ValueError, match="the same .*model"):
         facekit.adapt_labels(other, faces["image"], masks, **given)

@@ -91,7 +91,7 @@ def test_an_interrupted_training_says_what_is_kept(
 
     with pytest.raises(KeyboardInterrupt):
         train(Stopped(), 20, progress=False, checkpoint=tmp_path / "a.pt")
-    assert "a.pt holds 0 of 20 steps" in caplog.text and not (tmp_path / "a.pt").exists(), "no ten seconds"
+    assert "stopped before the first checkpoint was due" in caplog.text and not (tmp_path / "a.pt").exists()
     clock = iter(range(0, 9000, 9))  # seconds between two looks at the clock
     monkeypatch.setattr("facekit.training.loop.time.monotonic", lambda: float(next(clock)))
     with pytest.raises(KeyboardInterrupt):
