@@ -395,8 +395,8 @@ for n in (1, 2, 5):
 plots.curves({name: ((1, 2, 5), values) for name, values in live.items()}, "labelled faces", "mIoU, % (this run)")
 
 # %% [markdown]
-# More faces do not help in this run, and with five the score is even lower. It draws only 2,500 pixels from all faces together.
-# The recipes take all pixels, and then five faces are clearly better than one (section 7).
+# More labelled faces help both. The fine-tuning gains most with one face; with five, the classifiers have seen more of what
+# differs between people.
 #
 # How much of the difference is chance? Each of the first three faces is once the only labelled one:
 
