@@ -39,6 +39,19 @@ class Line:
         self.optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
 
 
+class Interrupted(Line):
+    """Is interrupted in one of its steps."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def step(self, index: int) -> dict[str, float]:
+        if index == self.at:
+            raise KeyboardInterrupt
+        return super().step(index)
+
+
 def test_resuming_equals_going_on(tmp_path: Path) -> None:
     whole = train(Line(), 20, progress=False, checkpoint=tmp_path / "a.pt")
     train(Line(), 7, progress=False, checkpoint=tmp_path / "b.pt")
@@ -83,19 +96,13 @@ def test_a_checkpoint_without_an_identity_goes_on(tmp_path: Path) -> None:
 def test_an_interrupted_training_says_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Stopped(Line):
-        def step(self, index: int) -> dict[str, float]:
-            if index == 5:
-                raise KeyboardInterrupt
-            return super().step(index)
-
     with pytest.raises(KeyboardInterrupt):
-        train(Stopped(), 20, progress=False, checkpoint=tmp_path / "a.pt")
+        train(Interrupted(5), 20, progress=False, checkpoint=tmp_path / "a.pt")
     assert "stopped before the first checkpoint was due" in caplog.text and not (tmp_path / "a.pt").exists()
     clock = iter(range(0, 9000, 9))  # seconds between two looks at the clock
     monkeypatch.setattr("facekit.training.loop.time.monotonic", lambda: float(next(clock)))
     with pytest.raises(KeyboardInterrupt):
-        train(Stopped(), 20, progress=False, checkpoint=tmp_path / "a.pt")
+        train(Interrupted(5), 20, progress=False, checkpoint=tmp_path / "a.pt")
     steps = torch.load(tmp_path / "a.pt", weights_only=True)["step"]
     # A checkpoint that takes 9 seconds is not written again before 180 have passed.
     assert steps == 2 and "a.pt holds 2 of 20 steps; the same call goes on from there" in caplog.text
@@ -104,14 +111,8 @@ def test_an_interrupted_training_says_what_is_kept(
 def test_lines_past_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     train(Line(), 20, progress=False, checkpoint=tmp_path / "whole.pt")
 
-    class Killed(Line):
-        def step(self, index: int) -> dict[str, float]:
-            if index == 11:
-                raise KeyboardInterrupt
-            return super().step(index)
-
     with pytest.raises(KeyboardInterrupt):
-        train(Killed(), 20, progress=False, checkpoint=tmp_path / "a.pt", save_steps=4)
+        train(Interrupted(11), 20, progress=False, checkpoint=tmp_path / "a.pt", save_steps=4)
     curve = tmp_path / "a.jsonl"
     assert len(curve.read_text().splitlines()) == 11
     curve.write_text(curve.read_text() + '{"step": 11, "lo')
