@@ -14,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.listing import first_of
 from ..core.name_index import NameIndex, folded_name, joined_names, warn_of_similar_names
 from ..labels import CELEBA_40, AttributeSet, attribute_set
 from .image_finder import ImageFinder
 from .label_files import LabelFiles
 from .tables import Table, cell_number, read_table
 from .values import short_repr
-
-_MAX_LISTED = 5
 
 
 def read_attributes(
@@ -69,7 +68,7 @@ def read_attributes(
         reason = next(iter(skipped.values()))
         raise ValueError(f"{table.source}: expected images of its rows, got none of {len(skipped)}: {reason}")
     if skipped:
-        listing = ", ".join(list(skipped)[:_MAX_LISTED]) + (" ..." if len(skipped) > _MAX_LISTED else "")
+        listing = first_of(skipped, 5)
         warnings.warn(
             f"{table.source}: {len(skipped)} of {len(table.rows)} rows without an image are left out: {listing}",
             stacklevel=2,

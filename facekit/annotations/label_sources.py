@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.json_text import parse_json
+from ..core.listing import first_of
 from ..images.reader import list_images
 from .attribute_tables import read_attributes
 from .label_files import LabelFiles
@@ -17,7 +18,6 @@ from .mask_files import declared_set
 from .reader import read_labels
 from .text_files import read_text
 
-_MAX_LISTED = 5
 # Tables that are read for no task but attributes.
 _TABLES = {"landmarks": (".txt", ".xlsx"), "segmentation": (".csv", ".tsv", ".txt", ".xlsx")}
 # What to do instead, by task.
@@ -139,6 +139,6 @@ def _warn_of_unlabelled(folder: Path, source: Path, result: LabelFiles) -> None:
     labelled = {path.resolve() for path in result.images if isinstance(path, Path)}
     unlabelled = [file.name for file in list_images(folder) if file.resolve() not in labelled]
     if unlabelled:
-        listing = ", ".join(unlabelled[:_MAX_LISTED]) + (" ..." if len(unlabelled) > _MAX_LISTED else "")
+        listing = first_of(unlabelled, 5)
         text = "1 image without labels is" if len(unlabelled) == 1 else f"{len(unlabelled)} images without labels are"
         warnings.warn(f"{text} left out: {listing}", stacklevel=4)

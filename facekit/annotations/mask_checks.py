@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..core.listing import first_of
 from ..labels import IGNORE_ID
 from ..labels.palettes import Colour, check_palettes
 from .label_items import Labels, Names, Sizes, check_count, check_same_size, item_name, list_items
 from .mask_ids import ids_of_image, read_ids, warn_of_stretched
-
-_MAX_LISTED = 8
 
 
 def check_masks(
@@ -74,7 +73,7 @@ def check_masks(
         fix = "if 255 is a class in your masks, pass mask // 255"
         raise ValueError(f"masks: expected a class besides background, got only the ids 0 and 255 (ignored); {fix}")
     if empty:
-        listing = ", ".join(empty[:_MAX_LISTED]) + (" ..." if len(empty) > _MAX_LISTED else "")
+        listing = first_of(empty)
         warnings.warn(f"{len(empty)} of {len(masks)} masks have every pixel ignored: {listing}", stacklevel=2)
     return masks
 
@@ -117,7 +116,7 @@ def _check_ids(ids: np.ndarray, classes: int | None, ignore: int, where: str) ->
     wrong = (present != ignore) & ((present < 0) | (present >= top))
     if wrong.any():
         bad, pixels = present[wrong], int(counts[wrong].sum())
-        listing = ", ".join(str(value) for value in bad[:_MAX_LISTED]) + (" ..." if len(bad) > _MAX_LISTED else "")
+        listing = first_of(bad)
         known = "map your ids to the label set's, whose first class has id 0"
         fix = "negative ids do not exist" if (bad < 0).any() else known
         raise ValueError(

@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..alignment import FaceBoxes, check_align, warping
 from ..annotations.label_items import Labels
 from ..backbones.base import Backbone
 from ..backbones.configuration import choose_config
 from ..core.arguments import check_name, check_path, check_progress, check_seed, check_validation
-from ..core.array_digest import sequence_digest
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_checkpoint
-from ..images import ImageBatch, read_images
+from ..images import ImageBatch
 from ..images.stream import stream_images
 from ..images.types import Images
 from ..model import CROPPER, Model, find_backbone, load
@@ -38,7 +36,7 @@ from ..training.time_estimate import announce_time
 from ..training.views import TrainingData
 from ..training.warm_start import check_warm_start, fits_embedded, warm_start
 from ..zoo import embedded_file
-from .training_identity import adaptation_identity
+from .training_identity import LabelledImages, adaptation_identity
 
 log = logging.getLogger("facekit")
 
@@ -112,14 +110,21 @@ def adapt(
     trained_task = task_type.create(parsed.label_set, config)
     check_plausible(trained_task, parsed.clean, batch, stacklevel=4)
     validation_faces = None if validation is None else _labelled(trained_task, *validation)
-    identity = None
+    support = None if support_images is None else stream_images(support_images)
+    identity: dict[str, str] = {}
     if checkpoint is not None:
-        labelled = (batch, parsed.clean)
         identity = adaptation_identity(
-            trained_task, system, weights, align, labelled, faces, validation_faces, config, seed
+            trained_task,
+            system,
+            weights,
+            align,
+            LabelledImages(batch, parsed.clean, faces),
+            support,
+            validation_faces and LabelledImages(*validation_faces),
+            config,
+            seed,
         )
         check_resumable(checkpoint, identity)
-        del labelled
     with seeded_random(seed):
         network = system.build(weights, seed, trained_task, config)
     model = Model(backbone, network, trained_task, align)
@@ -129,8 +134,9 @@ def adapt(
     )
     del batch, parsed  # thousands of images fill the memory
     trained_task.check_crops(crop_labels)
-    support = _support_crops(support_images, align, side, identity)
-    data = TrainingData(crops, crop_labels, warping(align), support)
+    support_crops = None if support is None else CROPPER.support_crops(support, align, side)
+    del support
+    data = TrainingData(crops, crop_labels, warping(align), support_crops)
     program = system.program(network, weights, trained_task, data, config, target_device, seed)
     start = _warm_start(program, model, config.start)
     best = _best_checkpoint(model, config, validation_faces, len(crops))
@@ -144,7 +150,7 @@ def adapt(
         progress=progress,
         name=name,
         hooks=[] if best is None else [best],
-        identity=identity or {},
+        identity=identity,
     )
     if best is not None:
         best.restore()
@@ -182,18 +188,6 @@ def _check(
             f"support_images: expected none, because backbone {backbone!r} learns from labelled images only; omit it"
         )
     return task_type, system, checkpoint
-
-
-def _support_crops(
-    support_images: Images | None, align: str, side: int, identity: dict[str, str] | None
-) -> Tensor | None:
-    """Return the crops of unlabelled support images, or None. Add their digest to the training's identity."""
-    if support_images is None:
-        return None
-    batch = read_images(support_images)
-    if identity is not None:
-        identity["support_images"] = sequence_digest(batch.arrays)
-    return CROPPER.support_crops(batch, align, side)
 
 
 def _about(

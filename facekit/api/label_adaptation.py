@@ -28,7 +28,7 @@ from ..tasks import SegmentationTask
 from ..training.config import Adaptation
 from ..training.crops import check_faces
 from ..training.loop import Progress, check_finite, check_resumable, train
-from .training_identity import labels_identity
+from .training_identity import LabelledImages, labels_identity
 
 # Weights of an adapter's encoder.
 WEIGHTS = ("auto", "imagenet", "none")
@@ -109,7 +109,7 @@ def adapt_labels(
         settings = {"size": size, "reads": reads, "weights": weights, "steps": steps, "batch_size": batch_size}
         settings |= {"lr": lr, "seed": seed}
         identity = {
-            **labels_identity(target, (batch, parsed.clean), faces),
+            **labels_identity(target, LabelledImages(batch, parsed.clean, faces)),
             "model": tensor_digest(model.network.state_dict()),
             **{name: str(value) for name, value in settings.items()},
         }

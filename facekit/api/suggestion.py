@@ -11,12 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from ..core.global_state import default_settings
+from ..core.listing import first_of
 from ..images.reader import image_source, load_each, to_tensor
 from ..images.types import Images
 from ..model import Model, find_frames, resolve_model
 from .uncertainty import divergence_map
-
-_LISTED = 5  # images without a face in the warning
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +72,7 @@ def suggest(model: Model | str | os.PathLike[str], images: Images, *, align: str
     scores = np.array([score for _, score in found], np.float32)
     without = [name for name, score in found if score != score]
     if without:
-        listing = ", ".join(without[:_LISTED]) + (" ..." if len(without) > _LISTED else "")
+        listing = first_of(without, 5)
         problem = f"no face found in {len(without)} of {len(found)} images ({listing})"
         fix = "their scores are NaN, and they come last; label others, or pass align='none' for face crops"
         warnings.warn(f"{problem}, expected one in each: {fix}", stacklevel=3)

@@ -15,6 +15,7 @@ from typing_extensions import override
 from ..annotations.checks import check_attributes
 from ..annotations.label_items import Labels
 from ..augmentation.affine import Moves
+from ..core.listing import first_of
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import AttributeSet, attribute_set
@@ -23,8 +24,6 @@ from ..metrics.scores import accuracy_by_attribute, balanced_accuracy_by_attribu
 from ..results.types import Attributes, Drawable
 from .base import ParsedLabels, Task, TaskSettings
 from .label_set_task import LabelSetTask, binary_entropy
-
-_LISTED = 8
 
 
 class AttributesTask(LabelSetTask):
@@ -55,7 +54,7 @@ class AttributesTask(LabelSetTask):
         chosen = attribute_set(chosen, values.shape[1])
         unknown = [name for name, column in zip(chosen.names, values.T, strict=True) if np.isnan(column).all()]
         if unknown:
-            listing = ", ".join(unknown[:_LISTED]) + (" ..." if len(unknown) > _LISTED else "")
+            listing = first_of(unknown)
             warnings.warn(f"attributes without any label, nothing to learn from: {listing}", stacklevel=3)
         return ParsedLabels(chosen, list(values))
 

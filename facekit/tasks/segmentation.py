@@ -18,6 +18,7 @@ from ..annotations.label_items import Labels
 from ..annotations.mask_checks import check_masks
 from ..augmentation.affine import Moves, warp_masks
 from ..core.arguments import check_choice
+from ..core.listing import first_of
 from ..geometry.crop import Crop
 from ..images.reader import ImageBatch
 from ..labels import IGNORE_ID, SYNTHPARSE_11, SegmentationSet, segmentation_set
@@ -38,7 +39,6 @@ _BACKGROUNDS = frozenset(
 )
 
 ACTIVATIONS = ("softmax", "sigmoid")
-_LISTED = 8
 
 
 class SegmentationTask(LabelSetTask):
@@ -267,7 +267,7 @@ def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None
     """
     absent = [name for name, pixels in zip(labels.classes, counts.tolist(), strict=True) if not pixels]
     if absent:
-        listing = ", ".join(absent[:_LISTED]) + (" ..." if len(absent) > _LISTED else "")
+        listing = first_of(absent)
         given = "1 mask" if masks == 1 else f"{masks} masks"
         problem = f"no pixel of {len(absent)} of the {len(labels)} classes in {given} ({listing})"
         fix = "these classes are not learned; add masks with pixels of them, or pass names= without them"

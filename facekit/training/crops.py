@@ -101,7 +101,7 @@ class Cropper:
         for image, item in zip(images.arrays, images.names, strict=True):
             found = self.find_frames(image, align, None)
             if not found:
-                warnings.warn(f"support_images: {item}: no face found, left out", stacklevel=5)
+                warnings.warn(f"support_images: {item}: no face found, left out", stacklevel=4)
                 continue
             crop = max(found, key=_area).crop(image.shape[:2], side)
             crops.append(crop.image(image).transpose(2, 0, 1))

@@ -14,7 +14,7 @@ from .config import Adaptation
 # A text by the name of each argument that the result depends on. Long values, such as images, are digests.
 Identity = Mapping[str, str]
 
-# Fields that a resumed training may change: where its data are kept.
+# Fields that a resumed training may change, so that it can go on after it ran out of memory or disk.
 _FREE = ("cache", "cache_bytes", "memory_limit")
 # Longer values are digests, which say nothing to a reader.
 _SHOWN = 32

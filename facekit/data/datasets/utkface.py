@@ -12,6 +12,7 @@ import warnings
 from bisect import bisect_right
 from pathlib import Path
 
+from ...core.listing import first_of
 from ...images.reader import load_image
 from ..face_sources import UTKFACE_GENDERS, UTKFACE_RACES, data_folder, utkface
 from .files import missing_files
@@ -27,8 +28,6 @@ _NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+ ?\.jpg(\.chip\.jpg)?")
 # First year of each group, and the groups' names: those of FairFace.
 _YEARS = (3, 10, 20, 30, 40, 50, 60, 70)
 _AGES = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")
-# Malformed names that the warning lists.
-_LISTED = 5
 
 
 def utkface_faces(folder: str | os.PathLike[str] | None = None) -> LazyFaces[FaceImage]:
@@ -76,7 +75,7 @@ def _named_rows(root: Path) -> list[tuple[Path, int, str, str]]:
             continue
         age, gender, race = (int(digits) for digits in match.groups()[:3])
         rows.append((path, age, UTKFACE_GENDERS[gender], UTKFACE_RACES[race]))
-    listing = ", ".join(malformed[:_LISTED]) + (" ..." if len(malformed) > _LISTED else "")
+    listing = first_of(malformed, 5)
     if malformed and not rows:
         raise ValueError(
             f"{root}: expected names AGE_GENDER_RACE_DATE.jpg, got {len(malformed)} images with other names, {listing}"

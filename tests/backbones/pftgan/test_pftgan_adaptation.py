@@ -119,8 +119,9 @@ def test_support_images_without_a_face(faces: Any, masks: Any) -> None:
     none_found = pytest.raises(ValueError, match="support_images: expected faces, got 2 images without one")
     with none_found, pytest.warns(UserWarning, match="no face found, left out"):
         adapted(faces, masks, support_images=empty, align="box", faces=boxes)
-    with pytest.warns(UserWarning, match="support_images: .*no face found, left out"):
+    with pytest.warns(UserWarning, match="support_images: .*no face found, left out") as seen:
         adapted(faces, masks, support_images=[empty[0], image], align="box", faces=boxes)
+    assert [w.filename for w in seen if "left out" in str(w.message)] == [__file__], "it names the caller's line"
     with pytest.raises(ValueError, match="no images"):
         adapted(faces, masks, support_images=[])
 
