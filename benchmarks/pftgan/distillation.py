@@ -1,10 +1,17 @@
-"""A one-shot model of PFTGAN and the fast parser that is distilled from it.
+"""A one-shot model of PFTGAN, the fast parser that is distilled from it, and what that parser knew before.
 
-    python -m benchmarks.pftgan.distillation [--faces 3] [--unseen 60] [--count 2000]
+    python -m benchmarks.pftgan.distillation [--faces 3] [--first 0] [--unseen 60] [--count 2000] [--rows NAME ...]
 
-Each of the first training faces of celebamask (``FACEKIT_DATA``, 19 classes) is the one labelled face of a model, which
-is then distilled. Both are scored on validation faces, which are the support images of the first model, too. The time
-of a prediction is the median over these faces, one at a time. Seed 0.
+Each of some training faces of celebamask (``FACEKIT_DATA``, 19 classes) is the one labelled face of a model. All rows
+are scored on the same validation faces, which are the support images of PFTGAN, too. Seed 0. The rows:
+
+- "pftgan": the one-shot model;
+- "distilled": the parser that learns from its images and labels. It starts from the warm start of synthparse, which was
+  trained on rendered faces with labels, so it may become better than its teacher;
+- "distilled, random start": the same parser without the warm start;
+- "synthparse": the same parser with the warm start, adapted to the labelled face alone.
+
+The time of a prediction is the median over the scored faces, one at a time.
 """
 
 from __future__ import annotations
@@ -13,12 +20,40 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from facekit import adapt, distill, evaluate, predict
 from facekit.labels import CELEBAMASK_19
 from facekit.papers.face_data import celebamask
+
+ROWS = ("pftgan", "distilled", "distilled, random start", "synthparse")
+
+
+def models(face: Any, unseen: list[Any], count: int, rows: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the rows and their models, each adapted to one labelled face.
+
+    Args:
+        face: The labelled face.
+        unseen: Support images.
+        count: Number of generated images.
+        rows: Names of the rows, of `ROWS`.
+    """
+    given: dict[str, Any] = {"images": [face.image], "labels": [face.mask], "task": "segmentation"}
+    given |= {"names": CELEBAMASK_19, "progress": False}
+    if rows != ["synthparse"]:
+        teacher = adapt(**given, backbone="pftgan", support_images=unseen)
+    for row in rows:
+        if row == "pftgan":
+            yield row, teacher
+        elif row == "distilled":
+            yield row, distill(teacher, count=count, progress=False)
+        elif row == "distilled, random start":
+            # A random encoder needs the decoder's learning rate; the quick recipe's smaller one is for a trained one.
+            yield row, distill(teacher, count=count, progress=False, start="none", tower_lr=2e-3)
+        else:
+            yield row, adapt(**given, backbone="synthparse")
 
 
 def show(row: str, model: Any, images: list[Any], truth: list[Any]) -> None:
@@ -35,21 +70,20 @@ def show(row: str, model: Any, images: list[Any], truth: list[Any]) -> None:
 def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faces", type=int, default=3, help="labelled faces, each the only one of its model")
+    parser.add_argument("--faces", type=int, default=3, help="labelled faces, each the only one of its models")
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--unseen", type=int, default=60, help="validation faces that are scored")
     parser.add_argument("--count", type=int, default=2000, help="generated images")
+    parser.add_argument("--rows", nargs="+", default=ROWS, choices=ROWS, help="rows to compute")
     a = parser.parse_args()
     folder = Path(os.environ["FACEKIT_DATA"]) / "celebamask"
     labelled, others = (celebamask(folder, split, CELEBAMASK_19) for split in ("train", "validation"))
     unseen = [others[i].image for i in range(a.unseen)]
     truth = [others[i].mask for i in range(a.unseen)]
     print("face | model | mIoU % | ms of a prediction | seconds of training", flush=True)
-    for i in range(a.faces):
-        face = labelled[i]
-        given = [face.image], [face.mask], "segmentation", "pftgan"
-        slow = adapt(*given, names=CELEBAMASK_19, support_images=unseen, progress=False)
-        show(f"{i} | pftgan", slow, unseen, truth)
-        show(f"{i} | distilled", distill(slow, count=a.count, progress=False), unseen, truth)
+    for i in range(a.first, a.first + a.faces):
+        for row, model in models(labelled[i], unseen, a.count, list(a.rows)):
+            show(f"{i} | {row}", model, unseen, truth)
 
 
 if __name__ == "__main__":
