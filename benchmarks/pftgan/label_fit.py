@@ -67,8 +67,8 @@ def chosen_faces(a: argparse.Namespace) -> tuple[list[Any], list[Any], dict[str,
         given = {"names": FACEKIT_27, "align": "ffhq"}
         return rendered[a.first : a.first + a.faces], rendered[a.first + a.faces :], given
     folder = Path(os.environ["FACEKIT_DATA"]) / "celebamask"
-    train, validation = (celebamask(folder, split, CELEBAMASK_19) for split in ("train", "validation"))
-    others = [train[len(train) - 1 - i] if a.choose else validation[i] for i in range(a.unseen)]
+    train, unseen = (celebamask(folder, split, CELEBAMASK_19) for split in ("train", "unseen"))
+    others = [train[len(train) - 1 - i] if a.choose else unseen[i] for i in range(a.unseen)]
     return [train[a.first + i] for i in range(a.faces)], others, {"names": CELEBAMASK_19, "align": "none"}
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=5, help="labelled faces, each the only one of its models")
     parser.add_argument("--first", type=int, default=0, help="number of the first of them among the training faces")
-    parser.add_argument("--unseen", type=int, default=60, help="validation faces that are scored")
+    parser.add_argument("--unseen", type=int, default=60, help="validation faces that are scored, at most 70")
     parser.add_argument("--choose", action="store_true", help="score on the last training faces instead")
     parser.add_argument("--rendered", action="store_true", help="rendered faces instead of photos")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="rows of the table")

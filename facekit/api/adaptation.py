@@ -20,7 +20,7 @@ from ..core.arguments import check_name, check_path, check_progress, check_seed,
 from ..core.device import pick_device
 from ..core.global_state import default_settings, seeded_random
 from ..core.output_paths import check_checkpoint
-from ..images import ImageBatch
+from ..images import ImageBatch, ImageError
 from ..images.stream import stream_images
 from ..images.types import Images
 from ..model import CROPPER, Model, find_backbone, load
@@ -110,7 +110,7 @@ def adapt(
     trained_task = task_type.create(parsed.label_set, config)
     check_plausible(trained_task, parsed.clean, batch, stacklevel=4)
     validation_faces = None if validation is None else _labelled(trained_task, *validation)
-    support = None if support_images is None else stream_images(support_images)
+    support = None if support_images is None else _support(support_images)
     identity: dict[str, str] = {}
     if checkpoint is not None:
         identity = adaptation_identity(
@@ -207,6 +207,14 @@ def _about(
         "start": start,
         "loss": losses.get("loss"),
     }
+
+
+def _support(images: Images) -> ImageBatch:
+    """Return checked support images. An error names the argument, since there are other images."""
+    try:
+        return stream_images(images)
+    except ImageError as error:
+        raise ImageError(f"support_images: {error}") from error
 
 
 def _labelled(task: Task, images: Images, labels: Labels) -> tuple[ImageBatch, list[Any]]:

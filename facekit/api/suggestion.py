@@ -25,13 +25,15 @@ class Suggestion:
     Attributes:
         order: Indices of the images, (N,) int64, the most uncertain first. Images without a face are last.
         scores: Uncertainty of each image in the order of the input, (N,) float32. NaN without a face.
+        names: Name of each image in the order of the input: the file's name, or "image 3" for an array.
     """
 
     order: NDArray[np.int64]
     scores: NDArray[np.float32]
+    names: tuple[str, ...]
 
     def __repr__(self) -> str:
-        first = ", ".join(f"image {i} ({self.scores[i]:.3g})" for i in self.order[:3])
+        first = ", ".join(f"{self.names[i]} ({self.scores[i]:.3g})" for i in self.order[:3])
         return f"Suggestion(label next: {first}{' ...' if len(self.order) > 3 else ''})"
 
 
@@ -63,6 +65,7 @@ def suggest(model: Model | str | os.PathLike[str], images: Images, *, align: str
     Example:
         >>> suggestion = facekit.suggest(model, images)
         >>> suggestion.order[0]  # the image to label next
+        >>> suggestion.names[suggestion.order[0]]  # its name
     """
     runner = resolve_model(model)
     found = [
@@ -77,7 +80,7 @@ def suggest(model: Model | str | os.PathLike[str], images: Images, *, align: str
         fix = "their scores are NaN, and they come last; label others, or pass align='none' for face crops"
         warnings.warn(f"{problem}, expected one in each: {fix}", stacklevel=3)
     order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
-    return Suggestion(order, scores)
+    return Suggestion(order, scores, tuple(name for name, _ in found))
 
 
 def _uncertainty(model: Model, image: NDArray[np.uint8], align: str) -> float:

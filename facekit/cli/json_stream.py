@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..core.json_text import without_nan
+
 
 class JsonStream:
     """Print ``{"results": {name: value, ...}, ...}`` while the results are computed, so none is kept in memory."""
@@ -30,4 +32,4 @@ class JsonStream:
             **members: Further members of the object, after "results".
         """
         start = '{"results": {' if self._count == 0 else ""
-        print(f"{start}}}, {json.dumps(members)[1:]}", flush=True)
+        print(f"{start}}}, {json.dumps(without_nan(members))[1:]}", flush=True)

@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..core.json_text import without_nan
 from . import (
     adapt,
     comparison,
@@ -84,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     if outcome is None:
         return 0  # the output is printed already, or by another process of a distributed run
     if args.json:
-        print(json.dumps(outcome, default=str))
+        print(json.dumps(without_nan(outcome), default=str))
     else:
         for key, value in outcome.items():
             print(f"{key}: {json.dumps(value, indent=1, default=str) if isinstance(value, (dict, list)) else value}")

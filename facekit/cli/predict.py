@@ -124,7 +124,7 @@ def _predict_files(args: argparse.Namespace) -> Any:
     if stream is not None:
         stream.close(skipped=skipped)
         return None
-    return {"images": len(finished) + count, "skipped": skipped}
+    return {"images": len(finished) + count, **({"skipped": skipped} if skipped else {})}
 
 
 def _check_options(args: argparse.Namespace) -> tuple[str, set[str], list[Path], Path]:

@@ -18,7 +18,7 @@ def add_commands(add_command: AddCommand) -> None:
     p = add_command(
         "uncertainty",
         _uncertainty,
-        "show where the classifiers of a pftgan model disagree; label the image with the largest value next",
+        "show where the classifiers of a pftgan model disagree; label the image with the largest mean next",
         "facekit uncertainty mine.facekit photos --out maps",
     )
     p.add_argument("model", help="a .facekit file of pftgan, for segmentation, with several classifiers (members)")

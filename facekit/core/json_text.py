@@ -1,8 +1,9 @@
-"""Parse JSON text that may be broken or hostile."""
+"""JSON text: parsed, though it may be broken or hostile; and data for it without NaN."""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 
@@ -30,3 +31,12 @@ def parse_json(text: str | bytes, what: str = "") -> Any:
         got = f"damaged JSON ({error})" if text.strip() else "an empty file"
         fix = "it may be cut off, so copy or export the file again"
         raise ValueError(f"{where}expected whole JSON text, got {got}; {fix}") from error
+
+
+def without_nan(value: Any) -> Any:
+    """Return nested data with None in place of NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

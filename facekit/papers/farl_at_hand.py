@@ -132,7 +132,7 @@ def measure_parts(cell: Cell) -> Scores:
     """Score the 18 parts of CelebAMask-HQ on crops."""
     settings = dict(cell.settings)
     weights, folder = tower(cell, settings), cell.file(CELEBAMASK_CROPS.name)
-    train, test = (celebamask(folder, split, CELEBAMASK_19) for split in ("train", "validation"))
+    train, test = (celebamask(folder, split, CELEBAMASK_19) for split in ("train", "unseen"))
     few = [train[i] for i in random.Random(cell.draw).sample(range(len(train)), settings.pop("faces"))]
     model = adapt_plain(
         [face.image for face in few],

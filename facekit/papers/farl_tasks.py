@@ -153,7 +153,7 @@ TABLE_5 = _experiment(
             {"100": {"faces": 100}},
             3,
             (CELEBAMASK_CROPS,),
-            "CelebAMask-HQ: crops, the 100 of the validation part scored; the embedded tower",
+            "CelebAMask-HQ: crops, the 70 validation faces that no pre-training saw; the embedded tower",
             _DENSE,
             45,
         ),

@@ -92,15 +92,15 @@ def split_own(n: int, seed: int, root: Path | None = None) -> Split:
 
 
 def split_celebamask(n: int, seed: int, root: Path | None) -> Split:
-    """Draw `n` of the training faces of CelebAMask-HQ at hand; score the 100 validation faces."""
+    """Draw `n` of the training faces of CelebAMask-HQ at hand; score the 70 that no pre-training saw."""
     assert root is not None
-    train, validation = (celebamask(root / CELEBAMASK_CROPS.name, s, CELEBAMASK_19) for s in ("train", "validation"))
+    train, unseen = (celebamask(root / CELEBAMASK_CROPS.name, s, CELEBAMASK_19) for s in ("train", "unseen"))
     few = [train[i] for i in random.Random(seed).sample(range(len(train)), n)]
     return Split(
         [face.image for face in few],
         [face.mask for face in few],
-        [face.image for face in validation],
-        [face.mask for face in validation],
+        [face.image for face in unseen],
+        [face.mask for face in unseen],
     )
 
 
@@ -108,7 +108,7 @@ def split_celebamask(n: int, seed: int, root: Path | None) -> Split:
 SETS: dict[str, tuple[Callable[[int, int, Path | None], Split], Any, str]] = {
     "generated": (split_generated, FACEKIT_27, "ffhq"),
     "fasseg": (lambda n, seed, root: split_fasseg(n, seed), FASSEG_6, "ffhq"),
-    "celebamask": (split_celebamask, CELEBAMASK_19, "none"),
+    "celebamask-unseen": (split_celebamask, CELEBAMASK_19, "none"),
     "own": (split_own, CELEBAMASK_19, "none"),
     "ffhq34": (_parts(lambda root, part: ffhq34_parts(root / FFHQ_34.name, part)), "ffhq34", "none"),
     "face34": (

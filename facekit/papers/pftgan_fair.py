@@ -55,7 +55,7 @@ def measure(cell: Cell) -> Scores:
 
 
 _COLUMNS = {
-    "CelebAMask-HQ, ": "celebamask",
+    "CelebAMask-HQ, ": "celebamask-unseen",
     "FASSEG, ": "fasseg",
     "rendered, ": "generated",
     "own samples, ": "own",
@@ -74,10 +74,11 @@ FAIR = Experiment(
             },
             10,
             (CELEBAMASK_CROPS, FASSEG),
-            "CelebAMask-HQ: 19 classes, the 100 validation faces scored; FASSEG: six classes, frontal faces; rendered "
-            "faces: 27 parts, 64 others; the generator's own samples: 19 classes by the ready parser, 60 others",
+            "CelebAMask-HQ: 19 classes, the 70 validation faces that no pre-training saw; FASSEG: six classes, frontal "
+            "faces; rendered faces: 27 parts, 64 others; the generator's own samples: 19 classes by the ready parser, "
+            "60 others",
             {},
-            600,
+            400,
             optional={"DINOv2, ViT-S/14": DINOV2},
         )
     },

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core.atomic_file import whole_file
-from ..core.json_text import parse_json
+from ..core.json_text import parse_json, without_nan
 from ..core.output_paths import check_output
 from .comparison_advice import advice_at
 
@@ -206,8 +206,8 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain data for JSON. NaN becomes None."""
-        fields: dict[str, Any] = _without_nan(dataclasses.asdict(self))
-        return {"format": _FORMAT, **fields, "table": _without_nan(self.table), "advice": self.advice}
+        fields: dict[str, Any] = without_nan(dataclasses.asdict(self))
+        return {"format": _FORMAT, **fields, "table": without_nan(self.table), "advice": self.advice}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the comparison to a .json file.
@@ -251,15 +251,6 @@ def _moments(values: Iterable[float]) -> tuple[float, float, int]:
         return math.nan, math.nan, 0
     mean = sum(finite) / n
     return mean, math.sqrt(sum((v - mean) ** 2 for v in finite) / (n - 1)) if n > 1 else math.nan, n
-
-
-def _without_nan(value: Any) -> Any:
-    """Return nested data with None in place of NaN and infinity, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read(kind: Callable[..., Any], row: dict[str, Any]) -> Any:

@@ -270,7 +270,7 @@ def _warn_of_absent(counts: Tensor, masks: int, labels: SegmentationSet) -> None
         listing = first_of(absent)
         given = "1 mask" if masks == 1 else f"{masks} masks"
         problem = f"no pixel of {len(absent)} of the {len(labels)} classes in {given} ({listing})"
-        fix = "these classes are not learned; add masks with pixels of them, or pass names= without them"
+        fix = "these classes are not learned, the others are; to learn them, add masks with pixels of them"
         # For the caller of `adapt` or `adapt_labels`; a decorator is in between.
         warnings.warn(f"{problem}, expected some of each: {fix}", stacklevel=5)
 

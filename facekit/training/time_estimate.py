@@ -87,6 +87,7 @@ def announce_time(program: Program, name: str, progress: Progress) -> None:
         return
     minutes = seconds / 60
     about = f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.0f} hours"
+    about = "1 minute" if about == "1 minutes" else about
     text = f"{name}: at least {about}; fewer steps=, or fewer views=, take less"
     if progress is True:
         tqdm.write(text, file=sys.stderr)

@@ -73,6 +73,7 @@ def test_order_follows_scores(images: list[np.ndarray], task: str, backbone: str
     found = facekit.suggest(model, images)
     assert found.scores.shape == (4,) and np.isfinite(found.scores).all()
     assert found.order.tolist() == np.argsort(-found.scores).tolist()
+    assert found.names == ("image 0", "image 1", "image 2", "image 3")
     assert f"label next: image {found.order[0]} " in repr(found)
     alone = facekit.suggest(model, images[2])
     np.testing.assert_allclose(alone.scores, found.scores[2:3], rtol=1e-4)

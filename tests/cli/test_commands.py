@@ -52,6 +52,14 @@ def test_labels_of_annotation_tools(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "--images" in capsys.readouterr().err
 
 
+def test_json_of_a_score_that_is_unknown_is_null(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("facekit.cli.evaluate._evaluate", lambda args: {"f1_glasses": float("nan"), "f1_nose": 90.5})
+    assert main(["evaluate", "segmentation", "photos", "masks", "--json"]) == 0
+    assert capsys.readouterr().out == '{"f1_glasses": null, "f1_nose": 90.5}\n'
+
+
 def test_wrong_input_exits_2_and_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", str(tmp_path / "none.facekit"), "x.png"]) == 2
     assert "no such file" in capsys.readouterr().err

@@ -122,8 +122,10 @@ def test_support_images_without_a_face(faces: Any, masks: Any) -> None:
     with pytest.warns(UserWarning, match="support_images: .*no face found, left out") as seen:
         adapted(faces, masks, support_images=[empty[0], image], align="box", faces=boxes)
     assert [w.filename for w in seen if "left out" in str(w.message)] == [__file__], "it names the caller's line"
-    with pytest.raises(ValueError, match="no images"):
+    with pytest.raises(ValueError, match="support_images: .*no images"):
         adapted(faces, masks, support_images=[])
+    with pytest.raises(ValueError, match="support_images: nowhere: no such file"):
+        adapted(faces, masks, support_images="nowhere")
 
 
 def test_the_comparisons(faces: Any, masks: Any, tmp_path: Path) -> None:
