@@ -37,6 +37,7 @@ from ..training.views import TrainingData
 from ..training.warm_start import check_warm_start, fits_embedded, warm_start
 from ..zoo import embedded_file
 from .training_identity import LabelledImages, adaptation_identity
+from .whole_photos import warn_of_whole_photos
 
 log = logging.getLogger("facekit")
 
@@ -109,6 +110,7 @@ def adapt(
     config = choose_config(system, recipe, task_type, customised, len(parsed.clean), epochs, recipe_overrides)
     trained_task = task_type.create(parsed.label_set, config)
     check_plausible(trained_task, parsed.clean, batch, stacklevel=4)
+    warn_of_whole_photos(batch, system.known_frame, weights, align, stacklevel=4)
     validation_faces = None if validation is None else _labelled(trained_task, *validation)
     support = None if support_images is None else _support(support_images)
     identity: dict[str, str] = {}

@@ -35,6 +35,7 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "landmarks", "stylization")
     config: ClassVar[type[Adaptation]] = PFTGANAdaptation
     uses_support: ClassVar[bool] = True
+    known_frame: ClassVar[str | None] = "ffhq"
     pretrainings: ClassVar[tuple[str, ...]] = ("stylegan2", "inversion")
 
     @override
