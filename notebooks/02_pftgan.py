@@ -453,19 +453,26 @@ display(plots.bars(ours, "mIoU, %\n(this run, one face)"))
 # A live run with one labelled face and one seed is an example. The following figures are **recorded runs** with several draws of
 # the labelled faces ([Results](../benchmarks/RESULTS.md)). Test sets differ from the paper's, so compare rows, not columns.
 #
-# | one labelled face, mIoU, % | paper | ours | scale of ours |
-# |---|---:|---:|---|
-# | Table 1, real photos: PFTGAN | 38.0 | 63.9 ± 4.9 | FASSEG, 6 classes; generator of 64 px; 5 draws |
-# | DatasetGAN | 36.0 | 63.6 ± 4.5 | |
-# | Table 2, generated images: PFTGAN | 42.9 | 29.9 ± 2.7 | 64 rendered faces, 27 parts; generator of 64 px; 5 draws |
-# | DatasetGAN | 38.4 | 29.3 ± 2.5 | |
-# | Table 2, five labelled faces: PFTGAN | 50.7 | 35.9 ± 3.0 | |
-# | DatasetGAN | 46.4 | 35.2 ± 3.5 | |
-# | Table 3, cars: PFTGAN | 33.8 | | needs a generator of cars, which is no part of facekit |
-# | DatasetGAN | 27.0 | | |
+# The gain over DatasetGAN: ten draws of the labelled faces, the same ten classifiers in both rows, 95 % intervals of the paired
+# differences (`facekit reproduce pftgan/fair`, about seven hours of one core):
 #
-# Command of Tables 1 and 2: `git switch -d 701d956; python -m benchmarks.pftgan.tables shots --rows PFTGAN DatasetGAN FaRL-mini
-# UNet`; today `facekit reproduce pftgan/table1` and `pftgan/table2`.
+# | mIoU, % | labelled faces | PFTGAN | DatasetGAN | difference |
+# |---|---:|---:|---:|---:|
+# | CelebAMask-HQ, 19 classes, 70 faces scored | 1 | 25.8 | 24.4 | +1.4 (+0.8 to +2.0) |
+# | | 5 | 32.3 | 31.4 | +0.9 (+0.6 to +1.2) |
+# | FASSEG frontal, six classes | 1 | 67.8 | 65.0 | +2.8 (+1.2 to +4.4) |
+# | | 5 | 75.5 | 74.1 | +1.5 (+1.0 to +1.9) |
+# | rendered faces, 27 parts | 1 | 32.4 | 31.3 | +1.1 (+0.3 to +1.8) |
+# | | 5 | 40.4 | 39.8 | +0.6 (+0.2 to +1.0) |
+# | the generator's own samples, 19 classes by the ready parser | 1 | 41.3 | 40.8 | +0.5 (+0.2 to +0.8) |
+# | | 5 | 45.1 | 45.0 | +0.2 (-0.2 to +0.5) |
+# | paper, Table 2: images of the generator, 34 classes | 1 | 42.9 | 38.4 | +4.5 |
+# | | 5 | 50.7 | 46.4 | +4.3 |
+# | paper, Table 1: real photos, 34 classes | 1 | 38.0 | 36.0 | +2.0 |
+# | paper, Table 3: cars, 20 classes | 1 | 33.8 | 27.0 | +6.8 |
+#
+# With one labelled face, fine-tuning gains on all four sets: less than in the paper on images of the generator, about as much as on
+# its real photos. With five it gains less. A generator of cars is no part of facekit.
 #
 # The ablations at the same scale, three draws on rendered faces with 27 parts (`git switch -d 701d956; python -m
 # benchmarks.pftgan.tables ablations --draws 3`; today `facekit reproduce pftgan/table6` and so on):
@@ -486,18 +493,6 @@ plots.bars(gains, "gain over no fine-\ntuning, mIoU (recorded)")
 # The order of the means is mostly the paper's: fine-tuning gains, and step 2 gains most. But **no difference is larger than the
 # spread of the draws**, and vanilla fine-tuning does no harm. So these runs do not confirm the paper's gain. They are of an
 # earlier embedded generator, of 64 px, whose images were compared at 128 px.
-#
-# **Recorded with the generator of this notebook**: one labelled face, ten draws of it, the same ten classifiers in both rows; 95 %
-# intervals of the paired differences (`facekit reproduce pftgan/fair`):
-#
-# | mIoU, % | PFTGAN | DatasetGAN | difference |
-# |---|---:|---:|---:|
-# | CelebAMask-HQ, 19 classes | 25.7 | 24.4 | +1.3 (+0.7 to +1.9) |
-# | FASSEG, 6 classes | 67.8 | 65.0 | +2.8 (+1.2 to +4.4) |
-# | rendered faces, 27 parts | 32.4 | 31.3 | +1.1 (+0.3 to +1.8) |
-# | the generator's own samples, 19 classes by the ready parser | 52.4 | 51.7 | +0.6 (+0.3 to +1.0) |
-#
-# The gain is smaller than the paper's, but on all four it is more than chance.
 #
 # **The image stream and the shared layers**, recorded with the generator of 64 px and 200 steps per stage. One labelled face, three
 # draws; differences to PFTGAN with their 95 % intervals (`facekit reproduce pftgan/table4` and `pftgan/table5`):

@@ -6,10 +6,10 @@ Each of some training faces of celebamask (``FACEKIT_DATA``, 19 classes) is the 
 are scored on the same validation faces, which are the support images of PFTGAN, too. Seed 0. The rows:
 
 - "pftgan": the one-shot model;
-- "distilled": the parser that learns from its images and labels. It starts from the warm start of synthparse, which was
-  trained on rendered faces with labels, so it may become better than its teacher;
-- "distilled, random start": the same parser without the warm start;
-- "synthparse": the same parser with the warm start, adapted to the labelled face alone.
+- "distilled": the parser that learns from its images and labels. It starts from the ready parser, which was trained on
+  labelled faces, the training faces of celebamask among them. So its score here is not the score of distillation alone;
+- "distilled, random start": the same parser from random weights: what the generated images and labels alone can teach;
+- "synthparse": the ready parser, adapted to the labelled face. It shows how much it knew before.
 
 The time of a prediction is the median over the scored faces, one at a time.
 """

@@ -9,8 +9,10 @@ The labelled faces are drawn from the training faces of celebamask (``FACEKIT_DA
 - "regions": four regions of the skin that no ready model knows: forehead, left cheek, right cheek, chin. The lower edge
   of the brows, the centre of the nose and the upper edge of the lips, all read from the mask, are their borders.
 
-fsma and synthparse start from layers that were trained on rendered faces with 27 parts. `facekit.compare` computes the
-scores, the paired differences and their intervals. Seed 0.
+synthparse starts from the ready parser, which was trained on labelled faces, the training faces of celebamask among
+them; fsma from layers that were trained on rendered faces with 27 parts. So "parts" favours them, as it does for users
+with such parts; none of them has seen "regions". `facekit.compare` computes the scores, the paired differences and
+their intervals. Seed 0.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def adapt(
         names: Label set ("68", "helen11", "celeba40", ...) or a list of names. None numbers the labels.
         support_images: Unlabelled images for pftgan's image stream. None generates some.
         weights: "auto", "embedded", "official", "none" (random), or a file.
-        recipe: "quick" (about a minute on two cores), "paper", another name of the backbone, or a configuration.
+        recipe: "quick" (a minute to some minutes on two cores), "paper", another name of the backbone, or a
+            configuration.
         align: "none" takes each image as a face crop. "box" crops to the detected face. "landmarks", "mean",
             "mean-wide", "tanh" and "ffhq" crop by landmarks, "haar" as in synthparse's paper. Predictions use the same.
         faces: One face box (x0, y0, x1, y1) per image instead of face detection.
@@ -110,7 +111,7 @@ def adapt(
     config = choose_config(system, recipe, task_type, customised, len(parsed.clean), epochs, recipe_overrides)
     trained_task = task_type.create(parsed.label_set, config)
     check_plausible(trained_task, parsed.clean, batch, stacklevel=4)
-    warn_of_whole_photos(batch, system.known_frame, weights, align, stacklevel=4)
+    warn_of_whole_photos(batch, system.known_frame(config), weights, align, stacklevel=4)
     validation_faces = None if validation is None else _labelled(trained_task, *validation)
     support = None if support_images is None else _support(support_images)
     identity: dict[str, str] = {}

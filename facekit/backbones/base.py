@@ -64,7 +64,6 @@ class Backbone(ABC, Generic[Config, Network]):
         tasks: Names of the tasks that ``build`` supports.
         config: Class of its adaptation settings.
         uses_support: Whether unlabelled support images are used.
-        known_frame: The ``align`` of the images that its embedded weights were trained on, if others are much worse.
         pretrainings: Names that ``facekit.pretrain`` accepts for it.
     """
 
@@ -72,11 +71,18 @@ class Backbone(ABC, Generic[Config, Network]):
     tasks: ClassVar[tuple[str, ...]]
     config: ClassVar[type[Adaptation]]
     uses_support: ClassVar[bool] = False
-    known_frame: ClassVar[str | None] = None
     pretrainings: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, files: WeightFiles):
         self.files = files
+
+    def known_frame(self, config: Config) -> str | None:
+        """Return the ``align`` of the images that the embedded weights were trained on, if others are much worse.
+
+        Args:
+            config: Adaptation settings.
+        """
+        return None
 
     def check_task(self, task: type[Task]) -> None:
         """Check that this backbone can do a task.

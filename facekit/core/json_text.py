@@ -1,4 +1,4 @@
-"""JSON text: parsed, though it may be broken or hostile; and data for it without NaN."""
+"""Parse untrusted JSON text, and replace NaN before JSON is written."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def celebamask(folder: Path, split: str, labels: SegmentationSet = SYNTHPARSE_11
     Args:
         folder: The folder celebamask of FACEKIT_DATA.
         split: "train" (800 faces), "validation" (100) or "unseen": the 70 validation faces that are not in celebahq128,
-            so that no embedded weights were pre-trained on them.
+            so that no embedded auto-encoder, generator or tower was pre-trained on them.
         labels: Label set of the masks.
     """
     part = "validation" if split == "unseen" else split

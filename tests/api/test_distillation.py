@@ -14,7 +14,7 @@ from facekit.api import distillation
 from facekit.backbones.pftgan.labelled_samples import labelled_samples
 from facekit.backbones.pftgan.network import PFTGANNetwork
 from facekit.data.synthetic_faces.generator import GeneratedFaces
-from facekit.model import find_backbone
+from facekit.model import find_backbone, resolve_model
 
 SHORT: dict[str, Any] = {"steps": 1, "classifier_epochs": 1, "pixels": 300, "progress": False, "device": "cpu"}
 
@@ -129,3 +129,31 @@ def test_models_that_generate_nothing() -> None:
         facekit.distill("segmentation")
     with pytest.raises(ValueError, match="expected 1 for a model with one classifier"):
         facekit.distill(adapted(members=1, stages=""))
+
+
+def test_a_label_adapter_is_refused(teacher: facekit.Model) -> None:
+    faces = GeneratedFaces(seed=6, size=96).batch(range(2), want=("image", "mask"))
+    masks = (faces["mask"] > 0).to(torch.uint8)
+    names = ["background", "face"]
+    settings: dict[str, Any] = {"names": names, "steps": 1, "device": "cpu", "progress": False}
+    settings |= {"faces": [[12, 12, 84, 84]] * 2}
+    renamed = facekit.adapt_labels(teacher, faces["image"], masks, **settings)
+    with pytest.raises(ValueError, match=r"expected one without a label adapter, .* pass model.unadapted"):
+        facekit.distill(renamed)
+
+
+def test_the_start_of_the_parser(teacher: facekit.Model) -> None:
+    """Without a start, nothing is left of the ready parser; the steps are too small to move the weights."""
+    settings: dict[str, Any] = {"count": 2, "steps": 1, "batch_size": 2, "device": "cpu", "progress": False}
+    settings |= {"lr": 1e-9, "tower_lr": 1e-9, "weight_decay": 0.0}
+    ready = resolve_model("segmentation").network.state_dict()
+    name = next(name for name, value in ready.items() if "encoder" in name and value.ndim == 4)
+    started, random = (facekit.distill(teacher, start=s, **settings).network.state_dict() for s in ("embedded", "none"))
+    assert torch.allclose(started[name], ready[name], atol=1e-5)
+    assert not torch.allclose(random[name], ready[name], atol=0.01)
+
+
+def test_crops_are_those_of_the_embedded_generator() -> None:
+    settings: dict[str, Any] = {"count": 2, "steps": 1, "batch_size": 2, "device": "cpu", "progress": False}
+    assert facekit.distill(adapted(align="box"), **settings).align == "ffhq"
+    assert facekit.distill(adapted(align="none", faces=None), **settings).align == "none"

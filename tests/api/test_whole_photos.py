@@ -41,9 +41,22 @@ def test_images_that_are_framed_otherwise_are_named(framing: float, count: int) 
     found = messages(framing)
     assert len(found) == count
     for warning in found:
-        assert "got others (image 0); the generator knows such crops only" in str(warning.message)
-        assert "pass align='ffhq' here" in str(warning.message) and warning.filename == __file__
+        assert "got faces of another size in the image (image 0); pass align='ffhq'" in str(warning.message)
+        assert warning.filename == __file__
 
 
-def test_nothing_is_said_where_faces_are_searched() -> None:
+def test_a_face_that_fills_the_shorter_side_only_is_named() -> None:
+    images, masks = faces(2.0)
+    wide = [np.pad(one, ((0, 0), (128, 128)) + ((0, 0),) * (one.ndim - 2)) for one in (images[0], masks[0])]
+    with pytest.warns(UserWarning, match="faces of another size"):
+        facekit.adapt([wide[0]], [wide[1]], "segmentation", "pftgan", names=NAMES, **SHORT)
+
+
+def test_nothing_is_said_where_faces_are_searched_or_no_generator_reads_them() -> None:
     assert not messages(3.5, align="ffhq")
+    settings = {name: value for name, value in SHORT.items() if name not in ("steps", "stages")}
+    images, masks = faces(3.5)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        facekit.adapt(images, masks, "segmentation", "pftgan", names=NAMES, recipe="farl", **settings)
+    assert not [w for w in seen if "face crops" in str(w.message)]

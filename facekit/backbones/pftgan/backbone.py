@@ -35,8 +35,11 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
     tasks: ClassVar[tuple[str, ...]] = ("segmentation", "landmarks", "stylization")
     config: ClassVar[type[Adaptation]] = PFTGANAdaptation
     uses_support: ClassVar[bool] = True
-    known_frame: ClassVar[str | None] = "ffhq"
     pretrainings: ClassVar[tuple[str, ...]] = ("stylegan2", "inversion")
+
+    @override
+    def known_frame(self, config: PFTGANAdaptation) -> str | None:
+        return "ffhq" if config.features == "generator" else None
 
     @override
     def recipe(self, name: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:

@@ -65,6 +65,7 @@ class PFTGANNetwork(AdaptedNetwork):
         self.encoder, self.stream = encoder, synthesis
         self.channels, self.stride, self.paints, self.reads_colours = channels, stride, paints, reads_colours
         read = layer_channels(synthesis.size, reads_colours)
+        # A classifier has two outputs at least. For one landmark, the second is not read.
         self.heads = None if paints else Ensemble(read, max(channels, 2), members)
         self.requires_grad_(False)
         if self.heads is not None:
@@ -103,8 +104,8 @@ class PFTGANNetwork(AdaptedNetwork):
         maps, side = self.maps(codes), self.input_size // self.stride
         if self.training:
             # One classifier is trained on whole maps. Several are trained on single pixels by `classifier_training`.
-            return dense_logits(self.heads.each()[0], maps, side)
-        return ensemble_logits(self.heads, maps, side)
+            return dense_logits(self.heads.each()[0], maps, side)[:, : self.channels]
+        return ensemble_logits(self.heads, maps, side)[:, : self.channels]
 
     def votes(self, x: Tensor) -> Votes:
         """Return the votes of the classifiers for RGB images (N, 3, S, S) in [0, 1], at S px."""

@@ -197,6 +197,9 @@ def test_landmarks_have_one_classifier(faces: Any) -> None:
         device="cpu", progress=False,
     )  # fmt: skip
     assert model.network.members == 1
+    assert facekit.predict(model, faces["image"][1]).points.shape == (1, 2), (
+        "one point, though a classifier has two outputs"
+    )
 
 
 @pytest.mark.slow
