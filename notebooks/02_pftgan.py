@@ -474,8 +474,8 @@ display(plots.bars(ours, "mIoU, %\n(this run, one face)"))
 # With one labelled face, fine-tuning gains on all four sets: less than in the paper on images of the generator, about as much as on
 # its real photos. With five it gains less. A generator of cars is no part of facekit.
 #
-# The ablations at the same scale, three draws on rendered faces with 27 parts (`git switch -d 701d956; python -m
-# benchmarks.pftgan.tables ablations --draws 3`; today `facekit reproduce pftgan/table6` and so on):
+# The ablations, recorded with an earlier generator of 64 px: three draws on rendered faces with 27 parts (`git switch -d 701d956;
+# python -m benchmarks.pftgan.tables ablations --draws 3`; today `facekit reproduce pftgan/table6` and so on):
 
 # %%
 recorded = {

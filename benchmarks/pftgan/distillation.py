@@ -35,15 +35,14 @@ def models(face: Any, unseen: list[Any], count: int, rows: Sequence[str]) -> Ite
     """Yield the rows and their models, each adapted to one labelled face.
 
     Args:
-        face: The labelled face.
-        unseen: Support images.
+        face: The labelled face: its ``image`` RGB (H, W, 3) uint8 and ``mask`` of class ids (H, W).
+        unseen: Support images RGB (H, W, 3) uint8.
         count: Number of generated images.
         rows: Names of the rows, of `ROWS`.
     """
     given: dict[str, Any] = {"images": [face.image], "labels": [face.mask], "task": "segmentation"}
     given |= {"names": CELEBAMASK_19, "progress": False}
-    if rows != ["synthparse"]:
-        teacher = adapt(**given, backbone="pftgan", support_images=unseen)
+    teacher = adapt(**given, backbone="pftgan", support_images=unseen)
     for row in rows:
         if row == "pftgan":
             yield row, teacher
@@ -82,7 +81,7 @@ def main() -> None:
     truth = [others[i].mask for i in range(a.unseen)]
     print("face | model | mIoU % | ms of a prediction | seconds of training", flush=True)
     for i in range(a.first, a.first + a.faces):
-        for row, model in models(labelled[i], unseen, a.count, list(a.rows)):
+        for row, model in models(labelled[i], unseen, a.count, a.rows):
             show(f"{i} | {row}", model, unseen, truth)
 
 

@@ -40,10 +40,9 @@ def regions(mask: np.ndarray) -> np.ndarray | None:
     Returns:
         Class ids of `REGIONS`, (H, W).
     """
-    ids = {name: index for index, name in enumerate(CELEBAMASK_19.classes)}
 
     def pixels(*names: str) -> np.ndarray:
-        return np.argwhere(np.isin(mask, [ids[name] for name in names]))
+        return np.argwhere(np.isin(mask, [CELEBAMASK_19.index(name) for name in names]))
 
     brows, nose, lips = pixels("left_brow", "right_brow"), pixels("nose"), pixels("upper_lip")
     if not (len(brows) and len(nose) and len(lips)):
@@ -52,7 +51,7 @@ def regions(mask: np.ndarray) -> np.ndarray | None:
     cheek = np.where(columns < nose[:, 1].mean(), REGIONS.index("right_cheek"), REGIONS.index("left_cheek"))
     found = np.where(rows > lips[:, 0].min(), REGIONS.index("chin"), cheek)
     found = np.where(rows <= brows[:, 0].max(), REGIONS.index("forehead"), found)
-    return np.where(mask == ids["skin"], found, 0).astype(np.uint8)
+    return np.where(mask == CELEBAMASK_19.index("skin"), found, 0).astype(np.uint8)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ..backbones.configuration import choose_config
-from ..backbones.pftgan.backbone import PFTGAN
+from ..backbones.pftgan.backbone import EMBEDDED_FRAME, PFTGAN
 from ..backbones.pftgan.generator_files import generator_digest
 from ..backbones.pftgan.labelled_samples import labelled_samples
 from ..backbones.pftgan.network import PFTGANNetwork
@@ -68,7 +68,8 @@ def distill(
         **recipe_overrides: Fields of synthparse's configuration, such as ``steps=1000``.
 
     Returns:
-        A model of backbone "synthparse" with the same label set and the same crop of faces.
+        A model of backbone "synthparse" with the same label set. It crops faces as the model does, or as the embedded
+        generator's images are if that made them (``align="ffhq"``).
 
     Raises:
         ValueError: If the model or an argument is wrong.
@@ -120,7 +121,8 @@ def distill(
         **recipe_overrides,
     )
     # Crops of other frames would look unlike the images of the embedded generator.
-    student.align = "ffhq" if source in ("auto", "embedded") and teacher.align != "none" else teacher.align
+    embedded = source in ("auto", "embedded")
+    student.align = EMBEDDED_FRAME if embedded and teacher.align != "none" else teacher.align
     student.about["distilled"] = {
         "generated": count,
         "kept": kept,

@@ -86,9 +86,8 @@ def announce_time(program: Program, name: str, progress: Progress) -> None:
     if seconds < _WORTH_SAYING:
         return
     minutes = seconds / 60
-    about = f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.0f} hours"
-    about = "1 minute" if about == "1 minutes" else about
-    text = f"{name}: at least {about}; fewer steps=, or fewer views=, take less"
+    number, unit = (round(minutes), "minute") if minutes < 100 else (round(minutes / 60), "hour")
+    text = f"{name}: at least {number} {unit}{'' if number == 1 else 's'}; fewer steps=, or fewer views=, take less"
     if progress is True:
         tqdm.write(text, file=sys.stderr)
     else:

@@ -24,6 +24,8 @@ from .model import GeneratorWithEncoder
 from .network import PFTGANNetwork
 from .stylegan2 import Generator
 
+# The ``align`` of the images that the embedded generator was trained on.
+EMBEDDED_FRAME = "ffhq"
 # Networks on a generator, and on the frozen features of the baselines.
 PartNetwork = PFTGANNetwork | BaselineNetwork
 
@@ -39,7 +41,7 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
 
     @override
     def known_frame(self, config: PFTGANAdaptation) -> str | None:
-        return "ffhq" if config.features == "generator" else None
+        return EMBEDDED_FRAME if config.features == "generator" else None
 
     @override
     def recipe(self, name: str, task: str, customised: bool, faces: int) -> PFTGANAdaptation:
