@@ -214,7 +214,8 @@ with sessions.process_folder() as folder:
     sessions.new_file("mine.facekit").write_bytes(bytes(1000))
     try:
         print(folder, flush=True)  # the signal may follow at once
-        time.sleep(60)
+        for _ in range(600):
+            time.sleep(0.1)  # a signal just before a long sleep would be seen after it
     except KeyboardInterrupt:
         pass
 """
