@@ -34,8 +34,8 @@ def choose_config(
         overrides: The user's values by the names of fields.
 
     Raises:
-        TypeError: If the backbone has no such field, a field has no effect for the task, or both ``steps`` and
-            ``epochs`` are given.
+        TypeError: If the backbone has no such field, a field has no effect for the task with the other settings, or
+            both ``steps`` and ``epochs`` are given.
         ValueError: If there is no such recipe, or a value is out of range.
     """
     if isinstance(recipe, Adaptation):
@@ -48,8 +48,13 @@ def choose_config(
     else:
         raise TypeError(f"recipe={short_repr(recipe)}: expected a recipe's name or an Adaptation; pass 'quick'")
     settings = overridden(base, overrides, f"backbone {backbone.name!r}", _other_configs)
-    unread = settings.unread(task.family)
-    unused = next((name for name in [*overrides, *changed] if name in unread), None)
+    # What another override switches off may be given: an ablation's runs share their settings.
+    needs = base.unread(task.family)
+    unread = {name: need for name, need in settings.unread(task.family).items() if name in needs}
+    asked = [*overrides, *changed]
+    if epochs is not None and "steps" in unread:
+        asked, unread = ["epochs", *asked], {**unread, "epochs": unread["steps"]}
+    unused = next((name for name in asked if name in unread), None)
     if unused is not None:
         raise TypeError(
             f"{unused} has no effect for {task.name!r} on backbone {backbone.name!r}: expected it {unread[unused]} "

@@ -11,6 +11,7 @@ import torch
 
 import facekit
 from facekit.backbones.farl.config import FaRLAdaptation
+from facekit.backbones.pftgan.config import PFTGANAdaptation
 
 NAN, INF = float("nan"), float("inf")
 IMAGES = np.full((2, 40, 40, 3), 90, np.uint8)
@@ -24,7 +25,8 @@ def adapt(backbone: Any = "fsma", **settings: Any) -> Any:
 
 
 def parts(backbone: str = "fsma", **settings: Any) -> Any:
-    return facekit.adapt(IMAGES, MASKS, "segmentation", backbone, **{"progress": False, "steps": 1, **settings})
+    steps = {} if settings.get("recipe") in ("farl", "datasetgan") else {"steps": 1}  # these do not read it
+    return facekit.adapt(IMAGES, MASKS, "segmentation", backbone, **{"progress": False, **steps, **settings})
 
 
 def pretrain(backbone: Any = "fsma", images: Any = "generated:4", out: Any = "w.safetensors", **settings: Any) -> Any:
@@ -80,6 +82,24 @@ ROWS: list[Row] = [
      "latent_codes has no effect for 'landmarks'.*expected it for segmentation and stylization only"),
     ("stages without a generator", TypeError, lambda f: parts("pftgan", recipe="farl", stages="12"),
      "stages has no effect for 'segmentation'.*expected it with features='generator' only"),
+    *(
+        (f"pftgan's {field} for points", TypeError, lambda f, own=own: adapt("pftgan", **own),
+         f"^{field} has no effect for 'landmarks' on backbone 'pftgan'")
+        for own in ({"refine": 5}, {"perceptual": "lpips-alex"}, {"distance_side": 64}, {"classifier_epochs": 3},
+                    {"memory_limit": 10_000_000}, {"pixels": 100})
+        for field in own
+    ),
+    ("optimisation without a generator", TypeError, lambda f: parts("pftgan", recipe="farl", lr=1e-3),
+     "^lr has no effect for 'segmentation'.*expected it with features='generator' only"),
+    ("steps without stages", TypeError, lambda f: parts("pftgan", recipe="datasetgan", steps=5),
+     "^steps has no effect for 'segmentation'.*expected it with one stage or more only"),
+    ("epochs without stages", TypeError, lambda f: parts("pftgan", recipe="datasetgan", epochs=5),
+     "^epochs has no effect for 'segmentation'.*expected it with one stage or more only"),
+    ("a distance without comparisons", TypeError, lambda f: parts("pftgan", recipe="datasetgan", distance_side=64),
+     "^distance_side has no effect.*expected it with stages or refine only"),
+    ("shared layers of one stream", TypeError,
+     lambda f: parts("pftgan", recipe=PFTGANAdaptation(steps=1, image_stream=False), shared=0),
+     "^shared has no effect.*expected it with image_stream=True only"),
     ("heatmaps in a recipe for parts", TypeError,
      lambda f: parts(recipe=facekit.Adaptation(steps=1, heatmaps="l2")), "heatmaps has no effect.*expected"),
     ("another backbone's recipe", TypeError, lambda f: adapt(recipe=FaRLAdaptation(steps=1)),

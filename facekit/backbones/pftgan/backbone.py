@@ -10,8 +10,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from ...core.global_state import seeded_random
-from ...tasks import SegmentationTask, Task
+from ...tasks import LandmarkTask, SegmentationTask, Task
 from ...training.config import Adaptation
+from ...training.finetune import FineTuning
 from ...training.loop import FiniteProgram
 from ...training.pretraining_run import Request, Run
 from ...training.views import TrainingData
@@ -144,6 +145,9 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
             raise ValueError("support_images: expected a recipe whose image stream learns from them, got one without")
         if isinstance(network, BaselineNetwork):
             return baseline_adaptation(network, task, data, config, device, seed)
+        if isinstance(task, LandmarkTask):
+            # Not in the paper: one classifier learns heatmaps on whole maps of the generator as it is.
+            return FineTuning(network, task, data, config, device, seed)
         return stream_adaptation(
             network,
             lambda: self.load_generator(weights, seed),

@@ -36,7 +36,6 @@ class PixelRecipe:
         patience_from: First epoch, counted from 0, in which batches are counted.
         unhurried: Number of pixels that a member is trained on before batches are counted.
         members: Number of members.
-        pixels: Pixels drawn from all images. None is all labelled ones, or as many as the memory limit allows.
     """
 
     optimiser: str = "adam"
@@ -47,13 +46,6 @@ class PixelRecipe:
     patience_from: int = 4
     unhurried: int = 0
     members: int = 10
-    pixels: int | None = None
-
-
-DATASETGAN = PixelRecipe()
-# Section 4.1 gives the optimiser and an "initial" learning rate without a schedule. The rest is that of DatasetGAN
-# (section 3.3).
-PFTGAN = PixelRecipe(optimiser="sgd", lr=0.5)
 
 
 class PixelFitting:

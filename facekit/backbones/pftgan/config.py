@@ -146,8 +146,14 @@ INVERSION_MINI = InversionPretraining()
 INVERSION_JOINT = InversionPretraining(l2=2.0, lpips=2.0, prior=0.5)
 
 
-# Fields of the fine-tuning of the streams. Landmarks and other features than a generator's have no such training.
-_TUNING = ("stages", "interpolation", "image_stream", "shared", "support_batch", "l2", "fit", "latent_codes")
+# Fields by what reads them: the codes of labelled images, the comparison of images, the streams, the optimiser of the
+# stages, the pixel classifiers, and the classifier of landmarks.
+_CODES = ("latent_codes", "refine")
+_COMPARISON = ("perceptual", "distance_side")
+_STREAMS = ("interpolation", "image_stream", "shared", "support_batch", "l2", "fit")
+_OPTIMISER = ("steps", "batch_size", "lr", "betas", "warmup", "cosine", "bfloat16")
+_CLASSIFIERS = ("members", "classifier_epochs", "classifier_optimiser", "classifier_lr", "pixels", "memory_limit")
+_LANDMARKS = ("optimiser", "amsgrad", "weight_decay", "cache", "cache_bytes")
 
 
 @dataclass(frozen=True)
@@ -176,8 +182,8 @@ class PFTGANAdaptation(Adaptation):
             training of the subsequent Pixel-level Classifier" (section 3.2, on step 3, which has no effect otherwise).
         members: Segmentation only: number of pixel classifiers that vote.
         classifier_epochs: Epochs of each classifier, at most.
-        classifier_optimiser: "sgd" or "adam".
-        classifier_lr: Learning rate of the classifiers.
+        classifier_optimiser: "sgd" (section 4.1) or "adam" (DatasetGAN).
+        classifier_lr: Learning rate of the classifiers. Section 4.1 gives 0.5 as the "initial" one, and no schedule.
         pixels: Number of labelled pixels to learn from. None is all of them, as far as they fit into ``memory_limit``.
         memory_limit: Bytes for the features of these pixels.
         refine: Steps in which the codes of labelled images are optimised to reconstruct them better.
@@ -244,16 +250,25 @@ class PFTGANAdaptation(Adaptation):
             )
 
     def unread(self, task: str) -> dict[str, str]:
-        """Return the fields that have no effect for a task. Stages and classifiers have optimisers of their own."""
+        """Return the fields that have no effect for a task with these settings, each with what it needs."""
         own = {"activation": "for segmentation on other backbones"}
-        if task != "landmarks":
-            own |= dict.fromkeys(("optimiser", "amsgrad", "weight_decay"), "for landmarks on pftgan")
-        if task != "segmentation":
-            own["members"] = "for segmentation"
+        tuning = ("stages", *_STREAMS, *_CODES, *_COMPARISON)
         if task == "landmarks":
-            own |= dict.fromkeys(_TUNING, "for segmentation and stylization")
-        elif self.features != "generator":
-            own |= dict.fromkeys(_TUNING, "with features='generator'")
+            own |= dict.fromkeys(tuning, "for segmentation and stylization")
+        else:
+            own |= dict.fromkeys(_LANDMARKS, "for landmarks on pftgan")
+            if self.features != "generator":
+                unread = (*tuning, *_OPTIMISER, "reads_colours", "inversion")
+                own |= dict.fromkeys(unread, "with features='generator'")
+            elif not self.stages:
+                own |= dict.fromkeys((*_STREAMS, *_OPTIMISER), "with one stage or more")
+                own |= {} if self.refine else dict.fromkeys(_COMPARISON, "with stages or refine")
+            elif not self.image_stream:
+                own |= dict.fromkeys(("shared", "support_batch"), "with image_stream=True")
+        if task != "segmentation":
+            own |= dict.fromkeys(_CLASSIFIERS, "for segmentation")
+        if task not in ("segmentation", "landmarks"):
+            own |= {"fit": "for segmentation", "reads_colours": "for segmentation and landmarks"}
         return super().unread(task) | own
 
 

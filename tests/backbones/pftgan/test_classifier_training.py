@@ -15,7 +15,7 @@ from torch import Tensor
 from facekit.backbones.pftgan import classifier_training as training
 from facekit.backbones.pftgan.classifier_memory import estimate_memory
 from facekit.backbones.pftgan.classifier_setup import pixel_fitting
-from facekit.backbones.pftgan.classifier_training import DATASETGAN, PFTGAN, PixelFitting, PixelRecipe
+from facekit.backbones.pftgan.classifier_training import PixelFitting, PixelRecipe
 from facekit.backbones.pftgan.config import PAPER
 from facekit.backbones.pftgan.pixel_classifier import Ensemble, PixelClassifier
 from facekit.backbones.pftgan.pixel_sampling import MEMORY_LIMIT, Maps, Pixels, bank_bytes, draw_pixels, sample_features
@@ -25,20 +25,24 @@ from facekit.training.loop import train
 CHANNELS = (5, 3, 4, 6, 2)
 SIDES = ((3, 4), (7, 7), (7, 7), (13, 11), (20, 20))
 
+DATASETGAN = PixelRecipe()
+PFTGAN = PixelRecipe(optimiser="sgd", lr=0.5)  # section 4.1
+
 
 def fit_classifier(
     maps: Maps,
     labels: Tensor,
     classes: int,
     recipe: PixelRecipe = PFTGAN,
+    pixels: int | None = None,
     memory_limit: int = MEMORY_LIMIT,
     seed: int = 0,
     **options: Any,
 ) -> Ensemble:
     """Train an ensemble from the beginning; options are those of `train`."""
-    pixels = draw_pixels(maps, labels, recipe.pixels, memory_limit, seed)
-    ensemble = Ensemble(pixels.channels, classes, recipe.members, generator_for(seed, 0, 15))
-    program = PixelFitting(ensemble, pixels, recipe, torch.device("cpu"), seed)
+    drawn = draw_pixels(maps, labels, pixels, memory_limit, seed)
+    ensemble = Ensemble(drawn.channels, classes, recipe.members, generator_for(seed, 0, 15))
+    program = PixelFitting(ensemble, drawn, recipe, torch.device("cpu"), seed)
     train(program, program.steps, name="pixel classifiers", **options)
     return ensemble.eval()
 
@@ -278,7 +282,9 @@ def test_errors_say_what_to_do() -> None:
         fit_classifier(maps, labels[:2], 4, progress=False)
     with pytest.raises(ValueError, match="classes=256"):
         fit_classifier(maps, labels, 256, progress=False)
-    for wrong in ({"optimiser": "lion"}, {"batch_size": 1}, {"epochs": 0}, {"lr": 0.0}, {"pixels": 1}):
+    with pytest.raises(ValueError, match="pixels=1"):
+        fit_classifier(maps, labels, 4, pixels=1, progress=False)
+    for wrong in ({"optimiser": "lion"}, {"batch_size": 1}, {"epochs": 0}, {"lr": 0.0}):
         with pytest.raises(
             ValueError, match="=".join(str(v) for pair in wrong.items() for v in pair).replace("lion", "'lion'")
         ):

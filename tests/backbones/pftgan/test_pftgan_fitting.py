@@ -20,9 +20,9 @@ from facekit.backbones.pftgan.inversion_training import images_of
 from facekit.backbones.pftgan.network import PFTGANNetwork, dense_logits, layer_channels
 from facekit.backbones.pftgan.pixel_classifier import PixelClassifier
 from facekit.backbones.pftgan.stylegan2 import Generator
-from facekit.labels import landmark_set, segmentation_set
+from facekit.labels import segmentation_set
 from facekit.model import find_backbone
-from facekit.tasks import LandmarkTask, SegmentationTask, StylizationTask
+from facekit.tasks import SegmentationTask, StylizationTask
 from facekit.training.sequence import StagedProgram
 from facekit.training.views import AugmentedViews, TrainingData
 
@@ -131,24 +131,21 @@ def run(made: Fitted, first: int = 0, last: int | None = None) -> dict[str, floa
     return losses
 
 
-@pytest.mark.parametrize("kind", ["segmentation", "landmarks", "stylization"])
+@pytest.mark.parametrize("kind", ["segmentation", "stylization"])
 def test_all_of_it(kind: str, generator: Generator, tmp_path: Path) -> None:
     if kind == "segmentation":
         task: Any = SegmentationTask(segmentation_set(["none", "left", "right"]))
         labels = torch.zeros(2, 64, 64, dtype=torch.uint8)
         labels[:, :, :20], labels[:, :, 40:], labels[0, :8] = 1, 2, 255
-    elif kind == "landmarks":
-        task, labels = LandmarkTask(landmark_set(None, 4)), torch.rand(2, 4, 2) * 60
     else:
         task, labels = StylizationTask(), torch.randint(255, (2, 3, 64, 64), dtype=torch.uint8)
     members = 2 if kind == "segmentation" else 1
     make = functools.partial(fitted, generator, task, labels, task.paints, members=members, refine=2)
     straight, stopped = make(), make()
-    stages = 0 if kind == "landmarks" else 6
-    assert straight.program.steps == 2 + stages + {"segmentation": 2, "landmarks": 2, "stylization": 0}[kind]
+    assert straight.program.steps == 2 + 6 + (2 if kind == "segmentation" else 0)
     run(straight)
     stream, plain = state(straight.network.stream), state(generator.synthesis)
-    assert bool(changed(plain, stream)) == (kind != "landmarks")
+    assert changed(plain, stream)
     x = torch.rand(1, 3, 32, 32)
     maps = straight.network.eval()(x)
     assert maps.shape == (1, task.channels, 32 // task.stride, 32 // task.stride) and bool(maps.isfinite().all())
