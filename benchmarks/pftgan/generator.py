@@ -1,6 +1,6 @@
 """Score PFTGAN's embedded generator and encoder on unseen faces: the last 800 of CelebA-HQ (``FACEKIT_DATA``).
 
-    python -m benchmarks.pftgan.generator [--weights g.safetensors] [--images FOLDER]
+    python -m benchmarks.pftgan.generator [--weights g.safetensors] [--images FOLDER] [--optimised FACES]
 
 All images are compared at 128 px; those of smaller generators are enlarged bilinearly. Reconstructions are scored by
 mean squared error (colours in [0, 1]) and LPIPS (AlexNet). Samples are scored by the Frechet distance between 5,000
@@ -12,6 +12,9 @@ distribution of codes, and for comparison from its mapping network.
 
 ``--images`` writes the images of the weight card: 64 samples without and with truncation, scikit-image's astronaut with
 its reconstruction, and the 76 people of ``london`` with theirs. No face of CelebA-HQ is written.
+
+``--optimised`` does something else: the codes of some unseen faces are optimised for each face by itself, 200 steps
+from the encoder's. Reconstructions with both are scored. What the encoder leaves out is their difference.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
 import facekit
+from facekit.backbones.pftgan.inversion_training import Refining
+from facekit.backbones.pftgan.model import GeneratorWithEncoder
 from facekit.backbones.pftgan.perceptual_distance import perceptual
 from facekit.data.face_sources import celebahq128
 from facekit.detection import find_faces
@@ -71,6 +76,14 @@ def frechet(a: Tensor, b: Tensor) -> float:
     return float(((m - n) ** 2).sum() + np.trace(c + d - 2 * linalg.sqrtm(c @ d).real))
 
 
+@torch.no_grad()
+def scores(shown: Tensor, images: Tensor) -> str:
+    """Return how far reconstructions (N, 3, SIDE, SIDE) are from their images, in words."""
+    lpips, pairs = perceptual("lpips-alex"), zip(shown.split(AT_ONCE), images.split(AT_ONCE), strict=True)
+    far = torch.cat([lpips(2 * x - 1, 2 * y - 1) for x, y in pairs])
+    return f"squared error {float((shown - images).square().mean()):.4f}, LPIPS {float(far.mean()):.3f}"
+
+
 def share_with_face(images: Tensor) -> float:
     """Return the percentage of images (n, 3, S, S) in [0, 1] in which a face is found at 256 px."""
     large = (F.interpolate(images, 256, mode="bicubic").clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
@@ -97,27 +110,22 @@ def draw(images: Tensor, path: Path, columns: int = 12, larger: float = 2) -> No
     to_pil_image(grid[0]).save(path, quality=90)
 
 
+def optimised(backbone: GeneratorWithEncoder, images: Tensor, steps: int = 200) -> Tensor:
+    """Return reconstructions (N, 3, S, S) of images (N, 3, S, S) with codes that are optimised for each image."""
+    codes = backbone.encode(images)
+    refining = Refining(backbone.generator.synthesis, codes, images, perceptual("lpips-alex"))
+    for index in range(steps):
+        refining.step(index)
+    return backbone.synthesize(codes)
+
+
 @torch.inference_mode()
-def main() -> None:
-    """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", default="embedded")
-    parser.add_argument("--images", type=Path, metavar="FOLDER")
-    a = parser.parse_args()
-    if "FACEKIT_DATA" not in os.environ:
-        sys.exit("FACEKIT_DATA is not set: this benchmark needs celebahq128/ in that folder")
-    if a.images:
-        a.images.mkdir(parents=True, exist_ok=True)
-    backbone = facekit.load_backbone("pftgan", a.weights)
+def score_all(backbone: GeneratorWithEncoder, folder: Path | None) -> None:
+    """Print all scores, and write images if there is a folder for them."""
     real = faces()
     held, learned = real[-HELD_OUT:], real[:SAMPLES]
     shown = torch.cat([at_side(backbone.reconstruct(x)) for x in held.split(AT_ONCE)])
-    lpips = perceptual("lpips-alex")
-    far = torch.cat(
-        [lpips(2 * x - 1, 2 * y - 1) for x, y in zip(shown.split(AT_ONCE), held.split(AT_ONCE), strict=True)]
-    )
-    error = float((shown - held).square().mean())
-    print(f"reconstructions of {HELD_OUT} held-out faces: squared error {error:.4f}, LPIPS {float(far.mean()):.3f}")
+    print(f"reconstructions of {HELD_OUT} held-out faces: {scores(shown, held)}")
     reference = seen(held.split(AT_ONCE))
     print(f"Frechet distance of {SAMPLES} real ones: {frechet(seen(learned.split(AT_ONCE)), reference):.3f}")
     print(f"Frechet distance of the reconstructions: {frechet(seen(shown.split(AT_ONCE)), reference):.3f}")
@@ -131,18 +139,38 @@ def main() -> None:
             print(
                 f"... of {SAMPLES} samples, {source}, truncation {truncation}: {distance:.3f}; a face in {share:.1f} %"
             )
-            if a.images and backbone.generator.distribution is not None:
-                draw(made[:64], a.images / f"pftgan-mini-{truncation}.jpg", 16, 1)
+            if folder and backbone.generator.distribution is not None:
+                draw(made[:64], folder / f"pftgan-mini-{truncation}.jpg", 16, 1)
         backbone.generator.distribution = None
     print(f"real faces with a face: {share_with_face(held[:SEARCHED]):.1f} %")
-    if a.images:
+    if folder:
         from skimage.data import astronaut
 
         photo = crops([astronaut()], backbone.input_size)
-        draw(torch.cat([photo, backbone.reconstruct(photo)]), a.images / "pftgan-mini-astronaut.jpg")
+        draw(torch.cat([photo, backbone.reconstruct(photo)]), folder / "pftgan-mini-astronaut.jpg")
         people = crops(london(), backbone.input_size).split(19)
         rows = [part for some in people for part in (some, backbone.reconstruct(some))]
-        draw(torch.cat(rows), a.images / "pftgan-mini-london.jpg", 19, 0.75)
+        draw(torch.cat(rows), folder / "pftgan-mini-london.jpg", 19, 0.75)
+
+
+def main() -> None:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", default="embedded")
+    parser.add_argument("--images", type=Path, metavar="FOLDER")
+    parser.add_argument("--optimised", type=int, metavar="FACES")
+    a = parser.parse_args()
+    if "FACEKIT_DATA" not in os.environ:
+        sys.exit("FACEKIT_DATA is not set: this benchmark needs celebahq128/ in that folder")
+    if a.images:
+        a.images.mkdir(parents=True, exist_ok=True)
+    backbone = facekit.load_backbone("pftgan", a.weights)
+    if a.optimised:
+        some = faces()[-HELD_OUT:][: a.optimised]
+        for codes, shown in (("encoder", backbone.reconstruct(some)), ("optimised", optimised(backbone, some))):
+            print(f"codes of {len(some)} faces, {codes}: {scores(at_side(shown), some)}")
+        return
+    score_all(backbone, a.images)
 
 
 if __name__ == "__main__":
