@@ -158,14 +158,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="embedded")
     parser.add_argument("--images", type=Path, metavar="FOLDER")
-    parser.add_argument("--optimised", type=int, metavar="FACES")
+    parser.add_argument("--optimised", type=int, metavar="FACES", help="at most 800")
     a = parser.parse_args()
+    if a.optimised is not None and not 1 <= a.optimised <= HELD_OUT:
+        parser.error(f"--optimised {a.optimised}: expected 1 to {HELD_OUT} faces")
     if "FACEKIT_DATA" not in os.environ:
         sys.exit("FACEKIT_DATA is not set: this benchmark needs celebahq128/ in that folder")
     if a.images:
         a.images.mkdir(parents=True, exist_ok=True)
     backbone = facekit.load_backbone("pftgan", a.weights)
-    if a.optimised:
+    if a.optimised is not None:
         some = faces()[-HELD_OUT:][: a.optimised]
         for codes, shown in (("encoder", backbone.reconstruct(some)), ("optimised", optimised(backbone, some))):
             print(f"codes of {len(some)} faces, {codes}: {scores(at_side(shown), some)}")

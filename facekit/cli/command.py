@@ -31,6 +31,10 @@ class AddCommand(Protocol):
         """
 
 
+# Settings whose value is a text of digits: pftgan's stages, and fsma's skip layers.
+_DIGITS = ("stages", "skip")
+
+
 def parse_settings(items: Iterable[str], taken: Mapping[str, Any]) -> dict[str, Any]:
     """Convert the items of ``--set`` to keyword arguments.
 
@@ -60,7 +64,7 @@ def parse_setting(item: str) -> tuple[str, Any]:
 
     Args:
         item: A text of the form NAME=VALUE. VALUE is a number, several numbers with commas between, true, false,
-            none, or any other text.
+            none, or any other text. Settings whose digits are a text, such as ``stages=12``, stay a text.
 
     Returns:
         The name and the value.
@@ -78,6 +82,8 @@ def parse_setting(item: str) -> tuple[str, Any]:
     constants = {"true": True, "false": False, "none": None}
     if value.lower() in constants:
         return name, constants[value.lower()]
+    if name in _DIGITS and value.isdigit():
+        return name, value
     for text in (value, f"[{value}]" if "," in value else value):
         try:
             return name, json.loads(text)

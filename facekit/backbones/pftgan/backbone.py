@@ -141,8 +141,12 @@ class PFTGAN(Backbone[PFTGANAdaptation, PartNetwork]):
                 "or 'none'"
             )
         streams_learn = config.image_stream and config.stages and config.features == "generator"
+        if data.support is not None and isinstance(task, LandmarkTask):
+            raise ValueError("support_images: expected none for landmarks, which train no image stream; leave them out")
         if data.support is not None and not streams_learn:
             raise ValueError("support_images: expected a recipe whose image stream learns from them, got one without")
+        if task.paints and not config.stages:
+            raise ValueError("stages='': expected one stage or more for images, as nothing else is trained; pass 'v'")
         if isinstance(network, BaselineNetwork):
             return baseline_adaptation(network, task, data, config, device, seed)
         if isinstance(task, LandmarkTask):

@@ -153,7 +153,7 @@ _COMPARISON = ("perceptual", "distance_side")
 _STREAMS = ("interpolation", "image_stream", "shared", "support_batch", "l2", "fit")
 _OPTIMISER = ("steps", "batch_size", "lr", "betas", "warmup", "cosine", "bfloat16")
 _CLASSIFIERS = ("members", "classifier_epochs", "classifier_optimiser", "classifier_lr", "pixels", "memory_limit")
-_LANDMARKS = ("optimiser", "amsgrad", "weight_decay", "cache", "cache_bytes")
+_LANDMARKS = ("optimiser", "amsgrad", "weight_decay", "cache")
 
 
 @dataclass(frozen=True)
@@ -252,24 +252,39 @@ class PFTGANAdaptation(Adaptation):
     def unread(self, task: str) -> dict[str, str]:
         """Return the fields that have no effect for a task with these settings, each with what it needs."""
         own = {"activation": "for segmentation on other backbones"}
-        tuning = ("stages", *_STREAMS, *_CODES, *_COMPARISON)
         if task == "landmarks":
-            own |= dict.fromkeys(tuning, "for segmentation and stylization")
+            unread = ("stages", *_STREAMS, *_CODES, *_COMPARISON)
+            own |= dict.fromkeys(unread, "for segmentation and stylization")
         else:
             own |= dict.fromkeys(_LANDMARKS, "for landmarks on pftgan")
-            if self.features != "generator":
-                unread = (*tuning, *_OPTIMISER, "reads_colours", "inversion")
-                own |= dict.fromkeys(unread, "with features='generator'")
-            elif not self.stages:
-                own |= dict.fromkeys((*_STREAMS, *_OPTIMISER), "with one stage or more")
-                own |= {} if self.refine else dict.fromkeys(_COMPARISON, "with stages or refine")
-            elif not self.image_stream:
-                own |= dict.fromkeys(("shared", "support_batch"), "with image_stream=True")
+            own |= self._unread_of_features() if self.features != "generator" else self._unread_of_stages()
         if task != "segmentation":
-            own |= dict.fromkeys(_CLASSIFIERS, "for segmentation")
+            own |= dict.fromkeys((*_CLASSIFIERS, "fit"), "for segmentation")
         if task not in ("segmentation", "landmarks"):
-            own |= {"fit": "for segmentation", "reads_colours": "for segmentation and landmarks"}
+            own["reads_colours"] = "for segmentation and landmarks"
+        if self.views == self.least_views == 1:
+            own |= dict.fromkeys(("rotate", "scale", "shift", "mirror"), "with views or least_views above 1")
         return super().unread(task) | own
+
+    def _unread_of_features(self) -> dict[str, str]:
+        """Return the fields that other features than a generator's do not read."""
+        names = ["stages", *_STREAMS, *_CODES, *_COMPARISON, *_OPTIMISER, "reads_colours", "inversion"]
+        own = dict.fromkeys(names, "with features='generator'")
+        if self.features == "diffusion":
+            own["input_size"] = "with features='vit' or 'farl'"
+        if self.features != "vit":
+            own["tower"] = "with features='vit'"
+        return own
+
+    def _unread_of_stages(self) -> dict[str, str]:
+        """Return the fields that the stages do not read."""
+        if not self.stages:
+            own = dict.fromkeys((*_STREAMS, *_OPTIMISER), "with one stage or more")
+            return own if self.refine else own | dict.fromkeys(_COMPARISON, "with stages or refine")
+        own = {} if set(self.stages) & {"1", "2"} else {"interpolation": "with stage 1 or 2"}
+        if not self.image_stream:
+            own |= dict.fromkeys(("shared", "support_batch"), "with image_stream=True")
+        return own
 
 
 # More than the side of any generator.

@@ -36,9 +36,11 @@ def read_codes(path: str | os.PathLike[str], images: int, layers: int, w_dim: in
         raise ValueError(f"{path}: expected {expected}, got another file; save them by numpy.save") from error
     if codes.dtype.kind != "f":
         raise ValueError(f"{path}: expected float numbers, got {codes.dtype}; save the codes as float32")
+    with np.errstate(over="ignore"):
+        codes = codes.astype(np.float32)
     if codes.shape == (images, w_dim):
         codes = np.repeat(codes[:, None], layers, 1)
     if codes.shape != (images, layers, w_dim) or not np.isfinite(codes).all():
         got = f"shape {codes.shape}" if codes.shape != (images, layers, w_dim) else "NaN or infinity"
         raise ValueError(f"{path}: expected finite {expected}, got {got}; save those of all labelled images")
-    return torch.from_numpy(codes.astype(np.float32))
+    return torch.from_numpy(codes)

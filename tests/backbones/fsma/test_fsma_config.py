@@ -123,5 +123,7 @@ def test_words_of_the_command_line() -> None:
     texts = ("align=False", "mim=0", "tower_lr=None", "noise=2.5", "tokenizer=a.pkl")
     said = dict(parse_setting(text) for text in texts)
     assert said == {"align": False, "mim": 0, "tower_lr": None, "noise": 2.5, "tokenizer": "a.pkl"}
+    digits = dict(parse_setting(text) for text in ("stages=12", "skip=1111", "steps=12"))
+    assert digits == {"stages": "12", "skip": "1111", "steps": 12}
     with pytest.raises(ValueError, match="expected NAME=VALUE"):
         parse_setting("align")

@@ -31,6 +31,7 @@ def test_reading(tmp_path: Path) -> None:
     [
         (np.zeros((3, 8)), "got shape \\(3, 8\\)"),
         (np.full((2, 8), np.nan), "got NaN or infinity"),
+        (np.full((2, 8), 1e300), "got NaN or infinity"),
         (np.zeros((2, 8), int), "expected float numbers, got int64"),
         (np.array([{}], object), "got another file"),
         (b"PK\x03\x04", "got another file"),
