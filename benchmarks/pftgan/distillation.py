@@ -17,16 +17,15 @@ The time of a prediction is the median over the scored faces, one at a time.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from facekit import adapt, distill, evaluate, predict
 from facekit.labels import CELEBAMASK_19
-from facekit.papers.face_data import celebamask
+
+from .celebamask_faces import add_unseen, labelled_and_unseen
 
 ROWS = ("pftgan", "distilled", "distilled, random start", "synthparse")
 
@@ -71,12 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=3, help="labelled faces, each the only one of its models")
     parser.add_argument("--first", type=int, default=0, help="number of the first of them")
-    parser.add_argument("--unseen", type=int, default=60, help="validation faces that are scored, at most 70")
+    add_unseen(parser)
     parser.add_argument("--count", type=int, default=2000, help="generated images")
     parser.add_argument("--rows", nargs="+", default=ROWS, choices=ROWS, help="rows to compute")
     a = parser.parse_args()
-    folder = Path(os.environ["FACEKIT_DATA"]) / "celebamask"
-    labelled, others = (celebamask(folder, split, CELEBAMASK_19) for split in ("train", "unseen"))
+    labelled, others = labelled_and_unseen(parser, a)
     unseen = [others[i].image for i in range(a.unseen)]
     truth = [others[i].mask for i in range(a.unseen)]
     print("face | model | mIoU % | ms of a prediction | seconds of training", flush=True)

@@ -16,10 +16,8 @@ quick recipe that was chosen with the earlier generator of 64 px.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,8 +25,9 @@ from facekit import evaluate
 from facekit.data.synthetic_faces.generator import GeneratedFaces
 from facekit.labels import CELEBAMASK_19, FACEKIT_27
 from facekit.metrics.paired_differences import paired_difference
-from facekit.papers.face_data import celebamask
 from facekit.papers.plain_adaptation import adapt_plain
+
+from .celebamask_faces import add_unseen, labelled_and_unseen
 
 ROWS: dict[str, dict[str, Any]] = {
     "untouched generator": {"recipe": "datasetgan"},
@@ -49,10 +48,11 @@ ROWS: dict[str, dict[str, Any]] = {
 FIRST = "untouched generator"
 
 
-def chosen_faces(a: argparse.Namespace) -> tuple[list[Any], list[Any], dict[str, Any]]:
+def chosen_faces(parser: argparse.ArgumentParser, a: argparse.Namespace) -> tuple[list[Any], list[Any], dict[str, Any]]:
     """Choose labelled faces and others.
 
     Args:
+        parser: The command's parser.
         a: The command's arguments.
 
     Returns:
@@ -66,8 +66,7 @@ def chosen_faces(a: argparse.Namespace) -> tuple[list[Any], list[Any], dict[str,
         rendered = [SimpleNamespace(image=image, mask=mask) for image, mask in pairs]
         given = {"names": FACEKIT_27, "align": "ffhq"}
         return rendered[a.first : a.first + a.faces], rendered[a.first + a.faces :], given
-    folder = Path(os.environ["FACEKIT_DATA"]) / "celebamask"
-    train, unseen = (celebamask(folder, split, CELEBAMASK_19) for split in ("train", "unseen"))
+    train, unseen = labelled_and_unseen(parser, a)
     others = [train[len(train) - 1 - i] if a.choose else unseen[i] for i in range(a.unseen)]
     return [train[a.first + i] for i in range(a.faces)], others, {"names": CELEBAMASK_19, "align": "none"}
 
@@ -77,12 +76,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=5, help="labelled faces, each the only one of its models")
     parser.add_argument("--first", type=int, default=0, help="number of the first of them among the training faces")
-    parser.add_argument("--unseen", type=int, default=60, help="validation faces that are scored, at most 70")
+    add_unseen(parser)
     parser.add_argument("--choose", action="store_true", help="score on the last training faces instead")
     parser.add_argument("--rendered", action="store_true", help="rendered faces instead of photos")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="rows of the table")
     a = parser.parse_args()
-    labelled, others, given = chosen_faces(a)
+    labelled, others, given = chosen_faces(parser, a)
     unseen, truth = [face.image for face in others], [face.mask for face in others]
     scores: dict[str, list[float]] = {}
     print("row | label: pixels % | label: mIoU % | other faces: mIoU % | seconds of adapting", flush=True)

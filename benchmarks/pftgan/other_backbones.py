@@ -18,14 +18,13 @@ their intervals. Seed 0.
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 
 import numpy as np
 
 import facekit
 from facekit.labels import CELEBAMASK_19
-from facekit.papers.face_data import celebamask
+
+from .celebamask_faces import add_unseen, labelled_and_unseen
 
 BACKBONES = ("pftgan", "synthparse", "fsma", "farl")
 REGIONS = ("other", "forehead", "left_cheek", "right_cheek", "chin")
@@ -59,13 +58,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", choices=["parts", "regions"])
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--unseen", type=int, default=60, help="validation faces that are scored, at most 70")
+    add_unseen(parser)
     parser.add_argument("--folder", help="folder for finished trainings, so that the same command goes on")
     a = parser.parse_args()
-    root = Path(os.environ["FACEKIT_DATA"]) / "celebamask"
+    train, unseen = labelled_and_unseen(parser, a)
     images, masks = [], []
-    for split, most in (("train", 100), ("unseen", a.unseen)):
-        faces = (celebamask(root, split, CELEBAMASK_19)[i] for i in range(most))
+    for several, most in ((train, 100), (unseen, a.unseen)):
+        faces = (several[i] for i in range(most))
         pairs = [(one.image, one.mask if a.labels == "parts" else regions(one.mask)) for one in faces]
         images.append([image for image, mask in pairs if mask is not None])
         masks.append([mask for _, mask in pairs if mask is not None])
