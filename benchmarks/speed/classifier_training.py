@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facekit.backbones.pftgan.backbone import PFTGAN
-from facekit.backbones.pftgan.classifier_training import PFTGAN as RECIPE
 from facekit.backbones.pftgan.classifier_training import PixelFitting, PixelRecipe
 from facekit.backbones.pftgan.network import layer_channels
 from facekit.backbones.pftgan.pixel_classifier import Ensemble
@@ -28,6 +27,7 @@ from facekit.backbones.pftgan.pixel_sampling import Pixels
 from facekit.model import find_backbone
 
 CLASSES, COMPARED = 19, 5
+RECIPE = PixelRecipe(optimiser="sgd", lr=0.5)
 
 
 def one_after_the_other(program: PixelFitting, batches: list[Tensor]) -> list[float]:

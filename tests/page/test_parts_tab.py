@@ -36,11 +36,8 @@ NAMES = "face, hair"
 SHORT: dict[str, Any] = {
     "views": 1,
     "least_views": 1,
-    "batch_size": 1,
-    "support_batch": 2,
     "members": 2,
     "classifier_epochs": 2,
-    "refine": 0,
     "pixels": 400,
     "device": "cpu",
 }

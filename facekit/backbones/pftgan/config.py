@@ -153,7 +153,7 @@ _COMPARISON = ("perceptual", "distance_side")
 _STREAMS = ("interpolation", "image_stream", "shared", "support_batch", "l2", "fit")
 _OPTIMISER = ("steps", "batch_size", "lr", "betas", "warmup", "cosine", "bfloat16")
 _CLASSIFIERS = ("members", "classifier_epochs", "classifier_optimiser", "classifier_lr", "pixels", "memory_limit")
-_LANDMARKS = ("optimiser", "amsgrad", "weight_decay", "cache")
+_LANDMARKS = ("optimiser", "amsgrad", "weight_decay")
 
 
 @dataclass(frozen=True)
