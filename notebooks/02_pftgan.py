@@ -494,8 +494,8 @@ for i, where in enumerate(("paper", "recorded, rendered faces", "recorded, FASSE
 #
 # The order is mostly the paper's. **Step 2 brings the gain. Without an image stream, or without shared layers, most of it is
 # lost.** Only vanilla fine-tuning does no harm here. The gains are smaller than the paper's, and three draws are few: for rendered
-# faces, PFTGAN minus no fine-tuning is 1.2 (95 % interval 0.2 to 2.3), for FASSEG 2.8 (−1.5 to 7.0). The table above, of ten
-# draws, is more certain. [The page](../docs/backbones/pftgan.md) has all intervals.
+# faces, PFTGAN minus no fine-tuning is 1.2 before rounding (95 % interval 0.2 to 2.3), for FASSEG 2.8 (−1.5 to 7.0). The table
+# above, of ten draws, is more certain. [The page](../docs/backbones/pftgan.md) has all intervals.
 #
 # **The real data.** With the data sets, the next cell computes Table 1 as `facekit reproduce` does. `SCALE = "mini"` takes about
 # 45 minutes of one core. `"gpu"` and `"paper"` need FFHQ-34, NVIDIA's generator and its encoder
